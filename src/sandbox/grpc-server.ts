@@ -1,0 +1,30 @@
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import type { SandboxServer } from './server.ts';
+
+/** The real services take requests of up to 10 MB and a little; grpc-js alone would refuse at 4 MB. */
+const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
+
+/** Serves gRPC on 127.0.0.1 without TLS, as an emulator does; port 0 picks a free one. */
+export async function serveGrpc(
+  register: (server: Server) => void,
+  port = 0,
+  options: ServerOptions = {},
+): Promise<SandboxServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    ...options,
+  });
+  register(server);
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, assigned) =>
+      error ? reject(error) : resolve(assigned),
+    );
+  });
+  return {
+    port: bound,
+    async close() {
+      server.forceShutdown();
+    },
+  };
+}

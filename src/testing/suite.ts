@@ -1,0 +1,104 @@
+import { suite as uvuSuite } from 'uvu';
+
+/** A test suite as `suite()` hands it to its body: uvu's own, without the `run` that is so easily forgotten. */
+export interface Suite {
+  /** Registers a test; an optional timeout (ms) fails it instead of hanging the file. */
+  test(name: string, body: () => unknown | Promise<unknown>, timeoutMs?: number): void;
+  /** Registers a test that is left out, with the reason printed. In CI nothing may be left out: there it fails. */
+  skip(name: string, reason: string): void;
+  before(hook: () => unknown | Promise<unknown>): void;
+  after(hook: () => unknown | Promise<unknown>): void;
+  beforeEach(hook: () => unknown | Promise<unknown>): void;
+  afterEach(hook: () => unknown | Promise<unknown>): void;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+
+/** What a test file reports to the runner, one line per suite on its standard output. */
+export interface SuiteReport {
+  suite: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export const REPORT_PREFIX = '##suite ';
+
+async function withTimeout(name: string, timeoutMs: number, body: () => unknown | Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`"${name}" did not finish within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    await Promise.race([Promise.resolve().then(body), expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Defines a uvu suite and runs it: the body registers tests and hooks, `run` is called for it.
+ *
+ * Two traps of uvu 0.5 are closed here: a hook that throws, and a suite that never ran, both exit with code 0 there.
+ * Here a hook that throws fails the file, and the runner fails a file that reports no suite.
+ */
+export function suite(name: string, define: (it: Suite) => void): void {
+  const inner = uvuSuite(name);
+  const report: SuiteReport = { suite: name, passed: 0, failed: 0, skipped: 0 };
+  let registered = 0;
+
+  const guarded = (kind: string, hook: () => unknown | Promise<unknown>) => async () => {
+    try {
+      await withTimeout(`${name}: ${kind}`, DEFAULT_TIMEOUT_MS, hook);
+    } catch (error) {
+      report.failed += 1;
+      process.exitCode = 1;
+      console.error(`${name}: the "${kind}" hook failed`, error);
+      throw error;
+    }
+  };
+
+  define({
+    test(title, body, timeoutMs = DEFAULT_TIMEOUT_MS) {
+      registered += 1;
+      inner(title, async () => {
+        try {
+          await withTimeout(title, timeoutMs, body);
+          report.passed += 1;
+        } catch (error) {
+          report.failed += 1;
+          process.exitCode = 1;
+          throw error;
+        }
+      });
+    },
+    skip(title, reason) {
+      registered += 1;
+      if (process.env.CI === 'true') {
+        inner(title, () => {
+          report.failed += 1;
+          process.exitCode = 1;
+          throw new Error(`left out in CI, where everything must run: ${reason}`);
+        });
+        return;
+      }
+      report.skipped += 1;
+      console.log(`  skipped: ${name}: ${title} (${reason})`);
+    },
+    before: (hook) => inner.before(guarded('before', hook)),
+    after: (hook) => inner.after(guarded('after', hook)),
+    beforeEach: (hook) => inner.before.each(guarded('before each', hook)),
+    afterEach: (hook) => inner.after.each(guarded('after each', hook)),
+  });
+
+  process.once('exit', () => {
+    const missing = registered - report.passed - report.failed - report.skipped;
+    if (missing > 0) {
+      report.failed += missing;
+      process.exitCode = 1;
+      console.error(`${name}: ${missing} of ${registered} tests did not run`);
+    }
+    process.stdout.write(`\n${REPORT_PREFIX}${JSON.stringify(report)}\n`);
+  });
+  inner.run();
+}
