@@ -1,0 +1,34 @@
+import { StorageError } from './storage-error.ts';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Parses the JSON body of a call; an empty one counts as `{}`. */
+export function parseJsonObject(text: string): JsonObject {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isJsonObject(value)) return value;
+  } catch {
+    // Falls through to the answer that the real service gives.
+  }
+  throw new StorageError(400, 'parseError', 'Parse Error');
+}
+
+/**
+ * Applies a patch as the JSON API does: objects merge key by key, `null` removes, anything else (arrays too) replaces.
+ * https://cloud.google.com/storage/docs/json_api#patch
+ */
+export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  const merged: Record<string, unknown> = { ...target };
+  for (const [key, value] of Object.entries(patch)) {
+    const current = merged[key];
+    if (value === null) delete merged[key];
+    else if (isJsonObject(value)) merged[key] = mergePatch(isJsonObject(current) ? current : {}, value);
+    else merged[key] = value;
+  }
+  return merged;
+}
