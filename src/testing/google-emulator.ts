@@ -1,0 +1,111 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { connect, createServer } from 'node:net';
+import { eventually } from './eventually.ts';
+
+/** A local emulator of Google's, started by a test. */
+export interface GoogleEmulator {
+  /** `127.0.0.1:port`, as the clients' `…_EMULATOR_HOST` variables want it. */
+  readonly host: string;
+  /** Ends the emulator and every process that it started. */
+  close(): Promise<void>;
+}
+
+/** A cold JVM on a busy machine. */
+const START_DEADLINE_MS = 50_000;
+const STOP_DEADLINE_MS = 5_000;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error(`unexpected address ${address}`);
+  return address.port;
+}
+
+function accepts(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}
+
+/** Whether this machine has what `startGoogleEmulator` needs: `gcloud` and Java on the PATH. */
+export function hasGoogleEmulators(): boolean {
+  return ['gcloud', 'java'].every((command) => spawnSync('which', [command]).status === 0);
+}
+
+/**
+ * Starts `gcloud beta emulators <service> start` on a free port of 127.0.0.1 and waits until it accepts connections.
+ * gcloud starts Java as a child, so all of it runs in a process group of its own, and the group is what `close` ends;
+ * if the test's process ends first, the group is killed with it.
+ */
+export async function startGoogleEmulator(
+  service: 'firestore' | 'pubsub',
+  extraArguments: readonly string[] = [],
+): Promise<GoogleEmulator> {
+  const port = await freePort();
+  const host = `127.0.0.1:${port}`;
+  const child = spawn(
+    'gcloud',
+    ['beta', 'emulators', service, 'start', `--host-port=${host}`, '--quiet', ...extraArguments],
+    { detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let output = '';
+  let failure: Error | undefined;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output = (output + chunk).slice(-4000);
+    });
+  }
+  child.once('error', (error) => {
+    failure = error;
+  });
+  child.once('exit', (code) => {
+    failure ??= new Error(`the ${service} emulator ended with code ${code}`);
+  });
+
+  /** False when no process of the group is left. */
+  const signalGroup = (signal: NodeJS.Signals | 0): boolean => {
+    if (child.pid === undefined) return false;
+    try {
+      return process.kill(-child.pid, signal);
+    } catch {
+      return false;
+    }
+  };
+  const killGroup = () => {
+    signalGroup('SIGKILL');
+  };
+  const leave = () => process.exit(1);
+  process.once('exit', killGroup).once('SIGINT', leave).once('SIGTERM', leave);
+
+  const close = async () => {
+    signalGroup('SIGTERM');
+    const gone = () => {
+      if (signalGroup(0)) throw new Error(`the ${service} emulator is still running`);
+    };
+    await eventually(gone, { deadlineMs: STOP_DEADLINE_MS }).catch(async () => {
+      killGroup();
+      await eventually(gone, { deadlineMs: STOP_DEADLINE_MS });
+    });
+    process.off('exit', killGroup).off('SIGINT', leave).off('SIGTERM', leave);
+  };
+
+  const started = await eventually(
+    async () => {
+      if (failure !== undefined) return failure;
+      await accepts(port);
+      return undefined;
+    },
+    { deadlineMs: START_DEADLINE_MS, everyMs: 100 },
+  ).catch((error: unknown) => new Error(`the ${service} emulator did not start: ${error}`));
+  if (started !== undefined) {
+    await close();
+    throw new Error(`${started.message}\n${output}`, { cause: started });
+  }
+  return { host, close };
+}
