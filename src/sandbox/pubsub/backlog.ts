@@ -8,13 +8,15 @@ export interface Backlog {
   add(entry: Entry): void;
   /** The next message for this consumer. */
   take(consumer: Consumer): Entry | undefined;
-  /** A taken entry is done with. */
+  /** A taken entry was acknowledged. */
   done(entry: Entry): void;
+  /** A taken entry went to the dead-letter topic. */
+  drop(entry: Entry): void;
   /**
    * A taken entry was nacked or expired, and comes back at once or, if `held`, when `resume` says so. Returns the
-   * other taken entries that have to come back with it.
+   * other taken entries that come back with it: with `once`, those acknowledged do not.
    */
-  giveBack(entry: Entry, held: boolean): readonly Entry[];
+  giveBack(entry: Entry, held: boolean, once: boolean): readonly Entry[];
   resume(entry: Entry): void;
 }
 
@@ -41,6 +43,8 @@ export class UnorderedBacklog implements Backlog {
   }
 
   done(): void {}
+
+  drop(): void {}
 
   giveBack(entry: Entry, held: boolean): readonly Entry[] {
     if (!held) this.#again.push(entry);

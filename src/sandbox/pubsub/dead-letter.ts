@@ -14,12 +14,12 @@ export function deadLetterRequest(entry: Entry, settings: SubscriptionSettings, 
     CloudPubSubDeadLetterSourceDeliveryCount: String(entry.failures),
     CloudPubSubDeadLetterSourceSubscription: id,
     CloudPubSubDeadLetterSourceSubscriptionProject: project,
-    CloudPubSubDeadLetterSourceTopicPublishTime: new Date(message.publishTimeMs).toISOString(),
+    CloudPubSubDeadLetterSourceTopicPublishTime: new Date(message.published.publishTimeMs).toISOString(),
   };
   const added = Object.entries(attributes).map(([key, value]) =>
     lengthDelimited(2, Buffer.concat([lengthDelimited(1, key), lengthDelimited(2, value)])),
   );
-  const bytes = Buffer.concat([message.bytes.subarray(message.start, message.end), ...added]);
+  const bytes = Buffer.concat([message.published.bytes.subarray(message.start, message.end), ...added]);
   const messages = [{ start: 0, end: bytes.length, orderingKey: message.orderingKey }];
   return { topic, bytes, messages, violation: undefined };
 }

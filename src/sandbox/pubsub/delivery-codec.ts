@@ -37,18 +37,19 @@ function receivedSize(entry: Entry, withAttempts: boolean): number {
 
 function writeReceived(target: Buffer, start: number, entry: Entry, withAttempts: boolean): number {
   const { message } = entry;
+  const { published } = message;
   target[start] = 0x0a;
   target[start + 1] = ACK_ID_LENGTH;
-  writeAckId(target, start + 2, entry.slot, entry.deliveryId);
+  writeAckId(target, start + 2, entry.slot, entry.generation);
   let at = start + 2 + ACK_ID_LENGTH;
   target[at] = 0x12;
   at = writeVarint(target, at + 1, entry.size + ADDED_BYTES);
-  message.bytes.copy(target, at, message.start, message.end);
+  published.bytes.copy(target, at, message.start, message.end);
   at += entry.size;
   target[at] = 0x1a;
   target[at + 1] = MESSAGE_ID_LENGTH;
-  writeMessageId(target, at + 2, message.id);
-  at = writePublishTime(target, at + 2 + MESSAGE_ID_LENGTH, message.publishTimeMs);
+  writeMessageId(target, at + 2, published.firstId + message.index);
+  at = writePublishTime(target, at + 2 + MESSAGE_ID_LENGTH, published.publishTimeMs);
   if (!withAttempts) return at;
   target[at] = 0x18;
   return writeVarint(target, at + 1, entry.failures + 1);

@@ -1,12 +1,18 @@
 import type { Timed } from './timer-wheel.ts';
 
-/** A published message, shared by all subscriptions that hold it. */
-export interface StoredMessage {
-  /** Increases with every message the server takes. */
-  readonly id: number;
-  readonly publishTimeMs: number;
-  /** The request that brought it; its encoded PubsubMessage is `bytes[start, end)`, as the publisher wrote it. */
+/** A publish request once it is taken. */
+export interface Published {
   readonly bytes: Buffer;
+  readonly publishTimeMs: number;
+  /** Message ids increase with every message the server takes: this is the request's first. */
+  readonly firstId: number;
+}
+
+/** A published message, shared by all subscriptions that hold it. Its fields are small integers, which need no box. */
+export interface StoredMessage {
+  readonly published: Published;
+  /** Its place in the request, and in `published.bytes[start, end)` its PubsubMessage as the publisher encoded it. */
+  readonly index: number;
   readonly start: number;
   readonly end: number;
   /** Empty when it has none. */
@@ -37,9 +43,9 @@ export class Entry implements Timed<Entry> {
   acked = false;
   /** Who holds the lease; undefined while it waits. */
   consumer: Consumer | undefined = undefined;
-  /** With `deliveryId` the identity of its lease, which the ack id spells out. */
+  /** With `generation` the identity of its lease, which the ack id spells out. */
   slot = 0;
-  deliveryId = 0;
+  generation = 0;
   dueTick = 0;
   previous: Entry | undefined = undefined;
   next: Entry | undefined = undefined;

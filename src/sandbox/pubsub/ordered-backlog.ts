@@ -16,7 +16,7 @@ class Lane {
 
 /**
  * In order per key (https://cloud.google.com/pubsub/docs/ordering): messages of a key go to one consumer as long as one
- * of them is outstanding; when one comes back, so do all later ones of its key, acknowledged or not. Messages without
+ * of them is outstanding; when one comes back, so do all later ones of its key, even acknowledged ones. Messages without
  * a key have no order.
  */
 export class OrderedBacklog implements Backlog {
@@ -65,10 +65,18 @@ export class OrderedBacklog implements Backlog {
     this.#unpinIfEmpty(entry.message.orderingKey, lane);
   }
 
-  giveBack(entry: Entry, held: boolean): readonly Entry[] {
+  drop(entry: Entry): void {
+    const lane = this.#lanes.get(entry.message.orderingKey);
+    if (lane === undefined) return;
+    lane.window.splice(lane.window.indexOf(entry), 1);
+    this.#unpinIfEmpty(entry.message.orderingKey, lane);
+  }
+
+  giveBack(entry: Entry, held: boolean, once: boolean): readonly Entry[] {
     const lane = this.#lanes.get(entry.message.orderingKey);
     if (lane === undefined) return this.#unkeyed.giveBack(entry, held);
-    const returned = lane.window.splice(lane.window.indexOf(entry));
+    const cut = lane.window.splice(lane.window.indexOf(entry));
+    const returned = once ? cut.filter((later) => !later.acked) : cut;
     for (const later of returned.toReversed()) {
       later.acked = false;
       lane.waiting.unshift(later);
@@ -86,6 +94,7 @@ export class OrderedBacklog implements Backlog {
       this.#unkeyed.resume(entry);
       return;
     }
+    if (lane.waiting.first !== entry) return;
     lane.held = false;
     this.#list(lane);
   }

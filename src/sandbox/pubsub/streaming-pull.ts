@@ -20,7 +20,7 @@ const MAX_DEADLINE_SECONDS = 600;
 
 /** Throws INVALID_ARGUMENT for an ack id that this server cannot have given out, as the real service does. */
 export function checkAckIds(ackIds: AckIds): void {
-  const malformed = ackIds.slots.findIndex((slot, index) => slot < 0 || (ackIds.deliveryIds[index] ?? -1) < 0);
+  const malformed = ackIds.slots.findIndex((slot, index) => slot < 0 || (ackIds.generations[index] ?? -1) < 0);
   if (malformed >= 0) throw invalidArgument(`Invalid ack id (ack_id=${ackIds.text(malformed)})`);
 }
 

@@ -121,7 +121,7 @@ export class Subscription implements Owner {
   #forEachLease(ackIds: AckIds, act: (entry: Entry, index: number) => void): number[] {
     const missing: number[] = [];
     for (let i = 0; i < ackIds.length; i += 1) {
-      const entry = this.#shared.leases.find(ackIds.slots[i] ?? -1, ackIds.deliveryIds[i] ?? -1);
+      const entry = this.#shared.leases.find(ackIds.slots[i] ?? -1, ackIds.generations[i] ?? -1);
       if (entry === undefined || entry.owner !== this) missing.push(i);
       else act(entry, i);
     }
@@ -141,14 +141,15 @@ export class Subscription implements Owner {
   #giveBack(entry: Entry): void {
     this.#release(entry);
     entry.failures += 1;
-    const { deadLetterPolicy } = this.settings;
+    const { deadLetterPolicy, enableExactlyOnceDelivery } = this.settings;
+    const once = enableExactlyOnceDelivery ?? false;
     const exhausted = deadLetterPolicy && entry.failures >= (deadLetterPolicy.maxDeliveryAttempts ?? 5);
     if (exhausted && this.#shared.deadLetter(entry, this.settings)) {
-      this.#backlog.done(entry);
+      this.#backlog.drop(entry);
       return;
     }
     const delayMs = this.#backoffMs(entry.failures);
-    for (const later of this.#backlog.giveBack(entry, delayMs > 0)) {
+    for (const later of this.#backlog.giveBack(entry, delayMs > 0, once)) {
       if (later.consumer !== undefined) this.#release(later);
     }
     if (delayMs > 0) this.#shared.wheel.set(entry, delayMs);

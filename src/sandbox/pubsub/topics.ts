@@ -1,6 +1,6 @@
 import type { protos } from '@google-cloud/pubsub';
 import { deadLetterRequest } from './dead-letter.ts';
-import type { Entry, StoredMessage } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { PublishRequest } from './publish-codec.ts';
 import { checkName } from './resource-name.ts';
@@ -88,13 +88,11 @@ export class Topics {
 
   /** Hands the messages to every subscription of the topic, and returns the first of their consecutive ids. */
   publish(topic: Topic, { bytes, messages }: PublishRequest): number {
-    const firstId = this.#nextId;
+    const published = { bytes, publishTimeMs: Date.now(), firstId: this.#nextId };
     this.#nextId += messages.length;
-    const publishTimeMs = Date.now();
-    const stored: StoredMessage[] = messages.map(({ start, end, orderingKey }, index) => ({
-      id: firstId + index,
-      publishTimeMs,
-      bytes,
+    const stored = messages.map(({ start, end, orderingKey }, index) => ({
+      published,
+      index,
       start,
       end,
       orderingKey,
@@ -103,7 +101,7 @@ export class Topics {
       for (const message of stored) subscription.add(message);
       subscription.dispatch();
     }
-    return firstId;
+    return published.firstId;
   }
 
   close(): void {
