@@ -9,6 +9,7 @@ const WORDINGS: readonly (readonly [RegExp, string])[] = [
   [/Table "(.*?)" does not have a column named "(.*?)"/, 'Name $2 not found inside $1'],
   [/Could not find key "(.*?)" in struct/, 'Field name $1 does not exist in STRUCT'],
   [/(?:Function|Macro) with name (\S+) does not exist/i, 'Function not found: $1'],
+  [/No function matches the given name and argument types '(.*?)'/, 'No matching signature for function $1'],
   [/Ambiguous reference to column name "(.*?)"/, 'Column name $1 is ambiguous'],
   [
     /column "(.*?)" must appear in the GROUP BY clause/,
@@ -29,5 +30,5 @@ export function queryError(error: unknown): ApiError {
     if (match !== null)
       return invalidQuery(wording.replace(/\$(\d)/g, (_, group: string) => match[Number(group)] ?? ''));
   }
-  return invalidQuery((message.split('\n')[0] ?? '').replace(/bq_table_\d+\.?/g, ''));
+  return invalidQuery((message.split('\n')[0] ?? '').replace(/^\w+(?: \w+)* Error: /, ''));
 }

@@ -1,4 +1,4 @@
-import { invalidQuery } from './api-error.ts';
+import { type ApiError, invalidQuery } from './api-error.ts';
 import { placeOf, type Token, tokenize } from './sql-tokens.ts';
 import { RESERVED } from './sql-words.ts';
 
@@ -52,9 +52,8 @@ export class SqlCursor {
     const parts: string[] = [];
     for (;;) {
       const token = this.peek();
-      if (token?.kind !== 'word' && token?.kind !== 'quoted') {
-        throw invalidQuery(`Syntax error: Unexpected "${token?.text ?? 'end of script'}" in the name of a table`);
-      }
+      const isName = token?.kind === 'quoted' || (token?.kind === 'word' && !RESERVED.has(token.text.toUpperCase()));
+      if (token === undefined || (!isName && parts.length === 0)) throw this.unexpected();
       if (token.kind === 'quoted') {
         parts.push(...token.text.split('.'));
         this.skip();
@@ -77,6 +76,21 @@ export class SqlCursor {
       text += `-${next.text}`;
       this.skip(2);
     }
+  }
+
+  /** The service's error for the token here. */
+  unexpected(): ApiError {
+    const token = this.peek();
+    if (token === undefined) return invalidQuery('Syntax error: Unexpected end of script');
+    const names = { word: 'identifier', quoted: 'identifier', string: 'string literal', number: 'number' } as const;
+    const isKeyword = token.kind === 'word' && RESERVED.has(token.text.toUpperCase());
+    const what =
+      token.kind === 'symbol' || token.kind === 'parameter'
+        ? `"${token.text}"`
+        : isKeyword
+          ? `keyword ${token.text.toUpperCase()}`
+          : `${names[token.kind]} "${token.text}"`;
+    return invalidQuery(`Syntax error: Unexpected ${what} at ${placeOf(this.#sql, token.at)}`);
   }
 
   /** Throws: what BigQuery can do and this translation cannot. */

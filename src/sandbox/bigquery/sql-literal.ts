@@ -1,4 +1,4 @@
-import { invalidQuery } from './api-error.ts';
+import { invalid, invalidQuery } from './api-error.ts';
 import { parseTimestamp } from './cell-text.ts';
 import { isObject, objectAt } from './json.ts';
 import { duckDbScalar, fieldType, quoteName } from './schema.ts';
@@ -41,6 +41,8 @@ function expression(type: Record<string, unknown>, value: Record<string, unknown
     return `struct_pack(${members.join(', ')})`;
   }
   if (value.value === undefined || value.value === null) return 'NULL';
+  if (typeof value.value === 'object') throw invalid("Invalid value at 'query_parameters[].parameter_value.value'");
+  // The client sends numbers and booleans as such.
   const text = String(value.value);
   if (name === 'BYTES') return `from_base64(${sqlString(text)})`;
   if (name === 'TIMESTAMP') {

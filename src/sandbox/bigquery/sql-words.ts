@@ -59,6 +59,12 @@ export const OTHER_MEANING: ReadonlySet<string> = new Set(
   'STRUCT LOG MD5 SHA1 SHA256 SHA512 FORMAT CONCAT GREATEST LEAST REGEXP_EXTRACT REGEXP_REPLACE'.split(' '),
 );
 
+/** What begins a statement that is no query. */
+export const STATEMENTS: ReadonlySet<string> = new Set(
+  `INSERT UPDATE DELETE MERGE TRUNCATE CREATE ALTER DROP DECLARE SET BEGIN COMMIT ROLLBACK CALL EXECUTE EXPORT LOAD GRANT
+  REVOKE ASSERT IF LOOP WHILE FOR`.split(/\s+/),
+);
+
 /** GoogleSQL's reserved words, which are no alias without quotes; and the words that may follow a table. */
 export const RESERVED: ReadonlySet<string> = new Set(
   `ALL AND ANY ARRAY AS ASC ASSERT_ROWS_MODIFIED AT BETWEEN BY CASE CAST COLLATE CONTAINS CREATE CROSS CUBE CURRENT

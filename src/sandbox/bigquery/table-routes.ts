@@ -3,7 +3,7 @@ import type { Catalog } from './catalog.ts';
 import { objectAt, stringAt } from './json.ts';
 import { checkIfMatch, pageOf, patched, selfLink, withEtag, writable } from './resource.ts';
 import type { Call, Route } from './route.ts';
-import { type Field, parseFields } from './schema.ts';
+import { checkSchemaChange, type Field, parseFields } from './schema.ts';
 import { type Table, type TableReference, tableName } from './table.ts';
 
 const WRITABLE = [
@@ -114,6 +114,7 @@ export function tableRoutes(catalog: Catalog): Route[] {
     const metadata = patched(found.metadata, call.body, WRITABLE);
     const { schema } = call.body;
     const fields = schema === undefined ? found.fields : parseFields(objectAt(call.body, 'schema').fields);
+    checkSchemaChange(tableName(found.reference), found.fields, fields);
     checkLayout(metadata, fields);
     const layout = (value: unknown) =>
       JSON.stringify([objectAt({ value }, 'value').type, objectAt({ value }, 'value').field]);

@@ -3,7 +3,7 @@ import { invalid } from './api-error.ts';
 import type { Database } from './database.ts';
 import { InsertIds } from './insert-ids.ts';
 import { type RowDecoder, rowDecoder } from './row-decoder.ts';
-import { checkSchemaChange, type Field } from './schema.ts';
+import type { Field } from './schema.ts';
 import type { TableStore } from './table-store.ts';
 
 export interface TableReference {
@@ -49,9 +49,8 @@ export class Table {
     return expirationTime !== undefined && Number(expirationTime) <= Date.now();
   }
 
-  /** Sets the columns, or takes them to new ones where the service allows the change. */
+  /** Sets the columns, or takes them to new ones that `checkSchemaChange` let pass. */
   async setFields(fields: readonly Field[]): Promise<void> {
-    checkSchemaChange(tableName(this.reference), this.#fields, fields);
     if (fields.length === 0) return;
     if (this.#store === undefined) this.#store = await this.#database.createTable(fields);
     else await this.#store.alter(fields);

@@ -28,9 +28,8 @@ export function translateSql(sql: string, names: SqlNames): string {
   const cursor = new SqlCursor(sql);
   const first = cursor.peek()?.text;
   if (first === undefined) throw invalidQuery('Syntax error: Unexpected end of script');
-  if (!/^(SELECT|WITH|\()$/i.test(first)) {
-    throw invalidQuery(`Only SELECT is supported by the local sandbox, not ${first}.`);
-  }
+  if (words.STATEMENTS.has(first.toUpperCase())) cursor.refuse(`The statement ${first.toUpperCase()}`);
+  if (!/^(SELECT|WITH|\()$/i.test(first)) throw cursor.unexpected();
   return new Translation(cursor, names).run();
 }
 
@@ -62,7 +61,10 @@ class Translation {
     const isWord = token.kind === 'word' && !this.#cursor.is('.', -1);
     const word = isWord ? token.text.toUpperCase() : '';
     if (words.CLAUSES.has(word)) this.#frame.from = false;
-    if (this.#expectTable && this.#table(token)) return;
+    if (this.#expectTable) {
+      this.#table();
+      return;
+    }
     if (token.kind === 'symbol') this.#symbol(token);
     else if (isWord && this.#cursor.is('(', 1)) this.#call(token, word);
     else this.#write(isWord ? this.#word(token, word) : this.#operand(token));
@@ -116,28 +118,26 @@ class Translation {
     if (alias !== undefined) this.#out.push(`AS ${quoteName(alias)}(${quoteName(alias)})`);
   }
 
-  /** Writes what stands where a table is expected; false when it is something of another kind. */
-  #table(token: Token): boolean {
+  /** Writes a table, or opens what stands in the place of one. */
+  #table(): void {
     this.#expectTable = false;
     if (this.#cursor.is('(')) {
       const nested = !this.#cursor.is('SELECT', 1) && !this.#cursor.is('WITH', 1);
       this.#open('other', nested);
       this.#expectTable = nested;
-      return true;
+      return;
     }
     if (this.#cursor.is('UNNEST') && this.#cursor.is('(', 1)) {
       this.#write('UNNEST');
       this.#open('unnest');
-      return true;
+      return;
     }
-    if (token.kind !== 'word' && token.kind !== 'quoted') return false;
     const path = this.#cursor.takePath();
     if (this.#cursor.is('(')) throw invalidQuery(`Table-valued function not found: ${path.join('.')}`);
     const name = path.at(-1) ?? '';
     const isWith = path.length === 1 && this.#withNames.has(name.toLowerCase());
     const table = isWith ? quoteName(name) : this.#names.table(path);
     this.#out.push(`${table} AS ${quoteName(this.#cursor.takeAlias() ?? name)}`);
-    return true;
   }
 
   /** The translation of a word that stands by itself. */

@@ -1,0 +1,489 @@
+import { BigQuery, type Dataset, type Table } from '@google-cloud/bigquery';
+import { PassThroughClient } from 'google-auth-library';
+import * as assert from 'uvu/assert';
+import { startBigQuery } from '../../src/sandbox/bigquery/start-bigquery.ts';
+import type { SandboxServer } from '../../src/sandbox/server.ts';
+import { suite } from '../../src/testing/suite.ts';
+
+interface Failure {
+  code: unknown;
+  message: string;
+  reason: unknown;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** What a call that must fail rejects with. */
+async function failureOf(call: Promise<unknown>): Promise<Failure> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isRecord(error)) throw error;
+    const [first]: unknown[] = Array.isArray(error.errors) ? error.errors : [];
+    return { code: error.code, message: String(error.message), reason: isRecord(first) ? first.reason : undefined };
+  }
+  throw new Error('the call should have failed');
+}
+
+/** The `insertErrors` of a raw insert that must fail in part, as the service sent them. */
+async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    await call;
+  } catch (error) {
+    if (isRecord(error) && isRecord(error.response)) return error.response.insertErrors;
+    throw error;
+  }
+  throw new Error('the insert should have failed in part');
+}
+
+const RAW = { raw: true, partialRetries: 0 };
+
+const EVERY_TYPE = [
+  { name: 'string', type: 'STRING', mode: 'REQUIRED' },
+  { name: 'bytes', type: 'BYTES' },
+  { name: 'int', type: 'INT64' },
+  { name: 'float', type: 'FLOAT64' },
+  { name: 'numeric', type: 'NUMERIC' },
+  { name: 'bool', type: 'BOOL' },
+  { name: 'timestamp', type: 'TIMESTAMP' },
+  { name: 'date', type: 'DATE' },
+  { name: 'datetime', type: 'DATETIME' },
+  { name: 'time', type: 'TIME' },
+  { name: 'json', type: 'JSON' },
+  { name: 'list', type: 'INT64', mode: 'REPEATED' },
+  {
+    name: 'record',
+    type: 'STRUCT',
+    fields: [
+      { name: 'a', type: 'STRING' },
+      { name: 'times', type: 'TIMESTAMP', mode: 'REPEATED' },
+    ],
+  },
+  { name: 'records', type: 'RECORD', mode: 'REPEATED', fields: [{ name: 'k', type: 'STRING' }] },
+];
+
+const FULL_ROW = {
+  string: 'ä "quoted" 🙂',
+  bytes: Buffer.from([0, 1, 255]).toString('base64'),
+  int: '9007199254740993',
+  float: 0.1,
+  numeric: '-12345678901234567890.123456789',
+  bool: true,
+  timestamp: '2026-02-28T23:59:59.123456Z',
+  date: '2024-02-29',
+  datetime: '2024-02-29T01:02:03.5',
+  time: '23:59:59',
+  json: '{"a": [1, null]}',
+  list: [1, '2', 3],
+  record: { a: 'x', times: ['2026-01-01 02:00:00+02:00', 1767225600.5] },
+  records: [{ k: 'p' }, { k: null }, {}],
+};
+
+/** FULL_ROW as the API carries it with int64 timestamps. */
+const FULL_WIRE = {
+  f: [
+    { v: FULL_ROW.string },
+    { v: 'AAH/' },
+    { v: '9007199254740993' },
+    { v: '0.1' },
+    { v: '-12345678901234567890.123456789' },
+    { v: 'true' },
+    { v: '1772323199123456' },
+    { v: '2024-02-29' },
+    { v: '2024-02-29T01:02:03.500000' },
+    { v: '23:59:59' },
+    { v: FULL_ROW.json },
+    { v: [{ v: '1' }, { v: '2' }, { v: '3' }] },
+    { v: { f: [{ v: 'x' }, { v: [{ v: '1767225600000000' }, { v: '1767225600500000' }] }] } },
+    { v: [{ v: { f: [{ v: 'p' }] } }, { v: { f: [{ v: null }] } }, { v: { f: [{ v: null }] } }] },
+  ],
+};
+
+suite('BigQuery through its official client', ({ test, before, after, beforeEach }) => {
+  let server: SandboxServer;
+  let origin: string;
+  let bigquery: BigQuery;
+  let dataset: Dataset;
+  let datasets = 0;
+
+  const connect = () =>
+    new BigQuery({ projectId: 'my-project', apiEndpoint: origin, authClient: new PassThroughClient() });
+  const post = async (path: string, body: string) => {
+    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project${path}`, { method: 'POST', body });
+    const json: unknown = await reply.json();
+    assert.ok(isRecord(json));
+    return { status: reply.status, body: json, error: isRecord(json.error) ? json.error : {} };
+  };
+  const get = async (path: string) => {
+    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project${path}`);
+    const body: unknown = await reply.json();
+    assert.ok(isRecord(body));
+    return body;
+  };
+  const rowsOf = async (query: string, options = {}): Promise<unknown[]> =>
+    (await bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' }, ...options }))[0];
+  const createTable = async (fields: object[], options = {}): Promise<Table> =>
+    (await dataset.createTable('t', { schema: fields, ...options }))[0];
+
+  before(async () => {
+    server = await startBigQuery();
+    origin = `http://127.0.0.1:${server.port}`;
+    bigquery = connect();
+  });
+  after(() => server.close());
+  beforeEach(async () => {
+    datasets += 1;
+    [dataset] = await bigquery.createDataset(`data_${datasets}`);
+  });
+
+  test('answers with and without /bigquery/v2', async () => {
+    process.env.BIGQUERY_EMULATOR_HOST = origin;
+    try {
+      const client = new BigQuery({ projectId: 'my-project' });
+      const [found] = await client.dataset(dataset.id ?? '').get();
+      assert.is(found.id, dataset.id);
+      assert.equal((await client.query('SELECT 1 AS one'))[0], [{ one: 1 }]);
+    } finally {
+      delete process.env.BIGQUERY_EMULATOR_HOST;
+    }
+    assert.is((await bigquery.dataset(dataset.id ?? '').exists())[0], true);
+  });
+
+  test('datasets: created, changed, listed, deleted', async () => {
+    const [made] = await bigquery.createDataset('life', { labels: { env: 'test' }, description: 'one' });
+    assert.is(made.metadata.id, 'my-project:life');
+    assert.is(made.metadata.location, 'US');
+    const again = await failureOf(bigquery.createDataset('life'));
+    assert.equal(again, { code: 409, message: 'Already Exists: Dataset my-project:life', reason: 'duplicate' });
+    const { etag } = made.metadata;
+    // The client's types lack the null that removes a label.
+    await made.setMetadata(JSON.parse('{"description": "two", "labels": {"env": null, "tier": "a"}}'));
+    const [metadata] = await made.getMetadata();
+    assert.is(metadata.description, 'two');
+    assert.equal(metadata.labels, { tier: 'a' });
+    assert.is.not(metadata.etag, etag);
+    const [all] = await bigquery.getDatasets();
+    assert.ok(all.some(({ id }) => id === 'life'));
+    await made.createTable('t', { schema: 'a:string' });
+    const inUse = await failureOf(made.delete());
+    assert.equal(inUse, { code: 400, message: 'Dataset my-project:life is still in use', reason: 'resourceInUse' });
+    await made.delete({ force: true });
+    assert.is((await made.exists())[0], false);
+    const gone = await failureOf(made.getMetadata());
+    assert.equal(gone, { code: 404, message: 'Not found: Dataset my-project:life', reason: 'notFound' });
+    assert.match((await failureOf(bigquery.createDataset('a-b'))).message, 'Invalid dataset ID "a-b"');
+  });
+
+  test('tables: created, changed, listed, deleted', async () => {
+    const table = await createTable(
+      [
+        { name: 'id', type: 'STRING', mode: 'REQUIRED', description: 'which' },
+        { name: 'at', type: 'TIMESTAMP' },
+      ],
+      {
+        description: 'd',
+        labels: { a: 'b' },
+        timePartitioning: { type: 'DAY', field: 'at' },
+        clustering: { fields: ['id'] },
+        expirationTime: String(Date.now() + 3_600_000),
+      },
+    );
+    const name = `my-project:${dataset.id}.t`;
+    const [first] = await table.getMetadata();
+    assert.is(first.id, name);
+    assert.equal(first.timePartitioning, { type: 'DAY', field: 'at' });
+    assert.equal(first.clustering, { fields: ['id'] });
+    assert.is(first.numRows, '0');
+    assert.ok(Number(first.expirationTime) > Date.now());
+    assert.equal(first.schema.fields[0], { name: 'id', type: 'STRING', mode: 'REQUIRED', description: 'which' });
+    const again = await failureOf(createTable([{ name: 'a', type: 'STRING' }]));
+    assert.equal(again, { code: 409, message: `Already Exists: Table ${name}`, reason: 'duplicate' });
+
+    await table.insert({ id: 'old' });
+    const fields = [...first.schema.fields, { name: 'tags', type: 'STRING', mode: 'REPEATED' }];
+    await table.setMetadata(JSON.parse(JSON.stringify({ schema: { fields }, labels: { a: null } })));
+    await table.insert({ id: 'new', tags: ['x'] });
+    assert.equal(await rowsOf('SELECT id, tags FROM t ORDER BY id'), [
+      { id: 'new', tags: ['x'] },
+      { id: 'old', tags: [] },
+    ]);
+    const [second] = await table.getMetadata();
+    assert.is(second.numRows, '2');
+    assert.is(second.labels?.a, undefined);
+    assert.is.not(second.etag, first.etag);
+
+    const removed = await failureOf(table.setMetadata({ schema: { fields: fields.slice(1) } }));
+    assert.is(removed.code, 400);
+    assert.is(removed.message, `Provided Schema does not match Table ${name}. Field id is missing in new schema`);
+    const required = { name: 'more', type: 'STRING', mode: 'REQUIRED' };
+    const added = await failureOf(table.setMetadata({ schema: { fields: [...fields, required] } }));
+    assert.match(added.message, 'Cannot add required fields to an existing schema');
+
+    assert.equal(
+      (await dataset.getTables())[0].map(({ id }) => id),
+      ['t'],
+    );
+    await table.delete();
+    const gone = await failureOf(table.getMetadata());
+    assert.equal(gone, { code: 404, message: `Not found: Table ${name}`, reason: 'notFound' });
+    assert.equal((await failureOf(table.insert({ id: 'x' }))).message, `Not found: Table ${name}`);
+    assert.match((await failureOf(dataset.createTable('a.b', {}))).message, 'Invalid table ID "a.b"');
+    const view = await failureOf(dataset.createTable('v', { view: 'SELECT 1' }));
+    assert.match(view.message, 'not supported by the local sandbox');
+  });
+
+  test('fields can be added to a record, and REQUIRED can be relaxed', async () => {
+    const record = (...names: string[]) => ({
+      name: 'r',
+      type: 'RECORD',
+      mode: 'REPEATED',
+      fields: names.map((name) => ({ name, type: 'STRING' })),
+    });
+    const table = await createTable([{ name: 'id', type: 'STRING', mode: 'REQUIRED' }, record('a')]);
+    await table.insert({ id: '1', r: [{ a: 'x' }] });
+    await table.setMetadata({ schema: { fields: [{ name: 'id', type: 'STRING' }, record('a', 'b')] } });
+    await table.insert({ r: [{ b: 'y' }] });
+    assert.equal((await table.getRows())[0], [
+      { id: '1', r: [{ a: 'x', b: null }] },
+      { id: null, r: [{ a: null, b: 'y' }] },
+    ]);
+  });
+
+  test('every type comes back as the API carries it, from the table and from a query', async () => {
+    const table = await createTable(EVERY_TYPE);
+    await table.insert([FULL_ROW, { string: 'nothing else' }]);
+    const path = `/datasets/${dataset.id}/tables/t`;
+    const { rows } = await get(`${path}/data?formatOptions.useInt64Timestamp=true`);
+    assert.ok(Array.isArray(rows));
+    assert.equal(rows[0], FULL_WIRE);
+    const { rows: floats } = await get(`${path}/data?selectedFields=timestamp&maxResults=1`);
+    assert.equal(floats, [{ f: [{ v: '1.772323199123456E9' }] }]);
+
+    const [listed] = await table.getRows();
+    const queried = await rowsOf('SELECT * FROM t ORDER BY string DESC');
+    assert.equal(queried, listed);
+    const [full, empty] = listed;
+    assert.equal(full.bytes, Buffer.from([0, 1, 255]));
+    assert.is(full.numeric.toFixed(), FULL_ROW.numeric);
+    assert.is(full.timestamp.value, '2026-02-28T23:59:59.123456000Z');
+    assert.is(full.date.value, '2024-02-29');
+    assert.equal(full.list, [1, 2, 3]);
+    assert.equal(full.records, [{ k: 'p' }, { k: null }, { k: null }]);
+    assert.is(empty.record, null);
+    assert.equal(empty.list, []);
+
+    const job = { query: `SELECT * FROM \`my-project.${dataset.id}.t\` LIMIT 1`, useLegacySql: false };
+    const { body } = await post('/queries', JSON.stringify({ ...job, formatOptions: { useInt64Timestamp: true } }));
+    assert.equal(body.rows, [FULL_WIRE]);
+    const types = ({ schema }: Record<string, unknown>) =>
+      isRecord(schema) && Array.isArray(schema.fields) ? schema.fields.map(({ type }) => type) : [];
+    assert.equal(types(body), types(await get(path)));
+    assert.is(types(body).at(-1), 'RECORD');
+  });
+
+  test('rows with a known insertId are dropped without a word', async () => {
+    const table = await createTable([{ name: 'n', type: 'INTEGER' }]);
+    const rows = [1, 2, 3].map((n) => ({ insertId: `id-${n % 3}`, json: { n } }));
+    await table.insert(rows, RAW);
+    await table.insert([...rows, { insertId: 'id-9', json: { n: 9 } }], RAW);
+    await table.insert([{ json: { n: 10 } }, { json: { n: 10 } }], RAW);
+    assert.equal(await rowsOf('SELECT COUNT(*) AS `all`, COUNT(DISTINCT n) ids FROM t'), [{ all: 6, ids: 5 }]);
+  });
+
+  test('bad rows are named; the good ones stop, or go in with skipInvalidRows', async () => {
+    const table = await createTable([
+      { name: 'id', type: 'STRING', mode: 'REQUIRED' },
+      { name: 'n', type: 'INT64' },
+      { name: 'at', type: 'TIMESTAMP' },
+      { name: 'list', type: 'RECORD', mode: 'REPEATED', fields: [{ name: 'v', type: 'FLOAT64' }] },
+    ]);
+    const jsons = [
+      { id: 'good' },
+      { id: 'a', x: 1 },
+      { n: 1 },
+      { id: 'a', n: 'medium' },
+      { id: 'a', at: 'yesterday' },
+      { id: 'a', list: [{ v: 1 }, { v: [1] }] },
+      { id: true },
+      { id: 'a', list: [{ y: 1 }] },
+      { id: { a: 1 } },
+    ];
+    const rows = jsons.map((json, at) => ({ insertId: String(at), json }));
+    const problem = (index: number, location: string, message: string, reason = 'invalid') => ({
+      index,
+      errors: [{ reason, location, debugInfo: '', message }],
+    });
+    const bad = [
+      problem(1, 'x', 'no such field: x.'),
+      problem(2, '', 'Missing required field: Msg_0_CLOUD_QUERY_TABLE.id.'),
+      problem(3, 'n', 'Cannot convert value to integer (bad value): medium'),
+      problem(
+        4,
+        'at',
+        "Could not parse 'yesterday' as a timestamp. Required format is YYYY-MM-DD HH:MM[:SS[.SSSSSS]] or YYYY/MM/DD HH:MM[:SS[.SSSSSS]]",
+      ),
+      problem(5, 'list[1].v', 'Array specified for non-repeated field: v.'),
+      problem(6, 'id', 'Conversion from bool to std::string is unsupported.'),
+      problem(7, 'list[0].y', 'no such field: y.'),
+      problem(8, 'id', 'This field: id is not a record.'),
+    ];
+    assert.equal(await insertErrorsOf(table.insert(rows, RAW)), [problem(0, '', '', 'stopped'), ...bad]);
+    assert.equal((await table.getRows())[0], []);
+    assert.equal(await insertErrorsOf(table.insert(rows, { ...RAW, skipInvalidRows: true })), bad);
+    assert.equal((await table.getRows({ selectedFields: 'id' }))[0], [{ id: 'good' }]);
+    await table.insert([{ insertId: 'u', json: { id: 'b', x: 1, list: [{ y: 1 }] } }], {
+      ...RAW,
+      ignoreUnknownValues: true,
+    });
+    assert.equal(await rowsOf("SELECT id, n, list FROM t WHERE id = 'b'"), [{ id: 'b', n: null, list: [{ v: null }] }]);
+  });
+
+  test('a request of too many rows or bytes, or of none, is refused', async () => {
+    await createTable([{ name: 's', type: 'STRING' }]);
+    const path = `/datasets/${dataset.id}/tables/t/insertAll`;
+    const none = await post(path, '{"rows": []}');
+    assert.is(none.status, 400);
+    assert.is(none.error.message, 'No rows present in the request.');
+    const many = await post(path, JSON.stringify({ rows: Array(50_001).fill({ json: {} }) }));
+    assert.is(many.status, 400);
+    assert.match(String(many.error.message), 'too many rows present in the request');
+    const large = await post(path, JSON.stringify({ rows: [{ json: { s: 'x'.repeat(10 * 1024 * 1024) } }] }));
+    assert.is(large.status, 413);
+    assert.is(large.error.message, 'Request payload size exceeds the limit: 10485760 bytes.');
+    const template = await post(path, '{"rows": [{"json": {}}], "templateSuffix": "_a"}');
+    assert.match(String(template.error.message), 'templateSuffix is not supported');
+    assert.is((await post(path, '{"rows": [')).status, 400);
+  });
+
+  test('rows are paged in the order of their arrival', async () => {
+    const table = await createTable([{ name: 'n', type: 'INT64' }]);
+    const total = 12_000;
+    await table.insert(Array.from({ length: total }, (_, n) => ({ n })));
+    const [page, next] = await table.getRows({ maxResults: 2, startIndex: '3', autoPaginate: false });
+    assert.equal(page, [{ n: 3 }, { n: 4 }]);
+    assert.is(next?.pageToken, '5');
+    const [all] = await table.getRows();
+    assert.is(all.length, total);
+    assert.ok(all.every(({ n }, at) => n === at));
+    const [job] = await bigquery.createQueryJob(`SELECT n FROM ${dataset.id}.t ORDER BY n`);
+    const [results, query] = await job.getQueryResults({ maxResults: 10, autoPaginate: false });
+    assert.is(results.length, 10);
+    assert.is(query?.pageToken, '10');
+    assert.is((await job.getQueryResults())[0].length, total);
+    assert.is((await rowsOf('SELECT n FROM t')).length, total);
+    assert.is((await job.getMetadata())[0].status.state, 'DONE');
+    assert.is((await failureOf(bigquery.job('nope').getMetadata())).message, 'Not found: Job my-project:nope');
+  });
+
+  test('parameters by name and by place', async () => {
+    const at = BigQuery.timestamp('2026-01-01T00:00:00.5Z');
+    const params = { s: "it's", n: 5, f: 1.5, b: true, at, day: BigQuery.date('2026-01-02'), list: ['a', 'b'] };
+    const [row] = await rowsOf('SELECT @s AS s, @n AS n, @f AS f, @b AS b, @at AS at, @day AS day, @list AS list', {
+      params,
+    });
+    assert.equal(row, { ...params, at: BigQuery.timestamp('2026-01-01T00:00:00.500Z') });
+    assert.equal(await rowsOf('SELECT ? + ? AS x', { params: [1, 2] }), [{ x: 3 }]);
+    assert.equal(await rowsOf("SELECT 'a' IN UNNEST(@list) AS x", { params }), [{ x: true }]);
+    const struct = { params: { p: { x: 1, y: ['q'] } } };
+    assert.equal(await rowsOf('SELECT @p.x AS x, @p.y AS y', struct), [{ x: 1, y: ['q'] }]);
+    const typed = { params: { p: null, c: 'AAH/' }, types: { p: 'STRING', c: 'BYTES' } };
+    assert.equal(await rowsOf('SELECT @p AS p, @c AS c', typed), [{ p: null, c: Buffer.from([0, 1, 255]) }]);
+    const missing = await failureOf(rowsOf('SELECT @nope'));
+    assert.is(missing.message, "Query parameter 'nope' not found");
+  });
+
+  test('joins, groups, windows, nested and repeated columns', async () => {
+    const table = await createTable(EVERY_TYPE);
+    await table.insert([FULL_ROW, { string: 'b', int: 1 }, { string: 'b', int: 2 }]);
+    const name = `my-project.${dataset.id}.t`;
+    assert.equal(await rowsOf(`SELECT COUNT(*), COUNT(DISTINCT string) AS d FROM ${name}`), [{ f0_: 3, d: 2 }]);
+    assert.equal(
+      await rowsOf(`SELECT a.string AS s, SUM(b.int) AS total FROM \`${name}\` a JOIN t AS b USING (string)
+        WHERE a.string = "b" GROUP BY s -- it's one group`),
+      [{ s: 'b', total: 6 }],
+    );
+    assert.equal(
+      await rowsOf(`WITH ranked AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY string ORDER BY int DESC) AS r FROM t)
+        SELECT * EXCEPT (r), r AS n FROM (SELECT string, int, r FROM ranked) WHERE r = 1 ORDER BY string LIMIT 1`),
+      [{ string: 'b', int: 2, n: 1 }],
+    );
+    assert.equal(await rowsOf('SELECT record.a, item.k, n FROM t, UNNEST(records) AS item, UNNEST(t.list) n LIMIT 1'), [
+      { a: 'x', k: 'p', n: 1 },
+    ]);
+    assert.equal(await rowsOf('SELECT TIMESTAMP_TRUNC(timestamp, HOUR) AS h FROM t WHERE bool'), [
+      { h: BigQuery.timestamp('2026-02-28T23:00:00.000Z') },
+    ]);
+    assert.equal(await rowsOf('SELECT SAFE_CAST("x" AS INT64) AS a, CAST("5" AS FLOAT64) / 2 AS b, 0.5 AS c'), [
+      { a: null, b: 2.5, c: 0.5 },
+    ]);
+  });
+
+  test('a bad query is refused with the code and reason of the service', async () => {
+    await createTable([{ name: 'n', type: 'INT64' }]);
+    const cases: [string, number, string, string][] = [
+      ['SELECT x FROM t', 400, 'invalidQuery', 'Unrecognized name: x'],
+      ['SELECT nope(n) FROM t', 400, 'invalidQuery', 'Function not found: nope'],
+      ['SELEC n FROM t', 400, 'invalidQuery', 'Syntax error: Unexpected identifier "SELEC" at [1:1]'],
+      ['SELECT n FROM', 400, 'invalidQuery', 'Syntax error: Unexpected end of script'],
+      ["SELECT 'a FROM t", 400, 'invalidQuery', 'Syntax error: Unclosed string literal at [1:8]'],
+      ['SELECT 1 AS a, 2 AS a', 400, 'invalidQuery', 'Duplicate column names in the result are not supported'],
+      ["SELECT * FROM '/etc/passwd'", 400, 'invalidQuery', 'Syntax error: Unexpected string literal'],
+      ["SELECT * FROM read_text('/etc/passwd')", 400, 'invalidQuery', 'Table-valued function not found: read_text'],
+      [
+        'SELECT * FROM nope',
+        404,
+        'notFound',
+        `Not found: Table my-project:${dataset.id}.nope was not found in location`,
+      ],
+      ['SELECT * FROM none.nope', 404, 'notFound', 'Not found: Dataset my-project:none was not found in location US'],
+      ['DELETE FROM t WHERE true', 400, 'invalidQuery', 'The statement DELETE is not supported by the local sandbox'],
+      ['SELECT [1, 2][OFFSET(0)]', 400, 'invalidQuery', 'The subscript operator [] is not supported'],
+      ['SELECT STRUCT(1 AS a)', 400, 'invalidQuery', 'STRUCT() is not supported by the local sandbox'],
+    ];
+    for (const [query, code, reason, message] of cases) {
+      const failure = await failureOf(rowsOf(query));
+      assert.equal({ code: failure.code, reason: failure.reason }, { code, reason }, query);
+      assert.ok(failure.message.startsWith(message), `${query}: ${failure.message}`);
+      assert.is(
+        (await failureOf(bigquery.createQueryJob({ query, defaultDataset: dataset.metadata.datasetReference }))).code,
+        code,
+      );
+    }
+    const unqualified = await failureOf(bigquery.query('SELECT * FROM t'));
+    assert.is(unqualified.message, 'Table "t" must be qualified with a dataset (e.g. dataset.table).');
+    const { error } = await post(
+      '/queries',
+      JSON.stringify({ query: 'SELECT x FROM (SELECT 1)', useLegacySql: false }),
+    );
+    const message = 'Unrecognized name: x';
+    const where = { location: 'query', locationType: 'parameter' };
+    const errors = [{ message, domain: 'global', reason: 'invalidQuery', ...where }];
+    assert.equal(error, { code: 400, message, errors, status: 'INVALID_ARGUMENT' });
+    assert.is((await post('/queries', '{"query": "SELECT 1"}')).status, 400);
+  });
+
+  test('a dry run tells the columns and keeps no job', async () => {
+    await createTable([{ name: 'n', type: 'INT64' }]);
+    const [job] = await bigquery.createQueryJob({ query: `SELECT n FROM ${dataset.id}.t`, dryRun: true });
+    assert.equal(job.metadata.statistics.query.schema.fields, [{ name: 'n', type: 'INTEGER', mode: 'NULLABLE' }]);
+    assert.is((await failureOf(job.get())).code, 404);
+  });
+
+  test('a job keeps the id it is given, once', async () => {
+    const options = { query: 'SELECT 1 AS one', jobId: `mine_${datasets}` };
+    const [job] = await bigquery.createQueryJob(options);
+    assert.equal((await job.getQueryResults())[0], [{ one: 1 }]);
+    const again = await failureOf(bigquery.createQueryJob(options));
+    assert.equal([again.code, again.message], [409, `Already Exists: Job my-project:US.${options.jobId}`]);
+    assert.is((await bigquery.getJobs({ maxResults: 1 }))[0].length > 0, true);
+  });
+
+  test('what the sandbox does not know is a 404 in JSON', async () => {
+    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project/datasets/d/routines`);
+    assert.is(reply.status, 404);
+    const body: unknown = await reply.json();
+    assert.ok(isRecord(body) && isRecord(body.error) && body.error.status === 'NOT_FOUND');
+  });
+});
