@@ -201,16 +201,17 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const again = await failureOf(createTable([{ name: 'a', type: 'STRING' }]));
     assert.equal(again, { code: 409, message: `Already Exists: Table ${name}`, reason: 'duplicate' });
 
-    await table.insert({ id: 'old' });
+    // More rows than DuckDB holds in a chunk: adding a list to these has its own way to fail.
+    await table.insert(Array.from({ length: 3000 }, () => ({ id: 'old' })));
     const fields = [...first.schema.fields, { name: 'tags', type: 'STRING', mode: 'REPEATED' }];
     await table.setMetadata(JSON.parse(JSON.stringify({ schema: { fields }, labels: { a: null } })));
     await table.insert({ id: 'new', tags: ['x'] });
-    assert.equal(await rowsOf('SELECT id, tags FROM t ORDER BY id'), [
+    assert.equal(await rowsOf('SELECT DISTINCT id, tags FROM t ORDER BY id'), [
       { id: 'new', tags: ['x'] },
       { id: 'old', tags: [] },
     ]);
     const [second] = await table.getMetadata();
-    assert.is(second.numRows, '2');
+    assert.is(second.numRows, '3001');
     assert.is(second.labels?.a, undefined);
     assert.is.not(second.etag, first.etag);
 

@@ -72,7 +72,7 @@ export class Catalog {
     const table = dataset.tables.get(reference.tableId);
     if (table?.expired !== true) return table;
     dataset.tables.delete(reference.tableId);
-    void table.drop();
+    table.drop().catch(() => undefined);
     return undefined;
   }
 

@@ -1,17 +1,17 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
+import { DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
 import type { Field } from './schema.ts';
 import { SQL_FUNCTIONS } from './sql-functions.ts';
-import { TableStore } from './table-store.ts';
+import { type StoreConnections, TableStore } from './table-store.ts';
 
 /** The DuckDB behind the sandbox's BigQuery: in memory, in UTC, without access to files or the network. */
 export class Database {
   readonly #instance: DuckDBInstance;
-  readonly #connection: DuckDBConnection;
+  readonly #connections: StoreConnections;
   #tables = 0;
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(instance: DuckDBInstance, connections: StoreConnections) {
     this.#instance = instance;
-    this.#connection = connection;
+    this.#connections = connections;
   }
 
   static async open(): Promise<Database> {
@@ -22,15 +22,15 @@ export class Database {
       // BigQuery: nulls are the smallest values.
       default_null_order: 'nulls_first_on_asc_last_on_desc',
     });
-    const connection = await instance.connect();
-    await connection.run(`SET GLOBAL TimeZone = 'UTC'`);
-    for (const macro of SQL_FUNCTIONS) await connection.run(`CREATE MACRO ${macro}`);
-    return new Database(instance, connection);
+    const connections = { write: await instance.connect(), read: await instance.connect() };
+    await connections.write.run(`SET GLOBAL TimeZone = 'UTC'`);
+    for (const macro of SQL_FUNCTIONS) await connections.write.run(`CREATE MACRO ${macro}`);
+    return new Database(instance, connections);
   }
 
   createTable(fields: readonly Field[]): Promise<TableStore> {
     this.#tables += 1;
-    return TableStore.create(this.#connection, `bq_table_${this.#tables}`, fields);
+    return TableStore.create(this.#connections, `bq_table_${this.#tables}`, fields);
   }
 
   /** Runs one SELECT on a connection of its own, so that a slow one does not hold up the inserts. */
@@ -44,7 +44,8 @@ export class Database {
   }
 
   close(): void {
-    this.#connection.closeSync();
+    this.#connections.write.closeSync();
+    this.#connections.read.closeSync();
     this.#instance.closeSync();
   }
 }

@@ -64,13 +64,13 @@ export function jobRoutes(database: Database, catalog: Catalog): Route[] {
   const jobs = new Map<string, Job>();
 
   const run = async (projectId: string, jobId: string, configuration: Record<string, unknown>): Promise<Job> => {
+    const key = `${projectId}:${jobId}`;
+    if (jobs.has(key)) throw alreadyExists(`Job ${projectId}:${LOCATION}.${jobId}`);
     const createdAt = Date.now();
     const dryRun = configuration.dryRun === true;
     const result = await runQuery({ database, catalog }, projectId, objectAt(configuration, 'query'), dryRun);
     const job = { projectId, jobId, createdAt, endedAt: Date.now(), configuration, result };
     if (dryRun) return job;
-    const key = `${projectId}:${jobId}`;
-    if (jobs.has(key)) throw alreadyExists(`Job ${projectId}:${LOCATION}.${jobId}`);
     jobs.set(key, job);
     const [oldest] = jobs.keys();
     if (jobs.size > MAX_JOBS && oldest !== undefined) jobs.delete(oldest);
@@ -99,8 +99,6 @@ export function jobRoutes(database: Database, catalog: Catalog): Route[] {
     if (other !== undefined) throw unsupported(`A ${other} job`);
     if (configuration.query === undefined) throw invalid('Required parameter is missing: configuration.query');
     const jobId = stringAt(objectAt(call.body, 'jobReference'), 'jobId') ?? `job_${randomUUID()}`;
-    const key = `${call.param('project')}:${jobId}`;
-    if (jobs.has(key)) throw alreadyExists(`Job ${call.param('project')}:${LOCATION}.${jobId}`);
     return jobResource(await run(call.param('project'), jobId, { jobType: 'QUERY', ...configuration }));
   };
 

@@ -21,10 +21,11 @@ const WORDINGS: readonly (readonly [RegExp, string])[] = [
   [/invalid timestamp field format: "(.*?)"/, "Invalid timestamp: '$1'"],
 ];
 
-/** The API's error for whatever a query threw. */
-export function queryError(error: unknown): ApiError {
+/** The API's error for whatever a query threw; what is the fault of DuckDB, and not of the query, stays as it is. */
+export function queryError(error: unknown): unknown {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  if (/^(INTERNAL|FATAL) Error/.test(message)) return error;
   for (const [pattern, wording] of WORDINGS) {
     const match = pattern.exec(message);
     if (match !== null)

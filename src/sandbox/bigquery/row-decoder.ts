@@ -61,7 +61,7 @@ function decodeBoolean(value: unknown): DuckDBValue {
 }
 
 function decodeNumeric(value: unknown): DuckDBValue {
-  const match = NUMERIC.exec(String(value));
+  const match = NUMERIC.exec(typeof value === 'number' ? value.toFixed(9) : String(value));
   if (match === null || typeof value === 'boolean') throw new RowProblem(`Invalid NUMERIC value: ${value}`);
   return new DuckDBDecimalValue(BigInt(`${match[1]}${match[2]}${(match[3] ?? '').padEnd(9, '0')}`), 38, 9);
 }

@@ -4,6 +4,12 @@ import { duckDbType, type Field, quoteName } from './schema.ts';
 /** DuckDB's own vector size: as many rows as one chunk holds. */
 const ROWS_PER_CHUNK = 2048;
 
+/** A connection does one thing at a time: with two, a long read does not make `append` wait. */
+export interface StoreConnections {
+  readonly write: DuckDBConnection;
+  readonly read: DuckDBConnection;
+}
+
 /**
  * The rows of one table, in DuckDB under a name that no query can write. `append` is synchronous, so that a request's
  * rows appear all at once; at most one chunk of them waits outside of DuckDB.
@@ -11,24 +17,24 @@ const ROWS_PER_CHUNK = 2048;
 export class TableStore {
   /** The name of the DuckDB table. */
   readonly name: string;
-  readonly #connection: DuckDBConnection;
+  readonly #connections: StoreConnections;
   #fields: readonly Field[];
   #pending: DuckDBValue[][] = [];
   /** Absent while the table is being altered. */
   #appender: DuckDBAppender | undefined;
   #rowCount = 0;
 
-  private constructor(connection: DuckDBConnection, name: string, fields: readonly Field[]) {
-    this.#connection = connection;
+  private constructor(connections: StoreConnections, name: string, fields: readonly Field[]) {
+    this.#connections = connections;
     this.name = name;
     this.#fields = fields;
   }
 
-  static async create(connection: DuckDBConnection, name: string, fields: readonly Field[]): Promise<TableStore> {
+  static async create(connections: StoreConnections, name: string, fields: readonly Field[]): Promise<TableStore> {
     const columns = fields.map((field) => `${quoteName(field.name)} ${duckDbType(field)}`);
-    await connection.run(`CREATE TABLE ${name} (${columns.join(', ')})`);
-    const store = new TableStore(connection, name, fields);
-    store.#appender = await connection.createAppender(name);
+    await connections.write.run(`CREATE TABLE ${name} (${columns.join(', ')})`);
+    const store = new TableStore(connections, name, fields);
+    store.#appender = await connections.write.createAppender(name);
     return store;
   }
 
@@ -71,17 +77,18 @@ export class TableStore {
       const name = quoteName(field.name);
       const before = this.#fields.find((old) => old.name.toLowerCase() === field.name.toLowerCase());
       if (before === undefined) {
-        const initial = field.mode === 'REPEATED' ? ' DEFAULT []' : '';
-        await this.#connection.run(`ALTER TABLE ${this.name} ADD COLUMN ${name} ${duckDbType(field)}${initial}`);
+        await this.#connections.write.run(`ALTER TABLE ${this.name} ADD COLUMN ${name} ${duckDbType(field)}`);
+        // Not as DEFAULT []: with more rows than a chunk holds, that breaks DuckDB 1.5.6 (an INTERNAL error, and fatal).
+        if (field.mode === 'REPEATED') await this.#connections.write.run(`UPDATE ${this.name} SET ${name} = []`);
       } else if (duckDbType(before) !== duckDbType(field)) {
-        await this.#connection.run(`ALTER TABLE ${this.name} ALTER COLUMN ${name} TYPE ${duckDbType(field)}`);
+        await this.#connections.write.run(`ALTER TABLE ${this.name} ALTER COLUMN ${name} TYPE ${duckDbType(field)}`);
       }
     }
     const added = fields.filter(
       ({ name }) => !this.#fields.some((old) => old.name.toLowerCase() === name.toLowerCase()),
     );
     this.#fields = [...this.#fields, ...added];
-    this.#appender = await this.#connection.createAppender(this.name);
+    this.#appender = await this.#connections.write.createAppender(this.name);
   }
 
   /** The rows from `offset` on, at most `limit`, in the order of their arrival; values in the order of `fields`. */
@@ -89,13 +96,13 @@ export class TableStore {
     this.flush();
     const columns = fields.map(({ name }) => quoteName(name)).join(', ');
     const sql = `SELECT ${columns} FROM ${this.name} LIMIT ${limit} OFFSET ${offset}`;
-    return await (await this.#connection.run(sql)).getRows();
+    return await (await this.#connections.read.run(sql)).getRows();
   }
 
   async drop(): Promise<void> {
     this.#pending = [];
     this.#appender?.closeSync();
     this.#appender = undefined;
-    await this.#connection.run(`DROP TABLE ${this.name}`);
+    await this.#connections.write.run(`DROP TABLE ${this.name}`);
   }
 }
