@@ -1,0 +1,83 @@
+import * as v from 'valibot';
+import type { ConfigIssue } from './config-error.ts';
+
+type Issue = v.BaseIssue<unknown>;
+
+function pathOf(issue: Issue): string {
+  return (issue.path ?? []).map((item) => String(item.key)).join('.');
+}
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** `(0 | 1 | 2)` becomes `0, 1 or 2`. */
+function inWords(expected: string): string {
+  const choices = expected.replace(/^\((.*)\)$/, '$1').split(' | ');
+  if (choices.length < 2) return expected;
+  return `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+}
+
+const BOUNDS: Record<string, (requirement: string) => string> = {
+  min_value: (requirement) => `at least ${requirement}`,
+  max_value: (requirement) => `at most ${requirement}`,
+  min_length: (requirement) => `at least ${requirement} of them`,
+  non_empty: () => 'something that is not empty',
+  integer: () => 'a whole number',
+};
+
+const KINDS: Record<string, string> = {
+  string: 'a text',
+  number: 'a number',
+  boolean: 'true or false',
+  Object: 'a group of settings',
+  Array: 'a list',
+};
+
+function problemOf(issue: Issue, masked: boolean): string {
+  const received = masked ? 'something else' : shown(issue.input);
+  if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such setting';
+  if (issue.kind === 'schema' && issue.received === 'undefined' && issue.input === undefined) {
+    return `is missing; expected ${expectation(issue)}`;
+  }
+  if (issue.type === 'check' || issue.type === 'raw_check' || issue.type === 'custom') return issue.message;
+  if (issue.type === 'regex') return `${issue.message}, got ${received}`;
+  return `expected ${expectation(issue)}, got ${received}`;
+}
+
+function expectation(issue: Issue): string {
+  const bound = BOUNDS[issue.type];
+  if (bound !== undefined) return bound(String('requirement' in issue ? issue.requirement : ''));
+  const expected = issue.expected ?? 'something else';
+  return KINDS[expected] ?? inWords(expected);
+}
+
+/**
+ * Parses a value; every problem is reported at once, by path and in words.
+ *
+ * @param root path under which the value stands in its file, put before each issue's own.
+ */
+export function parse<const TSchema extends v.GenericSchema>(
+  schema: TSchema,
+  value: unknown,
+  issues: ConfigIssue[],
+  root = '',
+): v.InferOutput<TSchema> | undefined {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  for (const issue of result.issues) {
+    for (const leaf of leaves(issue)) {
+      const path = [root, pathOf(leaf)].filter((part) => part !== '').join('.');
+      issues.push({ path, problem: problemOf(leaf, /password|secret|key$/i.test(path)) });
+    }
+  }
+  return undefined;
+}
+
+/** A union wraps the issues of its branches: those that reach deeper than the union itself say more. */
+function leaves(issue: Issue): readonly Issue[] {
+  const deeper = issue.type === 'union' ? (issue.issues ?? []).filter((inner) => (inner.path?.length ?? 0) > 0) : [];
+  return deeper.length > 0 ? deeper : [issue];
+}

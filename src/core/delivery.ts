@@ -1,0 +1,175 @@
+import type { Subscription } from 'rxjs';
+import type { Credit } from './credit.ts';
+import type { PoisonError } from './errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Message, Original } from './message.ts';
+
+/**
+ * Where a service keeps its books: every delivery of the service is opened and closed here.
+ */
+export interface Desk {
+  readonly ledger: Ledger;
+  readonly credit: Credit;
+  /**
+   * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is
+   * nowhere to put it, and the message has to go back. Unsubscribing gives up.
+   */
+  bury(
+    original: Original,
+    poison: PoisonError,
+    done: { onPublished: () => void; onRefused: () => void },
+  ): Subscription | undefined;
+}
+
+type State = 'open' | 'burying' | 'lapsed' | 'closed';
+
+/**
+ * The one right to settle a message, shared by every Delivery made of it. A source extends it with what *it* does when
+ * the message is safe, or has to go back.
+ */
+export abstract class Ticket {
+  readonly original: Original;
+  readonly bytes: number;
+  readonly desk: Desk;
+  #state: State = 'open';
+  #burial: Subscription | undefined;
+
+  /** Enters the message into the books. The source must hold credit for it already. */
+  constructor(desk: Desk, original: Original) {
+    this.desk = desk;
+    this.original = original;
+    this.bytes = original.data.byteLength;
+    desk.ledger.open(this.bytes);
+  }
+
+  /** Tells the source that the message is safe elsewhere. */
+  protected abstract acknowledge(): void;
+
+  /** Tells the source to deliver the message again. */
+  protected abstract giveBack(): void;
+
+  /** True until it is settled or lapsed. */
+  get isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'burying';
+  }
+
+  ack(): void {
+    if (!this.#claim()) return;
+    this.#close('acked');
+    this.acknowledge();
+  }
+
+  nack(): void {
+    if (!this.#claim()) return;
+    this.#close('nacked');
+    this.giveBack();
+  }
+
+  drop(): void {
+    if (!this.#claim()) return;
+    this.#close('dropped');
+    this.acknowledge();
+  }
+
+  deadLetter(poison: PoisonError): void {
+    if (!this.#claim()) return;
+    this.#state = 'burying';
+    this.#burial = this.desk.bury(this.original, poison, {
+      onPublished: () => this.#buried('deadLettered'),
+      onRefused: () => this.#buried('nacked'),
+    });
+  }
+
+  /** For the source: the lease or session is gone. The graph may still work on the message, and keeps its credit. */
+  lapse(): void {
+    if (!this.isOpen) return;
+    this.desk.ledger.close('lapsed', this.bytes);
+    const burying = this.#state === 'burying';
+    this.#state = 'lapsed';
+    if (burying) this.#endBurial();
+  }
+
+  /** For the source, when its graph was aborted: whatever is unsettled goes back. */
+  abandon(): void {
+    if (!this.isOpen) return;
+    this.#burial?.unsubscribe();
+    this.#close('nacked');
+    this.giveBack();
+  }
+
+  /** Claims the right to settle; false when it is spent. */
+  #claim(): boolean {
+    if (this.#state === 'open') return true;
+    if (this.#state === 'lapsed') {
+      this.desk.ledger.settledLate += 1;
+      this.#state = 'closed';
+      this.desk.credit.release(this.bytes);
+      return false;
+    }
+    this.desk.ledger.settledTwice += 1;
+    return false;
+  }
+
+  #buried(ending: 'deadLettered' | 'nacked'): void {
+    if (this.#state === 'lapsed') {
+      this.#endBurial();
+      return;
+    }
+    if (this.#state !== 'burying') return;
+    this.#close(ending);
+    if (ending === 'deadLettered') this.acknowledge();
+    else this.giveBack();
+  }
+
+  /** The message lapsed while its dead letter was under way: it will come again, and be dead-lettered then. */
+  #endBurial(): void {
+    this.#burial?.unsubscribe();
+    this.#state = 'closed';
+    this.desk.credit.release(this.bytes);
+  }
+
+  #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
+    this.#state = 'closed';
+    this.desk.ledger.close(ending, this.bytes);
+    this.desk.credit.release(this.bytes);
+  }
+}
+
+/**
+ * A message on its way through a graph, with the one right to settle it. Settling is synchronous and happens once: a
+ * second call changes nothing and is counted (`settledTwice`).
+ */
+export class Delivery {
+  readonly message: Message;
+  readonly ticket: Ticket;
+
+  constructor(message: Message, ticket: Ticket) {
+    this.message = message;
+    this.ticket = ticket;
+  }
+
+  /** The same delivery with another message: the right to settle stays one. */
+  with(message: Message): Delivery {
+    return new Delivery(message, this.ticket);
+  }
+
+  /** The message is safe on the other side. */
+  ack(): void {
+    this.ticket.ack();
+  }
+
+  /** The message goes back to its source, to be delivered again. */
+  nack(): void {
+    this.ticket.nack();
+  }
+
+  /** The message goes to dead-letter; it keeps its credit until the dead letter is published. */
+  deadLetter(poison: PoisonError): void {
+    this.ticket.deadLetter(poison);
+  }
+
+  /** The message is left out, by a policy that the configuration names. */
+  drop(): void {
+    this.ticket.drop();
+  }
+}

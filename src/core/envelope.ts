@@ -1,0 +1,70 @@
+import { PoisonError } from './errors.ts';
+import { type EnrichmentData, type Message, utcTime } from './message.ts';
+
+/** What stands in the data of a Pub/Sub message between services, as JSON. */
+interface Envelope {
+  readonly id: string;
+  /** base64 */
+  readonly payload: string;
+  /** RFC 3339 */
+  readonly publishTime: string;
+  /** Left out when empty. */
+  readonly enrichmentData?: EnrichmentData;
+}
+
+/** A message's envelope as bytes. Attributes are not part of it: they travel as Pub/Sub attributes. */
+export function encodeEnvelope(message: Message): Buffer {
+  const payload = Buffer.from(message.payload.buffer, message.payload.byteOffset, message.payload.byteLength);
+  const envelope: Envelope = {
+    id: message.id,
+    payload: payload.toString('base64'),
+    publishTime: message.publishTime,
+    ...(isEmpty(message.enrichmentData) ? {} : { enrichmentData: message.enrichmentData }),
+  };
+  try {
+    return Buffer.from(JSON.stringify(envelope));
+  } catch (thrown) {
+    throw new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause: thrown });
+  }
+}
+
+/** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */
+export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
+  } catch (thrown) {
+    throw new PoisonError('undecodable', 'the data is no JSON envelope', { cause: thrown });
+  }
+  if (!isObject(value)) throw undecodable('the envelope is no JSON object');
+  const { id, payload, publishTime, enrichmentData } = value;
+  if (typeof id !== 'string' || id === '') throw undecodable('the envelope has no "id"');
+  if (typeof payload !== 'string') throw undecodable('the envelope has no "payload" in base64');
+  const bytes = Buffer.from(payload, 'base64');
+  if (!isBase64(payload, bytes)) throw undecodable('the envelope\'s "payload" is no base64');
+  const time = typeof publishTime === 'string' ? utcTime(publishTime) : undefined;
+  if (time === undefined) throw undecodable('the envelope\'s "publishTime" is no RFC 3339 time');
+  if (enrichmentData !== undefined && enrichmentData !== null && !isObject(enrichmentData)) {
+    throw undecodable('the envelope\'s "enrichmentData" is no JSON object');
+  }
+  return { id, payload: bytes, publishTime: time, enrichmentData: enrichmentData ?? {} };
+}
+
+function undecodable(problem: string): PoisonError {
+  return new PoisonError('undecodable', problem);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isEmpty(data: EnrichmentData): boolean {
+  for (const _ in data) return false;
+  return true;
+}
+
+/** Node skips what is no base64 instead of refusing it; the length tells. */
+function isBase64(text: string, bytes: Buffer): boolean {
+  const unpadded = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
+  return Math.floor((unpadded * 3) / 4) === bytes.byteLength && unpadded % 4 !== 1;
+}

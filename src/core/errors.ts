@@ -1,0 +1,42 @@
+/** Why a delivery cannot be processed, as a short label of a bounded set: `undecodable`, `too_large`, `rejected` … */
+export type PoisonReason =
+  | 'undecodable'
+  | 'unroutable'
+  | 'too_large'
+  | 'rejected'
+  | 'no_key'
+  | 'no_data'
+  | 'hook_failed'
+  | 'internal';
+
+/** The outside world failed; the same call may succeed later. Never the message's fault, never counted as its attempt. */
+export class RetryableError extends Error {
+  override readonly name = 'RetryableError';
+}
+
+/** The message itself cannot be processed, now or later: it goes to dead-letter with this reason. */
+export class PoisonError extends Error {
+  override readonly name = 'PoisonError';
+  readonly reason: PoisonReason;
+
+  constructor(reason: PoisonReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** The service cannot run as it is configured; the message names the setting. Ends the process. */
+export class FatalError extends Error {
+  override readonly name = 'FatalError';
+}
+
+/** Whatever was thrown, as an Error. */
+export function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** The code of a client's error (a gRPC number, an HTTP number, a system name), when it has one. */
+export function errorCode(thrown: unknown): string | number | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' || typeof thrown.code === 'number' ? thrown.code : undefined;
+}

@@ -1,0 +1,73 @@
+import type { Message } from './message.ts';
+
+/** A value out of a message, by path. The payload is parsed as JSON at most once for each view. */
+export class MessageView {
+  readonly message: Message;
+  #payload: unknown;
+  #parsed = false;
+
+  constructor(message: Message) {
+    this.message = message;
+  }
+
+  /** The payload as JSON; undefined if it is none. */
+  get payload(): unknown {
+    if (!this.#parsed) {
+      this.#parsed = true;
+      const { buffer, byteOffset, byteLength } = this.message.payload;
+      try {
+        this.#payload = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8'));
+      } catch {
+        this.#payload = undefined;
+      }
+    }
+    return this.#payload;
+  }
+}
+
+/** Reads one value; undefined where the path leads nowhere. */
+export type MessagePath = (view: MessageView) => unknown;
+
+/** What a path may begin with. */
+export const PATH_ROOTS = ['payload', 'enrichmentData', 'enrichment', 'attributes', 'metadata'] as const;
+
+/**
+ * Compiles a path such as `payload.sensor.value`, `payload.readings.0`, `enrichment.DeviceID` (short for
+ * `enrichmentData`), `attributes.uid`, `metadata.id` or `metadata.publishTime`. `payload` alone is the whole payload.
+ * Only own properties are read, so that `__proto__` in a message is a name like any other.
+ *
+ * @returns undefined if the text does not begin with one of PATH_ROOTS.
+ */
+export function compilePath(text: string): MessagePath | undefined {
+  const [root, ...rest] = text.split('.');
+  if (rest.some((part) => part === '')) return undefined;
+  switch (root) {
+    case 'payload':
+      return (view) => descend(view.payload, rest);
+    case 'enrichment':
+    case 'enrichmentData':
+      return (view) => descend(view.message.enrichmentData, rest);
+    case 'attributes': {
+      const name = rest.join('.');
+      return name === '' ? (view) => view.message.attributes : (view) => own(view.message.attributes, name);
+    }
+    case 'metadata':
+      if (rest.length !== 1) return undefined;
+      if (rest[0] === 'id') return (view) => view.message.id;
+      if (rest[0] === 'publishTime') return (view) => view.message.publishTime;
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function descend(start: unknown, parts: readonly string[]): unknown {
+  let value = start;
+  for (const part of parts) value = own(value, part);
+  return value;
+}
+
+function own(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return Reflect.get(value, name);
+}

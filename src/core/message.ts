@@ -1,0 +1,42 @@
+/** What a stage knows about a message beyond its payload, for example `{ DeviceID: 'd1', location: 'hall' }`. */
+export type EnrichmentData = Readonly<Record<string, unknown>>;
+
+/** Attributes as Pub/Sub carries them: flat, strings only. */
+export type Attributes = Readonly<Record<string, string>>;
+
+/**
+ * A device message. Immutable: an enriched message is a new value.
+ *
+ * - `id`: stable across redeliveries where the source has a stable one (docs/guarantees.md).
+ * - `payload`: the device's bytes, never forced to UTF-8.
+ * - `publishTime`: RFC 3339 in UTC, kept as text, so that no digit of the original's precision is lost.
+ */
+export interface Message {
+  readonly id: string;
+  readonly payload: Uint8Array;
+  readonly publishTime: string;
+  readonly attributes: Attributes;
+  readonly enrichmentData: EnrichmentData;
+}
+
+/** The bytes and attributes as the source handed them over: what a dead letter preserves. */
+export interface Original {
+  readonly data: Uint8Array;
+  readonly attributes: Attributes;
+  readonly orderingKey: string;
+}
+
+/** Returns the message with `extra` merged over its enrichment data. */
+export function enriched(message: Message, extra: EnrichmentData): Message {
+  return { ...message, enrichmentData: { ...message.enrichmentData, ...extra } };
+}
+
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** Returns an RFC 3339 time in UTC: as it is when it ends in `Z`, else converted; undefined if it is not a time. */
+export function utcTime(text: string): string | undefined {
+  if (!RFC3339.test(text)) return undefined;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) return undefined;
+  return text.endsWith('Z') ? text : new Date(time).toISOString();
+}

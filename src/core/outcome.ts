@@ -1,0 +1,20 @@
+import type { Delivery } from './delivery.ts';
+import { PoisonError, toError } from './errors.ts';
+
+/** What became of one delivery at the end of a graph. `settle()` acts on it. */
+export type Outcome =
+  | { readonly verdict: 'ack'; readonly delivery: Delivery }
+  | { readonly verdict: 'drop'; readonly delivery: Delivery }
+  | { readonly verdict: 'nack'; readonly delivery: Delivery; readonly error: Error }
+  | { readonly verdict: 'deadLetter'; readonly delivery: Delivery; readonly poison: PoisonError };
+
+/** The other side confirmed. */
+export function accepted(delivery: Delivery): Outcome {
+  return { verdict: 'ack', delivery };
+}
+
+/** What an error means for one delivery: poison goes to dead-letter, everything else goes back to the source. */
+export function failed(delivery: Delivery, thrown: unknown): Outcome {
+  if (thrown instanceof PoisonError) return { verdict: 'deadLetter', delivery, poison: thrown };
+  return { verdict: 'nack', delivery, error: toError(thrown) };
+}

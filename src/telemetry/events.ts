@@ -1,0 +1,58 @@
+import type { LevelWithSilent } from 'pino';
+
+interface EventDescription {
+  readonly level: Exclude<LevelWithSilent, 'silent'>;
+  readonly message: string;
+}
+
+const event = (level: EventDescription['level'], message: string): EventDescription => ({ level, message });
+
+/**
+ * Everything that a service tells about itself: one name, one log line, one counter
+ * (`dataflow_events_total{event="…"}`). Fields go to the log only, so that labels stay bounded.
+ */
+export const EVENTS = {
+  'service.starting': event('info', 'starting'),
+  'service.ready': event('info', 'ready'),
+  'service.not_ready': event('warn', 'not ready'),
+  'service.stopping': event('info', 'stopping: no new messages, finishing what is in flight'),
+  'service.stopped': event('info', 'stopped'),
+  'service.abandoned': event('error', 'the shutdown deadline passed; unsettled messages went back to their source'),
+  'service.failed': event('fatal', 'failed'),
+  'delivery.settled_twice': event('error', 'a delivery was settled twice; this is a bug'),
+  'dead_letter.published': event('warn', 'message went to dead-letter'),
+  'dead_letter.retried': event('error', 'a dead letter could not be published, trying again'),
+  'dead_letter.refused': event(
+    'error',
+    'no dead-letter topic is configured: the poisoned message went back, and will loop',
+  ),
+  'mqtt.connected': event('info', 'connected to the broker'),
+  'mqtt.disconnected': event('warn', 'connection to the broker lost, reconnecting'),
+  'mqtt.error': event('warn', 'broker or connection error'),
+  'mqtt.session_lost': event('warn', 'the broker has no session for this client: unacknowledged messages lapsed'),
+  'mqtt.subscribed': event('info', 'subscribed'),
+  'mqtt.unsubscribed': event('info', 'unsubscribed'),
+  'mqtt.subscribe_refused': event('error', 'the broker refused a subscription'),
+  'mqtt.qos_lowered': event('warn', 'QoS 2 is subscribed at QoS 1: at least once'),
+  'mqtt.held': event('debug', 'credit used up, the connection is held'),
+  'routes.changed': event('info', 'routes changed'),
+  'routes.refused': event('error', 'the changed routes were refused; the running ones stay'),
+  'pubsub.stream_opened': event('info', 'receiving from the subscription'),
+  'pubsub.stream_lost': event('warn', 'the stream ended, reconnecting'),
+  'pubsub.lease_lapsed': event('warn', 'leases lapsed: these messages will be delivered again'),
+  'pubsub.ack_retried': event('warn', 'acknowledging failed, trying again'),
+  'pubsub.ack_failed': event('error', 'acknowledging failed for good: these messages will be delivered again'),
+  'publish.retried': event('warn', 'publishing failed, trying again'),
+  'publish.failed': event('error', 'publishing failed for good, the messages go back'),
+  'insert.retried': event('warn', 'inserting rows failed, trying again'),
+  'insert.failed': event('error', 'inserting rows failed for good, the messages go back'),
+  'upload.retried': event('warn', 'uploading failed, trying again'),
+  'upload.failed': event('error', 'uploading failed for good, the messages go back'),
+  'upload.existed': event('info', 'the object was there already: an earlier upload had succeeded'),
+  'cache.skipped': event('warn', 'a cache layer failed and was skipped'),
+  'lookup.retried': event('warn', 'the lookup failed, trying again'),
+  'lookup.failed': event('error', 'the lookup failed for good, the message goes back'),
+  'resource.created': event('info', 'created'),
+} as const satisfies Record<string, EventDescription>;
+
+export type EventName = keyof typeof EVENTS;

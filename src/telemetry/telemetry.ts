@@ -1,0 +1,114 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { EVENTS, type EventName } from './events.ts';
+
+export interface TelemetryOptions {
+  /** `trace` … `fatal`, or `silent`. */
+  readonly level: string;
+  /** Where log lines go (JSON, one each). Default: standard error. */
+  readonly destination?: DestinationStream;
+  /** Process metrics (CPU, memory, event loop). Off where several services share a process. Default: true. */
+  readonly processMetrics?: boolean;
+}
+
+/** Log lines of one event within a window; what is over it is counted and told with the next line. */
+const LINES_PER_WINDOW = 20;
+const WINDOW_MS = 10_000;
+
+interface Throttle {
+  windowStart: number;
+  lines: number;
+  suppressed: number;
+}
+
+/** One service's log and metrics. */
+export class Telemetry {
+  readonly log: Logger;
+  readonly registry = new Registry();
+  readonly #events: Counter<'event'>;
+  readonly #throttles = new Map<EventName, Throttle>();
+
+  constructor(service: string, options: TelemetryOptions) {
+    this.log = pino(
+      { level: options.level, base: { service }, redact: ['password', '*.password'] },
+      options.destination ?? pino.destination({ dest: 2, sync: true }),
+    );
+    this.registry.setDefaultLabels({ service });
+    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.registry });
+    this.#events = new Counter({
+      name: 'dataflow_events_total',
+      help: 'Named events; each is a log line too.',
+      labelNames: ['event'],
+      registers: [this.registry],
+    });
+  }
+
+  /** Counts the event and logs it; a flood of one event is counted in full and logged in part. */
+  event(name: EventName, fields: Record<string, unknown> = {}): void {
+    this.#events.inc({ event: name });
+    const { level, message } = EVENTS[name];
+    const now = Date.now();
+    let throttle = this.#throttles.get(name);
+    if (throttle === undefined || now - throttle.windowStart > WINDOW_MS) {
+      throttle = { windowStart: now, lines: 0, suppressed: throttle?.suppressed ?? 0 };
+      this.#throttles.set(name, throttle);
+    }
+    if (throttle.lines >= LINES_PER_WINDOW) {
+      throttle.suppressed += 1;
+      return;
+    }
+    throttle.lines += 1;
+    const { suppressed } = throttle;
+    throttle.suppressed = 0;
+    this.log[level](suppressed > 0 ? { event: name, ...fields, suppressed } : { event: name, ...fields }, message);
+  }
+
+  /** A counter whose value lives in the program as a plain number, and is read when Prometheus asks. */
+  counter<L extends string>(
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [labels: Record<L, string>, value: number]>,
+    labelNames: readonly L[],
+  ): void {
+    const metric = new Counter<L>({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.inc(labels, value);
+      },
+    });
+    void metric;
+  }
+
+  /** A gauge, read when Prometheus asks. */
+  gauge<L extends string>(
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [labels: Record<L, string>, value: number]>,
+    labelNames: readonly L[],
+  ): void {
+    const metric = new Gauge<L>({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of read()) this.set(labels, value);
+      },
+    });
+    void metric;
+  }
+
+  /** A histogram of seconds or sizes; returns the way to observe a value. */
+  histogram(name: string, help: string, buckets: number[]): (value: number) => void {
+    const metric = new Histogram({ name, help, buckets, registers: [this.registry] });
+    return (value) => metric.observe(value);
+  }
+}
+
+/** Buckets for the time that a call to another server takes, in seconds. */
+export const CALL_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
