@@ -1,0 +1,25 @@
+import { Hono } from 'hono';
+import type { Registry } from 'prom-client';
+import type { ReadinessReport } from '../core/readiness.ts';
+
+export interface HealthAppOptions {
+  readonly service: string;
+  readonly readiness: () => ReadinessReport;
+  readonly registry: Registry;
+}
+
+/**
+ * `/healthz`: the process is alive. `/readyz`: 200 while the service is connected and makes progress or is idle, else
+ * 503 with what is missing. `/metrics`: Prometheus text.
+ */
+export function healthApp({ service, readiness, registry }: HealthAppOptions): Hono {
+  return new Hono()
+    .get('/healthz', (context) => context.json({ status: 'ok', service }))
+    .get('/readyz', (context) => {
+      const report = readiness();
+      return context.json({ service, ...report }, report.ready ? 200 : 503);
+    })
+    .get('/metrics', async (context) =>
+      context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+    );
+}

@@ -1,0 +1,166 @@
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
+import type { Credit } from '../core/credit.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { FatalError, PoisonError, toError } from '../core/errors.ts';
+import { failed, type Outcome } from '../core/outcome.ts';
+import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+
+export interface BatchIntoOptions<T extends BatchItem> {
+  readonly limits: BatchLimits;
+  /** Batches that the effect works on at one time: the slots of the sink. */
+  readonly concurrency: number;
+  /**
+   * Makes a delivery ready for the sink, and says which batch it belongs to. What it throws costs that delivery alone:
+   * it goes to dead-letter, with the reason of a PoisonError.
+   */
+  readonly prepare: (delivery: Delivery) => T;
+  /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
+  readonly isSerial?: (key: string) => boolean;
+  /** The source's credit: when it is used up and a slot is free, the fullest batch leaves at once. */
+  readonly credit: Credit;
+  readonly onFlush?: (batch: Batch<T>) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time; emits one outcome for
+ * each delivery, in no order between batches.
+ *
+ * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), in the way of another
+ * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. What it holds is bounded
+ * by the source's credit.
+ *
+ * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
+ * failed with a PoisonError). Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
+ */
+export function batchInto<T extends BatchItem>(
+  options: BatchIntoOptions<T>,
+  effect: (batch: Batch<T>) => Observable<Outcome>,
+): OperatorFunction<Delivery, Outcome> {
+  const scheduler = options.scheduler ?? asyncScheduler;
+  const { credit, prepare, concurrency } = options;
+
+  return (source) =>
+    new Observable<Outcome>((subscriber) => {
+      const batcher = new Batcher<T>(options.limits, options.isSerial ?? (() => false));
+      const running = new Subscription();
+      let inProgress = 0;
+      let completing = false;
+      let dispatching = false;
+      let timer: Subscription | undefined;
+      let timerDueAt = Number.POSITIVE_INFINITY;
+      let pressureCheck: Subscription | undefined;
+
+      const dispatch = (pressing: 'pressure' | undefined = undefined): void => {
+        if (dispatching) return;
+        dispatching = true;
+        while (inProgress < concurrency && !subscriber.closed) {
+          const batch = batcher.take(scheduler.now(), completing ? 'completion' : pressing);
+          if (batch === undefined) break;
+          run(batch);
+        }
+        dispatching = false;
+        if (completing && inProgress === 0 && batcher.isEmpty) subscriber.complete();
+        else if (inProgress < concurrency) {
+          armTimer();
+          if (credit.starved && pressing === undefined) checkPressure();
+        }
+      };
+
+      const armTimer = (): void => {
+        const dueAt = batcher.nextDueAt;
+        if (dueAt === undefined || dueAt >= timerDueAt) return;
+        timer?.unsubscribe();
+        timerDueAt = dueAt;
+        timer = scheduler.schedule(
+          () => {
+            timerDueAt = Number.POSITIVE_INFINITY;
+            dispatch();
+          },
+          Math.max(0, dueAt - scheduler.now()),
+        );
+      };
+
+      // A turn later, so that the delivery that took the last credit is in its batch already.
+      const checkPressure = (): void => {
+        if (pressureCheck !== undefined || batcher.openCount === 0) return;
+        pressureCheck = scheduler.schedule(() => {
+          pressureCheck = undefined;
+          if (credit.starved) dispatch('pressure');
+        });
+      };
+
+      const run = (batch: Batch<T>): void => {
+        inProgress += 1;
+        options.onFlush?.(batch);
+        const open = new Set(batch.items.map((item) => item.delivery));
+        const closeRest = (error: Error): void => {
+          for (const delivery of open) subscriber.next(failed(delivery, error));
+          open.clear();
+        };
+        const finish = (error: Error): void => {
+          if (error instanceof FatalError) {
+            subscriber.error(error);
+            return;
+          }
+          closeRest(error);
+          inProgress -= 1;
+          batcher.returned(batch.key);
+          dispatch();
+        };
+        let result: Observable<Outcome>;
+        try {
+          result = effect(batch);
+        } catch (thrown) {
+          finish(toError(thrown));
+          return;
+        }
+        const subscription = result.subscribe({
+          next: (outcome) => {
+            if (open.delete(outcome.delivery)) subscriber.next(outcome);
+          },
+          error: (thrown) => {
+            running.remove(subscription);
+            finish(toError(thrown));
+          },
+          complete: () => {
+            running.remove(subscription);
+            finish(new Error('the sink completed without an outcome for this message'));
+          },
+        });
+        running.add(subscription);
+      };
+
+      const pressure = credit.starvation.subscribe(checkPressure);
+      const upstream = source.subscribe({
+        next: (delivery) => {
+          let item: T;
+          try {
+            item = prepare(delivery);
+          } catch (thrown) {
+            const poison =
+              thrown instanceof PoisonError
+                ? thrown
+                : new PoisonError('internal', toError(thrown).message, { cause: thrown });
+            subscriber.next(failed(delivery, poison));
+            return;
+          }
+          batcher.add(item, scheduler.now());
+          dispatch();
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => {
+          completing = true;
+          dispatch();
+        },
+      });
+
+      return () => {
+        upstream.unsubscribe();
+        pressure.unsubscribe();
+        pressureCheck?.unsubscribe();
+        timer?.unsubscribe();
+        running.unsubscribe();
+      };
+    });
+}

@@ -1,0 +1,156 @@
+import type { Delivery } from '../core/delivery.ts';
+
+/** Why a batch left: it was full, old, had to make room, credit was used up, or the stream ended. */
+export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';
+
+/** A delivery, prepared for its sink. */
+export interface BatchItem {
+  readonly delivery: Delivery;
+  /** The batch that it belongs to. */
+  readonly key: string;
+  /** What it adds to its batch. */
+  readonly bytes: number;
+}
+
+/** Items that travel together, in order of arrival. */
+export interface Batch<T extends BatchItem = BatchItem> {
+  readonly key: string;
+  readonly items: readonly T[];
+  readonly bytes: number;
+  readonly reason: FlushReason;
+}
+
+export interface BatchLimits {
+  /** Messages in a batch. */
+  readonly maxCount: number;
+  /** Bytes in a batch; one larger message travels alone. */
+  readonly maxBytes: number;
+  /** How long the first message of a batch waits for company, while the sink has a free slot. */
+  readonly maxAgeMs: number;
+  /** Batches that may be open at one time; one more seals the fullest. */
+  readonly maxOpen: number;
+}
+
+interface OpenBatch<T> {
+  readonly key: string;
+  readonly items: T[];
+  bytes: number;
+  readonly openedAt: number;
+}
+
+/**
+ * Groups deliveries by key and decides which batch goes next. It neither knows time nor runs effects: `batchInto` asks
+ * it for a batch whenever the sink has a free slot.
+ *
+ * A batch that is old while every slot is taken stays open and goes on growing: a busy sink gets larger batches, not
+ * more of them.
+ */
+export class Batcher<T extends BatchItem> {
+  readonly #limits: BatchLimits;
+  /** Open batches, oldest first: a Map keeps the order of insertion. */
+  readonly #open = new Map<string, OpenBatch<T>>();
+  readonly #sealed: Batch<T>[] = [];
+  /** Serial keys that are out, with the batches that wait for them. */
+  readonly #out = new Map<string, Batch<T>[]>();
+  readonly #isSerial: (key: string) => boolean;
+
+  /** @param isSerial keys of which at most one batch may be out at one time; `returned` says when it is back. */
+  constructor(limits: BatchLimits, isSerial: (key: string) => boolean) {
+    this.#limits = limits;
+    this.#isSerial = isSerial;
+  }
+
+  get openCount(): number {
+    return this.#open.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.#open.size === 0 && this.#sealed.length === 0 && this.#out.size === 0;
+  }
+
+  /** When the oldest batch that may go becomes due, in the clock of `add`. */
+  get nextDueAt(): number | undefined {
+    const oldest = this.#firstIdle();
+    return oldest === undefined ? undefined : oldest.openedAt + this.#limits.maxAgeMs;
+  }
+
+  add(item: T, now: number): void {
+    const { key, bytes } = item;
+    const { maxCount, maxBytes, maxOpen } = this.#limits;
+    let batch = this.#open.get(key);
+    if (batch !== undefined && batch.bytes + bytes > maxBytes) {
+      this.#seal(batch, 'bytes');
+      batch = undefined;
+    }
+    if (batch === undefined) {
+      if (this.#open.size >= maxOpen) {
+        const fullest = this.#fullest(() => true);
+        if (fullest !== undefined) this.#seal(fullest, 'crowded');
+      }
+      batch = { key, items: [], bytes: 0, openedAt: now };
+      this.#open.set(key, batch);
+    }
+    batch.items.push(item);
+    batch.bytes += bytes;
+    if (batch.items.length >= maxCount) this.#seal(batch, 'count');
+    else if (batch.bytes >= maxBytes) this.#seal(batch, 'bytes');
+  }
+
+  /** The batch that should go now, if any: what is sealed, then what is old, then, if asked, whatever there is. */
+  take(now: number, pressing: 'pressure' | 'completion' | undefined): Batch<T> | undefined {
+    const sealed = this.#sealed.shift();
+    if (sealed !== undefined) return this.#depart(sealed);
+    const oldest = this.#firstIdle();
+    if (oldest === undefined) return undefined;
+    if (oldest.openedAt + this.#limits.maxAgeMs <= now) return this.#depart(this.#unopen(oldest, 'age'));
+    if (pressing === 'completion') return this.#depart(this.#unopen(oldest, 'completion'));
+    if (pressing === 'pressure') {
+      const fullest = this.#fullest((batch) => !this.#out.has(batch.key)) ?? oldest;
+      return this.#depart(this.#unopen(fullest, 'pressure'));
+    }
+    return undefined;
+  }
+
+  /** The batch of that key is done, the next one of it may go. */
+  returned(key: string): void {
+    const waiting = this.#out.get(key);
+    const next = waiting?.shift();
+    if (next !== undefined) this.#sealed.push(next);
+    else this.#out.delete(key);
+  }
+
+  #seal(batch: OpenBatch<T>, reason: FlushReason): void {
+    const sealed = this.#unopen(batch, reason);
+    const waiting = this.#out.get(batch.key);
+    if (waiting !== undefined) {
+      waiting.push(sealed);
+      return;
+    }
+    if (this.#isSerial(batch.key)) this.#out.set(batch.key, []);
+    this.#sealed.push(sealed);
+  }
+
+  #unopen(batch: OpenBatch<T>, reason: FlushReason): Batch<T> {
+    this.#open.delete(batch.key);
+    return { key: batch.key, items: batch.items, bytes: batch.bytes, reason };
+  }
+
+  #depart(batch: Batch<T>): Batch<T> {
+    if (!this.#out.has(batch.key) && this.#isSerial(batch.key)) this.#out.set(batch.key, []);
+    return batch;
+  }
+
+  #firstIdle(): OpenBatch<T> | undefined {
+    for (const batch of this.#open.values()) if (!this.#out.has(batch.key)) return batch;
+    return undefined;
+  }
+
+  #fullest(eligible: (batch: OpenBatch<T>) => boolean): OpenBatch<T> | undefined {
+    let fullest: OpenBatch<T> | undefined;
+    for (const batch of this.#open.values()) {
+      if (!eligible(batch)) continue;
+      if (fullest === undefined || batch.items.length > fullest.items.length) fullest = batch;
+    }
+    return fullest;
+  }
+}

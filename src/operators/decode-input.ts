@@ -1,0 +1,35 @@
+import type { OperatorFunction } from 'rxjs';
+import * as v from 'valibot';
+import type { Delivery } from '../core/delivery.ts';
+import { decodeEnvelope } from '../core/envelope.ts';
+import type { Message } from '../core/message.ts';
+import { mapMessage } from './map-message.ts';
+
+/**
+ * What a consumer expects in the data of its messages: `envelope` (a malformed one is poison), `raw` (the data is the
+ * payload), or `auto` (what is no envelope is taken as a raw payload).
+ */
+export const inputSchema = v.picklist(['envelope', 'raw', 'auto']);
+
+export type InputMode = v.InferOutput<typeof inputSchema>;
+
+const DECODERS: Record<InputMode, (message: Message) => Message> = {
+  envelope: opened,
+  raw: (message) => message,
+  auto: (message) => {
+    try {
+      return opened(message);
+    } catch {
+      return message;
+    }
+  },
+};
+
+function opened(message: Message): Message {
+  return { ...decodeEnvelope(message.payload), attributes: message.attributes };
+}
+
+/** Unwraps the envelope that other services put around a payload; attributes stay as they came. */
+export function decodeInput(mode: InputMode): OperatorFunction<Delivery, Delivery> {
+  return mapMessage(DECODERS[mode]);
+}

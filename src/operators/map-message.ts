@@ -1,0 +1,39 @@
+import { Observable, type OperatorFunction } from 'rxjs';
+import type { Delivery } from '../core/delivery.ts';
+import { FatalError, PoisonError, toError } from '../core/errors.ts';
+import type { Message } from '../core/message.ts';
+
+/**
+ * Replaces each delivery's message by what `project` makes of it. What it throws costs that delivery alone: it goes to
+ * dead-letter, with the PoisonError's reason or, for any other error, as `hook_failed`. Only a FatalError ends the
+ * stream.
+ *
+ *     deliveries.pipe(mapMessage((message) => enriched(message, { site: 'north' })))
+ */
+export function mapMessage(
+  project: (message: Message, delivery: Delivery) => Message,
+): OperatorFunction<Delivery, Delivery> {
+  return (source) =>
+    new Observable((subscriber) =>
+      source.subscribe({
+        next: (delivery) => {
+          let message: Message;
+          try {
+            message = project(delivery.message, delivery);
+          } catch (thrown) {
+            if (thrown instanceof FatalError) subscriber.error(thrown);
+            else delivery.deadLetter(asPoison(thrown));
+            return;
+          }
+          subscriber.next(message === delivery.message ? delivery : delivery.with(message));
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      }),
+    );
+}
+
+function asPoison(thrown: unknown): PoisonError {
+  if (thrown instanceof PoisonError) return thrown;
+  return new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
+}

@@ -1,0 +1,62 @@
+import {
+  asyncScheduler,
+  defer,
+  type MonoTypeOperatorFunction,
+  retry,
+  type SchedulerLike,
+  throwError,
+  timer,
+} from 'rxjs';
+import * as v from 'valibot';
+import { milliseconds } from '../config/schemas.ts';
+import { RetryableError } from '../core/errors.ts';
+
+/** When to try again, and when to give up. */
+export const retrySchema = v.strictObject({
+  /** Longest wait before the first retry; doubles with each further one. */
+  initialDelayMs: v.optional(milliseconds({ min: 1 }), 100),
+  /** Longest wait between two tries. */
+  maxDelayMs: v.optional(milliseconds({ min: 1 }), 10_000),
+});
+
+export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {
+  /** Time after the first try at which the error is let through; Infinity retries for ever. */
+  readonly giveUpAfterMs: number;
+}
+
+export interface RetryHooks {
+  /** Called before each wait, with how long the effect has been failing. */
+  readonly onRetry?: (error: RetryableError, attempt: number, failingForMs: number) => void;
+  readonly scheduler?: SchedulerLike;
+  /** Source of jitter, in [0, 1). */
+  readonly random?: () => number;
+}
+
+/**
+ * Retries an effect that failed with a RetryableError: exponential backoff with full jitter, so that many clients of a
+ * recovering server do not return at one moment. Any other error passes at once.
+ *
+ *     defer(() => client.publish(batch)).pipe(retryWithBackoff(policy))
+ */
+export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {}): MonoTypeOperatorFunction<T> {
+  const scheduler = hooks.scheduler ?? asyncScheduler;
+  const random = hooks.random ?? Math.random;
+  return (source) =>
+    defer(() => {
+      let failingSince: number | undefined;
+      return source.pipe(
+        retry({
+          delay: (error, attempt) => {
+            if (!(error instanceof RetryableError)) return throwError(() => error);
+            failingSince ??= scheduler.now();
+            const failingForMs = scheduler.now() - failingSince;
+            const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** Math.min(attempt - 1, 30));
+            const delayMs = Math.max(1, random() * ceiling);
+            if (failingForMs + delayMs > policy.giveUpAfterMs) return throwError(() => error);
+            hooks.onRetry?.(error, attempt, failingForMs);
+            return timer(delayMs, scheduler);
+          },
+        }),
+      );
+    });
+}

@@ -1,0 +1,21 @@
+import { type MonoTypeOperatorFunction, tap } from 'rxjs';
+import type { Outcome } from '../core/outcome.ts';
+
+/**
+ * Settles each delivery by its outcome, and lets the outcome pass. The end of every graph: nothing else settles what a
+ * sink has written.
+ */
+export function settle(): MonoTypeOperatorFunction<Outcome> {
+  return tap((outcome) => {
+    switch (outcome.verdict) {
+      case 'ack':
+        return outcome.delivery.ack();
+      case 'drop':
+        return outcome.delivery.drop();
+      case 'nack':
+        return outcome.delivery.nack();
+      case 'deadLetter':
+        return outcome.delivery.deadLetter(outcome.poison);
+    }
+  });
+}

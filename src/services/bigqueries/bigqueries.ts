@@ -1,0 +1,82 @@
+import type { BigQuery } from '@google-cloud/bigquery';
+import { tap } from 'rxjs';
+import { createBigQueryClient } from '../../clients/bigquery.ts';
+import type { PubSubClients } from '../../clients/pubsub.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { Probe } from '../../core/probe.ts';
+import type { Batch } from '../../operators/batcher.ts';
+import { decodeInput } from '../../operators/decode-input.ts';
+import { settle } from '../../operators/settle.ts';
+import { bigquerySink } from '../../sinks/bigquery/bigquery-sink.ts';
+import { ensureTable } from '../../sinks/bigquery/ensure-table.ts';
+import { type RowOf, rowBy } from '../../sinks/bigquery/row-of.ts';
+import type { DeadLetter } from '../../sinks/dead-letters.ts';
+import { openPubSubEnd } from '../pubsub-end.ts';
+import { createService, type Service } from '../service.ts';
+import { type CommonDependencies, openShell } from '../shell.ts';
+import type { BigQueriesConfig } from './config.ts';
+
+export interface BigQueriesDependencies extends CommonDependencies {
+  readonly pubsub?: PubSubClients;
+  readonly bigquery?: BigQuery;
+  /** Makes the row of a message, in the place of the table's `from` paths. */
+  readonly transformer?: RowOf;
+}
+
+export interface BigQueriesProbes {
+  readonly received: Probe<Delivery>;
+  readonly decoded: Probe<Delivery>;
+  /** Requests to BigQuery, as they leave. */
+  readonly flushed: Probe<Batch>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
+}
+
+/** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
+export function createBigQueries(
+  config: BigQueriesConfig,
+  dependencies: BigQueriesDependencies = {},
+): Service<BigQueriesProbes> {
+  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
+  const shell = openShell('bigqueries', config, limits, dependencies);
+  const { credit, telemetry, readiness } = shell;
+  const probes: BigQueriesProbes = {
+    received: shell.probe('received'),
+    decoded: shell.probe('decoded'),
+    flushed: shell.probe('flushed'),
+    settled: shell.probe('settled'),
+    deadLettered: shell.probe('deadLettered'),
+  };
+
+  return createService(shell, config, probes, async () => {
+    const client = dependencies.bigquery ?? createBigQueryClient(config.google);
+    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies.pubsub);
+    return {
+      source,
+      check: async () => {
+        await check();
+        await ensureTable(client, config.table, telemetry);
+      },
+      graph: (deliveries) =>
+        deliveries.pipe(
+          tap(probes.received.hit),
+          decodeInput(config.input),
+          tap(probes.decoded.hit),
+          bigquerySink({
+            client,
+            table: config.table,
+            config: config.insert,
+            credit,
+            rowOf: dependencies.transformer ?? rowBy(config.table.schema),
+            telemetry,
+            readiness,
+            onFlush: probes.flushed.hit,
+          }),
+          settle(),
+          tap(probes.settled.hit),
+        ),
+      close,
+    };
+  });
+}

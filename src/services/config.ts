@@ -1,0 +1,39 @@
+import * as v from 'valibot';
+import { googleSchema } from '../clients/pubsub.ts';
+import { milliseconds, text } from '../config/schemas.ts';
+import { httpSchema } from '../http/config.ts';
+
+/** Settings that every service has. */
+export const commonEntries = {
+  google: googleSchema,
+  http: v.optional(httpSchema, {}),
+  log: v.optional(
+    v.strictObject({
+      level: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+    }),
+    {},
+  ),
+  shutdown: v.optional(
+    v.strictObject({
+      /** Time after SIGTERM for what is in flight; what is left then goes back to its source. */
+      deadlineMs: v.optional(milliseconds({ min: 100 }), 25_000),
+    }),
+    {},
+  ),
+  readiness: v.optional(
+    v.strictObject({
+      /** Red when messages are in flight and none has been settled for so long. */
+      stalledAfterMs: v.optional(milliseconds({ min: 1_000 }), 120_000),
+    }),
+    {},
+  ),
+};
+
+/** Where poisoned messages go. */
+export const deadLettersSchema = v.strictObject({
+  /** Short name of a topic in `google.projectId`. */
+  topicId: text,
+});
+
+/** What the shell of a service reads of its configuration. */
+export type CommonConfig = v.InferOutput<v.StrictObjectSchema<typeof commonEntries, undefined>>;

@@ -1,0 +1,35 @@
+import * as v from 'valibot';
+import { publishSchema } from '../../sinks/pubsub/config.ts';
+import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
+import { commonEntries, deadLettersSchema } from '../config.ts';
+import { messagePath, routingEntries, routingProblems } from './routing.ts';
+
+/** Configuration of an ingestion service: MQTT to Pub/Sub. */
+export const ingestionSchema = v.pipe(
+  v.strictObject({
+    service: v.literal('ingestion'),
+    ...commonEntries,
+    mqtt: mqttSourceSchema,
+    /** Path to the message id in the payload; without it, an id is made at receipt. */
+    id: v.optional(messagePath),
+    ...routingEntries,
+    publish: v.optional(publishSchema, {}),
+    /** Needed: MQTT has no way to give a poisoned message back. */
+    deadLetters: deadLettersSchema,
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const { path, problem } of routingProblems(dataset.value)) {
+      const [first, ...rest] = path.map((key) => ({
+        type: 'object' as const,
+        origin: 'value' as const,
+        input: {},
+        key,
+        value: undefined,
+      }));
+      if (first !== undefined) addIssue({ message: problem, path: [first, ...rest] });
+    }
+  }),
+);
+
+export type IngestionConfig = v.InferOutput<typeof ingestionSchema>;

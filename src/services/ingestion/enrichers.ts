@@ -1,0 +1,38 @@
+import { PoisonError } from '../../core/errors.ts';
+import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
+import { compilePath, MessageView } from '../../core/message-path.ts';
+import type { RouteTable } from './route-table.ts';
+
+/** What an ingestion pipeline's `hooks.ts` may replace: what is added to a message's enrichment data. */
+export type Enricher = (message: Message, device: EnrichmentData) => EnrichmentData;
+
+/** The standard enricher: what the topic tells of the device, the topic, and the time of receipt. */
+export const standardEnricher: Enricher = (message, device) => ({
+  ...device,
+  Topic: message.attributes.mqtt_topic,
+  Timestamp: message.publishTime,
+});
+
+/** Gives the message the id that its payload holds, where a path to it is configured and leads somewhere. */
+export function identifyBy(path: string | undefined): (message: Message) => Message {
+  const read = path === undefined ? undefined : compilePath(path);
+  if (read === undefined) return (message) => message;
+  return (message) => {
+    const id = read(new MessageView(message));
+    if (typeof id === 'string' && id !== '') return { ...message, id };
+    return typeof id === 'number' ? { ...message, id: String(id) } : message;
+  };
+}
+
+/** Finds the route of a message: adds the attribute `route_name`, and what the enricher adds. */
+export function routeBy(table: () => RouteTable, enricher: Enricher): (message: Message) => Message {
+  return (message) => {
+    const topic = message.attributes.mqtt_topic ?? '';
+    const route = table().routeOf(topic);
+    if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
+    return enriched(
+      { ...message, attributes: { ...message.attributes, route_name: route.routeName } },
+      enricher(message, route.device),
+    );
+  };
+}

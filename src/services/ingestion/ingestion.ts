@@ -1,0 +1,127 @@
+import type { MqttClient } from 'mqtt';
+import { BehaviorSubject, map, type Observable, tap } from 'rxjs';
+import { createMqttClient } from '../../clients/mqtt.ts';
+import { createPubSubClients, type PubSubClients } from '../../clients/pubsub.ts';
+import type { ConfigError } from '../../config/config-error.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { Probe } from '../../core/probe.ts';
+import type { Batch } from '../../operators/batcher.ts';
+import { mapMessage } from '../../operators/map-message.ts';
+import { settle } from '../../operators/settle.ts';
+import { type DeadLetter, deadLetters } from '../../sinks/dead-letters.ts';
+import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
+import { Publisher } from '../../sinks/pubsub/publisher.ts';
+import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
+import { MqttSource } from '../../sources/mqtt/mqtt-source.ts';
+import { createService, type Service } from '../service.ts';
+import { type CommonDependencies, openShell } from '../shell.ts';
+import { addressBy } from './address.ts';
+import type { IngestionConfig } from './config.ts';
+import { type Enricher, identifyBy, routeBy, standardEnricher } from './enrichers.ts';
+import { RouteTable } from './route-table.ts';
+import type { RoutingConfig } from './routing.ts';
+
+export interface IngestionDependencies extends CommonDependencies {
+  /** A client that has not connected yet; built from `mqtt` when left out. */
+  readonly mqtt?: MqttClient;
+  readonly pubsub?: PubSubClients;
+  readonly enricher?: Enricher;
+  /** Changed routes while the service runs; a refused change leaves the running ones. */
+  readonly routeChanges?: Observable<RoutingConfig | ConfigError>;
+}
+
+export interface IngestionProbes {
+  readonly received: Probe<Delivery>;
+  readonly routed: Probe<Delivery>;
+  /** Requests to Pub/Sub, as they leave. */
+  readonly flushed: Probe<Batch>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
+}
+
+/** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
+export function createIngestion(
+  config: IngestionConfig,
+  dependencies: IngestionDependencies = {},
+): Service<IngestionProbes> {
+  const limits = { maxMessages: config.mqtt.maxInFlight, maxBytes: config.mqtt.maxInFlightBytes };
+  const shell = openShell('ingestion', config, limits, dependencies);
+  const { credit, telemetry, readiness } = shell;
+  const probes: IngestionProbes = {
+    received: shell.probe('received'),
+    routed: shell.probe('routed'),
+    flushed: shell.probe('flushed'),
+    settled: shell.probe('settled'),
+    deadLettered: shell.probe('deadLettered'),
+  };
+  const table = new BehaviorSubject(new RouteTable(config));
+  const currentTable = () => table.value;
+
+  return createService(shell, config, probes, async () => {
+    const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
+    const publisher = new Publisher({
+      client: pubsub.publisher,
+      projectId: config.google.projectId,
+      // MQTT has no nack: an outage is waited out, however long.
+      retry: { ...config.publish.retry, giveUpAfterMs: Number.POSITIVE_INFINITY },
+      timeoutMs: config.publish.timeoutMs,
+      telemetry,
+      readiness,
+      component: 'publish',
+    });
+    const source = new MqttSource({
+      client: dependencies.mqtt ?? createMqttClient(config.mqtt),
+      config: config.mqtt,
+      subscriptions: table.pipe(map((routes) => routes.subscriptions)),
+      desk: shell.desk(
+        deadLetters({
+          service: shell.service,
+          topicId: config.deadLetters.topicId,
+          publisher,
+          telemetry,
+          probe: probes.deadLettered,
+        }),
+      ),
+      telemetry,
+      readiness,
+    });
+    const applyChange = (change: RoutingConfig | ConfigError): void => {
+      if (change instanceof Error) telemetry.event('routes.refused', { error: change.message });
+      else {
+        table.next(new RouteTable(change));
+        telemetry.event('routes.changed', { routes: Object.keys(change.routes) });
+      }
+    };
+    const changes = dependencies.routeChanges?.subscribe(applyChange);
+
+    return {
+      source,
+      check: () =>
+        checkTopics(pubsub.publisher, config.google.projectId, [
+          ...table.value.topicIds.map((topicId) => ['producers', topicId] as const),
+          ['deadLetters.topicId', config.deadLetters.topicId],
+        ]),
+      graph: (deliveries) =>
+        deliveries.pipe(
+          tap(probes.received.hit),
+          mapMessage(identifyBy(config.id)),
+          mapMessage(routeBy(currentTable, dependencies.enricher ?? standardEnricher)),
+          tap(probes.routed.hit),
+          pubsubSink({
+            publisher,
+            config: config.publish,
+            credit,
+            address: addressBy(currentTable),
+            onFlush: probes.flushed.hit,
+          }),
+          settle(),
+          tap(probes.settled.hit),
+        ),
+      close: async () => {
+        changes?.unsubscribe();
+        if (dependencies.pubsub === undefined) await pubsub.close();
+      },
+    };
+  });
+}

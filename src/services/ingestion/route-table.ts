@@ -1,0 +1,73 @@
+import { LRUCache } from 'lru-cache';
+import type { EnrichmentData } from '../../core/message.ts';
+import { compilePath, type MessagePath } from '../../core/message-path.ts';
+import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
+import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
+import type { RouteConfig, RoutingConfig } from './routing.ts';
+
+/** Topics whose route is remembered. */
+const REMEMBERED_TOPICS = 20_000;
+
+/** Where a message of one topic goes. */
+export interface Route {
+  readonly name: string;
+  readonly routeName: string;
+  /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
+  readonly device: EnrichmentData;
+}
+
+/** Where a route's messages are published. */
+export interface Producer {
+  readonly topicId: string;
+  readonly orderingKey: MessagePath | undefined;
+}
+
+/** The routes of an ingestion service, compiled. Immutable; a change makes a new table. */
+export class RouteTable {
+  readonly subscriptions: readonly MqttSubscription[];
+  readonly #routes: readonly (readonly [name: string, route: RouteConfig])[];
+  readonly #producers: ReadonlyMap<string, Producer>;
+  readonly #known = new LRUCache<string, Route>({ max: REMEMBERED_TOPICS });
+
+  constructor({ routes, producers }: RoutingConfig) {
+    this.#routes = Object.entries(routes);
+    this.subscriptions = this.#routes.map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
+    this.#producers = new Map(
+      Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
+        name,
+        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : compilePath(orderingKey) },
+      ]),
+    );
+  }
+
+  /** The topics that this table publishes to. */
+  get topicIds(): readonly string[] {
+    return [...new Set([...this.#producers.values()].map((producer) => producer.topicId))];
+  }
+
+  /** The one route whose filter matches the topic; filters do not overlap. */
+  routeOf(topic: string): Route | undefined {
+    const known = this.#known.get(topic);
+    if (known !== undefined) return known;
+    const found = this.#routes.find(([, route]) => topicMatches(route.source.mqtt_topic, topic));
+    if (found === undefined) return undefined;
+    const [name, config] = found;
+    const route: Route = { name, routeName: config.destination.route_name, device: deviceOf(config, topic) };
+    this.#known.set(topic, route);
+    return route;
+  }
+
+  producerOf(routeName: string): Producer | undefined {
+    return this.#producers.get(routeName);
+  }
+}
+
+function deviceOf(route: RouteConfig, topic: string): EnrichmentData {
+  if (route.device !== undefined && 'pattern' in route.device) {
+    return { ...new RegExp(route.device.pattern).exec(topic)?.groups };
+  }
+  const levels = matchableFilter(route.source.mqtt_topic).split('/');
+  const level = route.device === undefined ? levels.indexOf('+') : route.device.level - 1;
+  const id = level < 0 ? undefined : topic.split('/')[level];
+  return id === undefined || id === '' ? {} : { DeviceID: id };
+}

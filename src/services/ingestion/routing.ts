@@ -1,0 +1,94 @@
+import * as v from 'valibot';
+import { count, text } from '../../config/schemas.ts';
+import { compilePath } from '../../core/message-path.ts';
+import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
+
+const topicFilter = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? topicFilterProblem(dataset.value) : undefined;
+    if (problem !== undefined) addIssue({ message: problem });
+  }),
+);
+
+const namedCaptures = v.pipe(
+  v.string(),
+  v.check((pattern) => {
+    try {
+      return new RegExp(pattern).test('') || pattern.includes('(?<');
+    } catch {
+      return false;
+    }
+  }, 'expected a regular expression with named captures, such as ^site/(?<location>[^/]+)/(?<DeviceID>[^/]+)$'),
+);
+
+/** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
+export const messagePath = v.pipe(
+  v.string(),
+  v.check(
+    (path) => compilePath(path) !== undefined,
+    'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.device.id',
+  ),
+);
+
+const routeSchema = v.strictObject({
+  source: v.strictObject({ mqtt_topic: topicFilter, qos: v.picklist([0, 1, 2]) }),
+  destination: v.strictObject({ route_name: text }),
+  /**
+   * Where the topic names the device: a level (the first is 1), or a pattern whose named captures all become
+   * enrichment data. Default: the level of the filter's first `+`.
+   */
+  device: v.optional(v.union([v.strictObject({ level: count() }), v.strictObject({ pattern: namedCaptures })])),
+});
+
+const producerSchema = v.strictObject({
+  /** Short name of a topic in `google.projectId`. */
+  outputTopicId: text,
+  /** Path to the value by which Pub/Sub keeps order. Default: no order. */
+  orderingKey: v.optional(messagePath),
+});
+
+/** Which topics are received, and where their messages go. */
+export const routingEntries = {
+  routes: v.record(text, routeSchema),
+  producers: v.record(text, producerSchema),
+};
+
+export type RouteConfig = v.InferOutput<typeof routeSchema>;
+export type ProducerConfig = v.InferOutput<typeof producerSchema>;
+
+export interface RoutingConfig {
+  readonly routes: Readonly<Record<string, RouteConfig>>;
+  readonly producers: Readonly<Record<string, ProducerConfig>>;
+}
+
+/** What is wrong with routes that are each well-formed: loose ends, and filters that would double a message. */
+export function routingProblems({ routes, producers }: RoutingConfig): { path: string[]; problem: string }[] {
+  const problems: { path: string[]; problem: string }[] = [];
+  const entries = Object.entries(routes);
+  if (entries.length === 0) problems.push({ path: ['routes'], problem: 'expected at least one route' });
+  for (const [name, route] of entries) {
+    const target = route.destination.route_name;
+    if (!Object.hasOwn(producers, target)) {
+      const known = Object.keys(producers).join(', ') || 'none';
+      problems.push({
+        path: ['routes', name, 'destination', 'route_name'],
+        problem: `there is no producer "${target}" under producers (there is: ${known})`,
+      });
+    }
+  }
+  const used = new Set(entries.map(([, route]) => route.destination.route_name));
+  for (const name of Object.keys(producers)) {
+    if (!used.has(name)) problems.push({ path: ['producers', name], problem: 'no route leads to this producer' });
+  }
+  for (const [index, [name, route]] of entries.entries()) {
+    for (const [otherName, other] of entries.slice(0, index)) {
+      if (!filtersOverlap(route.source.mqtt_topic, other.source.mqtt_topic)) continue;
+      problems.push({
+        path: ['routes', name, 'source', 'mqtt_topic'],
+        problem: `"${route.source.mqtt_topic}" overlaps "${other.source.mqtt_topic}" of the route "${otherName}": a message of both would be doubled`,
+      });
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,40 @@
+import { interval, type Subscription } from 'rxjs';
+import type { Shell } from './shell.ts';
+
+const CHECK_EVERY_MS = 1_000;
+
+/** Tells when a service becomes ready, and when it is not any more. */
+export function reportReadiness({ readiness, telemetry }: Shell): Subscription {
+  let ready: boolean | undefined;
+  return readiness.changes.subscribe((report) => {
+    if (report.ready === ready) return;
+    ready = report.ready;
+    const failing = Object.entries(report.components).filter(([, condition]) => condition.state === 'failing');
+    if (ready) telemetry.event('service.ready');
+    else
+      telemetry.event('service.not_ready', {
+        components: Object.fromEntries(failing.map(([name, { detail }]) => [name, detail])),
+      });
+  });
+}
+
+/** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */
+export function watchProgress({ ledger, readiness }: Shell, stalledAfterMs: number): Subscription {
+  let settled = 0;
+  let since = Date.now();
+  return interval(CHECK_EVERY_MS).subscribe(() => {
+    const now = Date.now();
+    const ended = ledger.received - ledger.inFlight;
+    if (ended !== settled || ledger.inFlight === 0) {
+      settled = ended;
+      since = now;
+    }
+    if (now - since < stalledAfterMs) readiness.set('progress', 'ok');
+    else
+      readiness.set(
+        'progress',
+        'failing',
+        `${ledger.inFlight} messages in flight, none settled for ${stalledAfterMs} ms`,
+      );
+  });
+}

@@ -1,0 +1,71 @@
+import { asStartError } from '../clients/grpc-errors.ts';
+import { createPubSubClients, type GoogleConfig, type PubSubClients } from '../clients/pubsub.ts';
+import type { Probe } from '../core/probe.ts';
+import { type DeadLetter, deadLetters } from '../sinks/dead-letters.ts';
+import { checkTopics } from '../sinks/pubsub/check-topics.ts';
+import { Publisher } from '../sinks/pubsub/publisher.ts';
+import type { PubSubSourceConfig } from '../sources/pubsub/config.ts';
+import { PubSubSource } from '../sources/pubsub/pubsub-source.ts';
+import type { Shell } from './shell.ts';
+
+interface PubSubEndConfig {
+  readonly google: GoogleConfig;
+  readonly source: PubSubSourceConfig;
+  readonly deadLetters?: { readonly topicId: string } | undefined;
+}
+
+/** What the three services that consume Pub/Sub begin with: clients, a source, and a way for dead letters. */
+export interface PubSubEnd {
+  readonly clients: PubSubClients;
+  readonly source: PubSubSource;
+  /** Checks that the subscription and the dead-letter topic exist. */
+  readonly check: () => Promise<void>;
+  /** Closes the clients, unless they were injected. */
+  readonly close: () => Promise<void>;
+}
+
+export async function openPubSubEnd(
+  shell: Shell,
+  config: PubSubEndConfig,
+  deadLettered: Probe<DeadLetter>,
+  injected: PubSubClients | undefined,
+): Promise<PubSubEnd> {
+  const { telemetry, readiness, service } = shell;
+  const { projectId } = config.google;
+  const clients = injected ?? (await createPubSubClients(config.google));
+  const topicId = config.deadLetters?.topicId;
+  const publisher = new Publisher({
+    client: clients.publisher,
+    projectId,
+    retry: { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: Number.POSITIVE_INFINITY },
+    timeoutMs: 30_000,
+    telemetry,
+    readiness,
+    component: 'dead_letter_publish',
+  });
+  const bury = deadLetters({ service, topicId, publisher, telemetry, probe: deadLettered });
+  const source = new PubSubSource({
+    client: clients.subscriber,
+    projectId,
+    config: config.source,
+    desk: shell.desk(bury),
+    telemetry,
+    readiness,
+  });
+  return {
+    clients,
+    source,
+    check: async () => {
+      const subscription = `projects/${projectId}/subscriptions/${config.source.subscriptionId}`;
+      try {
+        await clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 });
+      } catch (thrown) {
+        throw asStartError('source.subscriptionId', subscription, thrown);
+      }
+      if (topicId !== undefined) await checkTopics(clients.publisher, projectId, [['deadLetters.topicId', topicId]]);
+    },
+    close: async () => {
+      if (injected === undefined) await clients.close();
+    },
+  };
+}

@@ -1,0 +1,163 @@
+import { defer, filter, firstValueFrom, type Observable, ReplaySubject, Subscription, takeUntil, timer } from 'rxjs';
+import type { Delivery } from '../core/delivery.ts';
+import { toError } from '../core/errors.ts';
+import type { Ledger } from '../core/ledger.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { ReadinessReport } from '../core/readiness.ts';
+import type { Source } from '../core/source.ts';
+import { healthApp } from '../http/health-app.ts';
+import { type HttpServer, serveHttp } from '../http/http-server.ts';
+import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { CommonConfig } from './config.ts';
+import { reportReadiness, watchProgress } from './progress.ts';
+import type { Shell } from './shell.ts';
+
+/** A running part of the platform: one graph and its life. */
+export interface Service<Probes> {
+  readonly name: string;
+  readonly probes: Probes;
+  readonly ledger: Ledger;
+  readonly telemetry: Telemetry;
+  /**
+   * Opens the HTTP server, checks what the configuration names, and starts the graph. An outage is waited out (red in
+   * `/readyz`); what a configuration can cause rejects with a FatalError.
+   */
+  start(): Promise<void>;
+  /** Resolves when the service is ready for the first time after `start`. */
+  readonly ready: Promise<void>;
+  readonly readiness: Observable<ReadinessReport>;
+  /** Rejects with the error that ended the graph; resolves after `shutdown`. */
+  readonly ended: Promise<void>;
+  /** Stops the source, lets everything in flight settle, then closes. After the deadline, what is left goes back. */
+  shutdown(deadlineMs?: number): Promise<ShutdownReport>;
+  /** Address of health and metrics, once started. */
+  readonly url: string;
+}
+
+export interface ShutdownReport {
+  /** Messages that were given back unsettled, since the deadline had passed. 0 is a clean end. */
+  readonly abandoned: number;
+}
+
+/** What a service is made of, once its clients exist. */
+export interface Assembly {
+  readonly source: Source;
+  /** The whole way of a delivery, up to its settlement. */
+  readonly graph: (deliveries: Observable<Delivery>) => Observable<Outcome>;
+  /** Checks at start that what the configuration names exists and may be used. */
+  readonly check: () => Promise<void>;
+  /** Closes the clients that the service has built itself. */
+  readonly close: () => Promise<void>;
+}
+
+const CHECK_RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
+/** After the deadline: time for giving back what is left. */
+const ABORT_GRACE_MS = 3_000;
+
+/** Makes a service of its shell and the recipe of its graph. */
+export function createService<Probes>(
+  shell: Shell,
+  config: CommonConfig,
+  probes: Probes,
+  assemble: () => Promise<Assembly>,
+): Service<Probes> {
+  const { readiness, telemetry, ledger } = shell;
+  const stop = new ReplaySubject<void>(1);
+  const running = new Subscription();
+  let http: HttpServer | undefined;
+  let assembly: Assembly | undefined;
+  let started: Promise<void> | undefined;
+  let stopping: Promise<ShutdownReport> | undefined;
+  let graphRunning = false;
+
+  const graphCompleted = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => {});
+  const fail = (error: Error): void => {
+    readiness.set('service', 'failing', error.message);
+    telemetry.event('service.failed', { error: error.message });
+    ended.reject(error);
+  };
+
+  readiness.set('service', 'failing', 'not started');
+  const ready = firstValueFrom(readiness.changes.pipe(filter((report) => report.ready))).then(() => {});
+
+  const begin = async (): Promise<void> => {
+    telemetry.event('service.starting');
+    http = await serveHttp(
+      healthApp({ service: shell.service, readiness: () => readiness.report, registry: telemetry.registry }),
+      config.http,
+    );
+    assembly = await assemble();
+    const { check, graph, source } = assembly;
+    readiness.set('service', 'failing', 'starting');
+    const waiting = retryWithBackoff<void>(CHECK_RETRY, {
+      onRetry: (error) => readiness.set('service', 'failing', `waiting for ${error.message}`),
+    });
+    await firstValueFrom(defer(check).pipe(waiting, takeUntil(stop)), { defaultValue: undefined });
+    if (stopping !== undefined) return;
+    graphRunning = true;
+    running.add(reportReadiness(shell));
+    running.add(watchProgress(shell, config.readiness.stalledAfterMs));
+    running.add(
+      graph(source.deliveries(stop)).subscribe({
+        error: (thrown) => fail(toError(thrown)),
+        complete: () => graphCompleted.resolve(),
+      }),
+    );
+    readiness.set('service', 'ok');
+  };
+
+  const finish = async (deadlineMs: number): Promise<ShutdownReport> => {
+    telemetry.event('service.stopping', { inFlight: ledger.inFlight, deadlineMs });
+    readiness.set('service', 'failing', 'stopping');
+    stop.next();
+    await started?.catch(() => {});
+    let abandoned = 0;
+    const source = assembly?.source;
+    if (source !== undefined && graphRunning) {
+      const drained = Promise.all([graphCompleted.promise, source.disconnected]).then(() => true);
+      const expired = firstValueFrom(timer(deadlineMs)).then(() => false);
+      if (!(await Promise.race([drained, expired]))) {
+        abandoned = ledger.inFlight;
+        telemetry.event('service.abandoned', { messages: abandoned });
+        running.unsubscribe();
+        source.abort();
+        await Promise.race([source.disconnected, firstValueFrom(timer(ABORT_GRACE_MS))]);
+      }
+    }
+    running.unsubscribe();
+    await assembly?.close();
+    await http?.close();
+    telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
+    ended.resolve();
+    return { abandoned };
+  };
+
+  return {
+    name: shell.service,
+    probes,
+    ledger,
+    telemetry,
+    ready,
+    readiness: readiness.changes,
+    ended: ended.promise,
+    get url() {
+      if (http === undefined) throw new Error(`${shell.service} has not been started`);
+      return http.url;
+    },
+    start() {
+      started ??= begin().catch((thrown) => {
+        const error = toError(thrown);
+        fail(error);
+        throw error;
+      });
+      return started;
+    },
+    shutdown(deadlineMs = config.shutdown.deadlineMs) {
+      stopping ??= finish(deadlineMs);
+      return stopping;
+    },
+  };
+}

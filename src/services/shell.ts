@@ -1,0 +1,96 @@
+import { Credit, type CreditLimits } from '../core/credit.ts';
+import type { Desk } from '../core/delivery.ts';
+import { Ledger } from '../core/ledger.ts';
+import { Probe } from '../core/probe.ts';
+import { Readiness } from '../core/readiness.ts';
+import { Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
+import type { CommonConfig } from './config.ts';
+
+/** What every service is given, whatever its graph. */
+export interface CommonDependencies {
+  /** Overrides of log level, log destination and process metrics. */
+  readonly telemetry?: Partial<TelemetryOptions>;
+}
+
+/** What a service keeps books with: one of each for a service. */
+export interface Shell {
+  readonly service: string;
+  readonly ledger: Ledger;
+  readonly credit: Credit;
+  readonly readiness: Readiness;
+  readonly telemetry: Telemetry;
+  /** A new probe, `<service>.<name>`, which is a metric too. */
+  probe<T>(name: string): Probe<T>;
+  /** The desk that deliveries are opened and settled at. */
+  desk(bury: Desk['bury']): Desk;
+}
+
+/** Opens the books of a service, and shows them as metrics. */
+export function openShell(
+  service: string,
+  config: CommonConfig,
+  limits: CreditLimits,
+  dependencies: CommonDependencies,
+): Shell {
+  const ledger = new Ledger();
+  const credit = new Credit(limits);
+  const readiness = new Readiness();
+  const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
+  const probes: { readonly label: string; readonly count: number }[] = [];
+
+  telemetry.counter(
+    'dataflow_received_total',
+    'Messages that entered the graph. Equals the settled ones of every ending plus those in flight.',
+    () => [[{}, ledger.received]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_settled_total',
+    'Messages by how they ended.',
+    () =>
+      (['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'] as const).map((ending) => [{ ending }, ledger[ending]]),
+    ['ending'],
+  );
+  telemetry.counter(
+    'dataflow_settlement_faults_total',
+    'Deliveries settled twice (a bug), or after their lease or session had lapsed (work done again).',
+    () => [
+      [{ fault: 'twice' }, ledger.settledTwice],
+      [{ fault: 'late' }, ledger.settledLate],
+    ],
+    ['fault'],
+  );
+  telemetry.gauge('dataflow_in_flight', 'Unsettled messages.', () => [[{}, ledger.inFlight]], []);
+  telemetry.gauge('dataflow_in_flight_bytes', 'Bytes of unsettled messages.', () => [[{}, ledger.inFlightBytes]], []);
+  telemetry.gauge(
+    'dataflow_credit_messages',
+    'Credit of the source: taken, its limit, and the most that was ever taken.',
+    () => [
+      [{ of: 'taken' }, credit.messages],
+      [{ of: 'limit' }, credit.limits.maxMessages],
+      [{ of: 'peak' }, credit.peakMessages],
+    ],
+    ['of'],
+  );
+  telemetry.gauge('dataflow_ready', '1 while /readyz answers 200.', () => [[{}, readiness.report.ready ? 1 : 0]], []);
+  telemetry.counter(
+    'dataflow_probe_total',
+    'What passed each probe of the graph.',
+    () => probes.map((probe) => [{ probe: probe.label }, probe.count]),
+    ['probe'],
+  );
+
+  return {
+    service,
+    ledger,
+    credit,
+    readiness,
+    telemetry,
+    probe<T>(name: string): Probe<T> {
+      const probe = new Probe<T>(`${service}.${name}`);
+      probes.push(probe);
+      return probe;
+    },
+    desk: (bury) => ({ ledger, credit, bury }),
+  };
+}

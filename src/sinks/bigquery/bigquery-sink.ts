@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import type { BigQuery } from '@google-cloud/bigquery';
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  from,
+  map,
+  type Observable,
+  type OperatorFunction,
+  of,
+  switchMap,
+} from 'rxjs';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import { batchInto } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import type { InsertConfig, TableConfig } from './config.ts';
+import { insertRows, type RowResult } from './inserter.ts';
+import type { RowOf } from './row-of.ts';
+
+/** BigQuery's bound for an insertId, in characters. */
+const MAX_INSERT_ID = 128;
+
+export interface BigQuerySinkOptions {
+  readonly client: BigQuery;
+  readonly table: TableConfig;
+  readonly config: InsertConfig;
+  readonly credit: Credit;
+  readonly rowOf: RowOf;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly onFlush?: (batch: Batch) => void;
+}
+
+interface PreparedRow extends BatchItem {
+  /** `{"insertId":…,"json":{…}}` */
+  readonly text: string;
+}
+
+/**
+ * Inserts deliveries as rows, in batches, and emits what became of each. The insertId is the message's id, so that a
+ * message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
+ */
+export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { config, credit, rowOf } = options;
+  const insert = insertEffect(options);
+  return batchInto<PreparedRow>(
+    {
+      limits: { maxCount: config.maxRows, maxBytes: config.maxBytes, maxAgeMs: config.maxDelayMs, maxOpen: 1 },
+      concurrency: config.concurrency,
+      credit,
+      prepare: (delivery) => {
+        const row = JSON.stringify(rowOf(delivery.message));
+        const text = `{"insertId":${JSON.stringify(insertId(delivery.message.id))},"json":${row}}`;
+        return { delivery, key: '', bytes: Buffer.byteLength(text), text };
+      },
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+    },
+    ({ items }) =>
+      insert(items.map((item) => item.text)).pipe(
+        concatMap((results) =>
+          from(
+            items.map(({ delivery }, index) => {
+              const error = results[index];
+              return error === undefined ? accepted(delivery) : failed(delivery, error);
+            }),
+          ),
+        ),
+      ),
+  );
+}
+
+/** Ids that are too long for an insertId are replaced by their hash, always by the same. */
+function insertId(id: string): string {
+  return id.length <= MAX_INSERT_ID ? id : createHash('sha256').update(id).digest('hex');
+}
+
+/** Inserts rows, with retries; what BigQuery refuses as a whole is halved until the refused row stands alone. */
+function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) => Observable<readonly RowResult[]> {
+  const { client, table, config, telemetry, readiness } = options;
+  const target = `${table.datasetId}.${table.tableId}`;
+  const observeSeconds = telemetry.histogram(
+    'dataflow_insert_seconds',
+    'Time of one insertAll request, without retries.',
+    CALL_SECONDS,
+  );
+
+  const once = (rows: readonly string[]): Observable<readonly RowResult[]> =>
+    defer(async () => {
+      const started = performance.now();
+      const results = await insertRows(client, table.datasetId, table.tableId, rows, config.timeoutMs);
+      observeSeconds((performance.now() - started) / 1000);
+      readiness.set('insert', 'ok');
+      return results;
+    });
+
+  const insert = (rows: readonly string[]): Observable<readonly RowResult[]> => {
+    if (rows.length === 0) return EMPTY;
+    return once(rows).pipe(
+      retryWithBackoff(
+        { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+        {
+          onRetry: (error, attempt) => {
+            readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
+            telemetry.event('insert.retried', { table: target, attempt, error: error.message });
+          },
+        },
+      ),
+      catchError((thrown: unknown) => {
+        const error = toError(thrown);
+        if (error instanceof PoisonError && rows.length > 1) {
+          const middle = rows.length >> 1;
+          return insert(rows.slice(0, middle)).pipe(
+            switchMap((first) => insert(rows.slice(middle)).pipe(map((second) => [...first, ...second]))),
+          );
+        }
+        if (error instanceof PoisonError) return of([error]);
+        telemetry.event('insert.failed', { table: target, rows: rows.length, error: error.message });
+        const outage = error instanceof RetryableError ? error : new RetryableError(error.message, { cause: error });
+        return of(rows.map(() => outage));
+      }),
+    );
+  };
+  return insert;
+}

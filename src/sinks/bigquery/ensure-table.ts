@@ -1,0 +1,75 @@
+import type { BigQuery } from '@google-cloud/bigquery';
+import { asHttpStartError } from '../../clients/http-errors.ts';
+import { errorCode, FatalError } from '../../core/errors.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Column, NestedField, TableConfig } from './config.ts';
+
+const NOT_FOUND = 404;
+const EXISTS_ALREADY = 409;
+
+/**
+ * Checks at start that the table exists; with `create`, makes the dataset and the table where they are missing.
+ *
+ * @throws FatalError naming the setting, or RetryableError while BigQuery cannot be reached.
+ */
+export async function ensureTable(bigquery: BigQuery, config: TableConfig, telemetry: Telemetry): Promise<void> {
+  const dataset = bigquery.dataset(config.datasetId);
+  const table = dataset.table(config.tableId);
+  const name = `${config.datasetId}.${config.tableId}`;
+  try {
+    await table.getMetadata();
+    return;
+  } catch (thrown) {
+    if (errorCode(thrown) !== NOT_FOUND) throw asHttpStartError('table', name, thrown);
+    if (!config.create) {
+      throw new FatalError(`table: ${name} does not exist; create it, or set table.create to true`, { cause: thrown });
+    }
+  }
+  await created('table.datasetId', config.datasetId, telemetry, () =>
+    bigquery.createDataset(config.datasetId, config.location === undefined ? {} : { location: config.location }),
+  );
+  await created('table.tableId', name, telemetry, () =>
+    dataset.createTable(config.tableId, {
+      schema: { fields: config.schema.map(fieldOf) },
+      ...(config.partitioning === undefined
+        ? {}
+        : {
+            timePartitioning: {
+              type: config.partitioning.type,
+              ...(config.partitioning.field === undefined ? {} : { field: config.partitioning.field }),
+              ...(config.partitioning.expirationMs === undefined
+                ? {}
+                : { expirationMs: String(config.partitioning.expirationMs) }),
+            },
+          }),
+      ...(config.clustering === undefined ? {} : { clustering: { fields: config.clustering } }),
+    }),
+  );
+}
+
+/** Creates a thing; that somebody else was faster is success too. */
+async function created(
+  setting: string,
+  name: string,
+  telemetry: Telemetry,
+  create: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await create();
+    telemetry.event('resource.created', { [setting]: name });
+  } catch (thrown) {
+    if (errorCode(thrown) !== EXISTS_ALREADY) throw asHttpStartError(setting, name, thrown);
+  }
+}
+
+type ApiField = { name: string; type: string; mode: string; description?: string; fields?: ApiField[] };
+
+function fieldOf(column: Column | NestedField): ApiField {
+  return {
+    name: column.name,
+    type: column.type,
+    mode: column.mode,
+    ...(column.description === undefined ? {} : { description: column.description }),
+    ...(column.fields === undefined ? {} : { fields: column.fields.map(fieldOf) }),
+  };
+}

@@ -1,0 +1,88 @@
+import type { v1 } from '@google-cloud/pubsub';
+import { catchError, defer, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
+import { asCallError } from '../../clients/grpc-errors.ts';
+import { PoisonError, toError } from '../../core/errors.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import type { OutgoingMessage } from './limits.ts';
+
+export interface PublisherOptions {
+  readonly client: v1.PublisherClient;
+  readonly projectId: string;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  /** Name of this part in readiness reports, for example `publish`. */
+  readonly component: string;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** What became of one message of a request: undefined is success. */
+export type PublishResult = readonly (Error | undefined)[];
+
+/** Publishes requests to Pub/Sub: retries outages, and finds the one message that Pub/Sub refuses. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #observeSeconds: (seconds: number) => void;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#observeSeconds = options.telemetry.histogram(
+      `dataflow_${options.component}_seconds`,
+      'Time of one publish request, without retries.',
+      CALL_SECONDS,
+    );
+  }
+
+  /**
+   * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
+   * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
+   * follow each other, and the second is not tried after an outage of the first, so that order is kept.
+   */
+  publish(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
+    return this.#request(topicId, messages).pipe(
+      catchError((thrown: unknown): Observable<PublishResult> => {
+        const error = toError(thrown);
+        if (!(error instanceof PoisonError) || messages.length === 1) return of(messages.map(() => error));
+        const middle = messages.length >> 1;
+        return this.publish(topicId, messages.slice(0, middle)).pipe(
+          switchMap((first) => {
+            const outage = first.find((result) => result !== undefined && !(result instanceof PoisonError));
+            if (outage !== undefined) return of([...first, ...messages.slice(middle).map(() => outage)]);
+            return this.publish(topicId, messages.slice(middle)).pipe(map((second) => [...first, ...second]));
+          }),
+        );
+      }),
+    );
+  }
+
+  #request(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
+    const { client, projectId, retry, timeoutMs, telemetry, readiness, component, scheduler } = this.#options;
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    return defer(async () => {
+      const started = performance.now();
+      try {
+        await client.publish({ topic, messages: [...messages] }, { retry: null, timeout: timeoutMs });
+      } catch (thrown) {
+        throw asCallError(thrown);
+      }
+      this.#observeSeconds((performance.now() - started) / 1000);
+      readiness.set(component, 'ok');
+      return messages.map(() => undefined);
+    }).pipe(
+      retryWithBackoff(retry, {
+        onRetry: (error, attempt) => {
+          readiness.set(component, 'failing', `publishing to ${topicId} fails: ${error.message}`);
+          telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
+        },
+        ...(scheduler === undefined ? {} : { scheduler }),
+      }),
+      catchError((error: Error) => {
+        telemetry.event('publish.failed', { topic: topicId, messages: messages.length, error: error.message });
+        throw error;
+      }),
+    );
+  }
+}

@@ -1,0 +1,78 @@
+import { concatMap, EMPTY, from, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import { batchInto } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import type { PublishConfig } from './config.ts';
+import { checkLimits, type OutgoingMessage, requestBytes } from './limits.ts';
+import type { Publisher } from './publisher.ts';
+
+/** Where a delivery goes, and as what. */
+export interface Address {
+  readonly topicId: string;
+  readonly message: OutgoingMessage;
+}
+
+interface Outgoing extends BatchItem, Address {}
+
+export interface PubSubSinkOptions {
+  readonly publisher: Publisher;
+  readonly config: PublishConfig;
+  readonly credit: Credit;
+  /** A PoisonError thrown here costs that delivery alone. */
+  readonly address: (delivery: Delivery) => Address;
+  readonly onFlush?: (batch: Batch) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Publishes deliveries in batches, and emits what became of each.
+ *
+ * One request holds one topic and one ordering key. Requests without an ordering key run in parallel; those of one key
+ * follow each other, so that a retry overtakes nothing. Two ordering keys never wait for each other, as long as there
+ * is a free slot.
+ */
+export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { publisher, config, credit, address } = options;
+  return batchInto<Outgoing>(
+    {
+      limits: {
+        maxCount: config.maxMessages,
+        maxBytes: config.maxBytes,
+        maxAgeMs: config.maxDelayMs,
+        maxOpen: credit.limits.maxMessages,
+      },
+      concurrency: config.concurrency,
+      credit,
+      isSerial: (key) => !key.endsWith('\n'),
+      prepare: (delivery) => {
+        const { topicId, message } = address(delivery);
+        checkLimits(message);
+        const key = `${topicId}\n${message.orderingKey}`;
+        return { delivery, key, bytes: requestBytes(message), topicId, message };
+      },
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+      ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
+    },
+    ({ items }) => {
+      const [first] = items;
+      if (first === undefined) return EMPTY;
+      return publisher
+        .publish(
+          first.topicId,
+          items.map((item) => item.message),
+        )
+        .pipe(
+          concatMap((results) =>
+            from(
+              items.map(({ delivery }, index) => {
+                const error = results[index];
+                return error === undefined ? accepted(delivery) : failed(delivery, error);
+              }),
+            ),
+          ),
+        );
+    },
+  );
+}

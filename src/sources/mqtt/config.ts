@@ -1,0 +1,55 @@
+import * as v from 'valibot';
+import { bytes, count, flag, milliseconds, secret, text } from '../../config/schemas.ts';
+
+const brokerUrl = v.pipe(
+  v.string(),
+  v.check((url) => {
+    try {
+      return ['mqtt:', 'mqtts:', 'tcp:', 'ssl:', 'tls:', 'ws:', 'wss:'].includes(new URL(url).protocol);
+    } catch {
+      return false;
+    }
+  }, 'expected an address such as mqtt://host:1883, mqtts://host:8883, ws://host/path or wss://host/path'),
+);
+
+/** Settings of the connection to an MQTT broker. */
+export const mqttSourceSchema = v.strictObject({
+  url: brokerUrl,
+  /**
+   * Identity of the session at the broker: stable across restarts, and never shared by two processes, or the broker
+   * lets them evict each other. Replicas need a name and an ordinal, for example `ingestion-${ORDINAL}`.
+   */
+  clientId: text,
+  /** 4 is MQTT 3.1.1. */
+  protocolVersion: v.optional(v.picklist([4, 5]), 5),
+  username: v.optional(text),
+  password: v.optional(secret),
+  tls: v.optional(
+    v.strictObject({
+      /** PEM files. */
+      caFile: v.optional(text),
+      certFile: v.optional(text),
+      keyFile: v.optional(text),
+      insecureSkipVerify: v.optional(flag, false),
+    }),
+  ),
+  keepAliveSeconds: v.optional(count({ max: 65_535 }), 60),
+  connectTimeoutMs: v.optional(milliseconds({ min: 100 }), 10_000),
+  /** Waits between two attempts to reconnect: doubling, with jitter. */
+  reconnectMinMs: v.optional(milliseconds({ min: 10 }), 1_000),
+  reconnectMaxMs: v.optional(milliseconds({ min: 10 }), 120_000),
+  /** How long the broker keeps the session while nobody is connected (MQTT 5). */
+  sessionExpirySeconds: v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
+  /** Unacknowledged messages that the broker may have on their way (MQTT 5 Receive Maximum). */
+  receiveWindow: v.optional(count({ max: 65_535 }), 1_000),
+  /**
+   * `strict`: PUBACKs in the order of receipt, as MQTT-4.6.0-2 demands. `asCompleted`: as messages are done, which
+   * mosquitto and others accept; one slow message then holds nothing up.
+   */
+  ackOrder: v.optional(v.picklist(['strict', 'asCompleted']), 'strict'),
+  /** Messages and bytes that may be unsettled at one time; at this limit the connection is held. */
+  maxInFlight: v.optional(count({ max: 1_000_000 }), 5_000),
+  maxInFlightBytes: v.optional(bytes(), 128 * 1024 * 1024),
+});
+
+export type MqttSourceConfig = v.InferOutput<typeof mqttSourceSchema>;

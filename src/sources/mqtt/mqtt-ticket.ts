@@ -1,0 +1,46 @@
+import { type Desk, Ticket } from '../../core/delivery.ts';
+
+/** What a ticket tells its source. */
+export interface MqttSettlements {
+  completed(ticket: MqttTicket): void;
+  givenBack(ticket: MqttTicket): void;
+}
+
+/** The right to settle one MQTT message. QoS 0 messages have packet id 0: nothing is owed for them. */
+export class MqttTicket extends Ticket {
+  readonly packetId: number;
+  readonly topic: string;
+  /** Number of the connection that the message came over last. */
+  connection: number;
+  /** Settled: the PUBACK may be written. */
+  done = false;
+  /** Given back: no PUBACK is written. */
+  withheld = false;
+  readonly #settlements: MqttSettlements;
+
+  constructor(
+    desk: Desk,
+    packet: { topic: string; payload: Buffer; packetId: number },
+    connection: number,
+    settlements: MqttSettlements,
+  ) {
+    super(desk, { data: packet.payload, attributes: { mqtt_topic: packet.topic }, orderingKey: '' });
+    this.packetId = packet.packetId;
+    this.topic = packet.topic;
+    this.connection = connection;
+    this.#settlements = settlements;
+  }
+
+  /** Whether a redelivered message is this one: a broker that lost its session may use the packet id for another. */
+  isFor(topic: string, payload: Buffer): boolean {
+    return this.topic === topic && payload.equals(this.original.data);
+  }
+
+  protected override acknowledge(): void {
+    this.#settlements.completed(this);
+  }
+
+  protected override giveBack(): void {
+    this.#settlements.givenBack(this);
+  }
+}

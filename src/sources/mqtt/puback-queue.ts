@@ -1,0 +1,98 @@
+import type { MqttTicket } from './mqtt-ticket.ts';
+
+/**
+ * Which QoS 1 messages still owe the broker a PUBACK, and in which order.
+ *
+ * A message is remembered until its PUBACK was written to the connection it came over. A reconnect with the session
+ * present brings the unacknowledged ones again, under the same packet id: they are attached to the work that is
+ * already running. Acknowledged ones are forgotten at once, since the broker may use their packet ids anew.
+ */
+export class PubackQueue {
+  readonly #strict: boolean;
+  readonly #unacknowledged = new Map<number, MqttTicket>();
+  /** Of this connection, in order of receipt (strict) or of completion. */
+  #order: MqttTicket[] = [];
+  #head = 0;
+
+  constructor(strict: boolean) {
+    this.#strict = strict;
+  }
+
+  /** Messages that owe a PUBACK. */
+  get size(): number {
+    return this.#unacknowledged.size;
+  }
+
+  /** Messages that are done, and wait only for an older one, as strict order demands. */
+  get waiting(): number {
+    if (!this.#strict) return 0;
+    let waiting = 0;
+    for (let index = this.#head; index < this.#order.length; index += 1) if (this.#order[index]?.done) waiting += 1;
+    return waiting;
+  }
+
+  /** The running work for a redelivered message, now of this connection; undefined if the message is new. */
+  reattach(packetId: number, topic: string, payload: Buffer, connection: number): boolean {
+    const known = this.#unacknowledged.get(packetId);
+    if (known === undefined || known.connection === connection || !known.isFor(topic, payload)) return false;
+    known.connection = connection;
+    if (this.#strict || known.done) this.#order.push(known);
+    return true;
+  }
+
+  received(ticket: MqttTicket): void {
+    this.#unacknowledged.set(ticket.packetId, ticket);
+    if (this.#strict) this.#order.push(ticket);
+  }
+
+  /** The message is safe. Its PUBACK is due, if its connection still stands. */
+  completed(ticket: MqttTicket, connection: number): void {
+    ticket.done = true;
+    if (!this.#strict && ticket.connection === connection) this.#order.push(ticket);
+  }
+
+  /** The message stays unacknowledged: the broker delivers it again when the session is resumed. */
+  forget(ticket: MqttTicket): void {
+    if (this.#unacknowledged.get(ticket.packetId) === ticket) this.#unacknowledged.delete(ticket.packetId);
+    ticket.done = true;
+    ticket.withheld = true;
+  }
+
+  /** PUBACKs that may be written now, as bytes; they count as written. A valid PUBACK in MQTT 3.1.1 and 5. */
+  take(): Buffer | undefined {
+    const first = this.#head;
+    while (this.#head < this.#order.length && this.#order[this.#head]?.done) this.#head += 1;
+    if (this.#head === first) return undefined;
+    const bytes = Buffer.allocUnsafe((this.#head - first) * 4);
+    let length = 0;
+    for (let index = first; index < this.#head; index += 1) {
+      const ticket = this.#order[index];
+      if (ticket === undefined || ticket.withheld) continue;
+      if (this.#unacknowledged.get(ticket.packetId) === ticket) this.#unacknowledged.delete(ticket.packetId);
+      bytes[length] = 0x40;
+      bytes[length + 1] = 0x02;
+      bytes[length + 2] = ticket.packetId >> 8;
+      bytes[length + 3] = ticket.packetId & 0xff;
+      length += 4;
+    }
+    if (this.#head > 1024 || this.#head === this.#order.length) {
+      this.#order = this.#order.slice(this.#head);
+      this.#head = 0;
+    }
+    return length === 0 ? undefined : bytes.subarray(0, length);
+  }
+
+  /** The connection is gone; what owes a PUBACK waits to be delivered again. */
+  disconnected(): void {
+    this.#order = [];
+    this.#head = 0;
+  }
+
+  /** The session is gone: nothing that is owed can be acknowledged any more. Returns it. */
+  sessionLost(): MqttTicket[] {
+    const lost = [...this.#unacknowledged.values()];
+    this.#unacknowledged.clear();
+    this.disconnected();
+    return lost;
+  }
+}

@@ -1,0 +1,54 @@
+/** Why a text is no valid MQTT topic filter (MQTT 3.1.1, section 4.7), or undefined if it is one. */
+export function topicFilterProblem(filter: string): string | undefined {
+  if (filter.length === 0) return 'a topic filter may not be empty';
+  if (Buffer.byteLength(filter) > 65_535) return 'a topic filter has at most 65,535 bytes';
+  if (filter.includes('\0')) return 'a topic filter may not hold a NUL character';
+  if (filter.startsWith('$share/')) return sharedFilterProblem(filter);
+  const levels = filter.split('/');
+  for (const [index, level] of levels.entries()) {
+    if (level.includes('#') && (level !== '#' || index !== levels.length - 1)) {
+      return `"#" must stand alone in the last level, in "${filter}"`;
+    }
+    if (level.includes('+') && level !== '+') return `"+" must stand alone in its level, in "${filter}"`;
+  }
+  return undefined;
+}
+
+function sharedFilterProblem(filter: string): string | undefined {
+  const [, group, ...rest] = filter.split('/');
+  if (group === undefined || group === '' || /[+#]/.test(group)) return `"${filter}" names no valid share group`;
+  return rest.length === 0 ? `"${filter}" has no filter behind its share group` : topicFilterProblem(rest.join('/'));
+}
+
+/** The filter that topics are matched against: without `$share/<group>/`. */
+export function matchableFilter(filter: string): string {
+  return filter.startsWith('$share/') ? filter.split('/').slice(2).join('/') : filter;
+}
+
+/** Whether a topic matches a filter. Wildcards in the first level do not match topics that begin with `$`. */
+export function topicMatches(filter: string, topic: string): boolean {
+  const wanted = matchableFilter(filter).split('/');
+  const levels = topic.split('/');
+  if (topic.startsWith('$') && (wanted[0] === '+' || wanted[0] === '#')) return false;
+  for (const [index, level] of wanted.entries()) {
+    if (level === '#') return true;
+    if (index >= levels.length) return false;
+    if (level !== '+' && level !== levels[index]) return false;
+  }
+  return wanted.length === levels.length;
+}
+
+/** Whether some topic matches both filters: a broker may then deliver one message twice. */
+export function filtersOverlap(one: string, other: string): boolean {
+  const a = matchableFilter(one).split('/');
+  const b = matchableFilter(other).split('/');
+  const wild = (level: string | undefined) => level === '+' || level === '#';
+  if ((a[0]?.startsWith('$') && wild(b[0])) || (b[0]?.startsWith('$') && wild(a[0]))) return false;
+  for (let index = 0; ; index += 1) {
+    const left = a[index];
+    const right = b[index];
+    if (left === '#' || right === '#') return true;
+    if (left === undefined || right === undefined) return left === right;
+    if (left !== '+' && right !== '+' && left !== right) return false;
+  }
+}

@@ -1,0 +1,157 @@
+import type { v1 } from '@google-cloud/pubsub';
+import { asyncScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import { errorCode, toError } from '../../core/errors.ts';
+
+const KEEPALIVE_MS = 30_000;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 10_000;
+/** A stream that lives this long counts as open, although an idle subscription sends nothing. */
+const STABLE_AFTER_MS = 500;
+
+/** A message as StreamingPull delivers it. */
+export interface ReceivedMessage {
+  readonly ackId: string;
+  readonly deliveryAttempt: number;
+  readonly message: {
+    readonly data: Uint8Array;
+    readonly attributes: Readonly<Record<string, string>>;
+    readonly messageId: string;
+    readonly publishTime: { readonly seconds: string | number; readonly nanos: number } | null;
+    readonly orderingKey: string;
+  } | null;
+}
+
+interface PullCall {
+  write(request: object): boolean;
+  on(event: 'data', listener: (response: { receivedMessages: ReceivedMessage[] }) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'metadata' | 'end', listener: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  cancel(): void;
+  end(): unknown;
+}
+
+export interface PullStreamOptions {
+  readonly client: v1.SubscriberClient;
+  readonly subscription: string;
+  readonly clientId: string;
+  readonly ackDeadlineMs: number;
+  /** Sent to the server, which stops sending when so much is outstanding on this stream. */
+  readonly maxOutstandingMessages: number;
+  readonly maxOutstandingBytes: number;
+  readonly onMessages: (messages: readonly ReceivedMessage[]) => void;
+  readonly onOpen: () => void;
+  readonly onLost: (error: Error, attempt: number) => void;
+  readonly scheduler?: SchedulerLike;
+  readonly random?: () => number;
+}
+
+/**
+ * One StreamingPull that stays: it reconnects with backoff and jitter when it ends, as Pub/Sub makes every stream do
+ * now and then, and writes a keepalive every 30 s.
+ *
+ * The generated client's stub is used instead of its method, since the method wraps each stream in retries of its own.
+ */
+export class PullStream {
+  readonly #options: PullStreamOptions;
+  readonly #scheduler: SchedulerLike;
+  #call: PullCall | undefined;
+  #paused = false;
+  #closed = false;
+  #attempt = 0;
+  #timers: Subscription | undefined;
+  #retry: Subscription | undefined;
+
+  constructor(options: PullStreamOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? asyncScheduler;
+  }
+
+  open(): void {
+    void this.#connect();
+  }
+
+  /** Takes no more from the socket, until `resume`. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#call?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#call?.resume();
+  }
+
+  /** Ends the stream for good. */
+  close(): void {
+    this.#closed = true;
+    this.#retry?.unsubscribe();
+    this.#timers?.unsubscribe();
+    const call = this.#call;
+    this.#call = undefined;
+    call?.cancel();
+  }
+
+  async #connect(): Promise<void> {
+    const { client, subscription, clientId, ackDeadlineMs, maxOutstandingMessages, maxOutstandingBytes } =
+      this.#options;
+    let call: PullCall;
+    try {
+      const stub = await client.initialize();
+      const streamingPull = stub.streamingPull;
+      if (streamingPull === undefined) throw new Error('the client has no streamingPull');
+      if (this.#closed) return;
+      const opened: PullCall = streamingPull.call(stub);
+      call = opened;
+      call.on('error', (error) => this.#lost(call, error));
+      call.on('end', () => this.#lost(call, new Error('the server ended the stream')));
+      call.on('metadata', () => this.#stable(call));
+      call.on('data', (response) => {
+        if (call !== this.#call) return;
+        this.#stable(call);
+        this.#options.onMessages(response.receivedMessages);
+      });
+      this.#call = call;
+      if (this.#paused) call.pause();
+      call.write({
+        subscription,
+        clientId,
+        streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
+        maxOutstandingMessages,
+        maxOutstandingBytes,
+      });
+      this.#timers = this.#scheduler.schedule(() => this.#stable(call), STABLE_AFTER_MS);
+      this.#timers.add(this.#keepalive(call));
+    } catch (thrown) {
+      this.#lost(undefined, toError(thrown));
+    }
+  }
+
+  #keepalive(call: PullCall): Subscription {
+    return this.#scheduler.schedule(function beat() {
+      call.write({});
+      this.schedule(undefined, KEEPALIVE_MS);
+    }, KEEPALIVE_MS);
+  }
+
+  #stable(call: PullCall): void {
+    if (call !== this.#call || this.#attempt < 0) return;
+    this.#attempt = -1;
+    this.#options.onOpen();
+  }
+
+  #lost(call: PullCall | undefined, error: Error): void {
+    if (this.#closed || call !== this.#call) return;
+    this.#call = undefined;
+    this.#timers?.unsubscribe();
+    this.#attempt = Math.max(0, this.#attempt) + 1;
+    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#attempt - 1));
+    const delayMs = ceiling / 2 + ((this.#options.random ?? Math.random)() * ceiling) / 2;
+    const code = errorCode(error);
+    this.#options.onLost(code === undefined ? error : new Error(`${error.message} (code ${code})`), this.#attempt);
+    this.#retry = this.#scheduler.schedule(() => void this.#connect(), delayMs);
+  }
+}
