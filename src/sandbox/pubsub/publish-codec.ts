@@ -1,7 +1,7 @@
 import { Reader } from './wire.ts';
 
 /** The quotas of a publish request (https://cloud.google.com/pubsub/quotas#resource_limits). */
-const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
+const MAX_REQUEST_BYTES = 10_000_000;
 const MAX_MESSAGES = 1000;
 const MAX_ATTRIBUTES = 100;
 const MAX_ATTRIBUTE_KEY_BYTES = 256;
@@ -31,6 +31,7 @@ export function decodePublishRequest(bytes: Buffer): PublishRequest {
   const reader = new Reader(bytes);
   const messages: EncodedMessage[] = [];
   let topic = '';
+  let orderingKey: string | undefined;
   let violation: string | undefined;
   while (reader.at < reader.end) {
     const tag = reader.varint();
@@ -39,6 +40,9 @@ export function decodePublishRequest(bytes: Buffer): PublishRequest {
       const scanned = scanMessage(reader, reader.limit());
       messages.push(scanned);
       violation ??= scanned.violation;
+      orderingKey ??= scanned.orderingKey;
+      if (scanned.orderingKey !== orderingKey)
+        violation ??= 'The messages of a publish request have different ordering keys.';
     } else reader.skip(tag);
   }
   if (bytes.length > MAX_REQUEST_BYTES)

@@ -26,7 +26,8 @@ const lastSegment = (name: string): string => name.slice(name.lastIndexOf('/') +
 
 /** A status with a google.rpc.ErrorInfo, whose metadata says for each ack id why it failed. */
 export function ackFailure(reasons: ReadonlyMap<string, string>): RpcError {
-  const message = 'Some acknowledgement ids in the request were invalid.';
+  const message =
+    'Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.';
   const pairs = Array.from(reasons, ([ackId, reason]) =>
     lengthDelimited(3, Buffer.concat([lengthDelimited(1, ackId), lengthDelimited(2, reason)])),
   );
@@ -42,13 +43,9 @@ export function ackFailure(reasons: ReadonlyMap<string, string>): RpcError {
   const metadata = new Metadata();
   metadata.set(
     'grpc-status-details-bin',
-    Buffer.concat([
-      varintField(1, status.FAILED_PRECONDITION),
-      lengthDelimited(2, message),
-      lengthDelimited(3, detail),
-    ]),
+    Buffer.concat([varintField(1, status.INVALID_ARGUMENT), lengthDelimited(2, message), lengthDelimited(3, detail)]),
   );
-  return new RpcError(status.FAILED_PRECONDITION, message, metadata);
+  return new RpcError(status.INVALID_ARGUMENT, message, metadata);
 }
 
 export function toStatus(error: unknown): { code: status; details: string; metadata?: Metadata } {
@@ -61,8 +58,8 @@ export function toStatus(error: unknown): { code: status; details: string; metad
 export const decoded = <Request>(request: Request): Request => request;
 
 /**
- * A unary method. Every one passes through here with the name of the resource it is about, which makes this the place
- * to count, delay or fail calls.
+ * A unary method. Every one passes through here with its name (`call.getPath()`) and that of the resource it is about,
+ * which makes this the place to count, delay or fail calls; StreamingPull has its own such place in `streamingPull`.
  */
 export function unary<Wire, Request, Response>(
   decode: (wire: Wire) => Request,

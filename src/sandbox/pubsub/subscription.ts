@@ -75,7 +75,10 @@ export class Subscription implements Owner {
   }
 
   due(entry: Entry): void {
-    if (this.#closed) return;
+    if (this.#closed) {
+      if (entry.consumer !== undefined) this.#release(entry);
+      return;
+    }
     if (entry.consumer !== undefined) this.#giveBack(entry);
     else this.#backlog.resume(entry);
     this.dispatch();
