@@ -141,7 +141,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
   test('answers with and without /bigquery/v2', async () => {
     process.env.BIGQUERY_EMULATOR_HOST = origin;
     try {
-      const client = new BigQuery({ projectId: 'my-project' });
+      const client = new BigQuery({ projectId: 'my-project', authClient: new PassThroughClient() });
       const [found] = await client.dataset(dataset.id ?? '').get();
       assert.is(found.id, dataset.id);
       assert.equal((await client.query('SELECT 1 AS one'))[0], [{ one: 1 }]);

@@ -35,7 +35,10 @@ export async function startBigQuery({ port = 0 }: { port?: number } = {}): Promi
     ),
   );
   app.onError((error) => errorReply(error));
-  const server = await serveHttp(app.fetch, port);
+  const server = await serveHttp(app.fetch, port).catch((error: unknown) => {
+    database.close();
+    throw error;
+  });
   return {
     port: server.port,
     async close() {

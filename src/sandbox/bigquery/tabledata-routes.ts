@@ -27,8 +27,9 @@ export const wireFormat = (call: Call): { int64Timestamps: boolean } => ({
 
 /** The methods of https://cloud.google.com/bigquery/docs/reference/rest/v2/tabledata. */
 export function tabledataRoutes(catalog: Catalog): Route[] {
-  const insertAll = ({ body, ...call }: Call) => {
-    const table = catalog.table(tableReference({ body, ...call }));
+  const insertAll = (call: Call) => {
+    const table = catalog.table(tableReference(call));
+    const { body } = call;
     const { rows } = body;
     if (body.templateSuffix !== undefined) throw unsupported('templateSuffix');
     if (!Array.isArray(rows) || rows.length === 0) throw invalid('No rows present in the request.');
