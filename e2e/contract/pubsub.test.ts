@@ -1,6 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { startPubSub } from '../../src/sandbox/pubsub/start-pubsub.ts';
+import { eventually } from '../../src/testing/eventually.ts';
+import { hasGoogleEmulators, startGoogleEmulator } from '../../src/testing/google-emulator.ts';
 import {
   ackIds,
   codeOf,
@@ -9,9 +11,7 @@ import {
   testClient,
   text,
   texts,
-} from '../../src/sandbox/pubsub/test-client.ts';
-import { eventually } from '../../src/testing/eventually.ts';
-import { hasGoogleEmulators, startGoogleEmulator } from '../../src/testing/google-emulator.ts';
+} from '../../src/testing/pubsub-client.ts';
 import { suite } from '../../src/testing/suite.ts';
 
 /**

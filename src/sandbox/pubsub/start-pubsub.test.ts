@@ -1,10 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
+import { ackIds, codeOf, type TestClient, testClient, texts } from '../../testing/pubsub-client.ts';
 import { suite } from '../../testing/suite.ts';
 import type { SandboxServer } from '../server.ts';
 import { startPubSub } from './start-pubsub.ts';
-import { ackIds, codeOf, type TestClient, testClient, texts } from './test-client.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 

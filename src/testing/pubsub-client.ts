@@ -1,12 +1,12 @@
 import { PubSub, type protos, v1 } from '@google-cloud/pubsub';
 import { credentials } from '@grpc/grpc-js';
-import { eventually } from '../../testing/eventually.ts';
-import type { SubscriptionSettings } from './subscription-settings.ts';
+import { eventually } from './eventually.ts';
 
 export type Received = protos.google.pubsub.v1.IReceivedMessage;
 type StreamRequest = protos.google.pubsub.v1.IStreamingPullRequest;
 type StreamResponse = protos.google.pubsub.v1.IStreamingPullResponse;
 type NewMessage = protos.google.pubsub.v1.IPubsubMessage;
+type NewSubscription = protos.google.pubsub.v1.ISubscription;
 
 const PROJECT = 'projects/contract';
 let names = 0;
@@ -84,12 +84,12 @@ export async function testClient(host: string) {
       await publisher.createTopic({ name });
       return name;
     },
-    async newSubscription(topic: string, settings: SubscriptionSettings = {}): Promise<string> {
+    async newSubscription(topic: string, settings: NewSubscription = {}): Promise<string> {
       const name = newName('subscriptions');
       await subscriber.createSubscription({ ...settings, name, topic });
       return name;
     },
-    async newPair(settings: SubscriptionSettings = {}): Promise<{ topic: string; subscription: string }> {
+    async newPair(settings: NewSubscription = {}): Promise<{ topic: string; subscription: string }> {
       const topic = await client.newTopic();
       return { topic, subscription: await client.newSubscription(topic, settings) };
     },
