@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { compilePath } from '../core/message-path.ts';
 
 /** A whole number of milliseconds; `${ENV}` gives text, so digits in text count too. */
 export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max?: number } = {}) {
@@ -27,3 +28,12 @@ export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true
 
 /** `true` or `false`. */
 export const flag = v.boolean();
+
+/** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
+export const messagePath = v.pipe(
+  v.string(),
+  v.check(
+    (path) => compilePath(path) !== undefined,
+    'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.device.id',
+  ),
+);

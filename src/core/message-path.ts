@@ -71,3 +71,16 @@ function own(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
   return Reflect.get(value, name);
 }
+
+/** Compiles a path that a schema has accepted already. */
+export function validPath(text: string): MessagePath {
+  const path = compilePath(text);
+  if (path === undefined) throw new Error(`"${text}" is no path into a message`);
+  return path;
+}
+
+/** A value as the text of a key; undefined for what makes no key: objects, lists, the empty text, nothing. */
+export function keyText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value === '' ? undefined : value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}

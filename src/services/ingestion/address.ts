@@ -1,7 +1,7 @@
 import type { Delivery } from '../../core/delivery.ts';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
-import { MessageView } from '../../core/message-path.ts';
+import { keyText, MessageView } from '../../core/message-path.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import type { RouteTable } from './route-table.ts';
 
@@ -11,13 +11,12 @@ export function addressBy(table: () => RouteTable): (delivery: Delivery) => Addr
     const routeName = message.attributes.route_name ?? '';
     const producer = table().producerOf(routeName);
     if (producer === undefined) throw new PoisonError('unroutable', `there is no producer "${routeName}" any more`);
-    const orderingKey = producer.orderingKey?.(new MessageView(message));
     return {
       topicId: producer.topicId,
       message: {
         data: encodeEnvelope(message),
         attributes: message.attributes,
-        orderingKey: typeof orderingKey === 'string' || typeof orderingKey === 'number' ? String(orderingKey) : '',
+        orderingKey: keyText(producer.orderingKey?.(new MessageView(message))) ?? '',
       },
     };
   };

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { messagePath } from '../../config/schemas.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
 import { commonEntries, deadLettersSchema } from '../config.ts';
-import { messagePath, routingEntries, routingProblems } from './routing.ts';
+import { routingEntries, routingProblems } from './routing.ts';
 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
 export const ingestionSchema = v.pipe(

@@ -1,6 +1,6 @@
 import { PoisonError } from '../../core/errors.ts';
 import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
-import { compilePath, MessageView } from '../../core/message-path.ts';
+import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import type { RouteTable } from './route-table.ts';
 
 /** What an ingestion pipeline's `hooks.ts` may replace: what is added to a message's enrichment data. */
@@ -15,12 +15,11 @@ export const standardEnricher: Enricher = (message, device) => ({
 
 /** Gives the message the id that its payload holds, where a path to it is configured and leads somewhere. */
 export function identifyBy(path: string | undefined): (message: Message) => Message {
-  const read = path === undefined ? undefined : compilePath(path);
-  if (read === undefined) return (message) => message;
+  if (path === undefined) return (message) => message;
+  const read = validPath(path);
   return (message) => {
-    const id = read(new MessageView(message));
-    if (typeof id === 'string' && id !== '') return { ...message, id };
-    return typeof id === 'number' ? { ...message, id: String(id) } : message;
+    const id = keyText(read(new MessageView(message)));
+    return id === undefined ? message : { ...message, id };
   };
 }
 

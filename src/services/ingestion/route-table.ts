@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { EnrichmentData } from '../../core/message.ts';
-import { compilePath, type MessagePath } from '../../core/message-path.ts';
+import { type MessagePath, validPath } from '../../core/message-path.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
@@ -35,7 +35,7 @@ export class RouteTable {
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
-        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : compilePath(orderingKey) },
+        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : validPath(orderingKey) },
       ]),
     );
   }

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { count, text } from '../../config/schemas.ts';
-import { compilePath } from '../../core/message-path.ts';
+import { count, messagePath, text } from '../../config/schemas.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 
 const topicFilter = v.pipe(
@@ -20,15 +19,6 @@ const namedCaptures = v.pipe(
       return false;
     }
   }, 'expected a regular expression with named captures, such as ^site/(?<location>[^/]+)/(?<DeviceID>[^/]+)$'),
-);
-
-/** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
-export const messagePath = v.pipe(
-  v.string(),
-  v.check(
-    (path) => compilePath(path) !== undefined,
-    'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.device.id',
-  ),
 );
 
 const routeSchema = v.strictObject({

@@ -1,6 +1,5 @@
 import * as v from 'valibot';
-import { bytes, count, flag, milliseconds, text } from '../../config/schemas.ts';
-import { compilePath } from '../../core/message-path.ts';
+import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 
 const COLUMN_TYPES = [
@@ -54,15 +53,7 @@ const columnSchema = v.strictObject({
   ...fieldEntries,
   fields: v.optional(v.array(nestedField)),
   /** Where the value comes from. Default: `payload.<name>`. */
-  from: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        (path) => compilePath(path) !== undefined,
-        'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.value',
-      ),
-    ),
-  ),
+  from: v.optional(messagePath),
 });
 
 export type Column = v.InferOutput<typeof columnSchema>;

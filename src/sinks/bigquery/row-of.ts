@@ -1,6 +1,6 @@
 import { PoisonError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
-import { compilePath, type MessagePath, MessageView } from '../../core/message-path.ts';
+import { type MessagePath, MessageView, validPath } from '../../core/message-path.ts';
 import type { Column } from './config.ts';
 
 /** A row as JSON, by column name. */
@@ -45,8 +45,7 @@ function readerOf({ name, type, mode, from }: Column): Reader {
       Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64');
     return { name, read, convert: asItIs };
   }
-  const read = compilePath(from ?? `payload.${name}`);
-  if (read === undefined) throw new Error(`the path "${from}" of the column "${name}" was not validated`);
+  const read = validPath(from ?? `payload.${name}`);
   if (type !== 'JSON') return { name, read, convert: asItIs };
   const convert = (value: unknown) => JSON.stringify(value);
   return {

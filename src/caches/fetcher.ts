@@ -1,0 +1,26 @@
+import type { Observable } from 'rxjs';
+
+/** What is known about a key, for example a device's document. */
+export type LookupData = Readonly<Record<string, unknown>>;
+
+/**
+ * Where data about a key comes from. A cache is a Fetcher in front of another one: what it does not hold it fetches
+ * from there, and keeps. So a chain is one value: `memory(redis(firestore))`.
+ */
+export interface Fetcher {
+  /**
+   * Emits the data once, or undefined if the key is known to have none, and completes. Errors with a RetryableError
+   * when it cannot be known now.
+   */
+  fetch(key: string): Observable<LookupData | undefined>;
+  /** Forgets a key, in this layer and behind it; the next fetch asks the last layer. */
+  invalidate(key: string): Observable<void>;
+  /** Releases connections, of this layer and behind it. */
+  close(): Promise<void>;
+}
+
+/** Which layer had the answer. */
+export type Layer = 'memory' | 'redis' | 'firestore';
+
+/** Told for each answer: by which layer, for which key, and whether there was data. */
+export type OnAnswer = (answer: { readonly layer: Layer; readonly key: string; readonly found: boolean }) => void;

@@ -1,0 +1,115 @@
+import { DocumentReference, type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
+import { asyncScheduler, EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
+import { RetryableError, toError } from '../core/errors.ts';
+import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
+
+export interface FirestoreFetcherOptions {
+  readonly client: Firestore;
+  readonly collection: string;
+  readonly timeoutMs: number;
+  readonly onAnswer: OnAnswer;
+  /** Called after each call to Firestore, with its error if it failed. */
+  readonly onResult: (error: Error | undefined) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** Lookups wait this long for company: one call for many documents costs little more than for one. */
+const COLLECT_MS = 2;
+const DOCUMENTS_PER_CALL = 100;
+
+/** Document ids, https://docs.cloud.google.com/firestore/quotas#collections_documents_and_fields */
+function isDocumentId(key: string): boolean {
+  return (
+    key !== '' &&
+    key !== '.' &&
+    key !== '..' &&
+    !key.includes('/') &&
+    !/^__.*__$/.test(key) &&
+    Buffer.byteLength(key) <= 1_500
+  );
+}
+
+/**
+ * The last layer: a key is a document id of one collection. A text that can be no document id has no data; so a key
+ * such as `../../x` leads nowhere else.
+ */
+export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
+  const { client, collection, timeoutMs, onAnswer, onResult } = options;
+  const scheduler = options.scheduler ?? asyncScheduler;
+  let waiting = new Map<string, Subscriber<LookupData | undefined>[]>();
+
+  const send = (): void => {
+    const batch = waiting;
+    waiting = new Map();
+    const keys = [...batch.keys()];
+    for (let start = 0; start < keys.length; start += DOCUMENTS_PER_CALL) {
+      void answer(keys.slice(start, start + DOCUMENTS_PER_CALL), batch);
+    }
+  };
+
+  const answer = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
+    try {
+      const references = keys.map((key) => client.collection(collection).doc(key));
+      const documents = await withTimeout(client.getAll(...references), timeoutMs);
+      onResult(undefined);
+      for (const document of documents) {
+        const data = document.exists ? plainData(document.data()) : undefined;
+        onAnswer({ layer: 'firestore', key: document.id, found: data !== undefined });
+        for (const subscriber of batch.get(document.id) ?? []) {
+          subscriber.next(data);
+          subscriber.complete();
+        }
+      }
+    } catch (thrown) {
+      const error = new RetryableError(`firestore: ${toError(thrown).message}`, { cause: thrown });
+      onResult(error);
+      for (const key of keys) for (const subscriber of batch.get(key) ?? []) subscriber.error(error);
+    }
+  };
+
+  return {
+    fetch: (key) => {
+      if (!isDocumentId(key)) return of(undefined);
+      return new Observable((subscriber) => {
+        const known = waiting.get(key);
+        if (known !== undefined) {
+          known.push(subscriber);
+          return;
+        }
+        if (waiting.size === 0) scheduler.schedule(send, COLLECT_MS);
+        waiting.set(key, [subscriber]);
+        if (waiting.size >= DOCUMENTS_PER_CALL) send();
+      });
+    },
+    invalidate: () => EMPTY,
+    close: async () => {},
+  };
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function plainData(data: Record<string, unknown> | undefined): LookupData | undefined {
+  if (data === undefined) return undefined;
+  return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, plain(value)]));
+}
+
+/** Firestore's own kinds of value as JSON has them: times as RFC 3339, bytes as base64, references as paths. */
+function plain(value: unknown): unknown {
+  if (value instanceof Timestamp) return value.toDate().toISOString();
+  if (value instanceof GeoPoint) return { latitude: value.latitude, longitude: value.longitude };
+  if (value instanceof DocumentReference) return value.path;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
+}

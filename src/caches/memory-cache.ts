@@ -1,0 +1,40 @@
+import { LRUCache } from 'lru-cache';
+import { of, tap } from 'rxjs';
+import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
+
+export interface MemoryCacheOptions {
+  readonly maxEntries: number;
+  readonly ttlMs: number;
+  readonly missingTtlMs: number;
+  readonly onAnswer: OnAnswer;
+}
+
+/** What stands for "known to have no data". */
+const MISSING = Symbol('missing');
+
+/** The least recently used keys leave first; entries live for their TTL, and those without data for a shorter one. */
+export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher {
+  const { maxEntries, ttlMs, missingTtlMs, onAnswer } = options;
+  const entries = new LRUCache<string, LookupData | typeof MISSING>({ max: maxEntries, ttl: ttlMs });
+  return {
+    fetch: (key) => {
+      const known = entries.get(key);
+      if (known !== undefined) {
+        const data = known === MISSING ? undefined : known;
+        onAnswer({ layer: 'memory', key, found: data !== undefined });
+        return of(data);
+      }
+      return next.fetch(key).pipe(
+        tap((data) => {
+          if (data === undefined) entries.set(key, MISSING, { ttl: missingTtlMs });
+          else entries.set(key, data);
+        }),
+      );
+    },
+    invalidate: (key) => {
+      entries.delete(key);
+      return next.invalidate(key);
+    },
+    close: () => next.close(),
+  };
+}

@@ -1,0 +1,21 @@
+import { finalize, type Observable, share } from 'rxjs';
+import type { Fetcher, LookupData } from './fetcher.ts';
+
+/** Lets concurrent fetches of one key share one fetch of the layer behind it. */
+export function singleFlight(next: Fetcher): Fetcher {
+  const flights = new Map<string, Observable<LookupData | undefined>>();
+  return {
+    fetch: (key) => {
+      const known = flights.get(key);
+      if (known !== undefined) return known;
+      const flight = next.fetch(key).pipe(
+        finalize(() => flights.delete(key)),
+        share(),
+      );
+      flights.set(key, flight);
+      return flight;
+    },
+    invalidate: (key) => next.invalidate(key),
+    close: () => next.close(),
+  };
+}

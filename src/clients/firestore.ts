@@ -1,0 +1,14 @@
+import { Firestore } from '@google-cloud/firestore';
+import type { GoogleConfig } from './pubsub.ts';
+
+/** Builds the client; `FIRESTORE_EMULATOR_HOST` is honoured by it. */
+export function createFirestoreClient(
+  google: GoogleConfig,
+  { projectId, databaseId }: { projectId?: string | undefined; databaseId?: string | undefined },
+): Firestore {
+  return new Firestore({
+    projectId: projectId ?? google.projectId,
+    ...(databaseId === undefined ? {} : { databaseId }),
+    ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),
+  });
+}

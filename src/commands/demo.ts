@@ -1,0 +1,137 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { interval, map, takeWhile } from 'rxjs';
+import { toError } from '../core/errors.ts';
+import { type Balance, balanceOf, balanceTable, isBalanced } from '../demo/balance.ts';
+import { type Platform, startPlatform } from '../demo/platform.ts';
+import { showProgress } from '../demo/progress.ts';
+import { createResources, namedResources, type RunResources } from '../demo/run-resources.ts';
+import { countLines, countRows } from '../demo/sink-counts.ts';
+import { Fleet } from '../fleet/fleet.ts';
+import { publishReadings } from '../fleet/publish-readings.ts';
+import { EXIT } from './exit-codes.ts';
+
+export interface DemoOptions {
+  readonly messages: number;
+  readonly devices: number;
+  readonly rate?: number;
+  readonly seed: number;
+  readonly keep: boolean;
+  readonly json: boolean;
+}
+
+/** Without progress in any stage for so long, the demo gives up waiting and counts what there is. */
+const STALLED_MS = 30_000;
+
+/** `demo`: the whole platform on one machine, from a made-up fleet to the real sinks, and the balance of its books. */
+export async function demo(options: DemoOptions): Promise<number> {
+  const say = (text: string) => console.error(text);
+  const { startSandbox } = await import('../sandbox/sandbox.ts').catch((thrown: unknown) => {
+    throw new Error(`the sandbox needs the development dependencies: run "npm ci" (${toError(thrown).message})`);
+  });
+  const stopped = new AbortController();
+  process.once('SIGINT', () => stopped.abort());
+  process.once('SIGTERM', () => stopped.abort());
+
+  const cloud = await startSandbox();
+  cloud.applyEnv();
+  for (const missing of cloud.missing) say(`left out: ${missing}`);
+  let platform: Platform | undefined;
+  try {
+    const resources = namedResources(randomBytes(4).toString('hex'), cloud.projectId);
+    const fleet = new Fleet({ devices: options.devices, seed: options.seed, runId: resources.runId });
+    say(`run ${resources.runId}: ${options.messages} readings of ${options.devices} devices, seed ${options.seed}`);
+    await createResources(resources, fleet);
+    platform = await startPlatform({
+      pipelines: join(import.meta.dirname, '../../pipelines'),
+      env: { ...process.env, ...resources.env },
+      level: process.env.LOG_LEVEL ?? 'error',
+      redis: process.env.REDIS_URL !== undefined,
+    });
+    const balance = await measure(platform, fleet, resources, options, stopped.signal);
+    const balanced = isBalanced(balance) && balance.published === options.messages;
+    (options.json ? say : console.log)(`\n${balanceTable(balance)}\n\n  ${balanced ? 'balanced' : 'NOT BALANCED'}\n`);
+    if (options.keep && !stopped.signal.aborted) await keepRunning(platform, cloud.env, resources, stopped.signal, say);
+    const abandoned = await platform.shutdown();
+    platform = undefined;
+    if (options.json) console.log(JSON.stringify(balance));
+    return balanced && abandoned === 0 ? EXIT.clean : EXIT.failed;
+  } finally {
+    await platform?.shutdown();
+    await cloud.close();
+  }
+}
+
+async function measure(
+  platform: Platform,
+  fleet: Fleet,
+  resources: RunResources,
+  { messages, rate }: DemoOptions,
+  signal: AbortSignal,
+): Promise<Balance> {
+  let published = 0;
+  const started = performance.now();
+  const progress = showProgress(platform, () => published);
+  try {
+    await publishReadings(fleet.readings(messages), {
+      url: process.env.MQTT_URL ?? '',
+      ratePerSecond: rate,
+      signal,
+      onPublished: () => {
+        published += 1;
+      },
+    });
+    await settled(platform, () => published);
+  } finally {
+    progress.unsubscribe();
+    if (process.stderr.isTTY) process.stderr.write('\n');
+  }
+  const seconds = (performance.now() - started) / 1_000;
+  const [rows, lines] = await Promise.all([countRows(resources), countLines(resources)]);
+  return balanceOf({
+    published,
+    ingested: platform.ingestion.ledger.acked,
+    enriched: platform.enrich.ledger.acked,
+    deadLettered: platform.all.reduce((sum, service) => sum + service.ledger.deadLettered, 0),
+    seconds,
+    rows,
+    lines,
+  });
+}
+
+/** Resolves when every service has settled what was published, or when nothing moves any more. */
+async function settled(platform: Platform, published: () => number): Promise<void> {
+  const done = () => platform.all.map(({ ledger }) => ledger.received - ledger.inFlight);
+  let before = '';
+  let movedAt = performance.now();
+  const finished = interval(20).pipe(
+    map(() => {
+      const now = done();
+      if (now.join() !== before) movedAt = performance.now();
+      before = now.join();
+      return now.every((count) => count >= published()) || performance.now() - movedAt > STALLED_MS;
+    }),
+    takeWhile((isDone) => !isDone, true),
+  );
+  await new Promise<void>((resolve) => finished.subscribe({ complete: resolve }));
+}
+
+async function keepRunning(
+  platform: Platform,
+  env: Readonly<Record<string, string>>,
+  resources: RunResources,
+  signal: AbortSignal,
+  say: (text: string) => void,
+): Promise<void> {
+  say('everything is still running; Ctrl-C ends it\n');
+  for (const { name, url } of platform.all) {
+    say(`  ${name.padEnd(12)} ${url}/readyz  ${url}/metrics`);
+  }
+  say('');
+  for (const [name, value] of Object.entries(env)) say(`  export ${name}=${value}`);
+  say(`\n  topics ${Object.values(resources.topics).join(', ')}`);
+  say(
+    `  table ${resources.dataset}.${resources.table}, bucket ${resources.bucket}, collection ${resources.collection}`,
+  );
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,40 @@
+import { ConfigError } from '../config/config-error.ts';
+import { toError } from '../core/errors.ts';
+import { createPipelineService } from '../services/create-service.ts';
+import { loadPipeline } from '../services/pipeline.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** `run <pipeline>`: runs one pipeline until SIGTERM or SIGINT. A second signal ends at once. */
+export async function run(path: string): Promise<number> {
+  const pipeline = await loadPipeline(path).catch((thrown: unknown) => {
+    if (thrown instanceof ConfigError) return thrown;
+    throw thrown;
+  });
+  if (pipeline instanceof ConfigError) {
+    console.error(pipeline.message);
+    return EXIT.configurationRefused;
+  }
+  const service = createPipelineService(pipeline);
+  const signalled = new Promise<void>((resolve) => {
+    let signals = 0;
+    const onSignal = () => {
+      signals += 1;
+      if (signals > 1) process.exit(EXIT.failed);
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+  const failed = service.ended.then(
+    () => undefined,
+    (thrown: unknown) => toError(thrown),
+  );
+  service.start().then(
+    () => service.telemetry.log.info({ url: service.url }, 'health and metrics'),
+    () => {},
+  );
+  const problem = await Promise.race([signalled, failed]);
+  const { abandoned } = await service.shutdown();
+  if (problem !== undefined) console.error(problem.message);
+  return problem === undefined && abandoned === 0 ? EXIT.clean : EXIT.failed;
+}

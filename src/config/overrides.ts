@@ -1,0 +1,59 @@
+import type { ConfigIssue } from './config-error.ts';
+import { isRecord, scalar } from './interpolate.ts';
+import { childrenOf } from './schema-walk.ts';
+
+/** What the names of overriding environment variables begin with. */
+export const OVERRIDE_PREFIX = 'DATAFLOW_';
+
+/**
+ * Applies overrides from the environment: `DATAFLOW_SOURCE__MAX_IN_FLIGHT=500` sets `source.maxInFlight`. Two
+ * underscores go one level down; case and single underscores do not matter where the schema knows the names. A name
+ * that the schema does not know is an issue, so that a misspelt override is no silent one.
+ */
+export function applyOverrides(
+  value: unknown,
+  schema: unknown,
+  env: NodeJS.ProcessEnv,
+  issues: ConfigIssue[],
+): unknown {
+  let result = value;
+  for (const [variable, text] of Object.entries(env).sort()) {
+    if (!variable.startsWith(OVERRIDE_PREFIX) || text === undefined) continue;
+    const segments = variable.slice(OVERRIDE_PREFIX.length).split('__');
+    const path = resolve(segments, schema, result);
+    if (path === undefined) issues.push({ path: variable, problem: 'this override names no setting' });
+    else result = withValue(result, path, scalar(text));
+  }
+  return result;
+}
+
+function plain(name: string): string {
+  return name.replaceAll('_', '').toLowerCase();
+}
+
+function resolve(segments: readonly string[], schema: unknown, value: unknown): string[] | undefined {
+  const [segment, ...rest] = segments;
+  if (segment === undefined) return childrenOf(schema).kind === 'leaf' ? [] : undefined;
+  const children = childrenOf(schema);
+  const known = isRecord(value) ? Object.keys(value) : [];
+  const sameName = (name: string) => plain(name) === plain(segment);
+  if (children.kind === 'entries') {
+    const key = Object.keys(children.entries).find(sameName);
+    if (key === undefined) return undefined;
+    const below = resolve(rest, children.entries[key], isRecord(value) ? value[key] : undefined);
+    return below === undefined ? undefined : [key, ...below];
+  }
+  if (children.kind === 'record') {
+    const key = known.find(sameName) ?? segment.toLowerCase();
+    const below = resolve(rest, children.value, isRecord(value) ? value[key] : undefined);
+    return below === undefined ? undefined : [key, ...below];
+  }
+  return undefined;
+}
+
+function withValue(target: unknown, path: readonly string[], value: unknown): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return value;
+  const base = isRecord(target) ? target : {};
+  return { ...base, [key]: withValue(base[key], rest, value) };
+}

@@ -1,0 +1,58 @@
+import type { GenericSchema } from 'valibot';
+import { isRecord } from './interpolate.ts';
+
+/** The schema behind `optional`, `nullish`, `pipe` and `lazy`. */
+function unwrapped(schema: unknown): unknown {
+  if (!isSchema(schema)) return undefined;
+  if ('wrapped' in schema) return unwrapped(schema.wrapped);
+  if ('getter' in schema && typeof schema.getter === 'function') return unwrapped(schema.getter());
+  return schema;
+}
+
+function isSchema(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && 'kind' in value;
+}
+
+/** How the settings below one setting are named: fixed entries, free names (a record), or none. */
+export type Children =
+  | { readonly kind: 'entries'; readonly entries: Readonly<Record<string, unknown>> }
+  | { readonly kind: 'record'; readonly value: unknown }
+  | { readonly kind: 'leaf' };
+
+/** What stands below a schema, as far as valibot's own structure tells. A union has the entries of all its branches. */
+export function childrenOf(schema: unknown): Children {
+  const inner = unwrapped(schema);
+  if (!isSchema(inner)) return { kind: 'leaf' };
+  if (isRecord(inner.entries)) return { kind: 'entries', entries: inner.entries };
+  if (inner.type === 'record') return { kind: 'record', value: inner.value };
+  if (Array.isArray(inner.options)) {
+    const branches = inner.options.map(childrenOf).filter((branch) => branch.kind === 'entries');
+    if (branches.length > 0) {
+      return { kind: 'entries', entries: Object.assign({}, ...branches.map((branch) => branch.entries)) };
+    }
+  }
+  return { kind: 'leaf' };
+}
+
+/** Whether a setting's schema is marked as a secret. */
+export function isSecret(schema: unknown): boolean {
+  const inner = unwrapped(schema);
+  if (!isSchema(inner) || !Array.isArray(inner.pipe)) return false;
+  return inner.pipe.some((item: unknown) => isSchema(item) && isRecord(item.metadata) && item.metadata.secret === true);
+}
+
+/** Replaces what must not be printed: secrets, and passwords inside of addresses. */
+export function maskSecrets(schema: GenericSchema | unknown, value: unknown): unknown {
+  if (isSecret(schema) && value !== undefined) return '***';
+  if (typeof value === 'string') return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^@/]*@/i, '$1:***@');
+  if (Array.isArray(value)) return value.map((item) => maskSecrets(undefined, item));
+  if (!isRecord(value)) return value;
+  const children = childrenOf(schema);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      const child =
+        children.kind === 'entries' ? children.entries[key] : children.kind === 'record' ? children.value : undefined;
+      return [key, maskSecrets(child, item)];
+    }),
+  );
+}

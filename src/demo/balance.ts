@@ -1,0 +1,70 @@
+import type { SinkCount } from './sink-counts.ts';
+
+/** The books of one run. */
+export interface Balance {
+  readonly published: number;
+  readonly ingested: number;
+  readonly enriched: number;
+  /** Distinct message ids in BigQuery. */
+  readonly bigqueryRows: number;
+  /** Distinct message ids in Cloud Storage. */
+  readonly archivedLines: number;
+  readonly deadLettered: number;
+  /** Published, and missing in a sink though not dead-lettered: of the sink that misses more. */
+  readonly lost: number;
+  /** Entries of both sinks beyond one for each message. */
+  readonly duplicated: number;
+  readonly seconds: number;
+}
+
+export interface Counts {
+  readonly published: number;
+  readonly ingested: number;
+  readonly enriched: number;
+  readonly deadLettered: number;
+  readonly seconds: number;
+  readonly rows: SinkCount;
+  readonly lines: SinkCount;
+}
+
+export function balanceOf({ rows, lines, ...counts }: Counts): Balance {
+  const expected = counts.published - counts.deadLettered;
+  return {
+    published: counts.published,
+    ingested: counts.ingested,
+    enriched: counts.enriched,
+    bigqueryRows: rows.distinctIds,
+    archivedLines: lines.distinctIds,
+    deadLettered: counts.deadLettered,
+    lost: Math.max(0, expected - rows.distinctIds, expected - lines.distinctIds),
+    duplicated: rows.entries - rows.distinctIds + lines.entries - lines.distinctIds,
+    seconds: Math.round(counts.seconds * 1_000) / 1_000,
+  };
+}
+
+/** Whether every number agrees with every other. */
+export function isBalanced(balance: Balance): boolean {
+  const { published, ingested, enriched, bigqueryRows, archivedLines, deadLettered, lost, duplicated } = balance;
+  const stages = [ingested, enriched, bigqueryRows, archivedLines];
+  return lost === 0 && duplicated === 0 && deadLettered === 0 && stages.every((count) => count === published);
+}
+
+/** The balance as a table of lines. */
+export function balanceTable(balance: Balance): string {
+  const rate = balance.seconds > 0 ? Math.round(balance.published / balance.seconds) : 0;
+  const lines: [string, number | string][] = [
+    ['published over MQTT', balance.published],
+    ['ingested into Pub/Sub', balance.ingested],
+    ['enriched', balance.enriched],
+    ['rows in BigQuery (distinct ids)', balance.bigqueryRows],
+    ['lines in Cloud Storage (distinct ids)', balance.archivedLines],
+    ['dead-lettered', balance.deadLettered],
+    ['lost', balance.lost],
+    ['duplicated', balance.duplicated],
+    ['seconds', balance.seconds.toFixed(2)],
+    ['messages per second', rate],
+  ];
+  const shown = lines.map(([name, value]) => [name, typeof value === 'number' ? value.toLocaleString('en-US') : value]);
+  const width = Math.max(...shown.map(([, value]) => value?.length ?? 0));
+  return shown.map(([name = '', value = '']) => `  ${name.padEnd(40)}${value.padStart(width)}`).join('\n');
+}

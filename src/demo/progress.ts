@@ -1,0 +1,31 @@
+import { interval, type Subscription } from 'rxjs';
+import type { Platform } from './platform.ts';
+
+const TERMINAL_EVERY_MS = 200;
+const LOG_EVERY_MS = 2_000;
+
+/** Shows counts and rates of each stage on standard error: in place on a terminal, else a line now and then. */
+export function showProgress(platform: Platform, published: () => number): Subscription {
+  const onTerminal = process.stderr.isTTY === true;
+  const everyMs = onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS;
+  const stages = (): [string, number][] => [
+    ['published', published()],
+    ['ingested', platform.ingestion.ledger.acked],
+    ['enriched', platform.enrich.ledger.acked],
+    ['archived', platform.icestore.ledger.acked],
+    ['inserted', platform.bigqueries.ledger.acked],
+  ];
+  let before = stages().map(([, count]) => count);
+  let at = performance.now();
+  return interval(everyMs).subscribe(() => {
+    const now = performance.now();
+    const current = stages();
+    const parts = current.map(([name, count], index) => {
+      const rate = ((count - (before[index] ?? 0)) * 1_000) / (now - at);
+      return `${name} ${count.toLocaleString('en-US')} (${Math.round(rate).toLocaleString('en-US')}/s)`;
+    });
+    before = current.map(([, count]) => count);
+    at = now;
+    process.stderr.write(onTerminal ? `\r\u001b[K${parts.join('  ')}` : `${parts.join('  ')}\n`);
+  });
+}

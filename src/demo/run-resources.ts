@@ -1,0 +1,83 @@
+import { Firestore } from '@google-cloud/firestore';
+import { PubSub } from '@google-cloud/pubsub';
+import type { Fleet } from '../fleet/fleet.ts';
+
+/** Names of everything that one run of the whole platform uses: the run's id stands in each. */
+export interface RunResources {
+  readonly runId: string;
+  readonly projectId: string;
+  readonly topics: { readonly raw: string; readonly enriched: string; readonly deadLetters: string };
+  readonly subscriptions: {
+    readonly enrich: string;
+    readonly icestore: string;
+    readonly bigqueries: string;
+  };
+  readonly collection: string;
+  readonly bucket: string;
+  readonly dataset: string;
+  readonly table: string;
+  /** The environment by which the pipelines under `pipelines/` find them. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Names a run's resources. */
+export function namedResources(runId: string, projectId: string): RunResources {
+  const topics = { raw: `raw-${runId}`, enriched: `enriched-${runId}`, deadLetters: `dead-letters-${runId}` };
+  const subscriptions = {
+    enrich: `raw-enrich-${runId}`,
+    icestore: `raw-icestore-${runId}`,
+    bigqueries: `enriched-bigqueries-${runId}`,
+  };
+  const collection = `devices-${runId}`;
+  const bucket = `archive-${runId}`;
+  const dataset = `telemetry_${runId}`;
+  return {
+    runId,
+    projectId,
+    topics,
+    subscriptions,
+    collection,
+    bucket,
+    dataset,
+    table: 'readings',
+    env: {
+      GOOGLE_CLOUD_PROJECT: projectId,
+      HTTP_PORT: '0',
+      MQTT_CLIENT_ID: `ingestion-${runId}`,
+      RAW_TOPIC: topics.raw,
+      ENRICHED_TOPIC: topics.enriched,
+      DEAD_LETTER_TOPIC: topics.deadLetters,
+      ENRICH_SUBSCRIPTION: subscriptions.enrich,
+      ICESTORE_SUBSCRIPTION: subscriptions.icestore,
+      BIGQUERY_SUBSCRIPTION: subscriptions.bigqueries,
+      DEVICES_COLLECTION: collection,
+      REDIS_PREFIX: `${runId}:`,
+      ARCHIVE_BUCKET: bucket,
+      ARCHIVE_MAX_AGE_MS: '1000',
+      BIGQUERY_DATASET: dataset,
+      BIGQUERY_TABLE: 'readings',
+    },
+  };
+}
+
+/** Creates what the services do not create themselves: topics, subscriptions, and the devices' documents. */
+export async function createResources(resources: RunResources, fleet: Fleet): Promise<void> {
+  const { projectId, topics, subscriptions, collection } = resources;
+  const pubsub = new PubSub({ projectId });
+  const firestore = new Firestore({ projectId });
+  try {
+    await Promise.all(Object.values(topics).map((topic) => pubsub.createTopic(topic)));
+    const subscribe = (topic: string, subscription: string) =>
+      pubsub.topic(topic).createSubscription(subscription, { enableMessageOrdering: true, ackDeadlineSeconds: 60 });
+    await subscribe(topics.raw, subscriptions.enrich);
+    await subscribe(topics.raw, subscriptions.icestore);
+    await subscribe(topics.enriched, subscriptions.bigqueries);
+    const devices = firestore.collection(collection);
+    const writer = firestore.bulkWriter();
+    for (const id of fleet.deviceIds) void writer.set(devices.doc(id), { ...fleet.recordOf(id) });
+    await writer.close();
+  } finally {
+    await pubsub.close();
+    await firestore.terminate();
+  }
+}

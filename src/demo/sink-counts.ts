@@ -1,0 +1,48 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { createBigQueryClient } from '../clients/bigquery.ts';
+import { createStorageClient } from '../clients/storage.ts';
+import type { RunResources } from './run-resources.ts';
+
+const decompress = promisify(gunzip);
+const STORAGE_TIMEOUT_MS = 60_000;
+const DOWNLOADS_AT_ONCE = 8;
+
+/** What a sink holds: entries, and how many different message ids they have. */
+export interface SinkCount {
+  readonly entries: number;
+  readonly distinctIds: number;
+}
+
+/** Counts the rows in BigQuery, by asking BigQuery. */
+export async function countRows({ projectId, dataset, table }: RunResources): Promise<SinkCount> {
+  const bigquery = createBigQueryClient({ projectId });
+  const [rows] = await bigquery.query({
+    query: `SELECT COUNT(*) AS entries, COUNT(DISTINCT message_id) AS ids FROM \`${projectId}.${dataset}.${table}\``,
+  });
+  const row: { entries?: unknown; ids?: unknown } = rows[0] ?? {};
+  return { entries: Number(row.entries), distinctIds: Number(row.ids) };
+}
+
+/** Counts the lines in Cloud Storage, by reading every object. */
+export async function countLines({ projectId, bucket }: RunResources): Promise<SinkCount> {
+  const storage = createStorageClient({ projectId }, STORAGE_TIMEOUT_MS);
+  const [files] = await storage.bucket(bucket).getFiles();
+  const ids = new Set<string>();
+  let entries = 0;
+  const queue = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      const [content] = await file.download();
+      const lines = (await decompress(content)).toString('utf8').split('\n');
+      for (const line of lines) {
+        if (line === '') continue;
+        entries += 1;
+        const parsed: { id?: unknown } = JSON.parse(line);
+        ids.add(String(parsed.id));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: DOWNLOADS_AT_ONCE }, worker));
+  return { entries, distinctIds: ids.size };
+}

@@ -1,0 +1,81 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { EXIT } from './commands/exit-codes.ts';
+
+function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min}${max < 1e9 ? ` to ${max}` : ''}.`);
+  };
+}
+
+function rate(text: string): number {
+  const value = Number(text.replace(/\/s$/, ''));
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Expected messages a second, such as 500 or 500/s.');
+}
+
+const program = new Command('dataflow')
+  .description('Carries device messages from MQTT through Pub/Sub into BigQuery and Cloud Storage.')
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.clean : EXIT.configurationRefused));
+
+/** Ends the process with a command's code, once its output is written. */
+function ending<Args extends unknown[]>(command: (...args: Args) => Promise<number>) {
+  return async (...args: Args): Promise<void> => {
+    process.exitCode = await command(...args);
+    // Clients keep handles open after they are closed; what matters has been flushed by the command.
+    setTimeout(() => process.exit(), 500).unref();
+  };
+}
+
+program
+  .command('run')
+  .description('run one pipeline until SIGTERM')
+  .argument('<pipeline>', 'folder of the pipeline, for example pipelines/ingestion')
+  .action(ending(async (pipeline: string) => (await import('./commands/run.ts')).run(pipeline)));
+
+program
+  .command('validate')
+  .description('check a pipeline and print its resolved configuration, secrets masked')
+  .argument('<pipeline>', 'folder of the pipeline')
+  .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
+
+program
+  .command('sandbox')
+  .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis where it is installed')
+  .option('--ports <base>', 'take consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
+  .option('--project <id>', 'Google Cloud project id', 'sandbox')
+  .action(
+    ending(async (options: { ports?: number; project: string }) =>
+      (await import('./commands/sandbox.ts')).sandbox(options),
+    ),
+  );
+
+program
+  .command('demo')
+  .description('run the whole platform on this machine, send readings through it, and balance the books')
+  .option('--messages <n>', 'readings to publish', wholeNumber(1), 5_000)
+  .option('--devices <n>', 'devices that publish them', wholeNumber(1, 99_999), 100)
+  .option('--rate <n>', 'readings a second, such as 500/s; default: as fast as the broker takes them', rate)
+  .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
+  .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
+  .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
+  .action(
+    ending(
+      async (options: {
+        messages: number;
+        devices: number;
+        rate?: number;
+        seed: number;
+        keep: boolean;
+        json: boolean;
+      }) => (await import('./commands/demo.ts')).demo(options),
+    ),
+  );
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  console.error(thrown);
+  process.exit(EXIT.failed);
+}

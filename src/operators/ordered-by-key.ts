@@ -1,0 +1,141 @@
+import { Observable, type OperatorFunction, Subscription } from 'rxjs';
+import type { Delivery } from '../core/delivery.ts';
+import { FatalError, PoisonError, toError } from '../core/errors.ts';
+
+export interface OrderedByKeyOptions {
+  /** Deliveries of one key keep their order; undefined: this one waits for none, and none waits for it. */
+  readonly keyOf: (delivery: Delivery) => string | undefined;
+  /** Effects at one time. What waits is bounded by the source's credit. */
+  readonly limit: number;
+}
+
+interface Lane {
+  /** Waiting behind the effect that runs. */
+  readonly waiting: Delivery[];
+}
+
+/**
+ * Runs `effect` for each delivery, one at a time for a key and `limit` at a time in all, and emits what it emits: so
+ * results of one key come in order of arrival, whatever their effects take. Different keys never wait for each other,
+ * while there is a free place.
+ *
+ * An effect that fails costs its delivery: with a PoisonError it goes to dead-letter; with any other error it goes
+ * back, and so do those of the same key that wait behind it, or they would overtake it. Only a FatalError ends the
+ * stream. Unsubscribing aborts the effects and settles nothing.
+ */
+export function orderedByKey<R>(
+  { keyOf, limit }: OrderedByKeyOptions,
+  effect: (delivery: Delivery) => Observable<R>,
+): OperatorFunction<Delivery, R> {
+  return (source) =>
+    new Observable<R>((subscriber) => {
+      const lanes = new Map<string, Lane>();
+      const running = new Subscription();
+      /** Ready to run, for want of a free place. */
+      let ready: { delivery: Delivery; key: string | undefined }[] = [];
+      let readyHead = 0;
+      let inProgress = 0;
+      let completed = false;
+      let starting = false;
+
+      const startReady = (): void => {
+        if (starting) return;
+        starting = true;
+        while (inProgress < limit && readyHead < ready.length) {
+          const next = ready[readyHead];
+          readyHead += 1;
+          if (next !== undefined) run(next.delivery, next.key);
+        }
+        if (readyHead > 1_024 || readyHead === ready.length) {
+          ready = ready.slice(readyHead);
+          readyHead = 0;
+        }
+        starting = false;
+        if (completed && inProgress === 0 && ready.length === 0) subscriber.complete();
+      };
+
+      const run = (delivery: Delivery, key: string | undefined): void => {
+        inProgress += 1;
+        const finish = (thrown: unknown): void => {
+          inProgress -= 1;
+          if (thrown !== undefined && !fail(delivery, key, toError(thrown))) return;
+          advance(key);
+          startReady();
+        };
+        let result: Observable<R>;
+        try {
+          result = effect(delivery);
+        } catch (thrown) {
+          finish(thrown ?? new Error('the effect threw nothing'));
+          return;
+        }
+        const subscription = new Subscription();
+        running.add(subscription);
+        subscription.add(
+          result.subscribe({
+            next: (value) => subscriber.next(value),
+            error: (thrown) => {
+              running.remove(subscription);
+              finish(thrown ?? new Error('the effect failed with nothing'));
+            },
+            complete: () => {
+              running.remove(subscription);
+              finish(undefined);
+            },
+          }),
+        );
+      };
+
+      /** False if the stream has ended. */
+      const fail = (delivery: Delivery, key: string | undefined, error: Error): boolean => {
+        if (error instanceof FatalError) {
+          subscriber.error(error);
+          return false;
+        }
+        if (error instanceof PoisonError) delivery.deadLetter(error);
+        else {
+          delivery.nack();
+          const lane = key === undefined ? undefined : lanes.get(key);
+          for (const successor of lane?.waiting.splice(0) ?? []) successor.nack();
+        }
+        return true;
+      };
+
+      const advance = (key: string | undefined): void => {
+        if (key === undefined) return;
+        const next = lanes.get(key)?.waiting.shift();
+        if (next === undefined) lanes.delete(key);
+        else ready.push({ delivery: next, key });
+      };
+
+      const upstream = source.subscribe({
+        next: (delivery) => {
+          let key: string | undefined;
+          try {
+            key = keyOf(delivery);
+          } catch (thrown) {
+            delivery.deadLetter(new PoisonError('hook_failed', toError(thrown).message, { cause: thrown }));
+            return;
+          }
+          const lane = key === undefined ? undefined : lanes.get(key);
+          if (lane !== undefined) {
+            lane.waiting.push(delivery);
+            return;
+          }
+          if (key !== undefined) lanes.set(key, { waiting: [] });
+          ready.push({ delivery, key });
+          startReady();
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => {
+          completed = true;
+          startReady();
+        },
+      });
+
+      return () => {
+        upstream.unsubscribe();
+        running.unsubscribe();
+      };
+    });
+}

@@ -1,0 +1,30 @@
+import type { Delivery } from '../../core/delivery.ts';
+import { encodeEnvelope } from '../../core/envelope.ts';
+import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
+import type { KeyExtractor } from './lookup.ts';
+
+/**
+ * By what deliveries keep their order through the lookups: the ordering key that they will be published under, as far
+ * as it is known before the lookup; else the one they came with; else the key of the lookup.
+ */
+export function orderBy(path: string | undefined, keyOf: KeyExtractor): (delivery: Delivery) => string | undefined {
+  const read = path === undefined ? undefined : validPath(path);
+  return ({ message, ticket }) => {
+    const configured = read === undefined ? undefined : keyText(read(new MessageView(message)));
+    return configured ?? keyText(ticket.original.orderingKey) ?? keyOf(message);
+  };
+}
+
+/** Where an enriched delivery is published, and under which ordering key. */
+export function addressBy(topicId: string, path: string | undefined): (delivery: Delivery) => Address {
+  const read = path === undefined ? undefined : validPath(path);
+  return ({ message, ticket }) => ({
+    topicId,
+    message: {
+      data: encodeEnvelope(message),
+      attributes: message.attributes,
+      orderingKey: read === undefined ? ticket.original.orderingKey : (keyText(read(new MessageView(message))) ?? ''),
+    },
+  });
+}

@@ -1,0 +1,43 @@
+import * as v from 'valibot';
+import { lookupSchema } from '../../caches/config.ts';
+import { count, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { inputSchema } from '../../operators/decode-input.ts';
+import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { publishSchema } from '../../sinks/pubsub/config.ts';
+import { pubsubSourceSchema } from '../../sources/pubsub/config.ts';
+import { commonEntries, deadLettersSchema } from '../config.ts';
+
+/** What becomes of a message that cannot be enriched. */
+const policy = v.picklist(['pass', 'drop', 'deadLetter']);
+
+/** Configuration of an enrich service: Pub/Sub to Pub/Sub, with what is known about the device added. */
+export const enrichSchema = v.strictObject({
+  service: v.literal('enrich'),
+  ...commonEntries,
+  source: pubsubSourceSchema,
+  input: v.optional(inputSchema, 'envelope'),
+  /** Paths to the key of the lookup; the first that leads to a text or number is taken. */
+  key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
+  lookup: lookupSchema,
+  /** What is added to the enrichment data: its name, and the field of the looked-up data (dots go deeper). */
+  apply: v.optional(v.record(text, text), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
+  /** A message in which no path leads to a key. */
+  withoutKey: v.optional(policy, 'pass'),
+  /** A message whose key is known to have no data. */
+  withoutData: v.optional(policy, 'pass'),
+  /** Lookups at one time; those of one key follow each other. */
+  concurrency: v.optional(count({ max: 100_000 }), 1_000),
+  retry: v.optional(retrySchema, {}),
+  /** How long an outage of the last layer or of the output is waited out before a message goes back to Pub/Sub. */
+  giveUpAfterMs: v.optional(milliseconds({ min: 1 }), 300_000),
+  output: v.strictObject({
+    topicId: text,
+    /** Path to the value by which Pub/Sub keeps order. Default: the ordering key that the message came with. */
+    orderingKey: v.optional(messagePath),
+  }),
+  publish: v.optional(publishSchema, {}),
+  /** Without it a poisoned message goes back to its subscription, and comes again. */
+  deadLetters: v.optional(deadLettersSchema),
+});
+
+export type EnrichConfig = v.InferOutput<typeof enrichSchema>;

@@ -1,0 +1,159 @@
+import type { Firestore } from '@google-cloud/firestore';
+import type { Redis } from 'ioredis';
+import { firstValueFrom, tap } from 'rxjs';
+import { lookupChain } from '../../caches/chain.ts';
+import { checkFirestore } from '../../caches/check-firestore.ts';
+import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
+import { createFirestoreClient } from '../../clients/firestore.ts';
+import type { PubSubClients } from '../../clients/pubsub.ts';
+import { createRedisClient } from '../../clients/redis.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { Probe } from '../../core/probe.ts';
+import type { Batch } from '../../operators/batcher.ts';
+import { decodeInput } from '../../operators/decode-input.ts';
+import { orderedByKey } from '../../operators/ordered-by-key.ts';
+import { settle } from '../../operators/settle.ts';
+import type { DeadLetter } from '../../sinks/dead-letters.ts';
+import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
+import { Publisher } from '../../sinks/pubsub/publisher.ts';
+import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
+import { openPubSubEnd } from '../pubsub-end.ts';
+import { createService, type Service } from '../service.ts';
+import { type CommonDependencies, openShell } from '../shell.ts';
+import { addressBy, orderBy } from './address.ts';
+import type { EnrichConfig } from './config.ts';
+import { type Applier, applyByNames, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
+
+export interface EnrichDependencies extends CommonDependencies {
+  readonly pubsub?: PubSubClients;
+  readonly redis?: Redis;
+  readonly firestore?: Firestore;
+  readonly keyExtractor?: KeyExtractor;
+  readonly applier?: Applier;
+}
+
+type Answer = Parameters<OnAnswer>[0];
+
+export interface EnrichProbes {
+  readonly received: Probe<Delivery>;
+  readonly memoryHit: Probe<Answer>;
+  readonly redisHit: Probe<Answer>;
+  readonly firestoreHit: Probe<Answer>;
+  /** Answers of any layer that a key has no data. */
+  readonly missing: Probe<Answer>;
+  readonly enriched: Probe<Delivery>;
+  /** Requests to Pub/Sub, as they leave. */
+  readonly flushed: Probe<Batch>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
+}
+
+export interface EnrichService extends Service<EnrichProbes> {
+  /** Forgets what the caches hold of a key. */
+  invalidate(key: string): Promise<void>;
+}
+
+/** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
+export function createEnrich(config: EnrichConfig, dependencies: EnrichDependencies = {}): EnrichService {
+  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
+  const shell = openShell('enrich', config, limits, dependencies);
+  const { credit, telemetry, readiness } = shell;
+  const probes: EnrichProbes = {
+    received: shell.probe('received'),
+    memoryHit: shell.probe('memoryHit'),
+    redisHit: shell.probe('redisHit'),
+    firestoreHit: shell.probe('firestoreHit'),
+    missing: shell.probe('missing'),
+    enriched: shell.probe('enriched'),
+    flushed: shell.probe('flushed'),
+    settled: shell.probe('settled'),
+    deadLettered: shell.probe('deadLettered'),
+  };
+  const hits = { memory: probes.memoryHit, redis: probes.redisHit, firestore: probes.firestoreHit };
+  const keyOf = dependencies.keyExtractor ?? keyByPaths(config.key);
+  let fetcher: Fetcher | undefined;
+
+  const service = createService(shell, config, probes, async () => {
+    const { google, output } = config;
+    const retry = { ...config.retry, giveUpAfterMs: config.giveUpAfterMs };
+    const { source, clients, check, close } = await openPubSubEnd(
+      shell,
+      config,
+      probes.deadLettered,
+      dependencies.pubsub,
+    );
+    const publisher = new Publisher({
+      client: clients.publisher,
+      projectId: google.projectId,
+      retry: { ...config.publish.retry, giveUpAfterMs: config.giveUpAfterMs },
+      timeoutMs: config.publish.timeoutMs,
+      telemetry,
+      readiness,
+      component: 'publish',
+    });
+    const { redis: redisConfig, firestore: firestoreConfig } = config.lookup;
+    const redis =
+      dependencies.redis ??
+      (redisConfig &&
+        createRedisClient(redisConfig, (error) => {
+          readiness.set('redis', 'degraded', `skipped: ${error.message}`);
+        }));
+    const firestore = dependencies.firestore ?? (firestoreConfig && createFirestoreClient(google, firestoreConfig));
+    const chain = lookupChain({
+      config: config.lookup,
+      redis,
+      firestore,
+      onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
+      telemetry,
+      readiness,
+    });
+    fetcher = chain;
+
+    return {
+      source,
+      check: async () => {
+        await check();
+        await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]]);
+        if (firestore && firestoreConfig) await checkFirestore(firestore, firestoreConfig.collection);
+      },
+      graph: (deliveries) =>
+        deliveries.pipe(
+          tap(probes.received.hit),
+          decodeInput(config.input),
+          orderedByKey(
+            { keyOf: orderBy(output.orderingKey, keyOf), limit: config.concurrency },
+            lookup({
+              fetcher: chain,
+              keyOf,
+              apply: dependencies.applier ?? applyByNames(config.apply),
+              withoutKey: config.withoutKey,
+              withoutData: config.withoutData,
+              retry,
+              onRetry: (error) => telemetry.event('lookup.retried', { error: error.message }),
+            }),
+          ),
+          tap(probes.enriched.hit),
+          pubsubSink({
+            publisher,
+            config: config.publish,
+            credit,
+            address: addressBy(output.topicId, output.orderingKey),
+            onFlush: probes.flushed.hit,
+          }),
+          settle(),
+          tap(probes.settled.hit),
+        ),
+      close: async () => {
+        await close();
+        if (dependencies.redis === undefined) redis?.disconnect();
+        if (dependencies.firestore === undefined) await firestore?.terminate();
+      },
+    };
+  });
+  return Object.assign(service, {
+    invalidate: async (key: string) => {
+      if (fetcher !== undefined) await firstValueFrom(fetcher.invalidate(key), { defaultValue: undefined });
+    },
+  });
+}

@@ -1,0 +1,104 @@
+import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
+import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, type PoisonReason, toError } from '../../core/errors.ts';
+import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
+import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import type { EnrichConfig } from './config.ts';
+
+/** Finds the key of a message's lookup; undefined if it has none. `hooks.ts` may replace it. */
+export type KeyExtractor = (message: Message) => string | undefined;
+
+/** What looked-up data adds to a message's enrichment data. `hooks.ts` may replace it. */
+export type Applier = (data: LookupData, message: Message) => EnrichmentData;
+
+/** Takes the first of the paths that leads to a key. */
+export function keyByPaths(paths: readonly string[]): KeyExtractor {
+  const readers = paths.map(validPath);
+  return (message) => {
+    const view = new MessageView(message);
+    for (const read of readers) {
+      const key = keyText(read(view));
+      if (key !== undefined) return key;
+    }
+    return undefined;
+  };
+}
+
+/** Copies fields of the data by name; a field that is missing adds nothing. */
+export function applyByNames(names: EnrichConfig['apply']): Applier {
+  const readers = Object.entries(names).map(([name, field]) => ({ name, read: validPath(`enrichmentData.${field}`) }));
+  return (data, message) => {
+    const view = new MessageView({ ...message, enrichmentData: data });
+    const added: Record<string, unknown> = {};
+    for (const { name, read } of readers) {
+      const value = read(view);
+      if (value !== undefined) added[name] = value;
+    }
+    return added;
+  };
+}
+
+export interface LookupOptions {
+  readonly fetcher: Fetcher;
+  readonly keyOf: KeyExtractor;
+  readonly apply: Applier;
+  readonly withoutKey: EnrichConfig['withoutKey'];
+  readonly withoutData: EnrichConfig['withoutData'];
+  readonly retry: RetryPolicy;
+  readonly onRetry: (error: Error) => void;
+}
+
+/**
+ * Looks up what is known about a delivery's key, and emits the delivery with it added; or does what the configuration
+ * says for a message without key or data. Errors with a RetryableError when the lookup fails for good.
+ */
+export function lookup(options: LookupOptions): (delivery: Delivery) => Observable<Delivery> {
+  const { fetcher, keyOf, apply, withoutKey, withoutData, retry, onRetry } = options;
+  const withRetry = retryWithBackoff<LookupData | undefined>(retry, { onRetry });
+  return (delivery) => {
+    const key = keyBy(keyOf, delivery.message);
+    if (key === undefined) return otherwise(withoutKey, delivery, 'no_key', 'the message has no key');
+    return defer(() => fetcher.fetch(key)).pipe(
+      withRetry,
+      concatMap((data) => {
+        if (data === undefined) return otherwise(withoutData, delivery, 'no_data', `there is no data for "${key}"`);
+        return of(delivery.with(enriched(delivery.message, addedBy(apply, data, delivery.message))));
+      }),
+    );
+  };
+}
+
+function keyBy(keyOf: KeyExtractor, message: Message): string | undefined {
+  try {
+    return keyOf(message);
+  } catch (thrown) {
+    throw new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
+  }
+}
+
+function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData {
+  try {
+    return apply(data, message);
+  } catch (thrown) {
+    throw new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
+  }
+}
+
+function otherwise(
+  policy: EnrichConfig['withoutKey'],
+  delivery: Delivery,
+  reason: PoisonReason,
+  problem: string,
+): Observable<Delivery> {
+  switch (policy) {
+    case 'pass':
+      return of(delivery);
+    case 'drop':
+      delivery.drop();
+      return EMPTY;
+    case 'deadLetter':
+      return throwError(() => new PoisonError(reason, problem));
+  }
+}

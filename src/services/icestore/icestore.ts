@@ -1,0 +1,87 @@
+import type { Storage } from '@google-cloud/storage';
+import { tap } from 'rxjs';
+import type { PubSubClients } from '../../clients/pubsub.ts';
+import { createStorageClient } from '../../clients/storage.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import type { Probe } from '../../core/probe.ts';
+import type { Batch } from '../../operators/batcher.ts';
+import { decodeInput } from '../../operators/decode-input.ts';
+import { settle } from '../../operators/settle.ts';
+import type { DeadLetter } from '../../sinks/dead-letters.ts';
+import { type BatchKeyOf, batchKeyBy } from '../../sinks/storage/batch-key.ts';
+import { ensureBucket } from '../../sinks/storage/ensure-bucket.ts';
+import { type StoredObject, storageSink } from '../../sinks/storage/storage-sink.ts';
+import { openPubSubEnd } from '../pubsub-end.ts';
+import { createService, type Service } from '../service.ts';
+import { type CommonDependencies, openShell } from '../shell.ts';
+import type { IcestoreConfig } from './config.ts';
+
+export interface IcestoreDependencies extends CommonDependencies {
+  readonly pubsub?: PubSubClients;
+  readonly storage?: Storage;
+  /** Names the group of a message, in the place of `archive.time` and `archive.location`. */
+  readonly batchKey?: BatchKeyOf;
+}
+
+export interface IcestoreProbes {
+  readonly received: Probe<Delivery>;
+  readonly decoded: Probe<Delivery>;
+  /** Groups, as they leave for Cloud Storage. */
+  readonly flushed: Probe<Batch>;
+  /** Objects that are safe. */
+  readonly stored: Probe<StoredObject>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
+}
+
+/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalised. */
+export function createIcestore(
+  config: IcestoreConfig,
+  dependencies: IcestoreDependencies = {},
+): Service<IcestoreProbes> {
+  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
+  const shell = openShell('icestore', config, limits, dependencies);
+  const { credit, telemetry, readiness } = shell;
+  const probes: IcestoreProbes = {
+    received: shell.probe('received'),
+    decoded: shell.probe('decoded'),
+    flushed: shell.probe('flushed'),
+    stored: shell.probe('stored'),
+    settled: shell.probe('settled'),
+    deadLettered: shell.probe('deadLettered'),
+  };
+
+  return createService(shell, config, probes, async () => {
+    const { archive, bucket } = config;
+    const storage = dependencies.storage ?? createStorageClient(config.google, archive.timeoutMs);
+    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies.pubsub);
+    return {
+      source,
+      check: async () => {
+        await check();
+        await ensureBucket(storage, bucket, telemetry);
+      },
+      graph: (deliveries) =>
+        deliveries.pipe(
+          tap(probes.received.hit),
+          decodeInput(config.input),
+          tap(probes.decoded.hit),
+          storageSink({
+            bucket: storage.bucket(bucket.name),
+            prefix: bucket.prefix,
+            config: archive,
+            credit,
+            batchKeyOf: dependencies.batchKey ?? batchKeyBy(archive.time, archive.location),
+            telemetry,
+            readiness,
+            onFlush: probes.flushed.hit,
+            onStored: probes.stored.hit,
+          }),
+          settle(),
+          tap(probes.settled.hit),
+        ),
+      close,
+    };
+  });
+}

@@ -1,0 +1,159 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { map, type Observable } from 'rxjs';
+import * as v from 'valibot';
+import { ConfigError, type ConfigIssue } from '../config/config-error.ts';
+import { interpolate, isRecord } from '../config/interpolate.ts';
+import { applyOverrides } from '../config/overrides.ts';
+import { parse } from '../config/parse.ts';
+import { readYaml } from '../config/read-yaml.ts';
+import { maskSecrets } from '../config/schema-walk.ts';
+import { watchFile } from '../config/watch-file.ts';
+import { toError } from '../core/errors.ts';
+import { type BigQueriesConfig, bigqueriesSchema } from './bigqueries/config.ts';
+import { type EnrichConfig, enrichSchema } from './enrich/config.ts';
+import { type IcestoreConfig, icestoreSchema } from './icestore/config.ts';
+import { type IngestionConfig, ingestionSchema } from './ingestion/config.ts';
+import type { RoutingConfig } from './ingestion/routing.ts';
+
+const SCHEMAS = {
+  ingestion: ingestionSchema,
+  enrich: enrichSchema,
+  icestore: icestoreSchema,
+  bigqueries: bigqueriesSchema,
+};
+
+/** What `hooks.ts` may export, by service. */
+const HOOKS: Record<keyof typeof SCHEMAS, readonly string[]> = {
+  ingestion: ['enricher'],
+  enrich: ['keyExtractor', 'applier'],
+  icestore: ['batchKey'],
+  bigqueries: ['transformer'],
+};
+
+export type ServiceConfig = IngestionConfig | EnrichConfig | IcestoreConfig | BigQueriesConfig;
+
+/** Functions that a pipeline's `hooks.ts` exports. What they take and give back is up to the service's types. */
+export type Hooks = Readonly<Record<string, unknown>>;
+
+/** A pipeline as its folder describes it. */
+export interface Pipeline {
+  /** Absolute path of `pipeline.yaml`. */
+  readonly file: string;
+  readonly config: ServiceConfig;
+  readonly hooks: Hooks;
+}
+
+function fileOf(path: string): string {
+  const absolute = resolve(path);
+  return existsSync(absolute) && statSync(absolute).isDirectory() ? join(absolute, 'pipeline.yaml') : absolute;
+}
+
+/**
+ * Reads a pipeline: YAML, then `${ENV}` and `${ENV:default}`, then overrides from the environment, then the schema of
+ * its service.
+ *
+ * @param path the pipeline's folder, or its YAML file.
+ * @throws ConfigError with every problem at once.
+ */
+export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
+  const file = fileOf(path);
+  const issues: ConfigIssue[] = [];
+  const raw = readYaml(file, issues);
+  if (issues.length > 0) throw new ConfigError(file, issues);
+  const interpolated = interpolate(raw, env, issues);
+  const kind = isRecord(interpolated) ? interpolated.service : undefined;
+  const schema = v.is(v.picklist(['ingestion', 'enrich', 'icestore', 'bigqueries']), kind) ? SCHEMAS[kind] : undefined;
+  if (schema === undefined) {
+    issues.push({
+      path: 'service',
+      problem: `expected ingestion, enrich, icestore or bigqueries, got ${kind === undefined ? 'nothing' : JSON.stringify(kind)}`,
+    });
+    throw new ConfigError(file, issues);
+  }
+  const overridden = applyOverrides(interpolated, schema, env, issues);
+  // A value that could not be interpolated is reported as such, not once more for what became of it.
+  const known = new Set(issues.map((issue) => issue.path));
+  const found: ConfigIssue[] = [];
+  const config = parse<v.GenericSchema<unknown, ServiceConfig>>(schema, overridden, found);
+  issues.push(...found.filter((issue) => !known.has(issue.path)));
+  if (config === undefined || issues.length > 0) throw new ConfigError(file, issues);
+  return config;
+}
+
+/** Reads a pipeline's configuration and its `hooks.ts`, if it has one. */
+export async function loadPipeline(path: string, env: NodeJS.ProcessEnv = process.env): Promise<Pipeline> {
+  const file = fileOf(path);
+  const config = readPipelineConfig(file, env);
+  return { file, config, hooks: await loadHooks(join(dirname(file), 'hooks.ts'), HOOKS[config.service]) };
+}
+
+async function loadHooks(file: string, allowed: readonly string[]): Promise<Hooks> {
+  if (!existsSync(file)) return {};
+  let module: unknown;
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (thrown) {
+    throw new ConfigError(file, [{ path: '', problem: `cannot be loaded: ${toError(thrown).message}` }]);
+  }
+  const issues: ConfigIssue[] = [];
+  const hooks = { ...(isRecord(module) ? module : {}) };
+  for (const [name, value] of Object.entries(hooks)) {
+    if (!allowed.includes(name)) {
+      issues.push({ path: name, problem: `there is no such hook; this service knows ${allowed.join(' and ')}` });
+    } else if (typeof value !== 'function') issues.push({ path: name, problem: 'expected a function' });
+  }
+  if (issues.length > 0) throw new ConfigError(file, issues);
+  return hooks;
+}
+
+/** The routes of an ingestion pipeline, or why they are refused, whenever its file has changed. */
+export function watchRoutes(
+  file: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Observable<RoutingConfig | ConfigError> {
+  return watchFile(file).pipe(
+    map(() => {
+      try {
+        const config = readPipelineConfig(file, env);
+        if (config.service === 'ingestion') return config;
+        return new ConfigError(file, [
+          { path: 'service', problem: 'a running ingestion cannot become another service' },
+        ]);
+      } catch (thrown) {
+        if (thrown instanceof ConfigError) return thrown;
+        throw thrown;
+      }
+    }),
+  );
+}
+
+/** The resolved configuration for people to read: secrets masked. */
+export function printableConfig(config: ServiceConfig): unknown {
+  return maskSecrets(SCHEMAS[config.service], config);
+}
+
+/** What is allowed, and probably not meant. */
+export function pipelineWarnings(config: ServiceConfig): string[] {
+  const warnings: string[] = [];
+  if (config.service !== 'ingestion' && config.deadLetters === undefined) {
+    warnings.push('deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever');
+  }
+  if (config.service === 'bigqueries' && config.source.maxInFlight < config.insert.maxRows) {
+    warnings.push(
+      `source.maxInFlight (${config.source.maxInFlight}) is below insert.maxRows (${config.insert.maxRows}): requests leave when credit is used up, with fewer rows`,
+    );
+  }
+  if (config.service === 'icestore' && config.source.maxInFlight < config.archive.maxLines) {
+    warnings.push(
+      `source.maxInFlight (${config.source.maxInFlight}) is below archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
+    );
+  }
+  if (config.service === 'ingestion' && config.mqtt.receiveWindow > config.mqtt.maxInFlight) {
+    warnings.push(
+      `mqtt.receiveWindow (${config.mqtt.receiveWindow}) is above mqtt.maxInFlight (${config.mqtt.maxInFlight}): the connection is held now and then`,
+    );
+  }
+  return warnings;
+}

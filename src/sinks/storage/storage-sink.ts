@@ -1,0 +1,134 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Bucket } from '@google-cloud/storage';
+import { catchError, concatMap, defer, from, type Observable, type OperatorFunction, of } from 'rxjs';
+import { asHttpError } from '../../clients/http-errors.ts';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import { batchInto } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { archiveLine } from './archive-line.ts';
+import type { BatchKeyOf } from './batch-key.ts';
+import type { ArchiveConfig } from './config.ts';
+import { objectName } from './object-name.ts';
+
+const compress = promisify(gzip);
+
+/** The object was there already: an earlier try had succeeded. */
+const PRECONDITION_FAILED = 412;
+
+export interface StorageSinkOptions {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly config: ArchiveConfig;
+  readonly credit: Credit;
+  readonly batchKeyOf: BatchKeyOf;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly onFlush?: (batch: Batch) => void;
+  /** Called with each object that is safe. */
+  readonly onStored?: (object: StoredObject) => void;
+}
+
+export interface StoredObject {
+  readonly name: string;
+  readonly key: string;
+  readonly lines: number;
+  /** After compression. */
+  readonly bytes: number;
+}
+
+interface PreparedLine extends BatchItem {
+  readonly line: string;
+}
+
+/**
+ * Archives deliveries as gzip JSONL, one object for a group, and emits what became of each. Compression runs on libuv's
+ * pool. An object is written once: its name comes from its content, and it may not exist before.
+ */
+export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { config, credit, batchKeyOf } = options;
+  const upload = uploadEffect(options);
+  return batchInto<PreparedLine>(
+    {
+      limits: {
+        maxCount: config.maxLines,
+        maxBytes: config.maxBytes,
+        maxAgeMs: config.maxAgeMs,
+        maxOpen: config.maxOpenGroups,
+      },
+      concurrency: config.concurrency,
+      credit,
+      prepare: (delivery) => {
+        const key = batchKeyOf(delivery.message);
+        const line = archiveLine(delivery.message, key, new Date().toISOString());
+        return { delivery, key, bytes: Buffer.byteLength(line), line };
+      },
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+    },
+    (batch) =>
+      upload(batch).pipe(
+        concatMap((error) =>
+          from(batch.items.map(({ delivery }) => (error === undefined ? accepted(delivery) : failed(delivery, error)))),
+        ),
+      ),
+  );
+}
+
+/** Uploads a group; emits undefined once it is safe, or the error of the last try. */
+function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>) => Observable<Error | undefined> {
+  const { bucket, prefix, config, telemetry, readiness, onStored } = options;
+  const observeSeconds = telemetry.histogram(
+    'dataflow_upload_seconds',
+    'Time of one upload, without retries.',
+    CALL_SECONDS,
+  );
+  return (batch) => {
+    const ids = batch.items.map(({ delivery }) => delivery.message.id);
+    const name = objectName(prefix, batch.key, ids);
+    const content = defer(() => compress(batch.items.map((item) => item.line).join('')));
+    const save = async (body: Buffer): Promise<undefined> => {
+      const started = performance.now();
+      try {
+        await bucket.file(name).save(body, {
+          resumable: false,
+          contentType: 'application/gzip',
+          preconditionOpts: { ifGenerationMatch: 0 },
+        });
+      } catch (thrown) {
+        if (Number(errorCode(thrown)) !== PRECONDITION_FAILED) throw asHttpError(thrown);
+        telemetry.event('upload.existed', { object: name });
+      }
+      observeSeconds((performance.now() - started) / 1000);
+      readiness.set('upload', 'ok');
+      onStored?.({ name, key: batch.key, lines: batch.items.length, bytes: body.byteLength });
+      return undefined;
+    };
+    return content.pipe(
+      concatMap((body) =>
+        defer(() => save(body)).pipe(
+          retryWithBackoff(
+            { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+            {
+              onRetry: (error, attempt) => {
+                readiness.set('upload', 'failing', `uploading to ${bucket.name} fails: ${error.message}`);
+                telemetry.event('upload.retried', { bucket: bucket.name, attempt, error: error.message });
+              },
+            },
+          ),
+        ),
+      ),
+      catchError((thrown: unknown) => {
+        // A refused object is nobody's fault in particular: its messages go back, and are grouped anew.
+        const error = new RetryableError(toError(thrown).message, { cause: thrown });
+        telemetry.event('upload.failed', { object: name, messages: ids.length, error: error.message });
+        return of(error);
+      }),
+    );
+  };
+}
