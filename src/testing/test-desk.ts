@@ -1,0 +1,91 @@
+import { Subscription } from 'rxjs';
+import { Credit, type CreditLimits } from '../core/credit.ts';
+import { Delivery, type Desk, Ticket } from '../core/delivery.ts';
+import type { PoisonError } from '../core/errors.ts';
+import { Ledger } from '../core/ledger.ts';
+import type { Message, Original } from '../core/message.ts';
+
+/** A dead letter on its way, which the test lets arrive or fail. */
+export interface Burial {
+  readonly original: Original;
+  readonly poison: PoisonError;
+  readonly publish: () => void;
+  readonly refuse: () => void;
+  /** True once the ticket has given it up. */
+  readonly abandoned: boolean;
+}
+
+/** A desk whose dead letters wait for the test. */
+export interface TestDesk extends Desk {
+  readonly burials: readonly Burial[];
+}
+
+const UNLIMITED: CreditLimits = { maxMessages: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER };
+
+/** Books as a service keeps them, with credit that does not end unless the test says so. */
+export function testDesk(limits: Partial<CreditLimits> = {}): TestDesk {
+  const burials: Burial[] = [];
+  return {
+    ledger: new Ledger(),
+    credit: new Credit({ ...UNLIMITED, ...limits }),
+    burials,
+    bury(original, poison, { onPublished, onRefused }) {
+      const subscription = new Subscription();
+      burials.push({
+        original,
+        poison,
+        publish: onPublished,
+        refuse: onRefused,
+        get abandoned() {
+          return subscription.closed;
+        },
+      });
+      return subscription;
+    },
+  };
+}
+
+/** A ticket that remembers what it told its source. */
+export class TestTicket extends Ticket {
+  readonly told: ('acknowledged' | 'given back')[] = [];
+
+  protected override acknowledge(): void {
+    this.told.push('acknowledged');
+  }
+
+  protected override giveBack(): void {
+    this.told.push('given back');
+  }
+}
+
+/** A message of the test's making: what is left out has some value. */
+export function testMessage({ payload = '{}', ...rest }: TestFields = {}): Message {
+  return {
+    id: 'm1',
+    payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
+    publishTime: '2026-11-23T10:00:00Z',
+    attributes: {},
+    enrichmentData: {},
+    ...rest,
+  };
+}
+
+/** A message's fields; a payload may be written as text. */
+export type TestFields = Partial<Omit<Message, 'payload'>> & { readonly payload?: string | Uint8Array };
+
+/** A delivery as a source emits it: with credit taken, and entered into the books. */
+export class TestDelivery extends Delivery {
+  declare readonly ticket: TestTicket;
+}
+
+/**
+ * Takes credit and makes a delivery of it.
+ *
+ * @throws if the desk has no credit.
+ */
+export function testDelivery(desk: Desk, fields: TestFields = {}, orderingKey = ''): TestDelivery {
+  const message = testMessage(fields);
+  if (!desk.credit.tryTake(message.payload.byteLength)) throw new Error('the desk has no credit for this delivery');
+  const { payload, attributes } = message;
+  return new TestDelivery(message, new TestTicket(desk, { data: payload, attributes, orderingKey }));
+}
