@@ -115,20 +115,24 @@ export function batchInto<T extends BatchItem>(
           finish(toError(thrown));
           return;
         }
-        const subscription = result.subscribe({
-          next: (outcome) => {
-            if (open.delete(outcome.delivery)) subscriber.next(outcome);
-          },
-          error: (thrown) => {
-            running.remove(subscription);
-            finish(toError(thrown));
-          },
-          complete: () => {
-            running.remove(subscription);
-            finish(new Error('the sink completed without an outcome for this message'));
-          },
-        });
+        // Made before it is used: an effect may complete inside of `subscribe`.
+        const subscription = new Subscription();
         running.add(subscription);
+        subscription.add(
+          result.subscribe({
+            next: (outcome) => {
+              if (open.delete(outcome.delivery)) subscriber.next(outcome);
+            },
+            error: (thrown) => {
+              running.remove(subscription);
+              finish(toError(thrown));
+            },
+            complete: () => {
+              running.remove(subscription);
+              finish(new Error('the sink completed without an outcome for this message'));
+            },
+          }),
+        );
       };
 
       const pressure = credit.starvation.subscribe(checkPressure);
