@@ -78,14 +78,17 @@ export class TestDelivery extends Delivery {
   declare readonly ticket: TestTicket;
 }
 
-/**
- * Takes credit and makes a delivery of it.
- *
- * @throws if the desk has no credit.
- */
-export function testDelivery(desk: Desk, fields: TestFields = {}, orderingKey = ''): TestDelivery {
+/** Takes credit and makes a delivery of it; undefined if the desk has no credit for it. */
+export function tryDelivery(desk: Desk, fields: TestFields, orderingKey = ''): TestDelivery | undefined {
   const message = testMessage(fields);
-  if (!desk.credit.tryTake(message.payload.byteLength)) throw new Error('the desk has no credit for this delivery');
   const { payload, attributes } = message;
+  if (!desk.credit.tryTake(payload.byteLength)) return undefined;
   return new TestDelivery(message, new TestTicket(desk, { data: payload, attributes, orderingKey }));
+}
+
+/** Takes credit and makes a delivery of it, where there is credit enough. */
+export function testDelivery(desk: Desk, fields: TestFields = {}, orderingKey = ''): TestDelivery {
+  const delivery = tryDelivery(desk, fields, orderingKey);
+  if (delivery === undefined) throw new Error('the desk has no credit for this delivery');
+  return delivery;
 }

@@ -1,0 +1,249 @@
+import { concat, EMPTY, NEVER, type Observable, of, Subject, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { finalize, mergeMap } from 'rxjs/operators';
+import * as assert from 'uvu/assert';
+import type { Delivery } from '../core/delivery.ts';
+import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
+import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { suite } from '../testing/suite.ts';
+import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { type BatchIntoOptions, batchInto } from './batch-into.ts';
+import type { Batch, BatchItem } from './batcher.ts';
+
+type Effect = (batch: Batch) => Observable<Outcome>;
+
+const TAKES_MS = 100;
+
+/** What runs a test's batches: what went in, what came out and when, all in virtual time. */
+function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
+  const scheduler = new VirtualTimeScheduler();
+  const desk = testDesk();
+  const input = new Subject<Delivery>();
+  const log: string[] = [];
+  const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
+  const ids = (batch: Batch) => batch.items.map(({ delivery }) => delivery.message.id).join(' ');
+  const accepting: Effect = ({ items }) =>
+    timer(TAKES_MS, scheduler).pipe(mergeMap(() => items.map(({ delivery }) => accepted(delivery))));
+  const operator = batchInto<BatchItem>(
+    {
+      limits: { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
+      concurrency: 2,
+      credit: desk.credit,
+      prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? 'a', bytes: delivery.ticket.bytes }),
+      onFlush: (batch) => note(`flush ${ids(batch)} (${batch.reason})`),
+      scheduler,
+      ...options,
+    },
+    effect ?? accepting,
+  );
+  const subscription = input.pipe(operator).subscribe({
+    next: ({ verdict, delivery }) => note(`${verdict} ${delivery.message.id}`),
+    error: (error) => note(`error ${error.message}`),
+    complete: () => note('complete'),
+  });
+  const emit = (id: string, key = 'a') => input.next(testDelivery(desk, { id, attributes: { key } }));
+  const at = (ms: number, work: () => void) => scheduler.schedule(work, ms);
+  return { scheduler, desk, input, log, subscription, emit, at };
+}
+
+/** One batch with the deliveries 1 and 2, and what became of them. */
+function outcomesOf(effect: Effect, options: Partial<BatchIntoOptions<BatchItem>> = {}): string[] {
+  const { emit, input, scheduler, log } = bench(options, effect);
+  emit('1');
+  emit('2');
+  input.complete();
+  scheduler.flush();
+  return log.filter((line) => !line.includes('flush')).map((line) => line.replace(/^\d+ /, ''));
+}
+
+suite('batchInto: the stream', ({ test }) => {
+  test('never, empty and error pass', () => {
+    const never = bench();
+    never.scheduler.flush();
+    assert.equal(never.log, []);
+
+    const empty = bench();
+    empty.input.complete();
+    assert.equal(empty.log, ['0 complete']);
+
+    const broken = bench();
+    broken.emit('1');
+    broken.input.error(new Error('source'));
+    broken.scheduler.flush();
+    assert.equal(broken.log, ['0 error source'], 'nothing leaves after the error');
+  });
+
+  test('a batch leaves by count at once, by age when it is old', () => {
+    const { emit, scheduler, log } = bench();
+    for (const id of ['1', '2', '3', '4']) emit(id);
+    scheduler.flush();
+    assert.equal(
+      log.filter((line) => line.includes('flush')),
+      ['0 flush 1 2 3 (count)', '50 flush 4 (age)'],
+    );
+  });
+
+  test('what is open leaves on completion, which comes after the last outcome', () => {
+    const { emit, input, scheduler, log } = bench();
+    emit('1');
+    emit('2', 'b');
+    input.complete();
+    scheduler.flush();
+    assert.equal(log, ['0 flush 1 (completion)', '0 flush 2 (completion)', '100 ack 1', '100 ack 2', '100 complete']);
+  });
+
+  test('no more batches are out than there are slots, and a busy sink gets larger ones', () => {
+    const { emit, at, scheduler, log } = bench({ concurrency: 1 });
+    emit('1');
+    at(60, () => emit('2'));
+    at(120, () => emit('3'));
+    scheduler.flush();
+    assert.equal(log, ['50 flush 1 (age)', '150 ack 1', '150 flush 2 3 (age)', '250 ack 2', '250 ack 3']);
+  });
+
+  test('one key too many makes the fullest batch leave', () => {
+    const { emit, scheduler, log } = bench();
+    for (const key of ['a', 'b', 'c']) emit(key, key);
+    assert.equal(log, ['0 flush a (crowded)']);
+    scheduler.flush();
+  });
+
+  test('a serial key keeps its order; another key does not wait for it', () => {
+    const { emit, scheduler, log } = bench({ isSerial: () => true, concurrency: 9 });
+    for (const id of ['1', '2', '3', '4', '5', '6']) emit(id);
+    emit('b', 'b');
+    scheduler.flush();
+    assert.equal(
+      log.filter((line) => line.includes('flush')),
+      ['0 flush 1 2 3 (count)', '50 flush b (age)', '100 flush 4 5 6 (count)'],
+    );
+  });
+
+  test('credit that is used up makes the fullest batch leave at once', () => {
+    const { emit, scheduler, log, desk } = bench({ limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 50, maxOpen: 9 } });
+    emit('1', 'a');
+    emit('2', 'b');
+    emit('3', 'b');
+    desk.credit.tryTake(Number.MAX_SAFE_INTEGER);
+    scheduler.maxFrames = 40;
+    scheduler.flush();
+    assert.equal(log, ['0 flush 2 3 (pressure)', '0 flush 1 (pressure)']);
+  });
+
+  test('pressure waits for a free slot', () => {
+    const { emit, scheduler, log, desk } = bench({ concurrency: 1 });
+    for (const id of ['1', '2', '3', '4']) emit(id);
+    desk.credit.tryTake(Number.MAX_SAFE_INTEGER);
+    scheduler.flush();
+    assert.equal(
+      log.filter((line) => line.includes('flush')),
+      ['0 flush 1 2 3 (count)', '100 flush 4 (age)'],
+    );
+  });
+
+  test('unsubscribing aborts the effects and settles nothing', () => {
+    let aborted = 0;
+    const effect: Effect = () =>
+      NEVER.pipe(
+        finalize(() => {
+          aborted += 1;
+        }),
+      );
+    const { emit, subscription, scheduler, log, desk } = bench({}, effect);
+    for (const id of ['1', '2', '3', '4']) emit(id);
+    subscription.unsubscribe();
+    scheduler.flush();
+    assert.is(aborted, 1);
+    assert.equal(log, ['0 flush 1 2 3 (count)']);
+    assert.is(desk.ledger.inFlight, 4);
+  });
+});
+
+suite('batchInto: failures', ({ test }) => {
+  test('what the effect does not mention goes back', () => {
+    assert.equal(
+      outcomesOf(({ items }) => of(...items.slice(0, 1).map(({ delivery }) => accepted(delivery)))),
+      ['ack 1', 'nack 2', 'complete'],
+    );
+  });
+
+  test('an effect that completes at once, empty, gives all back', () => {
+    assert.equal(
+      outcomesOf(() => EMPTY),
+      ['nack 1', 'nack 2', 'complete'],
+    );
+  });
+
+  test('an effect that fails gives the rest back, or dead-letters it if the error is poison', () => {
+    const after =
+      (error: Error): Effect =>
+      ({ items: [first] }) =>
+        concat(
+          first === undefined ? EMPTY : of(accepted(first.delivery)),
+          throwError(() => error),
+        );
+    assert.equal(outcomesOf(after(new RetryableError('x'))), ['ack 1', 'nack 2', 'complete']);
+    assert.equal(outcomesOf(after(new PoisonError('rejected', 'x'))), ['ack 1', 'deadLetter 2', 'complete']);
+  });
+
+  test('an effect that throws counts as one that fails', () => {
+    const throwing =
+      (error: unknown): Effect =>
+      () => {
+        throw error;
+      };
+    assert.equal(outcomesOf(throwing(new Error('bug'))), ['nack 1', 'nack 2', 'complete']);
+    assert.equal(outcomesOf(throwing('text')), ['nack 1', 'nack 2', 'complete']);
+    assert.equal(outcomesOf(throwing(new FatalError('setting'))), ['error setting']);
+  });
+
+  test('a FatalError ends the stream', () => {
+    assert.equal(
+      outcomesOf(() => throwError(() => new FatalError('setting'))),
+      ['error setting'],
+    );
+  });
+
+  test('a second outcome of one delivery, or one of a foreign delivery, is left out', () => {
+    const foreign = testDelivery(testDesk(), { id: 'foreign' });
+    assert.equal(
+      outcomesOf(({ items }) =>
+        of(...items.flatMap(({ delivery }) => [accepted(delivery), failed(delivery, 'no'), accepted(foreign)])),
+      ),
+      ['ack 1', 'ack 2', 'complete'],
+    );
+  });
+
+  test('a failed batch frees its slot', () => {
+    const { emit, input, scheduler, log } = bench({ concurrency: 1 }, () => throwError(() => new Error('no')));
+    for (const id of ['1', '2', '3', '4', '5', '6']) emit(id);
+    input.complete();
+    scheduler.flush();
+    assert.is(log.filter((line) => line.includes('nack')).length, 6);
+    assert.is(log.at(-1), '0 complete');
+  });
+
+  test('a delivery that cannot be prepared costs that delivery alone', () => {
+    const seen: string[] = [];
+    const desk = testDesk();
+    const input = new Subject<Delivery>();
+    const operator = batchInto<BatchItem>(
+      {
+        limits: { maxCount: 2, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
+        concurrency: 1,
+        credit: desk.credit,
+        prepare: (delivery) => {
+          if (delivery.message.id === 'poison') throw new PoisonError('too_large', 'x');
+          if (delivery.message.id === 'bug') throw new TypeError('y');
+          return { delivery, key: '', bytes: 0 };
+        },
+      },
+      ({ items }) => of(...items.map(({ delivery }) => accepted(delivery))),
+    );
+    input.pipe(operator).subscribe((outcome) => {
+      const reason = outcome.verdict === 'deadLetter' ? ` ${outcome.poison.reason}` : '';
+      seen.push(`${outcome.verdict} ${outcome.delivery.message.id}${reason}`);
+    });
+    for (const id of ['1', 'poison', 'bug', '2']) input.next(testDelivery(desk, { id }));
+    assert.equal(seen, ['deadLetter poison too_large', 'deadLetter bug internal', 'ack 1', 'ack 2']);
+  });
+});

@@ -1,0 +1,173 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import type { Delivery } from '../core/delivery.ts';
+import { suite } from '../testing/suite.ts';
+import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+
+const LIMITS: BatchLimits = { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 };
+
+interface NamedItem extends BatchItem {
+  readonly name: string;
+}
+
+const desk = testDesk();
+const delivery: Delivery = testDelivery(desk);
+const item = (key: string, name: string, bytes = 1): NamedItem => ({ delivery, key, bytes, name });
+
+function batcher(limits: Partial<BatchLimits> = {}, isSerial: (key: string) => boolean = () => false) {
+  return new Batcher<NamedItem>({ ...LIMITS, ...limits }, isSerial);
+}
+
+/** `a: 1 2 (count)` */
+function shown(batch: Batch<NamedItem> | undefined): string {
+  if (batch === undefined) return 'none';
+  return `${batch.key}: ${batch.items.map(({ name }) => name).join(' ')} (${batch.reason})`;
+}
+
+suite('batcher', ({ test }) => {
+  test('an open batch stays until it is old', () => {
+    const batches = batcher();
+    batches.add(item('a', '1'), 0);
+    batches.add(item('a', '2'), 10);
+    assert.is(batches.nextDueAt, 50);
+    assert.is(shown(batches.take(49, undefined)), 'none');
+    assert.is(shown(batches.take(50, undefined)), 'a: 1 2 (age)');
+    assert.is(batches.nextDueAt, undefined);
+    assert.ok(batches.isEmpty);
+  });
+
+  test('the oldest goes first, and a flushed key begins anew', () => {
+    const batches = batcher();
+    batches.add(item('a', '1'), 0);
+    batches.add(item('b', '2'), 1);
+    assert.is(shown(batches.take(90, undefined)), 'a: 1 (age)');
+    batches.add(item('a', '3'), 90);
+    assert.is(shown(batches.take(90, undefined)), 'b: 2 (age)');
+    assert.is(batches.nextDueAt, 140);
+  });
+
+  test('is full by count', () => {
+    const batches = batcher();
+    for (const name of ['1', '2', '3', '4']) batches.add(item('a', name), 0);
+    assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
+    assert.is(shown(batches.take(0, undefined)), 'none');
+    assert.is(batches.openCount, 1);
+  });
+
+  test('is full by bytes: before the item that does not fit, or with the one that just does', () => {
+    const batches = batcher();
+    batches.add(item('a', '1', 60), 0);
+    batches.add(item('a', '2', 41), 0);
+    const first = batches.take(0, undefined);
+    assert.is(shown(first), 'a: 1 (bytes)');
+    assert.is(first?.bytes, 60);
+    batches.add(item('a', '3', 59), 0);
+    assert.is(shown(batches.take(0, undefined)), 'a: 2 3 (bytes)');
+  });
+
+  test('an oversized item travels alone', () => {
+    const batches = batcher();
+    batches.add(item('a', '1'), 0);
+    batches.add(item('a', 'big', 500), 0);
+    batches.add(item('a', '2'), 0);
+    assert.is(shown(batches.take(0, undefined)), 'a: 1 (bytes)');
+    assert.is(shown(batches.take(0, undefined)), 'a: big (bytes)');
+    assert.is(shown(batches.take(0, undefined)), 'none');
+  });
+
+  test('one key too many seals the fullest batch', () => {
+    const batches = batcher();
+    batches.add(item('a', '1'), 0);
+    batches.add(item('b', '2'), 0);
+    batches.add(item('b', '3'), 0);
+    batches.add(item('c', '4'), 0);
+    assert.is(batches.openCount, 2);
+    assert.is(shown(batches.take(0, undefined)), 'b: 2 3 (crowded)');
+    assert.is(shown(batches.take(0, undefined)), 'none');
+  });
+
+  test('pressure takes the fullest, completion the oldest; what is old or full goes before', () => {
+    const batches = batcher({ maxOpen: 9 });
+    batches.add(item('a', '1'), 0);
+    batches.add(item('b', '2'), 0);
+    batches.add(item('b', '3'), 0);
+    assert.is(shown(batches.take(1, 'pressure')), 'b: 2 3 (pressure)');
+    batches.add(item('c', '4'), 40);
+    batches.add(item('d', '5', 100), 40);
+    assert.is(shown(batches.take(50, 'pressure')), 'd: 5 (bytes)');
+    assert.is(shown(batches.take(50, 'pressure')), 'a: 1 (age)');
+    assert.is(shown(batches.take(50, 'completion')), 'c: 4 (completion)');
+    assert.is(shown(batches.take(50, 'completion')), 'none');
+  });
+
+  test('a serial key has one batch out at a time, whatever presses', () => {
+    const batches = batcher({}, () => true);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) batches.add(item('a', name), 0);
+    batches.add(item('b', '8'), 0);
+    assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
+    assert.is(batches.nextDueAt, 50, 'of b: the open batch of a may not go');
+    assert.is(shown(batches.take(99, 'pressure')), 'b: 8 (age)');
+    for (const pressing of [undefined, 'pressure', 'completion'] as const) {
+      assert.is(shown(batches.take(99, pressing)), 'none');
+    }
+    assert.not(batches.isEmpty);
+    batches.returned('a');
+    assert.is(shown(batches.take(99, undefined)), 'a: 4 5 6 (count)');
+    assert.is(shown(batches.take(99, undefined)), 'none');
+    batches.returned('a');
+    assert.is(shown(batches.take(99, undefined)), 'a: 7 (age)');
+    batches.returned('a');
+    batches.returned('b');
+    assert.ok(batches.isEmpty);
+  });
+
+  test('whatever is added: every item leaves once, in its key in order, within the limits', () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ key: fc.constantFrom('a', 'b', 'c', 's1', 's2'), bytes: fc.nat(120) }) },
+      { weight: 2, arbitrary: fc.constantFrom('take', 'press', 'return') },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const batches = batcher({}, (key) => key.startsWith('s'));
+        const added = new Map<string, string[]>();
+        const left = new Map<string, string[]>();
+        const out: string[] = [];
+        let now = 0;
+        const take = (pressing: 'pressure' | 'completion' | undefined): boolean => {
+          const batch = batches.take(now, pressing);
+          if (batch === undefined) return false;
+          assert.ok(batch.items.length > 0 && batch.items.length <= LIMITS.maxCount);
+          assert.is(
+            batch.bytes,
+            batch.items.reduce((sum, { bytes }) => sum + bytes, 0),
+          );
+          assert.ok(batch.bytes <= LIMITS.maxBytes || batch.items.length === 1);
+          assert.ok(!batch.key.startsWith('s') || !out.includes(batch.key), 'two batches of a serial key are out');
+          out.push(batch.key);
+          left.set(batch.key, [...(left.get(batch.key) ?? []), ...batch.items.map(({ name }) => name)]);
+          return true;
+        };
+        const giveBack = (): void => {
+          const key = out.shift();
+          if (key !== undefined) batches.returned(key);
+        };
+        for (const each of steps) {
+          now += 7;
+          if (each === 'take') take(undefined);
+          else if (each === 'press') take('pressure');
+          else if (each === 'return') giveBack();
+          else if (typeof each === 'object') {
+            const names = added.get(each.key) ?? [];
+            added.set(each.key, [...names, `${names.length}`]);
+            batches.add(item(each.key, `${names.length}`, each.bytes), now);
+          }
+          assert.ok(batches.openCount <= LIMITS.maxOpen);
+        }
+        while (take('completion') || out.length > 0) giveBack();
+        assert.ok(batches.isEmpty);
+        assert.equal(left, added);
+      }),
+    );
+  });
+});

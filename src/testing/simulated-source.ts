@@ -1,0 +1,55 @@
+import { Observable, type SchedulerLike, Subscription } from 'rxjs';
+import type { Desk } from '../core/delivery.ts';
+import { type TestDelivery, type TestFields, tryDelivery } from './test-desk.ts';
+
+/** A message that reaches a simulated source at some time. */
+export interface Arrival {
+  readonly atMs: number;
+  readonly fields: TestFields;
+}
+
+/** Deliveries as a real source emits them, and those it has emitted so far. */
+export interface SimulatedSource {
+  readonly deliveries: Observable<TestDelivery>;
+  readonly emitted: readonly TestDelivery[];
+}
+
+/**
+ * A source in virtual time: messages arrive in the given order, wait until there is credit, and are emitted inside of
+ * the call that released it, as real sources do. Completes after the last; unsubscribing abandons what is unsettled.
+ */
+export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], scheduler: SchedulerLike): SimulatedSource {
+  const emitted: TestDelivery[] = [];
+  const deliveries = new Observable<TestDelivery>((subscriber) => {
+    const work = new Subscription();
+    let arrived = 0;
+    let emitting = false;
+    const emit = (): void => {
+      if (emitting) return;
+      emitting = true;
+      while (emitted.length < arrived) {
+        const delivery = tryDelivery(desk, arrivals[emitted.length]?.fields ?? {});
+        if (delivery === undefined) break;
+        emitted.push(delivery);
+        subscriber.next(delivery);
+      }
+      emitting = false;
+      if (emitted.length === arrivals.length) subscriber.complete();
+    };
+    work.add(desk.credit.released.subscribe(emit));
+    for (const { atMs } of arrivals) {
+      work.add(
+        scheduler.schedule(() => {
+          arrived += 1;
+          emit();
+        }, atMs),
+      );
+    }
+    if (arrivals.length === 0) subscriber.complete();
+    return () => {
+      work.unsubscribe();
+      for (const delivery of emitted) delivery.ticket.abandon();
+    };
+  });
+  return { deliveries, emitted };
+}
