@@ -42,13 +42,18 @@ function tlsOptions({ tls }: MqttConnectionConfig): IClientOptions {
   };
 }
 
+/** `tcp`, `ssl` and `tls` are other names that MQTT.js knows only in part. */
+function withKnownScheme(url: string): string {
+  return url.replace(/^tcp:/, 'mqtt:').replace(/^(ssl|tls):/, 'mqtts:');
+}
+
 /**
  * A client with a persistent session that does not connect before `connect()` is called, so that its handlers are in
  * place when the first message of an old session arrives. It neither resubscribes nor sets a topic alias maximum: the
  * source does the first, and aliases would need state that a held connection does not keep.
  */
 export function createMqttClient(config: MqttConnectionConfig): MqttClient {
-  return connect(config.url, {
+  return connect(withKnownScheme(config.url), {
     clientId: config.clientId,
     protocolVersion: config.protocolVersion,
     clean: false,

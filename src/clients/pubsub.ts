@@ -11,6 +11,10 @@ export const googleSchema = v.strictObject({
 
 export type GoogleConfig = v.InferOutput<typeof googleSchema>;
 
+/** As the high-level client sets them: Google's front ends refuse clients that ping an idle channel more often. */
+const KEEPALIVE_MS = 300_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+
 /** The generated clients of Pub/Sub: the calls as they are, without the high-level client's queues and timers. */
 export interface PubSubClients {
   readonly publisher: v1.PublisherClient;
@@ -31,6 +35,9 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
     ...(servicePath === undefined ? {} : { servicePath }),
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(sslCreds === undefined ? {} : { sslCreds }),
+    // A peer that is silently gone is noticed in minutes, not when TCP gives up.
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   };
   const publisher = new v1.PublisherClient(shared);
   const subscriber = new v1.SubscriberClient(shared);

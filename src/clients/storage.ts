@@ -6,10 +6,9 @@ import type { GoogleConfig } from './pubsub.ts';
  * Builds the client, without retries of its own: ours know about credit, readiness and shutdown. With
  * `STORAGE_EMULATOR_HOST` no token is fetched, even where credentials exist.
  */
-export function createStorageClient(google: GoogleConfig, timeoutMs: number): Storage {
+export function createStorageClient(google: GoogleConfig): Storage {
   return new Storage({
     projectId: google.projectId,
-    timeout: timeoutMs,
     retryOptions: { autoRetry: false },
     ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),
     ...(process.env.STORAGE_EMULATOR_HOST === undefined ? {} : { authClient: new PassThroughClient() }),

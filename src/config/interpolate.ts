@@ -7,18 +7,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `true`, `false` and numbers that stand alone mean the same from the environment as from YAML. */
-export function scalar(textual: string): unknown {
-  if (textual === 'true' || textual === 'false') return textual === 'true';
-  return /^-?(0|[1-9]\d*)(\.\d+)?$/.test(textual) && Number.isSafeInteger(Math.trunc(Number(textual)))
-    ? Number(textual)
-    : textual;
-}
-
 /**
- * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. A value that is one placeholder alone and
- * was not quoted into more text may become a number or a boolean. A variable that is missing and has no default is an
- * issue, by path.
+ * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. The result is text: schemas of numbers and
+ * flags read it as such, and a password of digits stays a password. A variable that is missing and has no default is
+ * an issue, by path.
  */
 export function interpolate(
   value: unknown,
@@ -33,9 +25,7 @@ export function interpolate(
     );
   }
   if (typeof value !== 'string') return value;
-  let replaced = false;
-  const result = value.replace(PLACEHOLDER, (_, name: string, fallback: string | undefined) => {
-    replaced = true;
+  return value.replace(PLACEHOLDER, (_, name: string, fallback: string | undefined) => {
     const found = env[name] ?? fallback;
     if (found === undefined) {
       issues.push({ path: path.join('.'), problem: `the environment variable ${name} is not set, and has no default` });
@@ -43,6 +33,4 @@ export function interpolate(
     }
     return found;
   });
-  if (!replaced) return value;
-  return new RegExp(`^${PLACEHOLDER.source}$`).test(value) ? scalar(result) : result;
 }

@@ -1,5 +1,5 @@
 import type { ConfigIssue } from './config-error.ts';
-import { isRecord, scalar } from './interpolate.ts';
+import { isRecord } from './interpolate.ts';
 import { childrenOf } from './schema-walk.ts';
 
 /** What the names of overriding environment variables begin with. */
@@ -22,7 +22,7 @@ export function applyOverrides(
     const segments = variable.slice(OVERRIDE_PREFIX.length).split('__');
     const path = resolve(segments, schema, result);
     if (path === undefined) issues.push({ path: variable, problem: 'this override names no setting' });
-    else result = withValue(result, path, scalar(text));
+    else result = withValue(result, path, text);
   }
   return result;
 }

@@ -39,6 +39,7 @@ const KINDS: Record<string, string> = {
 function problemOf(issue: Issue, masked: boolean): string {
   const received = masked ? 'something else' : shown(issue.input);
   if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such setting';
+  if (issue.type === 'strict_object' && issue.input === undefined) return 'is missing';
   if (issue.kind === 'schema' && issue.received === 'undefined' && issue.input === undefined) {
     return `is missing; expected ${expectation(issue)}`;
   }

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { compilePath } from '../core/message-path.ts';
 
-/** A whole number of milliseconds; `${ENV}` gives text, so digits in text count too. */
+/** A whole number of milliseconds. */
 export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max?: number } = {}) {
   return wholeNumber(min, max);
 }
@@ -17,7 +17,17 @@ export function bytes({ min = 1, max = Number.MAX_SAFE_INTEGER }: { min?: number
 }
 
 function wholeNumber(min: number, max: number) {
-  return v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+  return v.pipe(v.unknown(), v.transform(numberFromText), v.number(), v.integer(), v.minValue(min), v.maxValue(max));
+}
+
+/** The environment gives text, where YAML gives numbers. */
+function numberFromText(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+}
+
+/** One of a few numbers. */
+export function oneOf<const T extends readonly number[]>(numbers: T) {
+  return v.pipe(v.unknown(), v.transform(numberFromText), v.picklist(numbers));
 }
 
 /** A text that may not be empty. */
@@ -27,7 +37,11 @@ export const text = v.pipe(v.string(), v.nonEmpty());
 export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true }));
 
 /** `true` or `false`. */
-export const flag = v.boolean();
+export const flag = v.pipe(
+  v.unknown(),
+  v.transform((value) => (value === 'true' || value === 'false' ? value === 'true' : value)),
+  v.boolean(),
+);
 
 /** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
 export const messagePath = v.pipe(

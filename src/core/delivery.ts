@@ -21,7 +21,7 @@ export interface Desk {
   ): Subscription | undefined;
 }
 
-type State = 'open' | 'burying' | 'lapsed' | 'closed';
+type State = 'open' | 'burying' | 'lapsed' | 'buryingLapsed' | 'closed';
 
 /**
  * The one right to settle a message, shared by every Delivery made of it. A source extends it with what *it* does when
@@ -84,9 +84,8 @@ export abstract class Ticket {
   lapse(): void {
     if (!this.isOpen) return;
     this.desk.ledger.close('lapsed', this.bytes);
-    const burying = this.#state === 'burying';
-    this.#state = 'lapsed';
-    if (burying) this.#endBurial();
+    // A burial goes on: the source may not have the message any more, and a second dead letter is better than none.
+    this.#state = this.#state === 'burying' ? 'buryingLapsed' : 'lapsed';
   }
 
   /** For the source, when its graph was aborted: whatever is unsettled goes back. */
@@ -111,21 +110,15 @@ export abstract class Ticket {
   }
 
   #buried(ending: 'deadLettered' | 'nacked'): void {
-    if (this.#state === 'lapsed') {
-      this.#endBurial();
+    if (this.#state === 'buryingLapsed') {
+      this.#state = 'closed';
+      this.desk.credit.release(this.bytes);
       return;
     }
     if (this.#state !== 'burying') return;
     this.#close(ending);
     if (ending === 'deadLettered') this.acknowledge();
     else this.giveBack();
-  }
-
-  /** The message lapsed while its dead letter was under way: it will come again, and be dead-lettered then. */
-  #endBurial(): void {
-    this.#burial?.unsubscribe();
-    this.#state = 'closed';
-    this.desk.credit.release(this.bytes);
   }
 
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {

@@ -40,3 +40,9 @@ export function errorCode(thrown: unknown): string | number | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' || typeof thrown.code === 'number' ? thrown.code : undefined;
 }
+
+/** What a function threw while it worked on one message: an outage stays one; anything else is the message's fault. */
+export function asMessageError(thrown: unknown, reason: PoisonReason): PoisonError | RetryableError {
+  if (thrown instanceof PoisonError || thrown instanceof RetryableError) return thrown;
+  return new PoisonError(reason, toError(thrown).message, { cause: thrown });
+}

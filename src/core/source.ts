@@ -14,5 +14,7 @@ import type { Delivery } from './delivery.ts';
 export interface Source {
   deliveries(stop: Observable<unknown>): Observable<Delivery>;
   readonly disconnected: Promise<void>;
+  /** Settlements that the source could not confirm: those messages come again. */
+  readonly unconfirmed: number;
   abort(): void;
 }

@@ -5,7 +5,6 @@ import { createStorageClient } from '../clients/storage.ts';
 import type { RunResources } from './run-resources.ts';
 
 const decompress = promisify(gunzip);
-const STORAGE_TIMEOUT_MS = 60_000;
 const DOWNLOADS_AT_ONCE = 8;
 
 /** What a sink holds: entries, and how many different message ids they have. */
@@ -26,7 +25,7 @@ export async function countRows({ projectId, dataset, table }: RunResources): Pr
 
 /** Counts the lines in Cloud Storage, by reading every object. */
 export async function countLines({ projectId, bucket }: RunResources): Promise<SinkCount> {
-  const storage = createStorageClient({ projectId }, STORAGE_TIMEOUT_MS);
+  const storage = createStorageClient({ projectId });
   const [files] = await storage.bucket(bucket).getFiles();
   const ids = new Set<string>();
   let entries = 0;

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import { text } from '../config/schemas.ts';
+import { count, text } from '../config/schemas.ts';
 
 /** Where health and metrics are served. */
 export const httpSchema = v.strictObject({
   host: v.optional(text, '0.0.0.0'),
   /** 0 picks a free port; the service says which. */
-  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535)), 8080),
+  port: v.optional(count({ min: 0, max: 65_535 }), 8080),
 });
 
 export type HttpConfig = v.InferOutput<typeof httpSchema>;

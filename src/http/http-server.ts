@@ -32,6 +32,9 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
     );
     server.listen(port, host, resolve);
   });
+  server.on('error', () => {
+    // Of one connection, or of accepting one: the others go on.
+  });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new FatalError(`http.host: no TCP address for ${host}`);
   const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;

@@ -1,7 +1,7 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { FatalError, PoisonError, toError } from '../core/errors.ts';
+import { asMessageError, FatalError, PoisonError, toError } from '../core/errors.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 
@@ -31,7 +31,7 @@ export interface BatchIntoOptions<T extends BatchItem> {
  * by the source's credit.
  *
  * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
- * failed with a PoisonError). Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
+ * failed with a PoisonError). A nack of a serial key takes along what waits of that key. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
  */
 export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
@@ -39,10 +39,11 @@ export function batchInto<T extends BatchItem>(
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? asyncScheduler;
   const { credit, prepare, concurrency } = options;
+  const isSerial = options.isSerial ?? (() => false);
 
   return (source) =>
     new Observable<Outcome>((subscriber) => {
-      const batcher = new Batcher<T>(options.limits, options.isSerial ?? (() => false));
+      const batcher = new Batcher<T>(options.limits, isSerial);
       const running = new Subscription();
       let inProgress = 0;
       let completing = false;
@@ -90,11 +91,18 @@ export function batchInto<T extends BatchItem>(
         });
       };
 
+      /** What waits behind a delivery that goes back would overtake it: where order counts, it goes back too. */
+      const gaveBack = (key: string, error: Error): void => {
+        if (!isSerial(key)) return;
+        for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));
+      };
+
       const run = (batch: Batch<T>): void => {
         inProgress += 1;
         options.onFlush?.(batch);
         const open = new Set(batch.items.map((item) => item.delivery));
         const closeRest = (error: Error): void => {
+          if (open.size > 0 && !(error instanceof PoisonError)) gaveBack(batch.key, error);
           for (const delivery of open) subscriber.next(failed(delivery, error));
           open.clear();
         };
@@ -142,11 +150,8 @@ export function batchInto<T extends BatchItem>(
           try {
             item = prepare(delivery);
           } catch (thrown) {
-            const poison =
-              thrown instanceof PoisonError
-                ? thrown
-                : new PoisonError('internal', toError(thrown).message, { cause: thrown });
-            subscriber.next(failed(delivery, poison));
+            if (thrown instanceof FatalError) subscriber.error(thrown);
+            else subscriber.next(failed(delivery, asMessageError(thrown, 'internal')));
             return;
           }
           batcher.add(item, scheduler.now());

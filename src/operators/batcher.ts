@@ -119,6 +119,17 @@ export class Batcher<T extends BatchItem> {
     else this.#out.delete(key);
   }
 
+  /** Takes out everything that waits of a key, in order of arrival. */
+  drain(key: string): T[] {
+    const waiting = this.#out.get(key);
+    const items = [...(waiting ?? []), ...[this.#open.get(key)].filter((batch) => batch !== undefined)].flatMap(
+      (batch) => batch.items,
+    );
+    waiting?.splice(0);
+    this.#open.delete(key);
+    return items;
+  }
+
   #seal(batch: OpenBatch<T>, reason: FlushReason): void {
     const sealed = this.#unopen(batch, reason);
     const waiting = this.#out.get(batch.key);

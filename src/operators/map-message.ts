@@ -1,12 +1,12 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
-import { FatalError, PoisonError, toError } from '../core/errors.ts';
+import { asMessageError, FatalError, PoisonError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 
 /**
  * Replaces each delivery's message by what `project` makes of it. What it throws costs that delivery alone: it goes to
- * dead-letter, with the PoisonError's reason or, for any other error, as `hook_failed`. Only a FatalError ends the
- * stream.
+ * dead-letter, with the PoisonError's reason or, for any other error, as `hook_failed`; with a RetryableError it goes
+ * back. Only a FatalError ends the stream.
  *
  *     deliveries.pipe(mapMessage((message) => enriched(message, { site: 'north' })))
  */
@@ -21,8 +21,10 @@ export function mapMessage(
           try {
             message = project(delivery.message, delivery);
           } catch (thrown) {
+            const error = asMessageError(thrown, 'hook_failed');
             if (thrown instanceof FatalError) subscriber.error(thrown);
-            else delivery.deadLetter(asPoison(thrown));
+            else if (error instanceof PoisonError) delivery.deadLetter(error);
+            else delivery.nack();
             return;
           }
           subscriber.next(message === delivery.message ? delivery : delivery.with(message));
@@ -31,9 +33,4 @@ export function mapMessage(
         complete: () => subscriber.complete(),
       }),
     );
-}
-
-function asPoison(thrown: unknown): PoisonError {
-  if (thrown instanceof PoisonError) return thrown;
-  return new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
 }

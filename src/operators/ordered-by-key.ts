@@ -1,6 +1,6 @@
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
-import { FatalError, PoisonError, toError } from '../core/errors.ts';
+import { asMessageError, FatalError, PoisonError, toError } from '../core/errors.ts';
 
 export interface OrderedByKeyOptions {
   /** Deliveries of one key keep their order; undefined: this one waits for none, and none waits for it. */
@@ -114,7 +114,9 @@ export function orderedByKey<R>(
           try {
             key = keyOf(delivery);
           } catch (thrown) {
-            delivery.deadLetter(new PoisonError('hook_failed', toError(thrown).message, { cause: thrown }));
+            const error = asMessageError(thrown, 'hook_failed');
+            if (error instanceof PoisonError) delivery.deadLetter(error);
+            else delivery.nack();
             return;
           }
           const lane = key === undefined ? undefined : lanes.get(key);

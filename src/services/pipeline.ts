@@ -15,7 +15,7 @@ import { type BigQueriesConfig, bigqueriesSchema } from './bigqueries/config.ts'
 import { type EnrichConfig, enrichSchema } from './enrich/config.ts';
 import { type IcestoreConfig, icestoreSchema } from './icestore/config.ts';
 import { type IngestionConfig, ingestionSchema } from './ingestion/config.ts';
-import type { RoutingConfig } from './ingestion/routing.ts';
+import { type RoutingConfig, routingEntries, routingProblems } from './ingestion/routing.ts';
 
 const SCHEMAS = {
   ingestion: ingestionSchema,
@@ -78,8 +78,16 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
   const found: ConfigIssue[] = [];
   const config = parse<v.GenericSchema<unknown, ServiceConfig>>(schema, overridden, found);
   issues.push(...found.filter((issue) => !known.has(issue.path)));
+  if (config === undefined && kind === 'ingestion') issues.push(...looseRoutes(overridden));
   if (config === undefined || issues.length > 0) throw new ConfigError(file, issues);
   return config;
+}
+
+/** What is wrong between routes, where other problems have kept the schema from looking at it. */
+function looseRoutes(value: unknown): ConfigIssue[] {
+  const routing = v.safeParse(v.object(routingEntries), value);
+  if (!routing.success) return [];
+  return routingProblems(routing.output).map(({ path, problem }) => ({ path: path.join('.'), problem }));
 }
 
 /** Reads a pipeline's configuration and its `hooks.ts`, if it has one. */
@@ -150,7 +158,11 @@ export function pipelineWarnings(config: ServiceConfig): string[] {
       `source.maxInFlight (${config.source.maxInFlight}) is below archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
     );
   }
-  if (config.service === 'ingestion' && config.mqtt.receiveWindow > config.mqtt.maxInFlight) {
+  if (
+    config.service === 'ingestion' &&
+    config.mqtt.protocolVersion === 5 &&
+    config.mqtt.receiveWindow > config.mqtt.maxInFlight
+  ) {
     warnings.push(
       `mqtt.receiveWindow (${config.mqtt.receiveWindow}) is above mqtt.maxInFlight (${config.mqtt.maxInFlight}): the connection is held now and then`,
     );

@@ -43,7 +43,7 @@ export async function openPubSubEnd(
     readiness,
     component: 'dead_letter_publish',
   });
-  const bury = deadLetters({ service, topicId, publisher, telemetry, probe: deadLettered });
+  const bury = deadLetters({ service, topicId, publisher, telemetry, readiness, probe: deadLettered });
   const source = new PubSubSource({
     client: clients.subscriber,
     projectId,
@@ -52,6 +52,12 @@ export async function openPubSubEnd(
     telemetry,
     readiness,
   });
+  telemetry.gauge(
+    'dataflow_source_pending',
+    'Messages received, leased, and waiting for credit.',
+    () => [[{}, source.pending]],
+    [],
+  );
   return {
     clients,
     source,

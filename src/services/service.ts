@@ -1,4 +1,16 @@
-import { defer, filter, firstValueFrom, type Observable, ReplaySubject, Subscription, takeUntil, timer } from 'rxjs';
+import {
+  defer,
+  filter,
+  firstValueFrom,
+  from,
+  map,
+  type Observable,
+  ReplaySubject,
+  race,
+  Subscription,
+  takeUntil,
+  timer,
+} from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
 import { toError } from '../core/errors.ts';
 import type { Ledger } from '../core/ledger.ts';
@@ -24,7 +36,7 @@ export interface Service<Probes> {
    * `/readyz`); what a configuration can cause rejects with a FatalError.
    */
   start(): Promise<void>;
-  /** Resolves when the service is ready for the first time after `start`. */
+  /** Resolves when the service is ready for the first time; rejects if it ends before. */
   readonly ready: Promise<void>;
   readonly readiness: Observable<ReadinessReport>;
   /** Rejects with the error that ended the graph; resolves after `shutdown`. */
@@ -36,7 +48,10 @@ export interface Service<Probes> {
 }
 
 export interface ShutdownReport {
-  /** Messages that were given back unsettled, since the deadline had passed. 0 is a clean end. */
+  /**
+   * Messages that will come again: given back unsettled since the deadline had passed, or settled without the source's
+   * confirmation. 0 is a clean end.
+   */
   readonly abandoned: number;
 }
 
@@ -81,7 +96,11 @@ export function createService<Probes>(
   };
 
   readiness.set('service', 'failing', 'not started');
-  const ready = firstValueFrom(readiness.changes.pipe(filter((report) => report.ready))).then(() => {});
+  const ready = Promise.race([
+    firstValueFrom(readiness.changes.pipe(filter((report) => report.ready))),
+    ended.promise.then(() => Promise.reject(new Error(`${shell.service} ended before it was ready`))),
+  ]).then(() => {});
+  ready.catch(() => {});
 
   const begin = async (): Promise<void> => {
     telemetry.event('service.starting');
@@ -98,15 +117,18 @@ export function createService<Probes>(
     await firstValueFrom(defer(check).pipe(waiting, takeUntil(stop)), { defaultValue: undefined });
     if (stopping !== undefined) return;
     graphRunning = true;
+    readiness.set('service', 'ok');
     running.add(reportReadiness(shell));
     running.add(watchProgress(shell, config.readiness.stalledAfterMs));
     running.add(
       graph(source.deliveries(stop)).subscribe({
-        error: (thrown) => fail(toError(thrown)),
+        error: (thrown) => {
+          fail(toError(thrown));
+          graphCompleted.resolve();
+        },
         complete: () => graphCompleted.resolve(),
       }),
     );
-    readiness.set('service', 'ok');
   };
 
   const finish = async (deadlineMs: number): Promise<ShutdownReport> => {
@@ -117,19 +139,22 @@ export function createService<Probes>(
     let abandoned = 0;
     const source = assembly?.source;
     if (source !== undefined && graphRunning) {
-      const drained = Promise.all([graphCompleted.promise, source.disconnected]).then(() => true);
-      const expired = firstValueFrom(timer(deadlineMs)).then(() => false);
-      if (!(await Promise.race([drained, expired]))) {
+      const drained = Promise.all([graphCompleted.promise, source.disconnected]);
+      if (!(await within(deadlineMs, drained))) {
         abandoned = ledger.inFlight;
         telemetry.event('service.abandoned', { messages: abandoned });
         running.unsubscribe();
         source.abort();
-        await Promise.race([source.disconnected, firstValueFrom(timer(ABORT_GRACE_MS))]);
+        await within(ABORT_GRACE_MS, source.disconnected);
       }
+      abandoned += source.unconfirmed;
     }
     running.unsubscribe();
-    await assembly?.close();
-    await http?.close();
+    try {
+      await assembly?.close();
+    } finally {
+      await http?.close();
+    }
     telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
     ended.resolve();
     return { abandoned };
@@ -148,6 +173,7 @@ export function createService<Probes>(
       return http.url;
     },
     start() {
+      if (stopping !== undefined) return Promise.reject(new Error(`${shell.service} has been shut down`));
       started ??= begin().catch((thrown) => {
         const error = toError(thrown);
         fail(error);
@@ -156,8 +182,17 @@ export function createService<Probes>(
       return started;
     },
     shutdown(deadlineMs = config.shutdown.deadlineMs) {
-      stopping ??= finish(deadlineMs);
+      stopping ??= finish(deadlineMs).catch((thrown) => {
+        ended.reject(toError(thrown));
+        throw thrown;
+      });
       return stopping;
     },
   };
+}
+
+/** True when the work is done in time. */
+async function within(timeMs: number, work: Promise<unknown>): Promise<boolean> {
+  const done = from(work).pipe(map(() => true));
+  return firstValueFrom(race(done, timer(timeMs).pipe(map(() => false))));
 }

@@ -19,7 +19,10 @@ export const EVENTS = {
   'service.stopped': event('info', 'stopped'),
   'service.abandoned': event('error', 'the shutdown deadline passed; unsettled messages went back to their source'),
   'service.failed': event('fatal', 'failed'),
-  'delivery.settled_twice': event('error', 'a delivery was settled twice; this is a bug'),
+  'dead_letter.unconfigured': event(
+    'warn',
+    'deadLetters is not set: a poisoned message will go back to its source, and come again for ever',
+  ),
   'dead_letter.published': event('warn', 'message went to dead-letter'),
   'dead_letter.retried': event('error', 'a dead letter could not be published, trying again'),
   'dead_letter.refused': event(

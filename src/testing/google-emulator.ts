@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 
 /** A local emulator of Google's, started by a test. */
 export interface GoogleEmulator {
@@ -13,15 +14,6 @@ export interface GoogleEmulator {
 /** A cold JVM on a busy machine. */
 const START_DEADLINE_MS = 50_000;
 const STOP_DEADLINE_MS = 5_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error(`unexpected address ${address}`);
-  return address.port;
-}
 
 function accepts(port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
 import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { PoisonError, type PoisonReason, toError } from '../../core/errors.ts';
+import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
 import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
@@ -74,7 +74,7 @@ function keyBy(keyOf: KeyExtractor, message: Message): string | undefined {
   try {
     return keyOf(message);
   } catch (thrown) {
-    throw new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
+    throw asMessageError(thrown, 'hook_failed');
   }
 }
 
@@ -82,7 +82,7 @@ function addedBy(apply: Applier, data: LookupData, message: Message): Enrichment
   try {
     return apply(data, message);
   } catch (thrown) {
-    throw new PoisonError('hook_failed', toError(thrown).message, { cause: thrown });
+    throw asMessageError(thrown, 'hook_failed');
   }
 }
 

@@ -54,7 +54,7 @@ export function createIcestore(
 
   return createService(shell, config, probes, async () => {
     const { archive, bucket } = config;
-    const storage = dependencies.storage ?? createStorageClient(config.google, archive.timeoutMs);
+    const storage = dependencies.storage ?? createStorageClient(config.google);
     const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies.pubsub);
     return {
       source,

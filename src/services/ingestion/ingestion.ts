@@ -45,7 +45,11 @@ export function createIngestion(
   config: IngestionConfig,
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
-  const limits = { maxMessages: config.mqtt.maxInFlight, maxBytes: config.mqtt.maxInFlightBytes };
+  const { protocolVersion, receiveWindow, maxInFlight, maxInFlightBytes } = config.mqtt;
+  const limits = {
+    maxMessages: protocolVersion === 5 ? maxInFlight : Math.min(maxInFlight, receiveWindow),
+    maxBytes: maxInFlightBytes,
+  };
   const shell = openShell('ingestion', config, limits, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: IngestionProbes = {
@@ -80,12 +84,28 @@ export function createIngestion(
           topicId: config.deadLetters.topicId,
           publisher,
           telemetry,
+          readiness,
           probe: probes.deadLettered,
         }),
       ),
       telemetry,
       readiness,
     });
+    telemetry.gauge(
+      'dataflow_mqtt_held',
+      '1 while the connection is held for want of credit.',
+      () => [[{}, source.isHeld ? 1 : 0]],
+      [],
+    );
+    telemetry.gauge(
+      'dataflow_mqtt_pubacks',
+      'PUBACKs that are owed, and those of them that wait only for an older one, as strict order demands.',
+      () => [
+        [{ state: 'owed' }, source.unconfirmed],
+        [{ state: 'waiting' }, source.waitingPubacks],
+      ],
+      ['state'],
+    );
     const applyChange = (change: RoutingConfig | ConfigError): void => {
       if (change instanceof Error) telemetry.event('routes.refused', { error: change.message });
       else {

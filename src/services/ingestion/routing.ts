@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { count, messagePath, text } from '../../config/schemas.ts';
+import { count, messagePath, oneOf, text } from '../../config/schemas.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 
 const topicFilter = v.pipe(
@@ -22,7 +22,7 @@ const namedCaptures = v.pipe(
 );
 
 const routeSchema = v.strictObject({
-  source: v.strictObject({ mqtt_topic: topicFilter, qos: v.picklist([0, 1, 2]) }),
+  source: v.strictObject({ mqtt_topic: topicFilter, qos: oneOf([0, 1, 2]) }),
   destination: v.strictObject({ route_name: text }),
   /**
    * Where the topic names the device: a level (the first is 1), or a pattern whose named captures all become

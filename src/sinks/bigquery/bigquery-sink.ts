@@ -1,17 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BigQuery } from '@google-cloud/bigquery';
-import {
-  catchError,
-  concatMap,
-  defer,
-  EMPTY,
-  from,
-  map,
-  type Observable,
-  type OperatorFunction,
-  of,
-  switchMap,
-} from 'rxjs';
+import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of, switchMap } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
@@ -19,6 +8,7 @@ import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import type { InsertConfig, TableConfig } from './config.ts';
@@ -57,7 +47,8 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       concurrency: config.concurrency,
       credit,
       prepare: (delivery) => {
-        const row = JSON.stringify(rowOf(delivery.message));
+        const row: string | undefined = JSON.stringify(rowOf(delivery.message));
+        if (row === undefined) throw new PoisonError('hook_failed', 'the transformer returned no row');
         const text = `{"insertId":${JSON.stringify(insertId(delivery.message.id))},"json":${row}}`;
         return { delivery, key: '', bytes: Buffer.byteLength(text), text };
       },
@@ -82,7 +73,16 @@ function insertId(id: string): string {
   return id.length <= MAX_INSERT_ID ? id : createHash('sha256').update(id).digest('hex');
 }
 
-/** Inserts rows, with retries; what BigQuery refuses as a whole is halved until the refused row stands alone. */
+/** What became of some rows: their results, and which of them have to be tried again. */
+interface Attempt {
+  readonly results: RowResult[];
+  readonly pending: readonly number[];
+}
+
+/**
+ * Inserts rows, with retries. Rows that BigQuery could not take now, though it took others, are tried again alone. What
+ * it refuses as a whole is halved until the refused row stands alone.
+ */
 function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) => Observable<readonly RowResult[]> {
   const { client, table, config, telemetry, readiness } = options;
   const target = `${table.datasetId}.${table.tableId}`;
@@ -92,41 +92,69 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
     CALL_SECONDS,
   );
 
-  const once = (rows: readonly string[]): Observable<readonly RowResult[]> =>
+  const request = (rows: readonly string[]): Observable<readonly RowResult[]> =>
     defer(async () => {
       const started = performance.now();
-      const results = await insertRows(client, table.datasetId, table.tableId, rows, config.timeoutMs);
+      const results = await insertRows(client, table.datasetId, table.tableId, rows);
       observeSeconds((performance.now() - started) / 1000);
-      readiness.set('insert', 'ok');
       return results;
+    }).pipe(failAfter(config.timeoutMs, 'insertAll'));
+
+  const insert = (rows: readonly string[]): Observable<readonly RowResult[]> =>
+    defer(() => {
+      const attempt: Attempt = { results: rows.map(() => undefined), pending: rows.map((_, index) => index) };
+      let { pending } = attempt;
+      return defer(() => request(pending.map((index) => rows[index] ?? ''))).pipe(
+        map((results) => {
+          const again: number[] = [];
+          let reason: RetryableError | undefined;
+          for (const [position, index] of pending.entries()) {
+            const result = results[position];
+            attempt.results[index] = result;
+            if (!(result instanceof RetryableError)) continue;
+            again.push(index);
+            reason = result;
+          }
+          pending = again;
+          if (reason !== undefined) throw reason;
+          readiness.set('insert', 'ok');
+          return attempt.results;
+        }),
+        retryWithBackoff(
+          { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+          {
+            onRetry: (error, count) => {
+              readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
+              telemetry.event('insert.retried', { table: target, attempt: count, error: error.message });
+            },
+          },
+        ),
+        catchError((thrown: unknown) => {
+          const error = toError(thrown);
+          if (error instanceof PoisonError)
+            return pending.length > 1 ? halves(rows, attempt, pending) : given(attempt, pending, error);
+          telemetry.event('insert.failed', { table: target, rows: pending.length, error: error.message });
+          return given(attempt, pending, new RetryableError(error.message, { cause: error }));
+        }),
+      );
     });
 
-  const insert = (rows: readonly string[]): Observable<readonly RowResult[]> => {
-    if (rows.length === 0) return EMPTY;
-    return once(rows).pipe(
-      retryWithBackoff(
-        { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
-        {
-          onRetry: (error, attempt) => {
-            readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
-            telemetry.event('insert.retried', { table: target, attempt, error: error.message });
-          },
-        },
-      ),
-      catchError((thrown: unknown) => {
-        const error = toError(thrown);
-        if (error instanceof PoisonError && rows.length > 1) {
-          const middle = rows.length >> 1;
-          return insert(rows.slice(0, middle)).pipe(
-            switchMap((first) => insert(rows.slice(middle)).pipe(map((second) => [...first, ...second]))),
-          );
-        }
-        if (error instanceof PoisonError) return of([error]);
-        telemetry.event('insert.failed', { table: target, rows: rows.length, error: error.message });
-        const outage = error instanceof RetryableError ? error : new RetryableError(error.message, { cause: error });
-        return of(rows.map(() => outage));
+  /** The rows that are pending in two requests; the results of the others stand. */
+  const halves = (rows: readonly string[], { results }: Attempt, pending: readonly number[]) => {
+    const middle = pending.length >> 1;
+    const half = (indexes: readonly number[]) => insert(indexes.map((index) => rows[index] ?? ''));
+    return half(pending.slice(0, middle)).pipe(
+      switchMap((first) => half(pending.slice(middle)).pipe(map((second) => [...first, ...second]))),
+      map((found) => {
+        for (const [position, index] of pending.entries()) results[index] = found[position];
+        return results;
       }),
     );
+  };
+
+  const given = ({ results }: Attempt, pending: readonly number[], error: PoisonError | RetryableError) => {
+    for (const index of pending) results[index] = error;
+    return of(results);
   };
   return insert;
 }

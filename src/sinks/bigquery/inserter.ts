@@ -43,7 +43,6 @@ export async function insertRows(
   datasetId: string,
   tableId: string,
   rows: readonly string[],
-  timeoutMs: number,
 ): Promise<readonly RowResult[]> {
   const table = bigquery.dataset(datasetId).table(tableId);
   let reply: v.InferOutput<typeof insertReply>;
@@ -55,7 +54,6 @@ export async function insertRows(
       body: Buffer.from(
         `{"kind":"bigquery#tableDataInsertAllRequest","skipInvalidRows":true,"rows":[${rows.join(',')}]}`,
       ),
-      timeout: timeoutMs,
     });
     reply = v.parse(insertReply, body);
   } catch (thrown) {

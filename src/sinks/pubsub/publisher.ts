@@ -1,5 +1,5 @@
 import type { v1 } from '@google-cloud/pubsub';
-import { catchError, defer, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
+import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
@@ -26,6 +26,8 @@ export type PublishResult = readonly (Error | undefined)[];
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #observeSeconds: (seconds: number) => void;
+  /** Requests being tried again, by topic. Topics are those of the configuration: few. */
+  readonly #failing = new Map<string, number>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -59,8 +61,9 @@ export class Publisher {
   }
 
   #request(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
-    const { client, projectId, retry, timeoutMs, telemetry, readiness, component, scheduler } = this.#options;
+    const { client, projectId, retry, timeoutMs, telemetry, scheduler } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
+    let failing = false;
     return defer(async () => {
       const started = performance.now();
       try {
@@ -69,12 +72,13 @@ export class Publisher {
         throw asCallError(thrown);
       }
       this.#observeSeconds((performance.now() - started) / 1000);
-      readiness.set(component, 'ok');
       return messages.map(() => undefined);
     }).pipe(
       retryWithBackoff(retry, {
         onRetry: (error, attempt) => {
-          readiness.set(component, 'failing', `publishing to ${topicId} fails: ${error.message}`);
+          if (!failing) this.#requestFails(topicId, 1);
+          failing = true;
+          this.#report(topicId, error);
           telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
         },
         ...(scheduler === undefined ? {} : { scheduler }),
@@ -83,6 +87,23 @@ export class Publisher {
         telemetry.event('publish.failed', { topic: topicId, messages: messages.length, error: error.message });
         throw error;
       }),
+      finalize(() => {
+        if (!failing) return;
+        this.#requestFails(topicId, -1);
+        this.#report(topicId, undefined);
+      }),
     );
+  }
+
+  /** Counts the requests of a topic that are being tried again: one that succeeds says nothing about another topic. */
+  #requestFails(topicId: string, change: 1 | -1): void {
+    this.#failing.set(topicId, (this.#failing.get(topicId) ?? 0) + change);
+  }
+
+  #report(topicId: string, error: Error | undefined): void {
+    const { readiness, component } = this.#options;
+    const part = `${component}.${topicId}`;
+    if (error !== undefined) readiness.set(part, 'failing', `publishing to ${topicId} fails: ${error.message}`);
+    else if (this.#failing.get(topicId) === 0) readiness.set(part, 'ok');
   }
 }

@@ -10,6 +10,7 @@ import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { archiveLine } from './archive-line.ts';
@@ -112,6 +113,7 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
     return content.pipe(
       concatMap((body) =>
         defer(() => save(body)).pipe(
+          failAfter(config.timeoutMs, 'upload'),
           retryWithBackoff(
             { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
             {

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bytes, count, flag, milliseconds, secret, text } from '../../config/schemas.ts';
+import { bytes, count, flag, milliseconds, oneOf, secret, text } from '../../config/schemas.ts';
 
 const brokerUrl = v.pipe(
   v.string(),
@@ -21,7 +21,7 @@ export const mqttSourceSchema = v.strictObject({
    */
   clientId: text,
   /** 4 is MQTT 3.1.1. */
-  protocolVersion: v.optional(v.picklist([4, 5]), 5),
+  protocolVersion: v.optional(oneOf([4, 5]), 5),
   username: v.optional(text),
   password: v.optional(secret),
   tls: v.optional(
@@ -40,7 +40,10 @@ export const mqttSourceSchema = v.strictObject({
   reconnectMaxMs: v.optional(milliseconds({ min: 10 }), 120_000),
   /** How long the broker keeps the session while nobody is connected (MQTT 5). */
   sessionExpirySeconds: v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
-  /** Unacknowledged messages that the broker may have on their way (MQTT 5 Receive Maximum). */
+  /**
+   * Unacknowledged messages that the broker may have on their way: MQTT 5's Receive Maximum; with 3.1.1, which has
+   * none, the connection is held at so many. A crash repeats at most so many.
+   */
   receiveWindow: v.optional(count({ max: 65_535 }), 1_000),
   /**
    * `strict`: PUBACKs in the order of receipt, as MQTT-4.6.0-2 demands. `asCompleted`: as messages are done, which

@@ -2,7 +2,7 @@ import type { IConnackPacket, IPublishPacket, MqttClient, Packet } from 'mqtt';
 import { asyncScheduler, Observable, type SchedulerLike, type Subscriber, Subscription, take } from 'rxjs';
 import { v7 as uuidv7 } from 'uuid';
 import { Delivery, type Desk } from '../../core/delivery.ts';
-import { FatalError } from '../../core/errors.ts';
+import { FatalError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
@@ -12,8 +12,21 @@ import { MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 
-/** CONNACK codes that no retry mends: bad credentials, not authorised, in MQTT 3.1.1 and 5. */
-const REFUSALS: ReadonlySet<unknown> = new Set([4, 5, 134, 135]);
+/** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
+const REFUSALS: ReadonlyMap<unknown, string> = new Map([
+  [1, 'mqtt.protocolVersion'],
+  [132, 'mqtt.protocolVersion'],
+  [2, 'mqtt.clientId'],
+  [133, 'mqtt.clientId'],
+  [4, 'mqtt.username, mqtt.password'],
+  [134, 'mqtt.username, mqtt.password'],
+  [5, 'mqtt.username, mqtt.password'],
+  [135, 'mqtt.username, mqtt.password'],
+  [138, 'mqtt.clientId'],
+]);
+
+/** How long the broker may take to close the connection after DISCONNECT. */
+const END_GRACE_MS = 1_000;
 
 /** Handed to MQTT.js instead of a result: it then sends no PUBACK, and its parser goes on. */
 const ACKNOWLEDGED_LATER = new Error('acknowledged later');
@@ -71,6 +84,11 @@ export class MqttSource implements Source {
     });
   }
 
+  /** Settled messages that owe a PUBACK still: without one they come again. */
+  get unconfirmed(): number {
+    return this.#pubacks.size;
+  }
+
   /** Settled messages whose PUBACK waits for an older one. */
   get waitingPubacks(): number {
     return this.#pubacks.waiting;
@@ -91,7 +109,11 @@ export class MqttSource implements Source {
       this.#background.add(subscriptions.subscribe((wanted) => void this.#subscriptions.want(wanted)));
       this.#background.add(this.#pingWhileHeld());
       this.#wire(client);
-      client.connect();
+      try {
+        client.connect();
+      } catch (thrown) {
+        subscriber.error(new FatalError(`mqtt.url: ${redacted(this.#options.config.url)}: ${toError(thrown).message}`));
+      }
       const stopping = stop.pipe(take(1)).subscribe(() => {
         this.#stop();
         subscriber.complete();
@@ -106,12 +128,13 @@ export class MqttSource implements Source {
   abort(): void {
     this.#stop();
     for (const ticket of [...this.#open]) ticket.abandon();
+    if (this.#ended) this.#options.client.stream?.destroy();
   }
 
   #wire(client: MqttClient): void {
     const { telemetry, readiness, config } = this.#options;
     client.handleMessage = (packet, callback) => {
-      const goOn = () => callback(packet.qos > 0 ? ACKNOWLEDGED_LATER : undefined);
+      const goOn = () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
       if (this.#ended) return goOn();
       this.#held.push({ packet, goOn });
       this.#release();
@@ -122,9 +145,11 @@ export class MqttSource implements Source {
       if (packet.cmd === 'connack') this.#connected(packet);
     });
     client.on('close', () => {
-      this.#pubacks.disconnected();
+      this.#newConnection();
       this.#subscriptions.disconnected();
-      this.#held.splice(0, this.#held.length, ...this.#held.filter(({ packet }) => packet.qos === 0));
+      // QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on.
+      const lastChance = this.#held.filter(({ packet }) => packet.qos === 0);
+      this.#held.splice(0, this.#held.length, ...lastChance.map(({ packet }) => ({ packet, goOn: () => {} })));
       if (this.#ended) return;
       telemetry.event('mqtt.disconnected', { retryInMs: Math.round(client.options.reconnectPeriod ?? 0) });
       readiness.set('mqtt', 'failing', `not connected to ${redacted(config.url)}`);
@@ -133,21 +158,21 @@ export class MqttSource implements Source {
     });
     client.on('error', (error) => {
       const code = 'code' in error ? error.code : undefined;
-      if (!this.#everConnected && REFUSALS.has(code)) {
-        this.#subscriber?.error(
-          new FatalError(`mqtt.username, mqtt.password: ${redacted(config.url)} refused: ${error.message}`),
-        );
+      const setting = REFUSALS.get(code);
+      if (!this.#everConnected && setting !== undefined) {
+        this.#subscriber?.error(new FatalError(`${setting}: ${redacted(config.url)} refused: ${error.message}`));
         return;
       }
       telemetry.event('mqtt.error', { error: error.message, code });
+      if (!client.connected) readiness.set('mqtt', 'failing', `${redacted(config.url)}: ${error.message}`);
     });
   }
 
   #connected(packet: IConnackPacket): void {
     const code = packet.returnCode ?? packet.reasonCode ?? 0;
-    if (code !== 0) return;
+    if (code !== 0 || this.#ended) return;
     const { client, telemetry, readiness, config } = this.#options;
-    this.#connection += 1;
+    this.#newConnection();
     this.#everConnected = true;
     this.#reconnectMs = config.reconnectMinMs;
     client.options.reconnectPeriod = this.#reconnectMs;
@@ -155,6 +180,12 @@ export class MqttSource implements Source {
     telemetry.event('mqtt.connected', { broker: redacted(config.url), sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
     this.#subscriptions.connected(packet.sessionPresent);
+  }
+
+  /** Nothing that was received before may be acknowledged over the connection that is now. */
+  #newConnection(): void {
+    this.#connection += 1;
+    this.#pubacks.disconnected();
   }
 
   #sessionLost(): void {
@@ -166,19 +197,20 @@ export class MqttSource implements Source {
     if (lost.length > 0) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
   }
 
-  /** Lets held messages go, as far as credit reaches. */
+  /** Lets held messages go, as far as credit reaches; after the stop, only those whose work is running already. */
   #release(): void {
-    while (!this.#stopped) {
+    for (;;) {
       const next = this.#held[0];
       if (next === undefined) return;
       const { packet, goOn } = next;
+      const { topic, dup } = packet;
       const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-      const packetId = packet.qos > 0 ? (packet.messageId ?? 0) : 0;
-      const running = packetId > 0 && this.#pubacks.reattach(packetId, packet.topic, payload, this.#connection);
-      if (!running && !this.#options.desk.credit.tryTake(payload.byteLength)) return;
+      const packetId = packet.qos === 1 ? (packet.messageId ?? 0) : 0;
+      const running = packetId > 0 && this.#pubacks.reattach({ packetId, topic, payload, dup }, this.#connection);
+      if (!running && (this.#stopped || !this.#options.desk.credit.tryTake(payload.byteLength))) return;
       this.#held.shift();
       if (running) this.#flushSoon();
-      else this.#emit(packet.topic, payload, packetId);
+      else this.#emit(topic, payload, packetId);
       goOn();
     }
   }
@@ -233,7 +265,8 @@ export class MqttSource implements Source {
 
   #pingWhileHeld(): Subscription {
     const { client, config } = this.#options;
-    const everyMs = Math.max(250, (config.keepAliveSeconds * 1000) / 3);
+    // The broker may have set a shorter keepalive than was asked for.
+    const everyMs = () => Math.max(250, ((client.keepalive || config.keepAliveSeconds) * 1_000) / 3);
     const ping = () => {
       if (!this.isHeld || !client.connected) return;
       client.sendPing();
@@ -241,8 +274,8 @@ export class MqttSource implements Source {
     };
     return this.#scheduler.schedule(function tick() {
       ping();
-      this.schedule(undefined, everyMs);
-    }, everyMs);
+      this.schedule(undefined, everyMs());
+    }, everyMs());
   }
 
   #stop(): void {
@@ -258,9 +291,19 @@ export class MqttSource implements Source {
     const { client } = this.#options;
     this.#flush();
     for (const { goOn } of this.#held.splice(0)) goOn();
-    client.end(!client.connected, () => {
+    // A client that was built with `manualConnect` would connect again when its stream closes after `end`.
+    client.options.reconnectPeriod = 0;
+    const done = (): void => {
       this.#background.unsubscribe();
       this.#markDisconnected();
+    };
+    const grace = this.#scheduler.schedule(() => {
+      client.stream?.destroy();
+      done();
+    }, END_GRACE_MS);
+    client.end(!client.connected, () => {
+      grace.unsubscribe();
+      done();
     });
   }
 }

@@ -12,10 +12,8 @@ export class MqttTicket extends Ticket {
   readonly topic: string;
   /** Number of the connection that the message came over last. */
   connection: number;
-  /** Settled: the PUBACK may be written. */
+  /** Settled: the PUBACK may be written, if the message is still known to owe one. */
   done = false;
-  /** Given back: no PUBACK is written. */
-  withheld = false;
   readonly #settlements: MqttSettlements;
 
   constructor(

@@ -1,5 +1,13 @@
 import type { MqttTicket } from './mqtt-ticket.ts';
 
+/** A message that may have been received before. */
+export interface RedeliveredPacket {
+  readonly packetId: number;
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly dup: boolean;
+}
+
 /**
  * Which QoS 1 messages still owe the broker a PUBACK, and in which order.
  *
@@ -31,10 +39,16 @@ export class PubackQueue {
     return waiting;
   }
 
-  /** The running work for a redelivered message, now of this connection; undefined if the message is new. */
-  reattach(packetId: number, topic: string, payload: Buffer, connection: number): boolean {
-    const known = this.#unacknowledged.get(packetId);
-    if (known === undefined || known.connection === connection || !known.isFor(topic, payload)) return false;
+  /**
+   * Attaches a redelivered message to the work that is running for it; false if the message is new.
+   *
+   * Some brokers send a message again over the same connection, with DUP set, when its PUBACK takes long. Without DUP
+   * the same packet id over the same connection is another message.
+   */
+  reattach(packet: RedeliveredPacket, connection: number): boolean {
+    const known = this.#unacknowledged.get(packet.packetId);
+    if (known === undefined || !known.isFor(packet.topic, packet.payload)) return false;
+    if (known.connection === connection) return packet.dup;
     known.connection = connection;
     if (this.#strict || known.done) this.#order.push(known);
     return true;
@@ -55,7 +69,6 @@ export class PubackQueue {
   forget(ticket: MqttTicket): void {
     if (this.#unacknowledged.get(ticket.packetId) === ticket) this.#unacknowledged.delete(ticket.packetId);
     ticket.done = true;
-    ticket.withheld = true;
   }
 
   /** PUBACKs that may be written now, as bytes; they count as written. A valid PUBACK in MQTT 3.1.1 and 5. */
@@ -67,8 +80,9 @@ export class PubackQueue {
     let length = 0;
     for (let index = first; index < this.#head; index += 1) {
       const ticket = this.#order[index];
-      if (ticket === undefined || ticket.withheld) continue;
-      if (this.#unacknowledged.get(ticket.packetId) === ticket) this.#unacknowledged.delete(ticket.packetId);
+      // A ticket that is not the one of its packet id any more must not acknowledge its successor.
+      if (ticket === undefined || this.#unacknowledged.get(ticket.packetId) !== ticket) continue;
+      this.#unacknowledged.delete(ticket.packetId);
       bytes[length] = 0x40;
       bytes[length + 1] = 0x02;
       bytes[length + 2] = ticket.packetId >> 8;

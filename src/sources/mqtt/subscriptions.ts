@@ -60,6 +60,9 @@ export class Subscriptions {
       try {
         if (missing.length > 0) await this.#subscribe(missing);
         if (obsolete.length > 0) await this.#unsubscribe(obsolete);
+        const ungranted = [...this.#wanted.keys()].filter((filter) => !this.#granted.has(filter));
+        if (ungranted.length === 0) this.#readiness.set('mqtt.subscriptions', 'ok');
+        else this.#readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${ungranted.join(', ')}`);
       } catch (thrown) {
         // The connection broke: the next one reconciles again.
         this.#telemetry.event('mqtt.error', { error: toError(thrown).message });
@@ -72,23 +75,21 @@ export class Subscriptions {
     const request = Object.fromEntries(missing.map(([filter, qos]) => [filter, { qos: qos === 2 ? 1 : qos } as const]));
     const granted = await new Promise<readonly number[]>((resolve, reject) => {
       this.#client.subscribe(request, (error, grants, suback) => {
-        const codes = suback?.granted?.map(Number) ?? grants?.map(({ qos }) => qos);
-        if (codes !== undefined && codes.length === missing.length) resolve(codes);
-        else reject(error ?? new Error('no SUBACK'));
+        // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
+        if (suback?.granted !== undefined) resolve(suback.granted.map(Number));
+        else if (error) reject(error);
+        else resolve((grants ?? []).map(({ qos }) => qos));
       });
     });
-    const refused: string[] = [];
     for (const [index, [filter, qos]] of missing.entries()) {
-      if ((granted[index] ?? REFUSED) >= REFUSED) refused.push(filter);
+      const asked = qos === 2 ? 1 : qos;
+      const got = granted[index] ?? REFUSED;
+      if (got < asked || got >= REFUSED) this.#telemetry.event('mqtt.subscribe_refused', { filter, asked, code: got });
       else {
         this.#granted.set(filter, qos);
-        this.#telemetry.event('mqtt.subscribed', { filter, qos: qos === 2 ? 1 : qos });
+        this.#telemetry.event('mqtt.subscribed', { filter, qos: asked });
       }
     }
-    for (const filter of refused) this.#telemetry.event('mqtt.subscribe_refused', { filter });
-    if (refused.length > 0) {
-      this.#readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${refused.join(', ')}`);
-    } else this.#readiness.set('mqtt.subscriptions', 'ok');
   }
 
   async #unsubscribe(obsolete: string[]): Promise<void> {

@@ -1,6 +1,7 @@
 import type { v1 } from '@google-cloud/pubsub';
 import { asyncScheduler, defer, type SchedulerLike, type Subscription } from 'rxjs';
 import { asCallError } from '../../clients/grpc-errors.ts';
+import { toError } from '../../core/errors.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Lease } from './lease.ts';
@@ -24,6 +25,12 @@ export interface AcknowledgerOptions {
   readonly scheduler?: SchedulerLike;
 }
 
+export interface ExtensionHooks {
+  /** Pub/Sub has confirmed these; `askedAt` is when it was asked. */
+  readonly onExtended: (leases: readonly Lease[], askedAt: number) => void;
+  readonly onFailed: (leases: readonly Lease[]) => void;
+}
+
 /**
  * Tells Pub/Sub what became of leases, in batches: acknowledged, given back, or extended. Calls are retried until the
  * lease would have ended anyway.
@@ -35,10 +42,16 @@ export class Acknowledger {
   #nacks: string[] = [];
   #timer: Subscription | undefined;
   readonly #calls = new Set<Promise<void>>();
+  #unconfirmed = 0;
 
   constructor(options: AcknowledgerOptions) {
     this.#options = options;
     this.#scheduler = options.scheduler ?? asyncScheduler;
+  }
+
+  /** Settlements that were given up on: these messages will be delivered again. */
+  get unconfirmed(): number {
+    return this.#unconfirmed;
   }
 
   ack(lease: Lease): void {
@@ -51,22 +64,28 @@ export class Acknowledger {
     this.#collect(this.#nacks.length);
   }
 
-  /** Extends the leases; `onExtended` is called for those that Pub/Sub has confirmed, with the time of the request. */
-  extend(leases: readonly Lease[], onExtended: (leases: readonly Lease[], askedAt: number) => void): void {
-    const { client, subscription, ackDeadlineMs } = this.#options;
+  /** Extends leases, in calls that are not tried again: whoever reviews the leases asks anew. */
+  extend(leases: readonly Lease[], hooks: ExtensionHooks): void {
+    const { client, subscription, ackDeadlineMs, telemetry, onResult } = this.#options;
+    const ackDeadlineSeconds = Math.round(ackDeadlineMs / 1000);
     for (let start = 0; start < leases.length; start += IDS_PER_CALL) {
       const chunk = leases.slice(start, start + IDS_PER_CALL);
       const ackIds = chunk.map((lease) => lease.ackId);
       const askedAt = this.#scheduler.now();
-      this.#call(
-        () =>
-          client.modifyAckDeadline(
-            { subscription, ackIds, ackDeadlineSeconds: Math.round(ackDeadlineMs / 1000) },
-            { retry: null, timeout: CALL_TIMEOUT_MS },
-          ),
-        chunk.length,
-        () => onExtended(chunk, askedAt),
-      );
+      client
+        .modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds }, { retry: null, timeout: CALL_TIMEOUT_MS })
+        .then(
+          () => {
+            onResult(undefined);
+            hooks.onExtended(chunk, askedAt);
+          },
+          (thrown: unknown) => {
+            const error = toError(thrown);
+            onResult(error);
+            telemetry.event('pubsub.ack_retried', { messages: chunk.length, error: error.message });
+            hooks.onFailed(chunk);
+          },
+        );
     }
   }
 
@@ -109,7 +128,7 @@ export class Acknowledger {
     }
   }
 
-  #call(call: () => Promise<unknown>, messages: number, onSuccess?: () => void): void {
+  #call(call: () => Promise<unknown>, messages: number): void {
     const { telemetry, ackDeadlineMs, onResult } = this.#options;
     const effect = defer(() =>
       call().catch((thrown: unknown) => {
@@ -130,13 +149,13 @@ export class Acknowledger {
     const done = new Promise<void>((resolve) => {
       effect.subscribe({
         error: (error: Error) => {
+          this.#unconfirmed += messages;
           onResult(error);
           telemetry.event('pubsub.ack_failed', { messages, error: error.message });
           resolve();
         },
         complete: () => {
           onResult(undefined);
-          onSuccess?.();
           resolve();
         },
       });

@@ -4,6 +4,8 @@ export class Lease {
   readonly receivedAt: number;
   /** When Pub/Sub will deliver the message again, unless the lease is extended or acknowledged before. */
   endsAt: number;
+  /** An extension is on its way. */
+  extending = false;
   /** Called when the lease is gone; set by whoever holds the message. */
   onLapse: (() => void) | undefined;
 
@@ -13,6 +15,9 @@ export class Lease {
     this.endsAt = endsAt;
   }
 }
+
+/** A lease is extended when less than this share of it is left. */
+const EXTEND_BELOW = 0.6;
 
 export interface LeaseTimes {
   readonly ackDeadlineMs: number;
@@ -44,7 +49,7 @@ export class Leases {
     this.#held.delete(lease);
   }
 
-  /** Extended leases count as such only once Pub/Sub has confirmed: see `extended`. */
+  /** Leases to extend are marked as such, until `extended` or `notExtended` is called for them. */
   review(now: number): { extend: Lease[]; lapsed: Lease[] } {
     const { ackDeadlineMs, maxLeaseMs } = this.#times;
     const extend: Lease[] = [];
@@ -53,14 +58,24 @@ export class Leases {
       if (lease.endsAt <= now || now - lease.receivedAt >= maxLeaseMs) {
         this.#held.delete(lease);
         lapsed.push(lease);
-      } else if (lease.endsAt - now < ackDeadlineMs * 0.6) {
+      } else if (!lease.extending && lease.endsAt - now < ackDeadlineMs * EXTEND_BELOW) {
+        lease.extending = true;
         extend.push(lease);
       }
     }
     return { extend, lapsed };
   }
 
-  extended(leases: readonly Lease[], now: number): void {
-    for (const lease of leases) lease.endsAt = now + this.#times.ackDeadlineMs;
+  /** Pub/Sub has confirmed; the new lease counts from when it was asked for. */
+  extended(leases: readonly Lease[], askedAt: number): void {
+    for (const lease of leases) {
+      lease.extending = false;
+      lease.endsAt = askedAt + this.#times.ackDeadlineMs;
+    }
+  }
+
+  /** The next review asks again. */
+  notExtended(leases: readonly Lease[]): void {
+    for (const lease of leases) lease.extending = false;
   }
 }

@@ -118,6 +118,10 @@ export class PubSubSource implements Source {
     });
   }
 
+  get unconfirmed(): number {
+    return this.#acknowledger.unconfirmed;
+  }
+
   /** Messages that were received and wait for credit. */
   get pending(): number {
     return this.#pending.length - this.#pendingHead;
@@ -199,7 +203,10 @@ export class PubSubSource implements Source {
     const review = () => {
       const now = this.#scheduler.now();
       const { extend, lapsed } = this.#leases.review(now);
-      this.#acknowledger.extend(extend, (leases, askedAt) => this.#leases.extended(leases, askedAt));
+      this.#acknowledger.extend(extend, {
+        onExtended: (leases, askedAt) => this.#leases.extended(leases, askedAt),
+        onFailed: (leases) => this.#leases.notExtended(leases),
+      });
       if (lapsed.length === 0) return;
       this.#options.telemetry.event('pubsub.lease_lapsed', { messages: lapsed.length });
       const gone = new Set(lapsed);

@@ -5,8 +5,12 @@ import { errorCode, toError } from '../../core/errors.ts';
 const KEEPALIVE_MS = 30_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;
-/** A stream that lives this long counts as open, although an idle subscription sends nothing. */
-const STABLE_AFTER_MS = 500;
+/**
+ * An idle subscription sends nothing: a stream that lives this long over a channel that is connected counts as open.
+ */
+const QUIET_OPEN_AFTER_MS = 300;
+/** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
+const PROVEN_AFTER_MS = 10_000;
 
 /** A message as StreamingPull delivers it. */
 export interface ReceivedMessage {
@@ -59,7 +63,9 @@ export class PullStream {
   #call: PullCall | undefined;
   #paused = false;
   #closed = false;
+  /** Losses in a row, without a proven stream between them. */
   #attempt = 0;
+  #open = false;
   #timers: Subscription | undefined;
   #retry: Subscription | undefined;
 
@@ -98,7 +104,7 @@ export class PullStream {
   async #connect(): Promise<void> {
     const { client, subscription, clientId, ackDeadlineMs, maxOutstandingMessages, maxOutstandingBytes } =
       this.#options;
-    let call: PullCall;
+    let call: PullCall | undefined;
     try {
       const stub = await client.initialize();
       const streamingPull = stub.streamingPull;
@@ -106,27 +112,31 @@ export class PullStream {
       if (this.#closed) return;
       const opened: PullCall = streamingPull.call(stub);
       call = opened;
-      call.on('error', (error) => this.#lost(call, error));
-      call.on('end', () => this.#lost(call, new Error('the server ended the stream')));
-      call.on('metadata', () => this.#stable(call));
-      call.on('data', (response) => {
-        if (call !== this.#call) return;
-        this.#stable(call);
+      opened.on('error', (error) => this.#lost(opened, error));
+      opened.on('end', () => this.#lost(opened, new Error('the server ended the stream')));
+      opened.on('metadata', () => this.#isOpen(opened));
+      opened.on('data', (response) => {
+        if (opened !== this.#call) return;
+        this.#isOpen(opened);
+        this.#attempt = 0;
         this.#options.onMessages(response.receivedMessages);
       });
-      this.#call = call;
-      if (this.#paused) call.pause();
-      call.write({
+      this.#call = opened;
+      if (this.#paused) opened.pause();
+      opened.write({
         subscription,
         clientId,
         streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
         maxOutstandingMessages,
         maxOutstandingBytes,
       });
-      this.#timers = this.#scheduler.schedule(() => this.#stable(call), STABLE_AFTER_MS);
-      this.#timers.add(this.#keepalive(call));
+      this.#timers = this.#scheduler.schedule(() => {
+        this.#attempt = 0;
+      }, PROVEN_AFTER_MS);
+      this.#timers.add(this.#keepalive(opened));
+      this.#timers.add(this.#openWhenConnected(opened, stub));
     } catch (thrown) {
-      this.#lost(undefined, toError(thrown));
+      this.#lost(call, toError(thrown));
     }
   }
 
@@ -137,9 +147,20 @@ export class PullStream {
     }, KEEPALIVE_MS);
   }
 
-  #stable(call: PullCall): void {
-    if (call !== this.#call || this.#attempt < 0) return;
-    this.#attempt = -1;
+  /** Watches the channel under a stream that has sent nothing yet. */
+  #openWhenConnected(call: PullCall, stub: object): Subscription {
+    const look = () => {
+      if (channelIsReady(stub)) this.#isOpen(call);
+      return this.#open;
+    };
+    return this.#scheduler.schedule(function tick() {
+      if (!look()) this.schedule(undefined, QUIET_OPEN_AFTER_MS);
+    }, QUIET_OPEN_AFTER_MS);
+  }
+
+  #isOpen(call: PullCall): void {
+    if (call !== this.#call || this.#open) return;
+    this.#open = true;
     this.#options.onOpen();
   }
 
@@ -147,11 +168,21 @@ export class PullStream {
     if (this.#closed || call !== this.#call) return;
     this.#call = undefined;
     this.#timers?.unsubscribe();
-    this.#attempt = Math.max(0, this.#attempt) + 1;
+    this.#open = false;
+    this.#attempt += 1;
     const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#attempt - 1));
     const delayMs = ceiling / 2 + ((this.#options.random ?? Math.random)() * ceiling) / 2;
     const code = errorCode(error);
     this.#options.onLost(code === undefined ? error : new Error(`${error.message} (code ${code})`), this.#attempt);
     this.#retry = this.#scheduler.schedule(() => void this.#connect(), delayMs);
   }
+}
+
+/** grpc-js: `getConnectivityState` of READY, see https://grpc.github.io/grpc/core/md_doc_connectivity-semantics-and-api.html */
+const READY = 2;
+
+function channelIsReady(stub: object): boolean {
+  if (!('getChannel' in stub) || typeof stub.getChannel !== 'function') return true;
+  const channel: { getConnectivityState?: (tryToConnect: boolean) => number } = stub.getChannel();
+  return channel.getConnectivityState?.(false) === READY;
 }

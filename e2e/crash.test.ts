@@ -1,0 +1,136 @@
+import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createResources, namedResources, type RunResources } from '../src/demo/run-resources.ts';
+import { countRows } from '../src/demo/sink-counts.ts';
+import { Fleet } from '../src/fleet/fleet.ts';
+import { publishReadings } from '../src/fleet/publish-readings.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Child } from '../src/testing/child.ts';
+import { collectIds } from '../src/testing/collect-ids.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { suite } from '../src/testing/suite.ts';
+import { runService } from './run-service.ts';
+
+const MESSAGES = 6_000;
+const KILLS = 5;
+const RATE = 1_500;
+const TEST_TIMEOUT_MS = 120_000;
+
+/** Kills a service with -9 at random moments while `work` goes on, and starts it again under the same identity. */
+async function killRepeatedly(start: () => Promise<Child>, first: Child, progress: () => number): Promise<Child> {
+  let child = first;
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const before = progress();
+    await eventually(() => assert.ok(progress() > before + 50, 'the service makes progress before it is killed'));
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
+    await child.end('SIGKILL');
+    child = await start();
+  }
+  return child;
+}
+
+suite('kill -9', ({ test, skip, before, after }) => {
+  let sandbox: Sandbox;
+  let runs = 0;
+  const newRun = async (): Promise<{ resources: RunResources; fleet: Fleet }> => {
+    runs += 1;
+    const resources = namedResources(`crash${process.pid}x${runs}`, sandbox.projectId);
+    const fleet = new Fleet({ devices: 50, seed: runs, runId: resources.runId });
+    await createResources(resources, fleet);
+    return { resources, fleet };
+  };
+
+  before(async () => {
+    sandbox = await startSandbox({ parts: ['mqtt', 'pubsub', 'firestore', 'bigquery'] });
+    sandbox.applyEnv();
+  });
+  after(() => sandbox.close());
+
+  const ingestionLosesNothing = async (mqtt: Record<string, string>) => {
+    const { resources, fleet } = await newRun();
+    const env = { ...resources.env, ...mqtt };
+    const pubsub = new PubSub({ projectId: resources.projectId });
+    await pubsub.topic(resources.topics.raw).createSubscription(`verify-${resources.runId}`);
+    const collected = collectIds(resources.projectId, `verify-${resources.runId}`);
+    const start = () => runService('ingestion', env);
+    const first = await start();
+    const published = publishReadings(fleet.readings(MESSAGES), { url: mqtt.MQTT_URL ?? '', ratePerSecond: RATE });
+    const last = await killRepeatedly(start, first, () => collected.ids.size);
+    assert.is(await published, MESSAGES);
+    await eventually(() => assert.is(collected.ids.size, MESSAGES, 'distinct ids in Pub/Sub'), { deadlineMs: 30_000 });
+    assert.is(await last.end('SIGTERM'), 0, `a clean end:\n${last.output}`);
+    const duplicates = collected.total - collected.ids.size;
+    console.log(`  ${MESSAGES} messages, ${KILLS} kills: 0 lost, ${duplicates} duplicated`);
+    // Each kill can repeat at most what was unacknowledged: the receive window.
+    assert.ok(duplicates <= KILLS * 1_000);
+    await collected.close();
+    await pubsub.close();
+  };
+
+  const onMosquitto = 'ingestion on mosquitto loses nothing';
+  if (findMosquitto() === undefined) skip(onMosquitto, 'mosquitto is not installed');
+  else {
+    test(
+      onMosquitto,
+      async () => {
+        const broker = await startMosquitto();
+        try {
+          await ingestionLosesNothing({ MQTT_URL: broker.url, MQTT_PROTOCOL_VERSION: '5' });
+        } finally {
+          await broker.close();
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+
+  test(
+    "ingestion on the sandbox's broker loses nothing",
+    () => ingestionLosesNothing({ MQTT_URL: sandbox.env.MQTT_URL ?? '', MQTT_PROTOCOL_VERSION: '4' }),
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'bigqueries loses nothing, and makes no second row',
+    async () => {
+      const { resources, fleet } = await newRun();
+      const env = { ...resources.env, DATAFLOW_INSERT__MAX_ROWS: '100', DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
+      const pubsub = new PubSub({ projectId: resources.projectId });
+      const topic = pubsub.topic(resources.topics.enriched);
+      const start = () => runService('bigqueries', env);
+      const first = await start();
+      const bigquery = createBigQueryClient({ projectId: resources.projectId });
+      let rows = 0;
+      const poll = setInterval(async () => {
+        const [metadata] = await bigquery.dataset(resources.dataset).table(resources.table).getMetadata();
+        rows = Number(metadata.numRows);
+      }, 100);
+      const publishing = (async () => {
+        for (const reading of fleet.readings(MESSAGES)) {
+          const data = {
+            id: reading.id,
+            payload: reading.payload.toString('base64'),
+            publishTime: '2026-01-01T00:00:00Z',
+          };
+          const sent = topic.publishMessage({ json: data });
+          if (reading.sequence % 20 === 0) await sent;
+        }
+        await topic.flush();
+      })();
+      const last = await killRepeatedly(start, first, () => rows);
+      await publishing;
+      await eventually(
+        async () => assert.is((await countRows(resources)).distinctIds, MESSAGES, 'distinct ids in BigQuery'),
+        { deadlineMs: 60_000, everyMs: 250 },
+      );
+      clearInterval(poll);
+      assert.is(await last.end('SIGTERM'), 0, `a clean end:\n${last.output}`);
+      const { entries, distinctIds } = await countRows(resources);
+      assert.is(entries, distinctIds, 'rows with the same insertId within its window');
+      await pubsub.close();
+    },
+    TEST_TIMEOUT_MS,
+  );
+});

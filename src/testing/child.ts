@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { eventually } from './eventually.ts';
+
+/** A process of a test's own, with what it has printed. */
+export interface Child {
+  readonly pid: number;
+  /** Everything printed so far, on both outputs. */
+  readonly output: string;
+  readonly stdout: string;
+  /** Resolves with the exit code, or null after a signal. */
+  readonly exited: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+  /** Sends the signal and waits for the end. */
+  end(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export interface ChildOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Waits until the output matches. */
+  readonly readyWhen?: RegExp;
+  readonly readyWithinMs?: number;
+}
+
+/** Starts a process that ends with the test at the latest. */
+export async function startChild(command: string, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
+  const { readyWhen, readyWithinMs = 30_000 } = options;
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.env ?? process.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  running.add(child);
+  let output = '';
+  let stdout = '';
+  child.stdout.on('data', (chunk) => {
+    output += chunk;
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    output += chunk;
+  });
+  let ended = false;
+  const exited = Promise.race([once(child, 'close'), once(child, 'error')]).then(([code]): number | null => {
+    ended = true;
+    running.delete(child);
+    if (code instanceof Error) throw code;
+    return typeof code === 'number' ? code : null;
+  });
+  exited.catch(() => {});
+  if (readyWhen !== undefined) {
+    await eventually(
+      () => {
+        if (readyWhen.test(output)) return;
+        throw new Error(`${command} ${args.join(' ')} ${ended ? 'ended' : 'is not ready'}:\n${output}`);
+      },
+      { deadlineMs: readyWithinMs },
+    );
+  }
+  return {
+    pid: child.pid ?? 0,
+    get output() {
+      return output;
+    },
+    get stdout() {
+      return stdout;
+    },
+    exited,
+    kill: (signal) => child.kill(signal),
+    end: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}

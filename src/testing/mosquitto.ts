@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Child, startChild } from './child.ts';
+import { freePort } from './free-port.ts';
+
+/** Where a real mosquitto may stand; `/usr/sbin` is on few users' PATH. */
+const PATHS = ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];
+
+/** The path of an installed mosquitto, or undefined. */
+export function findMosquitto(): string | undefined {
+  return PATHS.find((path) => spawnSync(path, ['-h'], { stdio: 'ignore' }).error === undefined);
+}
+
+export interface Mosquitto {
+  readonly url: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Starts a real mosquitto that loses nothing by its own bounds: no queue limit, sessions and messages on disk. */
+export async function startMosquitto(extraLines: readonly string[] = []): Promise<Mosquitto> {
+  const path = findMosquitto();
+  if (path === undefined) throw new Error('mosquitto is not installed');
+  const folder = mkdtempSync(join(tmpdir(), 'mosquitto-'));
+  const port = await freePort();
+  const config = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'max_queued_messages 0',
+    'max_inflight_messages 1000',
+    'persistence true',
+    `persistence_location ${folder}/`,
+    'user root',
+    ...extraLines,
+  ];
+  writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
+  const child: Child = await startChild(path, ['-c', join(folder, 'mosquitto.conf')], { readyWhen: /running/ });
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    port,
+    close: async () => {
+      await child.end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
