@@ -12,18 +12,28 @@ export interface Arrival {
 export interface SimulatedSource {
   readonly deliveries: Observable<TestDelivery>;
   readonly emitted: readonly TestDelivery[];
+  /** Gives back what is unsettled, as unsubscribing before completion does. */
+  abort(): void;
 }
 
 /**
  * A source in virtual time: messages arrive in the given order, wait until there is credit, and are emitted inside of
- * the call that released it, as real sources do. Completes after the last; unsubscribing abandons what is unsettled.
+ * the call that released it, as real sources do. Completes after the last; unsubscribing before is the abort.
  */
 export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], scheduler: SchedulerLike): SimulatedSource {
   const emitted: TestDelivery[] = [];
+  const abort = (): void => {
+    for (const { ticket } of emitted) ticket.abandon();
+  };
   const deliveries = new Observable<TestDelivery>((subscriber) => {
     const work = new Subscription();
     let arrived = 0;
     let emitting = false;
+    let completed = false;
+    const complete = (): void => {
+      completed = true;
+      subscriber.complete();
+    };
     const emit = (): void => {
       if (emitting) return;
       emitting = true;
@@ -34,7 +44,7 @@ export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], schedu
         subscriber.next(delivery);
       }
       emitting = false;
-      if (emitted.length === arrivals.length) subscriber.complete();
+      if (emitted.length === arrivals.length) complete();
     };
     work.add(desk.credit.released.subscribe(emit));
     for (const { atMs } of arrivals) {
@@ -45,11 +55,11 @@ export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], schedu
         }, atMs),
       );
     }
-    if (arrivals.length === 0) subscriber.complete();
+    if (arrivals.length === 0) complete();
     return () => {
       work.unsubscribe();
-      for (const delivery of emitted) delivery.ticket.abandon();
+      if (!completed) abort();
     };
   });
-  return { deliveries, emitted };
+  return { deliveries, emitted, abort };
 }

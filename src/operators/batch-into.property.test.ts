@@ -1,0 +1,210 @@
+import fc from 'fast-check';
+import { concat, EMPTY, type Observable, of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { mergeMap, tap } from 'rxjs/operators';
+import * as assert from 'uvu/assert';
+import type { Desk } from '../core/delivery.ts';
+import { PoisonError, RetryableError } from '../core/errors.ts';
+import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { simulatedSource } from '../testing/simulated-source.ts';
+import { suite } from '../testing/suite.ts';
+import { testDesk } from '../testing/test-desk.ts';
+import { batchInto } from './batch-into.ts';
+import type { Batch, BatchItem } from './batcher.ts';
+import { settle } from './settle.ts';
+
+/** So long that nothing may ever wait for it. */
+const NEVER_MS = 1_000_000_000;
+const LONGEST_EFFECT_MS = 40;
+const LONGEST_GAP_MS = 20;
+
+const ENDS = [
+  'accepts',
+  'accepts twice',
+  'forgets half',
+  'fails',
+  'poisons',
+  'refuses each',
+  'throws',
+  'empty',
+] as const;
+
+const effectPlan = fc.record({
+  end: fc.oneof({ weight: 3, arbitrary: fc.constant('accepts' as const) }, fc.constantFrom(...ENDS)),
+  /** 0: inside of the call. */
+  afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: LONGEST_EFFECT_MS })),
+});
+type EffectPlan = { readonly end: (typeof ENDS)[number]; readonly afterMs: number };
+
+const scenario = fc.record({
+  messages: fc.array(
+    fc.record({
+      gapMs: fc.nat(LONGEST_GAP_MS),
+      key: fc.constantFrom<string>('a', 'b', 'c', 'd', 'e'),
+      bytes: fc.nat(60),
+    }),
+    { minLength: 1, maxLength: 40 },
+  ),
+  limits: fc.record({
+    maxCount: fc.constantFrom(1, 2, 5, 1_000),
+    maxBytes: fc.constantFrom(10, 100, 1_000_000),
+    maxAgeMs: fc.constantFrom(0, 5, 30, NEVER_MS),
+    maxOpen: fc.integer({ min: 1, max: 5 }),
+  }),
+  credit: fc.record({ maxMessages: fc.integer({ min: 1, max: 8 }), maxBytes: fc.constantFrom(20, 100, 1_000_000) }),
+  concurrency: fc.integer({ min: 1, max: 4 }),
+  serial: fc.boolean(),
+  plans: fc.array(effectPlan, { minLength: 1, maxLength: 10 }),
+});
+
+function outcomes(plan: EffectPlan, { items }: Batch): Observable<Outcome> {
+  const all = items.map(({ delivery }) => accepted(delivery));
+  switch (plan.end) {
+    case 'accepts':
+      return of(...all);
+    case 'accepts twice':
+      return of(...all, ...all);
+    case 'forgets half':
+      return of(...all.slice(all.length >> 1));
+    case 'refuses each':
+      return of(...items.map(({ delivery }) => failed(delivery, new RetryableError('later'))));
+    case 'fails':
+      return concat(
+        of(...all.slice(all.length >> 1)),
+        throwError(() => new RetryableError('outage')),
+      );
+    case 'poisons':
+      return throwError(() => new PoisonError('rejected', 'no'));
+    case 'throws':
+      throw new Error('bug');
+    case 'empty':
+      return EMPTY;
+  }
+}
+
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
+
+/** Plays a scenario to its end in virtual time; `abortAtMs` unsubscribes then. */
+function play({ messages, limits, credit, concurrency, serial, plans }: Scenario, abortAtMs?: number) {
+  const scheduler = new VirtualTimeScheduler();
+  const books = testDesk(credit);
+  const desk: Desk = { ...books, bury: (_, __, { onPublished }) => scheduler.schedule(onPublished, 3) };
+  let atMs = 0;
+  const arrivals = messages.map(({ gapMs, key, bytes }, index) => {
+    atMs += gapMs;
+    return { atMs, fields: { id: `${index}`, payload: Buffer.alloc(bytes), attributes: { key } } };
+  });
+  const source = simulatedSource(desk, arrivals, scheduler);
+  const outcomesById = new Map<string, number>();
+  const flushed = new Map<string, number[]>();
+  const busyKeys = new Set<string>();
+  let batches = 0;
+  let inProgress = 0;
+  let completedAtMs: number | undefined;
+
+  const effect = (batch: Batch): Observable<Outcome> => {
+    assert.ok(inProgress < concurrency, 'more batches are out than there are slots');
+    assert.ok(!serial || !busyKeys.has(batch.key), 'two batches of a serial key are out');
+    const plan = plans[batches % plans.length] ?? { end: 'accepts', afterMs: 0 };
+    batches += 1;
+    const names = batch.items.map(({ delivery }) => Number(delivery.message.id));
+    flushed.set(batch.key, [...(flushed.get(batch.key) ?? []), ...names]);
+    if (plan.afterMs === 0) return outcomes(plan, batch);
+    inProgress += 1;
+    busyKeys.add(batch.key);
+    const done = () => {
+      inProgress -= 1;
+      busyKeys.delete(batch.key);
+    };
+    return timer(plan.afterMs, scheduler).pipe(
+      tap(done),
+      mergeMap(() => outcomes(plan, batch)),
+    );
+  };
+
+  const subscription = source.deliveries
+    .pipe(
+      batchInto<BatchItem>(
+        {
+          limits,
+          concurrency,
+          credit: desk.credit,
+          prepare: (delivery) => ({
+            delivery,
+            key: delivery.message.attributes.key ?? '',
+            bytes: delivery.message.payload.byteLength,
+          }),
+          isSerial: () => serial,
+          scheduler,
+        },
+        effect,
+      ),
+      settle(),
+    )
+    .subscribe({
+      next: ({ delivery: { message } }) => outcomesById.set(message.id, (outcomesById.get(message.id) ?? 0) + 1),
+      complete: () => {
+        completedAtMs = scheduler.now();
+      },
+    });
+  if (abortAtMs !== undefined) {
+    scheduler.schedule(() => {
+      subscription.unsubscribe();
+      source.abort();
+    }, abortAtMs);
+  }
+  scheduler.flush();
+  return { desk, source, outcomesById, flushed, completedAtMs, lastArrivalMs: atMs };
+}
+
+const inOrder = (numbers: readonly number[]) => numbers.every((value, index) => value > (numbers[index - 1] ?? -1));
+
+suite('batchInto, whatever happens', ({ test }) => {
+  test('each delivery has exactly one outcome, books and credit are even, nothing waits for what never comes', () => {
+    fc.assert(
+      fc.property(scenario, (played) => {
+        const { desk, source, outcomesById, flushed, completedAtMs, lastArrivalMs } = play(played);
+        const count = played.messages.length;
+        assert.is(source.emitted.length, count, 'the source is stuck on credit');
+        assert.ok(completedAtMs !== undefined, 'the stream did not complete');
+        assert.ok(completedAtMs <= lastArrivalMs + count * (LONGEST_EFFECT_MS + 30 + 3), `stalled: ${completedAtMs}`);
+        assert.is(outcomesById.size, count);
+        assert.ok([...outcomesById.values()].every((outcomes) => outcomes === 1));
+        assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
+        assert.ok(desk.ledger.balanced);
+        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
+        assert.equal([desk.credit.messages, desk.credit.bytes], [0, 0]);
+        assert.ok(desk.credit.peakMessages <= played.credit.maxMessages);
+        if (played.serial) for (const ids of flushed.values()) assert.ok(inOrder(ids), 'a serial key lost its order');
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test('an abort at any time: at most one outcome each, and what is unsettled goes back once', () => {
+    fc.assert(
+      fc.property(scenario, fc.nat(400), (played, abortAtMs) => {
+        const { desk, source, outcomesById } = play(played, abortAtMs);
+        assert.ok([...outcomesById.values()].every((outcomes) => outcomes === 1));
+        assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
+        assert.ok(desk.ledger.balanced);
+        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice, desk.credit.messages], [0, 0, 0]);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test('credit far below batch size times keys stalls nothing', () => {
+    const messages = Array.from({ length: 60 }, (_, index) => ({ gapMs: 0, key: `k${index % 20}`, bytes: 1 }));
+    for (const maxMessages of [1, 2, 3, 19]) {
+      const { completedAtMs } = play({
+        messages,
+        limits: { maxCount: 1_000, maxBytes: 1_000_000, maxAgeMs: NEVER_MS, maxOpen: 1_000 },
+        credit: { maxMessages, maxBytes: 1_000_000 },
+        concurrency: 1,
+        serial: true,
+        plans: [{ end: 'accepts', afterMs: 10 }],
+      });
+      assert.ok(completedAtMs !== undefined && completedAtMs <= 600, `${maxMessages}: ${completedAtMs}`);
+    }
+  });
+});
