@@ -15,40 +15,22 @@ export function parseFieldPath(path: string): string[] {
   }
 }
 
-const fieldsIn = (value: Value | undefined): Fields | undefined =>
-  value?.valueType === 'mapValue' ? (value.mapValue.fields ?? {}) : undefined;
-
-export function getField(fields: Fields, path: readonly string[]): Value | undefined {
-  const [first = '', ...rest] = path;
+export function getField(fields: Fields, [first = '', ...rest]: readonly string[]): Value | undefined {
   const value = Object.hasOwn(fields, first) ? fields[first] : undefined;
-  if (rest.length === 0) return value;
-  const inner = fieldsIn(value);
-  return inner && getField(inner, rest);
+  return rest.length === 0 ? value : getField(value?.mapValue?.fields ?? {}, rest);
 }
 
-/** `fields` with `value` at `path`, or without what is there; what is no map on the way there is replaced by one. */
-export function withField(fields: Fields, path: readonly string[], value: Value | undefined): Fields {
-  const [first = '', ...rest] = path;
+/** `fields` with `value` at the path, or without what is there; what is no map on the way there is replaced by one. */
+export function withField(fields: Fields, [first = '', ...rest]: readonly string[], value: Value | undefined): Fields {
   const { [first]: current, ...others } = fields;
   if (rest.length === 0) return value === undefined ? others : { ...others, [first]: value };
-  const inner = fieldsIn(current);
-  if (inner === undefined && value === undefined) return fields;
-  return { ...others, [first]: { valueType: 'mapValue', mapValue: { fields: withField(inner ?? {}, rest, value) } } };
+  if (!current?.mapValue && value === undefined) return fields;
+  return { ...others, [first]: { mapValue: { fields: withField(current?.mapValue?.fields ?? {}, rest, value) } } };
 }
 
-/** The fields that a read with this mask shows; no mask shows all. */
-export function project(fields: Fields, mask: DocumentMask | undefined): Fields {
-  if (mask === undefined) return fields;
-  let shown: Fields = {};
-  for (const path of (mask.fieldPaths ?? []).map(parseFieldPath)) {
-    const value = getField(fields, path);
-    if (value !== undefined) shown = withField(shown, path, value);
-  }
-  return shown;
-}
-
-/** `current` after an update with this mask: masked fields are taken from `update`, or removed if it lacks them. */
-export function applyMask(current: Fields, update: Fields, mask: DocumentMask): Fields {
+/** `to`, with the masked fields as they are in `from`, removed if they are not there; without a mask, `from`. */
+export function copyFields(from: Fields, to: Fields, mask: DocumentMask | null | undefined): Fields {
+  if (!mask) return from;
   const paths = (mask.fieldPaths ?? []).map(parseFieldPath);
-  return paths.reduce((fields, path) => withField(fields, path, getField(update, path)), current);
+  return paths.reduce((fields, path) => withField(fields, path, getField(from, path)), to);
 }

@@ -4,25 +4,16 @@ import { status } from '@grpc/grpc-js';
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: status;
-  /** What grpc-js sends as the status message. */
-  readonly details: string;
 
-  constructor(code: status, details: string) {
-    super(details);
+  constructor(code: status, message: string) {
+    super(message);
     this.code = code;
-    this.details = details;
   }
 }
 
-export const invalidArgument = (details: string) => new RpcError(status.INVALID_ARGUMENT, details);
+export const invalidArgument = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);
 
-export const unimplemented = (what: string) =>
-  new RpcError(
-    status.UNIMPLEMENTED,
-    `The sandbox's Firestore does not have ${what}; Google's emulator does: gcloud beta emulators firestore start`,
-  );
-
-/** Whatever a handler threw, as a gRPC error. */
-export function toRpcError(error: unknown): RpcError {
-  return error instanceof RpcError ? error : new RpcError(status.INTERNAL, String(error));
+export function unimplemented(what: string): RpcError {
+  const elsewhere = "Google's emulator does: gcloud emulators firestore start";
+  return new RpcError(status.UNIMPLEMENTED, `The sandbox's Firestore does not have ${what}; ${elsewhere}`);
 }

@@ -2,15 +2,14 @@ import { StorageError } from './storage-error.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-export function isJsonObject(value: unknown): value is JsonObject {
+function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Parses the JSON body of a call; an empty one counts as `{}`. */
 export function parseJsonObject(text: string): JsonObject {
-  if (text.trim() === '') return {};
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(text.trim() || '{}');
     if (isJsonObject(value)) return value;
   } catch {
     // Falls through to the answer that the real service gives.
@@ -19,7 +18,7 @@ export function parseJsonObject(text: string): JsonObject {
 }
 
 /**
- * Applies a patch as the JSON API does: objects merge key by key, `null` removes, anything else (arrays too) replaces.
+ * Merges as the JSON API does: objects key by key, `null` removes, anything else (arrays too) replaces.
  * https://cloud.google.com/storage/docs/json_api#patch
  */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {

@@ -1,62 +1,58 @@
 import { type Context, Hono } from 'hono';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
-import { bucketOperations } from './bucket-operations.ts';
-import { objectOperations } from './object-operations.ts';
-import type { Operation } from './operation.ts';
+import { deleteBucket, getBucket, insertBucket, listBuckets, patchBucket } from './buckets.ts';
+import type { Call } from './call.ts';
+import { deleteObject, getObject, listObjects, patchObject } from './objects.ts';
 import { notImplemented, StorageError } from './storage-error.ts';
 import { StorageState } from './storage-state.ts';
-import { uploadOperations } from './upload-operations.ts';
+import { continueUpload, insertObject } from './uploads.ts';
 
-/** JSON calls arrive below the first with `apiEndpoint`, below the second with STORAGE_EMULATOR_HOST. */
-const JSON_PREFIXES = ['/storage/v1', ''];
-const UPLOAD_PREFIXES = ['/upload/storage/v1'];
-/** Where `mediaLink` points to. */
-const DOWNLOAD_PREFIXES = ['/download/storage/v1'];
+/** One method of the JSON API: its name in Google's reference, how it is called, what answers it. */
+type Operation = readonly [name: string, method: string, path: string, (call: Call) => Response | Promise<Response>];
 
-function prefixesOf({ name, upload }: Operation): string[] {
-  if (upload) return UPLOAD_PREFIXES;
-  return name === 'storage.objects.get' ? [...JSON_PREFIXES, ...DOWNLOAD_PREFIXES] : JSON_PREFIXES;
-}
+const OPERATIONS: readonly Operation[] = [
+  ['storage.buckets.insert', 'POST', '/b', insertBucket],
+  ['storage.buckets.list', 'GET', '/b', listBuckets],
+  ['storage.buckets.get', 'GET', '/b/:bucket', getBucket],
+  ['storage.buckets.patch', 'PATCH', '/b/:bucket', patchBucket],
+  ['storage.buckets.delete', 'DELETE', '/b/:bucket', deleteBucket],
+  ['storage.objects.list', 'GET', '/b/:bucket/o', listObjects],
+  ['storage.objects.get', 'GET', '/b/:bucket/o/:object', getObject],
+  ['storage.objects.patch', 'PATCH', '/b/:bucket/o/:object', patchObject],
+  ['storage.objects.delete', 'DELETE', '/b/:bucket/o/:object', deleteObject],
+  ['storage.objects.insert', 'POST', '/upload/storage/v1/b/:bucket/o', insertObject],
+  ['storage.objects.insert', 'PUT', '/upload/storage/v1/b/:bucket/o', continueUpload],
+];
 
 /**
- * Starts a Cloud Storage with nothing in it: the part of the JSON API that `@google-cloud/storage` needs to keep
- * buckets and objects, held in memory. A call that it does not have answers 501.
+ * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory. A call
+ * that it does not have answers 501.
  *
- * It differs from the real service so: no access control, no customer-held keys, no versions but the live one, no
- * lifecycle actions (the rules are kept and shown), no partial responses (`fields` is ignored), and domain-named
- * buckets need no proof of ownership.
+ * It differs from the real service so: no access control, no versions but the live one, no lifecycle actions (the rules
+ * are kept and shown), no copying or composing, no partial responses (`fields` is ignored), and an object stored
+ * compressed is served compressed, whatever the caller accepts.
  */
 export async function startStorage({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
   const state = new StorageState();
   const app = new Hono();
 
   /** Every call passes here, with the operation's name and the bucket and object it is about. */
-  const perform = async (operation: Operation, context: Context): Promise<Response> => {
-    if (context.req.header('x-goog-encryption-key') !== undefined) throw notImplemented('customer-supplied keys');
-    const url = new URL(context.req.url);
-    const parameter = (name: string) => context.req.param(name) ?? '';
-    return await operation.handle({
-      state,
-      request: context.req.raw,
-      query: url.searchParams,
-      origin: url.origin,
-      bucket: parameter('bucket'),
-      object: parameter('object'),
-      parameter,
-    });
+  const perform = async ([_name, , , handle]: Operation, context: Context): Promise<Response> => {
+    const { searchParams: query } = new URL(context.req.url);
+    const { bucket = '', object = '' } = context.req.param();
+    return await handle({ state, request: context.req.raw, query, bucket, object });
   };
 
-  for (const operation of [...bucketOperations, ...objectOperations, ...uploadOperations(new Map())]) {
-    for (const prefix of prefixesOf(operation)) {
-      app.on(operation.method, prefix + operation.path, (context) => perform(operation, context));
-    }
+  for (const operation of OPERATIONS) {
+    const [, method, path] = operation;
+    // Calls to `apiEndpoint` have /storage/v1, those to STORAGE_EMULATOR_HOST have not.
+    app.on(method, [path, `/storage/v1${path}`], (context) => perform(operation, context));
   }
-  app.notFound((context) => notImplemented(`the call ${context.req.method} ${context.req.path}`).toResponse());
+  app.notFound((context) => notImplemented(`the call ${context.req.method} ${context.req.path}`).toResponse(false));
   app.onError((error, context) => {
-    const known =
-      error instanceof StorageError ? error : new StorageError(500, 'internalError', `${error.name}: ${error.message}`);
-    return known.toResponse(context.req.method === 'GET' && context.req.query('alt') === 'media');
+    const known = error instanceof StorageError ? error : new StorageError(500, 'internalError', String(error));
+    return known.toResponse(context.req.query('alt') === 'media');
   });
   return serveHttp(app.fetch, port);
 }
