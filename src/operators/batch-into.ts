@@ -129,7 +129,9 @@ export function batchInto<T extends BatchItem>(
         subscription.add(
           result.subscribe({
             next: (outcome) => {
-              if (open.delete(outcome.delivery)) subscriber.next(outcome);
+              if (!open.delete(outcome.delivery)) return;
+              if (outcome.verdict === 'nack') gaveBack(batch.key, outcome.error);
+              subscriber.next(outcome);
             },
             error: (thrown) => {
               running.remove(subscription);
