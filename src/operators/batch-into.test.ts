@@ -1,5 +1,5 @@
 import { concat, EMPTY, NEVER, type Observable, of, Subject, throwError, timer, VirtualTimeScheduler } from 'rxjs';
-import { finalize, mergeMap } from 'rxjs/operators';
+import { finalize, mergeMap, take } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
@@ -13,6 +13,8 @@ type Effect = (batch: Batch) => Observable<Outcome>;
 
 const TAKES_MS = 100;
 
+const accepting: Effect = ({ items }) => of(...items.map(({ delivery }) => accepted(delivery)));
+
 /** What runs a test's batches: what went in, what came out and when, all in virtual time. */
 function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
   const scheduler = new VirtualTimeScheduler();
@@ -21,8 +23,6 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
   const log: string[] = [];
   const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
   const ids = (batch: Batch) => batch.items.map(({ delivery }) => delivery.message.id).join(' ');
-  const accepting: Effect = ({ items }) =>
-    timer(TAKES_MS, scheduler).pipe(mergeMap(() => items.map(({ delivery }) => accepted(delivery))));
   const operator = batchInto<BatchItem>(
     {
       limits: { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
@@ -33,7 +33,7 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
       scheduler,
       ...options,
     },
-    effect ?? accepting,
+    effect ?? ((batch) => timer(TAKES_MS, scheduler).pipe(mergeMap(() => accepting(batch)))),
   );
   const subscription = input.pipe(operator).subscribe({
     next: ({ verdict, delivery }) => note(`${verdict} ${delivery.message.id}`),
@@ -148,9 +148,10 @@ suite('batchInto: the stream', ({ test }) => {
           aborted += 1;
         }),
       );
-    const { emit, subscription, scheduler, log, desk } = bench({}, effect);
+    const { emit, input, subscription, scheduler, log, desk } = bench({}, effect);
     for (const id of ['1', '2', '3', '4']) emit(id);
     subscription.unsubscribe();
+    assert.not(input.observed);
     scheduler.flush();
     assert.is(aborted, 1);
     assert.equal(log, ['0 flush 1 2 3 (count)']);
@@ -222,6 +223,38 @@ suite('batchInto: failures', ({ test }) => {
     assert.is(log.at(-1), '0 complete');
   });
 
+  test('where order counts, what waits behind a delivery that goes back goes back too; other keys go on', () => {
+    const outage = new RetryableError('outage');
+    const ways: Record<string, Effect> = {
+      'as an outcome': ({ items }) => of(...items.map(({ delivery }) => failed(delivery, outage))),
+      'as an error': () => throwError(() => outage),
+      'by leaving it out': () => EMPTY,
+    };
+    for (const [name, way] of Object.entries(ways)) {
+      const gate = new Subject<void>();
+      const { emit, input, scheduler, log } = bench({ isSerial: () => true }, (batch) =>
+        batch.key === 'a'
+          ? gate.pipe(
+              take(1),
+              mergeMap(() => way(batch)),
+            )
+          : accepting(batch),
+      );
+      for (const id of ['1', '2', '3', '4', '5', '6', '7']) emit(id, 'a');
+      emit('8', 'b');
+      gate.next();
+      input.complete();
+      scheduler.flush();
+      const settled = log.filter((line) => /nack|ack/.test(line)).map((line) => line.slice(2));
+      assert.equal(
+        settled.toSorted(),
+        ['ack 8', ...['1', '2', '3', '4', '5', '6', '7'].map((id) => `nack ${id}`)],
+        name,
+      );
+      assert.is(log.filter((line) => line.includes('flush')).length, 2, name);
+    }
+  });
+
   test('a delivery that cannot be prepared costs that delivery alone', () => {
     const seen: string[] = [];
     const desk = testDesk();
@@ -237,7 +270,7 @@ suite('batchInto: failures', ({ test }) => {
           return { delivery, key: '', bytes: 0 };
         },
       },
-      ({ items }) => of(...items.map(({ delivery }) => accepted(delivery))),
+      accepting,
     );
     input.pipe(operator).subscribe((outcome) => {
       const reason = outcome.verdict === 'deadLetter' ? ` ${outcome.poison.reason}` : '';

@@ -122,6 +122,33 @@ suite('batcher', ({ test }) => {
     assert.ok(batches.isEmpty);
   });
 
+  test('pressure passes over the fullest batch, if its serial key is out', () => {
+    const batches = batcher({}, () => true);
+    batches.add(item('a', '1'), 0);
+    assert.is(shown(batches.take(0, 'pressure')), 'a: 1 (pressure)');
+    for (const name of ['2', '3']) batches.add(item('a', name), 0);
+    batches.add(item('b', '4'), 0);
+    assert.is(shown(batches.take(0, 'pressure')), 'b: 4 (pressure)');
+    assert.is(shown(batches.take(0, 'pressure')), 'none');
+  });
+
+  test('what waits of a key can be taken out, in order; its next batch may go once the key is back', () => {
+    const batches = batcher({}, () => true);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) batches.add(item('a', name), 0);
+    batches.add(item('b', '8'), 0);
+    assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
+    assert.equal(
+      batches.drain('a').map(({ name }) => name),
+      ['4', '5', '6', '7'],
+    );
+    assert.equal(batches.drain('a'), []);
+    batches.add(item('a', '9'), 0);
+    assert.is(shown(batches.take(0, 'completion')), 'b: 8 (completion)');
+    assert.is(shown(batches.take(0, 'completion')), 'none');
+    batches.returned('a');
+    assert.is(shown(batches.take(0, 'completion')), 'a: 9 (completion)');
+  });
+
   test('whatever is added: every item leaves once, in its key in order, within the limits', () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ key: fc.constantFrom('a', 'b', 'c', 's1', 's2'), bytes: fc.nat(120) }) },
@@ -168,6 +195,7 @@ suite('batcher', ({ test }) => {
         assert.ok(batches.isEmpty);
         assert.equal(left, added);
       }),
+      { numRuns: 1_000 },
     );
   });
 });

@@ -1,0 +1,143 @@
+import { NEVER, of, Subject, throwError } from 'rxjs';
+import * as assert from 'uvu/assert';
+import type { Delivery } from '../core/delivery.ts';
+import { encodeEnvelope } from '../core/envelope.ts';
+import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
+import { enriched, type Message } from '../core/message.ts';
+import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { suite } from '../testing/suite.ts';
+import { testDelivery, testDesk, testMessage } from '../testing/test-desk.ts';
+import { decodeInput, type InputMode } from './decode-input.ts';
+import { mapMessage } from './map-message.ts';
+import { settle } from './settle.ts';
+
+suite('mapMessage', ({ test }) => {
+  test('gives each delivery the new message, and keeps its right to settle', () => {
+    const delivery = testDelivery(testDesk());
+    const seen: Delivery[] = [];
+    of(delivery)
+      .pipe(mapMessage((message) => enriched(message, { site: 'north' })))
+      .subscribe((mapped) => seen.push(mapped));
+    assert.equal(seen[0]?.message.enrichmentData, { site: 'north' });
+    assert.is(seen[0]?.ticket, delivery.ticket);
+  });
+
+  test('an unchanged message stays in the same delivery', () => {
+    const delivery = testDelivery(testDesk());
+    of(delivery)
+      .pipe(mapMessage((message) => message))
+      .subscribe((mapped) => assert.is(mapped, delivery));
+  });
+
+  test('what the function throws costs one delivery; only a FatalError ends the stream', () => {
+    const desk = testDesk();
+    const input = new Subject<Delivery>();
+    const seen: string[] = [];
+    const thrown: Record<string, unknown> = {
+      poison: new PoisonError('undecodable', 'p'),
+      bug: new TypeError('b'),
+      outage: new RetryableError('o'),
+      fatal: new FatalError('f'),
+    };
+    const project = (message: Message): Message => {
+      if (message.id in thrown) throw thrown[message.id];
+      return message;
+    };
+    input.pipe(mapMessage(project)).subscribe({
+      next: ({ message }) => seen.push(message.id),
+      error: (error) => seen.push(error.message),
+    });
+    const outage = testDelivery(desk, { id: 'outage' });
+    for (const id of ['1', 'poison', 'bug']) input.next(testDelivery(desk, { id }));
+    input.next(outage);
+    for (const id of ['2', 'fatal', '3']) input.next(testDelivery(desk, { id }));
+    assert.equal(seen, ['1', '2', 'f']);
+    assert.equal(
+      desk.burials.map(({ poison }) => [poison.reason, poison.message]),
+      [
+        ['undecodable', 'p'],
+        ['hook_failed', 'b'],
+      ],
+    );
+    assert.equal(outage.ticket.told, ['given back']);
+  });
+
+  test('never, empty, error and unsubscribing pass', () => {
+    const seen: string[] = [];
+    const observer = { error: (error: Error) => seen.push(error.message), complete: () => seen.push('complete') };
+    const same = mapMessage((message) => message);
+    NEVER.pipe(same).subscribe(observer);
+    of<Delivery>().pipe(same).subscribe(observer);
+    throwError(() => new Error('source'))
+      .pipe(same)
+      .subscribe(observer);
+    assert.equal(seen, ['complete', 'source']);
+    const input = new Subject<Delivery>();
+    input.pipe(same).subscribe().unsubscribe();
+    assert.not(input.observed);
+  });
+});
+
+suite('decodeInput', ({ test }) => {
+  const inner = testMessage({ id: 'inner', payload: 'bytes', enrichmentData: { a: 1 } });
+  const data = encodeEnvelope(inner);
+
+  function decoded(mode: InputMode, payload: Uint8Array) {
+    const desk = testDesk();
+    const seen: Message[] = [];
+    of(testDelivery(desk, { id: 'outer', payload, attributes: { uid: 'd1' } }))
+      .pipe(decodeInput(mode))
+      .subscribe(({ message }) => seen.push(message));
+    return { message: seen[0], poisoned: desk.burials[0]?.poison.reason };
+  }
+
+  test('an envelope is opened, and the attributes beside it are kept', () => {
+    for (const mode of ['envelope', 'auto'] as const) {
+      const { message } = decoded(mode, data);
+      assert.is(message?.id, 'inner');
+      assert.is(Buffer.from(message?.payload ?? []).toString(), 'bytes');
+      assert.equal(message?.enrichmentData, { a: 1 });
+      assert.equal(message?.attributes, { uid: 'd1' });
+    }
+  });
+
+  test('raw data is the payload as it is, an envelope too', () => {
+    const { message } = decoded('raw', data);
+    assert.is(message?.id, 'outer');
+    assert.is(message?.payload, data);
+  });
+
+  test('what is no envelope is poison, or with auto a raw payload', () => {
+    const raw = Buffer.from('{"temperature":21}');
+    assert.equal(decoded('envelope', raw), { message: undefined, poisoned: 'undecodable' });
+    const { message, poisoned } = decoded('auto', raw);
+    assert.is(message?.id, 'outer');
+    assert.is(message?.payload, raw);
+    assert.is(poisoned, undefined);
+  });
+});
+
+suite('settle', ({ test }) => {
+  test('does what the outcome says, and lets it pass', () => {
+    const desk = testDesk();
+    const poison = new PoisonError('rejected', 'x');
+    const deliveries = ['1', '2', '3', '4'].map((id) => testDelivery(desk, { id }));
+    const [first, second, third, fourth] = deliveries;
+    if (!first || !second || !third || !fourth) throw new Error('four deliveries');
+    const outcomes: Outcome[] = [
+      accepted(first),
+      { verdict: 'drop', delivery: second },
+      failed(third, new Error('x')),
+      failed(fourth, poison),
+    ];
+    const passed: Outcome[] = [];
+    of(...outcomes)
+      .pipe(settle())
+      .subscribe((outcome) => passed.push(outcome));
+    assert.equal(passed, outcomes);
+    const { acked, dropped, nacked, inFlight } = desk.ledger;
+    assert.equal([acked, dropped, nacked, inFlight], [1, 1, 1, 1]);
+    assert.is(desk.burials[0]?.poison, poison);
+    assert.is(desk.burials[0]?.original, fourth.ticket.original);
+  });
+});

@@ -1,0 +1,197 @@
+import { EMPTY, NEVER, type Observable, of, Subject, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { finalize, map, mergeMap } from 'rxjs/operators';
+import * as assert from 'uvu/assert';
+import type { Delivery } from '../core/delivery.ts';
+import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
+import { suite } from '../testing/suite.ts';
+import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { orderedByKey } from './ordered-by-key.ts';
+
+type Effect = (delivery: Delivery) => Observable<Delivery>;
+
+const keyOf = ({ message }: Delivery): string | undefined => message.attributes.key;
+
+/** Emits deliveries by hand; what happens is logged with its virtual time. */
+function bench(effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => Observable<Delivery>, limit = 9) {
+  const scheduler = new VirtualTimeScheduler();
+  const desk = testDesk();
+  const input = new Subject<Delivery>();
+  const log: string[] = [];
+  const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
+  const subscription = input
+    .pipe(
+      orderedByKey({ keyOf, limit }, (delivery) => {
+        note(`start ${delivery.message.id}`);
+        return effect(delivery, scheduler);
+      }),
+    )
+    .subscribe({
+      next: (delivery) => note(`emit ${delivery.message.id}`),
+      error: (error) => note(`error ${error.message}`),
+      complete: () => note('complete'),
+    });
+  const emit = (id: string, key?: string) => {
+    const delivery = testDelivery(desk, { id, attributes: key === undefined ? {} : { key } });
+    input.next(delivery);
+    return delivery;
+  };
+  return { scheduler, desk, input, log, subscription, emit };
+}
+
+const taking =
+  (ms: number) =>
+  (delivery: Delivery, scheduler: VirtualTimeScheduler): Observable<Delivery> =>
+    timer(ms, scheduler).pipe(map(() => delivery));
+
+suite('orderedByKey', ({ test }) => {
+  test('never, empty and error pass', () => {
+    const never = bench(taking(1));
+    never.scheduler.flush();
+    assert.equal(never.log, []);
+    never.input.complete();
+    assert.equal(never.log, ['0 complete']);
+    const broken = bench(taking(1));
+    broken.emit('1');
+    broken.input.error(new Error('source'));
+    broken.scheduler.flush();
+    assert.equal(broken.log, ['0 start 1', '0 error source']);
+  });
+
+  test('one key is worked on one at a time, another key does not wait', () => {
+    const { emit, input, scheduler, log } = bench(taking(10));
+    emit('a1', 'a');
+    emit('a2', 'a');
+    emit('b1', 'b');
+    input.complete();
+    scheduler.flush();
+    assert.equal(log, [
+      '0 start a1',
+      '0 start b1',
+      '10 emit a1',
+      '10 start a2',
+      '10 emit b1',
+      '20 emit a2',
+      '20 complete',
+    ]);
+  });
+
+  test('deliveries without a key wait for nobody', () => {
+    const { emit, scheduler, log } = bench(taking(10));
+    emit('1');
+    emit('2');
+    scheduler.flush();
+    assert.equal(log, ['0 start 1', '0 start 2', '10 emit 1', '10 emit 2']);
+  });
+
+  test('no more effects run than the limit says', () => {
+    const { emit, scheduler, log } = bench(taking(10), 2);
+    for (const id of ['1', '2', '3']) emit(id, id);
+    scheduler.flush();
+    assert.equal(
+      log.filter((line) => line.includes('start')),
+      ['0 start 1', '0 start 2', '10 start 3'],
+    );
+  });
+
+  test('an outage gives a delivery back, and those of its key that wait behind it', () => {
+    const { emit, scheduler, log, desk } = bench((delivery, time) =>
+      delivery.message.id === 'a1'
+        ? timer(5, time).pipe(mergeMap(() => throwError(() => new RetryableError('outage'))))
+        : taking(10)(delivery, time),
+    );
+    const [a1, a2, a3, b1] = [emit('a1', 'a'), emit('a2', 'a'), emit('a3', 'a'), emit('b1', 'b')];
+    scheduler.flush();
+    for (const { ticket } of [a1, a2, a3]) assert.equal(ticket.told, ['given back']);
+    assert.ok(b1.ticket.isOpen);
+    assert.equal(log, ['0 start a1', '0 start b1', '10 emit b1']);
+    assert.is(desk.ledger.nacked, 3);
+    emit('a4', 'a');
+    assert.is(log.at(-1), '10 start a4', 'the key works again');
+  });
+
+  test('poison costs one delivery: its successors go on', () => {
+    const { emit, scheduler, log, desk } = bench((delivery, time) =>
+      delivery.message.id === 'a1' ? throwError(() => new PoisonError('no_data', 'x')) : taking(10)(delivery, time),
+    );
+    emit('a1', 'a');
+    emit('a2', 'a');
+    scheduler.flush();
+    assert.is(desk.burials[0]?.poison.reason, 'no_data');
+    assert.equal(log, ['0 start a1', '0 start a2', '10 emit a2']);
+  });
+
+  test('an effect that throws counts as one that fails, whatever it throws', () => {
+    for (const thrown of [new Error('bug'), 'text', undefined, null]) {
+      const { emit, input, log } = bench(() => {
+        throw thrown;
+      });
+      assert.equal(emit('1', 'a').ticket.told, ['given back']);
+      assert.equal(emit('2', 'a').ticket.told, ['given back']);
+      input.complete();
+      assert.is(log.at(-1), '0 complete');
+    }
+  });
+
+  test('a FatalError ends the stream, from the effect or thrown by it', () => {
+    const fatal = new FatalError('setting');
+    const throwing: Effect = () => {
+      throw fatal;
+    };
+    for (const effect of [throwing, () => throwError(() => fatal)]) {
+      const { emit, log } = bench(effect);
+      emit('1', 'a');
+      assert.equal(log, ['0 start 1', '0 error setting']);
+    }
+  });
+
+  test('a key that cannot be made costs that delivery alone', () => {
+    const input = new Subject<Delivery>();
+    const desk = testDesk();
+    const seen: string[] = [];
+    const throwing = ({ message }: Delivery): string => {
+      if (message.id === 'bad') throw new TypeError('no key here');
+      return 'k';
+    };
+    input
+      .pipe(orderedByKey({ keyOf: throwing, limit: 1 }, (delivery) => of(delivery)))
+      .subscribe(({ message }) => seen.push(message.id));
+    for (const id of ['1', 'bad', '2']) input.next(testDelivery(desk, { id }));
+    assert.equal(seen, ['1', '2']);
+    assert.equal(
+      desk.burials.map(({ poison }) => [poison.reason, poison.message]),
+      [['hook_failed', 'no key here']],
+    );
+  });
+
+  test('an effect may emit nothing, or at once', () => {
+    const { emit, input, log } = bench((delivery) => (delivery.message.id === '1' ? EMPTY : of(delivery)));
+    for (const id of ['1', '2', '3']) emit(id, 'a');
+    input.complete();
+    assert.equal(log, ['0 start 1', '0 start 2', '0 emit 2', '0 start 3', '0 emit 3', '0 complete']);
+  });
+
+  test('thousands that wait behind one do not go deep', () => {
+    const gate = new Subject<never>();
+    const { emit, log } = bench((delivery) => (delivery.message.id === '0' ? gate : of(delivery)), 1);
+    for (let id = 0; id < 20_000; id += 1) emit(`${id}`, 'a');
+    gate.complete();
+    assert.is(log.filter((line) => line.includes('emit')).length, 19_999);
+  });
+
+  test('unsubscribing aborts the effects and settles nothing', () => {
+    let aborted = 0;
+    const { emit, subscription, desk } = bench(() =>
+      NEVER.pipe(
+        finalize(() => {
+          aborted += 1;
+        }),
+      ),
+    );
+    emit('1', 'a');
+    emit('2', 'a');
+    emit('3', 'b');
+    subscription.unsubscribe();
+    assert.is(aborted, 2);
+    assert.is(desk.ledger.inFlight, 3);
+  });
+});
