@@ -15,5 +15,12 @@ export function readYaml(file: string, issues: ConfigIssue[]): unknown {
   const document = parseDocument(text);
   for (const error of document.errors)
     issues.push({ path: '', problem: error.message.split('\n')[0] ?? error.message });
-  return document.errors.length > 0 ? undefined : document.toJS();
+  if (document.errors.length > 0) return undefined;
+  try {
+    return document.toJS();
+  } catch (thrown) {
+    // Aliases are resolved only now: one without an anchor, or too many of them.
+    issues.push({ path: '', problem: toError(thrown).message });
+    return undefined;
+  }
 }
