@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { ConfigIssue } from './config-error.ts';
+import { maskAddress } from './schema-walk.ts';
 
 type Issue = v.BaseIssue<unknown>;
 
@@ -9,7 +10,8 @@ function pathOf(issue: Issue): string {
 
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = typeof value === 'string' ? JSON.stringify(value) : (JSON.stringify(value) ?? String(value));
+  const text =
+    typeof value === 'string' ? JSON.stringify(maskAddress(value)) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 

@@ -41,10 +41,15 @@ export function isSecret(schema: unknown): boolean {
   return inner.pipe.some((item: unknown) => isSchema(item) && isRecord(item.metadata) && item.metadata.secret === true);
 }
 
+/** An address without its password: what stands between the first colon and the last `@` before its path. */
+export function maskAddress(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^/]*@/i, '$1:***@');
+}
+
 /** Replaces what must not be printed: secrets, and passwords inside of addresses. */
 export function maskSecrets(schema: GenericSchema | unknown, value: unknown): unknown {
   if (isSecret(schema) && value !== undefined) return '***';
-  if (typeof value === 'string') return value.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^@/]*@/i, '$1:***@');
+  if (typeof value === 'string') return maskAddress(value);
   if (Array.isArray(value)) return value.map((item) => maskSecrets(undefined, item));
   if (!isRecord(value)) return value;
   const children = childrenOf(schema);
