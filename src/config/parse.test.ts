@@ -1,0 +1,110 @@
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { suite } from '../testing/suite.ts';
+import { ConfigError, type ConfigIssue } from './config-error.ts';
+import { parse } from './parse.ts';
+import { bytes, count, flag, messagePath, milliseconds, oneOf, secret, text } from './schemas.ts';
+
+const SCHEMA = v.strictObject({
+  routes: v.record(text, v.strictObject({ source: v.strictObject({ topic: text, qos: oneOf([0, 1, 2]) }) })),
+  url: v.optional(v.pipe(v.string(), v.regex(/^redis:/, 'expected an address such as redis://host'))),
+  password: v.optional(secret),
+  maxInFlight: v.optional(count({ max: 100 }), 10),
+  flushAfterMs: v.optional(milliseconds()),
+  strict: v.optional(flag, false),
+  time: v.optional(messagePath),
+  level: v.optional(v.picklist(['info', 'warn'])),
+  list: v.optional(v.pipe(v.array(text), v.minLength(2))),
+  device: v.optional(v.union([v.strictObject({ level: count() }), v.strictObject({ pattern: text })])),
+});
+
+const GOOD = { routes: { uplinks: { source: { topic: 'a', qos: 1 } } } };
+
+/** `path: problem` of each issue. */
+function problems(value: unknown, root?: string): string[] {
+  const issues: ConfigIssue[] = [];
+  const result = parse(SCHEMA, value, issues, root);
+  assert.is(result === undefined, issues.length > 0, 'either a value or issues');
+  return issues.map(({ path, problem }) => `${path}: ${problem}`);
+}
+
+suite('parse', ({ test }) => {
+  test('gives the value with its defaults', () => {
+    assert.equal(parse(SCHEMA, GOOD, []), { ...GOOD, maxInFlight: 10, strict: false });
+  });
+
+  test('says what is wrong in words, by path', () => {
+    const qos = (value: unknown) => ({ routes: { uplinks: { source: { topic: 'a', qos: value } } } });
+    for (const [value, expected] of [
+      [qos(7), 'routes.uplinks.source.qos: expected 0, 1 or 2, got 7'],
+      [qos('7'), 'routes.uplinks.source.qos: expected 0, 1 or 2, got 7'],
+      [qos('x'), 'routes.uplinks.source.qos: expected 0, 1 or 2, got "x"'],
+      [{ routes: { uplinks: {} } }, 'routes.uplinks.source: is missing'],
+      [{ routes: 7 }, 'routes: expected a group of settings, got 7'],
+      [{}, 'routes: is missing'],
+      [{ ...GOOD, maxInFlight: 0 }, 'maxInFlight: expected at least 1, got 0'],
+      [{ ...GOOD, maxInFlight: 101 }, 'maxInFlight: expected at most 100, got 101'],
+      [{ ...GOOD, maxInFlight: 1.5 }, 'maxInFlight: expected a whole number, got 1.5'],
+      [{ ...GOOD, maxInFlight: 'many' }, 'maxInFlight: expected a number, got "many"'],
+      [{ ...GOOD, maxInFlight: null }, 'maxInFlight: expected a number, got null'],
+      [{ ...GOOD, strict: 'yes' }, 'strict: expected true or false, got "yes"'],
+      [{ ...GOOD, level: 'loud' }, 'level: expected "info" or "warn", got "loud"'],
+      [{ ...GOOD, list: 'x' }, 'list: expected a list, got "x"'],
+      [{ ...GOOD, list: ['x'] }, 'list: expected at least 2 of them, got ["x"]'],
+      [{ ...GOOD, list: ['x', ''] }, 'list.1: expected something that is not empty, got ""'],
+      [{ ...GOOD, url: 'http://x' }, 'url: expected an address such as redis://host, got "http://x"'],
+      [{ ...GOOD, maxInflight: 1 }, 'maxInflight: there is no such setting'],
+    ] as const) {
+      assert.equal(problems(value), [expected]);
+    }
+    assert.match(problems({ ...GOOD, time: 'data.x' })[0] ?? '', /^time: expected a path that begins with payload/);
+  });
+
+  test('finds every problem at once', () => {
+    assert.is(
+      problems({ routes: { a: { source: { topic: '', qos: 9 } } }, maxInFlight: -1, strict: 1, more: 1 }).length,
+      5,
+    );
+  });
+
+  test('of a union, tells what is wrong inside of it', () => {
+    const [first] = problems({ ...GOOD, device: { level: 0 } });
+    assert.is(first, 'device.level: expected at least 1, got 0');
+    assert.match(problems({ ...GOOD, device: 7 })[0] ?? '', /^device: expected /);
+  });
+
+  test('shows no secret, and no more than the beginning of what is long', () => {
+    assert.equal(problems({ ...GOOD, password: 1234 }), ['password: expected a text, got something else']);
+    assert.match(problems({ ...GOOD, url: 'http://user:hidden@x' })[0] ?? '', 'got "http://user:***@x"');
+    const [long] = problems({ ...GOOD, strict: 'x'.repeat(500) });
+    assert.ok((long ?? '').length < 150 && long?.endsWith('...'), long);
+  });
+
+  test('puts the root before each path', () => {
+    assert.equal(problems({ routes: 7 }, 'ingestion'), ['ingestion.routes: expected a group of settings, got 7']);
+    assert.equal(problems(7, 'ingestion'), ['ingestion: expected a group of settings, got 7']);
+  });
+
+  test('numbers and flags may be written as text, as the environment has them', () => {
+    const parsed = parse(SCHEMA, { ...GOOD, maxInFlight: '50', strict: 'true', flushAfterMs: '0' }, []);
+    assert.equal([parsed?.maxInFlight, parsed?.strict, parsed?.flushAfterMs], [50, true, 0]);
+    for (const value of ['', ' 5', '5 ', '0x5', '5e3', 'Infinity', '5.5', '٥']) {
+      assert.not(v.is(count(), value), value);
+    }
+    assert.not(v.is(bytes(), Number.MAX_SAFE_INTEGER + 1));
+    assert.not(v.is(milliseconds(), 2 ** 31), 'longer than a timer can wait');
+  });
+});
+
+suite('ConfigError', ({ test }) => {
+  test('lists every problem, one on a line', () => {
+    const issues = [
+      { path: 'a.b', problem: 'is missing' },
+      { path: '', problem: 'cannot be read' },
+    ];
+    const error = new ConfigError('p.yaml', issues);
+    assert.is(error.message, 'p.yaml: 2 problems in the configuration\n  a.b: is missing\n  cannot be read');
+    assert.is(error.issues, issues);
+    assert.match(new ConfigError('p.yaml', issues.slice(1)).message, '1 problem in');
+  });
+});

@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { suite } from '../testing/suite.ts';
+import { withTemporaryFolder } from '../testing/temporary-folder.ts';
+import type { ConfigIssue } from './config-error.ts';
+import { readYaml } from './read-yaml.ts';
+
+function read(text: string): Promise<{ value: unknown; problems: string[] }> {
+  return withTemporaryFolder((folder) => {
+    const file = join(folder, 'pipeline.yaml');
+    writeFileSync(file, text);
+    const issues: ConfigIssue[] = [];
+    const value = readYaml(file, issues);
+    return { value, problems: issues.map(({ problem }) => problem) };
+  });
+}
+
+suite('read YAML', ({ test }) => {
+  test('gives the value', async () => {
+    assert.equal(await read('a: 1\nb: [x, true, null]\nc: { d: "7" }\n'), {
+      value: { a: 1, b: ['x', true, null], c: { d: '7' } },
+      problems: [],
+    });
+  });
+
+  test('an error has its line', async () => {
+    for (const [text, line] of [
+      ['a: 1\nb: [1, 2\n', 3],
+      ['a: 1\na: 2\n', 2],
+      ['ok: 1\n\nkey: "open\n', 4],
+      ['a:\n\t- b\n', 2],
+    ] as const) {
+      const { value, problems } = await read(text);
+      assert.is(value, undefined);
+      assert.ok(problems.length > 0, text);
+      assert.match(problems[0] ?? '', `line ${line}`);
+      assert.not.match(problems[0] ?? '', '\n');
+    }
+  });
+
+  test('a file that cannot be read says so', () => {
+    const issues: ConfigIssue[] = [];
+    assert.is(readYaml('/no/such/file.yaml', issues), undefined);
+    assert.match(issues[0]?.problem ?? '', /^cannot be read: .*ENOENT/);
+    assert.is(issues.length, 1);
+  });
+
+  test('an alias without an anchor says so', async () => {
+    const { value, problems } = await read('topic: *everything\n');
+    assert.is(value, undefined);
+    assert.match(problems.join(), /alias.*everything/);
+  });
+
+  test('an alias bomb is no bomb', async () => {
+    const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
+    for (let level = 1; level < 9; level += 1)
+      lines.push(
+        `a${level}: &a${level} [${Array(9)
+          .fill(`*a${level - 1}`)
+          .join(', ')}]`,
+      );
+    const { value, problems } = await read(`${lines.join('\n')}\n`);
+    assert.is(value, undefined);
+    assert.match(problems[0] ?? '', /alias/i);
+  });
+});
