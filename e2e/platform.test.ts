@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import * as assert from 'uvu/assert';
+import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createStorageClient } from '../src/clients/storage.ts';
+import type { Delivery } from '../src/core/delivery.ts';
+import { MessageView } from '../src/core/message-path.ts';
+import type { Probe } from '../src/core/probe.ts';
+import { type Platform, startPlatform } from '../src/demo/platform.ts';
+import { createResources, namedResources, type RunResources } from '../src/demo/run-resources.ts';
+import { countLines, countRows } from '../src/demo/sink-counts.ts';
+import { Fleet } from '../src/fleet/fleet.ts';
+import { publishReadings } from '../src/fleet/publish-readings.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const MESSAGES = 3_000;
+const DEVICES = 40;
+
+/** Watches a probe, and keeps each device's sequence numbers in the order in which they pass. */
+function sequencesOf(probe: Probe<Delivery>): Map<string, number[]> {
+  const sequences = new Map<string, number[]>();
+  probe.subscribe(({ message }) => {
+    const payload: unknown = new MessageView(message).payload;
+    if (typeof payload !== 'object' || payload === null || !('device_id' in payload) || !('sequence' in payload))
+      return;
+    const known = sequences.get(String(payload.device_id)) ?? [];
+    known.push(Number(payload.sequence));
+    sequences.set(String(payload.device_id), known);
+  });
+  return sequences;
+}
+
+function assertInOrder(sequences: Map<string, number[]>, stage: string): void {
+  let total = 0;
+  for (const [device, numbers] of sequences) {
+    assert.equal(
+      numbers,
+      numbers.map((_, index) => index),
+      `${stage}: readings of ${device} in order`,
+    );
+    total += numbers.length;
+  }
+  assert.is(total, MESSAGES, `${stage}: every reading`);
+}
+
+suite('the four services', ({ test, before, after }) => {
+  let sandbox: Sandbox;
+  let resources: RunResources;
+  let platform: Platform;
+  const runId = randomBytes(4).toString('hex');
+  const fleet = new Fleet({ devices: DEVICES, seed: 7, runId });
+
+  before(async () => {
+    sandbox = await startSandbox();
+    sandbox.applyEnv();
+    resources = namedResources(runId, sandbox.projectId);
+    await createResources(resources, fleet);
+    platform = await startPlatform({
+      pipelines: join(import.meta.dirname, '../pipelines'),
+      env: { ...process.env, ...resources.env },
+      level: 'silent',
+      redis: sandbox.env.REDIS_URL !== undefined,
+    });
+  });
+  after(async () => {
+    await platform?.shutdown();
+    await sandbox?.close();
+  });
+
+  test('carry every reading from MQTT to both sinks, in order for each device', async () => {
+    const { ingestion, enrich, icestore, bigqueries } = platform;
+    const routed = sequencesOf(ingestion.probes.routed);
+    const enriched = sequencesOf(enrich.probes.enriched);
+    const decoded = sequencesOf(bigqueries.probes.decoded);
+
+    const published = await publishReadings(fleet.readings(MESSAGES), { url: sandbox.env.MQTT_URL ?? '' });
+    assert.is(published, MESSAGES);
+
+    // First what passes inside of the services, then what is in the sinks.
+    await eventually(() => {
+      assert.is(ingestion.ledger.acked, MESSAGES, 'ingested');
+      assert.is(enrich.ledger.acked, MESSAGES, 'enriched');
+      assert.is(icestore.ledger.acked, MESSAGES, 'archived');
+      assert.is(bigqueries.ledger.acked, MESSAGES, 'inserted');
+    });
+    assertInOrder(routed, 'ingestion');
+    assertInOrder(enriched, 'enrich');
+    assertInOrder(decoded, 'bigqueries');
+    for (const { name, ledger } of platform.all) {
+      assert.ok(ledger.balanced, `the ledger of ${name} balances`);
+      assert.is(ledger.inFlight, 0);
+      assert.is(ledger.settledTwice, 0);
+    }
+
+    assert.equal(await countRows(resources), { entries: MESSAGES, distinctIds: MESSAGES });
+    assert.equal(await countLines(resources), { entries: MESSAGES, distinctIds: MESSAGES });
+  });
+
+  test('asked Firestore once for each device, and memory for the rest', () => {
+    const { memoryHit, firestoreHit, redisHit, missing } = platform.enrich.probes;
+    assert.is(firestoreHit.count, DEVICES);
+    assert.is(redisHit.count, 0);
+    assert.is(missing.count, 0);
+    assert.is(memoryHit.count, MESSAGES - DEVICES);
+  });
+
+  test('wrote what Firestore knows into every row', async () => {
+    const bigquery = createBigQueryClient({ projectId: resources.projectId });
+    const [rows] = await bigquery.query(
+      `SELECT device_id, client, location, service_tag, COUNT(*) AS readings
+       FROM \`${resources.projectId}.${resources.dataset}.${resources.table}\`
+       GROUP BY device_id, client, location, service_tag ORDER BY device_id`,
+    );
+    assert.is(rows.length, DEVICES);
+    for (const row of rows) {
+      const record = fleet.recordOf(row.device_id);
+      assert.equal(
+        { client: row.client, location: row.location, service_tag: row.service_tag },
+        { client: record.ClientID, location: record.LocationID, service_tag: record.Category },
+      );
+    }
+  });
+
+  test('wrote objects of one key each, in the archive format', async () => {
+    const storage = createStorageClient({ projectId: resources.projectId });
+    const [files] = await storage.bucket(resources.bucket).getFiles();
+    assert.ok(files.length >= 4, 'at least one object for each location');
+    for (const file of files) {
+      const [content] = await file.download();
+      const lines = (await promisify(gunzip)(content)).toString('utf8').trimEnd().split('\n');
+      const parsed = lines.map((line) => JSON.parse(line));
+      const keys = new Set(parsed.map((line) => line.batchKey));
+      assert.is(keys.size, 1, `${file.name} holds one key`);
+      assert.match(file.name, new RegExp(`^raw/${[...keys][0]}/[0-9a-f]{32}\\.jsonl\\.gz$`));
+      const [first] = parsed;
+      assert.equal(Object.keys(first).sort(), [
+        'archivedAt',
+        'attributes',
+        'batchKey',
+        'enrichmentData',
+        'id',
+        'originalPubSubPayload',
+        'publishTime',
+      ]);
+      const payload = JSON.parse(Buffer.from(first.originalPubSubPayload, 'base64').toString('utf8'));
+      assert.is(payload.message_id, first.id);
+      assert.is(first.attributes.route_name, 'raw');
+    }
+  });
+
+  test('serve health, readiness and a ledger that balances', async () => {
+    for (const service of platform.all) {
+      assert.is((await fetch(`${service.url}/healthz`)).status, 200);
+      assert.is((await fetch(`${service.url}/readyz`)).status, 200);
+      const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      const metric = (name: string): number => {
+        const line = metrics.split('\n').find((candidate) => candidate.startsWith(name));
+        assert.ok(line, `${service.name} shows ${name}`);
+        return Number(line?.split(' ').at(-1));
+      };
+      const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'];
+      const settled = endings.map((ending) => metric(`dataflow_settled_total{ending="${ending}"`));
+      assert.is(
+        metric('dataflow_received_total'),
+        settled.reduce((sum, count) => sum + count, 0) + metric('dataflow_in_flight{'),
+      );
+      assert.match(metrics, 'process_cpu_seconds_total');
+      assert.match(metrics, `dataflow_probe_total{probe="${service.name}.received"`);
+    }
+  });
+
+  test('leave cleanly', async () => {
+    assert.is(await platform.shutdown(), 0);
+  });
+});

@@ -1,0 +1,133 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import { decodeEnvelope } from '../src/core/envelope.ts';
+import { createResources, namedResources, type RunResources } from '../src/demo/run-resources.ts';
+import { countLines, countRows } from '../src/demo/sink-counts.ts';
+import { Fleet } from '../src/fleet/fleet.ts';
+import { type Child, startChild } from '../src/testing/child.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { hasGoogleEmulators, startGoogleEmulator } from '../src/testing/google-emulator.ts';
+import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { suite } from '../src/testing/suite.ts';
+import { runService } from './run-service.ts';
+
+const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
+const MESSAGES = 300;
+const TEST_TIMEOUT_MS = 150_000;
+
+/** Publishes one reading of each line with the stock client `mosquitto_pub`. */
+function mosquittoPub(url: string, fleet: Fleet): void {
+  const { hostname, port } = new URL(url);
+  const byTopic = new Map<string, string[]>();
+  for (const { topic, payload } of fleet.readings(MESSAGES)) {
+    byTopic.set(topic, [...(byTopic.get(topic) ?? []), payload.toString('utf8')]);
+  }
+  for (const [topic, lines] of byTopic) {
+    const { status, stderr } = spawnSync('mosquitto_pub', ['-h', hostname, '-p', port, '-q', '1', '-t', topic, '-l'], {
+      input: `${lines.join('\n')}\n`,
+      encoding: 'utf8',
+    });
+    assert.is(status, 0, stderr);
+  }
+}
+
+const hasStockClient = spawnSync('mosquitto_pub', ['--help']).error === undefined;
+
+function newRun(projectId: string): { resources: RunResources; fleet: Fleet } {
+  const resources = namedResources(randomBytes(4).toString('hex'), projectId);
+  return { resources, fleet: new Fleet({ devices: 10, seed: 3, runId: resources.runId }) };
+}
+
+async function endAll(services: readonly Child[]): Promise<void> {
+  for (const service of services) assert.is(await service.end('SIGTERM'), 0, `a clean end:\n${service.output}`);
+}
+
+suite('services as processes of their own', ({ test, skip }) => {
+  const onSandbox = 'move what mosquitto_pub publishes, against `npm run sandbox`';
+  if (!hasStockClient) skip(onSandbox, 'mosquitto_pub is not installed');
+  else {
+    test(
+      onSandbox,
+      async () => {
+        const sandbox = await startChild(process.execPath, [LAUNCH, 'sandbox'], { readyWhen: /sandbox ready/ });
+        const exported = [...sandbox.stdout.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+        const env: Record<string, string> = Object.fromEntries(exported);
+        Object.assign(process.env, env);
+        const { resources, fleet } = newRun(env.GOOGLE_CLOUD_PROJECT ?? '');
+        await createResources(resources, fleet);
+        const services: Child[] = [];
+        for (const name of ['bigqueries', 'icestore', 'enrich', 'ingestion']) {
+          services.push(await runService(name, { ...env, ...resources.env }));
+        }
+        mosquittoPub(env.MQTT_URL ?? '', fleet);
+        await eventually(async () => {
+          assert.is((await countRows(resources)).distinctIds, MESSAGES, 'rows');
+          assert.is((await countLines(resources)).distinctIds, MESSAGES, 'lines');
+        });
+        await endAll(services.toReversed());
+        assert.is(await sandbox.end('SIGTERM'), 0);
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+
+  const onEmulators = "ingestion and enrich move them on Google's emulators and mosquitto";
+  if (!hasGoogleEmulators()) {
+    // Not to be had from a package registry: the suite says so, and goes on.
+    console.log(`  left out: ${onEmulators} (gcloud or Java is not installed)`);
+  } else if (findMosquitto() === undefined) skip(onEmulators, 'mosquitto is not installed');
+  else {
+    test(
+      onEmulators,
+      async () => {
+        const [broker, pubsub, firestore] = await Promise.all([
+          startMosquitto(),
+          startGoogleEmulator('pubsub'),
+          startGoogleEmulator('firestore'),
+        ]);
+        const env = {
+          METADATA_SERVER_DETECTION: 'none',
+          PUBSUB_EMULATOR_HOST: pubsub.host,
+          FIRESTORE_EMULATOR_HOST: firestore.host,
+          MQTT_URL: broker.url,
+          MQTT_PROTOCOL_VERSION: '5',
+        };
+        Object.assign(process.env, env);
+        try {
+          const { resources, fleet } = newRun('demo-project');
+          await createResources(resources, fleet);
+          const services = [
+            await runService('enrich', { ...env, ...resources.env }),
+            await runService('ingestion', { ...env, ...resources.env }),
+          ];
+          const client = new PubSub({ projectId: resources.projectId });
+          const messages = new Map<string, Record<string, unknown>>();
+          const subscription = client.subscription(resources.subscriptions.bigqueries);
+          subscription.on('message', (message) => {
+            const { id, enrichmentData } = decodeEnvelope(message.data);
+            messages.set(id, enrichmentData);
+            message.ack();
+          });
+          mosquittoPub(broker.url, fleet);
+          await eventually(() => assert.is(messages.size, MESSAGES, 'distinct ids in the enriched topic'), {
+            deadlineMs: 40_000,
+          });
+          for (const data of messages.values()) {
+            const record = fleet.recordOf(String(data.DeviceID));
+            assert.is(data.name, record.ClientID);
+            assert.is(data.serviceTag, record.Category);
+          }
+          await endAll(services.toReversed());
+          await subscription.close();
+          await client.close();
+        } finally {
+          await Promise.all([broker.close(), pubsub.close(), firestore.close()]);
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+});
