@@ -1,90 +1,67 @@
-import { alreadyExists, notFound } from './api-error.ts';
-import type { Database } from './database.ts';
-import type { Field } from './schema.ts';
-import { Table, type TableReference, tableName } from './table.ts';
+import { DuckDBInstance, type DuckDBValue, StatementType } from '@duckdb/node-api';
+import { ApiError, type Call, invalidQuery, notFound, unsupported } from './api.ts';
+import { quoteName, resultField } from './schema.ts';
+import type { Table } from './table.ts';
 
-/** A dataset: its tables by id, and the writable part of its resource. */
-export interface Dataset {
-  readonly projectId: string;
-  readonly datasetId: string;
-  readonly creationTime: number;
-  readonly tables: Map<string, Table>;
-  metadata: Record<string, unknown>;
-  lastModifiedTime: number;
+export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
+
+/**
+ * Opens a DuckDB in memory, in UTC, without files or network: a project is an attached database there, a dataset a schema
+ * in it. `writer` makes all changes; queries have connections of their own, so that a slow one holds up no inserts.
+ */
+export async function openCatalog() {
+  // BigQuery: nulls are the smallest values.
+  const settings = { enable_external_access: 'false', default_null_order: 'nulls_first_on_asc_last_on_desc' };
+  const instance = await DuckDBInstance.create(':memory:', settings);
+  const writer = await instance.connect();
+  await writer.run(`SET GLOBAL TimeZone = 'UTC'`);
+  /** By `project:dataset`: the resource as its owner gave it, and the tables by id. */
+  const datasets = new Map<string, { resource: Record<string, unknown>; tables: Map<string, Table> }>();
+  const dataset = (project: string, id: string) => {
+    const found = datasets.get(`${project}:${id}`);
+    if (found === undefined) throw notFound(`Dataset ${project}:${id}`);
+    return found;
+  };
+  const table = (call: Call) => {
+    const found = dataset(call.project, call.dataset).tables.get(call.table);
+    if (found === undefined) throw notFound(`Table ${call.project}:${call.dataset}.${call.table}`);
+    return found;
+  };
+  const close = () => {
+    writer.closeSync();
+    instance.closeSync();
+  };
+  return { instance, writer, datasets, dataset, table, close };
 }
 
-/** Every dataset and table of every project. Ids are case-sensitive, as the service's are. */
-export class Catalog {
-  readonly #database: Database;
-  readonly #datasets = new Map<string, Dataset>();
-
-  constructor(database: Database) {
-    this.#database = database;
+/** Runs a SELECT of DuckDB's over all inserted rows, on a connection of its own; `inside` a project and dataset. */
+export async function runSql(catalog: Catalog, inside: readonly string[], sql: string, values: DuckDBValue[] = []) {
+  for (const { tables } of catalog.datasets.values()) for (const table of tables.values()) table.flush();
+  const connection = await catalog.instance.connect();
+  try {
+    await connection.run(`ATTACH IF NOT EXISTS ':memory:' AS ${quoteName(inside[0] ?? '')}`);
+    await connection.run(`USE ${inside.map(quoteName).join('.')}`);
+    const statement = await connection.prepare(sql);
+    if (statement.statementType !== StatementType.SELECT) throw unsupported('A statement other than a query');
+    statement.bind(values);
+    const result = await statement.run();
+    // DuckDB names an expression without an alias by its text.
+    let unnamed = 0;
+    const isName = (name: string) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
+    const names = result.columnNames().map((name) => (isName(name) ? name : `f${unnamed++}_`));
+    if (new Set(names).size < names.length) throw invalidQuery('Duplicate column names in the result.');
+    return { fields: names.map((name, at) => resultField(name, result.columnType(at))), rows: await result.getRows() };
+  } catch (error) {
+    throw apiError(error);
+  } finally {
+    connection.closeSync();
   }
+}
 
-  createDataset(projectId: string, datasetId: string, metadata: Record<string, unknown>): Dataset {
-    const name = `${projectId}:${datasetId}`;
-    if (this.#datasets.has(name)) throw alreadyExists(`Dataset ${name}`);
-    const now = Date.now();
-    const dataset = { projectId, datasetId, creationTime: now, lastModifiedTime: now, metadata, tables: new Map() };
-    this.#datasets.set(name, dataset);
-    return dataset;
-  }
-
-  dataset(projectId: string, datasetId: string): Dataset {
-    const dataset = this.#datasets.get(`${projectId}:${datasetId}`);
-    if (dataset === undefined) throw notFound(`Dataset ${projectId}:${datasetId}`);
-    return dataset;
-  }
-
-  /** Those of one project, by id. */
-  datasets(projectId: string): Dataset[] {
-    return [...this.#datasets.values()]
-      .filter((dataset) => dataset.projectId === projectId)
-      .sort((a, b) => (a.datasetId < b.datasetId ? -1 : 1));
-  }
-
-  async deleteDataset(dataset: Dataset): Promise<void> {
-    this.#datasets.delete(`${dataset.projectId}:${dataset.datasetId}`);
-    for (const table of dataset.tables.values()) await table.drop();
-  }
-
-  async createTable(
-    reference: TableReference,
-    metadata: Record<string, unknown>,
-    fields: readonly Field[],
-  ): Promise<Table> {
-    const taken = () => this.findTable(reference) !== undefined;
-    if (taken()) throw alreadyExists(`Table ${tableName(reference)}`);
-    const table = new Table(this.#database, reference, metadata);
-    await table.setFields(fields);
-    if (taken()) {
-      await table.drop();
-      throw alreadyExists(`Table ${tableName(reference)}`);
-    }
-    this.dataset(reference.projectId, reference.datasetId).tables.set(reference.tableId, table);
-    return table;
-  }
-
-  /** Throws when the dataset does not exist; undefined when only the table does not. */
-  findTable(reference: TableReference): Table | undefined {
-    const dataset = this.dataset(reference.projectId, reference.datasetId);
-    const table = dataset.tables.get(reference.tableId);
-    if (table?.expired !== true) return table;
-    dataset.tables.delete(reference.tableId);
-    table.drop().catch(() => undefined);
-    return undefined;
-  }
-
-  table(reference: TableReference): Table {
-    const table = this.findTable(reference);
-    if (table === undefined) throw notFound(`Table ${tableName(reference)}`);
-    return table;
-  }
-
-  async deleteTable(reference: TableReference): Promise<void> {
-    const table = this.table(reference);
-    this.dataset(reference.projectId, reference.datasetId).tables.delete(reference.tableId);
-    await table.drop();
-  }
+/** What DuckDB threw, as the service says it; failures of its own stay as they are. */
+function apiError(error: unknown): unknown {
+  if (error instanceof ApiError || !(error instanceof Error) || /^(INTERNAL|FATAL)/.test(error.message)) return error;
+  const [message = ''] = error.message.split('\n');
+  const [, missing] = /(?:Table with name|schema named|Catalog) "?([^" ]+)"? (?:does|found)/.exec(message) ?? [];
+  return missing === undefined ? invalidQuery(message) : notFound(`Table or dataset ${missing} in location US`);
 }

@@ -1,124 +1,129 @@
-import { invalid, unsupported } from './api-error.ts';
-import { isObject } from './json.ts';
+import * as duck from '@duckdb/node-api';
+import { invalid, isObject, unsupported } from './api.ts';
 
-/** A column or a field of a record. Types carry the names that the API answers with, also when asked by others. */
-export interface Field {
-  readonly name: string;
-  readonly type: FieldType;
+/** One type: its name in DuckDB, the value of a JSON (undefined if it has none, and then why), the API's text of it. */
+interface ScalarType {
+  readonly duckDb: string;
+  readonly read: (text: string, json: unknown) => duck.DuckDBValue | undefined;
+  readonly refusal: (text: string) => string;
+  write?(value: duck.DuckDBValue, int64Timestamps: boolean): string;
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMERIC = /^([+-]?\d{1,29})(?:\.(\d{0,9}))?$/;
+const BASE64 = /^(?:[\w+/-]{4})*(?:[\w+/-]{2}(?:==)?|[\w+/-]{3}=?)?$/;
+const TIMESTAMP =
+  /^([\d-]{10})[ T]((?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?:\.(\d{1,6}))? ?(?:Z|UTC|([+-]\d\d)(?::?(\d\d))?)?$/i;
+const readString = (text: string, json: unknown) => (typeof json === 'boolean' ? undefined : text);
+const readBytes = (text: string) => (BASE64.test(text) ? duck.blobValue(Buffer.from(text, 'base64')) : undefined);
+const readBoolean = (text: string) => (/^(true|false)$/i.test(text) ? /^t/i.test(text) : undefined);
+const readFloat = (text: string) => (NUMBER.test(text) ? Number(text) : undefined);
+const readInteger = (text: string) => {
+  const value = /^[+-]?\d{1,19}$/.test(text) ? BigInt(text) : undefined;
+  return value !== undefined && BigInt.asIntN(64, value) === value ? value : undefined;
+};
+const readNumeric = (text: string, json: unknown) => {
+  const [, whole, fraction = ''] = NUMERIC.exec(typeof json === 'number' ? json.toFixed(9) : text) ?? [];
+  return whole === undefined ? whole : new duck.DuckDBDecimalValue(BigInt(whole + fraction.padEnd(9, '0')), 38, 9);
+};
+const readDate = (text: string) => {
+  const ms = /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  // JavaScript takes February 30th for March 2nd.
+  const isReal = !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+  return isReal ? new duck.DuckDBDateValue(ms / 86_400_000) : undefined;
+};
+/** A text in UTC or with an offset, or a number of seconds since 1970. */
+const readTimestamp = (text: string) => {
+  const seconds = NUMBER.test(text) ? Number(text) : Number.NaN;
+  if (Math.abs(seconds) < 253_402_300_800) return new duck.DuckDBTimestampTZValue(BigInt(Math.round(seconds * 1e6)));
+  const [, date = '', time, fraction = '', hours = '+00', minutes = '00'] = TIMESTAMP.exec(text) ?? [];
+  if (readDate(date) === undefined) return undefined;
+  const ms = BigInt(Date.parse(`${date}T${time}${hours}:${minutes}`));
+  return new duck.DuckDBTimestampTZValue(ms * 1000n + BigInt(fraction.padEnd(6, '0')));
+};
+const readJson = (text: string) => {
+  try {
+    return JSON.parse(text) === undefined ? undefined : text;
+  } catch {
+    return undefined;
+  }
+};
+
+const writeFloat = (value: unknown) => (Number.isInteger(value) ? Number(value).toFixed(1) : String(value));
+const writeNumeric = (value: duck.DuckDBValue) => String(value).replace(/\.0*$|(\.\d*?)0+$/, '$1');
+const writeBytes = ({ bytes }: duck.DuckDBBlobValue) => Buffer.from(bytes).toString('base64');
+const writeTimestamp = ({ micros }: duck.DuckDBTimestampTZValue, int64Timestamps: boolean) =>
+  int64Timestamps ? String(micros) : writeFloat(Number(micros) / 1e6);
+const bad = (kind: string) => (text: string) => `Cannot convert value to ${kind} (bad value): ${text}`;
+const badBytes = () => 'Could not decode base64 string to bytes.';
+const badTime = (text: string) =>
+  `Could not parse '${text}' as a timestamp. Required format is YYYY-MM-DD HH:MM[:SS[.SSSSSS]] or YYYY/MM/DD HH:MM[:SS[.SSSSSS]]`;
+
+const SCALAR_TYPES: Readonly<Record<string, ScalarType>> = {
+  STRING: { duckDb: 'VARCHAR', read: readString, refusal: () => 'Conversion from bool to std::string is unsupported.' },
+  BYTES: { duckDb: 'BLOB', read: readBytes, refusal: badBytes, write: writeBytes },
+  INTEGER: { duckDb: 'BIGINT', read: readInteger, refusal: bad('integer') },
+  FLOAT: { duckDb: 'DOUBLE', read: readFloat, refusal: bad('floating point'), write: writeFloat },
+  NUMERIC: { duckDb: 'DECIMAL(38,9)', read: readNumeric, refusal: bad('numeric'), write: writeNumeric },
+  BOOLEAN: { duckDb: 'BOOLEAN', read: readBoolean, refusal: bad('boolean') },
+  TIMESTAMP: { duckDb: 'TIMESTAMPTZ', read: readTimestamp, refusal: badTime, write: writeTimestamp },
+  DATE: { duckDb: 'DATE', read: readDate, refusal: bad('date') },
+  JSON: { duckDb: 'JSON', read: readJson, refusal: bad('JSON') },
+};
+
+const CANONICAL = new Map(Object.entries({ INT64: 'INTEGER', FLOAT64: 'FLOAT', BOOL: 'BOOLEAN', STRUCT: 'RECORD' }));
+
+/** The type of this name, which may be that of SQL. */
+export function scalarType(name: string): ScalarType {
+  const type = SCALAR_TYPES[CANONICAL.get(name) ?? name];
+  if (type === undefined) throw invalid(`Invalid value for type: ${name} is not a valid value (in the local sandbox)`);
+  return type;
+}
+
+/** A column or a field of a record; `type` as the API answers it (INTEGER, not INT64), `fields` of a RECORD only. */
+export interface Field extends Readonly<Record<'name' | 'type', string>> {
   readonly mode: 'NULLABLE' | 'REQUIRED' | 'REPEATED';
-  readonly description?: string;
-  /** Of a RECORD, at least one. */
+  readonly description?: unknown;
   readonly fields?: readonly Field[];
 }
 
-export type FieldType = keyof typeof DUCKDB_TYPES | 'RECORD';
-
-const DUCKDB_TYPES = {
-  STRING: 'VARCHAR',
-  BYTES: 'BLOB',
-  INTEGER: 'BIGINT',
-  FLOAT: 'DOUBLE',
-  NUMERIC: 'DECIMAL(38,9)',
-  BOOLEAN: 'BOOLEAN',
-  TIMESTAMP: 'TIMESTAMPTZ',
-  DATE: 'DATE',
-  DATETIME: 'TIMESTAMP',
-  TIME: 'TIME',
-  JSON: 'JSON',
-} as const;
-
-const ALIASES: Record<string, string> = {
-  INT64: 'INTEGER',
-  INT: 'INTEGER',
-  BIGINT: 'INTEGER',
-  FLOAT64: 'FLOAT',
-  BOOL: 'BOOLEAN',
-  DECIMAL: 'NUMERIC',
-  STRUCT: 'RECORD',
-};
-
-const MAX_DEPTH = 15;
-const NAME = /^[\p{L}\p{M}\p{N}\p{Pc}\p{Pd}&%=+:'<>#| ]{1,300}$/u;
-
-const isScalarType = (type: string): type is keyof typeof DUCKDB_TYPES => Object.hasOwn(DUCKDB_TYPES, type);
-
-/** The API's name of a type, whichever of its names it is given by; undefined when there is none here. */
-export function fieldType(type: string): FieldType | undefined {
-  const name = ALIASES[type.toUpperCase()] ?? type.toUpperCase();
-  return name === 'RECORD' || isScalarType(name) ? name : undefined;
-}
-
-/** The DuckDB type of one value of a scalar type. */
-export const duckDbScalar = (type: keyof typeof DUCKDB_TYPES): string => DUCKDB_TYPES[type];
-
 export const quoteName = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** The DuckDB type of a column. */
-export function duckDbType({ type, mode, fields = [] }: Field): string {
-  const nested = () => fields.map((field) => `${quoteName(field.name)} ${duckDbType(field)}`).join(', ');
-  const single = type === 'RECORD' ? `STRUCT(${nested()})` : duckDbScalar(type);
-  return mode === 'REPEATED' ? `${single}[]` : single;
+export function duckDbType({ type, mode, fields }: Field): string {
+  const members = fields?.map((field) => `${quoteName(field.name)} ${duckDbType(field)}`);
+  const one = members === undefined ? scalarType(type).duckDb : `STRUCT(${members.join(', ')})`;
+  return mode === 'REPEATED' ? `${one}[]` : one;
 }
 
-/** Reads a TableSchema's `fields`; refuses what the service refuses, and what only the sandbox cannot hold. */
-export function parseFields(value: unknown, depth = 1): Field[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw invalid('Invalid schema: fields must be a list.');
-  if (depth > MAX_DEPTH) throw invalid(`Schema is nested more than ${MAX_DEPTH} levels deep.`);
+/** Reads the `fields` of a TableSchema or of a RECORD. */
+export function parseFields(given: unknown): Field[] {
+  if (!Array.isArray(given) || given.length === 0) throw unsupported('A table or RECORD without fields');
   const names = new Set<string>();
-  return value.map((field: unknown) => {
-    const parsed = parseField(field, depth);
-    const key = parsed.name.toLowerCase();
-    if (names.has(key)) throw invalid(`Field ${parsed.name} already exists in schema`);
-    names.add(key);
-    return parsed;
+  return given.map((one: unknown): Field => {
+    const { name, type, mode = 'NULLABLE', fields, ...about } = isObject(one) ? one : {};
+    if (typeof name !== 'string' || name === '') throw invalid(`Invalid field name "${name}".`);
+    if (names.size === names.add(name.toLowerCase()).size) throw invalid(`Field ${name} already exists in schema`);
+    const other = Object.keys(about).find((key) => key !== 'description');
+    if (other !== undefined) throw unsupported(`${other} of field ${name}`);
+    if (mode !== 'NULLABLE' && mode !== 'REQUIRED' && mode !== 'REPEATED') throw invalid(`Invalid mode: ${mode}`);
+    const upper = `${type}`.toUpperCase();
+    const field: Field = { name, type: CANONICAL.get(upper) ?? upper, mode, ...about };
+    if (field.type === 'RECORD') return { ...field, fields: parseFields(fields) };
+    scalarType(field.type);
+    return field;
   });
 }
 
-function parseField(field: unknown, depth: number): Field {
-  if (!isObject(field) || typeof field.name !== 'string' || !NAME.test(field.name)) {
-    throw invalid(
-      `Invalid field name "${isObject(field) ? (field.name ?? '') : ''}". Fields must contain the allowed characters, and be at most 300 characters long. For allowed characters, please refer to https://cloud.google.com/bigquery/docs/schemas#column_names`,
-    );
+/** The column of a result that has this DuckDB type. */
+export function resultField(name: string, type: duck.DuckDBType): Field {
+  if (type instanceof duck.DuckDBListType) return { ...resultField(name, type.valueType), mode: 'REPEATED' };
+  if (type instanceof duck.DuckDBStructType) {
+    const fields = type.entryTypes.map((entryType, at) => resultField(type.entryNames[at] ?? '', entryType));
+    return { name, type: 'RECORD', mode: 'NULLABLE', fields };
   }
-  for (const feature of ['maxLength', 'precision', 'scale', 'defaultValueExpression', 'collation', 'policyTags']) {
-    if (field[feature] !== undefined) throw unsupported(`Field ${field.name}: ${feature}`);
-  }
-  const type = fieldType(String(field.type ?? ''));
-  if (type === undefined) {
-    if (/^(BIGNUMERIC|GEOGRAPHY|INTERVAL|RANGE)$/i.test(String(field.type))) throw unsupported(`Type ${field.type}`);
-    throw invalid(`Invalid value for type: ${field.type} is not a valid value`);
-  }
-  const mode = String(field.mode ?? 'NULLABLE').toUpperCase();
-  if (mode !== 'NULLABLE' && mode !== 'REQUIRED' && mode !== 'REPEATED') {
-    throw invalid(`Invalid value for mode: ${field.mode} is not a valid value`);
-  }
-  const fields = type === 'RECORD' ? parseFields(field.fields, depth + 1) : undefined;
-  if (fields?.length === 0) throw invalid(`Field ${field.name} is type RECORD but has no schema`);
-  const description = typeof field.description === 'string' ? { description: field.description } : {};
-  return { name: field.name, type, mode, ...description, ...(fields === undefined ? {} : { fields }) };
-}
-
-/**
- * Checks that a table with the fields `before` can become one with `after`: columns may be added, and REQUIRED may be
- * relaxed to NULLABLE. `table` is `project:dataset.table`, for the message.
- */
-export function checkSchemaChange(table: string, before: readonly Field[], after: readonly Field[], path = ''): void {
-  const refuse = (problem: string) => invalid(`Provided Schema does not match Table ${table}. ${problem}`);
-  const next = new Map(after.map((field) => [field.name.toLowerCase(), field]));
-  for (const old of before) {
-    const name = `${path}${old.name}`;
-    const field = next.get(old.name.toLowerCase());
-    next.delete(old.name.toLowerCase());
-    if (field === undefined) throw refuse(`Field ${name} is missing in new schema`);
-    if (field.type !== old.type) throw refuse(`Field ${name} has changed type from ${old.type} to ${field.type}`);
-    if (field.mode !== old.mode && !(old.mode === 'REQUIRED' && field.mode === 'NULLABLE')) {
-      throw refuse(`Field ${name} has changed mode from ${old.mode} to ${field.mode}`);
-    }
-    checkSchemaChange(table, old.fields ?? [], field.fields ?? [], `${name}.`);
-  }
-  const required = [...next.values()].find((field) => field.mode === 'REQUIRED' && before.length > 0);
-  if (required !== undefined) {
-    throw refuse(`Cannot add required fields to an existing schema. (field: ${path}${required.name})`);
-  }
+  const text = (type.alias ?? String(type)).replace(/^FLOAT$/, 'DOUBLE').replace(' WITH TIME ZONE', 'TZ');
+  const stored = text.replace(/^.*INT(EGER)?$/, 'BIGINT').replace(/^DECIMAL.*/, 'DECIMAL(38,9)');
+  const found = Object.entries(SCALAR_TYPES).find(([, { duckDb }]) => duckDb === stored);
+  if (found === undefined) throw unsupported(`A result of the type ${text}`);
+  return { name, type: found[0], mode: 'NULLABLE' };
 }

@@ -1,88 +1,93 @@
-import type { DuckDBValue } from '@duckdb/node-api';
-import { invalid } from './api-error.ts';
-import type { Database } from './database.ts';
-import { InsertIds } from './insert-ids.ts';
-import { type RowDecoder, rowDecoder } from './row-decoder.ts';
-import type { Field } from './schema.ts';
-import type { TableStore } from './table-store.ts';
+import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
+import { invalid } from './api.ts';
+import { duckDbType, type Field, quoteName } from './schema.ts';
 
-export interface TableReference {
-  readonly projectId: string;
-  readonly datasetId: string;
-  readonly tableId: string;
-}
+type TablePath = readonly [project: string, dataset: string, table: string];
+/** As many rows as one of DuckDB's chunks holds; so many of a table wait outside of DuckDB at most. */
+const ROWS_PER_CHUNK = 2048;
+/** With so many known insertIds a table forgets all; the service forgets each after about a minute. */
+const MAX_INSERT_IDS = 1_000_000;
 
-/** `project:dataset.table`, as the service writes it in ids and messages. */
-export const tableName = ({ projectId, datasetId, tableId }: TableReference): string =>
-  `${projectId}:${datasetId}.${tableId}`;
-
-/** A table: its rows, its columns, and the metadata that its owner gave it. */
+/** One table: its rows, in DuckDB under its own name, and what its owner said about it. */
 export class Table {
-  readonly reference: TableReference;
-  readonly insertIds = new InsertIds();
-  readonly creationTime = Date.now();
-  /** The writable part of the resource but for the schema: description, labels, timePartitioning … */
-  metadata: Record<string, unknown>;
-  lastModifiedTime = Date.now();
-  readonly #database: Database;
-  #fields: readonly Field[] = [];
-  #decode: RowDecoder = rowDecoder([]);
-  /** Absent until the table has a column. */
-  #store: TableStore | undefined;
+  /** `project:dataset.table`, as the service writes it. */
+  readonly name: string;
+  readonly sqlName: string;
+  readonly #resource: Record<string, unknown>;
+  fields: readonly Field[] = [];
+  rowCount = 0;
+  readonly #path: TablePath;
+  readonly #writer: DuckDBConnection;
+  #pending: DuckDBValue[][] = [];
+  /** Absent while the table is being made or altered: rows wait meanwhile. */
+  #appender: DuckDBAppender | undefined;
+  readonly #insertIds = new Set<string>();
 
-  constructor(database: Database, reference: TableReference, metadata: Record<string, unknown>) {
-    this.#database = database;
-    this.reference = reference;
-    this.metadata = metadata;
+  constructor(writer: DuckDBConnection, path: TablePath, given: Record<string, unknown>) {
+    const [projectId, datasetId, tableId] = path;
+    this.name = `${projectId}:${datasetId}.${tableId}`;
+    this.sqlName = path.map(quoteName).join('.');
+    const tableReference = { projectId, datasetId, tableId };
+    this.#resource = { ...given, kind: 'bigquery#table', type: 'TABLE', id: this.name, tableReference };
+    this.#path = path;
+    this.#writer = writer;
   }
 
-  get fields(): readonly Field[] {
-    return this.#fields;
+  toJSON(): Record<string, unknown> {
+    return { ...this.#resource, schema: { fields: this.fields }, numRows: String(this.rowCount) };
   }
 
-  get rowCount(): number {
-    return this.#store?.rowCount ?? 0;
-  }
-
-  get expired(): boolean {
-    const { expirationTime } = this.metadata;
-    return expirationTime !== undefined && Number(expirationTime) <= Date.now();
-  }
-
-  /** Sets the columns, or takes them to new ones that `checkSchemaChange` let pass. */
+  /** Makes the table, or adds to its columns those that `fields` has more; refuses every other change. */
   async setFields(fields: readonly Field[]): Promise<void> {
-    if (fields.length === 0) return;
-    if (this.#store === undefined) this.#store = await this.#database.createTable(fields);
-    else await this.#store.alter(fields);
-    // DuckDB adds columns at the end, whatever place the request gave them; so does the service.
-    const known = new Map(fields.map((field) => [field.name.toLowerCase(), field]));
-    const kept = this.#fields.flatMap(({ name }) => known.get(name.toLowerCase()) ?? []);
-    this.#fields = [...kept, ...fields.filter((field) => !kept.includes(field))];
-    this.#decode = rowDecoder(this.#fields);
-  }
-
-  /** Reads one row of insertAll; throws a RowProblem. */
-  decode(json: unknown, ignoreUnknown: boolean): DuckDBValue[] {
-    return this.#decode(json, ignoreUnknown);
-  }
-
-  append(rows: readonly DuckDBValue[][]): void {
-    this.#store?.append(rows);
-  }
-
-  async page(fields: readonly Field[], offset: number, limit: number): Promise<DuckDBValue[][]> {
-    return (await this.#store?.page(fields, offset, limit)) ?? [];
-  }
-
-  /** The name of the DuckDB table, with every row in it. */
-  forQuery(): string {
-    if (this.#store === undefined) throw invalid(`Table "${tableName(this.reference)}" does not have a schema.`);
-    this.#store.flush();
-    return this.#store.name;
+    const isNew = this.fields.length === 0;
+    const added = fields.filter(({ name }) => !this.fields.some((old) => old.name === name));
+    const shape = (field: Field) => `${field.name} ${field.mode} ${duckDbType(field)}`;
+    const isKept = this.fields.every((old) => fields.some((field) => shape(field) === shape(old)));
+    if (!isKept || (!isNew && added.some(({ mode }) => mode === 'REQUIRED'))) {
+      throw invalid(`Provided Schema does not match Table ${this.name}: only columns not REQUIRED can be added`);
+    }
+    const empty = ({ mode }: Field) => (mode === 'REPEATED' ? '[]' : 'NULL');
+    const columns = added.map((field) => `${empty(field)}::${duckDbType(field)} AS ${quoteName(field.name)}`);
+    this.flush();
+    this.#appender?.closeSync();
+    this.#appender = undefined;
+    this.fields = [...this.fields, ...added];
+    const rows = isNew ? `${columns} LIMIT 0` : `${['*', ...columns]} FROM ${this.sqlName}`;
+    await this.#writer.run(`CREATE ${isNew ? '' : 'OR REPLACE '}TABLE ${this.sqlName} AS SELECT ${rows}`);
+    this.#appender = await this.#writer.createAppender(this.#path[2], this.#path[1], this.#path[0]);
   }
 
   async drop(): Promise<void> {
-    await this.#store?.drop();
-    this.#store = undefined;
+    this.#appender?.closeSync();
+    this.#appender = undefined;
+    await this.#writer.run(`DROP TABLE ${this.sqlName}`);
+  }
+
+  /** Remembers an insertId, and says whether it is new. */
+  isNewId(id: string): boolean {
+    if (this.#insertIds.has(id)) return false;
+    if (this.#insertIds.size === MAX_INSERT_IDS) this.#insertIds.clear();
+    this.#insertIds.add(id);
+    return true;
+  }
+
+  /** Adds rows, all at once; their values stand in the order of the fields. */
+  append(rows: readonly DuckDBValue[][]): void {
+    for (const row of rows) this.#pending.push(row);
+    this.rowCount += rows.length;
+    if (this.#pending.length >= ROWS_PER_CHUNK) this.flush();
+  }
+
+  /** Shows every row to queries. */
+  flush(): void {
+    const appender = this.#appender;
+    if (appender === undefined || this.#pending.length === 0) return;
+    const types = this.fields.map((_, at) => appender.columnType(at));
+    while (this.#pending.length > 0) {
+      const chunk = DuckDBDataChunk.create(types);
+      chunk.setRows(this.#pending.splice(0, ROWS_PER_CHUNK));
+      appender.appendDataChunk(chunk);
+    }
+    appender.flushSync();
   }
 }

@@ -1,0 +1,58 @@
+const STATUSES: Readonly<Record<number, string>> = { 404: 'NOT_FOUND', 409: 'ALREADY_EXISTS', 500: 'INTERNAL' };
+
+/** A failure as the API answers it, see https://cloud.google.com/bigquery/docs/error-messages. */
+export class ApiError extends Error {
+  readonly code: number;
+  readonly reason: string;
+
+  constructor(code: number, reason: string, message: string) {
+    super(message);
+    this.code = code;
+    this.reason = reason;
+  }
+
+  toResponse(): Response {
+    const { code, message, reason } = this;
+    const where = reason === 'invalidQuery' ? { location: 'query', locationType: 'parameter' } : {};
+    const errors = [{ message, domain: 'global', reason, ...where }];
+    const error = { code, message, errors, status: STATUSES[code] ?? 'INVALID_ARGUMENT' };
+    return Response.json({ error }, { status: code });
+  }
+}
+
+export const notFound = (what: string): ApiError => new ApiError(404, 'notFound', `Not found: ${what}`);
+export const alreadyExists = (what: string): ApiError => new ApiError(409, 'duplicate', `Already Exists: ${what}`);
+export const invalid = (message: string): ApiError => new ApiError(400, 'invalid', message);
+export const invalidQuery = (message: string): ApiError => new ApiError(400, 'invalidQuery', message);
+/** What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. */
+export const unsupported = (what: string): ApiError => invalidQuery(`${what} is not supported by the local sandbox`);
+
+/** One call, its path taken apart and decoded; the parts are empty where the operation's path has none. */
+export interface Call extends Readonly<Record<'project' | 'dataset' | 'table' | 'job', string>> {
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: Record<string, unknown>;
+}
+
+/** Operations by name as in Google's reference, method, and path below the root; they return the reply's body. */
+export type Operations = Readonly<Record<`${string} ${string} /${string}`, (call: Call) => unknown>>;
+
+/** The service bounds a page by its bytes (10 MB), the sandbox by its rows. */
+const MAX_PAGE_ROWS = 10_000;
+
+/** The part of `total` rows that a request asks for, `from` to before `to`, and the token of the next part. */
+export function pageOf(total: number, { pageToken, startIndex, maxResults }: Record<string, unknown>) {
+  const from = Number(pageToken ?? startIndex ?? 0);
+  const limit = Math.min(Number(maxResults ?? MAX_PAGE_ROWS), MAX_PAGE_ROWS);
+  if (!(from >= 0 && limit >= 0)) throw invalid('Invalid page token or size.');
+  const to = Math.max(from, Math.min(total, from + limit));
+  return { from, to, token: to < total ? String(to) : undefined };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function objectAt(from: Record<string, unknown>, key: string): Record<string, unknown> {
+  const value = from[key];
+  return isObject(value) ? value : {};
+}

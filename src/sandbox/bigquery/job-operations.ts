@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto';
+import type { DuckDBValue } from '@duckdb/node-api';
+import * as api from './api.ts';
+import { type Catalog, runSql } from './catalog.ts';
+import { wireRow } from './row-codec.ts';
+import { scalarType } from './schema.ts';
+import { translateSql } from './translate-sql.ts';
+
+type Job = Awaited<ReturnType<typeof runQuery>> & { readonly resource: Record<string, unknown> };
+
+/** The service keeps results for a day; the sandbox those of the last jobs. */
+const MAX_JOBS = 100;
+
+function resultPage({ fields, rows, resource }: Job, request: Record<string, unknown>, int64Timestamps: boolean) {
+  const { from, to, token } = api.pageOf(rows.length, request);
+  const page = rows.slice(from, to).map((row) => wireRow(fields, row, int64Timestamps));
+  const about = { jobReference: resource.jobReference, jobComplete: true, schema: { fields } };
+  return { ...about, totalRows: String(rows.length), pageToken: token, rows: page };
+}
+
+/** The methods of https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs; a job is done when it is answered. */
+export function jobOperations(catalog: Catalog): api.Operations {
+  const jobs = new Map<string, Job>();
+
+  const run = async (projectId: string, query: api.Call['body'], jobId: unknown = randomUUID()): Promise<Job> => {
+    const id = `${projectId}:US.${jobId}`;
+    if (jobs.has(id)) throw api.alreadyExists(`Job ${id}`);
+    const startTime = String(Date.now());
+    const result = await runQuery(catalog, projectId, query);
+    const jobReference = { projectId, jobId, location: 'US' };
+    const statistics = { creationTime: startTime, startTime, endTime: String(Date.now()) };
+    const job = { ...result, resource: { id, jobReference, statistics, status: { state: 'DONE' } } };
+    jobs.set(id, job);
+    const [oldest = ''] = jobs.keys();
+    if (jobs.size > MAX_JOBS) jobs.delete(oldest);
+    return job;
+  };
+  const find = ({ project, job }: api.Call): Job => {
+    const found = jobs.get(`${project}:US.${job}`);
+    if (found === undefined) throw api.notFound(`Job ${project}:${job}`);
+    return found;
+  };
+
+  return {
+    'jobs.query POST /projects/:project/queries': async ({ project, body }) =>
+      resultPage(await run(project, body), body, api.objectAt(body, 'formatOptions').useInt64Timestamp === true),
+    'jobs.getQueryResults GET /projects/:project/queries/:job': (call) =>
+      resultPage(find(call), call.query, call.query['formatOptions.useInt64Timestamp'] === 'true'),
+    'jobs.insert POST /projects/:project/jobs': async ({ project, body }) => {
+      const { query, dryRun } = api.objectAt(body, 'configuration');
+      const request = { ...api.objectAt({ query }, 'query'), dryRun };
+      return (await run(project, request, api.objectAt(body, 'jobReference').jobId)).resource;
+    },
+    'jobs.get GET /projects/:project/jobs/:job': (call) => find(call).resource,
+  };
+}
+
+/** Runs the query of a QueryRequest or JobConfigurationQuery; throws an ApiError. */
+async function runQuery(catalog: Catalog, project: string, request: Record<string, unknown>) {
+  const { query, queryParameters, useLegacySql, dryRun = false, destinationTable } = request;
+  if (typeof query !== 'string') throw api.invalid('Required parameter is missing: query');
+  // The service's default is legacy SQL; the client always says which.
+  const isPlain = useLegacySql === false && dryRun === false && destinationTable === undefined;
+  if (!isPlain) throw api.unsupported('Legacy SQL (useLegacySql must be false), dryRun or destinationTable');
+  const { projectId = project, datasetId = 'main' } = api.objectAt(request, 'defaultDataset');
+  const values: DuckDBValue[] = [];
+  const sql = translateSql(query, parameterReader(queryParameters, values));
+  return await runSql(catalog, [`${projectId}`, `${datasetId}`], sql, values);
+}
+
+/** Gives the SQL of a parameter, by name or place, and adds its value to the `values` to bind. */
+function parameterReader(given: unknown, values: DuckDBValue[]): (key: string | number) => string {
+  const all = Array.isArray(given) ? given.filter(api.isObject) : [];
+  return (key) => {
+    const found = typeof key === 'number' ? all[key] : all.find(({ name }) => `${name}`.toLowerCase() === key);
+    if (found === undefined) throw api.invalidQuery(`Query parameter '${key}' not found`);
+    const { value = null } = api.objectAt(found, 'parameterValue');
+    const { duckDb, read, refusal } = scalarType(`${api.objectAt(found, 'parameterType').type}`);
+    const bound = value === null ? null : read(`${value}`, `${value}`);
+    if (bound === undefined) throw api.invalidQuery(refusal(`${value}`));
+    return `CAST ( $${values.push(bound)} AS ${duckDb} )`;
+  };
+}
