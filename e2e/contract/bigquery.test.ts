@@ -301,6 +301,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     ];
     assert.equal(await insertErrorsOf(table.insert(rows, RAW)), [problem(0, '', '', 'stopped'), ...bad]);
     assert.equal((await table.getRows())[0], []);
+    assert.is((await failureOf(table.getRows({ selectedFields: 'id' }))).code, 400);
     assert.equal(await insertErrorsOf(table.insert(rows, { ...RAW, skipInvalidRows: true })), bad);
     assert.equal((await table.getRows())[0], [{ id: 'good', n: null, at: null, list: [] }]);
     await table.insert([{ insertId: 'u', json: { id: 'b', x: 1, list: [{ y: 1 }] } }], {

@@ -38,6 +38,7 @@ export const rowOperations = (catalog: Catalog): Operations => ({
     return { kind: 'bigquery#tableDataInsertAllResponse', ...(insertErrors.length > 0 ? { insertErrors } : {}) };
   },
   [`tabledata.list GET ${TABLE}/data`]: async (call) => {
+    if (call.query.selectedFields !== undefined) throw unsupported('selectedFields');
     const { fields, sqlName, rowCount } = catalog.table(call);
     const { from, to, token } = pageOf(rowCount, call.query);
     const sql = `SELECT * FROM ${sqlName} LIMIT ${to - from} OFFSET ${from}`;

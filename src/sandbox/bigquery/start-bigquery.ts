@@ -11,7 +11,7 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
 /**
  * Starts a BigQuery in memory that speaks enough of REST v2 for the official client. What it cannot do it refuses. It
- * differs from the real service so: no access control, nothing expires, partitions and clusters are only shown, queries
+ * differs from the real service so: no access control or If-Match, nothing expires, partitions and clusters are only shown, queries
  * do not tell upper from lower case in the names of tables.
  */
 export async function startBigQuery({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
