@@ -6,8 +6,8 @@ import type { Table } from './table.ts';
 export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
 
 /**
- * Opens a DuckDB in memory, in UTC, without files or network: a project is an attached database there, a dataset a schema
- * in it. `writer` makes all changes; queries have connections of their own, so that a slow one holds up no inserts.
+ * Opens a DuckDB in memory, in UTC, without files or network: a project is an attached database there, a dataset a
+ * schema in it. `writer` makes all changes; queries have connections of their own, so that a slow one holds up no inserts.
  */
 export async function openCatalog() {
   // BigQuery: nulls are the smallest values.

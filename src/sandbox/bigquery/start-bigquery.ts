@@ -11,8 +11,8 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
 /**
  * Starts a BigQuery in memory that speaks enough of REST v2 for the official client. What it cannot do it refuses. It
- * differs from the real service so: no access control or If-Match, nothing expires, partitions and clusters are only shown, queries
- * do not tell upper from lower case in the names of tables.
+ * differs so: no access control, If-Match or expiration; partitions and clusters are only shown; queries do not tell
+ * upper from lower case in the names of tables.
  */
 export async function startBigQuery({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
   const catalog = await openCatalog();
