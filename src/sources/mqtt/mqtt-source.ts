@@ -63,6 +63,7 @@ export class MqttSource implements Source {
   readonly #subscriptions: Subscriptions;
   readonly #open = new Set<MqttTicket>();
   readonly #background = new Subscription();
+  #pings = Subscription.EMPTY;
   readonly #held: HeldPacket[] = [];
   #connection = 0;
   #everConnected = false;
@@ -107,7 +108,6 @@ export class MqttSource implements Source {
       readiness.set('mqtt', 'failing', 'connecting');
       this.#background.add(desk.credit.released.subscribe(() => this.#release()));
       this.#background.add(subscriptions.subscribe((wanted) => void this.#subscriptions.want(wanted)));
-      this.#background.add(this.#pingWhileHeld());
       this.#wire(client);
       try {
         client.connect();
@@ -180,6 +180,8 @@ export class MqttSource implements Source {
     telemetry.event('mqtt.connected', { broker: redacted(config.url), sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
     this.#subscriptions.connected(packet.sessionPresent);
+    this.#pings.unsubscribe();
+    this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
   }
 
   /** Nothing that was received before may be acknowledged over the connection that is now. */
@@ -263,10 +265,10 @@ export class MqttSource implements Source {
     if (bytes !== undefined) client.stream.write(bytes);
   }
 
-  #pingWhileHeld(): Subscription {
-    const { client, config } = this.#options;
-    // The broker may have set a shorter keepalive than was asked for.
-    const everyMs = () => Math.max(250, ((client.keepalive || config.keepAliveSeconds) * 1_000) / 3);
+  /** @param keepAliveSeconds of this connection: the broker may have set a shorter one than was asked for. */
+  #pingWhileHeld(keepAliveSeconds: number): Subscription {
+    const { client } = this.#options;
+    const everyMs = (keepAliveSeconds * 1_000) / 3;
     const ping = () => {
       if (!this.isHeld || !client.connected) return;
       client.sendPing();
@@ -274,8 +276,8 @@ export class MqttSource implements Source {
     };
     return this.#scheduler.schedule(function tick() {
       ping();
-      this.schedule(undefined, everyMs());
-    }, everyMs());
+      this.schedule(undefined, everyMs);
+    }, everyMs);
   }
 
   #stop(): void {
@@ -295,6 +297,7 @@ export class MqttSource implements Source {
     client.options.reconnectPeriod = 0;
     const done = (): void => {
       this.#background.unsubscribe();
+      this.#pings.unsubscribe();
       this.#markDisconnected();
     };
     const grace = this.#scheduler.schedule(() => {

@@ -1,0 +1,131 @@
+import * as assert from 'uvu/assert';
+import { eventually } from '../src/testing/eventually.ts';
+import { mqttBench } from '../src/testing/mqtt-bench.ts';
+import type { MqttRig } from '../src/testing/mqtt-rig.ts';
+import { suite } from '../src/testing/suite.ts';
+
+suite('MQTT credit', (it) => {
+  const { test } = it;
+  const bench = mqttBench(it);
+
+  /** Acknowledges whatever has come, in order, until so many are done. */
+  const ackAll = async (rig: MqttRig, count: number, from = 0): Promise<void> => {
+    for (let index = from; index < count; index += 1) {
+      await rig.received(index + 1);
+      rig.ack(index);
+    }
+  };
+
+  for (const protocolVersion of [4, 5] as const) {
+    test(`in protocol version ${protocolVersion} the connection is held at maxInFlight, and pings keep it alive`, async () => {
+      const broker = await bench.scripted();
+      const keepAliveSeconds = 1;
+      const rig = bench.rig(broker.url, { protocolVersion, keepAliveSeconds, maxInFlight: 5 });
+      const connection = await broker.connection(1);
+      const payloads = Array.from({ length: 20 }, (_, index) => `m${index + 1}`);
+      for (const [index, payload] of payloads.entries()) connection.publish({ packetId: index + 1, payload });
+      await rig.received(5);
+      const heldAt = performance.now();
+      assert.ok(rig.source.isHeld);
+      assert.ok(rig.events('mqtt.held').length > 0);
+      // The broker cuts a client off that is silent for 1.5 × keepalive; MQTT.js does so without an answer.
+      await eventually(() => assert.ok(performance.now() - heldAt > 3_500 * keepAliveSeconds));
+      assert.is(broker.connections.length, 1);
+      assert.not(connection.closed);
+      assert.ok(connection.of('pingreq').length >= 7, `${connection.of('pingreq').length} pings`);
+      assert.is(rig.deliveries.length, 5);
+      await ackAll(rig, 20);
+      await eventually(() => assert.is(connection.pubacks.length, 20));
+      assert.equal(rig.texts, payloads);
+      assert.is(rig.desk.credit.peakMessages, 5);
+      assert.not(rig.source.isHeld);
+      assert.is(broker.connections.length, 1);
+    });
+  }
+
+  test("the broker's own, shorter keepalive is kept while the connection is held", async () => {
+    const broker = await bench.scripted({ connack: () => ({ properties: { serverKeepAlive: 1 } }) });
+    const rig = bench.rig(broker.url, { protocolVersion: 5, keepAliveSeconds: 60, maxInFlight: 1 });
+    const connection = await broker.connection(1);
+    connection.publish({ packetId: 1, payload: 'm1' });
+    connection.publish({ packetId: 2, payload: 'm2' });
+    await rig.received(1);
+    const heldAt = performance.now();
+    await eventually(() => assert.ok(connection.closed || performance.now() - heldAt > 3_000));
+    assert.not(connection.closed, 'the connection stands');
+    await ackAll(rig, 2);
+    await eventually(() => assert.equal(connection.pubacks, [1, 2]));
+    assert.is(broker.connections.length, 1);
+  });
+
+  test('the connection is held at maxInFlightBytes; a larger message is admitted alone', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, { maxInFlightBytes: 100 });
+    const connection = await broker.connection(1);
+    const sizes = [40, 40, 40, 1_000, 10];
+    for (const [index, size] of sizes.entries()) {
+      connection.publish({ packetId: index + 1, payload: Buffer.alloc(size) });
+    }
+    await rig.received(2);
+    assert.ok(rig.source.isHeld);
+    for (const [index, inFlight] of [80, 40, 1_000, 10, 0].entries()) {
+      rig.ack(index);
+      await eventually(() => assert.is(rig.desk.ledger.inFlightBytes, inFlight));
+    }
+    await eventually(() => assert.is(connection.pubacks.length, 5));
+  });
+
+  test('receiveWindow is told to the broker as Receive Maximum, in MQTT 5', async () => {
+    const broker = await bench.scripted();
+    bench.rig(broker.url, { protocolVersion: 5, receiveWindow: 17, sessionExpirySeconds: 99, clientId: 'five' });
+    bench.rig(broker.url, { protocolVersion: 4, receiveWindow: 17, clientId: 'four' });
+    await broker.connection(1);
+    await broker.connection(2);
+    const connects = broker.connections.map(({ connect }) => connect);
+    const five = connects.find(({ clientId }) => clientId === 'five');
+    assert.equal({ ...five?.properties }, { sessionExpiryInterval: 99, receiveMaximum: 17 });
+    assert.is(five?.clean, false);
+    const four = connects.find(({ clientId }) => clientId === 'four');
+    assert.is(four?.properties, undefined);
+    assert.is(four?.clean, false);
+  });
+
+  test('a connection that breaks while it is held is noticed, and loses and doubles nothing', async () => {
+    const broker = await bench.scripted();
+    // The end of the connection stands behind megabytes that nobody reads.
+    const rig = bench.rig(broker.url, { keepAliveSeconds: 1, maxInFlight: 2, ackOrder: 'asCompleted' });
+    const first = await broker.connection(1);
+    const payloadOf = (packetId: number) => Buffer.alloc(64 * 1024, packetId);
+    const ids = Array.from({ length: 100 }, (_, index) => index + 1);
+    for (const packetId of ids) first.publish({ packetId, payload: payloadOf(packetId) });
+    await rig.received(2);
+    first.cut();
+    const second = await broker.connection(2);
+    assert.is(rig.deliveries.length, 2);
+    for (const packetId of ids) second.publish({ packetId, payload: payloadOf(packetId), dup: true });
+    await ackAll(rig, 100);
+    await eventually(() => assert.is(second.pubacks.length, 100));
+    assert.equal(
+      rig.deliveries.map(({ message }) => message.payload[0]),
+      ids,
+    );
+    assert.is(rig.desk.credit.peakMessages, 2);
+    assert.equal(first.pubacks, []);
+  });
+
+  test('a held message of QoS 0 outlives its connection, as no broker would send it again', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, { maxInFlight: 1 });
+    const first = await broker.connection(1);
+    first.publish({ packetId: 0, payload: 'q1' });
+    first.publish({ packetId: 0, payload: 'q2' });
+    await rig.received(1);
+    await eventually(() => assert.ok(rig.source.isHeld));
+    first.cut();
+    const second = await broker.connection(2);
+    second.publish({ packetId: 1, payload: 'm1' });
+    await ackAll(rig, 3);
+    assert.equal(rig.texts, ['q1', 'q2', 'm1']);
+    await eventually(() => assert.equal(second.pubacks, [1]));
+  });
+});
