@@ -23,6 +23,8 @@ export class Subscriptions {
   readonly #readiness: Readiness;
   #wanted = new Map<string, 0 | 1 | 2>();
   readonly #granted = new Map<string, 0 | 1 | 2>();
+  /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
+  readonly #held = new Set<string>();
   #online = false;
   #working: Promise<void> = Promise.resolve();
 
@@ -30,7 +32,7 @@ export class Subscriptions {
     this.#client = client;
     this.#telemetry = telemetry;
     this.#readiness = readiness;
-    readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
+    this.#notSubscribed();
   }
 
   want(wanted: readonly MqttSubscription[]): Promise<void> {
@@ -42,7 +44,11 @@ export class Subscriptions {
   }
 
   connected(sessionPresent: boolean): void {
-    if (!sessionPresent) this.#granted.clear();
+    if (!sessionPresent) {
+      this.#granted.clear();
+      this.#held.clear();
+      this.#notSubscribed();
+    }
     this.#online = true;
     void this.#reconcile();
   }
@@ -51,18 +57,30 @@ export class Subscriptions {
     this.#online = false;
   }
 
+  #notSubscribed(): void {
+    this.#readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
+  }
+
+  /** What is wanted, and not granted as it is wanted. */
+  get #missing(): [filter: string, qos: 0 | 1 | 2][] {
+    return [...this.#wanted].filter(([filter, qos]) => this.#granted.get(filter) !== qos);
+  }
+
   /** One change at a time, so that the last wish wins. */
   #reconcile(): Promise<void> {
     this.#working = this.#working.then(async () => {
       if (!this.#online) return;
-      const missing = [...this.#wanted].filter(([filter, qos]) => this.#granted.get(filter) !== qos);
-      const obsolete = [...this.#granted.keys()].filter((filter) => !this.#wanted.has(filter));
+      const wanted = this.#wanted;
+      const missing = this.#missing;
+      const obsolete = [...this.#held].filter((filter) => !this.#wanted.has(filter));
       try {
         if (missing.length > 0) await this.#subscribe(missing);
         if (obsolete.length > 0) await this.#unsubscribe(obsolete);
-        const ungranted = [...this.#wanted.keys()].filter((filter) => !this.#granted.has(filter));
-        if (ungranted.length === 0) this.#readiness.set('mqtt.subscriptions', 'ok');
-        else this.#readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${ungranted.join(', ')}`);
+        // Wanted differently by now: the next turn asks for it, and judges.
+        if (this.#wanted !== wanted) return;
+        const refused = this.#missing.map(([filter]) => filter);
+        if (refused.length === 0) this.#readiness.set('mqtt.subscriptions', 'ok');
+        else this.#readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${refused.join(', ')}`);
       } catch (thrown) {
         // The connection broke: the next one reconciles again.
         this.#telemetry.event('mqtt.error', { error: toError(thrown).message });
@@ -72,6 +90,7 @@ export class Subscriptions {
   }
 
   async #subscribe(missing: [string, 0 | 1 | 2][]): Promise<void> {
+    for (const [filter] of missing) this.#held.add(filter);
     const request = Object.fromEntries(missing.map(([filter, qos]) => [filter, { qos: qos === 2 ? 1 : qos } as const]));
     const granted = await new Promise<readonly number[]>((resolve, reject) => {
       this.#client.subscribe(request, (error, grants, suback) => {
@@ -84,8 +103,10 @@ export class Subscriptions {
     for (const [index, [filter, qos]] of missing.entries()) {
       const asked = qos === 2 ? 1 : qos;
       const got = granted[index] ?? REFUSED;
-      if (got < asked || got >= REFUSED) this.#telemetry.event('mqtt.subscribe_refused', { filter, asked, code: got });
-      else {
+      if (got < asked || got >= REFUSED) {
+        this.#telemetry.event('mqtt.subscribe_refused', { filter, asked, code: got });
+        if (got >= REFUSED && !this.#granted.has(filter)) this.#held.delete(filter);
+      } else {
         this.#granted.set(filter, qos);
         this.#telemetry.event('mqtt.subscribed', { filter, qos: asked });
       }
@@ -96,6 +117,7 @@ export class Subscriptions {
     await this.#client.unsubscribeAsync(obsolete);
     for (const filter of obsolete) {
       this.#granted.delete(filter);
+      this.#held.delete(filter);
       this.#telemetry.event('mqtt.unsubscribed', { filter });
     }
   }

@@ -1,0 +1,183 @@
+import * as assert from 'uvu/assert';
+import { eventually } from '../src/testing/eventually.ts';
+import { mqttBench } from '../src/testing/mqtt-bench.ts';
+import type { BrokerConnection } from '../src/testing/scripted-broker.ts';
+import { suite } from '../src/testing/suite.ts';
+
+suite('MQTT subscriptions', (it) => {
+  const { test } = it;
+  const bench = mqttBench(it);
+
+  /** The filters of each SUBSCRIBE, with the QoS asked for. */
+  const subscribed = (connection: BrokerConnection): string[][] =>
+    connection.of('subscribe').map(({ subscriptions }) => subscriptions.map(({ topic, qos }) => `${topic} ${qos}`));
+  const unsubscribed = (connection: BrokerConnection): string[][] =>
+    connection.of('unsubscribe').map(({ unsubscriptions }) => unsubscriptions);
+
+  for (const protocolVersion of [4, 5] as const) {
+    test(`protocol version ${protocolVersion}: a SUBSCRIBE that is cut off is sent again`, async () => {
+      const broker = await bench.scripted({
+        suback: ({ subscriptions }, connection) => {
+          if (connection.number > 2) return subscriptions.map(({ qos }) => qos);
+          connection.cut();
+          return undefined;
+        },
+      });
+      const rig = bench.rig(broker.url, { protocolVersion });
+      const third = await broker.connection(3);
+      await eventually(() => assert.ok(rig.readiness.report.ready));
+      assert.equal(subscribed(third), [['devices/+ 1']]);
+      assert.is(rig.events('mqtt.subscribed').length, 1);
+      assert.is(rig.events('mqtt.subscribe_refused').length, 0);
+    });
+  }
+
+  test('a resumed session is not subscribed again, a new one is', async () => {
+    const broker = await bench.scripted({ connack: ({ number }) => ({ sessionPresent: number === 2 }) });
+    const rig = bench.rig(broker.url);
+    const first = await broker.connection(1);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    first.cut();
+    const second = await broker.connection(2);
+    await rig.roundTrip(second);
+    assert.equal(subscribed(second), []);
+    assert.ok(rig.readiness.report.ready);
+    second.cut();
+    const third = await broker.connection(3);
+    await eventually(() => assert.equal(subscribed(third), [['devices/+ 1']]));
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+  });
+
+  test('a new session is red until it is subscribed', async () => {
+    const broker = await bench.scripted({
+      connack: () => ({ sessionPresent: false }),
+      suback: (_, connection) => (connection.number === 1 ? [1] : undefined),
+    });
+    const rig = bench.rig(broker.url);
+    const first = await broker.connection(1);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    first.cut();
+    const second = await broker.connection(2);
+    await eventually(() => assert.equal(subscribed(second), [['devices/+ 1']]));
+    await rig.roundTrip(second);
+    assert.not(rig.readiness.report.ready);
+    second.send({ cmd: 'suback', messageId: second.of('subscribe')[0]?.messageId ?? 0, granted: [1] });
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+  });
+
+  test('changed routes change the subscriptions without a reconnect', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, {}, [
+      { filter: 'a', qos: 1 },
+      { filter: 'b', qos: 1 },
+    ]);
+    const connection = await broker.connection(1);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    rig.subscriptions.next([
+      { filter: 'b', qos: 0 },
+      { filter: 'c', qos: 1 },
+    ]);
+    await eventually(() => assert.equal(unsubscribed(connection), [['a']]));
+    assert.equal(subscribed(connection), [
+      ['a 1', 'b 1'],
+      ['b 0', 'c 1'],
+    ]);
+    await eventually(() => assert.is(rig.events('mqtt.unsubscribed').length, 1));
+    assert.is(broker.connections.length, 1);
+    assert.ok(rig.readiness.report.ready);
+  });
+
+  test('of changes in quick succession the last one wins', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, {}, [{ filter: 'f0', qos: 1 }]);
+    const connection = await broker.connection(1);
+    for (let index = 1; index <= 20; index += 1) rig.subscriptions.next([{ filter: `f${index}`, qos: 1 }]);
+    await eventually(() => assert.ok(rig.events('mqtt.subscribed').some(({ filter }) => filter === 'f20')));
+    await rig.roundTrip(connection);
+    const held = new Set<string>();
+    for (const packet of connection.received) {
+      if (packet.cmd === 'subscribe') for (const { topic } of packet.subscriptions) held.add(topic);
+      if (packet.cmd === 'unsubscribe') for (const topic of packet.unsubscriptions) held.delete(topic);
+    }
+    assert.equal([...held], ['f20']);
+    assert.ok(rig.readiness.report.ready);
+  });
+
+  for (const protocolVersion of [4, 5] as const) {
+    test(`protocol version ${protocolVersion}: a refused filter is red, and green again when it is removed`, async () => {
+      const broker = await bench.scripted({
+        suback: ({ subscriptions }) =>
+          subscriptions.map(({ topic, qos }) => (topic.startsWith('secret/') ? 0x80 : qos)),
+      });
+      const rig = bench.rig(broker.url, { protocolVersion });
+      const connection = await broker.connection(1);
+      await eventually(() => assert.ok(rig.readiness.report.ready));
+      rig.subscriptions.next([
+        { filter: 'devices/+', qos: 1 },
+        { filter: 'secret/#', qos: 1 },
+        { filter: 'more/+', qos: 1 },
+      ]);
+      await eventually(() => assert.not(rig.readiness.report.ready));
+      assert.match(rig.readiness.report.components['mqtt.subscriptions']?.detail ?? '', 'secret/#');
+      assert.equal(
+        rig.events('mqtt.subscribe_refused').map(({ filter, asked, code }) => ({ filter, asked, code })),
+        [{ filter: 'secret/#', asked: 1, code: 128 }],
+      );
+      connection.publish({ packetId: 1, payload: 'm1', topic: 'more/d1' });
+      await rig.received(1);
+      rig.subscriptions.next([
+        { filter: 'devices/+', qos: 1 },
+        { filter: 'more/+', qos: 1 },
+      ]);
+      await eventually(() => assert.ok(rig.readiness.report.ready));
+      assert.is(broker.connections.length, 1);
+    });
+  }
+
+  test('a filter that is granted a lower QoS than asked for is refused, and unsubscribed when it is removed', async () => {
+    const broker = await bench.scripted({ suback: ({ subscriptions }) => subscriptions.map(() => 0) });
+    const rig = bench.rig(broker.url);
+    const connection = await broker.connection(1);
+    await eventually(() => assert.is(rig.events('mqtt.subscribe_refused').length, 1));
+    assert.not(rig.readiness.report.ready);
+    rig.subscriptions.next([{ filter: 'other', qos: 0 }]);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    // Without it, messages that no route leads on would come for as long as the session lives.
+    assert.equal(unsubscribed(connection), [['devices/+']]);
+  });
+
+  test('a filter whose SUBACK was lost is unsubscribed, when it is not wanted any more', async () => {
+    const broker = await bench.scripted({
+      suback: ({ subscriptions }, connection) =>
+        connection.number === 1 ? undefined : subscriptions.map(({ qos }) => qos),
+      connack: ({ number }) => (number === 2 ? undefined : {}),
+    });
+    const rig = bench.rig(broker.url, {}, [{ filter: 'old', qos: 1 }]);
+    const first = await broker.connection(1);
+    await eventually(() => assert.equal(subscribed(first), [['old 1']]));
+    first.cut();
+    const second = await broker.connection(2);
+    rig.subscriptions.next([{ filter: 'new', qos: 1 }]);
+    second.accept();
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    assert.equal(subscribed(second), [['new 1']]);
+    await eventually(() => assert.equal(unsubscribed(second), [['old']]));
+  });
+
+  test('QoS 2 is subscribed at 1, and said so once', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, {}, [
+      { filter: 'two', qos: 2 },
+      { filter: 'zero', qos: 0 },
+    ]);
+    const connection = await broker.connection(1);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    rig.subscriptions.next([{ filter: 'two', qos: 2 }]);
+    await eventually(() => assert.equal(unsubscribed(connection), [['zero']]));
+    assert.equal(subscribed(connection), [['two 1', 'zero 0']]);
+    assert.equal(
+      rig.events('mqtt.qos_lowered').map(({ filter }) => filter),
+      ['two'],
+    );
+  });
+});
