@@ -31,6 +31,7 @@ const UNSAFE = /[\p{Cc}/\\#?*[\]]/gu;
 
 /** A text as one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */
 export function safePart(text: string): string {
-  const safe = text.normalize('NFC').replace(UNSAFE, '_').slice(0, MAX_PART);
+  // Half of a surrogate pair, from the message or from the cut, cannot be written in UTF-8.
+  const safe = text.normalize('NFC').replace(UNSAFE, '_').slice(0, MAX_PART).toWellFormed();
   return safe === '' || /^\.+$/.test(safe) ? '_' : safe;
 }
