@@ -194,9 +194,10 @@ suite('puback queue', ({ test }) => {
             if (used.size === 8) continue;
             do nextId = (nextId % 8) + 1;
             while (used.has(nextId));
+            received += 1;
             unacknowledged.push({
               packetId: nextId,
-              ticket: receiver.receive(nextId, `message ${(received += 1)}`),
+              ticket: receiver.receive(nextId, `message ${received}`),
             });
           } else if (typeof each === 'number') {
             const found = unacknowledged[each];

@@ -1,0 +1,33 @@
+import * as assert from 'uvu/assert';
+import { PoisonError } from '../../core/errors.ts';
+import { suite } from '../../testing/suite.ts';
+import { testMessage } from '../../testing/test-desk.ts';
+import { archiveLine } from './archive-line.ts';
+
+suite('archive line', ({ test }) => {
+  test('is one line of JSON, with every field', () => {
+    const message = testMessage({
+      payload: Buffer.from([0, 10, 255]),
+      attributes: { uid: 'd\n1' },
+      enrichmentData: { name: 'a\u2028b' },
+    });
+    const line = archiveLine(message, '2026/11/23', '2026-11-23T10:00:01Z');
+    assert.is(line.indexOf('\n'), line.length - 1);
+    assert.equal(JSON.parse(line), {
+      id: 'm1',
+      batchKey: '2026/11/23',
+      originalPubSubPayload: Buffer.from([0, 10, 255]).toString('base64'),
+      archivedAt: '2026-11-23T10:00:01Z',
+      publishTime: '2026-11-23T10:00:00Z',
+      attributes: { uid: 'd\n1' },
+      enrichmentData: { name: 'a\u2028b' },
+    });
+  });
+
+  test('what cannot be JSON is poison', () => {
+    assert.throws(
+      () => archiveLine(testMessage({ enrichmentData: { n: 1n } }), 'k', 't'),
+      (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
+    );
+  });
+});

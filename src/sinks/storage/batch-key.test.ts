@@ -1,0 +1,78 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { PoisonError } from '../../core/errors.ts';
+import { suite } from '../../testing/suite.ts';
+import { testMessage } from '../../testing/test-desk.ts';
+import { batchKeyBy, safePart } from './batch-key.ts';
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({
+    unit: fc.constantFrom('.', '/', '\\', '\0', '\n', '*', '#', '?', '[', ']', 'a', 'é', '\u0301', '\ud800', '😀'),
+  }),
+  fc.string({ unit: 'grapheme', minLength: 120, maxLength: 200 }),
+);
+
+suite('safe part', ({ test }) => {
+  test('whatever the text: never unsafe, never empty, never too long', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const part = safePart(text);
+        assert.ok(part.length > 0 && part.length <= 128);
+        assert.not.match(part, /[\p{Cc}/\\#?*[\]]/u);
+        assert.not.match(part, /^\.+$/);
+        assert.ok(part.isWellFormed(), 'no name in UTF-8');
+        assert.is(encodeURIComponent(part).length > 0, true);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test('what is safe stays readable', () => {
+    for (const text of ['hall', 'Halle 7', 'a.b', '..a', 'büro', '東京', 'x-y_z']) assert.is(safePart(text), text);
+    assert.equal(['../..', '..', '.', '', 'a/b', 'a\nb', 'what?'].map(safePart), [
+      '.._..',
+      '_',
+      '_',
+      '_',
+      'a_b',
+      'a_b',
+      'what_',
+    ]);
+  });
+
+  test('one text in two spellings is one part', () => {
+    assert.is(safePart('bu\u0308ro'), safePart('b\u00fcro'));
+  });
+});
+
+suite('batch key', ({ test }) => {
+  const keyOf = batchKeyBy('metadata.publishTime', ['enrichmentData.location', 'attributes.location']);
+
+  test('is the day in UTC, and the first location there is', () => {
+    const publishTime = '2026-11-23T23:30:00Z';
+    const attributes = { location: 'yard' };
+    assert.is(keyOf(testMessage({ publishTime })), '2026/11/23');
+    assert.is(keyOf(testMessage({ publishTime, attributes })), '2026/11/23/yard');
+    assert.is(keyOf(testMessage({ publishTime, attributes, enrichmentData: { location: 'hall' } })), '2026/11/23/hall');
+    assert.is(keyOf(testMessage({ publishTime, attributes, enrichmentData: { location: '' } })), '2026/11/23/yard');
+    assert.is(keyOf(testMessage({ publishTime, enrichmentData: { location: { a: 1 } } })), '2026/11/23');
+    assert.is(keyOf(testMessage({ publishTime, enrichmentData: { location: 7 } })), '2026/11/23/7');
+    assert.is(keyOf(testMessage({ publishTime, enrichmentData: { location: '../etc' } })), '2026/11/23/.._etc');
+  });
+
+  test('takes the time from where it is configured, with its offset', () => {
+    const byPayload = batchKeyBy('payload.at', []);
+    assert.is(byPayload(testMessage({ payload: '{"at":"2026-01-01T00:30:00+01:00"}' })), '2025/12/31');
+  });
+
+  test('a message without a time is poison', () => {
+    const byPayload = batchKeyBy('payload.at', []);
+    for (const payload of ['{}', '{"at":"soon"}', '{"at":1700000000}', 'no json']) {
+      assert.throws(
+        () => byPayload(testMessage({ payload })),
+        (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
+      );
+    }
+  });
+});
