@@ -19,7 +19,7 @@ module.exports = {
       '^src/(main\\.ts|commands|services|sandbox|testing)',
     ),
     layer('services-compose-parts', '^src/services/', '^src/(main\\.ts|commands|sandbox|testing)'),
-    layer('commands-are-the-top', '^src/(?!main\\.ts|commands/)', '^src/(main\\.ts|commands/)'),
+    layer('commands-are-the-top', '^src/(?!main\\.ts|launch\\.mjs|commands/)', '^src/(main\\.ts|commands/)'),
     {
       name: 'sandbox-is-not-the-product',
       severity: 'error',
@@ -48,7 +48,6 @@ module.exports = {
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
-    tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },
 };

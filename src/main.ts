@@ -31,8 +31,8 @@ function ending<Args extends unknown[]>(command: (...args: Args) => Promise<numb
 program
   .command('run')
   .description('run one pipeline until SIGTERM')
-  .argument('<pipeline>', 'folder of the pipeline, for example pipelines/ingestion')
-  .action(ending(async (pipeline: string) => (await import('./commands/run.ts')).run(pipeline)));
+  .argument('[pipeline]', 'folder of the pipeline, for example pipelines/ingestion; default: pipelines/$PIPELINE')
+  .action(ending(async (pipeline: string | undefined) => (await import('./commands/run.ts')).run(pipeline)));
 
 program
   .command('validate')

@@ -5,7 +5,11 @@ import { loadPipeline } from '../services/pipeline.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** `run <pipeline>`: runs one pipeline until SIGTERM or SIGINT. A second signal ends at once. */
-export async function run(path: string): Promise<number> {
+export async function run(path = namedByEnv()): Promise<number> {
+  if (path === undefined) {
+    console.error('which pipeline? Name its folder, for example: run pipelines/ingestion, or set PIPELINE=ingestion');
+    return EXIT.configurationRefused;
+  }
   const pipeline = await loadPipeline(path).catch((thrown: unknown) => {
     if (thrown instanceof ConfigError) return thrown;
     throw thrown;
@@ -37,4 +41,10 @@ export async function run(path: string): Promise<number> {
   const { abandoned } = await service.shutdown();
   if (problem !== undefined) console.error(problem.message);
   return problem === undefined && abandoned === 0 ? EXIT.clean : EXIT.failed;
+}
+
+/** In a container, `PIPELINE=ingestion` stands for `pipelines/ingestion`. */
+function namedByEnv(): string | undefined {
+  const name = process.env.PIPELINE;
+  return name === undefined || name === '' ? undefined : `pipelines/${name}`;
 }

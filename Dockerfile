@@ -1,0 +1,20 @@
+# One container runs one pipeline: docker run -e PIPELINE=ingestion …
+FROM node:24-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:24-slim
+WORKDIR /app
+ENV NODE_ENV=production
+ENV PIPELINE=ingestion
+ENV HTTP_PORT=8080
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json ./
+COPY src ./src
+COPY pipelines ./pipelines
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "src/healthcheck.mjs"]
+# No shell and no npm between the runtime and the process: SIGTERM reaches it.
+CMD ["node", "src/launch.mjs", "run"]
