@@ -70,6 +70,7 @@ suite('parse', ({ test }) => {
   test('of a union, tells what is wrong inside of it', () => {
     const [first] = problems({ ...GOOD, device: { level: 0 } });
     assert.is(first, 'device.level: expected at least 1, got 0');
+    assert.ok(problems({ ...GOOD, device: { pattern: 7 } }).includes('device.pattern: expected a text, got 7'));
     assert.match(problems({ ...GOOD, device: 7 })[0] ?? '', /^device: expected /);
   });
 

@@ -1,6 +1,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { firstValueFrom, timeout } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
@@ -36,7 +37,10 @@ async function watching(
 suite('watch file', ({ test }) => {
   test('tells a change of content once, however many steps it takes', () =>
     watching(async (folder, changes) => {
-      for (const text of ['t', 'tw', 'two']) writeFileSync(join(folder, 'a.yaml'), text);
+      for (const text of ['t', 'tw', 'two']) {
+        writeFileSync(join(folder, 'a.yaml'), text);
+        await sleep(10);
+      }
       await changes(1);
       writeFileSync(join(folder, 'a.yaml'), 'three');
       await changes(2);
@@ -74,6 +78,15 @@ suite('watch file', ({ test }) => {
       writeFileSync(join(folder, 'a.yaml'), 'one');
       await sleep(QUIET_MS);
       await changes(0);
+    }));
+
+  test('a change between the call and the subscription is not missed', () =>
+    withTemporaryFolder(async (folder) => {
+      const file = join(folder, 'a.yaml');
+      writeFileSync(file, 'one');
+      const changes = watchFile(file);
+      writeFileSync(file, 'two');
+      await firstValueFrom(changes.pipe(timeout(5_000)));
     }));
 
   test('a change right after subscribing is not missed', () =>

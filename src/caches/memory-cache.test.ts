@@ -1,0 +1,100 @@
+import { firstValueFrom, throwError } from 'rxjs';
+import * as assert from 'uvu/assert';
+import { RetryableError } from '../core/errors.ts';
+import { eventually } from '../testing/eventually.ts';
+import { type FakeFetcher, fakeFetcher } from '../testing/fake-fetcher.ts';
+import { suite } from '../testing/suite.ts';
+import { memoryCache } from './memory-cache.ts';
+
+const LONG_MS = 3_600_000;
+
+function cache(behind: FakeFetcher, options: { maxEntries?: number; ttlMs?: number; missingTtlMs?: number } = {}) {
+  const answers: string[] = [];
+  const fetcher = memoryCache(behind, {
+    maxEntries: 10,
+    ttlMs: LONG_MS,
+    missingTtlMs: LONG_MS,
+    ...options,
+    onAnswer: ({ layer, key, found }) => answers.push(`${layer} ${key} ${found}`),
+  });
+  return { answers, fetcher, get: (key: string) => firstValueFrom(fetcher.fetch(key)) };
+}
+
+suite('memory cache', ({ test }) => {
+  test('fetches a key once, and answers from memory then', async () => {
+    const behind = fakeFetcher({ d1: { a: 1 } });
+    const { get, answers } = cache(behind);
+    assert.equal(await get('d1'), { a: 1 });
+    assert.equal(answers, [], 'the answer was not its own');
+    assert.equal(await get('d1'), { a: 1 });
+    assert.equal(behind.fetched, ['d1']);
+    assert.equal(answers, ['memory d1 true']);
+  });
+
+  test('remembers that a key has no data', async () => {
+    const behind = fakeFetcher({});
+    const { get, answers } = cache(behind);
+    assert.equal([await get('x'), await get('x')], [undefined, undefined]);
+    assert.equal(behind.fetched, ['x']);
+    assert.equal(answers, ['memory x false']);
+  });
+
+  test('data is forgotten after its time, the lack of it after another', async () => {
+    for (const [key, times, kept] of [
+      ['d1', { ttlMs: 5 }, 'missing'],
+      ['missing', { missingTtlMs: 5 }, 'd1'],
+    ] as const) {
+      const behind = fakeFetcher({ d1: { a: 1 } });
+      const { get } = cache(behind, times);
+      await get(key);
+      await get(kept);
+      await eventually(async () => {
+        await get(key);
+        assert.ok(behind.fetched.filter((each) => each === key).length > 1);
+      });
+      await get(kept);
+      assert.is(behind.fetched.filter((each) => each === kept).length, 1);
+    }
+  });
+
+  test('the least recently used key leaves first', async () => {
+    const behind = fakeFetcher({ a: {}, b: {}, c: {} });
+    const { get } = cache(behind, { maxEntries: 2 });
+    for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) await get(key);
+    assert.equal(behind.fetched, ['a', 'b', 'c', 'b']);
+  });
+
+  test('a failed fetch is not remembered', async () => {
+    let failing = true;
+    const behind = fakeFetcher({}, () => throwError(() => new RetryableError('down')));
+    const { get } = cache(behind);
+    for (let each = 0; each < 2; each += 1) {
+      await get('d1').catch((error) => {
+        failing = error instanceof RetryableError;
+      });
+    }
+    assert.ok(failing);
+    assert.is(behind.fetched.length, 2);
+  });
+
+  test('asks nothing before it is subscribed, and then each time', async () => {
+    const behind = fakeFetcher({ d1: {} });
+    const { fetcher } = cache(behind);
+    const pending = fetcher.fetch('d1');
+    assert.equal(behind.fetched, []);
+    await firstValueFrom(pending);
+    assert.equal(behind.fetched, ['d1']);
+  });
+
+  test('invalidating forgets here and behind; closing closes behind', async () => {
+    const behind = fakeFetcher({ d1: {} });
+    const { get, fetcher } = cache(behind);
+    await get('d1');
+    await firstValueFrom(fetcher.invalidate('d1'), { defaultValue: undefined });
+    await get('d1');
+    assert.equal(behind.fetched, ['d1', 'd1']);
+    assert.equal(behind.invalidated, ['d1']);
+    await fetcher.close();
+    assert.ok(behind.closed());
+  });
+});
