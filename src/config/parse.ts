@@ -72,7 +72,8 @@ export function parse<const TSchema extends v.GenericSchema>(
   if (result.success) return result.output;
   for (const issue of result.issues) {
     for (const leaf of leaves(issue)) {
-      const path = [root, pathOf(leaf)].filter((part) => part !== '').join('.');
+      // The issues inside of a union count their paths from the union.
+      const path = [root, pathOf(issue), leaf === issue ? '' : pathOf(leaf)].filter((part) => part !== '').join('.');
       issues.push({ path, problem: problemOf(leaf, /password|secret|key$/i.test(path)) });
     }
   }
