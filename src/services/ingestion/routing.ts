@@ -14,7 +14,8 @@ const namedCaptures = v.pipe(
   v.string(),
   v.check((pattern) => {
     try {
-      return new RegExp(pattern).test('') || pattern.includes('(?<');
+      // With an empty alternative it matches the empty text, and shows its groups, if it has any.
+      return new RegExp(`${pattern}|`).exec('')?.groups !== undefined;
     } catch {
       return false;
     }
