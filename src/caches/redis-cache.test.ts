@@ -13,6 +13,7 @@ import { redisCache } from './redis-cache.ts';
 
 const TTL_MS = 100_000;
 const MISSING_TTL_MS = 10_000;
+const TIMEOUT_MS = 200;
 
 type Server = NonNullable<Awaited<ReturnType<typeof startRedis>>>;
 
@@ -27,7 +28,7 @@ async function cacheOn(server: Server, table = { d1: { a: 1, nested: { b: [true,
   const readiness = new Readiness();
   const answers: string[] = [];
   const client = createRedisClient(
-    { url: `redis://127.0.0.1:${server.port}`, timeoutMs: 500, insecureSkipVerify: false },
+    { url: `redis://127.0.0.1:${server.port}`, timeoutMs: TIMEOUT_MS, insecureSkipVerify: false },
     () => {},
   );
   await eventually(() => assert.is(client.status, 'ready'));
@@ -114,6 +115,18 @@ suite('redis cache', ({ test, skip, before, after }) => {
     assert.equal(behind.invalidated, ['d1']);
     await fetcher.close();
     assert.ok(behind.closed());
+  });
+
+  test('a Redis that hangs costs one timeout, not one for each lookup', async () => {
+    const hanging = await startServer();
+    const { client, get, fetcher, readiness } = await cacheOn(hanging);
+    await client.call('CLIENT', 'PAUSE', '5000', 'ALL');
+    const started = performance.now();
+    for (let each = 0; each < 10; each += 1) assert.equal((await get('d1'))?.a, 1);
+    assert.ok(performance.now() - started < 5 * TIMEOUT_MS, 'each lookup waited');
+    assert.is(readiness.report.components.redis?.state, 'degraded');
+    await fetcher.close();
+    await hanging.close();
   });
 
   test('while Redis is down it is skipped, green and degraded; when it is back it is used again', async () => {

@@ -72,6 +72,14 @@ suite('single flight', ({ test }) => {
     assert.is(behind.fetched.length, 2);
   });
 
+  test('a flight that has landed is forgotten', async () => {
+    const fetcher = singleFlight(fakeFetcher({ d1: {} }));
+    const flight = fetcher.fetch('d1');
+    assert.is(fetcher.fetch('d1'), flight);
+    await firstValueFrom(flight);
+    assert.is.not(fetcher.fetch('d1'), flight, 'it would be kept for ever');
+  });
+
   test('invalidating and closing go behind', async () => {
     const behind = fakeFetcher({});
     const fetcher = singleFlight(behind);

@@ -1,0 +1,163 @@
+import { NEVER, type Observable, of, throwError } from 'rxjs';
+import * as assert from 'uvu/assert';
+import type { LookupData } from '../../caches/fetcher.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, RetryableError } from '../../core/errors.ts';
+import { fakeFetcher } from '../../testing/fake-fetcher.ts';
+import { suite } from '../../testing/suite.ts';
+import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { addressBy, orderBy } from './address.ts';
+import { applyByNames, keyByPaths, type LookupOptions, lookup } from './lookup.ts';
+
+const KEYS = keyByPaths(['enrichmentData.DeviceID', 'attributes.uid']);
+const TABLE = { d1: { ClientID: 'c1', place: { LocationID: 'hall' } } };
+
+interface Looked {
+  readonly delivery: TestDelivery;
+  readonly emitted: Delivery[];
+  readonly fetched: string[];
+  readonly ended: unknown;
+}
+
+/** Looks one delivery up, and what came of it. */
+function look(
+  options: Partial<LookupOptions> = {},
+  attributes: Record<string, string> = { uid: 'd1' },
+  answer?: (key: string) => Observable<LookupData | undefined>,
+): Looked {
+  const delivery = testDelivery(testDesk(), { attributes, enrichmentData: { kept: true } });
+  const fetcher = fakeFetcher(TABLE, answer);
+  const emitted: Delivery[] = [];
+  let ended: unknown = 'not ended';
+  const run = lookup({
+    fetcher,
+    keyOf: KEYS,
+    apply: applyByNames({ name: 'ClientID', location: 'place.LocationID', tag: 'missing' }),
+    withoutKey: 'pass',
+    withoutData: 'pass',
+    retry: { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 },
+    onRetry: () => {},
+    ...options,
+  });
+  run(delivery).subscribe({
+    next: (each) => emitted.push(each),
+    error: (error) => {
+      ended = error;
+    },
+    complete: () => {
+      ended = 'completed';
+    },
+  });
+  return { delivery, emitted, fetched: fetcher.fetched, ended };
+}
+
+const reasonOf = (thrown: unknown) => (thrown instanceof PoisonError ? thrown.reason : `no poison: ${thrown}`);
+
+suite('lookup', ({ test }) => {
+  test('adds what is known about the key, by names, and keeps what was there', () => {
+    const { emitted, ended, delivery, fetched } = look();
+    assert.equal(emitted[0]?.message.enrichmentData, { kept: true, name: 'c1', location: 'hall' });
+    assert.is(emitted[0]?.ticket, delivery.ticket);
+    assert.equal([emitted.length, ended], [1, 'completed']);
+    assert.equal(fetched, ['d1']);
+  });
+
+  test('without a key: pass, drop or dead-letter, and nothing is fetched', () => {
+    const passed = look({}, {});
+    assert.is(passed.emitted[0], passed.delivery);
+    const dropped = look({ withoutKey: 'drop' }, {});
+    assert.equal([dropped.emitted, dropped.ended], [[], 'completed']);
+    assert.equal(dropped.delivery.ticket.told, ['acknowledged']);
+    assert.is(dropped.delivery.ticket.desk.ledger.dropped, 1);
+    const poisoned = look({ withoutKey: 'deadLetter' }, {});
+    assert.is(reasonOf(poisoned.ended), 'no_key');
+    assert.ok(poisoned.delivery.ticket.isOpen, 'the operator around it buries it');
+    for (const { fetched } of [passed, dropped, poisoned]) assert.equal(fetched, []);
+  });
+
+  test('without data: pass, drop or dead-letter', () => {
+    const passed = look({}, { uid: 'unknown' });
+    assert.is(passed.emitted[0], passed.delivery);
+    const dropped = look({ withoutData: 'drop' }, { uid: 'unknown' });
+    assert.equal([dropped.emitted, dropped.ended, dropped.delivery.ticket.told], [[], 'completed', ['acknowledged']]);
+    const poisoned = look({ withoutData: 'deadLetter' }, { uid: 'unknown' });
+    assert.is(reasonOf(poisoned.ended), 'no_data');
+    assert.match(String(poisoned.ended), '"unknown"');
+  });
+
+  test('one policy does not stand in for the other', () => {
+    assert.is(look({ withoutData: 'drop' }, {}).emitted.length, 1);
+    assert.is(look({ withoutKey: 'drop' }, { uid: 'unknown' }).emitted.length, 1);
+  });
+
+  test('an outage is told and passed on, not taken for missing data', () => {
+    const outage = new RetryableError('down');
+    const { emitted, ended } = look({ withoutData: 'drop' }, undefined, () => throwError(() => outage));
+    assert.equal([emitted, ended], [[], outage]);
+  });
+
+  test('an outage that ends within the time costs nothing', async () => {
+    let tries = 0;
+    const retried: string[] = [];
+    const answer = () => {
+      tries += 1;
+      return tries < 3 ? throwError(() => new RetryableError('down')) : of({ ClientID: 'c' });
+    };
+    const retry = { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 10_000 };
+    const { emitted } = look({ retry, onRetry: ({ message }) => retried.push(message) }, undefined, answer);
+    while (emitted.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    assert.is(emitted[0]?.message.enrichmentData.name, 'c');
+    assert.equal(retried, ['down', 'down']);
+  });
+
+  test('a hook that throws makes the message poison; an outage that it reports stays one', () => {
+    const throwing = (error: Error) => () => {
+      throw error;
+    };
+    assert.is(reasonOf(look({ apply: throwing(new TypeError('x')) }).ended), 'hook_failed');
+    assert.throws(
+      () => look({ keyOf: throwing(new TypeError('x')) }),
+      (thrown: unknown) => reasonOf(thrown) === 'hook_failed',
+    );
+    const outage = new RetryableError('down');
+    assert.is(look({ apply: throwing(outage) }).ended, outage);
+  });
+
+  test('an answer that never comes leaves the delivery open', () => {
+    const { emitted, ended, delivery } = look({}, undefined, () => NEVER);
+    assert.equal([emitted, ended, delivery.ticket.isOpen], [[], 'not ended', true]);
+  });
+});
+
+suite('lookup keys and orders', ({ test }) => {
+  test('the first path that leads to a key is taken', () => {
+    const keyOf = (enrichmentData: Record<string, unknown>, uid?: string) =>
+      KEYS(testMessage({ enrichmentData, attributes: uid === undefined ? {} : { uid } }));
+    assert.is(keyOf({ DeviceID: 'd' }, 'u'), 'd');
+    assert.is(keyOf({ DeviceID: '' }, 'u'), 'u');
+    assert.is(keyOf({ DeviceID: { a: 1 } }, 'u'), 'u');
+    assert.is(keyOf({ DeviceID: 0 }), '0');
+    assert.is(keyOf({}), undefined);
+  });
+
+  test('order goes by the key it will be published under, else the one it came with, else the lookup', () => {
+    const desk = testDesk();
+    const came = testDelivery(desk, { attributes: { uid: 'u', site: 's' } }, 'came');
+    const bare = testDelivery(desk, { attributes: { uid: 'u', site: 's' } });
+    assert.is(orderBy('attributes.site', KEYS)(came), 's');
+    assert.is(orderBy('attributes.missing', KEYS)(came), 'came');
+    assert.is(orderBy(undefined, KEYS)(came), 'came');
+    assert.is(orderBy(undefined, KEYS)(bare), 'u');
+    assert.is(orderBy(undefined, () => undefined)(bare), undefined);
+  });
+
+  test('is published under the configured key, else the one it came with', () => {
+    const delivery = testDelivery(testDesk(), { attributes: { site: 's' } }, 'came');
+    const key = (path?: string) => addressBy('out', path)(delivery).message.orderingKey;
+    assert.equal([key('attributes.site'), key(), key('attributes.missing')], ['s', 'came', '']);
+    const { topicId, message } = addressBy('out', undefined)(delivery);
+    assert.is(topicId, 'out');
+    assert.is(message.attributes, delivery.message.attributes);
+    assert.is(JSON.parse(Buffer.from(message.data).toString()).id, 'm1');
+  });
+});

@@ -1,0 +1,160 @@
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import type { ConfigIssue } from '../../config/config-error.ts';
+import { parse } from '../../config/parse.ts';
+import { PoisonError } from '../../core/errors.ts';
+import { suite } from '../../testing/suite.ts';
+import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { addressBy } from './address.ts';
+import { identifyBy, routeBy, standardEnricher } from './enrichers.ts';
+import { RouteTable } from './route-table.ts';
+import { type RoutingConfig, routingEntries, routingProblems } from './routing.ts';
+
+type RouteFields = { readonly topic: string; readonly to?: string; readonly device?: Record<string, unknown> };
+
+/** Routes as a pipeline writes them; every producer publishes to `topic-of-<name>`. */
+function routing(routes: Record<string, RouteFields>, producers: Record<string, object> = { raw: {} }): unknown {
+  return {
+    routes: Object.fromEntries(
+      Object.entries(routes).map(([name, { topic, to = 'raw', device }]) => [
+        name,
+        { source: { mqtt_topic: topic, qos: 1 }, destination: { route_name: to }, ...(device && { device }) },
+      ]),
+    ),
+    producers: Object.fromEntries(
+      Object.entries(producers).map(([name, more]) => [name, { outputTopicId: `topic-of-${name}`, ...more }]),
+    ),
+  };
+}
+
+const parsed = (value: unknown): RoutingConfig => v.parse(v.strictObject(routingEntries), value);
+const table = (...parts: Parameters<typeof routing>) => new RouteTable(parsed(routing(...parts)));
+
+function problems(...parts: Parameters<typeof routing>): string[] {
+  return routingProblems(parsed(routing(...parts))).map(({ path, problem }) => `${path.join('.')}: ${problem}`);
+}
+
+/** What the schema says of one route. */
+function issues(route: RouteFields): string[] {
+  const found: ConfigIssue[] = [];
+  parse(v.strictObject(routingEntries), routing({ r: route }), found);
+  return found.map(({ path, problem }) => `${path}: ${problem}`);
+}
+
+suite('routing problems', ({ test }) => {
+  test('routes that lead somewhere and do not overlap have none', () => {
+    assert.equal(problems({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} }), []);
+  });
+
+  test('no route at all is one', () => {
+    assert.equal(problems({}, {}), ['routes: expected at least one route']);
+  });
+
+  test('a route without a producer, and a producer without a route', () => {
+    assert.equal(problems({ a: { topic: 'a', to: 'rwa' } }), [
+      'routes.a.destination.route_name: there is no producer "rwa" under producers (there is: raw)',
+      'producers.raw: no route leads to this producer',
+    ]);
+    assert.match(problems({ a: { topic: 'a', to: 'toString' } })[0] ?? '', 'no producer "toString"');
+    assert.match(problems({ a: { topic: 'a' } }, {})[0] ?? '', '(there is: none)');
+  });
+
+  test('filters that overlap, each pair once', () => {
+    const found = problems({ a: { topic: 'a/+' }, b: { topic: '+/b' }, c: { topic: 'c/d' }, d: { topic: '#' } });
+    assert.is(found.length, 4);
+    assert.match(found[0] ?? '', /^routes\.b\.source\.mqtt_topic: "\+\/b" overlaps "a\/\+" of the route "a"/);
+  });
+
+  test('a filter or a pattern that is none is told why', () => {
+    assert.match(issues({ topic: 'a/#/b' }).join(), 'routes.r.source.mqtt_topic: "#" must stand alone');
+    assert.match(issues({ topic: 'a', device: { pattern: '(' } }).join(), 'routes.r.device');
+    assert.equal(issues({ topic: 'a', device: { pattern: '^(?<DeviceID>.*)$' } }), []);
+  });
+
+  test('a pattern without named captures is refused', () => {
+    for (const pattern of ['^a/(.*)$', '.*', '(?<=a)b', '(?<!a)b']) {
+      assert.ok(issues({ topic: 'a', device: { pattern } }).length > 0, pattern);
+    }
+  });
+});
+
+suite('route table', ({ test }) => {
+  test('finds the route of a topic, again and again', () => {
+    const routes = table({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} });
+    for (let each = 0; each < 2; each += 1) {
+      assert.equal(routes.routeOf('a/d1'), { name: 'a', routeName: 'raw', device: { DeviceID: 'd1' } });
+      assert.equal(routes.routeOf('b/x/y'), { name: 'b', routeName: 'other', device: {} });
+      assert.is(routes.routeOf('c'), undefined);
+    }
+  });
+
+  test('takes the device from the first +, a level, or a pattern', () => {
+    const device = (topic: string, route: RouteFields) => table({ r: route }).routeOf(topic)?.device;
+    assert.equal(device('s/n/d1/x', { topic: 's/+/+/x' }), { DeviceID: 'n' });
+    assert.equal(device('s/n/d1/x', { topic: 's/+/+/x', device: { level: 3 } }), { DeviceID: 'd1' });
+    assert.equal(device('s/n', { topic: 's/#', device: { level: 3 } }), {});
+    assert.equal(device('s/n', { topic: 's/n' }), {});
+    assert.equal(device('s/', { topic: 's/+' }), {});
+    assert.equal(device('s/d1', { topic: '$share/group/s/+' }), { DeviceID: 'd1' });
+    const pattern = '^s/(?<location>[^/]+)/(?<DeviceID>[^/]+)$';
+    assert.equal(device('s/n/d1', { topic: 's/#', device: { pattern } }), { location: 'n', DeviceID: 'd1' });
+    assert.equal(device('s/n', { topic: 's/#', device: { pattern } }), {});
+  });
+
+  test('tells what to subscribe to, and where it publishes', () => {
+    const routes = table(
+      { a: { topic: 'a' }, b: { topic: 'b', to: 'b' } },
+      {
+        raw: {},
+        b: { outputTopicId: 'topic-of-raw', orderingKey: 'payload.id' },
+      },
+    );
+    assert.equal(routes.subscriptions, [
+      { filter: 'a', qos: 1 },
+      { filter: 'b', qos: 1 },
+    ]);
+    assert.equal(routes.topicIds, ['topic-of-raw']);
+    assert.is(routes.producerOf('raw')?.orderingKey, undefined);
+    assert.type(routes.producerOf('b')?.orderingKey, 'function');
+    assert.is(routes.producerOf('toString'), undefined);
+  });
+});
+
+suite('a message on its route', ({ test }) => {
+  const routes = table({ a: { topic: 'a/+' } }, { raw: { orderingKey: 'enrichmentData.DeviceID' } });
+  const message = testMessage({ attributes: { mqtt_topic: 'a/d1' }, payload: '{"n":7,"deep":{"id":"p1"}}' });
+
+  test('gets its route name and what the topic tells; without a route it is poison', () => {
+    const routed = routeBy(() => routes, standardEnricher)(message);
+    assert.equal(routed.attributes, { mqtt_topic: 'a/d1', route_name: 'raw' });
+    assert.equal(routed.enrichmentData, { DeviceID: 'd1', Topic: 'a/d1', Timestamp: message.publishTime });
+    for (const lost of [testMessage({ attributes: { mqtt_topic: 'b' } }), testMessage()]) {
+      assert.throws(
+        () => routeBy(() => routes, standardEnricher)(lost),
+        (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'unroutable',
+      );
+    }
+  });
+
+  test('is identified by its payload, where it says so', () => {
+    assert.is(identifyBy('payload.deep.id')(message).id, 'p1');
+    assert.is(identifyBy('payload.n')(message).id, '7');
+    assert.is(identifyBy('payload.missing')(message), message);
+    assert.is(identifyBy('payload.deep')(message), message);
+    assert.is(identifyBy(undefined)(message), message);
+  });
+
+  test('goes to the topic of its producer, under its ordering key; without a producer it is poison', () => {
+    const desk = testDesk();
+    const routed = routeBy(() => routes, standardEnricher)(message);
+    const { topicId, message: outgoing } = addressBy(() => routes)(testDelivery(desk).with(routed));
+    assert.equal([topicId, outgoing.orderingKey], ['topic-of-raw', 'd1']);
+    assert.is(outgoing.attributes, routed.attributes);
+    assert.is(JSON.parse(Buffer.from(outgoing.data).toString()).id, 'm1');
+    const removed = table({ a: { topic: 'a/+', to: 'new' } }, { new: {} });
+    assert.throws(
+      () => addressBy(() => removed)(testDelivery(desk).with(routed)),
+      (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'unroutable',
+    );
+  });
+});

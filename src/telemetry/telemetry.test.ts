@@ -1,0 +1,101 @@
+import { mock } from 'node:test';
+import * as assert from 'uvu/assert';
+import { suite } from '../testing/suite.ts';
+import { EVENTS } from './events.ts';
+import { Telemetry } from './telemetry.ts';
+
+type Line = Readonly<Record<string, unknown>>;
+
+/** A service's telemetry, with its log lines as they come. */
+function telemetry(level = 'trace') {
+  const lines: Line[] = [];
+  const destination = { write: (text: string) => lines.push(JSON.parse(text)) };
+  return { lines, telemetry: new Telemetry('svc', { level, destination, processMetrics: false }) };
+}
+
+suite('telemetry', ({ test, beforeEach, afterEach }) => {
+  beforeEach(() => mock.timers.enable({ apis: ['Date'], now: 1_000_000 }));
+  afterEach(() => mock.timers.reset());
+
+  test('an event is one log line and one count', async () => {
+    const { telemetry: told, lines } = telemetry();
+    told.event('publish.retried', { topic: 't', attempt: 1 });
+    told.event('service.ready');
+    assert.is(lines.length, 2);
+    const { event, topic, attempt, service, level, msg } = lines[0] ?? {};
+    assert.equal([event, topic, attempt, service, level], ['publish.retried', 't', 1, 'svc', 40]);
+    assert.is(msg, EVENTS['publish.retried'].message);
+    const metrics = await told.registry.metrics();
+    assert.match(metrics, 'dataflow_events_total{event="publish.retried",service="svc"} 1');
+    assert.not.match(metrics, 'topic=', 'fields are no labels');
+  });
+
+  test('a flood of one event is counted in full, and logged in part', async () => {
+    const { telemetry: told, lines } = telemetry();
+    for (let each = 0; each < 100; each += 1) told.event('publish.retried', { each });
+    told.event('service.ready');
+    assert.is(lines.filter(({ event }) => event === 'publish.retried').length, 20);
+    assert.is(lines.at(-1)?.event, 'service.ready', 'other events are not suppressed with it');
+    assert.match(await told.registry.metrics(), 'event="publish.retried",service="svc"} 100');
+  });
+
+  test('the first line of the next window tells how many were left out, once', () => {
+    const { telemetry: told, lines } = telemetry();
+    for (let each = 0; each < 25; each += 1) told.event('publish.retried');
+    mock.timers.tick(10_000);
+    told.event('publish.retried');
+    assert.is(lines.length, 20, 'the window is not over yet');
+    mock.timers.tick(1);
+    told.event('publish.retried');
+    told.event('publish.retried');
+    assert.equal(
+      lines.slice(20).map(({ suppressed }) => suppressed),
+      [6, undefined],
+    );
+  });
+
+  test('what is below the level is counted and not logged', async () => {
+    const { telemetry: told, lines } = telemetry('error');
+    told.event('mqtt.held');
+    assert.equal(lines, []);
+    assert.match(await told.registry.metrics(), 'event="mqtt.held",service="svc"} 1');
+  });
+
+  test('passwords are not logged', () => {
+    const { telemetry: told, lines } = telemetry();
+    told.event('service.starting', { password: 'hidden', mqtt: { password: 'hidden', username: 'u' } });
+    assert.not.match(JSON.stringify(lines), 'hidden');
+    assert.match(JSON.stringify(lines), '"u"');
+  });
+
+  test('counters and gauges are read when they are asked for', async () => {
+    const { telemetry: told } = telemetry();
+    const values = { a: 1, b: 2 };
+    told.counter(
+      'x_total',
+      'X.',
+      () => [
+        [{ of: 'a' }, values.a],
+        [{ of: 'b' }, values.b],
+      ],
+      ['of'],
+    );
+    told.gauge('y', 'Y.', () => [[{}, -values.a]], []);
+    told.histogram('z_seconds', 'Z.', [1, 2])(1.5);
+    values.a = 10;
+    for (let scrape = 0; scrape < 2; scrape += 1) {
+      const metrics = await told.registry.metrics();
+      assert.match(metrics, 'x_total{of="a",service="svc"} 10\nx_total{of="b",service="svc"} 2');
+      assert.match(metrics, 'y{service="svc"} -10');
+      assert.match(metrics, 'z_seconds_bucket{le="2",service="svc"} 1');
+    }
+  });
+
+  test('every event has a level and words', () => {
+    for (const [name, { level, message }] of Object.entries(EVENTS)) {
+      assert.match(name, /^[a-z_]+\.[a-z_]+$/);
+      assert.ok(['trace', 'debug', 'info', 'warn', 'error', 'fatal'].includes(level), name);
+      assert.ok(message.length > 0, name);
+    }
+  });
+});
