@@ -1,0 +1,188 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { firstValueFrom, timeout } from 'rxjs';
+import * as assert from 'uvu/assert';
+import { ConfigError } from '../config/config-error.ts';
+import { suite } from '../testing/suite.ts';
+import { withTemporaryFolder } from '../testing/temporary-folder.ts';
+import { loadPipeline, pipelineWarnings, printableConfig, readPipelineConfig, watchRoutes } from './pipeline.ts';
+
+const INGESTION = `
+service: ingestion
+google: { projectId: p }
+mqtt: { url: "mqtt://broker:1883", clientId: c, password: "\${MQTT_PASSWORD:hidden}" }
+routes:
+  up: { source: { mqtt_topic: a/+, qos: 1 }, destination: { route_name: raw } }
+producers:
+  raw: { outputTopicId: raw }
+deadLetters: { topicId: dead }
+`;
+
+const ENRICH = `
+service: enrich
+google: { projectId: p }
+source: { subscriptionId: s }
+lookup: { memory: {}, redis: { url: "redis://user:hidden@host:6379" } }
+output: { topicId: out }
+`;
+
+/** A pipeline's folder with these files. */
+function inFolder<T>(files: Record<string, string>, body: (folder: string) => T | Promise<T>): Promise<T> {
+  return withTemporaryFolder((folder) => {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    return body(folder);
+  });
+}
+
+const read = (text: string, env: Record<string, string> = {}) =>
+  inFolder({ 'pipeline.yaml': text }, (folder) => readPipelineConfig(folder, env));
+
+/** The problems that a pipeline is refused for. */
+async function refusal(text: string, env: Record<string, string> = {}, hooks?: string): Promise<string[]> {
+  const files = { 'pipeline.yaml': text, ...(hooks === undefined ? {} : { 'hooks.ts': hooks }) };
+  try {
+    await inFolder(files, (folder) => loadPipeline(folder, env));
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    return thrown.issues.map(({ path, problem }) => `${path}: ${problem}`);
+  }
+  throw new Error('the pipeline was not refused');
+}
+
+suite('pipeline configuration', ({ test }) => {
+  test('is read from its folder or its file, with defaults', async () => {
+    await inFolder({ 'pipeline.yaml': INGESTION }, (folder) => {
+      for (const path of [folder, join(folder, 'pipeline.yaml')]) {
+        const config = readPipelineConfig(path, {});
+        assert.is(config.service, 'ingestion');
+        assert.is(config.http.port, 8080);
+        assert.is(config.service === 'ingestion' && config.mqtt.maxInFlight, 5_000);
+      }
+    });
+  });
+
+  test('variables and overrides come from the environment; the override wins', async () => {
+    const text = INGESTION.replace('clientId: c', `clientId: "\${CLIENT}"`);
+    const config = await read(text, {
+      CLIENT: '42',
+      DATAFLOW_MQTT__URL: 'mqtts://other:8883',
+      DATAFLOW_HTTP__PORT: '9090',
+    });
+    assert.is(config.service === 'ingestion' && config.mqtt.clientId, '42');
+    assert.is(config.service === 'ingestion' && config.mqtt.url, 'mqtts://other:8883');
+    assert.is(config.http.port, 9090);
+    const nested = await read(INGESTION, { DATAFLOW_ROUTES__UP__SOURCE__QOS: '0' });
+    assert.is(nested.service === 'ingestion' && nested.routes.up?.source.qos, 0);
+  });
+
+  test('every problem is found at once: of the file, the variables, the overrides and the routes', async () => {
+    const text = INGESTION.replace('clientId: c', `clientId: "\${MISSING}"`)
+      .replace('qos: 1', 'qos: 7')
+      .replace('google: { projectId: p }', 'google: {}')
+      .replace('deadLetters', 'deadLeters');
+    const found = await refusal(text, { DATAFLOW_MQTT__ULR: 'x' });
+    for (const expected of [
+      'mqtt.clientId: the environment variable MISSING is not set, and has no default',
+      'DATAFLOW_MQTT__ULR: this override names no setting',
+      'routes.up.source.qos: expected 0, 1 or 2, got 7',
+      'google.projectId: is missing',
+      'deadLeters: there is no such setting',
+      'deadLetters: is missing',
+    ]) {
+      assert.ok(found.includes(expected), `${expected}\nnot in\n${found.join('\n')}`);
+    }
+    assert.is(found.length, 6, found.join('\n'));
+  });
+
+  test('loose routes are found beside other problems, and without them', async () => {
+    const text = INGESTION.replace('route_name: raw', 'route_name: rwa');
+    const loose = 'routes.up.destination.route_name: there is no producer "rwa" under producers (there is: raw)';
+    assert.ok((await refusal(text)).includes(loose));
+    const both = await refusal(text.replace('projectId: p', 'projectId: ""'));
+    assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
+  });
+
+  test('a file that is missing, no YAML, or of no known service', async () => {
+    assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
+    assert.match((await refusal('a: [\n')).join(), 'line 2');
+    assert.equal(await refusal('service: other\n'), [
+      'service: expected ingestion, enrich, icestore or bigqueries, got "other"',
+    ]);
+    for (const text of ['', '[]', '7']) assert.match((await refusal(text)).join(), 'got nothing');
+  });
+
+  test('is printed without its secrets', async () => {
+    const printed = JSON.stringify([printableConfig(await read(INGESTION)), printableConfig(await read(ENRICH))]);
+    assert.not.match(printed, 'hidden');
+    assert.match(printed, '"password":"***"');
+    assert.match(printed, 'redis://user:***@host:6379');
+    assert.match(printed, 'mqtt://broker:1883');
+  });
+
+  test('warns of what is allowed and probably not meant', async () => {
+    assert.match(pipelineWarnings(await read(ENRICH)).join(), /^deadLetters: not set/);
+    assert.equal(pipelineWarnings(await read(`${ENRICH}deadLetters: { topicId: d }\n`)), []);
+    const bigqueries = `
+service: bigqueries
+google: { projectId: p }
+source: { subscriptionId: s, maxInFlight: 100 }
+table: { datasetId: d, tableId: t, schema: [{ name: a, type: STRING }] }
+insert: { maxRows: 500 }
+deadLetters: { topicId: d }
+`;
+    assert.match(
+      pipelineWarnings(await read(bigqueries)).join(),
+      /^source\.maxInFlight \(100\) is below insert\.maxRows \(500\)/,
+    );
+  });
+});
+
+suite('pipeline hooks', ({ test }) => {
+  test('are loaded where there are any', async () => {
+    await inFolder({ 'pipeline.yaml': ENRICH }, async (folder) => {
+      const { hooks, file } = await loadPipeline(folder, {});
+      assert.equal(hooks, {});
+      assert.is(file, join(folder, 'pipeline.yaml'));
+      writeFileSync(
+        join(folder, 'hooks.ts'),
+        `export const keyExtractor = (message: { id: string }): string => message.id;`,
+      );
+      const { keyExtractor } = (await loadPipeline(folder, {})).hooks;
+      assert.is(typeof keyExtractor === 'function' && keyExtractor({ id: 'x' }), 'x');
+    });
+  });
+
+  test('that the service does not know, or that are no functions, are refused, all at once', async () => {
+    assert.equal(await refusal(ENRICH, {}, 'export const transformer = () => 1; export const applier = 7;'), [
+      'applier: expected a function',
+      'transformer: there is no such hook; this service knows keyExtractor and applier',
+    ]);
+    assert.match((await refusal(ENRICH, {}, 'throw new Error("broken hook")')).join(), 'cannot be loaded: broken hook');
+  });
+});
+
+suite('watched routes', ({ test }) => {
+  test('come with each change of the file, or why they are refused', async () => {
+    await inFolder({ 'pipeline.yaml': INGESTION }, async (folder) => {
+      mkdirSync(join(folder, 'other'));
+      const file = join(folder, 'pipeline.yaml');
+      const next = async (text: string) => {
+        const change = firstValueFrom(watchRoutes(file, {}).pipe(timeout(5_000)));
+        writeFileSync(file, text);
+        return change;
+      };
+      const changed = await next(INGESTION.replaceAll('up:', 'down:'));
+      assert.equal(changed instanceof Error ? changed : Object.keys(changed.routes), ['down']);
+      for (const [text, problem] of [
+        [INGESTION.replace('qos: 1', 'qos: 3'), 'expected 0, 1 or 2, got 3'],
+        ['routes: [', 'pipeline.yaml: '],
+        [ENRICH, 'cannot become another service'],
+        ['a: *nowhere', 'nowhere'],
+      ] as const) {
+        const refused = await next(text);
+        assert.instance(refused, ConfigError);
+        assert.match(refused instanceof Error ? refused.message : '', problem);
+      }
+    });
+  });
+});
