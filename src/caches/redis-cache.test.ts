@@ -15,11 +15,15 @@ const TTL_MS = 100_000;
 const MISSING_TTL_MS = 10_000;
 const TIMEOUT_MS = 200;
 
+/** What a test has opened: closed after it however it ends, or the file would not end. */
+const opened: (() => Promise<unknown>)[] = [];
+
 type Server = NonNullable<Awaited<ReturnType<typeof startRedis>>>;
 
 async function startServer(port?: number): Promise<Server> {
   const server = await startRedis(port === undefined ? {} : { port });
   if (server === undefined) throw new Error('redis-server is not installed');
+  opened.push(() => server.close());
   return server;
 }
 
@@ -31,6 +35,7 @@ async function cacheOn(server: Server, table = { d1: { a: 1, nested: { b: [true,
     { url: `redis://127.0.0.1:${server.port}`, timeoutMs: TIMEOUT_MS, insecureSkipVerify: false },
     () => {},
   );
+  opened.push(async () => client.disconnect());
   await eventually(() => assert.is(client.status, 'ready'));
   const behind = fakeFetcher(table);
   const fetcher = redisCache(behind, {
@@ -50,19 +55,21 @@ async function held(client: Redis, key: string): Promise<[string | null, number]
   return [await client.get(key), await client.pttl(key)];
 }
 
-suite('redis cache', ({ test, skip, before, after }) => {
+suite('redis cache', ({ test, skip, beforeEach, afterEach }) => {
   if (spawnSync('redis-server', ['--version']).status !== 0) {
     skip('all of it', 'redis-server is not installed');
     return;
   }
   let server: Server;
-  before(async () => {
+  beforeEach(async () => {
     server = await startServer();
   });
-  after(() => server.close());
+  afterEach(async () => {
+    for (const close of opened.splice(0).reverse()) await close();
+  });
 
   test('fetches a key once, keeps it as JSON for its time, and answers from Redis then', async () => {
-    const { client, get, behind, answers, fetcher } = await cacheOn(server);
+    const { client, get, behind, answers } = await cacheOn(server);
     assert.equal(await get('d1'), { a: 1, nested: { b: [true, null] } });
     await eventually(async () => assert.is((await held(client, 'device:d1'))[0], '{"a":1,"nested":{"b":[true,null]}}'));
     const [, livesMs] = await held(client, 'device:d1');
@@ -70,11 +77,10 @@ suite('redis cache', ({ test, skip, before, after }) => {
     assert.equal(await get('d1'), { a: 1, nested: { b: [true, null] } });
     assert.equal(behind.fetched, ['d1']);
     assert.equal(answers, ['redis d1 true']);
-    await fetcher.close();
   });
 
   test('keeps that a key has no data, for another time', async () => {
-    const { client, get, behind, answers, fetcher } = await cacheOn(server);
+    const { client, get, behind, answers } = await cacheOn(server);
     assert.is(await get('nothing'), undefined);
     await eventually(async () => assert.is((await held(client, 'device:nothing'))[0], 'null'));
     const [, livesMs] = await held(client, 'device:nothing');
@@ -82,28 +88,25 @@ suite('redis cache', ({ test, skip, before, after }) => {
     assert.is(await get('nothing'), undefined);
     assert.equal(behind.fetched, ['nothing']);
     assert.equal(answers, ['redis nothing false']);
-    await fetcher.close();
   });
 
   test('what is none of its own in Redis is fetched anew, and replaced', async () => {
-    const { client, get, behind, fetcher } = await cacheOn(server, { d1: { a: 1, nested: { b: [] } } });
+    const { client, get, behind } = await cacheOn(server, { d1: { a: 1, nested: { b: [] } } });
     for (const text of ['{broken', '7', '[1]', '"x"', '']) {
       await client.set('device:d1', text);
       assert.equal(await get('d1'), { a: 1, nested: { b: [] } }, text);
       await eventually(async () => assert.is((await held(client, 'device:d1'))[0], '{"a":1,"nested":{"b":[]}}'));
     }
     assert.is(behind.fetched.length, 5);
-    await fetcher.close();
   });
 
   test('a value of another kind under the key is skipped, and does not turn the service red', async () => {
-    const { client, get, readiness, fetcher } = await cacheOn(server);
+    const { client, get, readiness } = await cacheOn(server);
     await client.del('device:d1');
     await client.lpush('device:d1', 'x');
     assert.equal((await get('d1'))?.a, 1);
     assert.is(readiness.report.components.redis?.state, 'degraded');
     await client.del('device:d1');
-    await fetcher.close();
   });
 
   test('invalidating forgets here and behind', async () => {
@@ -118,21 +121,17 @@ suite('redis cache', ({ test, skip, before, after }) => {
   });
 
   test('a Redis that hangs costs one timeout, not one for each lookup', async () => {
-    const hanging = await startServer();
-    const { client, get, fetcher, readiness } = await cacheOn(hanging);
+    const { client, get, readiness } = await cacheOn(server);
     await client.call('CLIENT', 'PAUSE', '5000', 'ALL');
     const started = performance.now();
     for (let each = 0; each < 10; each += 1) assert.equal((await get('d1'))?.a, 1);
     assert.ok(performance.now() - started < 5 * TIMEOUT_MS, 'each lookup waited');
     assert.is(readiness.report.components.redis?.state, 'degraded');
-    await fetcher.close();
-    await hanging.close();
   });
 
   test('while Redis is down it is skipped, green and degraded; when it is back it is used again', async () => {
-    const first = await startServer();
-    const { client, get, fetcher, behind, readiness, answers } = await cacheOn(first);
-    await first.close();
+    const { client, get, fetcher, behind, readiness, answers } = await cacheOn(server);
+    await server.close();
     const started = performance.now();
     for (let each = 0; each < 50; each += 1) assert.equal((await get('d1'))?.a, 1);
     assert.ok(performance.now() - started < 2_000, 'each lookup waits for its timeout');
@@ -141,14 +140,12 @@ suite('redis cache', ({ test, skip, before, after }) => {
     await firstValueFrom(fetcher.invalidate('d1'), { defaultValue: undefined });
     assert.equal(behind.invalidated, ['d1'], 'what is behind is invalidated all the same');
 
-    const second = await startServer(first.port);
+    await startServer(server.port);
     await eventually(() => assert.is(client.status, 'ready'));
     await eventually(async () => {
       await get('d1');
       assert.is(answers.at(-1), 'redis d1 true');
     });
     assert.equal([readiness.report.ready, readiness.report.degraded], [true, false]);
-    await fetcher.close();
-    await second.close();
   });
 });

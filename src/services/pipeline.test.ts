@@ -98,7 +98,7 @@ suite('pipeline configuration', ({ test }) => {
     const text = INGESTION.replace('route_name: raw', 'route_name: rwa');
     const loose = 'routes.up.destination.route_name: there is no producer "rwa" under producers (there is: raw)';
     assert.ok((await refusal(text)).includes(loose));
-    const both = await refusal(text.replace('projectId: p', 'projectId: ""'));
+    const both = await refusal(text.replace('google: { projectId: p }', 'google: {}'));
     assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
   });
 

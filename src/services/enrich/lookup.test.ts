@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import type { LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
+import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
 import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
@@ -105,7 +106,7 @@ suite('lookup', ({ test }) => {
     };
     const retry = { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 10_000 };
     const { emitted } = look({ retry, onRetry: ({ message }) => retried.push(message) }, undefined, answer);
-    while (emitted.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => assert.is(emitted.length, 1), { deadlineMs: 5_000, everyMs: 2 });
     assert.is(emitted[0]?.message.enrichmentData.name, 'c');
     assert.equal(retried, ['down', 'down']);
   });
