@@ -1,6 +1,5 @@
-import type { MqttSubscription } from '../sources/mqtt/subscriptions.ts';
 import { type Mosquitto, startMosquitto } from './mosquitto.ts';
-import { type MqttRig, type MqttSettings, startMqttRig } from './mqtt-rig.ts';
+import { type MqttRig, startMqttRig } from './mqtt-rig.ts';
 import { type BrokerScript, type ScriptedBroker, startScriptedBroker } from './scripted-broker.ts';
 import type { Suite } from './suite.ts';
 
@@ -8,7 +7,7 @@ import type { Suite } from './suite.ts';
 export interface MqttBench {
   scripted(script?: BrokerScript): Promise<ScriptedBroker>;
   mosquitto(extraLines?: readonly string[]): Promise<Mosquitto>;
-  rig(url: string, settings?: MqttSettings, wanted?: readonly MqttSubscription[]): MqttRig;
+  rig(...parameters: Parameters<typeof startMqttRig>): MqttRig;
   /** Ends something of the test's own. */
   defer(close: () => Promise<unknown> | unknown): void;
 }
@@ -31,8 +30,8 @@ export function mqttBench({ afterEach }: Pick<Suite, 'afterEach'>): MqttBench {
       defer(broker.close);
       return broker;
     },
-    rig(url, settings, wanted) {
-      const rig = startMqttRig(url, settings, wanted);
+    rig(...parameters) {
+      const rig = startMqttRig(...parameters);
       defer(rig.close);
       return rig;
     },

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
-import { BehaviorSubject, Subject } from 'rxjs';
+import { BehaviorSubject, merge, NEVER, type Observable, Subject } from 'rxjs';
 import * as v from 'valibot';
 import { createMqttClient } from '../clients/mqtt.ts';
 import type { Delivery } from '../core/delivery.ts';
@@ -54,6 +54,7 @@ export function startMqttRig(
   url: string,
   settings: MqttSettings = {},
   wanted: readonly MqttSubscription[] = DEVICES,
+  stop: Observable<unknown> = NEVER,
 ): MqttRig {
   clients += 1;
   const config = v.parse(mqttSourceSchema, {
@@ -74,10 +75,10 @@ export function startMqttRig(
   const client = createMqttClient(config);
   const subscriptions = new BehaviorSubject(wanted);
   const source = new MqttSource({ client, config, subscriptions, desk, telemetry, readiness });
-  const stop = new Subject<void>();
+  const stopped = new Subject<void>();
   const deliveries: Delivery[] = [];
   const state: { completed: boolean; error: unknown } = { completed: false, error: undefined };
-  const running = source.deliveries(stop).subscribe({
+  const running = source.deliveries(merge(stop, stopped)).subscribe({
     next: (delivery) => deliveries.push(delivery),
     error: (error) => {
       state.error = error;
@@ -102,7 +103,7 @@ export function startMqttRig(
     get error() {
       return state.error;
     },
-    stop: () => stop.next(),
+    stop: () => stopped.next(),
     abort: () => running.unsubscribe(),
     events: (name) => lines.filter(({ event }) => event === name),
     ack(index) {

@@ -65,6 +65,8 @@ export class MqttSource implements Source {
   readonly #background = new Subscription();
   #pings = Subscription.EMPTY;
   readonly #held: HeldPacket[] = [];
+  /** The stream of the connection that is now, and its number. */
+  #stream: MqttClient['stream'] | undefined;
   #connection = 0;
   #everConnected = false;
   #reconnectMs: number;
@@ -128,6 +130,7 @@ export class MqttSource implements Source {
   abort(): void {
     this.#stop();
     for (const ticket of [...this.#open]) ticket.abandon();
+    this.#disconnectIfDone();
     if (this.#ended) this.#options.client.stream?.destroy();
   }
 
@@ -136,6 +139,7 @@ export class MqttSource implements Source {
     client.handleMessage = (packet, callback) => {
       const goOn = () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
       if (this.#ended) return goOn();
+      this.#noticeStream();
       this.#held.push({ packet, goOn });
       this.#release();
       if (this.isHeld) telemetry.event('mqtt.held');
@@ -145,7 +149,7 @@ export class MqttSource implements Source {
       if (packet.cmd === 'connack') this.#connected(packet);
     });
     client.on('close', () => {
-      this.#newConnection();
+      if (client.stream === this.#stream) this.#newConnection();
       this.#subscriptions.disconnected();
       // QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on.
       const lastChance = this.#held.filter(({ packet }) => packet.qos === 0);
@@ -172,7 +176,7 @@ export class MqttSource implements Source {
     const code = packet.returnCode ?? packet.reasonCode ?? 0;
     if (code !== 0 || this.#ended) return;
     const { client, telemetry, readiness, config } = this.#options;
-    this.#newConnection();
+    this.#noticeStream();
     this.#everConnected = true;
     this.#reconnectMs = config.reconnectMinMs;
     client.options.reconnectPeriod = this.#reconnectMs;
@@ -182,6 +186,19 @@ export class MqttSource implements Source {
     this.#subscriptions.connected(packet.sessionPresent);
     this.#pings.unsubscribe();
     this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
+    // A lost session may have left nothing to wait for. The new one is subscribed first, so that it collects messages.
+    if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
+  }
+
+  /**
+   * A connection begins with its stream, not with its CONNACK: some brokers send messages of a resumed session before
+   * that.
+   */
+  #noticeStream(): void {
+    const { stream } = this.#options.client;
+    if (stream === this.#stream) return;
+    this.#stream = stream;
+    this.#newConnection();
   }
 
   /** Nothing that was received before may be acknowledged over the connection that is now. */
@@ -191,7 +208,7 @@ export class MqttSource implements Source {
   }
 
   #sessionLost(): void {
-    const lost = this.#pubacks.sessionLost().filter((ticket) => ticket.isOpen);
+    const lost = this.#pubacks.sessionLost(this.#connection).filter((ticket) => ticket.isOpen);
     for (const ticket of lost) {
       ticket.lapse();
       this.#open.delete(ticket);
@@ -260,7 +277,7 @@ export class MqttSource implements Source {
 
   #flush(): void {
     const { client } = this.#options;
-    if (!client.connected || client.stream.destroyed) return;
+    if (!client.connected || client.stream !== this.#stream || client.stream.destroyed) return;
     const bytes = this.#pubacks.take();
     if (bytes !== undefined) client.stream.write(bytes);
   }
