@@ -1,57 +1,114 @@
-import { Deque } from './deque.ts';
-import type { Consumer, Entry } from './entry.ts';
+import type { Message } from './messages.ts';
 
-/** The messages of a subscription that wait for delivery, and the rule by which they leave. */
-export interface Backlog {
-  /** How many wait; with ordering keys some of them may have to wait for others. */
-  readonly size: number;
-  add(entry: Entry): void;
-  /** The next message for this consumer. */
-  take(consumer: Consumer): Entry | undefined;
-  /** A taken entry was acknowledged. */
-  done(entry: Entry): void;
-  /** A taken entry went to the dead-letter topic. */
-  drop(entry: Entry): void;
-  /**
-   * A taken entry was nacked or expired, and comes back at once or, if `held`, when `resume` says so. Returns the
-   * other taken entries that come back with it: with `once`, those acknowledged do not.
-   */
-  giveBack(entry: Entry, held: boolean, once: boolean): readonly Entry[];
-  resume(entry: Entry): void;
+/** Who takes messages from a subscription, a StreamingPull stream or a Pull call, and what it has of them. */
+export interface Consumer {
+  readonly maxMessages: number;
+  /** The last message may overstep it: so google/pubsub/v1/pubsub.proto defines max_outstanding_bytes. */
+  readonly maxBytes: number;
+  outstanding: number;
+  outstandingBytes: number;
+  ackDeadlineSeconds: number;
 }
 
-const NONE: readonly Entry[] = [];
+/** A consumer that messages are pushed to, unless its client does not read; `end` says that the subscription is gone. */
+export interface Subscriber extends Consumer {
+  readonly paused: () => boolean;
+  readonly deliver: (receivedMessages: object[]) => void;
+  readonly end: (error: Error) => void;
+}
 
-/** Without order: what comes back takes turns with what is new, so that neither starves the other. */
-export class UnorderedBacklog implements Backlog {
-  readonly #fresh = new Deque<Entry>();
-  readonly #again = new Deque<Entry>();
-  #againIsNext = true;
+/** The messages of one ordering key; those without have lanes too, with the key '', in which no order is kept. */
+interface Lane {
+  readonly key: string;
+  waiting: Entry[];
+  /** With a key: from the oldest unacknowledged message on those that were delivered. */
+  readonly delivered: Entry[];
+  /** The only one that may take more while some are delivered. */
+  consumer?: Consumer | undefined;
+  /** The retry policy holds it back until then. */
+  heldUntilMs: number;
+}
+
+/** One message's place in one subscription, from its arrival to its acknowledgement. */
+export interface Entry {
+  readonly message: Message;
+  readonly lane: Lane;
+  /** How often it was nacked or expired: its delivery attempt is one more. */
+  failures: number;
+  /** Acknowledged, but an earlier message of its key is not. */
+  acked: boolean;
+  /** The lease: who holds it, under what name, and until when. */
+  consumer: Consumer | undefined;
+  ackId: string;
+  leasedUntilMs: number;
+}
+
+const newLane = (key: string): Lane => ({ key, waiting: [], delivered: [], heldUntilMs: 0 });
+const UNLEASED = { failures: 0, acked: false, consumer: undefined, ackId: '', leasedUntilMs: 0 };
+
+/**
+ * The messages of a subscription that wait for delivery. In order per key
+ * (https://cloud.google.com/pubsub/docs/ordering): those of a key go to one consumer as long as one of them is
+ * outstanding, and when one comes back, so do all later ones of its key, even acknowledged ones.
+ */
+export class Backlog {
+  readonly #lanes = new Map<string, Lane>();
+  /** Those in which messages wait, in the order of their turns. */
+  readonly #busy = new Set<Lane>();
 
   get size(): number {
-    return this.#fresh.size + this.#again.size;
+    return Array.from(this.#busy).reduce((size, { waiting }) => size + waiting.length, 0);
   }
 
-  add(entry: Entry): void {
-    this.#fresh.push(entry);
+  add(message: Message, key: string): void {
+    const lane = this.#lanes.get(key) ?? newLane(key);
+    this.#lanes.set(key, lane);
+    lane.waiting.push({ message, lane, ...UNLEASED });
+    this.#busy.add(lane);
   }
 
-  take(): Entry | undefined {
-    if (this.#again.size === 0) return this.#fresh.shift();
-    this.#againIsNext = !this.#againIsNext;
-    return (this.#againIsNext ? this.#fresh.shift() : undefined) ?? this.#again.shift();
+  /** Takes the next messages for a consumer, as many as `fits` accepts. */
+  take(consumer: Consumer, fits: (entry: Entry) => boolean): Entry[] {
+    const taken: Entry[] = [];
+    for (const lane of this.#busy) {
+      if (lane.heldUntilMs > performance.now() || (lane.consumer ?? consumer) !== consumer) continue;
+      const refused = lane.waiting.findIndex((entry) => !fits(entry));
+      const entries = lane.waiting.splice(0, refused < 0 ? lane.waiting.length : refused);
+      taken.push(...entries);
+      if (lane.key !== '') lane.delivered.push(...entries);
+      lane.consumer = consumer;
+      this.#busy.delete(lane);
+      this.#update(lane);
+      if (refused >= 0) break;
+    }
+    return taken;
   }
 
-  done(): void {}
-
-  drop(): void {}
-
-  giveBack(entry: Entry, held: boolean): readonly Entry[] {
-    if (!held) this.#again.push(entry);
-    return NONE;
+  /** A taken message was acknowledged, or forwarded to the dead-letter topic, from where it cannot come back. */
+  done(entry: Entry, how: 'acknowledged' | 'forwarded'): void {
+    const { key, delivered } = entry.lane;
+    if (key === '') return;
+    entry.acked = true;
+    if (how === 'forwarded') delivered.splice(delivered.indexOf(entry), 1);
+    while (delivered[0]?.acked) delivered.shift();
+    this.#update(entry.lane);
   }
 
-  resume(entry: Entry): void {
-    this.#again.push(entry);
+  /** A taken message was nacked or expired. Returns what comes back, with it the later ones of its key. */
+  giveBack(entry: Entry, heldUntilMs: number): Entry[] {
+    const lane = entry.lane.key === '' ? newLane('') : entry.lane;
+    const returned = lane === entry.lane ? lane.delivered.splice(lane.delivered.indexOf(entry)) : [entry];
+    for (const one of returned) one.acked = false;
+    lane.waiting = [...returned, ...lane.waiting];
+    lane.heldUntilMs = heldUntilMs;
+    this.#update(lane);
+    return returned;
+  }
+
+  #update(lane: Lane): void {
+    if (lane.delivered.length === 0) lane.consumer = undefined;
+    if (lane.waiting.length > 0) this.#busy.add(lane);
+    else this.#busy.delete(lane);
+    if (lane.key !== '' && lane.waiting.length + lane.delivered.length === 0) this.#lanes.delete(lane.key);
   }
 }

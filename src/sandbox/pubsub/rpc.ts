@@ -1,83 +1,32 @@
-import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
-import { lengthDelimited, varintField } from './wire.ts';
+import { type handleUnaryCall, type ServerUnaryCall, status } from '@grpc/grpc-js';
 
-/** What a handler throws: the gRPC status that the client gets. */
-export class RpcError extends Error {
-  override readonly name = 'RpcError';
-  readonly code: status;
-  readonly metadata: Metadata;
-
-  constructor(code: status, message: string, metadata = new Metadata()) {
-    super(message);
-    this.code = code;
-    this.metadata = metadata;
-  }
-}
-
-export const invalidArgument = (message: string): RpcError => new RpcError(status.INVALID_ARGUMENT, message);
-export const unimplemented = (what: string): RpcError =>
-  new RpcError(status.UNIMPLEMENTED, `The sandbox does not implement ${what}.`);
-export const notFound = (name: string): RpcError =>
-  new RpcError(status.NOT_FOUND, `Resource not found (resource=${lastSegment(name)}).`);
-export const alreadyExists = (name: string): RpcError =>
-  new RpcError(status.ALREADY_EXISTS, `Resource already exists in the project (resource=${lastSegment(name)}).`);
-
-const lastSegment = (name: string): string => name.slice(name.lastIndexOf('/') + 1);
-
-/** A status with a google.rpc.ErrorInfo, whose metadata says for each ack id why it failed. */
-export function ackFailure(reasons: ReadonlyMap<string, string>): RpcError {
-  const message =
-    'Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have expired or the acknowledgement ids were malformed.';
-  const pairs = Array.from(reasons, ([ackId, reason]) =>
-    lengthDelimited(3, Buffer.concat([lengthDelimited(1, ackId), lengthDelimited(2, reason)])),
-  );
-  const info = Buffer.concat([
-    lengthDelimited(1, 'EXACTLY_ONCE_ACKID_FAILURE'),
-    lengthDelimited(2, 'pubsub.googleapis.com'),
-    ...pairs,
-  ]);
-  const detail = Buffer.concat([
-    lengthDelimited(1, 'type.googleapis.com/google.rpc.ErrorInfo'),
-    lengthDelimited(2, info),
-  ]);
-  const metadata = new Metadata();
-  metadata.set(
-    'grpc-status-details-bin',
-    Buffer.concat([varintField(1, status.INVALID_ARGUMENT), lengthDelimited(2, message), lengthDelimited(3, detail)]),
-  );
-  return new RpcError(status.INVALID_ARGUMENT, message, metadata);
-}
-
-export function toStatus(error: unknown): { code: status; details: string; metadata?: Metadata } {
-  if (error instanceof RpcError) return { code: error.code, details: error.message, metadata: error.metadata };
-  if (error instanceof RangeError) return { code: status.INVALID_ARGUMENT, details: error.message };
-  return { code: status.INTERNAL, details: error instanceof Error ? error.message : String(error) };
-}
-
-/** The `decode` of a method whose request protobufjs has decoded. */
-export const decoded = <Request>(request: Request): Request => request;
+/** What a handler throws, for the client to get as the call's status. */
+export const rpcError = (code: status, message: string) => Object.assign(new Error(message), { code });
+export const invalidArgument = (message: string) => rpcError(status.INVALID_ARGUMENT, message);
+export const notFound = (name: string) => rpcError(status.NOT_FOUND, `Resource not found (resource=${name}).`);
 
 /**
- * A unary method. Every one passes through here with its name (`call.getPath()`) and that of the resource it is about,
- * which makes this the place to count, delay or fail calls; StreamingPull has its own such place in `streamingPull`.
+ * Runs one call, or one request of a stream. All pass here with their method and the resource they are about, which
+ * makes this the place to count, delay or fail them.
  */
-export function unary<Wire, Request, Response>(
-  decode: (wire: Wire) => Request,
-  resourceOf: (request: Request) => string | null | undefined,
-  handler: (resource: string, request: Request, call: ServerUnaryCall<Wire, Response>) => Response | Promise<Response>,
-): handleUnaryCall<Wire, Response> {
+export const guarded = async (_method: string, _resource: string, run: () => unknown): Promise<unknown> => run();
+
+type Named = string | { readonly name?: string | null } | null;
+/** A request is about what it names, or in an update has, in one of these fields. */
+type Request = { name?: string | null; subscription?: Named; topic?: Named; project?: string };
+
+function resourceOf({ name, subscription, topic, project }: Request): string {
+  const resource = name ?? subscription ?? topic ?? project ?? '';
+  return typeof resource === 'string' ? resource : (resource.name ?? '');
+}
+
+/** A method that answers once; a handler that returns nothing answers with an empty message. */
+export function unary<R extends Request>(
+  handler: (resource: string, request: R, call: ServerUnaryCall<R, object>) => unknown,
+): handleUnaryCall<R, object> {
   return (call, callback) => {
-    try {
-      const request = decode(call.request);
-      const answer = handler(resourceOf(request) ?? '', request, call);
-      if (answer instanceof Promise)
-        answer.then(
-          (value) => callback(null, value),
-          (error) => callback(toStatus(error)),
-        );
-      else callback(null, answer);
-    } catch (error) {
-      callback(toStatus(error));
-    }
+    const resource = resourceOf(call.request);
+    const answer = guarded(call.getPath(), resource, () => handler(resource, call.request, call));
+    answer.then((response) => callback(null, Object(response)), callback);
   };
 }

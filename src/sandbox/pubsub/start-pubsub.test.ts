@@ -73,10 +73,18 @@ suite('startPubSub', ({ test, before, after }) => {
     const refused = [
       () => it.newSubscription(topic, { filter: 'attributes.a = "b"' }),
       () => it.newSubscription(topic, { pushConfig: { pushEndpoint: 'https://localhost/' } }),
+      () => it.newSubscription(topic, { enableExactlyOnceDelivery: true }),
+      () => it.newSubscription(topic, { retainAckedMessages: true }),
       () => it.newSubscription(topic, { bigqueryConfig: { table: 'p.d.t' } }),
       () =>
         it.publisher.createTopic({ name: it.newName('topics'), schemaSettings: { schema: 'projects/p/schemas/s' } }),
       () => it.publisher.createTopic({ name: it.newName('topics'), kmsKeyName: 'key' }),
+      () =>
+        it.subscriber.updateSubscription({
+          subscription: { name: subscription, enableExactlyOnceDelivery: true },
+          updateMask: { paths: ['enable_exactly_once_delivery'] },
+        }),
+      () => it.publisher.listTopicSubscriptions({ topic }),
       () => it.subscriber.seek({ subscription, time: { seconds: 1 } }),
       () => it.subscriber.createSnapshot({ name: 'projects/contract/snapshots/name', subscription }),
       () => it.pubsub.topic(topic).iam.getPolicy(),
@@ -193,29 +201,5 @@ suite('startPubSub', ({ test, before, after }) => {
       assert.is(received[0]?.deliveryAttempt, attempt);
       await it.modify(subscription, received, 0);
     }
-  });
-
-  test('with exactly-once delivery the stream answers each ack id', async () => {
-    const { topic, subscription } = await it.newPair({ enableExactlyOnceDelivery: true });
-    await it.publish(topic, ['x']);
-    const stream = it.stream(subscription);
-    await stream.until(1);
-    const ids = ackIds(stream.received);
-    stream.write({ modifyDeadlineAckIds: ids, modifyDeadlineSeconds: [60] });
-    stream.write({ ackIds: ids });
-    stream.write({ ackIds: ids });
-    await eventually(() => {
-      const confirmed = stream.responses.map((response) => [
-        response.modifyAckDeadlineConfirmation?.ackIds ?? [],
-        response.acknowledgeConfirmation?.ackIds ?? [],
-        response.acknowledgeConfirmation?.invalidAckIds ?? [],
-      ]);
-      assert.equal(confirmed, [
-        [[], [], []],
-        [ids, [], []],
-        [[], ids, []],
-        [[], [], ids],
-      ]);
-    });
   });
 });

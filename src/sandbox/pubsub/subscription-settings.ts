@@ -1,81 +1,36 @@
 import type { protos } from '@google-cloud/pubsub';
-import { checkName } from './resource-name.ts';
-import { invalidArgument, unimplemented } from './rpc.ts';
+import { invalidArgument } from './rpc.ts';
 
 export type SubscriptionSettings = protos.google.pubsub.v1.ISubscription;
-type Duration = protos.google.protobuf.IDuration;
 
-/** Defaults and bounds as google/pubsub/v1/pubsub.proto states them. */
-const DEFAULT_ACK_DEADLINE_SECONDS = 10;
-const DEFAULT_DELIVERY_ATTEMPTS = 5;
-const DEFAULT_BACKOFF: { minimum: Duration; maximum: Duration } = {
-  minimum: { seconds: 10 },
-  maximum: { seconds: 600 },
-};
-const DAY_SECONDS = 24 * 60 * 60;
+const DAY = 24 * 60 * 60;
 
-export const SUBSCRIPTION_FIELDS = {
-  message: 'Subscription',
-  mutable: [
-    'ack_deadline_seconds',
-    'dead_letter_policy',
-    'enable_exactly_once_delivery',
-    'expiration_policy',
-    'labels',
-    'message_retention_duration',
-    'push_config',
-    'retain_acked_messages',
-    'retry_policy',
-    'tags',
-  ],
-  immutable: ['name', 'topic', 'enable_message_ordering', 'filter', 'detached', 'state'],
-} as const;
+export const seconds = (duration: protos.google.protobuf.IDuration | null | undefined) =>
+  Number(duration?.seconds ?? 0) + (duration?.nanos ?? 0) / 1e9;
 
-export function seconds(duration: Duration | null | undefined): number {
-  return Number(duration?.seconds ?? 0) + (duration?.nanos ?? 0) / 1e9;
-}
-
-function checkBounds(field: string, value: number, minimum: number, maximum: number): void {
-  if (value >= minimum && value <= maximum) return;
-  throw invalidArgument(
-    `The value for ${field} is out of bounds. You passed ${value} in the request, but the value must be between ${minimum} and ${maximum}.`,
-  );
-}
-
-/** What was asked for with defaults filled in; throws for what is out of bounds or not implemented here. */
+/** What was asked for with the defaults, and within the bounds, that google/pubsub/v1/pubsub.proto states. */
 export function subscriptionSettings(asked: SubscriptionSettings): SubscriptionSettings {
-  if (asked.filter) throw unimplemented('message filters (the field filter of a subscription)');
-  if (asked.pushConfig?.pushEndpoint) throw unimplemented('push subscriptions');
-  if (asked.bigqueryConfig || asked.cloudStorageConfig || asked.bigtableConfig)
-    throw unimplemented('subscriptions that export to BigQuery, Cloud Storage or Bigtable');
-  if (asked.messageTransforms?.length) throw unimplemented('message transforms');
-  const ackDeadlineSeconds = asked.ackDeadlineSeconds || DEFAULT_ACK_DEADLINE_SECONDS;
-  checkBounds('ack_deadline_seconds', ackDeadlineSeconds, 10, 600);
-  const messageRetentionDuration = asked.messageRetentionDuration ?? { seconds: 7 * DAY_SECONDS };
-  checkBounds('message_retention_duration', seconds(messageRetentionDuration), 600, 31 * DAY_SECONDS);
-  const expirationPolicy = asked.expirationPolicy ?? { ttl: { seconds: 31 * DAY_SECONDS } };
-  if (expirationPolicy.ttl)
-    checkBounds('expiration_policy.ttl', seconds(expirationPolicy.ttl), DAY_SECONDS, 365 * DAY_SECONDS);
-  const settings: SubscriptionSettings = {
+  const { deadLetterPolicy, retryPolicy } = asked;
+  const settings = {
     ...asked,
-    ackDeadlineSeconds,
-    messageRetentionDuration,
-    expirationPolicy,
-    state: 'ACTIVE',
+    ackDeadlineSeconds: asked.ackDeadlineSeconds || 10,
+    messageRetentionDuration: asked.messageRetentionDuration ?? { seconds: 7 * DAY },
+    expirationPolicy: asked.expirationPolicy ?? { ttl: { seconds: 31 * DAY } },
   };
-  if (asked.deadLetterPolicy) {
-    const { deadLetterTopic, maxDeliveryAttempts } = asked.deadLetterPolicy;
-    checkName('topics', deadLetterTopic ?? '');
-    const attempts = maxDeliveryAttempts || DEFAULT_DELIVERY_ATTEMPTS;
-    checkBounds('max_delivery_attempts', attempts, 5, 100);
-    settings.deadLetterPolicy = { ...asked.deadLetterPolicy, maxDeliveryAttempts: attempts };
-  }
-  if (asked.retryPolicy) {
-    const minimumBackoff = asked.retryPolicy.minimumBackoff ?? DEFAULT_BACKOFF.minimum;
-    const maximumBackoff = asked.retryPolicy.maximumBackoff ?? DEFAULT_BACKOFF.maximum;
-    checkBounds('minimum_backoff', seconds(minimumBackoff), 0, 600);
-    checkBounds('maximum_backoff', seconds(maximumBackoff), seconds(minimumBackoff), 600);
-    settings.retryPolicy = { minimumBackoff, maximumBackoff };
-  }
+  const maxDeliveryAttempts = deadLetterPolicy?.maxDeliveryAttempts || 5;
+  if (deadLetterPolicy) settings.deadLetterPolicy = { ...deadLetterPolicy, maxDeliveryAttempts };
+  const minimumBackoff = retryPolicy?.minimumBackoff ?? { seconds: 10 };
+  const maximumBackoff = retryPolicy?.maximumBackoff ?? { seconds: 600 };
+  if (retryPolicy) settings.retryPolicy = { minimumBackoff, maximumBackoff };
+  for (const [field, value, minimum, maximum] of [
+    ['ack_deadline_seconds', settings.ackDeadlineSeconds, 10, 600],
+    ['message_retention_duration', seconds(settings.messageRetentionDuration), 600, 31 * DAY],
+    ['expiration_policy.ttl', seconds(settings.expirationPolicy.ttl) || Infinity, DAY, Infinity],
+    ['max_delivery_attempts', maxDeliveryAttempts, 5, 100],
+    ['minimum_backoff', seconds(minimumBackoff), 0, 600],
+    ['maximum_backoff', seconds(maximumBackoff), seconds(minimumBackoff), 600],
+  ] as const)
+    if (value < minimum || value > maximum)
+      throw invalidArgument(`The value for ${field} is out of bounds: ${value} is not from ${minimum} to ${maximum}.`);
   return settings;
 }

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fromJSON, type MessageTypeDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+
+const path = createRequire(import.meta.url).resolve('@google-cloud/pubsub/build/protos/protos.json');
+const json = JSON.parse(readFileSync(path, 'utf8'));
+const messages = json.nested.google.nested.pubsub.nested.v1.nested;
+
+// An embedded message is bytes on the wire. Declared as such, messages pass from publisher to subscriber without being
+// decoded and encoded again; where one is looked at for its limits, its attributes are not made strings either.
+messages.PublishRequest.fields.messages.type = 'bytes';
+messages.ReceivedMessage.fields.message.type = 'bytes';
+messages.PubsubMessage.fields.attributes = { rule: 'repeated', type: 'Attribute', id: 2 };
+messages.Attribute = { fields: { key: { type: 'bytes', id: 1 }, value: { type: 'bytes', id: 2 } } };
+
+const definitions = fromJSON(json, { longs: Number, enums: String, defaults: true });
+
+/** google.pubsub.v1.PubsubMessage, in both directions, for what has to be looked at or added. */
+export interface PubsubMessage {
+  readonly data: Buffer;
+  readonly attributes: readonly { readonly key: Buffer; readonly value: Buffer }[];
+  readonly messageId: string;
+  readonly publishTime: { readonly seconds: number; readonly nanos: number };
+  readonly orderingKey: string;
+}
+
+const isCodec = (definition: unknown): definition is MessageTypeDefinition<Partial<PubsubMessage>, PubsubMessage> =>
+  typeof definition === 'object' && definition !== null && 'serialize' in definition;
+const codec: unknown = definitions['google.pubsub.v1.PubsubMessage'];
+if (!isCodec(codec)) throw new Error(`${path} has no PubsubMessage`);
+export const { serialize, deserialize } = codec;
+
+/** Requests whose fields are all scalars or lists; unset ones have their defaults. */
+export type Decoded<T> = { readonly [Field in keyof T]-?: NonNullable<T[Field]> };
+
+/** A service of google.pubsub.v1 as the official client knows it, but for the above. */
+export function service(name: 'Publisher' | 'Subscriber'): ServiceDefinition {
+  const definition = definitions[`google.pubsub.v1.${name}`];
+  if (definition === undefined || 'format' in definition) throw new Error(`${path} has no service ${name}`);
+  return definition;
+}
