@@ -157,7 +157,7 @@ suite('puback queue', ({ test }) => {
     const receiver = new Receiver('strict');
     const [one, two] = [receiver.receive(1), receiver.receive(2)];
     receiver.complete(two);
-    assert.equal(receiver.queue.sessionLost(), [one, two]);
+    assert.equal(receiver.queue.sessionLost(receiver.connection + 1), [one, two]);
     receiver.reconnect();
     assert.equal([receiver.queue.size, receiver.queue.waiting], [0, 0]);
     assert.not(receiver.reattach(1));

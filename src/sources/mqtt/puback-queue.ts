@@ -102,11 +102,10 @@ export class PubackQueue {
     this.#head = 0;
   }
 
-  /** The session is gone: nothing that is owed can be acknowledged any more. Returns it. */
-  sessionLost(): MqttTicket[] {
-    const lost = [...this.#unacknowledged.values()];
-    this.#unacknowledged.clear();
-    this.disconnected();
+  /** The session of earlier connections is gone: what is owed there can never be acknowledged. Returns it. */
+  sessionLost(connection: number): MqttTicket[] {
+    const lost = [...this.#unacknowledged.values()].filter((ticket) => ticket.connection !== connection);
+    for (const ticket of lost) this.#unacknowledged.delete(ticket.packetId);
     return lost;
   }
 }

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import { type Message, PubSub } from '@google-cloud/pubsub';
+import { connectAsync } from 'mqtt';
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { createBigQueries } from '../src/services/bigqueries/bigqueries.ts';
+import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';
+import { enrichSchema } from '../src/services/enrich/config.ts';
+import { createEnrich } from '../src/services/enrich/enrich.ts';
+import { icestoreSchema } from '../src/services/icestore/config.ts';
+import { createIcestore } from '../src/services/icestore/icestore.ts';
+import { ingestionSchema } from '../src/services/ingestion/config.ts';
+import { createIngestion } from '../src/services/ingestion/ingestion.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const QUIET = { telemetry: { level: 'silent' } };
+const NEW_LETTERS_MS = 15_000;
+
+suite('poisoned messages', ({ test, before, after }) => {
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
+  let letters: Message[] = [];
+  const run = randomBytes(4).toString('hex');
+  const deadLetters = { topicId: `dead-${run}` };
+  const http = { host: '127.0.0.1', port: 0 };
+  const common = () => ({ google: { projectId: sandbox.projectId }, http, deadLetters });
+
+  const createInput = async (name: string): Promise<string> => {
+    await pubsub.createTopic(`${name}-${run}`);
+    await pubsub.topic(`${name}-${run}`).createSubscription(`${name}-${run}`);
+    return `${name}-${run}`;
+  };
+  const envelope = (id: string, payload: unknown): { data: Buffer } => ({
+    data: Buffer.from(
+      JSON.stringify({
+        id,
+        payload: Buffer.from(JSON.stringify(payload)).toString('base64'),
+        publishTime: '2026-02-03T04:05:06Z',
+      }),
+    ),
+  });
+  const lettersOf = (service: string) => letters.filter((letter) => letter.attributes.dlq_service === service);
+
+  before(async () => {
+    sandbox = await startSandbox();
+    sandbox.applyEnv();
+    pubsub = new PubSub({ projectId: sandbox.projectId });
+    await pubsub.createTopic(deadLetters.topicId);
+    await pubsub.topic(deadLetters.topicId).createSubscription(`letters-${run}`);
+    pubsub.subscription(`letters-${run}`).on('message', (message) => {
+      letters = [...letters, message];
+      message.ack();
+    });
+  });
+  after(async () => {
+    await pubsub?.subscription(`letters-${run}`).close();
+    await pubsub?.close();
+    await sandbox?.close();
+  });
+
+  test('bigqueries: one invalid row fails alone, with the reason that BigQuery gave', async () => {
+    const input = await createInput('rows');
+    const service = createBigQueries(
+      v.parse(bigqueriesSchema, {
+        service: 'bigqueries',
+        ...common(),
+        source: { subscriptionId: input },
+        table: {
+          datasetId: `poison_${run}`,
+          tableId: 'rows',
+          create: true,
+          schema: [
+            { name: 'id', type: 'STRING', mode: 'REQUIRED', from: 'metadata.id' },
+            { name: 'value', type: 'INT64', mode: 'REQUIRED' },
+          ],
+        },
+      }),
+      QUIET,
+    );
+    await service.start();
+    await service.ready;
+    const topic = pubsub.topic(input);
+    for (let index = 0; index < 200; index += 1) {
+      void topic.publishMessage(envelope(`good-${index}`, { value: index }));
+    }
+    await topic.publishMessage({ ...envelope('wrong-type', { value: 'many' }), attributes: { uid: 'u1' } });
+    await topic.publishMessage(envelope('missing', { other: 1 }));
+    await topic.publishMessage(envelope('no-object', 'text'));
+    await topic.publishMessage({ data: Buffer.from([0xff, 0x00, 0x80]) });
+    await topic.flush();
+    await eventually(() => assert.is(lettersOf('bigqueries').length, 4), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(service.ledger.acked, 200));
+
+    const byReason = Map.groupBy(lettersOf('bigqueries'), (letter) => letter.attributes.dlq_reason);
+    assert.is(byReason.get('rejected')?.length, 2);
+    assert.is(byReason.get('undecodable')?.length, 2);
+    const wrongType = lettersOf('bigqueries').find((letter) => letter.data.includes('wrong-type'));
+    assert.match(wrongType?.attributes.dlq_error ?? '', /value/);
+    assert.is(wrongType?.attributes.uid, 'u1', 'the original attributes stay');
+    assert.ok(Date.parse(wrongType?.attributes.dlq_time ?? '') > 0);
+    assert.equal(wrongType?.data, envelope('wrong-type', { value: 'many' }).data, 'the original data stays');
+
+    const [rows] = await createBigQueryClient({ projectId: sandbox.projectId }).query(
+      `SELECT COUNT(*) AS n FROM \`${sandbox.projectId}.poison_${run}.rows\``,
+    );
+    assert.is(Number(rows[0].n), 200);
+    assert.ok(service.ledger.balanced);
+    assert.is((await service.shutdown()).abandoned, 0);
+  });
+
+  test('ingestion: what does not fit into Pub/Sub goes to dead-letter, the rest passes', async () => {
+    const output = await createInput('raw');
+    const service = createIngestion(
+      v.parse(ingestionSchema, {
+        service: 'ingestion',
+        ...common(),
+        mqtt: { url: sandbox.env.MQTT_URL, clientId: `poison-${run}`, protocolVersion: 4 },
+        routes: { all: { source: { mqtt_topic: 'poison/+', qos: 1 }, destination: { route_name: 'raw' } } },
+        producers: { raw: { outputTopicId: output } },
+      }),
+      {
+        ...QUIET,
+        enricher: (message) => {
+          if (message.attributes.mqtt_topic === 'poison/thrown') throw new Error('no such device');
+          return {};
+        },
+      },
+    );
+    await service.start();
+    await service.ready;
+    const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
+    const large = Buffer.alloc(8_000_000, 7);
+    await client.publishAsync('poison/large', large, { qos: 1 });
+    await client.publishAsync('poison/thrown', 'x', { qos: 1 });
+    await client.publishAsync('poison/empty', '', { qos: 1 });
+    await client.publishAsync('poison/binary', Buffer.from([0, 255, 254]), { qos: 1 });
+    await eventually(() => assert.is(lettersOf('ingestion').length, 2), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(service.ledger.acked, 2));
+    const reasons = lettersOf('ingestion').map((letter) => letter.attributes.dlq_reason);
+    assert.equal(reasons.sort(), ['hook_failed', 'too_large']);
+    const letter = lettersOf('ingestion').find(({ attributes }) => attributes.dlq_reason === 'too_large');
+    assert.ok(letter?.data.equals(large), 'the whole payload is kept');
+    assert.is(letter?.attributes.mqtt_topic, 'poison/large');
+    await client.endAsync();
+    assert.ok(service.ledger.balanced);
+    assert.is((await service.shutdown()).abandoned, 0);
+  });
+
+  test('enrich: a message without key or data goes where the policy says', async () => {
+    const input = await createInput('keys');
+    const output = await createInput('enriched');
+    const service = createEnrich(
+      v.parse(enrichSchema, {
+        service: 'enrich',
+        ...common(),
+        source: { subscriptionId: input },
+        key: ['payload.device'],
+        lookup: { memory: {}, firestore: { collection: `devices-${run}` } },
+        withoutKey: 'deadLetter',
+        withoutData: 'drop',
+        output: { topicId: output },
+      }),
+      QUIET,
+    );
+    await service.start();
+    await service.ready;
+    const topic = pubsub.topic(input);
+    await topic.publishMessage(envelope('no-key', { value: 1 }));
+    await topic.publishMessage(envelope('unknown', { device: 'nobody' }));
+    await topic.publishMessage(envelope('hostile', { device: '../../secrets/x' }));
+    await eventually(() => assert.is(service.ledger.deadLettered, 1));
+    await eventually(() => assert.is(service.ledger.dropped, 2));
+    await eventually(() => assert.is(lettersOf('enrich')[0]?.attributes.dlq_reason, 'no_key'));
+    assert.is(service.ledger.acked, 0);
+    assert.is((await service.shutdown()).abandoned, 0);
+  });
+
+  test('icestore: a message without a time to file it under goes to dead-letter; hostile locations stay one part', async () => {
+    const input = await createInput('archive');
+    const service = createIcestore(
+      v.parse(icestoreSchema, {
+        service: 'icestore',
+        ...common(),
+        source: { subscriptionId: input },
+        bucket: { name: `poison-${run}`, create: true },
+        archive: { time: 'payload.at', location: ['payload.site'], maxAgeMs: 100 },
+      }),
+      QUIET,
+    );
+    const stored: string[] = [];
+    service.probes.stored.subscribe(({ name }) => stored.push(name));
+    await service.start();
+    await service.ready;
+    const topic = pubsub.topic(input);
+    await topic.publishMessage(envelope('timeless', { at: 'yesterday' }));
+    await topic.publishMessage(envelope('hostile', { at: '2026-01-02T23:30:00-02:00', site: '../../x' }));
+    await eventually(() => assert.is(lettersOf('icestore').length, 1), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(stored.length, 1));
+    assert.match(stored[0] ?? '', /^2026\/01\/03\/\.\._\.\._x\/[0-9a-f]{32}\.jsonl\.gz$/);
+    assert.is((await service.shutdown()).abandoned, 0);
+  });
+});
