@@ -79,6 +79,42 @@ suite('MQTT redelivery', (it) => {
       assert.is(rig.source.unconfirmed, 0);
     });
 
+    test(`${ackOrder}: messages of a resumed session may come before its CONNACK, as aedes sends them`, async () => {
+      const broker = await bench.scripted({ connack: ({ number }) => (number === 1 ? {} : undefined) });
+      const rig = bench.rig(broker.url, { ackOrder });
+      const first = await broker.connection(1);
+      await receiveThree(rig, first);
+      first.cut();
+      const second = await broker.connection(2);
+      for (const packetId of [1, 2, 3, 4]) second.publish({ packetId, payload: `m${packetId}` });
+      await rig.received(4);
+      rig.ack(0);
+      second.accept();
+      await eventually(() => assert.equal(second.pubacks, [1]));
+      for (const index of [1, 2, 3]) rig.ack(index);
+      await eventually(() => assert.equal(second.pubacks, [1, 2, 3, 4]));
+      assert.is(rig.deliveries.length, 4);
+      assert.is(rig.source.unconfirmed, 0);
+    });
+
+    test(`${ackOrder}: messages before the CONNACK of a new session are of that session`, async () => {
+      const broker = await bench.scripted({ connack: ({ number }) => (number === 1 ? {} : undefined) });
+      const rig = bench.rig(broker.url, { ackOrder });
+      const first = await broker.connection(1);
+      await receiveThree(rig, first);
+      first.cut();
+      const second = await broker.connection(2);
+      second.publish({ packetId: 4, payload: 'new' });
+      await rig.received(4);
+      second.accept({ sessionPresent: false });
+      await eventually(() => assert.is(rig.desk.ledger.lapsed, 3));
+      for (const index of [0, 1, 2, 3]) rig.ack(index);
+      await eventually(() => assert.equal(second.pubacks, [4]));
+      assert.is(rig.source.unconfirmed, 0);
+      assert.is(rig.desk.ledger.settledLate, 3);
+      assert.ok(rig.desk.ledger.balanced);
+    });
+
     test(`${ackOrder}: a packet id that now means another message is not acknowledged for it`, async () => {
       const broker = await bench.scripted();
       const rig = bench.rig(broker.url, { ackOrder });

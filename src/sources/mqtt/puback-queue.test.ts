@@ -153,16 +153,20 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('a lost session forgets all, and tells what it owed', () => {
+  test('a lost session forgets all of it, and tells what it owed', () => {
     const receiver = new Receiver('strict');
     const [one, two] = [receiver.receive(1), receiver.receive(2)];
     receiver.complete(two);
-    assert.equal(receiver.queue.sessionLost(receiver.connection + 1), [one, two]);
     receiver.reconnect();
-    assert.equal([receiver.queue.size, receiver.queue.waiting], [0, 0]);
+    // A broker may send messages of the new session before it says that the old one is lost.
+    const three = receiver.receive(3);
+    assert.equal(receiver.queue.sessionLost(receiver.connection), [one, two]);
+    assert.equal([receiver.queue.size, receiver.queue.waiting], [1, 0]);
     assert.not(receiver.reattach(1));
     receiver.complete(one);
     assert.equal(receiver.take(), []);
+    receiver.complete(three);
+    assert.equal(receiver.take(), [3]);
   });
 
   test('any order of events: each PUBACK once per connection, strict ones in order, none for what is not done', () => {
