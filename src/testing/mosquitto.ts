@@ -16,6 +16,10 @@ export function findMosquitto(): string | undefined {
 export interface Mosquitto {
   readonly url: string;
   readonly port: number;
+  /** Ends the broker: SIGTERM lets it save its sessions and messages first, SIGKILL does not. */
+  stop(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it again, on the same port and with what it has saved. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,10 +40,17 @@ export async function startMosquitto(extraLines: readonly string[] = []): Promis
     ...extraLines,
   ];
   writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
-  const child: Child = await startChild(path, ['-c', join(folder, 'mosquitto.conf')], { readyWhen: /running/ });
+  const start = () => startChild(path, ['-c', join(folder, 'mosquitto.conf')], { readyWhen: /running/ });
+  let child: Child = await start();
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
+    stop: async (signal) => {
+      await child.end(signal);
+    },
+    restart: async () => {
+      child = await start();
+    },
     close: async () => {
       await child.end();
       rmSync(folder, { recursive: true, force: true });

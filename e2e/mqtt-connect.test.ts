@@ -1,0 +1,171 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectAsync, type IClientOptions } from 'mqtt';
+import * as assert from 'uvu/assert';
+import { FatalError } from '../src/core/errors.ts';
+import { hasOpenssl, makeCertificates } from '../src/testing/certificates.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { findMosquitto } from '../src/testing/mosquitto.ts';
+import { mqttBench } from '../src/testing/mqtt-bench.ts';
+import type { MqttRig } from '../src/testing/mqtt-rig.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const VERSIONS = [4, 5] as const;
+
+suite('Connecting to mosquitto', (it) => {
+  const bench = mqttBench(it);
+  const hasMosquitto = findMosquitto() !== undefined;
+  const test = (name: string, body: () => Promise<void>): void => {
+    if (hasMosquitto) it.test(name, body);
+    else it.skip(name, 'mosquitto is not installed');
+  };
+  const folderOfTest = (): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'mqtt-connect-'));
+    bench.defer(() => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+  };
+  const publish = async (url: string, options: IClientOptions = {}): Promise<void> => {
+    const publisher = await connectAsync(url, options);
+    await publisher.publishAsync('devices/d1', 'hello', { qos: 1 });
+    await publisher.endAsync();
+  };
+  const carriesMessages = async (rig: MqttRig, publishUrl: string, options?: IClientOptions): Promise<void> => {
+    await eventually(() => assert.ok(rig.readiness.report.ready, JSON.stringify(rig.readiness.report.components)));
+    await publish(publishUrl, options);
+    await rig.received(1);
+    assert.equal(rig.texts, ['hello']);
+    assert.is(rig.deliveries[0]?.message.attributes.mqtt_topic, 'devices/d1');
+    rig.ack(0);
+    await eventually(() => assert.is(rig.source.unconfirmed, 0));
+  };
+
+  for (const protocolVersion of VERSIONS) {
+    test(`protocol version ${protocolVersion}, tcp`, async () => {
+      const broker = await bench.mosquitto();
+      await carriesMessages(bench.rig(broker.url, { protocolVersion }), broker.url);
+      const url = broker.url.replace('mqtt:', 'tcp:');
+      await carriesMessages(bench.rig(url, { protocolVersion }), broker.url);
+    });
+
+    test(`protocol version ${protocolVersion}, ws`, async () => {
+      const port = await freePort();
+      const broker = await bench.mosquitto([`listener ${port} 127.0.0.1`, 'protocol websockets']);
+      await carriesMessages(bench.rig(`ws://127.0.0.1:${port}/mqtt`, { protocolVersion }), broker.url);
+    });
+
+    const overTls = `protocol version ${protocolVersion}, TLS with a client certificate, tcp and ws`;
+    if (!hasOpenssl()) it.skip(overTls, 'openssl is not installed');
+    else {
+      test(overTls, async () => {
+        const { caFile, server, client } = makeCertificates(folderOfTest());
+        const ports = [await freePort(), await freePort()];
+        const lines = [
+          `cafile ${caFile}`,
+          `certfile ${server.certFile}`,
+          `keyfile ${server.keyFile}`,
+          'require_certificate true',
+        ];
+        const broker = await bench.mosquitto([
+          ...[`listener ${ports[0]} 127.0.0.1`, ...lines],
+          ...[`listener ${ports[1]} 127.0.0.1`, ...lines, 'protocol websockets'],
+        ]);
+        const tls = { caFile, ...client };
+        for (const url of [
+          `mqtts://127.0.0.1:${ports[0]}`,
+          `ssl://127.0.0.1:${ports[0]}`,
+          `wss://127.0.0.1:${ports[1]}`,
+        ]) {
+          await carriesMessages(bench.rig(url, { protocolVersion, tls }), broker.url);
+        }
+        // A certificate that nobody has vouched for is refused, and no client certificate is refused too.
+        const untrusting = bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: client });
+        const anonymous = bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: { caFile } });
+        for (const rig of [untrusting, anonymous]) {
+          await eventually(() => assert.ok(rig.events('mqtt.disconnected').length >= 2));
+          assert.not(rig.client.connected);
+          assert.not(rig.readiness.report.ready);
+        }
+        const careless = { ...client, insecureSkipVerify: true };
+        await carriesMessages(
+          bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: careless }),
+          broker.url,
+        );
+      });
+    }
+
+    const withPassword = `protocol version ${protocolVersion}, user name and password; a wrong one is fatal at the start`;
+    if (spawnSync('mosquitto_passwd', { stdio: 'ignore' }).error !== undefined) {
+      it.skip(withPassword, 'mosquitto_passwd is not installed');
+    } else {
+      test(withPassword, async () => {
+        const file = join(folderOfTest(), 'passwords');
+        assert.is(spawnSync('mosquitto_passwd', ['-b', '-c', file, 'ingestion', 's3cret']).status, 0);
+        const broker = await bench.mosquitto([`password_file ${file}`, 'allow_anonymous false']);
+        const user = { username: 'ingestion', password: 's3cret' };
+        await carriesMessages(bench.rig(broker.url, { protocolVersion, ...user }), broker.url, user);
+        for (const wrong of [{ ...user, password: 'wrong' }, {}]) {
+          const rig = bench.rig(broker.url, { protocolVersion, ...wrong });
+          await eventually(() => assert.instance(rig.error, FatalError));
+          const { message } = rig.error instanceof Error ? rig.error : new Error();
+          assert.match(message, /^mqtt\.username, mqtt\.password: mqtt:\/\/127\.0\.0\.1:\d+ refused: /);
+          assert.not.match(message, 'wrong');
+          await rig.source.disconnected;
+        }
+      });
+    }
+  }
+
+  it.test('a certificate file that is missing is fatal before connecting, and names its setting', () => {
+    for (const setting of ['caFile', 'certFile', 'keyFile']) {
+      assert.throws(
+        () => bench.rig('mqtts://127.0.0.1:8883', { tls: { [setting]: '/does/not/exist.pem' } }),
+        (error: unknown) => error instanceof FatalError && error.message.startsWith(`mqtt.tls.${setting}: /does/not`),
+      );
+    }
+  });
+
+  it.test('what a broker refuses for good is fatal at the start only, and names the setting', async () => {
+    const refusals: [protocolVersion: 4 | 5, code: number, setting: string][] = [
+      [4, 1, 'mqtt.protocolVersion'],
+      [4, 2, 'mqtt.clientId'],
+      [4, 4, 'mqtt.username, mqtt.password'],
+      [5, 132, 'mqtt.protocolVersion'],
+      [5, 133, 'mqtt.clientId'],
+      [5, 135, 'mqtt.username, mqtt.password'],
+    ];
+    for (const [protocolVersion, code, setting] of refusals) {
+      const broker = await bench.scripted({ connack: () => ({ code }) });
+      const rig = bench.rig(broker.url, { protocolVersion });
+      await eventually(() => assert.instance(rig.error, FatalError));
+      assert.ok(rig.error instanceof Error && rig.error.message.startsWith(`${setting}: mqtt://127.0.0.1`));
+      await rig.source.disconnected;
+      // Later on, the same is an outage.
+      const changing = await bench.scripted({ connack: ({ number }) => (number === 2 ? { code } : {}) });
+      const patient = bench.rig(changing.url, { protocolVersion });
+      await eventually(() => assert.ok(patient.readiness.report.ready));
+      changing.connections[0]?.cut();
+      const third = await changing.connection(3);
+      await eventually(() => assert.ok(patient.client.connected));
+      await patient.roundTrip(third);
+      assert.is(patient.error, undefined);
+      assert.ok(patient.readiness.report.ready);
+    }
+  });
+
+  it.test('a broker that is unavailable or busy is waited for', async () => {
+    for (const [protocolVersion, code] of [
+      [4, 3],
+      [5, 136],
+      [5, 137],
+    ] as const) {
+      const broker = await bench.scripted({ connack: ({ number }) => (number < 3 ? { code } : {}) });
+      const rig = bench.rig(broker.url, { protocolVersion });
+      await eventually(() => assert.ok(rig.readiness.report.ready));
+      assert.is(broker.connections.length, 3);
+      assert.is(rig.error, undefined);
+    }
+  });
+});
