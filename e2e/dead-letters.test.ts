@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Message, PubSub } from '@google-cloud/pubsub';
+import { type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
@@ -22,6 +22,7 @@ const NEW_LETTERS_MS = 15_000;
 suite('poisoned messages', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
+  let subscription: Subscription;
   let letters: Message[] = [];
   const run = randomBytes(4).toString('hex');
   const deadLetters = { topicId: `dead-${run}` };
@@ -50,13 +51,14 @@ suite('poisoned messages', ({ test, before, after }) => {
     pubsub = new PubSub({ projectId: sandbox.projectId });
     await pubsub.createTopic(deadLetters.topicId);
     await pubsub.topic(deadLetters.topicId).createSubscription(`letters-${run}`);
-    pubsub.subscription(`letters-${run}`).on('message', (message) => {
+    subscription = pubsub.subscription(`letters-${run}`);
+    subscription.on('message', (message) => {
       letters = [...letters, message];
       message.ack();
     });
   });
   after(async () => {
-    await pubsub?.subscription(`letters-${run}`).close();
+    await subscription?.close();
     await pubsub?.close();
     await sandbox?.close();
   });

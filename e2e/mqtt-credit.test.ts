@@ -75,10 +75,10 @@ suite('MQTT credit', (it) => {
     await eventually(() => assert.is(connection.pubacks.length, 5));
   });
 
-  test('receiveWindow is told to the broker as Receive Maximum, in MQTT 5', async () => {
+  test('maxInFlight is told to the broker as Receive Maximum, in MQTT 5', async () => {
     const broker = await bench.scripted();
-    bench.rig(broker.url, { protocolVersion: 5, receiveWindow: 17, sessionExpirySeconds: 99, clientId: 'five' });
-    bench.rig(broker.url, { protocolVersion: 4, receiveWindow: 17, clientId: 'four' });
+    bench.rig(broker.url, { protocolVersion: 5, maxInFlight: 17, sessionExpirySeconds: 99, clientId: 'five' });
+    bench.rig(broker.url, { protocolVersion: 4, maxInFlight: 17, clientId: 'four' });
     await broker.connection(1);
     await broker.connection(2);
     const connects = broker.connections.map(({ connect }) => connect);

@@ -56,7 +56,12 @@ suite('The MQTT source on mosquitto', (it) => {
     test(`protocol version ${protocolVersion}: held longer than the keepalive allows, everything flows after`, async () => {
       const broker = await bench.mosquitto();
       const publisher = await publisherAt(broker.url);
-      const rig = bench.rig(broker.url, { protocolVersion, keepAliveSeconds: 1, maxInFlight: 10, receiveWindow: 50 });
+      const rig = bench.rig(broker.url, {
+        protocolVersion,
+        keepAliveSeconds: 1,
+        maxInFlight: 50,
+        maxInFlightBytes: 20,
+      });
       await ready(rig);
       const payloads = Array.from({ length: 500 }, (_, index) => `m${index}`);
       await Promise.all(payloads.map((payload) => publisher.publishAsync('devices/d1', payload, { qos: 1 })));

@@ -21,7 +21,7 @@ export interface MqttConnectionConfig {
   readonly connectTimeoutMs: number;
   readonly reconnectMinMs: number;
   readonly sessionExpirySeconds: number;
-  readonly receiveWindow: number;
+  readonly maxInFlight: number;
 }
 
 function pem(setting: string, file: string): Buffer {
@@ -69,7 +69,7 @@ export function createMqttClient(config: MqttConnectionConfig): MqttClient {
       ? {
           properties: {
             sessionExpiryInterval: config.sessionExpirySeconds,
-            receiveMaximum: config.receiveWindow,
+            receiveMaximum: config.maxInFlight,
           },
         }
       : {}),

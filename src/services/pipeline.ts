@@ -158,14 +158,5 @@ export function pipelineWarnings(config: ServiceConfig): string[] {
       `source.maxInFlight (${config.source.maxInFlight}) is below archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
     );
   }
-  if (
-    config.service === 'ingestion' &&
-    config.mqtt.protocolVersion === 5 &&
-    config.mqtt.receiveWindow > config.mqtt.maxInFlight
-  ) {
-    warnings.push(
-      `mqtt.receiveWindow (${config.mqtt.receiveWindow}) is above mqtt.maxInFlight (${config.mqtt.maxInFlight}): the connection is held now and then`,
-    );
-  }
   return warnings;
 }

@@ -13,6 +13,21 @@ export interface Suite {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000;
+/** After the last test: time for `after` hooks, and for what they close to be closed. */
+const LINGER_MS = 30_000;
+
+/** Tests of this process that have not ended yet. */
+let unfinished = 0;
+
+/** A process that stays because of something that a test left open would hold up the whole run: it says so, and ends. */
+function finishedOne(): void {
+  unfinished -= 1;
+  if (unfinished > 0) return;
+  setTimeout(() => {
+    console.error(`still open ${LINGER_MS} ms after the last test: ${process.getActiveResourcesInfo().join(', ')}`);
+    process.exit(1);
+  }, LINGER_MS).unref();
+}
 
 /** What a test file reports to the runner, one line per suite on its standard output. */
 export interface SuiteReport {
@@ -61,6 +76,7 @@ export function suite(name: string, define: (it: Suite) => void): void {
   define({
     test(title, body, timeoutMs = DEFAULT_TIMEOUT_MS) {
       registered += 1;
+      unfinished += 1;
       inner(title, async () => {
         try {
           await withTimeout(title, timeoutMs, body);
@@ -69,6 +85,8 @@ export function suite(name: string, define: (it: Suite) => void): void {
           report.failed += 1;
           process.exitCode = 1;
           throw error;
+        } finally {
+          finishedOne();
         }
       });
     },

@@ -45,11 +45,7 @@ export function createIngestion(
   config: IngestionConfig,
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
-  const { protocolVersion, receiveWindow, maxInFlight, maxInFlightBytes } = config.mqtt;
-  const limits = {
-    maxMessages: protocolVersion === 5 ? maxInFlight : Math.min(maxInFlight, receiveWindow),
-    maxBytes: maxInFlightBytes,
-  };
+  const limits = { maxMessages: config.mqtt.maxInFlight, maxBytes: config.mqtt.maxInFlightBytes };
   const shell = openShell('ingestion', config, limits, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: IngestionProbes = {

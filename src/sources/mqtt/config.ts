@@ -41,17 +41,17 @@ export const mqttSourceSchema = v.strictObject({
   /** How long the broker keeps the session while nobody is connected (MQTT 5). */
   sessionExpirySeconds: v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
   /**
-   * Unacknowledged messages that the broker may have on their way: MQTT 5's Receive Maximum; with 3.1.1, which has
-   * none, the connection is held at so many. A crash repeats at most so many.
-   */
-  receiveWindow: v.optional(count({ max: 65_535 }), 1_000),
-  /**
    * `strict`: PUBACKs in the order of receipt, as MQTT-4.6.0-2 demands. `asCompleted`: as messages are done, which
    * mosquitto and others accept; one slow message then holds nothing up.
    */
   ackOrder: v.optional(v.picklist(['strict', 'asCompleted']), 'strict'),
-  /** Messages and bytes that may be unsettled at one time; at this limit the connection is held. */
-  maxInFlight: v.optional(count({ max: 1_000_000 }), 5_000),
+  /**
+   * Messages that may be unsettled at one time; a crash repeats at most so many. It is told to the broker as MQTT 5's
+   * Receive Maximum. A broker that has none (3.1.1) or does not keep to it (mosquitto before 2.0.13) is held off by not
+   * reading on.
+   */
+  maxInFlight: v.optional(count({ max: 65_535 }), 1_000),
+  /** Bytes that may be unsettled at one time; at this limit the connection is held. */
   maxInFlightBytes: v.optional(bytes(), 128 * 1024 * 1024),
 });
 
