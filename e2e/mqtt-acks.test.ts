@@ -51,7 +51,7 @@ suite('PUBACKs', (it) => {
 
   test('strict: the order holds for a window of messages that are done in any order', async () => {
     const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'strict' });
+    const rig = bench.rig(broker.url, { ackOrder: 'strict', maxInFlight: 3_000 });
     const connection = await broker.connection(1);
     const ids = Array.from({ length: 3_000 }, (_, index) => index + 1);
     for (const packetId of ids) connection.publish({ packetId, payload: `m${packetId}` });

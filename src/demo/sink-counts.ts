@@ -1,11 +1,26 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { defer, firstValueFrom } from 'rxjs';
 import { createBigQueryClient } from '../clients/bigquery.ts';
+import { asHttpError } from '../clients/http-errors.ts';
 import { createStorageClient } from '../clients/storage.ts';
+import { failAfter } from '../operators/fail-after.ts';
+import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { RunResources } from './run-resources.ts';
 
 const decompress = promisify(gunzip);
 const DOWNLOADS_AT_ONCE = 8;
+const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
+
+/** Our clients do not retry by themselves: a connection that breaks must not spoil a count. */
+function patiently<T>(call: () => Promise<T>): Promise<T> {
+  const attempt = defer(() =>
+    call().catch((thrown: unknown) => {
+      throw asHttpError(thrown);
+    }),
+  );
+  return firstValueFrom(attempt.pipe(failAfter(60_000, 'counting'), retryWithBackoff(RETRY)));
+}
 
 /** What a sink holds: entries, and how many different message ids they have. */
 export interface SinkCount {
@@ -16,9 +31,8 @@ export interface SinkCount {
 /** Counts the rows in BigQuery, by asking BigQuery. */
 export async function countRows({ projectId, dataset, table }: RunResources): Promise<SinkCount> {
   const bigquery = createBigQueryClient({ projectId });
-  const [rows] = await bigquery.query({
-    query: `SELECT COUNT(*) AS entries, COUNT(DISTINCT message_id) AS ids FROM \`${projectId}.${dataset}.${table}\``,
-  });
+  const query = `SELECT COUNT(*) AS entries, COUNT(DISTINCT message_id) AS ids FROM \`${projectId}.${dataset}.${table}\``;
+  const [rows] = await patiently(() => bigquery.query({ query }));
   const row: { entries?: unknown; ids?: unknown } = rows[0] ?? {};
   return { entries: Number(row.entries), distinctIds: Number(row.ids) };
 }
@@ -26,13 +40,13 @@ export async function countRows({ projectId, dataset, table }: RunResources): Pr
 /** Counts the lines in Cloud Storage, by reading every object. */
 export async function countLines({ projectId, bucket }: RunResources): Promise<SinkCount> {
   const storage = createStorageClient({ projectId });
-  const [files] = await storage.bucket(bucket).getFiles();
+  const [files] = await patiently(() => storage.bucket(bucket).getFiles());
   const ids = new Set<string>();
   let entries = 0;
   const queue = [...files];
   const worker = async (): Promise<void> => {
     for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
-      const [content] = await file.download();
+      const [content] = await patiently(() => file.download());
       const lines = (await decompress(content)).toString('utf8').split('\n');
       for (const line of lines) {
         if (line === '') continue;

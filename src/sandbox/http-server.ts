@@ -9,6 +9,8 @@ export async function serveHttp(
   port = 0,
 ): Promise<SandboxServer> {
   const server: Server = createServer(getRequestListener(fetch));
+  // Longer than clients keep a connection idle: a request must not meet a server that is just closing it.
+  server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);

@@ -72,6 +72,7 @@ export class PubSubSource implements Source {
   #subscriber: Subscriber<Delivery> | undefined;
   #emitting = false;
   #stopped = false;
+  #streamsClosed: Promise<unknown> | undefined;
   #markDisconnected: () => void = () => {};
 
   constructor(options: PubSubSourceOptions) {
@@ -225,7 +226,7 @@ export class PubSubSource implements Source {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    for (const stream of this.#streams) stream.close();
+    this.#streamsClosed = Promise.all(this.#streams.map((stream) => stream.close()));
     for (const { lease } of this.#pending.slice(this.#pendingHead)) this.#release(lease, 'nack');
     this.#pending = [];
     this.#pendingHead = 0;
@@ -233,11 +234,13 @@ export class PubSubSource implements Source {
   }
 
   #disconnectIfDone(): void {
-    if (!this.#stopped || this.#open.size > 0) return;
-    void this.#acknowledger.flush().then(() => {
-      this.#background.unsubscribe();
-      this.#markDisconnected();
-    });
+    if (this.#streamsClosed === undefined || this.#open.size > 0) return;
+    void this.#streamsClosed
+      .then(() => this.#acknowledger.flush())
+      .then(() => {
+        this.#background.unsubscribe();
+        this.#markDisconnected();
+      });
   }
 }
 

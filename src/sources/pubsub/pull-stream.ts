@@ -9,6 +9,8 @@ const LONGEST_RETRY_MS = 10_000;
  * An idle subscription sends nothing: a stream that lives this long over a channel that is connected counts as open.
  */
 const QUIET_OPEN_AFTER_MS = 300;
+/** How long the server may take to end a stream that we have ended. */
+const CLOSE_PATIENCE_MS = 1_000;
 /** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
 const PROVEN_AFTER_MS = 10_000;
 
@@ -62,7 +64,7 @@ export class PullStream {
   readonly #scheduler: SchedulerLike;
   #call: PullCall | undefined;
   #paused = false;
-  #closed = false;
+  #closing: Promise<void> | undefined;
   /** Losses in a row, without a proven stream between them. */
   #attempt = 0;
   #open = false;
@@ -80,7 +82,7 @@ export class PullStream {
 
   /** Takes no more from the socket, until `resume`. */
   pause(): void {
-    if (this.#paused) return;
+    if (this.#paused || this.#closing !== undefined) return;
     this.#paused = true;
     this.#call?.pause();
   }
@@ -91,14 +93,29 @@ export class PullStream {
     this.#call?.resume();
   }
 
-  /** Ends the stream for good. */
-  close(): void {
-    this.#closed = true;
-    this.#retry?.unsubscribe();
-    this.#timers?.unsubscribe();
-    const call = this.#call;
-    this.#call = undefined;
-    call?.cancel();
+  /**
+   * Ends the stream for good, and resolves when nothing more can arrive. What was on its way still arrives, so that it
+   * can be given back: else it would stay leased to nobody, and hold up its ordering key until the lease ends.
+   */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#retry?.unsubscribe();
+      this.#timers?.unsubscribe();
+      const call = this.#call;
+      if (call === undefined) return resolve();
+      const done = (): void => {
+        patience.unsubscribe();
+        this.#call = undefined;
+        call.cancel();
+        resolve();
+      };
+      const patience = this.#scheduler.schedule(done, CLOSE_PATIENCE_MS);
+      call.on('end', done);
+      call.on('error', done);
+      call.resume();
+      call.end();
+    });
+    return this.#closing;
   }
 
   async #connect(): Promise<void> {
@@ -109,7 +126,7 @@ export class PullStream {
       const stub = await client.initialize();
       const streamingPull = stub.streamingPull;
       if (streamingPull === undefined) throw new Error('the client has no streamingPull');
-      if (this.#closed) return;
+      if (this.#closing !== undefined) return;
       const opened: PullCall = streamingPull.call(stub);
       call = opened;
       opened.on('error', (error) => this.#lost(opened, error));
@@ -165,7 +182,7 @@ export class PullStream {
   }
 
   #lost(call: PullCall | undefined, error: Error): void {
-    if (this.#closed || call !== this.#call) return;
+    if (this.#closing !== undefined || call !== this.#call) return;
     this.#call = undefined;
     this.#timers?.unsubscribe();
     this.#open = false;

@@ -1,0 +1,206 @@
+import type { IConnackPacket, IPublishPacket, MqttClient, Packet } from 'mqtt';
+import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
+import { FatalError, toError } from '../../core/errors.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { MqttSourceConfig } from './config.ts';
+
+/** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
+const REFUSALS: ReadonlyMap<unknown, string> = new Map([
+  [1, 'mqtt.protocolVersion'],
+  [132, 'mqtt.protocolVersion'],
+  [2, 'mqtt.clientId'],
+  [133, 'mqtt.clientId'],
+  [4, 'mqtt.username, mqtt.password'],
+  [134, 'mqtt.username, mqtt.password'],
+  [5, 'mqtt.username, mqtt.password'],
+  [135, 'mqtt.username, mqtt.password'],
+  [138, 'mqtt.clientId'],
+]);
+
+/** How long the broker may take to close the connection after DISCONNECT. */
+const END_GRACE_MS = 1_000;
+
+/** Handed to MQTT.js instead of a result: it then sends no PUBACK, and its parser goes on. */
+const ACKNOWLEDGED_LATER = new Error('acknowledged later');
+
+export interface MqttConnectionOptions {
+  readonly client: MqttClient;
+  readonly config: MqttSourceConfig;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** What a connection tells its source. */
+export interface MqttConnectionHandlers {
+  /** A message, in order of receipt. Nothing more is read until `goOn` is called; a PUBACK is up to the source. */
+  readonly onMessage: (packet: IPublishPacket, goOn: () => void) => void;
+  /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
+  readonly onNewStream: () => void;
+  readonly onConnected: (sessionPresent: boolean) => void;
+  readonly onClosed: () => void;
+  /** The broker refuses this client for good. */
+  readonly onRefused: (error: FatalError) => void;
+  /** Whether the source has not called `goOn` yet: then pings are sent by hand, since answers are not read either. */
+  readonly isHeld: () => boolean;
+}
+
+/**
+ * The life of an MQTT client: connecting, refusals, reconnecting with backoff, pings while nothing is read, and an end
+ * that leaves nothing behind.
+ *
+ * A connection begins with its stream, not with its CONNACK: some brokers send messages of a resumed session before it.
+ */
+export class MqttConnection {
+  readonly #options: MqttConnectionOptions;
+  readonly #handlers: MqttConnectionHandlers;
+  readonly #scheduler: SchedulerLike;
+  readonly #broker: string;
+  #pings = Subscription.EMPTY;
+  #stream: MqttClient['stream'] | undefined;
+  #number = 0;
+  #everConnected = false;
+  #reconnectMs: number;
+  #ended = false;
+
+  constructor(options: MqttConnectionOptions, handlers: MqttConnectionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#broker = redacted(options.config.url);
+    this.#reconnectMs = options.config.reconnectMinMs;
+  }
+
+  /** Counts streams, and the gaps between them. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Whether what is written now reaches the broker over the stream that messages come from. */
+  get isLive(): boolean {
+    const { client } = this.#options;
+    return client.connected && client.stream === this.#stream && !client.stream.destroyed;
+  }
+
+  write(bytes: Buffer): void {
+    this.#options.client.stream.write(bytes);
+  }
+
+  /** @throws FatalError if MQTT.js takes the settings for impossible. */
+  connect(): void {
+    const { client, readiness } = this.#options;
+    readiness.set('mqtt', 'failing', 'connecting');
+    client.handleMessage = (packet, callback) => {
+      const goOn = () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
+      if (this.#ended) return goOn();
+      this.#noticeStream();
+      this.#handlers.onMessage(packet, goOn);
+    };
+    // Not 'connect': that comes later than the first messages of a resumed session.
+    client.on('packetreceive', (packet: Packet) => {
+      if (packet.cmd === 'connack') this.#connected(packet);
+    });
+    client.on('close', () => this.#closed());
+    client.on('error', (error) => this.#failed(error));
+    try {
+      client.connect();
+    } catch (thrown) {
+      throw new FatalError(`mqtt.url: ${this.#broker}: ${toError(thrown).message}`);
+    }
+  }
+
+  /** Sends DISCONNECT and no UNSUBSCRIBE: the session stays, and collects messages until the service is back. */
+  end(): Promise<void> {
+    this.#ended = true;
+    const { client } = this.#options;
+    // A client that was built with `manualConnect` would connect again when its stream closes after `end`.
+    client.options.reconnectPeriod = 0;
+    this.#pings.unsubscribe();
+    return new Promise((resolve) => {
+      const grace = this.#scheduler.schedule(() => {
+        this.destroy();
+        resolve();
+      }, END_GRACE_MS);
+      client.end(!client.connected, () => {
+        grace.unsubscribe();
+        resolve();
+      });
+    });
+  }
+
+  destroy(): void {
+    this.#options.client.stream?.destroy();
+  }
+
+  #connected(packet: IConnackPacket): void {
+    const code = packet.returnCode ?? packet.reasonCode ?? 0;
+    if (code !== 0 || this.#ended) return;
+    const { client, telemetry, readiness, config } = this.#options;
+    this.#noticeStream();
+    this.#everConnected = true;
+    this.#reconnectMs = config.reconnectMinMs;
+    client.options.reconnectPeriod = this.#reconnectMs;
+    telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
+    readiness.set('mqtt', 'ok');
+    this.#pings.unsubscribe();
+    // The broker may have set a shorter keepalive than was asked for.
+    this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
+    this.#handlers.onConnected(packet.sessionPresent);
+  }
+
+  #closed(): void {
+    const { client, telemetry, readiness, config } = this.#options;
+    if (client.stream === this.#stream) this.#newStream();
+    this.#handlers.onClosed();
+    if (this.#ended) return;
+    telemetry.event('mqtt.disconnected', { retryInMs: Math.round(client.options.reconnectPeriod ?? 0) });
+    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+    this.#reconnectMs = Math.min(config.reconnectMaxMs, this.#reconnectMs * 2);
+    client.options.reconnectPeriod = this.#reconnectMs * (0.5 + Math.random() / 2);
+  }
+
+  #failed(error: Error): void {
+    const { client, telemetry, readiness } = this.#options;
+    const code = 'code' in error ? error.code : undefined;
+    const setting = REFUSALS.get(code);
+    if (!this.#everConnected && setting !== undefined) {
+      this.#handlers.onRefused(new FatalError(`${setting}: ${this.#broker} refused: ${error.message}`));
+      return;
+    }
+    telemetry.event('mqtt.error', { error: error.message, code });
+    if (!client.connected) readiness.set('mqtt', 'failing', `${this.#broker}: ${error.message}`);
+  }
+
+  #noticeStream(): void {
+    const { stream } = this.#options.client;
+    if (stream === this.#stream) return;
+    this.#stream = stream;
+    this.#newStream();
+  }
+
+  #newStream(): void {
+    this.#number += 1;
+    this.#handlers.onNewStream();
+  }
+
+  #pingWhileHeld(keepAliveSeconds: number): Subscription {
+    const { client } = this.#options;
+    const everyMs = (keepAliveSeconds * 1_000) / 3;
+    const ping = () => {
+      if (!this.#handlers.isHeld() || !client.connected) return;
+      client.sendPing();
+      client.reschedulePing(true);
+    };
+    return this.#scheduler.schedule(function tick() {
+      ping();
+      this.schedule(undefined, everyMs);
+    }, everyMs);
+  }
+}
+
+/** The address without its user information. */
+function redacted(url: string): string {
+  const parsed = new URL(url);
+  return `${parsed.protocol}//${parsed.host}`;
+}
