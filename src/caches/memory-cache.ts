@@ -16,6 +16,7 @@ const MISSING = Symbol('missing');
 export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher {
   const { maxEntries, ttlMs, missingTtlMs, onAnswer } = options;
   const entries = new LRUCache<string, LookupData | typeof MISSING>({ max: maxEntries, ttl: ttlMs });
+  let invalidations = 0;
   return {
     fetch: (key) => {
       const known = entries.get(key);
@@ -24,14 +25,18 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
         onAnswer({ layer: 'memory', key, found: data !== undefined });
         return of(data);
       }
+      const before = invalidations;
       return next.fetch(key).pipe(
         tap((data) => {
+          // What was fetched before an invalidation may be what was to be forgotten.
+          if (invalidations !== before) return;
           if (data === undefined) entries.set(key, MISSING, { ttl: missingTtlMs });
           else entries.set(key, data);
         }),
       );
     },
     invalidate: (key) => {
+      invalidations += 1;
       entries.delete(key);
       return next.invalidate(key);
     },

@@ -28,7 +28,7 @@ class Model {
     else if (operation === 'lapse' && this.#isOpen) {
       this.ending = 'lapsed';
       this.state = this.state === 'open' ? 'lapsed' : 'buryingLapsed';
-    } else if (this.state === 'buryingLapsed' && (operation === 'publish' || operation === 'refuse')) {
+    } else if (this.state === 'buryingLapsed' && ['publish', 'refuse', 'abandon'].includes(operation)) {
       this.holdsCredit = false;
       this.state = 'settled';
     }

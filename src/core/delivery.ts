@@ -90,8 +90,12 @@ export abstract class Ticket {
 
   /** For the source, when its graph was aborted: whatever is unsettled goes back. */
   abandon(): void {
-    if (!this.isOpen) return;
     this.#burial?.unsubscribe();
+    if (this.#state === 'buryingLapsed') {
+      this.#state = 'closed';
+      this.desk.credit.release(this.bytes);
+    }
+    if (!this.isOpen) return;
     this.#close('nacked');
     this.giveBack();
   }

@@ -65,6 +65,7 @@ function isEmpty(data: EnrichmentData): boolean {
 
 /** Node skips what is no base64 instead of refusing it; the length tells. */
 function isBase64(text: string, bytes: Buffer): boolean {
+  if (text.endsWith('=') && text.length % 4 !== 0) return false;
   const unpadded = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
   return Math.floor((unpadded * 3) / 4) === bytes.byteLength && unpadded % 4 !== 1;
 }

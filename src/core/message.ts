@@ -31,12 +31,19 @@ export function enriched(message: Message, extra: EnrichmentData): Message {
   return { ...message, enrichmentData: { ...message.enrichmentData, ...extra } };
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-/** Returns an RFC 3339 time in UTC: as it is when it ends in `Z`, else converted; undefined if it is not a time. */
+/**
+ * Returns an RFC 3339 time in UTC, with every digit of its fraction; undefined if it is not a time. A leap second and a
+ * day that its month does not have are none.
+ */
 export function utcTime(text: string): string | undefined {
-  if (!RFC3339.test(text)) return undefined;
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) return undefined;
-  return text.endsWith('Z') ? text : new Date(time).toISOString();
+  const [, date, time, fraction = '', zone] = RFC3339.exec(text) ?? [];
+  if (date === undefined || time === undefined || zone === undefined) return undefined;
+  const local = Date.parse(`${date}T${time}Z`);
+  // Date.parse takes 31 February for 3 March.
+  if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== date) return undefined;
+  if (zone === 'Z' || zone === 'z') return `${date}T${time}${fraction}Z`;
+  const utc = Date.parse(`${date}T${time}${zone}`);
+  return Number.isNaN(utc) ? undefined : `${new Date(utc).toISOString().slice(0, 19)}${fraction}Z`;
 }

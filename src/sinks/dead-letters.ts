@@ -1,12 +1,12 @@
 import {
-  defer,
-  EMPTY,
   mergeMap,
   type Observable,
+  ReplaySubject,
   type SchedulerLike,
   Subject,
   Subscription,
   switchMap,
+  takeUntil,
   tap,
 } from 'rxjs';
 import type { Desk } from '../core/delivery.ts';
@@ -63,20 +63,17 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
   burials.pipe(mergeMap((burial) => burial, CONCURRENCY)).subscribe();
   const publishing = publishUntilSafe(options, topicId);
   return (original, poison, { onPublished }): Subscription => {
-    const given = new Subscription();
+    const givenUp = new ReplaySubject<void>(1);
     burials.next(
-      defer(() =>
-        given.closed
-          ? EMPTY
-          : publishing(original, poison).pipe(
-              tap((letter) => {
-                options.probe.hit(letter);
-                onPublished();
-              }),
-            ),
+      publishing(original, poison).pipe(
+        tap((letter) => {
+          options.probe.hit(letter);
+          onPublished();
+        }),
+        takeUntil(givenUp),
       ),
     );
-    return given;
+    return new Subscription(() => givenUp.next());
   };
 }
 

@@ -14,7 +14,7 @@ import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { archiveLine } from './archive-line.ts';
-import type { BatchKeyOf } from './batch-key.ts';
+import { type BatchKeyOf, safePart } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
 
@@ -66,7 +66,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       concurrency: config.concurrency,
       credit,
       prepare: (delivery) => {
-        const key = batchKeyOf(delivery.message);
+        const key = batchKeyOf(delivery.message).split('/').map(safePart).join('/');
         const line = archiveLine(delivery.message, key, new Date().toISOString());
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },
