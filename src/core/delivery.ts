@@ -10,6 +10,8 @@ import type { Message, Original } from './message.ts';
 export interface Desk {
   readonly ledger: Ledger;
   readonly credit: Credit;
+  /** Told of each delivery that is settled, how long after its receipt. */
+  readonly onSettled?: (seconds: number) => void;
   /**
    * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is
    * nowhere to put it, and the message has to go back. Unsubscribing gives up.
@@ -31,6 +33,7 @@ export abstract class Ticket {
   readonly original: Original;
   readonly bytes: number;
   readonly desk: Desk;
+  readonly #openedAt = performance.now();
   #state: State = 'open';
   #burial: Subscription | undefined;
 
@@ -128,6 +131,7 @@ export abstract class Ticket {
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
     this.#state = 'closed';
     this.desk.ledger.close(ending, this.bytes);
+    this.desk.onSettled?.((performance.now() - this.#openedAt) / 1_000);
     this.desk.credit.release(this.bytes);
   }
 }

@@ -3,7 +3,7 @@ import type { Desk } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
-import { Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
+import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 
 /** What every service is given, whatever its graph. */
@@ -80,6 +80,12 @@ export function openShell(
     ['probe'],
   );
 
+  const onSettled = telemetry.histogram(
+    'dataflow_settle_seconds',
+    'Time of a message in this service, from its receipt to its settlement.',
+    CALL_SECONDS,
+  );
+
   return {
     service,
     ledger,
@@ -91,6 +97,6 @@ export function openShell(
       probes.push(probe);
       return probe;
     },
-    desk: (bury) => ({ ledger, credit, bury }),
+    desk: (bury) => ({ ledger, credit, bury, onSettled }),
   };
 }

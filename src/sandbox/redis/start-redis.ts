@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer, Socket } from 'node:net';
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
 import type { SandboxServer } from '../server.ts';
 
-const START_TIMEOUT_MS = 10_000;
-
-/** A port that is free now. Another process may take it before it is used; then starting fails, and says so. */
+/** A port that is free now; redis-server cannot choose one. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -14,50 +12,26 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = new Socket();
-    socket.once('connect', () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.once('close', () => socket.destroy());
-    socket.connect(port, '127.0.0.1', () => socket.end());
-  });
-}
-
 /** Starts a real `redis-server` that keeps nothing on disk; undefined where none is installed. */
 export async function startRedis({ port = 0 }: { port?: number } = {}): Promise<SandboxServer | undefined> {
   const chosen = port === 0 ? await freePort() : port;
-  const child: ChildProcess = spawn(
-    'redis-server',
-    ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-    { stdio: 'ignore' },
-  );
-  let problem: Error | undefined;
-  const exited = new Promise<void>((resolve) => {
-    child.once('error', (error) => {
-      problem = error;
-      resolve();
-    });
-    child.once('exit', (code) => {
-      problem ??= new Error(`redis-server ended with code ${code}; is port ${chosen} taken?`);
-      resolve();
-    });
-  });
+  const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] });
   const endWithUs = () => child.kill('SIGKILL');
   process.once('exit', endWithUs);
-
-  const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await accepts(chosen))) {
-    if (problem !== undefined) {
-      process.removeListener('exit', endWithUs);
-      if ('code' in problem && problem.code === 'ENOENT') return undefined;
-      throw problem;
-    }
-    if (Date.now() > deadline) {
-      child.kill('SIGKILL');
-      throw new Error(`redis-server did not answer on port ${chosen} within ${START_TIMEOUT_MS} ms`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const isInstalled = await new Promise<boolean>((resolve, reject) => {
+    let output = '';
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => reject(new Error(`redis-server on port ${chosen} ended with ${code}:\n${output}`)));
+    child.stdout.on('data', (chunk) => {
+      output = (output + chunk).slice(-10_000);
+      if (output.includes('Ready to accept connections')) resolve(true);
+    });
+  });
+  if (!isInstalled) {
+    process.removeListener('exit', endWithUs);
+    return undefined;
   }
   return {
     port: chosen,
