@@ -2,6 +2,8 @@ import * as v from 'valibot';
 import { googleSchema } from '../clients/pubsub.ts';
 import { milliseconds, text } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
+import { inputSchema } from '../operators/decode-input.ts';
+import { pubsubSourceSchema } from '../sources/pubsub/config.ts';
 
 /** Settings that every service has. */
 export const commonEntries = {
@@ -34,6 +36,15 @@ export const deadLettersSchema = v.strictObject({
   /** Short name of a topic in `google.projectId`. */
   topicId: text,
 });
+
+/** Settings of the three services that consume Pub/Sub. */
+export const consumerEntries = {
+  ...commonEntries,
+  source: pubsubSourceSchema,
+  input: v.optional(inputSchema, 'envelope'),
+  /** Without it a poisoned message goes back to its subscription, and comes again. */
+  deadLetters: v.optional(deadLettersSchema),
+};
 
 /** What the shell of a service reads of its configuration. */
 export type CommonConfig = v.InferOutput<v.StrictObjectSchema<typeof commonEntries, undefined>>;

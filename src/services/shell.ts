@@ -1,8 +1,11 @@
-import { Credit, type CreditLimits } from '../core/credit.ts';
-import type { Desk } from '../core/delivery.ts';
+import { Credit } from '../core/credit.ts';
+import type { Delivery, Desk } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
+import type { Batch } from '../operators/batcher.ts';
+import type { DeadLetter } from '../sinks/dead-letters.ts';
 import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 
@@ -10,6 +13,16 @@ import type { CommonConfig } from './config.ts';
 export interface CommonDependencies {
   /** Overrides of log level, log destination and process metrics. */
   readonly telemetry?: Partial<TelemetryOptions>;
+}
+
+/** The probes that every service has. */
+export interface CommonProbes {
+  /** Messages, as they enter the graph. */
+  readonly received: Probe<Delivery>;
+  /** Batches, as they leave for the sink. */
+  readonly flushed: Probe<Batch>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
 }
 
 /** What a service keeps books with: one of each for a service. */
@@ -21,19 +34,27 @@ export interface Shell {
   readonly telemetry: Telemetry;
   /** A new probe, `<service>.<name>`, which is a metric too. */
   probe<T>(name: string): Probe<T>;
+  /** The probes that every service has. */
+  commonProbes(): CommonProbes;
   /** The desk that deliveries are opened and settled at. */
   desk(bury: Desk['bury']): Desk;
+}
+
+/** What may be unsettled at one time, as the settings of every source name it. */
+export interface InFlightLimits {
+  readonly maxInFlight: number;
+  readonly maxInFlightBytes: number;
 }
 
 /** Opens the books of a service, and shows them as metrics. */
 export function openShell(
   service: string,
   config: CommonConfig,
-  limits: CreditLimits,
+  { maxInFlight, maxInFlightBytes }: InFlightLimits,
   dependencies: CommonDependencies,
 ): Shell {
   const ledger = new Ledger();
-  const credit = new Credit(limits);
+  const credit = new Credit({ maxMessages: maxInFlight, maxBytes: maxInFlightBytes });
   const readiness = new Readiness();
   const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
   const probes: { readonly label: string; readonly count: number }[] = [];
@@ -86,17 +107,25 @@ export function openShell(
     CALL_SECONDS,
   );
 
+  function probe<T>(name: string): Probe<T> {
+    const added = new Probe<T>(`${service}.${name}`);
+    probes.push(added);
+    return added;
+  }
+
   return {
     service,
     ledger,
     credit,
     readiness,
     telemetry,
-    probe<T>(name: string): Probe<T> {
-      const probe = new Probe<T>(`${service}.${name}`);
-      probes.push(probe);
-      return probe;
-    },
+    probe,
+    commonProbes: () => ({
+      received: probe('received'),
+      flushed: probe('flushed'),
+      settled: probe('settled'),
+      deadLettered: probe('deadLettered'),
+    }),
     desk: (bury) => ({ ledger, credit, bury, onSettled }),
   };
 }

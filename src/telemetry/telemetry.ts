@@ -64,43 +64,19 @@ export class Telemetry {
   }
 
   /** A counter whose value lives in the program as a plain number, and is read when Prometheus asks. */
-  counter<L extends string>(
-    name: string,
-    help: string,
-    read: () => Iterable<readonly [labels: Record<L, string>, value: number]>,
-    labelNames: readonly L[],
-  ): void {
-    const metric = new Counter<L>({
-      name,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [labels, value] of read()) this.inc(labels, value);
-      },
+  counter<L extends string>(name: string, help: string, read: Reading<L>, labelNames: readonly L[]): void {
+    const counter: Counter<L> = new Counter<L>({
+      ...this.#described(name, help, labelNames),
+      collect: () => rewrite(counter, read, (labels, value) => counter.inc(labels, value)),
     });
-    void metric;
   }
 
   /** A gauge, read when Prometheus asks. */
-  gauge<L extends string>(
-    name: string,
-    help: string,
-    read: () => Iterable<readonly [labels: Record<L, string>, value: number]>,
-    labelNames: readonly L[],
-  ): void {
-    const metric = new Gauge<L>({
-      name,
-      help,
-      labelNames,
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const [labels, value] of read()) this.set(labels, value);
-      },
+  gauge<L extends string>(name: string, help: string, read: Reading<L>, labelNames: readonly L[]): void {
+    const gauge: Gauge<L> = new Gauge<L>({
+      ...this.#described(name, help, labelNames),
+      collect: () => rewrite(gauge, read, (labels, value) => gauge.set(labels, value)),
     });
-    void metric;
   }
 
   /** A histogram of seconds or sizes; returns the way to observe a value. */
@@ -108,6 +84,22 @@ export class Telemetry {
     const metric = new Histogram({ name, help, buckets, registers: [this.registry] });
     return (value) => metric.observe(value);
   }
+
+  #described<L extends string>(name: string, help: string, labelNames: readonly L[]) {
+    return { name, help, labelNames, registers: [this.registry] };
+  }
+}
+
+/** Reads the values of a metric, each with its labels. */
+export type Reading<L extends string> = () => Iterable<readonly [labels: Record<L, string>, value: number]>;
+
+function rewrite<L extends string>(
+  metric: { reset(): void },
+  read: Reading<L>,
+  write: (labels: Record<L, string>, value: number) => void,
+): void {
+  metric.reset();
+  for (const [labels, value] of read()) write(labels, value);
 }
 
 /** Buckets for the time that a call to another server takes, in seconds. */

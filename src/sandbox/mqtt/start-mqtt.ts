@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { Aedes } from 'aedes';
+import { listen } from '../listen.ts';
 import type { SandboxServer } from '../server.ts';
 
 /**
@@ -13,14 +14,8 @@ export async function startMqtt({ port = 0 }: { port?: number } = {}): Promise<S
     maxClientsIdLength: 65_535,
   });
   const server = createServer(broker.handle);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error(`unexpected address ${address}`);
   return {
-    port: address.port,
+    port: await listen(server, port),
     close: () =>
       new Promise((resolve) => {
         broker.close(() => server.close(() => resolve()));

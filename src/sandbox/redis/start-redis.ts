@@ -1,15 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { listen } from '../listen.ts';
 import type { SandboxServer } from '../server.ts';
 
 /** A port that is free now; redis-server cannot choose one. */
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
+  const port = await listen(server);
   await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error(`unexpected address ${address}`);
-  return address.port;
+  return port;
 }
 
 /** Starts a real `redis-server` that keeps nothing on disk; undefined where none is installed. */

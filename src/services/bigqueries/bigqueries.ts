@@ -3,18 +3,15 @@ import { tap } from 'rxjs';
 import { createBigQueryClient } from '../../clients/bigquery.ts';
 import type { PubSubClients } from '../../clients/pubsub.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
-import type { Batch } from '../../operators/batcher.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
 import { bigquerySink } from '../../sinks/bigquery/bigquery-sink.ts';
 import { ensureTable } from '../../sinks/bigquery/ensure-table.ts';
 import { type RowOf, rowBy } from '../../sinks/bigquery/row-of.ts';
-import type { DeadLetter } from '../../sinks/dead-letters.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import type { BigQueriesConfig } from './config.ts';
 
 export interface BigQueriesDependencies extends CommonDependencies {
@@ -24,13 +21,8 @@ export interface BigQueriesDependencies extends CommonDependencies {
   readonly transformer?: RowOf;
 }
 
-export interface BigQueriesProbes {
-  readonly received: Probe<Delivery>;
+export interface BigQueriesProbes extends CommonProbes {
   readonly decoded: Probe<Delivery>;
-  /** Requests to BigQuery, as they leave. */
-  readonly flushed: Probe<Batch>;
-  readonly settled: Probe<Outcome>;
-  readonly deadLettered: Probe<DeadLetter>;
 }
 
 /** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
@@ -38,15 +30,11 @@ export function createBigQueries(
   config: BigQueriesConfig,
   dependencies: BigQueriesDependencies = {},
 ): Service<BigQueriesProbes> {
-  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
-  const shell = openShell('bigqueries', config, limits, dependencies);
+  const shell = openShell('bigqueries', config, config.source, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: BigQueriesProbes = {
-    received: shell.probe('received'),
+    ...shell.commonProbes(),
     decoded: shell.probe('decoded'),
-    flushed: shell.probe('flushed'),
-    settled: shell.probe('settled'),
-    deadLettered: shell.probe('deadLettered'),
   };
 
   return createService(shell, config, probes, async () => {

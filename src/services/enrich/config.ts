@@ -1,11 +1,9 @@
 import * as v from 'valibot';
 import { lookupSchema } from '../../caches/config.ts';
 import { count, messagePath, milliseconds, text } from '../../config/schemas.ts';
-import { inputSchema } from '../../operators/decode-input.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
-import { pubsubSourceSchema } from '../../sources/pubsub/config.ts';
-import { commonEntries, deadLettersSchema } from '../config.ts';
+import { consumerEntries } from '../config.ts';
 
 /** What becomes of a message that cannot be enriched. */
 const policy = v.picklist(['pass', 'drop', 'deadLetter']);
@@ -13,9 +11,7 @@ const policy = v.picklist(['pass', 'drop', 'deadLetter']);
 /** Configuration of an enrich service: Pub/Sub to Pub/Sub, with what is known about the device added. */
 export const enrichSchema = v.strictObject({
   service: v.literal('enrich'),
-  ...commonEntries,
-  source: pubsubSourceSchema,
-  input: v.optional(inputSchema, 'envelope'),
+  ...consumerEntries,
   /** Paths to the key of the lookup; the first that leads to a text or number is taken. */
   key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
   lookup: lookupSchema,
@@ -36,8 +32,6 @@ export const enrichSchema = v.strictObject({
     orderingKey: v.optional(messagePath),
   }),
   publish: v.optional(publishSchema, {}),
-  /** Without it a poisoned message goes back to its subscription, and comes again. */
-  deadLetters: v.optional(deadLettersSchema),
 });
 
 export type EnrichConfig = v.InferOutput<typeof enrichSchema>;

@@ -8,19 +8,16 @@ import { createFirestoreClient } from '../../clients/firestore.ts';
 import type { PubSubClients } from '../../clients/pubsub.ts';
 import { createRedisClient } from '../../clients/redis.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
-import type { Batch } from '../../operators/batcher.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
-import type { DeadLetter } from '../../sinks/dead-letters.ts';
 import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
 import { Publisher } from '../../sinks/pubsub/publisher.ts';
 import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy, orderBy } from './address.ts';
 import type { EnrichConfig } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
@@ -35,18 +32,13 @@ export interface EnrichDependencies extends CommonDependencies {
 
 type Answer = Parameters<OnAnswer>[0];
 
-export interface EnrichProbes {
-  readonly received: Probe<Delivery>;
+export interface EnrichProbes extends CommonProbes {
   readonly memoryHit: Probe<Answer>;
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
   /** Answers of any layer that a key has no data. */
   readonly missing: Probe<Answer>;
   readonly enriched: Probe<Delivery>;
-  /** Requests to Pub/Sub, as they leave. */
-  readonly flushed: Probe<Batch>;
-  readonly settled: Probe<Outcome>;
-  readonly deadLettered: Probe<DeadLetter>;
 }
 
 export interface EnrichService extends Service<EnrichProbes> {
@@ -56,19 +48,15 @@ export interface EnrichService extends Service<EnrichProbes> {
 
 /** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
 export function createEnrich(config: EnrichConfig, dependencies: EnrichDependencies = {}): EnrichService {
-  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
-  const shell = openShell('enrich', config, limits, dependencies);
+  const shell = openShell('enrich', config, config.source, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: EnrichProbes = {
-    received: shell.probe('received'),
+    ...shell.commonProbes(),
     memoryHit: shell.probe('memoryHit'),
     redisHit: shell.probe('redisHit'),
     firestoreHit: shell.probe('firestoreHit'),
     missing: shell.probe('missing'),
     enriched: shell.probe('enriched'),
-    flushed: shell.probe('flushed'),
-    settled: shell.probe('settled'),
-    deadLettered: shell.probe('deadLettered'),
   };
   const hits = { memory: probes.memoryHit, redis: probes.redisHit, firestore: probes.firestoreHit };
   const keyOf = dependencies.keyExtractor ?? keyByPaths(config.key);

@@ -3,18 +3,15 @@ import { tap } from 'rxjs';
 import type { PubSubClients } from '../../clients/pubsub.ts';
 import { createStorageClient } from '../../clients/storage.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
-import type { Batch } from '../../operators/batcher.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
-import type { DeadLetter } from '../../sinks/dead-letters.ts';
 import { type BatchKeyOf, batchKeyBy } from '../../sinks/storage/batch-key.ts';
 import { ensureBucket } from '../../sinks/storage/ensure-bucket.ts';
 import { type StoredObject, storageSink } from '../../sinks/storage/storage-sink.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import type { IcestoreConfig } from './config.ts';
 
 export interface IcestoreDependencies extends CommonDependencies {
@@ -24,15 +21,10 @@ export interface IcestoreDependencies extends CommonDependencies {
   readonly batchKey?: BatchKeyOf;
 }
 
-export interface IcestoreProbes {
-  readonly received: Probe<Delivery>;
+export interface IcestoreProbes extends CommonProbes {
   readonly decoded: Probe<Delivery>;
-  /** Groups, as they leave for Cloud Storage. */
-  readonly flushed: Probe<Batch>;
   /** Objects that are safe. */
   readonly stored: Probe<StoredObject>;
-  readonly settled: Probe<Outcome>;
-  readonly deadLettered: Probe<DeadLetter>;
 }
 
 /** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalised. */
@@ -40,16 +32,12 @@ export function createIcestore(
   config: IcestoreConfig,
   dependencies: IcestoreDependencies = {},
 ): Service<IcestoreProbes> {
-  const limits = { maxMessages: config.source.maxInFlight, maxBytes: config.source.maxInFlightBytes };
-  const shell = openShell('icestore', config, limits, dependencies);
+  const shell = openShell('icestore', config, config.source, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: IcestoreProbes = {
-    received: shell.probe('received'),
+    ...shell.commonProbes(),
     decoded: shell.probe('decoded'),
-    flushed: shell.probe('flushed'),
     stored: shell.probe('stored'),
-    settled: shell.probe('settled'),
-    deadLettered: shell.probe('deadLettered'),
   };
 
   return createService(shell, config, probes, async () => {

@@ -4,18 +4,16 @@ import { createMqttClient } from '../../clients/mqtt.ts';
 import { createPubSubClients, type PubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
-import type { Batch } from '../../operators/batcher.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
-import { type DeadLetter, deadLetters } from '../../sinks/dead-letters.ts';
+import { deadLetters } from '../../sinks/dead-letters.ts';
 import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
 import { Publisher } from '../../sinks/pubsub/publisher.ts';
 import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
 import { MqttSource } from '../../sources/mqtt/mqtt-source.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy } from './address.ts';
 import type { IngestionConfig } from './config.ts';
 import { type Enricher, identifyBy, routeBy, standardEnricher } from './enrichers.ts';
@@ -31,13 +29,8 @@ export interface IngestionDependencies extends CommonDependencies {
   readonly routeChanges?: Observable<RoutingConfig | ConfigError>;
 }
 
-export interface IngestionProbes {
-  readonly received: Probe<Delivery>;
+export interface IngestionProbes extends CommonProbes {
   readonly routed: Probe<Delivery>;
-  /** Requests to Pub/Sub, as they leave. */
-  readonly flushed: Probe<Batch>;
-  readonly settled: Probe<Outcome>;
-  readonly deadLettered: Probe<DeadLetter>;
 }
 
 /** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
@@ -45,15 +38,11 @@ export function createIngestion(
   config: IngestionConfig,
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
-  const limits = { maxMessages: config.mqtt.maxInFlight, maxBytes: config.mqtt.maxInFlightBytes };
-  const shell = openShell('ingestion', config, limits, dependencies);
+  const shell = openShell('ingestion', config, config.mqtt, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: IngestionProbes = {
-    received: shell.probe('received'),
+    ...shell.commonProbes(),
     routed: shell.probe('routed'),
-    flushed: shell.probe('flushed'),
-    settled: shell.probe('settled'),
-    deadLettered: shell.probe('deadLettered'),
   };
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;

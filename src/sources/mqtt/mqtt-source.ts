@@ -1,10 +1,11 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
-import { asyncScheduler, Observable, type SchedulerLike, type Subscriber, Subscription, take } from 'rxjs';
+import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { v7 as uuidv7 } from 'uuid';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
+import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './mqtt-connection.ts';
@@ -89,25 +90,10 @@ export class MqttSource implements Source {
   }
 
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
-    return new Observable((subscriber) => {
-      if (this.#subscriber !== undefined) throw new Error('a source is subscribed once');
-      this.#subscriber = subscriber;
-      const { desk, subscriptions } = this.#options;
-      this.#background.add(desk.credit.released.subscribe(() => this.#release()));
-      this.#background.add(subscriptions.subscribe((wanted) => void this.#subscriptions.want(wanted)));
-      try {
-        this.#connection.connect();
-      } catch (thrown) {
-        subscriber.error(thrown);
-      }
-      const stopping = stop.pipe(take(1)).subscribe(() => {
-        this.#stop();
-        subscriber.complete();
-      });
-      return () => {
-        stopping.unsubscribe();
-        if (!this.#stopped) this.abort();
-      };
+    return stoppable(stop, {
+      begin: (subscriber) => this.#begin(subscriber),
+      stop: () => this.#stop(),
+      abort: () => this.abort(),
     });
   }
 
@@ -116,6 +102,18 @@ export class MqttSource implements Source {
     for (const ticket of [...this.#open]) ticket.abandon();
     this.#disconnectIfDone();
     if (this.#ended) this.#connection.destroy();
+  }
+
+  #begin(subscriber: Subscriber<Delivery>): void {
+    this.#subscriber = subscriber;
+    const { desk, subscriptions } = this.#options;
+    this.#background.add(desk.credit.released.subscribe(() => this.#release()));
+    this.#background.add(subscriptions.subscribe((wanted) => void this.#subscriptions.want(wanted)));
+    try {
+      this.#connection.connect();
+    } catch (thrown) {
+      subscriber.error(thrown);
+    }
   }
 
   #connected(sessionPresent: boolean): void {

@@ -1,14 +1,16 @@
 import { hostname } from 'node:os';
 import type { v1 } from '@google-cloud/pubsub';
-import { asyncScheduler, Observable, type SchedulerLike, type Subscriber, Subscription, take } from 'rxjs';
-import { Delivery, type Desk, Ticket } from '../../core/delivery.ts';
+import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { Delivery, type Desk } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { rfc3339 } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
+import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { Acknowledger } from './acknowledger.ts';
 import type { PubSubSourceConfig } from './config.ts';
 import { type Lease, Leases } from './lease.ts';
+import { type PubSubMessage, PubSubTicket } from './pubsub-ticket.ts';
 import { PullStream, type ReceivedMessage } from './pull-stream.ts';
 
 const REVIEW_MS = 1_000;
@@ -24,33 +26,6 @@ export interface PubSubSourceOptions {
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   readonly scheduler?: SchedulerLike;
-}
-
-type PubSubMessage = NonNullable<ReceivedMessage['message']>;
-
-class PubSubTicket extends Ticket {
-  readonly lease: Lease;
-  readonly #source: { settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void };
-
-  constructor(
-    desk: Desk,
-    message: PubSubMessage,
-    lease: Lease,
-    source: { settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void },
-  ) {
-    super(desk, { data: message.data, attributes: message.attributes, orderingKey: message.orderingKey });
-    this.lease = lease;
-    this.#source = source;
-    lease.onLapse = () => this.lapse();
-  }
-
-  protected override acknowledge(): void {
-    this.#source.settled(this, 'ack');
-  }
-
-  protected override giveBack(): void {
-    this.#source.settled(this, 'nack');
-  }
 }
 
 /**
@@ -129,27 +104,24 @@ export class PubSubSource implements Source {
   }
 
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
-    return new Observable((subscriber) => {
-      if (this.#subscriber !== undefined) throw new Error('a source is subscribed once');
-      this.#subscriber = subscriber;
-      this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
-      this.#background.add(this.#options.desk.credit.released.subscribe(() => this.#emit()));
-      this.#background.add(this.#reviewLeases());
-      for (const stream of this.#streams) stream.open();
-      const stopping = stop.pipe(take(1)).subscribe(() => {
-        this.#stop();
-        subscriber.complete();
-      });
-      return () => {
-        stopping.unsubscribe();
-        if (!this.#stopped) this.abort();
-      };
+    return stoppable(stop, {
+      begin: (subscriber) => this.#begin(subscriber),
+      stop: () => this.#stop(),
+      abort: () => this.abort(),
     });
   }
 
   abort(): void {
     this.#stop();
     for (const ticket of [...this.#open]) ticket.abandon();
+  }
+
+  #begin(subscriber: Subscriber<Delivery>): void {
+    this.#subscriber = subscriber;
+    this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
+    this.#background.add(this.#options.desk.credit.released.subscribe(() => this.#emit()));
+    this.#background.add(this.#reviewLeases());
+    for (const stream of this.#streams) stream.open();
   }
 
   #receive(messages: readonly ReceivedMessage[]): void {
@@ -172,7 +144,9 @@ export class PubSubSource implements Source {
       const next = this.#pending[this.#pendingHead];
       if (next === undefined || !desk.credit.tryTake(next.message.data.byteLength)) break;
       this.#pendingHead += 1;
-      const ticket = new PubSubTicket(desk, next.message, next.lease, this);
+      const ticket = new PubSubTicket(desk, next.message, next.lease, (settled, verdict) =>
+        this.#settled(settled, verdict),
+      );
       this.#open.add(ticket);
       this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
     }
@@ -187,8 +161,7 @@ export class PubSubSource implements Source {
     }
   }
 
-  /** Called by a ticket of this source. */
-  settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void {
+  #settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void {
     this.#open.delete(ticket);
     this.#release(ticket.lease, verdict);
     this.#disconnectIfDone();
