@@ -26,6 +26,8 @@ export function showProgress(platform: Platform, published: () => number): Subsc
     });
     before = current.map(([, count]) => count);
     at = now;
-    process.stderr.write(onTerminal ? `\r\u001b[K${parts.join('  ')}` : `${parts.join('  ')}\n`);
+    const line = parts.join('  ');
+    // A line that wraps could not be written over.
+    process.stderr.write(onTerminal ? `\r\u001b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`);
   });
 }
