@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions } from 'mqtt';
 import * as assert from 'uvu/assert';
+import type { ConfigIssue } from '../src/config/config-error.ts';
+import { parse } from '../src/config/parse.ts';
 import { FatalError } from '../src/core/errors.ts';
+import { mqttSourceSchema } from '../src/sources/mqtt/config.ts';
 import { hasOpenssl, makeCertificates } from '../src/testing/certificates.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { freePort } from '../src/testing/free-port.ts';
@@ -118,12 +121,17 @@ suite('Connecting to mosquitto', (it) => {
     }
   }
 
-  it.test('a certificate file that is missing is fatal before connecting, and names its setting', () => {
+  it.test('a certificate file that is missing is refused with the configuration, by its setting', () => {
     for (const setting of ['caFile', 'certFile', 'keyFile']) {
-      assert.throws(
-        () => bench.rig('mqtts://127.0.0.1:8883', { tls: { [setting]: '/does/not/exist.pem' } }),
-        (error: unknown) => error instanceof FatalError && error.message.startsWith(`mqtt.tls.${setting}: /does/not`),
-      );
+      const issues: ConfigIssue[] = [];
+      const tls = { [setting]: '/does/not/exist.pem' };
+      parse(mqttSourceSchema, { url: 'mqtts://127.0.0.1:8883', clientId: 'x', tls }, issues, 'mqtt');
+      assert.equal(issues, [
+        {
+          path: `mqtt.tls.${setting}`,
+          problem: 'the file "/does/not/exist.pem" does not exist, or cannot be read',
+        },
+      ]);
     }
   });
 

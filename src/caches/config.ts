@@ -25,7 +25,7 @@ export const lookupSchema = v.pipe(
     ),
     firestore: v.optional(
       v.strictObject({
-        collection: text,
+        collection: v.pipe(v.string(), v.regex(/^[^/]+$/, 'expected the name of a collection, without a slash')),
         /** Default: `google.projectId`. */
         projectId: v.optional(text),
         databaseId: v.optional(text),

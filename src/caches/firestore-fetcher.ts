@@ -1,6 +1,6 @@
 import { DocumentReference, type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
 import { asyncScheduler, EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
-import { RetryableError, toError } from '../core/errors.ts';
+import { errorCode, RetryableError, toError } from '../core/errors.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 export interface FirestoreFetcherOptions {
@@ -16,6 +16,8 @@ export interface FirestoreFetcherOptions {
 /** Lookups wait this long for company: one call for many documents costs little more than for one. */
 const COLLECT_MS = 2;
 const DOCUMENTS_PER_CALL = 100;
+/** gRPC status code. */
+const INVALID_ARGUMENT = 3;
 
 /** Document ids, https://docs.cloud.google.com/firestore/quotas#collections_documents_and_fields */
 function isDocumentId(key: string): boolean {
@@ -24,7 +26,8 @@ function isDocumentId(key: string): boolean {
     key !== '.' &&
     key !== '..' &&
     !key.includes('/') &&
-    !/^__.*__$/.test(key) &&
+    key.isWellFormed() &&
+    !/^__.*__$/s.test(key) &&
     Buffer.byteLength(key) <= 1_500
   );
 }
@@ -61,9 +64,22 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
         }
       }
     } catch (thrown) {
+      if (errorCode(thrown) === INVALID_ARGUMENT) return apart(keys, batch);
       const error = new RetryableError(`firestore: ${toError(thrown).message}`, { cause: thrown });
       onResult(error);
       for (const key of keys) for (const subscriber of batch.get(key) ?? []) subscriber.error(error);
+    }
+  };
+
+  /** One key that Firestore refuses must not cost the others: each is asked for alone, and the refused has no data. */
+  const apart = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
+    if (keys.length > 1) {
+      await Promise.all(keys.map((key) => answer([key], batch)));
+      return;
+    }
+    for (const subscriber of keys.flatMap((key) => batch.get(key) ?? [])) {
+      subscriber.next(undefined);
+      subscriber.complete();
     }
   };
 

@@ -8,14 +8,20 @@ export function singleFlight(next: Fetcher): Fetcher {
     fetch: (key) => {
       const known = flights.get(key);
       if (known !== undefined) return known;
-      const flight = next.fetch(key).pipe(
-        finalize(() => flights.delete(key)),
+      const flight: Observable<LookupData | undefined> = next.fetch(key).pipe(
+        finalize(() => {
+          if (flights.get(key) === flight) flights.delete(key);
+        }),
         share(),
       );
       flights.set(key, flight);
       return flight;
     },
-    invalidate: (key) => next.invalidate(key),
+    invalidate: (key) => {
+      // Whoever asks from now on must not get what was asked for before.
+      flights.delete(key);
+      return next.invalidate(key);
+    },
     close: () => next.close(),
   };
 }

@@ -8,10 +8,17 @@ import { errorCode, FatalError, PoisonError, RetryableError, toError } from '../
 export function asHttpError(thrown: unknown): RetryableError | PoisonError {
   const error = toError(thrown);
   if (error instanceof PoisonError || error instanceof RetryableError) return error;
+  if (isAuthError(error))
+    return new RetryableError(`google.keyFilename or credentials: ${error.message}`, { cause: error });
   const code = Number(errorCode(thrown));
   if (code === 413) return new PoisonError('too_large', error.message, { cause: error });
   if (code === 400) return new PoisonError('rejected', error.message, { cause: error });
   return new RetryableError(error.message, { cause: error });
+}
+
+/** The token endpoint answers a revoked key with 400 too: an outage, and no message's fault. */
+function isAuthError({ message }: Error): boolean {
+  return /^(invalid_grant|invalid_client|unauthorized_client)\b/.test(message);
 }
 
 const FATAL_AT_START: ReadonlySet<number> = new Set([400, 401, 403, 404]);

@@ -18,11 +18,13 @@ export function createRedisClient(config: RedisConfig, onError: (error: Error) =
   const client = new Redis(config.url, {
     ...(config.password === undefined ? {} : { password: config.password }),
     ...(config.db === undefined ? {} : { db: config.db }),
-    ...(config.insecureSkipVerify ? { tls: { rejectUnauthorized: false } } : {}),
+    ...(config.insecureSkipVerify && config.url.startsWith('rediss:') ? { tls: { rejectUnauthorized: false } } : {}),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: config.timeoutMs,
     connectTimeout: 5_000,
+    // A command that timed out stays in the client's queue until its answer comes: a server that hangs is hung up on.
+    socketTimeout: 4 * config.timeoutMs,
     retryStrategy: (attempt) => Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** Math.min(attempt, 10)),
   });
   client.on('error', onError);

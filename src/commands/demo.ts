@@ -46,7 +46,7 @@ export async function demo(options: DemoOptions): Promise<number> {
       pipelines: join(import.meta.dirname, '../../pipelines'),
       env: { ...process.env, ...resources.env },
       level: process.env.LOG_LEVEL ?? 'error',
-      redis: process.env.REDIS_URL !== undefined,
+      redis: cloud.env.REDIS_URL !== undefined,
     });
     const balance = await measure(platform, fleet, resources, options, stopped.signal);
     const balanced = isBalanced(balance) && balance.published === options.messages;

@@ -43,7 +43,9 @@ export function isSecret(schema: unknown): boolean {
 
 /** An address without its password: what stands between the first colon and the last `@` before its path. */
 export function maskAddress(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^/]*@/i, '$1:***@');
+  return text
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^/]*@/i, '$1:***@')
+    .replace(/([?&](?:password|secret|token)=)[^&#]*/gi, '$1***');
 }
 
 /** Replaces what must not be printed: secrets, and passwords inside of addresses. */

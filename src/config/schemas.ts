@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import * as v from 'valibot';
 import { compilePath } from '../core/message-path.ts';
 
@@ -35,6 +36,19 @@ export const text = v.pipe(v.string(), v.nonEmpty());
 
 /** A text that logs, errors and printed configurations mask. */
 export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true }));
+
+/** Path of a file that can be read. */
+export const readableFile = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    try {
+      accessSync(dataset.value, constants.R_OK);
+    } catch {
+      addIssue({ message: `the file "${dataset.value}" does not exist, or cannot be read` });
+    }
+  }),
+);
 
 /** `true` or `false`. */
 export const flag = v.pipe(

@@ -79,8 +79,8 @@ export function validPath(text: string): MessagePath {
   return path;
 }
 
-/** A value as the text of a key; undefined for what makes no key: objects, lists, the empty text, nothing. */
+/** A value as the text of a key, writable in UTF-8; undefined for what makes no key: objects, lists, the empty text, nothing. */
 export function keyText(value: unknown): string | undefined {
-  if (typeof value === 'string') return value === '' ? undefined : value;
+  if (typeof value === 'string') return value === '' ? undefined : value.toWellFormed();
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }

@@ -158,5 +158,21 @@ export function pipelineWarnings(config: ServiceConfig): string[] {
       `source.maxInFlight (${config.source.maxInFlight}) is below archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
     );
   }
+  if (config.service === 'bigqueries' || config.service === 'icestore') {
+    const [setting, ageMs] =
+      config.service === 'bigqueries'
+        ? ['insert.maxDelayMs', config.insert.maxDelayMs]
+        : ['archive.maxAgeMs', config.archive.maxAgeMs];
+    if (ageMs >= config.source.maxLeaseMs) {
+      warnings.push(
+        `${setting} (${ageMs}) is not below source.maxLeaseMs (${config.source.maxLeaseMs}): messages lapse before they are written, and come again`,
+      );
+    }
+    if (ageMs >= config.readiness.stalledAfterMs) {
+      warnings.push(
+        `${setting} (${ageMs}) is not below readiness.stalledAfterMs (${config.readiness.stalledAfterMs}): a quiet service turns red while it waits`,
+      );
+    }
+  }
   return warnings;
 }

@@ -117,8 +117,9 @@ function letterOf(original: Original, marks: Readonly<Record<string, string>>): 
 
 /** As many bytes of a text as an attribute may hold. */
 function clipped(value: string): string {
-  const bytes = Buffer.from(value);
-  if (bytes.byteLength <= PUBSUB_LIMITS.attributeValueBytes) return value;
+  const wellFormed = value.toWellFormed();
+  const bytes = Buffer.from(wellFormed);
+  if (bytes.byteLength <= PUBSUB_LIMITS.attributeValueBytes) return wellFormed;
   return bytes
     .subarray(0, PUBSUB_LIMITS.attributeValueBytes - 3)
     .toString('utf8')

@@ -20,7 +20,7 @@ import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy, orderBy } from './address.ts';
 import type { EnrichConfig } from './config.ts';
-import { type Applier, applyByNames, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
+import { type Applier, applyByNames, checkedKey, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
 
 export interface EnrichDependencies extends CommonDependencies {
   readonly pubsub?: PubSubClients;
@@ -59,7 +59,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
     enriched: shell.probe('enriched'),
   };
   const hits = { memory: probes.memoryHit, redis: probes.redisHit, firestore: probes.firestoreHit };
-  const keyOf = dependencies.keyExtractor ?? keyByPaths(config.key);
+  const keyOf = checkedKey(dependencies.keyExtractor ?? keyByPaths(config.key));
   let fetcher: Fetcher | undefined;
 
   const service = createService(shell, config, probes, async () => {

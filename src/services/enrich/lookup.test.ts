@@ -8,7 +8,7 @@ import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
 import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { addressBy, orderBy } from './address.ts';
-import { applyByNames, keyByPaths, type LookupOptions, lookup } from './lookup.ts';
+import { applyByNames, checkedKey, keyByPaths, type LookupOptions, lookup } from './lookup.ts';
 
 const KEYS = keyByPaths(['enrichmentData.DeviceID', 'attributes.uid']);
 const TABLE = { d1: { ClientID: 'c1', place: { LocationID: 'hall' } } };
@@ -117,11 +117,26 @@ suite('lookup', ({ test }) => {
     };
     assert.is(reasonOf(look({ apply: throwing(new TypeError('x')) }).ended), 'hook_failed');
     assert.throws(
-      () => look({ keyOf: throwing(new TypeError('x')) }),
+      () => look({ keyOf: checkedKey(throwing(new TypeError('x'))) }),
       (thrown: unknown) => reasonOf(thrown) === 'hook_failed',
     );
+    const promised = (): unknown => Promise.resolve({ name: 'x' });
+    assert.is(reasonOf(look({ apply: promised as () => LookupData }).ended), 'hook_failed', 'an async applier');
     const outage = new RetryableError('down');
     assert.is(look({ apply: throwing(outage) }).ended, outage);
+  });
+
+  test("a key extractor of one's own may return a text, a number or nothing", () => {
+    // What a hook in JavaScript returns is not what its type says.
+    const returning = (value: unknown) => checkedKey(() => value as string | undefined);
+    const keys = ['d1', 7, null, '', undefined].map((value) => returning(value)(testMessage({})));
+    assert.equal(keys, ['d1', '7', undefined, undefined, undefined]);
+    for (const value of [{ id: 1 }, ['d1']]) {
+      assert.throws(
+        () => returning(value)(testMessage({})),
+        (thrown: unknown) => reasonOf(thrown) === 'hook_failed',
+      );
+    }
   });
 
   test('an answer that never comes leaves the delivery open', () => {

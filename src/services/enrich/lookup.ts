@@ -2,6 +2,7 @@ import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
 import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
+import { plainObject } from '../../core/hook-result.ts';
 import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
@@ -40,6 +41,26 @@ export function applyByNames(names: EnrichConfig['apply']): Applier {
   };
 }
 
+/**
+ * Makes an extractor of a pipeline's own safe: what it throws, or returns beside a text, a number or nothing, costs the
+ * message at hand.
+ */
+export function checkedKey(extract: KeyExtractor): KeyExtractor {
+  return (message) => {
+    let key: unknown;
+    try {
+      key = extract(message);
+    } catch (thrown) {
+      throw asMessageError(thrown, 'hook_failed');
+    }
+    if (key === undefined || key === null || key === '') return undefined;
+    const text = keyText(key);
+    if (text === undefined)
+      throw new PoisonError('hook_failed', `the keyExtractor must return a text, and returned a ${typeof key}`);
+    return text;
+  };
+}
+
 export interface LookupOptions {
   readonly fetcher: Fetcher;
   readonly keyOf: KeyExtractor;
@@ -58,7 +79,7 @@ export function lookup(options: LookupOptions): (delivery: Delivery) => Observab
   const { fetcher, keyOf, apply, withoutKey, withoutData, retry, onRetry } = options;
   const withRetry = retryWithBackoff<LookupData | undefined>(retry, { onRetry });
   return (delivery) => {
-    const key = keyBy(keyOf, delivery.message);
+    const key = keyOf(delivery.message);
     if (key === undefined) return otherwise(withoutKey, delivery, 'no_key', 'the message has no key');
     return defer(() => fetcher.fetch(key)).pipe(
       withRetry,
@@ -70,17 +91,9 @@ export function lookup(options: LookupOptions): (delivery: Delivery) => Observab
   };
 }
 
-function keyBy(keyOf: KeyExtractor, message: Message): string | undefined {
-  try {
-    return keyOf(message);
-  } catch (thrown) {
-    throw asMessageError(thrown, 'hook_failed');
-  }
-}
-
 function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData {
   try {
-    return apply(data, message);
+    return plainObject('applier', apply(data, message));
   } catch (thrown) {
     throw asMessageError(thrown, 'hook_failed');
   }

@@ -1,4 +1,5 @@
 import { PoisonError } from '../../core/errors.ts';
+import { plainObject } from '../../core/hook-result.ts';
 import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import type { RouteTable } from './route-table.ts';
@@ -31,7 +32,7 @@ export function routeBy(table: () => RouteTable, enricher: Enricher): (message: 
     if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
     return enriched(
       { ...message, attributes: { ...message.attributes, route_name: route.routeName } },
-      enricher(message, route.device),
+      plainObject('enricher', enricher(message, route.device)),
     );
   };
 }

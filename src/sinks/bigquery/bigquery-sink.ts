@@ -4,6 +4,7 @@ import { catchError, concatMap, defer, from, map, type Observable, type Operator
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
+import { plainObject } from '../../core/hook-result.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
@@ -47,8 +48,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       concurrency: config.concurrency,
       credit,
       prepare: (delivery) => {
-        const row: string | undefined = JSON.stringify(rowOf(delivery.message));
-        if (row === undefined) throw new PoisonError('hook_failed', 'the transformer returned no row');
+        const row = JSON.stringify(plainObject('transformer', rowOf(delivery.message)));
         const text = `{"insertId":${JSON.stringify(insertId(delivery.message.id))},"json":${row}}`;
         return { delivery, key: '', bytes: Buffer.byteLength(text), text };
       },
@@ -131,8 +131,11 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
         ),
         catchError((thrown: unknown) => {
           const error = toError(thrown);
-          if (error instanceof PoisonError)
+          if (error instanceof PoisonError) {
+            // BigQuery answered: whatever outage there was is over.
+            readiness.set('insert', 'ok');
             return pending.length > 1 ? halves(rows, attempt, pending) : given(attempt, pending, error);
+          }
           telemetry.event('insert.failed', { table: target, rows: pending.length, error: error.message });
           return given(attempt, pending, new RetryableError(error.message, { cause: error }));
         }),

@@ -5,7 +5,7 @@ import { catchError, concatMap, defer, from, type Observable, type OperatorFunct
 import { asHttpError } from '../../clients/http-errors.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
@@ -19,6 +19,9 @@ import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
 
 const compress = promisify(gzip);
+
+/** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
+const MAX_KEY_BYTES = 700;
 
 /** The object was there already: an earlier try had succeeded. */
 const PRECONDITION_FAILED = 412;
@@ -67,6 +70,9 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       credit,
       prepare: (delivery) => {
         const key = batchKeyOf(delivery.message).split('/').map(safePart).join('/');
+        if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
+          throw new PoisonError('rejected', `a batch key has at most ${MAX_KEY_BYTES} bytes`);
+        }
         const line = archiveLine(delivery.message, key, new Date().toISOString());
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },
@@ -90,8 +96,11 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
     CALL_SECONDS,
   );
   return (batch) => {
-    const ids = batch.items.map(({ delivery }) => delivery.message.id);
-    const name = objectName(prefix, batch.key, ids);
+    const name = objectName(
+      prefix,
+      batch.key,
+      batch.items.map(({ delivery }) => delivery.message),
+    );
     const content = defer(() => compress(batch.items.map((item) => item.line).join('')));
     const save = async (body: Buffer): Promise<undefined> => {
       const started = performance.now();
@@ -102,7 +111,10 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
           preconditionOpts: { ifGenerationMatch: 0 },
         });
       } catch (thrown) {
-        if (Number(errorCode(thrown)) !== PRECONDITION_FAILED) throw asHttpError(thrown);
+        // A refused object is nobody's fault in particular, so it is waited out like an outage, and red meanwhile.
+        if (Number(errorCode(thrown)) !== PRECONDITION_FAILED) {
+          throw new RetryableError(toError(thrown).message, { cause: asHttpError(thrown) });
+        }
         telemetry.event('upload.existed', { object: name });
       }
       observeSeconds((performance.now() - started) / 1000);
@@ -126,9 +138,8 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
         ),
       ),
       catchError((thrown: unknown) => {
-        // A refused object is nobody's fault in particular: its messages go back, and are grouped anew.
         const error = new RetryableError(toError(thrown).message, { cause: thrown });
-        telemetry.event('upload.failed', { object: name, messages: ids.length, error: error.message });
+        telemetry.event('upload.failed', { object: name, messages: batch.items.length, error: error.message });
         return of(error);
       }),
     );

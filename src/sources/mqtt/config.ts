@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bytes, count, flag, milliseconds, oneOf, secret, text } from '../../config/schemas.ts';
+import { bytes, count, flag, milliseconds, oneOf, readableFile, secret, text } from '../../config/schemas.ts';
 
 const brokerUrl = v.pipe(
   v.string(),
@@ -27,9 +27,9 @@ export const mqttSourceSchema = v.strictObject({
   tls: v.optional(
     v.strictObject({
       /** PEM files. */
-      caFile: v.optional(text),
-      certFile: v.optional(text),
-      keyFile: v.optional(text),
+      caFile: v.optional(readableFile),
+      certFile: v.optional(readableFile),
+      keyFile: v.optional(readableFile),
       insecureSkipVerify: v.optional(flag, false),
     }),
   ),
