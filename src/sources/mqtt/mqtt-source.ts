@@ -13,6 +13,8 @@ import { MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 
+/** A broker that resumes a session sends what is unacknowledged at once. */
+const RESENT_WITHIN_MS = 5_000;
 /** QoS 0 messages that are kept over a reconnect, for want of credit: each connection can leave one behind. */
 const MAX_KEPT = 16;
 
@@ -50,6 +52,7 @@ export class MqttSource implements Source {
   readonly #open = new Set<MqttTicket>();
   readonly #background = new Subscription();
   readonly #held: HeldPacket[] = [];
+  #resent = Subscription.EMPTY;
   #subscriber: Subscriber<Delivery> | undefined;
   #flushing = false;
   #stopped = false;
@@ -119,6 +122,9 @@ export class MqttSource implements Source {
   #connected(sessionPresent: boolean): void {
     if (!sessionPresent) this.#sessionLost();
     this.#subscriptions.connected(sessionPresent);
+    this.#resent.unsubscribe();
+    const { number } = this.#connection;
+    this.#resent = this.#scheduler.schedule(() => this.#pubacks.forgetDone(number), RESENT_WITHIN_MS);
     // A lost session may have left nothing to wait for. The new one is subscribed first, so that it collects messages.
     if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
   }
@@ -225,6 +231,7 @@ export class MqttSource implements Source {
     for (const { goOn } of this.#held.splice(0)) goOn();
     void ended.then(() => {
       this.#background.unsubscribe();
+      this.#resent.unsubscribe();
       this.#markDisconnected();
     });
   }

@@ -153,6 +153,19 @@ suite('puback queue', ({ test }) => {
     }
   });
 
+  test('what is done and does not come again is forgotten; what runs on is not', () => {
+    const receiver = new Receiver('strict');
+    const [done, running] = [receiver.receive(1), receiver.receive(2)];
+    receiver.reconnect();
+    receiver.complete(done);
+    receiver.queue.forgetDone(receiver.connection);
+    assert.is(receiver.queue.size, 1);
+    assert.not(receiver.reattach(1), 'it is delivered anew');
+    assert.ok(receiver.reattach(2));
+    receiver.complete(running);
+    assert.equal(receiver.take(), [2]);
+  });
+
   test('a lost session forgets all of it, and tells what it owed', () => {
     const receiver = new Receiver('strict');
     const [one, two] = [receiver.receive(1), receiver.receive(2)];

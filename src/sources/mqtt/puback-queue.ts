@@ -71,6 +71,16 @@ export class PubackQueue {
     ticket.done = true;
   }
 
+  /**
+   * Forgets what is done, and was received before this connection: the broker has had the time to send it again, and has
+   * not (it had expired, or came under another packet id). What is not done stays: its work is still running.
+   */
+  forgetDone(connection: number): void {
+    for (const [packetId, ticket] of this.#unacknowledged) {
+      if (ticket.done && ticket.connection !== connection) this.#unacknowledged.delete(packetId);
+    }
+  }
+
   /** PUBACKs that may be written now, as bytes; they count as written. A valid PUBACK in MQTT 3.1.1 and 5. */
   take(): Buffer | undefined {
     const first = this.#head;
