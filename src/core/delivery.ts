@@ -51,6 +51,17 @@ export abstract class Ticket {
   /** Tells the source to deliver the message again. */
   protected abstract giveBack(): void;
 
+  /** Tells the source that the graph has let go of a message that had lapsed: it was not written by this delivery. */
+  protected gaveUpLate(): void {}
+
+  /**
+   * True when an earlier message of the same ordering key went back to the source: this one would overtake it, and has
+   * to go back too.
+   */
+  get isOutOfTurn(): boolean {
+    return false;
+  }
+
   /** True until it is settled or lapsed. */
   get isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'burying';
@@ -63,9 +74,11 @@ export abstract class Ticket {
   }
 
   nack(): void {
-    if (!this.#claim()) return;
-    this.#close('nacked');
-    this.giveBack();
+    const lapsed = this.#state === 'lapsed';
+    if (this.#claim()) {
+      this.#close('nacked');
+      this.giveBack();
+    } else if (lapsed) this.gaveUpLate();
   }
 
   drop(): void {
@@ -152,6 +165,11 @@ export class Delivery {
   /** The same delivery with another message: the right to settle stays one. */
   with(message: Message): Delivery {
     return new Delivery(message, this.ticket);
+  }
+
+  /** See `Ticket.isOutOfTurn`; operators that keep order give such a delivery back. */
+  get isOutOfTurn(): boolean {
+    return this.ticket.isOutOfTurn;
   }
 
   /** The message is safe on the other side. */

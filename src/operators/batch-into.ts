@@ -1,7 +1,7 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { asMessageError, FatalError, PoisonError, toError } from '../core/errors.ts';
+import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 
@@ -22,6 +22,8 @@ export interface BatchIntoOptions<T extends BatchItem> {
   readonly scheduler?: SchedulerLike;
 }
 
+const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key went back');
+
 /**
  * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time; emits one outcome for
  * each delivery, in no order between batches.
@@ -31,7 +33,8 @@ export interface BatchIntoOptions<T extends BatchItem> {
  * by the source's credit.
  *
  * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
- * failed with a PoisonError). A nack of a serial key takes along what waits of that key. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
+ * failed with a PoisonError). A nack of a serial key takes along what waits of that key, and a delivery that is out of
+ * turn goes back on arrival. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
  */
 export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
@@ -148,6 +151,10 @@ export function batchInto<T extends BatchItem>(
       const pressure = credit.starvation.subscribe(checkPressure);
       const upstream = source.subscribe({
         next: (delivery) => {
+          if (delivery.isOutOfTurn) {
+            subscriber.next(failed(delivery, OUT_OF_TURN));
+            return;
+          }
           let item: T;
           try {
             item = prepare(delivery);

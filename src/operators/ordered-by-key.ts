@@ -1,6 +1,7 @@
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, toError } from '../core/errors.ts';
+import { Fifo } from '../core/fifo.ts';
 
 export interface OrderedByKeyOptions {
   /** Deliveries of one key keep their order; undefined: this one waits for none, and none waits for it. */
@@ -9,10 +10,8 @@ export interface OrderedByKeyOptions {
   readonly limit: number;
 }
 
-interface Lane {
-  /** Waiting behind the effect that runs. */
-  readonly waiting: Delivery[];
-}
+/** What waits behind the effect that runs. */
+type Lane = Fifo<Delivery>;
 
 /**
  * Runs `effect` for each delivery, one at a time for a key and `limit` at a time in all, and emits what it emits: so
@@ -20,8 +19,8 @@ interface Lane {
  * while there is a free place.
  *
  * An effect that fails costs its delivery: with a PoisonError it goes to dead-letter; with any other error it goes
- * back, and so do those of the same key that wait behind it, or they would overtake it. Only a FatalError ends the
- * stream. Unsubscribing aborts the effects and settles nothing.
+ * back, and so do those of the same key that wait behind it, or they would overtake it. One that is out of turn goes
+ * back without an effect. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
  */
 export function orderedByKey<R>(
   { keyOf, limit }: OrderedByKeyOptions,
@@ -32,8 +31,7 @@ export function orderedByKey<R>(
       const lanes = new Map<string, Lane>();
       const running = new Subscription();
       /** Ready to run, for want of a free place. */
-      let ready: { delivery: Delivery; key: string | undefined }[] = [];
-      let readyHead = 0;
+      const ready = new Fifo<{ delivery: Delivery; key: string | undefined }>();
       let inProgress = 0;
       let completed = false;
       let starting = false;
@@ -41,20 +39,21 @@ export function orderedByKey<R>(
       const startReady = (): void => {
         if (starting) return;
         starting = true;
-        while (inProgress < limit && readyHead < ready.length) {
-          const next = ready[readyHead];
-          readyHead += 1;
-          if (next !== undefined) run(next.delivery, next.key);
-        }
-        if (readyHead > 1_024 || readyHead === ready.length) {
-          ready = ready.slice(readyHead);
-          readyHead = 0;
+        while (inProgress < limit) {
+          const next = ready.shift();
+          if (next === undefined) break;
+          run(next.delivery, next.key);
         }
         starting = false;
         if (completed && inProgress === 0 && ready.length === 0) subscriber.complete();
       };
 
       const run = (delivery: Delivery, key: string | undefined): void => {
+        if (delivery.isOutOfTurn) {
+          delivery.nack();
+          advance(key);
+          return;
+        }
         inProgress += 1;
         const finish = (thrown: unknown): void => {
           inProgress -= 1;
@@ -96,14 +95,14 @@ export function orderedByKey<R>(
         else {
           delivery.nack();
           const lane = key === undefined ? undefined : lanes.get(key);
-          for (const successor of lane?.waiting.splice(0) ?? []) successor.nack();
+          for (const successor of lane?.drain() ?? []) successor.nack();
         }
         return true;
       };
 
       const advance = (key: string | undefined): void => {
         if (key === undefined) return;
-        const next = lanes.get(key)?.waiting.shift();
+        const next = lanes.get(key)?.shift();
         if (next === undefined) lanes.delete(key);
         else ready.push({ delivery: next, key });
       };
@@ -121,10 +120,10 @@ export function orderedByKey<R>(
           }
           const lane = key === undefined ? undefined : lanes.get(key);
           if (lane !== undefined) {
-            lane.waiting.push(delivery);
+            lane.push(delivery);
             return;
           }
-          if (key !== undefined) lanes.set(key, { waiting: [] });
+          if (key !== undefined) lanes.set(key, new Fifo());
           ready.push({ delivery, key });
           startReady();
         },

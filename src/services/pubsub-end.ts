@@ -49,6 +49,7 @@ export async function openPubSubEnd(
     projectId,
     config: config.source,
     desk: shell.desk(bury),
+    keepsOrder: service === 'enrich',
     telemetry,
     readiness,
   });
@@ -56,6 +57,18 @@ export async function openPubSubEnd(
     'dataflow_source_pending',
     'Messages received, leased, and waiting for credit.',
     () => [[{}, source.pending]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_source_out_of_turn_total',
+    'Messages given back on arrival, since an earlier one of their ordering key had gone back.',
+    () => [[{}, source.outOfTurn]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_source_unconfirmed_total',
+    'Settlements that Pub/Sub did not confirm while the lease lasted: these messages come again.',
+    () => [[{}, source.unconfirmed]],
     [],
   );
   return {

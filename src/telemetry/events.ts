@@ -45,6 +45,7 @@ export const EVENTS = {
   'pubsub.lease_lapsed': event('warn', 'leases lapsed: these messages will be delivered again'),
   'pubsub.ack_retried': event('warn', 'acknowledging failed, trying again'),
   'pubsub.ack_failed': event('error', 'acknowledging failed for good: these messages will be delivered again'),
+  'pubsub.ack_late': event('warn', 'the lease was over before the acknowledgement: these messages are delivered again'),
   'publish.retried': event('warn', 'publishing failed, trying again'),
   'publish.failed': event('error', 'publishing failed for good, the messages go back'),
   'insert.retried': event('warn', 'inserting rows failed, trying again'),

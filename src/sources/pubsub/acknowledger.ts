@@ -1,9 +1,10 @@
 import type { v1 } from '@google-cloud/pubsub';
 import { asyncScheduler, defer, type SchedulerLike, type Subscription } from 'rxjs';
 import { asCallError } from '../../clients/grpc-errors.ts';
-import { toError } from '../../core/errors.ts';
+import { RetryableError } from '../../core/errors.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { ackFailures } from './ack-failures.ts';
 import type { Lease } from './lease.ts';
 
 /** Settlements wait this long for company. */
@@ -29,11 +30,24 @@ export interface ExtensionHooks {
   /** Pub/Sub has confirmed these; `askedAt` is when it was asked. */
   readonly onExtended: (leases: readonly Lease[], askedAt: number) => void;
   readonly onFailed: (leases: readonly Lease[]) => void;
+  /** Their leases are over, says Pub/Sub (which tells it with exactly-once delivery only). */
+  readonly onLost: (leases: readonly Lease[]) => void;
+}
+
+/** Ack ids of a call, with its retries, that did not succeed. */
+interface CallResult {
+  /** Their leases were over. */
+  readonly lost: ReadonlySet<string>;
+  /** The call failed for as long as their leases lasted. */
+  readonly givenUp: readonly string[];
 }
 
 /**
  * Tells Pub/Sub what became of leases, in batches: acknowledged, given back, or extended. Calls are retried until the
- * lease would have ended anyway.
+ * lease would have ended anyway; with exactly-once delivery only for the ack ids that failed.
+ *
+ * Acks travel in parallel. Nacks follow each other, in the order in which they were asked for: where messages have an
+ * ordering key, the later one must not come back before the earlier one.
  */
 export class Acknowledger {
   readonly #options: AcknowledgerOptions;
@@ -41,7 +55,8 @@ export class Acknowledger {
   #acks: string[] = [];
   #nacks: string[] = [];
   #timer: Subscription | undefined;
-  readonly #calls = new Set<Promise<void>>();
+  #lastNack: Promise<unknown> = Promise.resolve();
+  readonly #calls = new Set<Promise<unknown>>();
   #unconfirmed = 0;
 
   constructor(options: AcknowledgerOptions) {
@@ -49,7 +64,7 @@ export class Acknowledger {
     this.#scheduler = options.scheduler ?? asyncScheduler;
   }
 
-  /** Settlements that were given up on: these messages will be delivered again. */
+  /** Settlements that were given up on, or came too late: these messages will be delivered again. */
   get unconfirmed(): number {
     return this.#unconfirmed;
   }
@@ -66,27 +81,45 @@ export class Acknowledger {
 
   /** Extends leases, in calls that are not tried again: whoever reviews the leases asks anew. */
   extend(leases: readonly Lease[], hooks: ExtensionHooks): void {
-    const { client, subscription, ackDeadlineMs, telemetry, onResult } = this.#options;
-    const ackDeadlineSeconds = Math.round(ackDeadlineMs / 1000);
-    for (let start = 0; start < leases.length; start += IDS_PER_CALL) {
-      const chunk = leases.slice(start, start + IDS_PER_CALL);
-      const ackIds = chunk.map((lease) => lease.ackId);
+    const { telemetry, onResult } = this.#options;
+    for (const chunk of chunks(leases)) {
       const askedAt = this.#scheduler.now();
-      client
-        .modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds }, { retry: null, timeout: CALL_TIMEOUT_MS })
-        .then(
-          () => {
-            onResult(undefined);
-            hooks.onExtended(chunk, askedAt);
-          },
-          (thrown: unknown) => {
-            const error = toError(thrown);
-            onResult(error);
-            telemetry.event('pubsub.ack_retried', { messages: chunk.length, error: error.message });
-            hooks.onFailed(chunk);
-          },
-        );
+      const ackIds = chunk.map((lease) => lease.ackId);
+      this.#modify(ackIds, this.#options.ackDeadlineMs).then(
+        () => {
+          onResult(undefined);
+          hooks.onExtended(chunk, askedAt);
+        },
+        (thrown: unknown) => {
+          const failures = ackFailures(thrown, ackIds);
+          const [lost, rest] = split(chunk, ({ ackId }) => failures?.permanent.has(ackId) ?? false);
+          const [failed, extended] = split(rest, ({ ackId }) => failures?.transient.has(ackId) ?? true);
+          hooks.onLost(lost);
+          hooks.onExtended(extended, askedAt);
+          if (failed.length === 0) return;
+          const error = asCallError(thrown);
+          onResult(error);
+          telemetry.event('pubsub.ack_retried', { messages: failed.length, error: error.message });
+          hooks.onFailed(failed);
+        },
+      );
     }
+  }
+
+  /**
+   * Confirms the receipt of messages, as exactly-once delivery demands before they may be processed: emits the leases
+   * that are ours. A call that fails is retried; past the lease the messages are not ours any more.
+   */
+  async confirm(leases: readonly Lease[]): Promise<readonly Lease[]> {
+    const { ackDeadlineMs } = this.#options;
+    const results = await Promise.all(
+      chunks(leases).map(async (chunk) => {
+        const ackIds = chunk.map((lease) => lease.ackId);
+        const result = await this.#track(this.#retried(ackIds, (ids) => this.#modify(ids, ackDeadlineMs)));
+        return result.givenUp.length > 0 ? [] : chunk.filter(({ ackId }) => !result.lost.has(ackId));
+      }),
+    );
+    return results.flat();
   }
 
   /** Resolves when everything asked for so far is confirmed, or given up. */
@@ -103,64 +136,94 @@ export class Acknowledger {
   #send(): void {
     this.#timer?.unsubscribe();
     this.#timer = undefined;
-    const { client, subscription } = this.#options;
     const acks = this.#acks;
     const nacks = this.#nacks;
     this.#acks = [];
     this.#nacks = [];
-    for (let start = 0; start < acks.length; start += IDS_PER_CALL) {
-      const ackIds = acks.slice(start, start + IDS_PER_CALL);
-      this.#call(
-        () => client.acknowledge({ subscription, ackIds }, { retry: null, timeout: CALL_TIMEOUT_MS }),
-        ackIds.length,
-      );
+    for (const ackIds of chunks(acks)) {
+      void this.#track(this.#settle(ackIds, (ids) => this.#acknowledge(ids)));
     }
-    for (let start = 0; start < nacks.length; start += IDS_PER_CALL) {
-      const ackIds = nacks.slice(start, start + IDS_PER_CALL);
-      this.#call(
-        () =>
-          client.modifyAckDeadline(
-            { subscription, ackIds, ackDeadlineSeconds: 0 },
-            { retry: null, timeout: CALL_TIMEOUT_MS },
-          ),
-        ackIds.length,
-      );
+    for (const ackIds of chunks(nacks)) {
+      this.#lastNack = this.#lastNack.then(() => this.#settle(ackIds, (ids) => this.#modify(ids, 0)));
+      void this.#track(this.#lastNack);
     }
   }
 
-  #call(call: () => Promise<unknown>, messages: number): void {
+  #acknowledge(ackIds: readonly string[]): Promise<unknown> {
+    const { client, subscription } = this.#options;
+    return client.acknowledge({ subscription, ackIds: [...ackIds] }, { retry: null, timeout: CALL_TIMEOUT_MS });
+  }
+
+  #modify(ackIds: readonly string[], deadlineMs: number): Promise<unknown> {
+    const { client, subscription } = this.#options;
+    return client.modifyAckDeadline(
+      { subscription, ackIds: [...ackIds], ackDeadlineSeconds: Math.round(deadlineMs / 1000) },
+      { retry: null, timeout: CALL_TIMEOUT_MS },
+    );
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
+    void call.then(() => this.#calls.delete(call));
+    return call;
+  }
+
+  /** Makes a call until it succeeds, and counts what could not be settled. */
+  async #settle(ackIds: readonly string[], call: (ackIds: readonly string[]) => Promise<unknown>): Promise<void> {
+    const { lost, givenUp } = await this.#retried(ackIds, call);
+    this.#unconfirmed += lost.size + givenUp.length;
+    if (lost.size > 0) this.#options.telemetry.event('pubsub.ack_late', { messages: lost.size });
+  }
+
+  /** Never rejects. */
+  #retried(ackIds: readonly string[], call: (ackIds: readonly string[]) => Promise<unknown>): Promise<CallResult> {
     const { telemetry, ackDeadlineMs, onResult } = this.#options;
-    const effect = defer(() =>
-      call().catch((thrown: unknown) => {
-        throw asCallError(thrown);
-      }),
-    ).pipe(
+    const lost = new Set<string>();
+    let pending = ackIds;
+    const effect = defer(async () => {
+      try {
+        await call(pending);
+      } catch (thrown) {
+        const failures = ackFailures(thrown, pending);
+        if (failures === undefined) throw asCallError(thrown);
+        for (const ackId of failures.permanent) lost.add(ackId);
+        pending = [...failures.transient];
+        if (pending.length > 0) throw new RetryableError(asCallError(thrown).message, { cause: thrown });
+      }
+    }).pipe(
       retryWithBackoff(
         { ...RETRY, giveUpAfterMs: ackDeadlineMs },
         {
           scheduler: this.#scheduler,
           onRetry: (error) => {
             onResult(error);
-            telemetry.event('pubsub.ack_retried', { messages, error: error.message });
+            telemetry.event('pubsub.ack_retried', { messages: pending.length, error: error.message });
           },
         },
       ),
     );
-    const done = new Promise<void>((resolve) => {
+    return new Promise((resolve) => {
       effect.subscribe({
         error: (error: Error) => {
-          this.#unconfirmed += messages;
           onResult(error);
-          telemetry.event('pubsub.ack_failed', { messages, error: error.message });
-          resolve();
+          telemetry.event('pubsub.ack_failed', { messages: pending.length, error: error.message });
+          resolve({ lost, givenUp: pending });
         },
         complete: () => {
           onResult(undefined);
-          resolve();
+          resolve({ lost, givenUp: [] });
         },
       });
     });
-    this.#calls.add(done);
-    void done.then(() => this.#calls.delete(done));
   }
+}
+
+function chunks<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / IDS_PER_CALL) }, (_, index) =>
+    all.slice(index * IDS_PER_CALL, (index + 1) * IDS_PER_CALL),
+  );
+}
+
+function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
 }

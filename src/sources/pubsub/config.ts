@@ -13,6 +13,11 @@ export const pubsubSourceSchema = v.strictObject({
   streams: v.optional(count({ max: 32 }), 1),
   /** Lease of one delivery; it is extended in time until `maxLeaseMs`. Pub/Sub takes 10 s to 600 s. */
   ackDeadlineMs: v.optional(milliseconds({ min: 10_000, max: 600_000 }), 60_000),
+  /**
+   * Between two keepalives on a stream. Pub/Sub answers each; a stream that has not by the next one is built anew, so
+   * that one that fell silent does not stay so.
+   */
+  keepaliveMs: v.optional(milliseconds({ min: 1_000, max: 60_000 }), 30_000),
   /** How long a lease is extended at most; then the delivery lapses, and Pub/Sub delivers it again. */
   maxLeaseMs: v.optional(milliseconds({ min: 10_000 }), 3_600_000),
 });

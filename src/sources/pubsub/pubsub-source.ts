@@ -3,15 +3,17 @@ import type { v1 } from '@google-cloud/pubsub';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
-import { rfc3339 } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { Acknowledger } from './acknowledger.ts';
 import type { PubSubSourceConfig } from './config.ts';
+import { type Held, Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
-import { type PubSubMessage, PubSubTicket } from './pubsub-ticket.ts';
-import { PullStream, type ReceivedMessage } from './pull-stream.ts';
+import { OrderBarrier } from './order-barrier.ts';
+import { PubSubTicket, type PubSubTicketHandlers } from './pubsub-ticket.ts';
+import { PullStream } from './pull-stream.ts';
+import { toMessage } from './to-message.ts';
 
 const REVIEW_MS = 1_000;
 /** Above the client's own bounds, so that it is always the credit that runs out, and batches hear of it. */
@@ -25,12 +27,17 @@ export interface PubSubSourceOptions {
   readonly desk: Desk;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
+  /** Whether the graph keeps order by key: then a message that goes back takes its successors along. */
+  readonly keepsOrder: boolean;
   readonly scheduler?: SchedulerLike;
 }
 
 /**
  * Deliveries of a Pub/Sub subscription, over the low-level client: at least once, in the order that the subscription
  * gives, as far as credit reaches. Leases are extended until a delivery is settled or `maxLeaseMs` is over.
+ *
+ * On a subscription with exactly-once delivery, receipts are confirmed before a message is emitted, and acks that came
+ * too late are counted.
  */
 export class PubSubSource implements Source {
   readonly disconnected: Promise<void>;
@@ -38,12 +45,12 @@ export class PubSubSource implements Source {
   readonly #scheduler: SchedulerLike;
   readonly #leases: Leases;
   readonly #acknowledger: Acknowledger;
+  readonly #inbox: Inbox;
+  readonly #barrier: OrderBarrier | undefined;
   readonly #streams: PullStream[];
   readonly #open = new Set<PubSubTicket>();
   readonly #background = new Subscription();
-  /** Received, leased, and waiting for credit: at most what was on its way when the streams were paused. */
-  #pending: { readonly message: PubSubMessage; readonly lease: Lease }[] = [];
-  #pendingHead = 0;
+  readonly #handlers: PubSubTicketHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
   #emitting = false;
   #stopped = false;
@@ -67,6 +74,18 @@ export class PubSubSource implements Source {
           ? readiness.set('pubsub.ack', 'ok')
           : readiness.set('pubsub.ack', 'failing', `acknowledging fails: ${error.message}`),
     });
+    this.#barrier = options.keepsOrder ? new OrderBarrier() : undefined;
+    this.#inbox = new Inbox({
+      leases: this.#leases,
+      acknowledger: this.#acknowledger,
+      barrier: this.#barrier,
+      onMessages: () => this.#emit(),
+    });
+    this.#handlers = {
+      settled: (ticket, verdict) => this.#settled(ticket, verdict),
+      gaveUpLate: ({ held }) => this.#wentBack(held),
+      isOutOfTurn: ({ held }) => this.#barrier?.mustReturn(held.message.orderingKey, held.sequence) ?? false,
+    };
     this.#streams = Array.from(
       { length: config.streams },
       () =>
@@ -75,9 +94,10 @@ export class PubSubSource implements Source {
           subscription,
           clientId: `${hostname()}-${process.pid}`,
           ackDeadlineMs: config.ackDeadlineMs,
+          keepaliveMs: config.keepaliveMs,
           maxOutstandingMessages: config.maxInFlight + SPARE_MESSAGES,
           maxOutstandingBytes: config.maxInFlightBytes + SPARE_BYTES,
-          onMessages: (messages) => this.#receive(messages),
+          onMessages: (messages, properties) => this.#inbox.receive(messages, properties, this.#scheduler.now()),
           onOpen: () => {
             telemetry.event('pubsub.stream_opened', { subscription });
             readiness.set('pubsub.stream', 'ok');
@@ -98,9 +118,14 @@ export class PubSubSource implements Source {
     return this.#acknowledger.unconfirmed;
   }
 
-  /** Messages that were received and wait for credit. */
+  /** Messages that were received and wait for credit, or for the confirmation of their receipt. */
   get pending(): number {
-    return this.#pending.length - this.#pendingHead;
+    return this.#inbox.size;
+  }
+
+  /** Messages that were given back on arrival, since an earlier one of their ordering key had gone back. */
+  get outOfTurn(): number {
+    return this.#inbox.outOfTurn;
   }
 
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
@@ -120,19 +145,14 @@ export class PubSubSource implements Source {
     this.#subscriber = subscriber;
     this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
     this.#background.add(this.#options.desk.credit.released.subscribe(() => this.#emit()));
-    this.#background.add(this.#reviewLeases());
+    const review = () => this.#review();
+    this.#background.add(
+      this.#scheduler.schedule(function tick() {
+        review();
+        this.schedule(undefined, REVIEW_MS);
+      }, REVIEW_MS),
+    );
     for (const stream of this.#streams) stream.open();
-  }
-
-  #receive(messages: readonly ReceivedMessage[]): void {
-    const now = this.#scheduler.now();
-    for (const { message, ackId } of messages) {
-      if (message === null) continue;
-      const lease = this.#leases.hold(ackId, now);
-      if (this.#stopped) this.#release(lease, 'nack');
-      else this.#pending.push({ message, lease });
-    }
-    this.#emit();
   }
 
   /** Emits what is pending, as far as credit reaches. Settling inside of it releases credit: it is not re-entered. */
@@ -140,31 +160,30 @@ export class PubSubSource implements Source {
     if (this.#emitting || this.#subscriber === undefined) return;
     this.#emitting = true;
     const { desk } = this.#options;
-    while (this.#pendingHead < this.#pending.length && !this.#stopped) {
-      const next = this.#pending[this.#pendingHead];
+    while (!this.#stopped) {
+      const next = this.#inbox.peek();
       if (next === undefined || !desk.credit.tryTake(next.message.data.byteLength)) break;
-      this.#pendingHead += 1;
-      const ticket = new PubSubTicket(desk, next.message, next.lease, (settled, verdict) =>
-        this.#settled(settled, verdict),
-      );
+      this.#inbox.take();
+      const ticket = new PubSubTicket(desk, next, this.#handlers);
       this.#open.add(ticket);
       this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
     }
-    if (this.#pendingHead === this.#pending.length) {
-      this.#pending = [];
-      this.#pendingHead = 0;
-    }
     this.#emitting = false;
     for (const stream of this.#streams) {
-      if (this.pending > 0) stream.pause();
+      if (this.#inbox.ready > 0) stream.pause();
       else stream.resume();
     }
   }
 
   #settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void {
     this.#open.delete(ticket);
-    this.#release(ticket.lease, verdict);
+    this.#release(ticket.held.lease, verdict);
+    if (verdict === 'nack') this.#wentBack(ticket.held);
     this.#disconnectIfDone();
+  }
+
+  #wentBack({ message: { orderingKey, messageId }, sequence }: Held): void {
+    if (orderingKey !== '') this.#barrier?.returned(orderingKey, messageId, sequence, this.#scheduler.now());
   }
 
   #release(lease: Lease, verdict: 'ack' | 'nack'): void {
@@ -173,36 +192,45 @@ export class PubSubSource implements Source {
     this.#acknowledger[verdict](lease);
   }
 
-  #reviewLeases(): Subscription {
-    const review = () => {
-      const now = this.#scheduler.now();
-      const { extend, lapsed } = this.#leases.review(now);
-      this.#acknowledger.extend(extend, {
-        onExtended: (leases, askedAt) => this.#leases.extended(leases, askedAt),
-        onFailed: (leases) => this.#leases.notExtended(leases),
-      });
-      if (lapsed.length === 0) return;
-      this.#options.telemetry.event('pubsub.lease_lapsed', { messages: lapsed.length });
-      const gone = new Set(lapsed);
-      this.#pending = this.#pending.slice(this.#pendingHead).filter(({ lease }) => !gone.has(lease));
-      this.#pendingHead = 0;
-      for (const lease of lapsed) lease.onLapse?.();
-      for (const ticket of this.#open) if (!ticket.isOpen) this.#open.delete(ticket);
-      this.#disconnectIfDone();
-    };
-    return this.#scheduler.schedule(function tick() {
-      review();
-      this.schedule(undefined, REVIEW_MS);
-    }, REVIEW_MS);
+  #review(): void {
+    const now = this.#scheduler.now();
+    const { extend, lapsed } = this.#leases.review(now);
+    this.#acknowledger.extend(extend, {
+      onExtended: (leases, askedAt) => this.#leases.extended(leases, askedAt),
+      onFailed: (leases) => this.#leases.notExtended(leases),
+      onLost: (leases) => this.#lapse(leases),
+    });
+    this.#lapse(lapsed);
+    this.#barrier?.review(this.#oldestSequence, now);
+  }
+
+  /** Of what the graph may still hold. */
+  get #oldestSequence(): number {
+    const { credit, ledger } = this.#options.desk;
+    // What has lapsed left the ledger, and keeps its credit until the graph lets go of it.
+    if (credit.messages > ledger.inFlight) return 0;
+    const [oldest] = this.#open;
+    return oldest?.held.sequence ?? this.#inbox.oldestSequence;
+  }
+
+  #lapse(leases: readonly Lease[]): void {
+    if (leases.length === 0) return;
+    this.#options.telemetry.event('pubsub.lease_lapsed', { messages: leases.length });
+    const gone = new Set(leases);
+    this.#inbox.forget(gone);
+    for (const lease of leases) {
+      this.#leases.release(lease);
+      lease.onLapse?.();
+    }
+    for (const ticket of this.#open) if (!ticket.isOpen) this.#open.delete(ticket);
+    this.#disconnectIfDone();
   }
 
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#streamsClosed = Promise.all(this.#streams.map((stream) => stream.close()));
-    for (const { lease } of this.#pending.slice(this.#pendingHead)) this.#release(lease, 'nack');
-    this.#pending = [];
-    this.#pendingHead = 0;
+    this.#inbox.close();
     this.#disconnectIfDone();
   }
 
@@ -215,15 +243,4 @@ export class PubSubSource implements Source {
         this.#markDisconnected();
       });
   }
-}
-
-function toMessage(received: PubSubMessage) {
-  const time = received.publishTime;
-  return {
-    id: received.messageId,
-    payload: received.data,
-    publishTime: time === null ? new Date().toISOString() : rfc3339(Number(time.seconds), time.nanos),
-    attributes: received.attributes,
-    enrichmentData: {},
-  };
 }

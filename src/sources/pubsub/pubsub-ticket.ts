@@ -1,31 +1,40 @@
 import { type Desk, Ticket } from '../../core/delivery.ts';
-import type { Lease } from './lease.ts';
-import type { ReceivedMessage } from './pull-stream.ts';
+import type { Held } from './inbox.ts';
 
-export type PubSubMessage = NonNullable<ReceivedMessage['message']>;
+/** What a ticket tells its source, and asks it. */
+export interface PubSubTicketHandlers {
+  readonly settled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void;
+  /** The graph let go of it after its lease was over. */
+  readonly gaveUpLate: (ticket: PubSubTicket) => void;
+  readonly isOutOfTurn: (ticket: PubSubTicket) => boolean;
+}
 
 /** The right to settle one Pub/Sub message, while its lease lasts. */
 export class PubSubTicket extends Ticket {
-  readonly lease: Lease;
-  readonly #onSettled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void;
+  readonly held: Held;
+  readonly #handlers: PubSubTicketHandlers;
 
-  constructor(
-    desk: Desk,
-    message: PubSubMessage,
-    lease: Lease,
-    onSettled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void,
-  ) {
-    super(desk, { data: message.data, attributes: message.attributes, orderingKey: message.orderingKey });
-    this.lease = lease;
-    this.#onSettled = onSettled;
-    lease.onLapse = () => this.lapse();
+  constructor(desk: Desk, held: Held, handlers: PubSubTicketHandlers) {
+    const { data, attributes, orderingKey } = held.message;
+    super(desk, { data, attributes, orderingKey });
+    this.held = held;
+    this.#handlers = handlers;
+    held.lease.onLapse = () => this.lapse();
+  }
+
+  override get isOutOfTurn(): boolean {
+    return this.#handlers.isOutOfTurn(this);
   }
 
   protected override acknowledge(): void {
-    this.#onSettled(this, 'ack');
+    this.#handlers.settled(this, 'ack');
   }
 
   protected override giveBack(): void {
-    this.#onSettled(this, 'nack');
+    this.#handlers.settled(this, 'nack');
+  }
+
+  protected override gaveUpLate(): void {
+    this.#handlers.gaveUpLate(this);
   }
 }

@@ -2,7 +2,8 @@ import type { v1 } from '@google-cloud/pubsub';
 import { asyncScheduler, type SchedulerLike, type Subscription } from 'rxjs';
 import { errorCode, toError } from '../../core/errors.ts';
 
-const KEEPALIVE_MS = 30_000;
+/** Asks the server to answer keepalives: streaming_pull's `protocol_version` in google/pubsub/v1/pubsub.proto. */
+const PROTOCOL_VERSION = 1;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;
 /**
@@ -14,22 +15,37 @@ const CLOSE_PATIENCE_MS = 1_000;
 /** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
 const PROVEN_AFTER_MS = 10_000;
 
+const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
+
+/** A message as it was published. */
+export interface PubSubMessage {
+  readonly data: Uint8Array;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly messageId: string;
+  readonly publishTime: { readonly seconds: string | number; readonly nanos: number } | null;
+  readonly orderingKey: string;
+}
+
 /** A message as StreamingPull delivers it. */
 export interface ReceivedMessage {
   readonly ackId: string;
-  readonly deliveryAttempt: number;
-  readonly message: {
-    readonly data: Uint8Array;
-    readonly attributes: Readonly<Record<string, string>>;
-    readonly messageId: string;
-    readonly publishTime: { readonly seconds: string | number; readonly nanos: number } | null;
-    readonly orderingKey: string;
-  } | null;
+  readonly message: PubSubMessage | null;
+}
+
+/** What the server tells about a subscription, with every response. */
+export interface SubscriptionProperties {
+  readonly exactlyOnceDeliveryEnabled: boolean;
+  readonly messageOrderingEnabled: boolean;
+}
+
+interface PullResponse {
+  readonly receivedMessages: readonly ReceivedMessage[];
+  readonly subscriptionProperties: SubscriptionProperties | null;
 }
 
 interface PullCall {
   write(request: object): boolean;
-  on(event: 'data', listener: (response: { receivedMessages: ReceivedMessage[] }) => void): unknown;
+  on(event: 'data', listener: (response: PullResponse) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'metadata' | 'end', listener: () => void): unknown;
   pause(): unknown;
@@ -43,10 +59,12 @@ export interface PullStreamOptions {
   readonly subscription: string;
   readonly clientId: string;
   readonly ackDeadlineMs: number;
+  /** Between two keepalives. The server answers each; a stream that has not by the next one is built anew. */
+  readonly keepaliveMs: number;
   /** Sent to the server, which stops sending when so much is outstanding on this stream. */
   readonly maxOutstandingMessages: number;
   readonly maxOutstandingBytes: number;
-  readonly onMessages: (messages: readonly ReceivedMessage[]) => void;
+  readonly onMessages: (messages: readonly ReceivedMessage[], properties: SubscriptionProperties) => void;
   readonly onOpen: () => void;
   readonly onLost: (error: Error, attempt: number) => void;
   readonly scheduler?: SchedulerLike;
@@ -55,7 +73,7 @@ export interface PullStreamOptions {
 
 /**
  * One StreamingPull that stays: it reconnects with backoff and jitter when it ends, as Pub/Sub makes every stream do
- * now and then, and writes a keepalive every 30 s.
+ * now and then, and when it falls silent: a keepalive is written regularly, and has to be answered.
  *
  * The generated client's stub is used instead of its method, since the method wraps each stream in retries of its own.
  */
@@ -68,6 +86,8 @@ export class PullStream {
   /** Losses in a row, without a proven stream between them. */
   #attempt = 0;
   #open = false;
+  /** A response came since the last keepalive, or none could: the stream is paused. */
+  #heard = true;
   #timers: Subscription | undefined;
   #retry: Subscription | undefined;
 
@@ -90,6 +110,7 @@ export class PullStream {
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#heard = true;
     this.#call?.resume();
   }
 
@@ -134,9 +155,11 @@ export class PullStream {
       opened.on('metadata', () => this.#isOpen(opened));
       opened.on('data', (response) => {
         if (opened !== this.#call) return;
+        this.#heard = true;
         this.#isOpen(opened);
+        if (response.receivedMessages.length === 0) return;
         this.#attempt = 0;
-        this.#options.onMessages(response.receivedMessages);
+        this.#options.onMessages(response.receivedMessages, response.subscriptionProperties ?? NO_PROPERTIES);
       });
       this.#call = opened;
       if (this.#paused) opened.pause();
@@ -146,6 +169,7 @@ export class PullStream {
         streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
         maxOutstandingMessages,
         maxOutstandingBytes,
+        protocolVersion: PROTOCOL_VERSION,
       });
       this.#timers = this.#scheduler.schedule(() => {
         this.#attempt = 0;
@@ -157,11 +181,23 @@ export class PullStream {
     }
   }
 
+  /** Writes keepalives, and gives the stream up when one has not been answered by the next. */
   #keepalive(call: PullCall): Subscription {
-    return this.#scheduler.schedule(function beat() {
+    const { keepaliveMs } = this.#options;
+    const beat = (): boolean => {
+      if (!this.#heard && !this.#paused) {
+        this.#lost(call, new Error(`the stream has been silent for ${keepaliveMs} ms`));
+        call.cancel();
+        return false;
+      }
+      this.#heard = this.#paused;
       call.write({});
-      this.schedule(undefined, KEEPALIVE_MS);
-    }, KEEPALIVE_MS);
+      return true;
+    };
+    this.#heard = true;
+    return this.#scheduler.schedule(function tick() {
+      if (beat()) this.schedule(undefined, keepaliveMs);
+    }, keepaliveMs);
   }
 
   /** Watches the channel under a stream that has sent nothing yet. */
