@@ -51,9 +51,6 @@ export abstract class Ticket {
   /** Tells the source to deliver the message again. */
   protected abstract giveBack(): void;
 
-  /** Tells the source that the graph has let go of a message that had lapsed: it was not written by this delivery. */
-  protected gaveUpLate(): void {}
-
   /**
    * True when an earlier message of the same ordering key went back to the source: this one would overtake it, and has
    * to go back too.
@@ -74,11 +71,9 @@ export abstract class Ticket {
   }
 
   nack(): void {
-    const lapsed = this.#state === 'lapsed';
-    if (this.#claim()) {
-      this.#close('nacked');
-      this.giveBack();
-    } else if (lapsed) this.gaveUpLate();
+    if (!this.#claim()) return;
+    this.#close('nacked');
+    this.giveBack();
   }
 
   drop(): void {

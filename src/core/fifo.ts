@@ -40,9 +40,11 @@ export class Fifo<T> {
     return items;
   }
 
-  /** Keeps only what `keep` accepts, in the same order. */
-  retain(keep: (item: T) => boolean): void {
-    this.#items = this.#items.slice(this.#head).filter(keep);
-    this.#head = 0;
+  /** Takes out what `isWanted` names; the others stay, in the same order. */
+  remove(isWanted: (item: T) => boolean): T[] {
+    const all = this.drain();
+    const removed: T[] = [];
+    for (const item of all) (isWanted(item) ? removed : this.#items).push(item);
+    return removed;
   }
 }

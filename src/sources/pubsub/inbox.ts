@@ -87,9 +87,9 @@ export class Inbox {
     else this.#let(messages);
   }
 
-  /** The leases are gone: whoever gets the messages now, it is not this source. */
-  forget(gone: ReadonlySet<Lease>): void {
-    this.#waiting.retain(({ lease }) => !gone.has(lease));
+  /** Takes out those whose leases are gone, and returns them: Pub/Sub delivers them again. */
+  forget(gone: ReadonlySet<Lease>): Held[] {
+    return this.#waiting.remove(({ lease }) => gone.has(lease));
   }
 
   /** Gives back what waits, and whatever still comes. */

@@ -83,7 +83,6 @@ export class PubSubSource implements Source {
     });
     this.#handlers = {
       settled: (ticket, verdict) => this.#settled(ticket, verdict),
-      gaveUpLate: ({ held }) => this.#wentBack(held),
       isOutOfTurn: ({ held }) => this.#barrier?.mustReturn(held.message.orderingKey, held.sequence) ?? false,
     };
     this.#streams = Array.from(
@@ -217,12 +216,16 @@ export class PubSubSource implements Source {
     if (leases.length === 0) return;
     this.#options.telemetry.event('pubsub.lease_lapsed', { messages: leases.length });
     const gone = new Set(leases);
-    this.#inbox.forget(gone);
+    for (const held of this.#inbox.forget(gone)) this.#wentBack(held);
     for (const lease of leases) {
       this.#leases.release(lease);
       lease.onLapse?.();
     }
-    for (const ticket of this.#open) if (!ticket.isOpen) this.#open.delete(ticket);
+    for (const ticket of this.#open) {
+      if (ticket.isOpen) continue;
+      this.#open.delete(ticket);
+      this.#wentBack(ticket.held);
+    }
     this.#disconnectIfDone();
   }
 

@@ -4,8 +4,6 @@ import type { Held } from './inbox.ts';
 /** What a ticket tells its source, and asks it. */
 export interface PubSubTicketHandlers {
   readonly settled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void;
-  /** The graph let go of it after its lease was over. */
-  readonly gaveUpLate: (ticket: PubSubTicket) => void;
   readonly isOutOfTurn: (ticket: PubSubTicket) => boolean;
 }
 
@@ -32,9 +30,5 @@ export class PubSubTicket extends Ticket {
 
   protected override giveBack(): void {
     this.#handlers.settled(this, 'nack');
-  }
-
-  protected override gaveUpLate(): void {
-    this.#handlers.gaveUpLate(this);
   }
 }

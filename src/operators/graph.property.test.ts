@@ -1,0 +1,186 @@
+import fc from 'fast-check';
+import { of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { mergeMap } from 'rxjs/operators';
+import * as assert from 'uvu/assert';
+import type { Delivery, Desk } from '../core/delivery.ts';
+import { PoisonError, RetryableError } from '../core/errors.ts';
+import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { RedeliveringSource } from '../testing/redelivering-source.ts';
+import { suite } from '../testing/suite.ts';
+import { testDesk } from '../testing/test-desk.ts';
+import { batchInto } from './batch-into.ts';
+import type { BatchItem } from './batcher.ts';
+import { mapMessage } from './map-message.ts';
+import { orderedByKey } from './ordered-by-key.ts';
+import { settle } from './settle.ts';
+
+/** What happens in one place to one message; used up in turn, then everything goes well. */
+const stageEnd = fc.oneof(
+  { weight: 6, arbitrary: fc.constant('ok' as const) },
+  fc.constantFrom('outage' as const, 'poison' as const, 'throws' as const),
+);
+type StageEnd = 'ok' | 'outage' | 'poison' | 'throws';
+
+const scenario = fc.record({
+  keys: fc.array(fc.constantFrom('a', 'b', 'c', ''), { minLength: 1, maxLength: 30 }),
+  credit: fc.integer({ min: 1, max: 12 }),
+  lookups: fc.record({ limit: fc.integer({ min: 1, max: 4 }), ends: fc.array(stageEnd, { maxLength: 20 }) }),
+  sink: fc.record({
+    concurrency: fc.integer({ min: 1, max: 3 }),
+    maxCount: fc.constantFrom(1, 3, 100),
+    maxAgeMs: fc.constantFrom(0, 10, 1_000_000),
+    ends: fc.array(stageEnd, { maxLength: 20 }),
+  }),
+  hooks: fc.array(stageEnd, { maxLength: 10 }),
+  delays: fc.array(fc.nat(25), { minLength: 1, maxLength: 12 }),
+  lapsesAtMs: fc.array(fc.nat(300), { maxLength: 4 }),
+});
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
+
+/** What is no outage is the message's own fault. */
+const isPoison = (end: StageEnd) => end === 'poison' || end === 'throws';
+
+const THROWN: Record<Exclude<StageEnd, 'ok'>, () => Error> = {
+  outage: () => new RetryableError('outage'),
+  poison: () => new PoisonError('rejected', 'no'),
+  throws: () => new Error('bug'),
+};
+
+/** Runs a graph of every operator, as enrich has it, over a subscription that redelivers. */
+function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenario, abortAtMs?: number) {
+  const scheduler = new VirtualTimeScheduler();
+  const books = testDesk({ maxMessages: credit });
+  const safe = new Set<string>();
+  const violations: string[] = [];
+  const desk: Desk = {
+    ...books,
+    bury: (original, _, { onPublished }) => {
+      const id = names.get(original) ?? '';
+      return scheduler.schedule(() => {
+        safe.add(id);
+        onPublished();
+      }, 2);
+    },
+  };
+  /** Ids by what a dead letter is made of. */
+  const names = new Map<unknown, string>();
+  const stored = keys.map((key, index) => ({ id: String(index).padStart(3, '0'), key }));
+  const source = new RedeliveringSource(desk, stored, scheduler);
+  const published: string[] = [];
+  /** Dead letters have no order. (Here one can turn out well the next time; a real one is refused again.) */
+  const poisoned = new Set<string>();
+  let drawn = 0;
+  const delayMs = (): number => delays[drawn++ % delays.length] ?? 0;
+  const inTurn = (ends: readonly StageEnd[]): (() => StageEnd) => {
+    let next = 0;
+    return () => ends[next++] ?? 'ok';
+  };
+  const [hookEnd, lookupEnd, sinkEnd] = [inTurn(hooks), inTurn(lookups.ends), inTurn(sink.ends)];
+  const check = (): void => {
+    if (!desk.ledger.balanced) violations.push('the ledger does not balance');
+    if (desk.credit.messages > credit) violations.push('more credit taken than there is');
+  };
+
+  const hook = ({ message, ticket }: Delivery) => {
+    names.set(ticket.original, message.id);
+    const end = hookEnd();
+    if (isPoison(end)) poisoned.add(message.id);
+    if (end !== 'ok') throw THROWN[end]();
+    return message;
+  };
+  const lookup = (delivery: Delivery) => {
+    const end = lookupEnd();
+    if (end === 'poison') poisoned.add(delivery.message.id);
+    if (end === 'throws') throw THROWN[end]();
+    return timer(delayMs(), scheduler).pipe(
+      mergeMap(() => (end === 'ok' ? of(delivery) : throwError(() => THROWN[end]()))),
+    );
+  };
+  const write = (items: readonly BatchItem[]) => {
+    const end = sinkEnd();
+    if (end === 'throws') throw THROWN[end]();
+    return timer(delayMs(), scheduler).pipe(
+      mergeMap(() => {
+        // As a request that fails as a whole, or one whose first message is refused alone.
+        const outcomes = items.map(({ delivery }, index): Outcome => {
+          if (end === 'poison' && index === 0) poisoned.add(delivery.message.id);
+          if (end === 'outage' || (end === 'poison' && index === 0)) return failed(delivery, THROWN[end]());
+          published.push(delivery.message.id);
+          safe.add(delivery.message.id);
+          return accepted(delivery);
+        });
+        return of(...outcomes);
+      }),
+    );
+  };
+
+  let completed = false;
+  const subscription = source.deliveries
+    .pipe(
+      mapMessage((_, delivery) => hook(delivery)),
+      orderedByKey({ keyOf: ({ message }) => message.attributes.key || undefined, limit: lookups.limit }, lookup),
+      batchInto<BatchItem>(
+        {
+          limits: { maxCount: sink.maxCount, maxBytes: 1_000_000, maxAgeMs: sink.maxAgeMs, maxOpen: 100 },
+          concurrency: sink.concurrency,
+          credit: desk.credit,
+          isSerial: (key) => key !== '',
+          prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 2 }),
+          scheduler,
+        },
+        ({ items }) => write(items),
+      ),
+      settle(),
+    )
+    .subscribe({
+      next: check,
+      complete: () => {
+        completed = true;
+      },
+    });
+  for (const atMs of lapsesAtMs) scheduler.schedule(() => source.lapseOldest(), atMs);
+  if (abortAtMs !== undefined) {
+    scheduler.schedule(() => {
+      subscription.unsubscribe();
+      source.abort();
+    }, abortAtMs);
+  }
+  scheduler.flush();
+  assert.equal(violations, []);
+  return { desk, source, published, poisoned, safe, completed, stored };
+}
+
+suite('a whole graph, whatever happens', ({ test }) => {
+  test('nothing is lost, nothing is acknowledged before it is safe, and keys keep their order', () => {
+    fc.assert(
+      fc.property(scenario, (played) => {
+        const { desk, source, published, poisoned, safe, completed, stored } = play(played);
+        assert.ok(completed, 'the graph is stuck');
+        assert.is(safe.size, stored.length, 'lost');
+        for (const id of source.acked) assert.ok(safe.has(id), 'acknowledged before it was safe');
+        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
+        assert.ok(desk.ledger.balanced);
+        assert.is(desk.credit.messages, 0, 'credit is lost');
+        assert.ok(desk.credit.peakMessages <= played.credit);
+        for (const key of ['a', 'b', 'c']) {
+          const mine = stored.filter((each) => each.key === key).map(({ id }) => id);
+          const first = [...new Set(published)].filter((id) => mine.includes(id) && !poisoned.has(id));
+          assert.equal(first, first.toSorted(), `first occurrences of ${key}`);
+        }
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test('an abort at any time leaves the books even and gives everything back', () => {
+    fc.assert(
+      fc.property(scenario, fc.nat(300), (played, abortAtMs) => {
+        const { desk, source, safe } = play(played, abortAtMs);
+        for (const id of source.acked) assert.ok(safe.has(id));
+        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
+        assert.ok(desk.ledger.balanced);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

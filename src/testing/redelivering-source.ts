@@ -1,0 +1,160 @@
+import { Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { Delivery, type Desk, Ticket } from '../core/delivery.ts';
+import { OrderBarrier } from '../sources/pubsub/order-barrier.ts';
+import { testMessage } from './test-desk.ts';
+
+/** A message of a simulated subscription; `key` is its ordering key, '' is none. */
+export interface Stored {
+  readonly id: string;
+  readonly key: string;
+}
+
+interface Copy extends Stored {
+  readonly lease: number;
+  readonly sequence: number;
+}
+
+/** How long a message, or a settlement, is on its way. */
+const WIRE_MS = 3;
+
+class CopyTicket extends Ticket {
+  readonly copy: Copy;
+  readonly #source: RedeliveringSource;
+
+  constructor(desk: Desk, copy: Copy, source: RedeliveringSource) {
+    super(desk, { data: Buffer.from('{}'), attributes: {}, orderingKey: copy.key });
+    this.copy = copy;
+    this.#source = source;
+  }
+
+  override get isOutOfTurn(): boolean {
+    return this.#source.barrier.mustReturn(this.copy.key, this.copy.sequence);
+  }
+
+  protected override acknowledge(): void {
+    this.#source.settled(this, 'ack');
+  }
+
+  protected override giveBack(): void {
+    this.#source.settled(this, 'nack');
+  }
+}
+
+/**
+ * A subscription with message ordering and its source, in virtual time: what goes back, or whose lease lapses, is
+ * delivered again, and with it all later messages of its ordering key, even acknowledged ones. Completes once every
+ * message is acknowledged.
+ */
+export class RedeliveringSource {
+  readonly barrier = new OrderBarrier();
+  /** Acknowledged ids, each as often as it was. */
+  readonly acked: string[] = [];
+  readonly #desk: Desk;
+  readonly #scheduler: SchedulerLike;
+  readonly #stored: (Stored & { lease: number; acked: boolean })[];
+  readonly #open = new Set<CopyTicket>();
+  readonly #received: Copy[] = [];
+  readonly #background = new Subscription();
+  #subscriber: Subscriber<Delivery> | undefined;
+  #lastLease = 0;
+  #sequence = 0;
+  #emitting = false;
+
+  constructor(desk: Desk, stored: readonly Stored[], scheduler: SchedulerLike) {
+    this.#desk = desk;
+    this.#scheduler = scheduler;
+    this.#stored = stored.map((message) => ({ ...message, lease: 0, acked: false }));
+  }
+
+  readonly deliveries = new Observable<Delivery>((subscriber) => {
+    this.#subscriber = subscriber;
+    this.#background.add(this.#desk.credit.released.subscribe(() => this.#emit()));
+    this.#sendUnleased();
+    return () => this.#background.unsubscribe();
+  });
+
+  /** Ends the lease of the oldest open delivery, as Pub/Sub does when it is not extended. */
+  lapseOldest(): void {
+    const [oldest] = this.#open;
+    if (oldest === undefined) return;
+    this.#open.delete(oldest);
+    oldest.lapse();
+    this.#wentBack(oldest.copy);
+    this.#later(() => this.#comeBack(oldest.copy));
+  }
+
+  abort(): void {
+    this.#background.unsubscribe();
+    for (const ticket of [...this.#open]) ticket.abandon();
+  }
+
+  settled(ticket: CopyTicket, verdict: 'ack' | 'nack'): void {
+    const { copy } = ticket;
+    this.#open.delete(ticket);
+    if (verdict === 'nack') this.#wentBack(copy);
+    this.#later(() => (verdict === 'nack' ? this.#comeBack(copy) : this.#acknowledge(copy)));
+    const [oldest] = this.#open;
+    if (this.#desk.credit.messages <= this.#desk.ledger.inFlight) {
+      this.barrier.review((oldest?.copy ?? this.#received[0])?.sequence ?? this.#sequence, this.#scheduler.now());
+    }
+  }
+
+  #wentBack({ key, id, sequence }: Copy): void {
+    if (key !== '') this.barrier.returned(key, id, sequence, this.#scheduler.now());
+  }
+
+  #later(work: () => void): void {
+    this.#background.add(this.#scheduler.schedule(work, WIRE_MS));
+  }
+
+  #acknowledge({ id, lease }: Copy): void {
+    const message = this.#stored.find((each) => each.id === id && each.lease === lease);
+    if (message === undefined) return;
+    message.acked = true;
+    this.acked.push(id);
+    if (this.#stored.every(({ acked }) => acked)) this.#subscriber?.complete();
+  }
+
+  #comeBack({ id, key, lease }: Copy): void {
+    const index = this.#stored.findIndex((message) => message.id === id && message.lease === lease);
+    if (index < 0) return;
+    for (const [position, message] of this.#stored.entries()) {
+      if (position !== index && (key === '' || message.key !== key || position < index)) continue;
+      message.lease = 0;
+      message.acked = false;
+    }
+    this.#sendUnleased();
+  }
+
+  #sendUnleased(): void {
+    for (const message of this.#stored) {
+      if (message.lease > 0) continue;
+      this.#lastLease += 1;
+      message.lease = this.#lastLease;
+      const { id, key, lease } = message;
+      this.#later(() => this.#receive({ id, key, lease }));
+    }
+  }
+
+  #receive(sent: Omit<Copy, 'sequence'>): void {
+    const copy = { ...sent, sequence: this.#sequence };
+    this.#sequence += 1;
+    if (copy.key === '' || this.barrier.admits(copy.key, copy.id, copy.sequence)) this.#received.push(copy);
+    else this.#later(() => this.#comeBack(copy));
+    this.#emit();
+  }
+
+  #emit(): void {
+    if (this.#emitting) return;
+    this.#emitting = true;
+    for (let next = this.#received[0]; next !== undefined; next = this.#received[0]) {
+      const message = testMessage({ id: next.id, attributes: { key: next.key } });
+      if (!this.#desk.credit.tryTake(message.payload.byteLength)) break;
+      this.#received.shift();
+      const ticket = new CopyTicket(this.#desk, next, this);
+      this.#open.add(ticket);
+      this.#subscriber?.next(new Delivery(message, ticket));
+    }
+    this.#emitting = false;
+  }
+}
