@@ -93,10 +93,11 @@ export class RedeliveringSource {
     this.#open.delete(ticket);
     if (verdict === 'nack') this.#wentBack(copy);
     this.#later(() => (verdict === 'nack' ? this.#comeBack(copy) : this.#acknowledge(copy)));
-    const [oldest] = this.#open;
-    if (this.#desk.credit.messages <= this.#desk.ledger.inFlight) {
-      this.barrier.review((oldest?.copy ?? this.#received[0])?.sequence ?? this.#sequence, this.#scheduler.now());
-    }
+    const [open] = this.#open;
+    const oldest = (open?.copy ?? this.#received[0])?.sequence ?? this.#sequence;
+    // What has lapsed is not in the ledger any more, and may still be in the graph.
+    const mayHold = this.#desk.credit.messages > this.#desk.ledger.inFlight ? 0 : oldest;
+    this.barrier.review({ oldest: mayHold, next: this.#sequence, now: this.#scheduler.now() });
   }
 
   #wentBack({ key, id, sequence }: Copy): void {

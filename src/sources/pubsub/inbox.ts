@@ -56,6 +56,11 @@ export class Inbox {
     return this.#outOfTurn;
   }
 
+  /** Of the next message to come. */
+  get nextSequence(): number {
+    return this.#sequence;
+  }
+
   /** Of the oldest that waits, or else of the next to come. */
   get oldestSequence(): number {
     return this.#waiting.peek()?.sequence ?? this.#sequence;

@@ -7,11 +7,16 @@ interface Window {
   to: number;
 }
 
+/** Copies of one message that may be on their way, sent before the server heard of the nack. */
+const MAX_REFUSALS = 3;
+
 interface Block {
   /** Oldest first; only the last may be open, which is: to Infinity. */
   windows: Window[];
-  /** Ids of the message that went back, and of those that were refused on arrival since. */
-  returned: Set<string>;
+  /** Of the message that went back. */
+  messageId: string;
+  /** How often others were refused on arrival since, by id. */
+  refused: Map<string, number>;
   since: number;
 }
 
@@ -20,9 +25,9 @@ interface Block {
  * later ones of its key after it. So the later ones that are here already, or still on their way, have to go back too,
  * or they would overtake it.
  *
- * A key is blocked from a nack, or the end of a lease, until its message is here again, or one that was refused meanwhile: Pub/Sub redelivers in
- * order, so when a later one comes a second time, the earlier one has left the subscription (expired, or set aside by
- * its dead-letter policy). In that case the key goes on, and its next messages may have changed places.
+ * A key is blocked from a nack, or the end of a lease, until its message is here again. Pub/Sub redelivers in order: when
+ * a later one comes again and again, the earlier one has left the subscription (expired, or set aside by its
+ * dead-letter policy). Then the key goes on, and its next messages may have changed places.
  *
  * A sequence counts what was received, in order. What is around is few, so windows are few too.
  */
@@ -41,7 +46,8 @@ export class OrderBarrier {
     const earlier = this.#blocks.get(key)?.windows.filter(({ from }) => from < sequence) ?? [];
     this.#blocks.set(key, {
       windows: [...earlier, { from: sequence, to: Number.POSITIVE_INFINITY }],
-      returned: new Set([messageId]),
+      messageId,
+      refused: new Map(),
       since: now,
     });
   }
@@ -51,11 +57,13 @@ export class OrderBarrier {
     const block = this.#blocks.get(key);
     const window = block?.windows.at(-1);
     if (block === undefined || window?.to !== Number.POSITIVE_INFINITY) return true;
-    if (!block.returned.has(messageId)) {
-      block.returned.add(messageId);
+    const refusals = block.refused.get(messageId) ?? 0;
+    if (messageId !== block.messageId && refusals < MAX_REFUSALS) {
+      block.refused.set(messageId, refusals + 1);
       return false;
     }
     window.to = sequence;
+    block.refused.clear();
     return true;
   }
 
@@ -66,11 +74,18 @@ export class OrderBarrier {
     return windows.some(({ from, to }) => from < sequence && sequence < to);
   }
 
-  /** Forgets windows with nothing so old around, and keys whose messages will not come any more. */
-  review(oldestSequence: number, now: number): void {
+  /**
+   * Forgets windows with nothing so old around, and lifts blocks whose messages will not come any more.
+   *
+   * @param oldest sequence of what the graph may still hold.
+   * @param next sequence of what will be received next.
+   */
+  review({ oldest, next, now }: { oldest: number; next: number; now: number }): void {
     for (const [key, block] of this.#blocks) {
-      block.windows = block.windows.filter(({ to }) => oldestSequence < to);
-      if (block.windows.length === 0 || now - block.since > FORGET_AFTER_MS) this.#blocks.delete(key);
+      const last = block.windows.at(-1);
+      if (last?.to === Number.POSITIVE_INFINITY && now - block.since > FORGET_AFTER_MS) last.to = next;
+      block.windows = block.windows.filter(({ to }) => oldest < to);
+      if (block.windows.length === 0) this.#blocks.delete(key);
     }
   }
 }

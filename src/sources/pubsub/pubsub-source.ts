@@ -200,7 +200,7 @@ export class PubSubSource implements Source {
       onLost: (leases) => this.#lapse(leases),
     });
     this.#lapse(lapsed);
-    this.#barrier?.review(this.#oldestSequence, now);
+    this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#inbox.nextSequence, now });
   }
 
   /** Of what the graph may still hold. */
