@@ -10,8 +10,8 @@ import type { Child } from '../src/testing/child.ts';
 import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { startService } from '../src/testing/service-process.ts';
 import { suite } from '../src/testing/suite.ts';
-import { runService } from './run-service.ts';
 
 /** At least so many; the load goes on until the last kill. */
 const MESSAGES = 5_000;
@@ -60,7 +60,7 @@ suite('kill -9', ({ test, skip, before, after }) => {
     const collected = collectIds(resources.projectId, `verify-${resources.runId}`);
     const services: Child[] = [];
     const start = async () => {
-      const service = await runService('ingestion', env);
+      const service = await startService('ingestion', env);
       services.push(service);
       return service;
     };
@@ -121,7 +121,7 @@ suite('kill -9', ({ test, skip, before, after }) => {
       const env = { ...resources.env, DATAFLOW_INSERT__MAX_ROWS: '100', DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
       const pubsub = new PubSub({ projectId: resources.projectId });
       const topic = pubsub.topic(resources.topics.enriched);
-      const start = () => runService('bigqueries', env);
+      const start = () => startService('bigqueries', env);
       const first = await start();
       const bigquery = createBigQueryClient({ projectId: resources.projectId });
       let rows = 0;

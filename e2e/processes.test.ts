@@ -11,8 +11,8 @@ import { type Child, startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { hasGoogleEmulators, startGoogleEmulator } from '../src/testing/google-emulator.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { startService } from '../src/testing/service-process.ts';
 import { suite } from '../src/testing/suite.ts';
-import { runService } from './run-service.ts';
 
 const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 const MESSAGES = 300;
@@ -60,7 +60,7 @@ suite('services as processes of their own', ({ test, skip }) => {
         await createResources(resources, fleet);
         const services: Child[] = [];
         for (const name of ['bigqueries', 'icestore', 'enrich', 'ingestion']) {
-          services.push(await runService(name, { ...env, ...resources.env }));
+          services.push(await startService(name, { ...env, ...resources.env }));
         }
         mosquittoPub(env.MQTT_URL ?? '', fleet);
         await eventually(async () => {
@@ -100,8 +100,8 @@ suite('services as processes of their own', ({ test, skip }) => {
           const { resources, fleet } = newRun('demo-project');
           await createResources(resources, fleet);
           const services = [
-            await runService('enrich', { ...env, ...resources.env }),
-            await runService('ingestion', { ...env, ...resources.env }),
+            await startService('enrich', { ...env, ...resources.env }),
+            await startService('ingestion', { ...env, ...resources.env }),
           ];
           const client = new PubSub({ projectId: resources.projectId });
           const messages = new Map<string, Record<string, unknown>>();

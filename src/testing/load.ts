@@ -1,0 +1,120 @@
+import { createPubSubClients } from '../clients/pubsub.ts';
+import type { Fleet, Reading } from '../fleet/fleet.ts';
+import { publishReadings } from '../fleet/publish-readings.ts';
+
+const ENDLESS = 1_000_000_000;
+const BATCH = 500;
+/** Pauses between batches of a rate: short enough to look like a flow. */
+const SLICE_MS = 20;
+
+/** A load that runs until it is stopped, or its count is reached. */
+export interface Load {
+  /** Messages that were confirmed so far. */
+  readonly published: number;
+  /** Resolves with how many were confirmed, when all were published or `stop` was called. */
+  readonly done: Promise<number>;
+  stop(): Promise<number>;
+}
+
+export interface LoadOptions {
+  /** Infinity: as fast as it goes. */
+  readonly ratePerSecond: number;
+  /** Stops by itself after so many. */
+  readonly count?: number;
+}
+
+/** Publishes readings of a fleet over MQTT. */
+export function mqttLoad(fleet: Fleet, url: string, { ratePerSecond, count = ENDLESS }: LoadOptions): Load {
+  const stop = new AbortController();
+  let published = 0;
+  const done = publishReadings(fleet.readings(count), {
+    url,
+    ratePerSecond,
+    signal: stop.signal,
+    onPublished: () => {
+      published += 1;
+    },
+  });
+  done.catch(() => {});
+  return {
+    done,
+    get published() {
+      return published;
+    },
+    stop: () => {
+      stop.abort();
+      return done;
+    },
+  };
+}
+
+/** A reading as the ingestion service publishes it. */
+export function envelopeOf(fleet: Fleet, { id, payload, deviceId, topic }: Reading): object {
+  const { LocationID } = fleet.recordOf(deviceId);
+  return {
+    id,
+    payload: payload.toString('base64'),
+    publishTime: '2026-01-01T00:00:00Z',
+    enrichmentData: { DeviceID: deviceId, location: LocationID, topic },
+  };
+}
+
+export interface TopicLoadOptions extends LoadOptions {
+  /** Whether each device has its ordering key; without, requests are larger and fewer. */
+  readonly ordered: boolean;
+}
+
+/** Publishes readings of a fleet to a topic, as the ingestion service would. */
+export function pubsubLoad(
+  fleet: Fleet,
+  { projectId, topicId }: { readonly projectId: string; readonly topicId: string },
+  { ratePerSecond, count = ENDLESS, ordered }: TopicLoadOptions,
+): Load {
+  let published = 0;
+  let stopped = false;
+  const run = async (): Promise<number> => {
+    const { publisher, close } = await createPubSubClients({ projectId });
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    const publish = (readings: readonly Reading[], orderingKey: string) =>
+      publisher.publish({
+        topic,
+        messages: readings.map((reading) => ({
+          data: Buffer.from(JSON.stringify(envelopeOf(fleet, reading))),
+          attributes: { mqtt_topic: reading.topic },
+          orderingKey,
+        })),
+      });
+    const started = performance.now();
+    const readings = fleet.readings(count);
+    try {
+      for (let ended = false; !ended && !stopped; ) {
+        const due = ((performance.now() - started) / 1_000) * ratePerSecond - published;
+        const batch: Reading[] = [];
+        while (batch.length < Math.min(BATCH, due) && !ended) {
+          const next = readings.next();
+          if (next.done) ended = true;
+          else batch.push(next.value);
+        }
+        const groups = Map.groupBy(batch, ({ deviceId }) => (ordered ? deviceId : ''));
+        await Promise.all(Array.from(groups, ([key, own]) => publish(own, key)));
+        published += batch.length;
+        if (batch.length === 0 && !ended) await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+      }
+      return published;
+    } finally {
+      await close();
+    }
+  };
+  const done = run();
+  done.catch(() => {});
+  return {
+    done,
+    get published() {
+      return published;
+    },
+    stop: () => {
+      stopped = true;
+      return done;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import * as assert from 'uvu/assert';
+import { openShell } from '../services/shell.ts';
+import { Scrape } from './scrape.ts';
+import { suite } from './suite.ts';
+
+/** The metrics of a service whose books say so. */
+async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' | 'settledTwice', number>>) {
+  const { ledger, telemetry } = openShell(
+    'svc',
+    {
+      google: { projectId: 'p' },
+      http: { host: '', port: 0 },
+      log: { level: 'silent' },
+      shutdown: { deadlineMs: 1 },
+      readiness: { stalledAfterMs: 1 },
+    },
+    { maxInFlight: 5, maxInFlightBytes: 5 },
+    { telemetry: { processMetrics: false } },
+  );
+  Object.assign(ledger, books);
+  telemetry.event('service.ready');
+  return new Scrape(await telemetry.registry.metrics());
+}
+
+/** `assert.throws` lets failed assertions pass. */
+function refusal(scrape: Scrape): string {
+  try {
+    scrape.assertLedger();
+  } catch (thrown) {
+    return String(thrown);
+  }
+  return 'none';
+}
+
+suite('Scrape', ({ test }) => {
+  test('reads what a service says', async () => {
+    const scrape = await scrapeOf({ received: 7, acked: 4, inFlight: 3 });
+    assert.equal([scrape.received, scrape.settled('acked'), scrape.inFlight], [7, 4, 3]);
+    assert.is(scrape.events('service.ready'), 1);
+    assert.is(scrape.value('dataflow_credit_messages', { of: 'limit' }), 5);
+    scrape.assertLedger();
+  });
+
+  test('refuses books that do not balance, and what is no ledger', async () => {
+    const lost = await scrapeOf({ received: 7, acked: 4, inFlight: 2 });
+    assert.match(refusal(lost), 'does not balance');
+    const twice = await scrapeOf({ settledTwice: 1 });
+    assert.match(refusal(twice), 'settled twice');
+    assert.match(refusal(new Scrape('')), 'not the metrics');
+  });
+});

@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { type Child, startChild } from './child.ts';
+import { Scrape } from './scrape.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** A service in a process of its own, as a container runs it. */
+export interface ServiceProcess extends Child {
+  /** Address of health and metrics. */
+  readonly url: string;
+  scrape(): Promise<Scrape>;
+  /** What `/readyz` says: its status, and its text. */
+  ready(): Promise<{ readonly status: number; readonly text: string }>;
+}
+
+/** Runs one pipeline of `pipelines/`, and waits until it says that it is ready. */
+export async function startService(
+  pipeline: string,
+  env: Readonly<Record<string, string>>,
+  { readyWithinMs = 30_000 }: { readyWithinMs?: number } = {},
+): Promise<ServiceProcess> {
+  const child = await startChild(
+    process.execPath,
+    [join(ROOT, 'src/launch.mjs'), 'run', join(ROOT, 'pipelines', pipeline)],
+    {
+      env: { ...process.env, HTTP_PORT: '0', ...env, LOG_LEVEL: 'info' },
+      readyWhen: /"event":"service.ready"(.|\n)*"url":"http|"url":"http(.|\n)*"event":"service.ready"/,
+      readyWithinMs,
+    },
+  );
+  const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1] ?? '';
+  const get = (path: string) => fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) });
+  return {
+    url,
+    pid: child.pid,
+    exited: child.exited,
+    kill: child.kill,
+    end: child.end,
+    get output() {
+      return child.output;
+    },
+    get stdout() {
+      return child.stdout;
+    },
+    scrape: async () => new Scrape(await (await get('/metrics')).text()),
+    ready: async () => {
+      const response = await get('/readyz');
+      return { status: response.status, text: await response.text() };
+    },
+  };
+}
