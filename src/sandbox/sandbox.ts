@@ -1,4 +1,6 @@
 import { startBigQuery } from './bigquery/start-bigquery.ts';
+import { startControl } from './faults/control.ts';
+import { Faults } from './faults/faults.ts';
 import { startFirestore } from './firestore/start-firestore.ts';
 import { startMqtt } from './mqtt/start-mqtt.ts';
 import { startPubSub } from './pubsub/start-pubsub.ts';
@@ -9,7 +11,9 @@ import { startStorage } from './storage/start-storage.ts';
 /** The servers of a sandbox, in the order of their ports when a base is given. */
 export type SandboxPart = 'mqtt' | 'pubsub' | 'firestore' | 'storage' | 'bigquery' | 'redis';
 
-const STARTERS: Record<SandboxPart, (options: { port: number }) => Promise<SandboxServer | undefined>> = {
+type Starter = (options: { port: number; faults: Faults }) => Promise<SandboxServer | undefined>;
+
+const STARTERS: Record<SandboxPart, Starter> = {
   mqtt: startMqtt,
   pubsub: startPubSub,
   firestore: startFirestore,
@@ -24,6 +28,8 @@ export interface SandboxOptions {
   /** Which servers to start. Default: all. */
   readonly parts?: readonly SandboxPart[];
   readonly projectId?: string;
+  /** Starts the control endpoint as well, `SANDBOX_CONTROL_URL`, by which another process adds faults. */
+  readonly control?: boolean;
 }
 
 /** A local cloud on 127.0.0.1, in this process (but for Redis, which is a real `redis-server`). */
@@ -31,6 +37,8 @@ export interface Sandbox {
   readonly projectId: string;
   /** The environment by which the official clients find it. */
   readonly env: Readonly<Record<string, string>>;
+  /** What goes wrong, on demand. */
+  readonly faults: Faults;
   /** Servers that could not be had here, with the reason. */
   readonly missing: readonly string[];
   /** Sets `env` in this process. */
@@ -42,12 +50,14 @@ export interface Sandbox {
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const parts = new Set(options.parts ?? Object.keys(STARTERS));
   const projectId = options.projectId ?? 'sandbox';
+  const faults = new Faults();
   const running: SandboxServer[] = [];
   const missing: string[] = [];
   const env: Record<string, string> = { GOOGLE_CLOUD_PROJECT: projectId, METADATA_SERVER_DETECTION: 'none' };
+  const portOf = (offset: number) => (options.basePort === undefined ? 0 : options.basePort + offset);
   const start = async (part: SandboxPart, offset: number): Promise<void> => {
     if (!parts.has(part)) return;
-    const server = await STARTERS[part]({ port: options.basePort === undefined ? 0 : options.basePort + offset });
+    const server = await STARTERS[part]({ port: portOf(offset), faults });
     if (server === undefined) {
       missing.push(`${part}: not installed`);
       return;
@@ -57,6 +67,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   };
   try {
     await Promise.all(PARTS.map(start));
+    if (options.control) {
+      const control = await startControl(faults, portOf(PARTS.length));
+      running.push(control);
+      env.SANDBOX_CONTROL_URL = `http://127.0.0.1:${control.port}`;
+    }
   } catch (thrown) {
     await Promise.all(running.map((server) => server.close()));
     throw thrown;
@@ -64,11 +79,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   return {
     projectId,
     env,
+    faults,
     missing,
     applyEnv: () => {
       Object.assign(process.env, env);
     },
     close: async () => {
+      faults.clear();
       await Promise.all(running.map((server) => server.close()));
     },
   };

@@ -1,9 +1,13 @@
+import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
+import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
+import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
 import { ApiError, invalid, isObject, notFound } from './api.ts';
 import { openCatalog } from './catalog.ts';
 import { catalogOperations } from './catalog-operations.ts';
+import { failRows } from './fail-rows.ts';
 import { jobOperations } from './job-operations.ts';
 import { rowOperations } from './row-operations.ts';
 
@@ -14,23 +18,37 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
  * differs so: no access control, If-Match or expiration; partitions and clusters are only shown; queries do not tell
  * upper from lower case in the names of tables.
  */
-export async function startBigQuery({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
+export async function startBigQuery({
+  port = 0,
+  faults = new Faults(),
+}: {
+  port?: number;
+  faults?: Faults;
+} = {}): Promise<SandboxServer> {
   const catalog = await openCatalog();
   const operations = { ...catalogOperations(catalog), ...rowOperations(catalog), ...jobOperations(catalog) };
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
   for (const [operation, handle] of Object.entries(operations)) {
-    const [, method = '', path = ''] = operation.split(' ');
+    const [name = '', method = '', path = ''] = operation.split(' ');
     // The client leaves the root out when BIGQUERY_EMULATOR_HOST is set.
     app.on(method, [path, `/bigquery/v2${path}`], async ({ req }) => {
       const { project = '', dataset = '', table = '', job = '' }: Partial<Record<string, string>> = req.param();
       // Every call passes here, with the operation's name and what it is about.
       const body = parseBody(await req.text());
-      const reply = await handle({ project, dataset, table, job, query: req.query(), body });
+      const call = { project, dataset, table, job, query: req.query(), body };
+      const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) =>
+        rows === undefined ? handle(call) : failRows(rows, call, handle),
+      );
       return reply === undefined ? new Response(null, { status: 204 }) : Response.json(reply);
     });
   }
   app.notFound(({ req }) => notFound(`${req.method} ${req.path} (no such method here)`).toResponse());
-  app.onError((error) => {
+  app.onError((error, context) => {
+    if (error instanceof LostResponse) return loseResponse(context);
+    if (error instanceof InjectedError) {
+      const { code, reason, message } = error.fault;
+      return withRetryAfter(new ApiError(Number(code), reason, message).toResponse(), error);
+    }
     if (error instanceof SyntaxError) return invalid('Invalid JSON payload received.').toResponse();
     return (error instanceof ApiError ? error : new ApiError(500, 'internalError', String(error))).toResponse();
   });

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { handleServerStreamingCall, handleUnaryCall, ServiceDefinition } from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
+import { Faults } from '../faults/faults.ts';
+import { asRpcError } from '../faults/grpc-faults.ts';
 import { serveGrpc } from '../grpc-server.ts';
 import type { SandboxServer } from '../server.ts';
 import { DocumentStore } from './document-store.ts';
@@ -28,7 +30,13 @@ function firestoreService(): ServiceDefinition {
  * It differs from the real service so: it has every database that is asked for, no access control, no limit on the size
  * or the depth of documents or the rate of writes, no reserved field names, and keeps the nanoseconds of timestamps.
  */
-export async function startFirestore({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
+export async function startFirestore({
+  port = 0,
+  faults = new Faults(),
+}: {
+  port?: number;
+  faults?: Faults;
+} = {}): Promise<SandboxServer> {
   const store = new DocumentStore();
 
   /** Every call passes here, with its method; the request names the document, parent or database that it is about. */
@@ -37,7 +45,11 @@ export async function startFirestore({ port = 0 }: { port?: number } = {}): Prom
     if (handle === undefined) throw unimplemented(method);
     if (request.transaction?.length || request.newTransaction) throw unimplemented('transactions');
     if (request.readTime) throw unimplemented('reads of the past');
-    return handle(store, request);
+    const resource = request.name ?? request.parent ?? request.database ?? '';
+    const work = () => handle(store, request);
+    return faults.pass({ server: 'firestore', method, resource }, work).catch((error) => {
+      throw asRpcError(error);
+    });
   };
   const unary = (method: string): handleUnaryCall<FirestoreRequest, object> => {
     return (call, callback) => {

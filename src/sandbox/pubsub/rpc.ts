@@ -1,21 +1,26 @@
-import { type handleUnaryCall, type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { errorInfo, STATUS_DETAILS } from '../faults/status-details.ts';
 
 /** What a handler throws, for the client to get as the call's status. */
 export const rpcError = (code: status, message: string) => Object.assign(new Error(message), { code });
 export const invalidArgument = (message: string) => rpcError(status.INVALID_ARGUMENT, message);
 export const notFound = (name: string) => rpcError(status.NOT_FOUND, `Resource not found (resource=${name}).`);
 
-/**
- * Runs one call, or one request of a stream. All pass here with their method and the resource they are about, which
- * makes this the place to count, delay or fail them.
- */
-export const guarded = async (_method: string, _resource: string, run: () => unknown): Promise<unknown> => run();
-
 type Named = string | { readonly name?: string | null } | null;
 /** A request is about what it names, or in an update has, in one of these fields. */
-type Request = { name?: string | null; subscription?: Named; topic?: Named; project?: string };
+export type Request = { name?: string | null; subscription?: Named; topic?: Named; project?: string };
 
-function resourceOf({ name, subscription, topic, project }: Request): string {
+/** https://cloud.google.com/pubsub/docs/exactly-once-delivery: the ids of a call whose leases are over. */
+export function invalidAckIds(ackIds: readonly string[]): Error {
+  const message = 'Some acknowledgement ids in the request were invalid.';
+  const metadata = new Metadata();
+  const reasons = new Map(ackIds.map((ackId) => [ackId, 'PERMANENT_FAILURE_INVALID_ACK_ID']));
+  metadata.set(STATUS_DETAILS, errorInfo(status.FAILED_PRECONDITION, message, reasons));
+  return Object.assign(rpcError(status.FAILED_PRECONDITION, message), { metadata });
+}
+
+/** What a request is about: the full name of a topic, subscription or project. */
+export function resourceOf({ name, subscription, topic, project }: Request): string {
   const resource = name ?? subscription ?? topic ?? project ?? '';
   return typeof resource === 'string' ? resource : (resource.name ?? '');
 }
@@ -26,7 +31,7 @@ export function unary<R extends Request>(
 ): handleUnaryCall<R, object> {
   return (call, callback) => {
     const resource = resourceOf(call.request);
-    const answer = guarded(call.getPath(), resource, () => handler(resource, call.request, call));
-    answer.then((response) => callback(null, Object(response)), callback);
+    const answer = async () => handler(resource, call.request, call);
+    answer().then((response) => callback(null, Object(response)), callback);
   };
 }

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { protos } from '@google-cloud/pubsub';
+import type { Faults } from '../faults/faults.ts';
+import { asRpcError } from '../faults/grpc-faults.ts';
 import type { Entry } from './backlog.ts';
 import { Collection } from './collection.ts';
 import { orderingKeyOf, stamped, withAttributes } from './messages.ts';
@@ -19,6 +21,7 @@ const DELETED_TOPIC = '_deleted-topic_';
 
 /** What one server holds, and the calls on it; what is not listed answers UNIMPLEMENTED. */
 export class Services {
+  readonly #faults: Faults;
   /** Message ids count from the microseconds since 1970 at the start. */
   #nextId = Date.now() * 1000;
 
@@ -32,7 +35,7 @@ export class Services {
   readonly #subscriptions = new Collection<SubscriptionSettings, Subscription>({
     name: 'Subscription',
     mutable: {
-      ...{ name: false, state: false, topic: false, enableMessageOrdering: false },
+      ...{ name: false, state: false, topic: false, enableMessageOrdering: false, enableExactlyOnceDelivery: false },
       ...{ labels: true, ackDeadlineSeconds: true, retryPolicy: true, deadLetterPolicy: true },
       ...{ messageRetentionDuration: true, expirationPolicy: true },
     },
@@ -49,6 +52,10 @@ export class Services {
     Publish: unary((name, { messages }: PublishRequest) => {
       this.#topics.get(name);
       return { messageIds: this.#publish(name, messages, orderingKeyOf(messages)) };
+    }),
+    ListTopicSubscriptions: unary((name) => {
+      this.#topics.get(name);
+      return { subscriptions: this.#subscriptionsOf(name).map(({ settings }) => settings.name) };
     }),
     DeleteTopic: unary((name) => {
       this.#topics.get(name);
@@ -73,7 +80,6 @@ export class Services {
         if (receivedMessages.length > 0 || over) return { receivedMessages };
       }
     }),
-    StreamingPull: streamingPull((name) => this.#subscriptions.get(name)),
     Acknowledge: unary((name, { ackIds }: AckRequest) =>
       this.#subscriptions.get(name).settle(ackIds, () => 'acknowledged'),
     ),
@@ -82,9 +88,22 @@ export class Services {
     ),
   };
 
-  /** Takes back what was leased until now; to be called often. */
+  readonly streams;
+
+  constructor(faults: Faults) {
+    this.#faults = faults;
+    this.streams = { StreamingPull: streamingPull((name) => this.#subscriptions.get(name), faults) };
+  }
+
+  /** Takes back what was leased until now, and ends the streams that a fault names; to be called often. */
   expire(): void {
-    for (const subscription of this.#subscriptions.byName.values()) subscription.expire();
+    for (const [resource, subscription] of this.#subscriptions.byName) {
+      subscription.expire();
+      for (const subscriber of this.#faults.isEmpty ? [] : [...subscription.subscribers]) {
+        const fault = this.#faults.breaks({ server: 'pubsub', method: 'StreamingPull', resource });
+        if (fault !== undefined) subscriber.end(Object(asRpcError(fault)));
+      }
+    }
   }
 
   #publish(topic: string, bodies: readonly Buffer[], orderingKey: string): string[] {

@@ -68,23 +68,25 @@ suite('startPubSub', ({ test, before, after }) => {
     assert.is(await codeOf(it.modify(subscription, received, 600)), status.OK);
   });
 
+  test('a topic names its subscriptions', async () => {
+    const { topic, subscription } = await it.newPair();
+    const another = await it.newSubscription(topic);
+    const [found] = await it.publisher.listTopicSubscriptions({ topic });
+    assert.equal(found.toSorted(), [another, subscription].toSorted());
+    const missing = it.publisher.listTopicSubscriptions({ topic: it.newName('topics') });
+    assert.is(await codeOf(missing), status.NOT_FOUND);
+  });
+
   test('what is not implemented says so', async () => {
     const { topic, subscription } = await it.newPair();
     const refused = [
       () => it.newSubscription(topic, { filter: 'attributes.a = "b"' }),
       () => it.newSubscription(topic, { pushConfig: { pushEndpoint: 'https://localhost/' } }),
-      () => it.newSubscription(topic, { enableExactlyOnceDelivery: true }),
       () => it.newSubscription(topic, { retainAckedMessages: true }),
       () => it.newSubscription(topic, { bigqueryConfig: { table: 'p.d.t' } }),
       () =>
         it.publisher.createTopic({ name: it.newName('topics'), schemaSettings: { schema: 'projects/p/schemas/s' } }),
       () => it.publisher.createTopic({ name: it.newName('topics'), kmsKeyName: 'key' }),
-      () =>
-        it.subscriber.updateSubscription({
-          subscription: { name: subscription, enableExactlyOnceDelivery: true },
-          updateMask: { paths: ['enable_exactly_once_delivery'] },
-        }),
-      () => it.publisher.listTopicSubscriptions({ topic }),
       () => it.subscriber.seek({ subscription, time: { seconds: 1 } }),
       () => it.subscriber.createSnapshot({ name: 'projects/contract/snapshots/name', subscription }),
       () => it.pubsub.topic(topic).iam.getPolicy(),

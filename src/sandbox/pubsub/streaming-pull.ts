@@ -1,25 +1,29 @@
 import type { protos } from '@google-cloud/pubsub';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Faults, FaultyCall } from '../faults/faults.ts';
+import { asRpcError } from '../faults/grpc-faults.ts';
 import type { Subscriber } from './backlog.ts';
 import type { Decoded } from './protos.ts';
-import { guarded, invalidArgument } from './rpc.ts';
+import { invalidArgument } from './rpc.ts';
 import type { Subscription } from './subscription.ts';
 
 type StreamingPullRequest = Decoded<protos.google.pubsub.v1.IStreamingPullRequest>;
 type Call = ServerDuplexStream<StreamingPullRequest, object>;
 
 /** Attaches a stream to its subscription by its first request, and returns what to do with the next ones. */
-function open(call: Call, subscription: Subscription, first: StreamingPullRequest) {
+function open(call: Call, subscription: Subscription, first: StreamingPullRequest, isSilent: () => boolean) {
   if (first.streamAckDeadlineSeconds === 0) throw invalidArgument('stream_ack_deadline_seconds must be set at first');
-  const { enableMessageOrdering: messageOrderingEnabled } = subscription.settings;
+  const { enableMessageOrdering: messageOrderingEnabled, enableExactlyOnceDelivery: exactlyOnceDeliveryEnabled } =
+    subscription.settings;
+  const subscriptionProperties = { messageOrderingEnabled, exactlyOnceDeliveryEnabled };
   const consumer: Subscriber = {
     maxMessages: Math.max(0, Number(first.maxOutstandingMessages)) || Infinity,
     maxBytes: Math.max(0, Number(first.maxOutstandingBytes)) || Infinity,
     outstanding: 0,
     outstandingBytes: 0,
-    paused: () => call.writableNeedDrain,
+    paused: () => call.writableNeedDrain || isSilent(),
     ackDeadlineSeconds: 0,
-    deliver: (receivedMessages) => call.write({ receivedMessages, subscriptionProperties: { messageOrderingEnabled } }),
+    deliver: (receivedMessages) => call.write({ receivedMessages, subscriptionProperties }),
     end: (error) => call.emit('error', error),
   };
   const obey = (request: StreamingPullRequest) => {
@@ -43,20 +47,26 @@ function open(call: Call, subscription: Subscription, first: StreamingPullReques
       throw invalidArgument('subscription and flow control may only be set in the first message');
     obey(request);
     // An answer to an empty request tells the official client that the stream is alive.
-    if (request.ackIds.length + request.modifyDeadlineAckIds.length === 0) consumer.deliver([]);
+    const settles = request.ackIds.length + request.modifyDeadlineAckIds.length > 0;
+    if (!settles && !isSilent()) consumer.deliver([]);
   };
 }
 
 /** Handles StreamingPull: the first request names the subscription and the flow control, the others only settle. */
-export const streamingPull = (find: (name: string) => Subscription) => (call: Call) => {
-  let name = '';
+export const streamingPull = (find: (name: string) => Subscription, faults: Faults) => (call: Call) => {
+  let fault: FaultyCall | undefined;
   let next: ((request: StreamingPullRequest) => void) | undefined;
+  const begin = (about: FaultyCall, request: StreamingPullRequest) =>
+    faults.pass(about, () => {
+      next = open(call, find(about.resource), request, () => faults.silences(about));
+    });
+  const handle = async (request: StreamingPullRequest): Promise<void> => {
+    if (fault !== undefined) return next?.(request);
+    fault = { server: 'pubsub', method: 'StreamingPull', resource: request.subscription };
+    await begin(fault, request);
+  };
   call.on('data', (request: StreamingPullRequest) => {
-    name ||= request.subscription;
-    guarded(call.getPath(), name, () => {
-      if (next === undefined) next = open(call, find(name), request);
-      else next(request);
-    }).catch((error) => call.emit('error', error));
+    handle(request).catch((error) => call.emit('error', asRpcError(error)));
   });
   call.on('end', () => call.end());
 };

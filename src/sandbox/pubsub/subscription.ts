@@ -1,6 +1,6 @@
 import { Backlog, type Consumer, type Entry, type Subscriber } from './backlog.ts';
 import type { Message } from './messages.ts';
-import { invalidArgument } from './rpc.ts';
+import { invalidAckIds, invalidArgument } from './rpc.ts';
 import { type SubscriptionSettings, seconds } from './subscription-settings.ts';
 
 /** One response carries at most so much, so that several consumers share a backlog and none hogs the event loop. */
@@ -37,9 +37,11 @@ export class Subscription {
 
   /**
    * Acknowledges leased messages, or sets a new ack deadline in seconds, of which 0 gives back at once. Ack ids whose
-   * leases are over are ignored, as the service does; those that never were ack ids are refused.
+   * leases are over are ignored, as the service does, unless the subscription has exactly-once delivery; those that
+   * never were ack ids are refused.
    */
   settle(ackIds: readonly string[], outcomeOf: (index: number) => number | 'acknowledged'): void {
+    const ended: string[] = [];
     const wrong = ackIds.find((ackId) => !ACK_ID.test(ackId));
     if (wrong !== undefined || ackIds.length === 0) throw invalidArgument(`Invalid ack id (ack_id=${wrong ?? ''}).`);
     for (const [index, ackId] of ackIds.entries()) {
@@ -47,12 +49,16 @@ export class Subscription {
       if (outcome !== 'acknowledged' && (outcome < 0 || outcome > 600))
         throw invalidArgument(`The ack deadline must be from 0 to 600 seconds, not ${outcome}.`);
       const entry = this.#leases.get(ackId);
-      if (entry === undefined) continue;
+      if (entry === undefined) {
+        ended.push(ackId);
+        continue;
+      }
       if (outcome === 'acknowledged') this.#done(entry, outcome);
       else if (outcome === 0) this.#giveBack(entry);
       else entry.leasedUntilMs = performance.now() + outcome * 1000;
     }
     this.dispatch();
+    if (ended.length > 0 && this.settings.enableExactlyOnceDelivery) throw invalidAckIds(ended);
   }
 
   /** Takes back what was leased until now, and looks whose backoff is over; to be called often. */

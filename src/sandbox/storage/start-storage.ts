@@ -1,4 +1,7 @@
+import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
+import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
+import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
 import { deleteBucket, getBucket, insertBucket, listBuckets, patchBucket } from './buckets.ts';
@@ -33,15 +36,23 @@ const OPERATIONS: readonly Operation[] = [
  * are kept and shown), no copying or composing, no partial responses (`fields` is ignored), and an object stored
  * compressed is served compressed, whatever the caller accepts.
  */
-export async function startStorage({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
+export async function startStorage({
+  port = 0,
+  faults = new Faults(),
+}: {
+  port?: number;
+  faults?: Faults;
+} = {}): Promise<SandboxServer> {
   const state = new StorageState();
-  const app = new Hono();
+  const app = new Hono<{ Bindings: HttpBindings }>();
 
   /** Every call passes here, with the operation's name and the bucket and object it is about. */
-  const perform = async ([_name, , , handle]: Operation, context: Context): Promise<Response> => {
+  const perform = async ([method, , , handle]: Operation, context: Context): Promise<Response> => {
     const { searchParams: query } = new URL(context.req.url);
     const { bucket = '', object = '' } = context.req.param();
-    return await handle({ state, request: context.req.raw, query, bucket, object });
+    const resource = `${bucket}/${object || query.get('name') || ''}`;
+    const work = () => handle({ state, request: context.req.raw, query, bucket, object });
+    return await faults.pass({ server: 'storage', method, resource }, work);
   };
 
   for (const operation of OPERATIONS) {
@@ -51,8 +62,14 @@ export async function startStorage({ port = 0 }: { port?: number } = {}): Promis
   }
   app.notFound((context) => notImplemented(`the call ${context.req.method} ${context.req.path}`).toResponse(false));
   app.onError((error, context) => {
+    if (error instanceof LostResponse) return loseResponse(context);
+    const asText = context.req.query('alt') === 'media';
+    if (error instanceof InjectedError) {
+      const { code, reason, message } = error.fault;
+      return withRetryAfter(new StorageError(Number(code), reason, message).toResponse(asText), error);
+    }
     const known = error instanceof StorageError ? error : new StorageError(500, 'internalError', String(error));
-    return known.toResponse(context.req.query('alt') === 'media');
+    return known.toResponse(asText);
   });
   return serveHttp(app.fetch, port);
 }

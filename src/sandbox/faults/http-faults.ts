@@ -1,0 +1,15 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { InjectedError } from './faults.ts';
+
+/** Breaks the connection that a call came over. */
+export function loseResponse(context: Context<{ Bindings: HttpBindings }>): Response {
+  context.env.incoming.socket.destroy();
+  return new Response(null, { status: 500 });
+}
+
+/** Adds the header that a quota error has. */
+export function withRetryAfter(response: Response, { fault }: InjectedError): Response {
+  if (fault.retryAfterSeconds !== undefined) response.headers.set('Retry-After', String(fault.retryAfterSeconds));
+  return response;
+}
