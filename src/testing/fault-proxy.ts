@@ -1,0 +1,131 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+
+/** A TCP proxy in front of a server on 127.0.0.1, which lets a test break the connections through it. */
+export interface FaultProxy {
+  readonly port: number;
+  /** Open now. */
+  readonly connections: number;
+  /** Resets every open connection; new ones are accepted as before. */
+  cut(): void;
+  /** Resets every open connection, and closes the port (ECONNREFUSED), until `restore`. */
+  refuse(): Promise<void>;
+  /** Accepts connections and lets no byte pass in either direction, until `restore`. */
+  stall(): void;
+  /** Bytes a second, in each direction of each connection. */
+  throttle(bytesPerSecond: number): void;
+  /** Listens on the same port again, and lets everything pass. */
+  restore(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Bytes that one direction lets pass at one time while it is throttled. */
+const SLICE_MS = 20;
+
+/** What all connections have in common: whether bytes pass, and how fast. */
+interface Valve {
+  bytesPerSecond: number;
+  /** Resolves when bytes may pass. */
+  open: Promise<void>;
+}
+
+/** One direction of a connection. What it holds is bounded by the streams' own marks: backpressure passes through. */
+class Gate extends Transform {
+  readonly #valve: Valve;
+
+  constructor(valve: Valve) {
+    super();
+    this.#valve = valve;
+  }
+
+  override async _transform(chunk: Buffer, _: BufferEncoding, done: (error?: Error) => void): Promise<void> {
+    for (let sent = 0; sent < chunk.byteLength; ) {
+      await this.#valve.open;
+      const { bytesPerSecond } = this.#valve;
+      if (bytesPerSecond === Number.POSITIVE_INFINITY) {
+        this.push(chunk.subarray(sent));
+        break;
+      }
+      const slice = Math.max(1, Math.floor((bytesPerSecond * SLICE_MS) / 1_000));
+      this.push(chunk.subarray(sent, sent + slice));
+      sent += slice;
+      await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+    }
+    done();
+  }
+}
+
+/** Starts a proxy on a free port of 127.0.0.1. */
+export async function startFaultProxy(target: { readonly port: number }): Promise<FaultProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  const valve: Valve = { bytesPerSecond: Number.POSITIVE_INFINITY, open: Promise.resolve() };
+  let openValve: () => void = () => {};
+  let server: Server | undefined;
+
+  const accept = (client: Socket): void => {
+    const upstream = connect({ port: target.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    let open = 2;
+    // Not `pipeline`: it destroys a socket whose one direction has ended.
+    for (const [from, to] of [pair, [upstream, client] as const]) {
+      from.pipe(new Gate(valve)).pipe(to);
+      from.on('error', () => to.destroy());
+      from.once('close', () => {
+        if (!from.readableEnded) to.destroy();
+        open -= 1;
+        if (open === 0) pairs.delete(pair);
+      });
+    }
+  };
+  const listen = (port: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const listening = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+      listening.once('error', reject);
+      listening.listen(port, '127.0.0.1', () => {
+        server = listening;
+        const address = listening.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : port);
+      });
+    });
+  const cut = (): void => {
+    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
+    pairs.clear();
+  };
+  const shut = async (): Promise<void> => {
+    const closing = server;
+    server = undefined;
+    if (closing === undefined) return;
+    const closed = new Promise<void>((resolve) => closing.close(() => resolve()));
+    cut();
+    await closed;
+  };
+  const port = await listen(0);
+  return {
+    port,
+    get connections() {
+      return pairs.size;
+    },
+    cut,
+    refuse: shut,
+    stall: () => {
+      openValve();
+      valve.open = new Promise((resolve) => {
+        openValve = resolve;
+      });
+    },
+    throttle: (bytesPerSecond) => {
+      valve.bytesPerSecond = bytesPerSecond;
+    },
+    restore: async () => {
+      valve.bytesPerSecond = Number.POSITIVE_INFINITY;
+      openValve();
+      valve.open = Promise.resolve();
+      if (server === undefined) await listen(port);
+    },
+    close: async () => {
+      openValve();
+      await shut();
+    },
+  };
+}
