@@ -15,7 +15,8 @@ export class PubSubTicket extends Ticket {
     lease: Lease,
     onSettled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void,
   ) {
-    super(desk, { data: message.data, attributes: message.attributes, orderingKey: message.orderingKey });
+    const { data, attributes, orderingKey, messageId } = message;
+    super(desk, { data, attributes, orderingKey, messageId });
     this.lease = lease;
     this.#onSettled = onSettled;
     lease.onLapse = () => this.lapse();
