@@ -27,12 +27,6 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
   });
   after(() => rig?.close());
 
-  /** Letters that a command lists, by their service. */
-  const listed = async (pipeline: string): Promise<{ id: string; object?: string; truncated: boolean }[]> => {
-    const { code, stdout, output } = await rig.run('list', pipeline, '--json');
-    assert.is(code, 0, output);
-    return JSON.parse(stdout).letters;
-  };
   const shown = async (pipeline: string, id: string) => {
     const { code, stdout, output } = await rig.run('show', pipeline, id, '--json');
     assert.is(code, 0, output);
@@ -62,7 +56,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     assert.is((await service.shutdown()).abandoned, 0);
 
     const pipeline = rig.pipeline(config);
-    const letters = await listed(pipeline);
+    const { letters } = await rig.list(pipeline);
     assert.is(letters.length, 2);
     for (const { object, truncated } of letters) {
       assert.match(
@@ -86,7 +80,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     assert.ok(replayed?.data.equals(large));
     assert.equal([replayed?.attributes, replayed?.orderingKey], [{ uid: 'u1' }, 'k1']);
     assert.equal(again.find(({ data }) => data.byteLength === 11)?.attributes, attributes);
-    assert.equal(await listed(pipeline), []);
+    assert.equal((await rig.list(pipeline)).letters, []);
   });
 
   test('an MQTT payload of 12 MB: red while the bucket is away, then kept; replayed over MQTT', async () => {
@@ -121,7 +115,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
 
     const pipeline = rig.pipeline(config);
-    const [letter] = await listed(pipeline);
+    const [letter] = (await rig.list(pipeline)).letters;
     const { original, source, attempt, reason } = await shown(pipeline, letter?.id ?? '');
     assert.equal([source, attempt, reason], ['mqtt:big/one', 1, 'too_large']);
     assert.ok(Buffer.from(original.data, 'base64').equals(large));
@@ -155,7 +149,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     const report = JSON.parse(stdout);
     assert.is(report.replayed, 1);
     assert.match(report.left[0].error, 'truncated');
-    const left = await listed(pipeline);
+    const { letters: left } = await rig.list(pipeline);
     assert.equal(
       left.map(({ id, truncated }) => [id, truncated]),
       [[report.left[0].id, true]],

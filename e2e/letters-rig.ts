@@ -8,6 +8,20 @@ import { type Child, startChild } from '../src/testing/child.ts';
 
 const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 
+/** What `dead-letters list --json` prints. */
+export interface ListedLetters {
+  readonly letters: readonly {
+    readonly id: string;
+    readonly reason: string;
+    readonly attempt: number;
+    readonly source: string;
+    readonly object?: string;
+    readonly truncated: boolean;
+  }[];
+  readonly byReason: Record<string, number>;
+  readonly others: number;
+}
+
 /** A sandbox, pipelines of the test's own, and what arrives on subscriptions. */
 export interface LettersRig {
   readonly sandbox: Sandbox;
@@ -26,6 +40,8 @@ export interface LettersRig {
   start(...args: string[]): Promise<Child>;
   /** Runs `dead-letters …` to its end. */
   run(...args: string[]): Promise<{ code: number | null; stdout: string; output: string }>;
+  /** Runs `dead-letters list --json`, which must end well. */
+  list(pipeline: string, ...options: string[]): Promise<ListedLetters>;
   close(): Promise<void>;
 }
 
@@ -39,6 +55,11 @@ export async function startLettersRig(): Promise<LettersRig> {
   const collecting: { close(): Promise<void> }[] = [];
   let pipelines = 0;
   const start = (...args: string[]) => startChild(process.execPath, [LAUNCH, 'dead-letters', ...args]);
+  const run = async (...args: string[]) => {
+    const child = await start(...args);
+    const code = await child.exited;
+    return { code, stdout: child.stdout, output: child.output };
+  };
   return {
     sandbox,
     pubsub,
@@ -79,10 +100,11 @@ export async function startLettersRig(): Promise<LettersRig> {
       return path;
     },
     start,
-    run: async (...args) => {
-      const child = await start(...args);
-      const code = await child.exited;
-      return { code, stdout: child.stdout, output: child.output };
+    run,
+    list: async (pipeline, ...options) => {
+      const { code, stdout, output } = await run('list', pipeline, '--json', ...options);
+      if (code !== 0) throw new Error(`list ended with ${code}:\n${output}`);
+      return JSON.parse(stdout);
     },
     close: async () => {
       for (const one of collecting) await one.close();
