@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import type { Original } from '../../core/message.ts';
+import { isRecord } from '../../config/interpolate.ts';
+import type { Attributes, Original } from '../../core/message.ts';
+
+/** Not `v.record`, which leaves out names such as `constructor`. */
+const attributesSchema = v.custom<Attributes>(
+  (value) => isRecord(value) && Object.values(value).every((text) => typeof text === 'string'),
+);
 
 const schema = v.strictObject({
   /** base64 */
   data: v.string(),
-  attributes: v.record(v.string(), v.string()),
+  attributes: attributesSchema,
   orderingKey: v.string(),
 });
 
