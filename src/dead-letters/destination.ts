@@ -4,8 +4,6 @@ import type { Original } from '../core/message.ts';
 export interface Destination {
   /** In words, for people: where to, and who gets it beside the pipeline. */
   readonly description: string;
-  /** Name for one original, for example the topic. */
-  nameFor(original: Original): string;
   /**
    * Resolves once the other side has confirmed. Rejects with a PoisonError if this original cannot be put there, with
    * anything else if the other side fails.

@@ -14,27 +14,29 @@ const NO_MATCHING_SUBSCRIBERS = 0x10;
  * Publishes originals at QoS 1 to the topic that each came from, over the broker of the pipeline, under a client id and
  * a session of its own that end with it.
  */
-export async function mqttDestination(config: MqttConnectionConfig & { readonly url: string }): Promise<Destination> {
+export async function mqttDestination(config: MqttConnectionConfig): Promise<Destination> {
   const clientId = `replay-${randomBytes(6).toString('hex')}`;
   const client = createMqttClient({ ...config, clientId, sessionExpirySeconds: 0 }, { clean: true });
+  // The promise of a publish knows its packet id, and not the reason code of its PUBACK: that passes here just before.
+  const unheard = new Set<number | undefined>();
+  client.on('packetreceive', (packet) => {
+    if (packet.cmd === 'puback' && packet.reasonCode === NO_MATCHING_SUBSCRIBERS) unheard.add(packet.messageId);
+  });
   await connected(client);
   return {
     description:
       'the broker, each to the topic that it came from; every other subscriber of these topics gets them too',
-    nameFor: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
     async send({ data, attributes }) {
       const topic = attributes.mqtt_topic;
       if (topic === undefined || topic === '') throw new PoisonError('unroutable', 'it has no attribute mqtt_topic');
       const payload = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
       const published = defer(() => client.publishAsync(topic, payload, { qos: 1 }));
-      const puback = await firstValueFrom(published.pipe(failAfter(PUBLISH_TIMEOUT_MS, `publishing to ${topic}`)));
-      if (puback !== undefined && 'reasonCode' in puback && puback.reasonCode === NO_MATCHING_SUBSCRIBERS) {
+      const packet = await firstValueFrom(published.pipe(failAfter(PUBLISH_TIMEOUT_MS, `publishing to ${topic}`)));
+      if (unheard.delete(packet?.messageId)) {
         throw new PoisonError('unroutable', `nobody is subscribed to ${topic}: the broker would drop it`);
       }
     },
-    close: async () => {
-      await client.endAsync(true);
-    },
+    close: () => ended(client),
   };
 }
 
@@ -48,7 +50,13 @@ async function connected(client: MqttClient): Promise<void> {
   try {
     await promise;
   } catch (thrown) {
-    client.end(true);
+    await ended(client);
     throw new RetryableError(`mqtt.url: ${toError(thrown).message}`, { cause: thrown });
   }
+}
+
+/** The stream closes only after its end, and MQTT.js 5.16 would then reconnect. */
+async function ended(client: MqttClient): Promise<void> {
+  client.options.reconnectPeriod = 0;
+  await client.endAsync(true);
 }

@@ -33,7 +33,6 @@ export async function pubsubDestination(
   });
   return {
     description: `${topic}; ${await othersOf(clients, topic, source)}`,
-    nameFor: () => topic,
     async send({ data, attributes, orderingKey }) {
       const message = { data, attributes, orderingKey };
       checkLimits(message);
