@@ -21,10 +21,12 @@ export const deadLettersSchema = v.strictObject({
   ...entries,
   /**
    * How often a message's own failure may happen before it goes to dead-letter; until then the message goes back, and
-   * comes again when the subscription's retry policy says. Only for what time or a deployment can mend: `hook_failed`,
-   * `rejected`, `no_data` and `internal`; what is `undecodable`, `unroutable`, `too_large` or has `no_key` goes at once.
-   * Outages never count. Attempts are counted in the process, for the last 100,000 messages that failed: after a
-   * restart the count begins anew.
+   * comes again when the subscription's retry policy says, or at once if it has none. It loses its place: later
+   * messages of its ordering key pass it meanwhile.
+   *
+   * Only for what time or a deployment can mend: `hook_failed`, `rejected`, `no_data` and `internal`; what is
+   * `undecodable`, `unroutable`, `too_large` or has `no_key` goes at once. Outages never count. Attempts are counted in
+   * the process, for the last 100,000 messages that failed: after a restart the count begins anew.
    */
   maxAttempts: v.optional(count({ max: 100 }), 1),
 });

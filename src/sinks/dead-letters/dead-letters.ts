@@ -24,7 +24,7 @@ import type { OutgoingMessage } from '../pubsub/limits.ts';
 import type { Publisher } from '../pubsub/publisher.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
-import { letterOf, pointerTo } from './letter.ts';
+import { type LetterMarks, letterOf, pointerTo } from './letter.ts';
 import { letterBucket } from './letter-bucket.ts';
 
 /** A message that went to dead-letter, and why. */
@@ -61,7 +61,7 @@ const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number
  * bucket it is cut.
  */
 export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
-  const { config, telemetry } = options;
+  const { service, config, sourceOf, telemetry } = options;
   if (config === undefined) {
     telemetry.event('dead_letter.unconfigured');
     return (_, poison, { onRefused }) => {
@@ -76,16 +76,16 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
   const writing = letterWriter(options);
   const publishing = publishUntilSafe(options, config.topicId);
   return (original, poison, { onPublished, onRefused }): Subscription | undefined => {
-    const { reason, message: error } = poison;
-    const { attempt, isLast } = attempts.failed(original.messageId, reason);
+    const marks = { service, reason: poison.reason, error: poison.message };
+    const { attempt, isLast } = attempts.failed(original.messageId, poison.reason);
     if (!isLast) {
-      telemetry.event('dead_letter.postponed', { reason, error, attempt, maxAttempts: config.maxAttempts });
+      telemetry.event('dead_letter.postponed', { ...marks, attempt, maxAttempts: config.maxAttempts });
       onRefused();
       return undefined;
     }
     const givenUp = new ReplaySubject<void>(1);
     burials.next(
-      writing(original, poison, attempt).pipe(
+      writing(original, { ...marks, attempt, source: sourceOf(original), time: new Date() }).pipe(
         switchMap((letter) => publishing(letter, poison)),
         tap((letter) => {
           options.probe.hit(letter);
@@ -101,12 +101,11 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
 /** Makes letters; one whose original does not fit is emitted once that is safe in the bucket. */
 function letterWriter(
   options: DeadLettersOptions,
-): (original: Original, poison: PoisonError, attempt: number) => Observable<OutgoingMessage> {
-  const { service, sourceOf, bucket } = options;
+): (original: Original, marks: LetterMarks) => Observable<OutgoingMessage> {
+  const { bucket } = options;
   const store = bucket && letterBucket({ ...options, bucket, retry: RETRY });
-  return (original, { reason, message: error }, attempt) =>
+  return (original, marks) =>
     defer(() => {
-      const marks = { service, reason, error, attempt, source: sourceOf(original), time: new Date() };
       const { message, isWhole } = letterOf(original, marks);
       if (isWhole || store === undefined) return of(message);
       return store(original, marks.time).pipe(map((object) => pointerTo(object, original, marks)));
