@@ -22,8 +22,50 @@ export interface ListedLetters {
   readonly others: number;
 }
 
-/** A sandbox, pipelines of the test's own, and what arrives on subscriptions. */
-export interface LettersRig {
+/** Pipelines of a test's own, and the commands on them as processes. */
+export interface DeadLettersRunner {
+  /** Writes a pipeline and returns its folder. */
+  pipeline(config: object): string;
+  /** Starts `dead-letters …`. */
+  start(...args: string[]): Promise<Child>;
+  /** Runs `dead-letters …` to its end. */
+  run(...args: string[]): Promise<{ code: number | null; stdout: string; output: string }>;
+  /** Runs `dead-letters list --json`, which must end well. */
+  list(pipeline: string, ...options: string[]): Promise<ListedLetters>;
+  close(): void;
+}
+
+export function deadLettersRunner(): DeadLettersRunner {
+  const folder = mkdtempSync(join(tmpdir(), 'letters-'));
+  let pipelines = 0;
+  const start = (...args: string[]) => startChild(process.execPath, [LAUNCH, 'dead-letters', ...args]);
+  const run = async (...args: string[]) => {
+    const child = await start(...args);
+    const code = await child.exited;
+    return { code, stdout: child.stdout, output: child.output };
+  };
+  return {
+    start,
+    run,
+    list: async (pipeline, ...options) => {
+      const { code, stdout, output } = await run('list', pipeline, '--json', ...options);
+      if (code !== 0) throw new Error(`list ended with ${code}:\n${output}`);
+      return JSON.parse(stdout);
+    },
+    pipeline: (config) => {
+      pipelines += 1;
+      const path = join(folder, `p${pipelines}`);
+      mkdirSync(path);
+      // JSON is YAML.
+      writeFileSync(join(path, 'pipeline.yaml'), JSON.stringify(config));
+      return path;
+    },
+    close: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** A sandbox with the commands, and what arrives on its subscriptions. */
+export interface LettersRig extends Omit<DeadLettersRunner, 'close'> {
   readonly sandbox: Sandbox;
   readonly pubsub: PubSub;
   /** What every pipeline begins with. */
@@ -34,14 +76,6 @@ export interface LettersRig {
   collect(subscription: string): readonly Message[];
   /** Publishes one envelope, and returns its data. */
   publish(topic: string, id: string, payload: unknown, attributes?: Record<string, string>): Promise<Buffer>;
-  /** Writes a pipeline and returns its folder. */
-  pipeline(config: object): string;
-  /** Starts `dead-letters …`. */
-  start(...args: string[]): Promise<Child>;
-  /** Runs `dead-letters …` to its end. */
-  run(...args: string[]): Promise<{ code: number | null; stdout: string; output: string }>;
-  /** Runs `dead-letters list --json`, which must end well. */
-  list(pipeline: string, ...options: string[]): Promise<ListedLetters>;
   close(): Promise<void>;
 }
 
@@ -51,16 +85,10 @@ export async function startLettersRig(): Promise<LettersRig> {
   sandbox.applyEnv();
   const pubsub = new PubSub({ projectId: sandbox.projectId });
   const runId = randomBytes(4).toString('hex');
-  const folder = mkdtempSync(join(tmpdir(), 'letters-'));
+  const runner = deadLettersRunner();
   const collecting: { close(): Promise<void> }[] = [];
-  let pipelines = 0;
-  const start = (...args: string[]) => startChild(process.execPath, [LAUNCH, 'dead-letters', ...args]);
-  const run = async (...args: string[]) => {
-    const child = await start(...args);
-    const code = await child.exited;
-    return { code, stdout: child.stdout, output: child.output };
-  };
   return {
+    ...runner,
     sandbox,
     pubsub,
     common: { google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } },
@@ -91,26 +119,11 @@ export async function startLettersRig(): Promise<LettersRig> {
       await pubsub.topic(topic).publishMessage({ data, attributes });
       return data;
     },
-    pipeline: (config) => {
-      pipelines += 1;
-      const path = join(folder, `p${pipelines}`);
-      mkdirSync(path);
-      // JSON is YAML.
-      writeFileSync(join(path, 'pipeline.yaml'), JSON.stringify(config));
-      return path;
-    },
-    start,
-    run,
-    list: async (pipeline, ...options) => {
-      const { code, stdout, output } = await run('list', pipeline, '--json', ...options);
-      if (code !== 0) throw new Error(`list ended with ${code}:\n${output}`);
-      return JSON.parse(stdout);
-    },
     close: async () => {
       for (const one of collecting) await one.close();
       await pubsub.close();
       await sandbox.close();
-      rmSync(folder, { recursive: true, force: true });
+      runner.close();
     },
   };
 }
