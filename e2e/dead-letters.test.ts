@@ -43,6 +43,19 @@ suite('poisoned messages', ({ test, before, after }) => {
       }),
     ),
   });
+  /** Every letter of a service has its six attributes. */
+  const assertEnvelope = (service: string, source: (letter: Message) => string): void => {
+    for (const letter of lettersOf(service)) {
+      const { dlq_reason, dlq_error, dlq_attempt, dlq_source, dlq_time } = letter.attributes;
+      assert.ok(dlq_reason, service);
+      assert.ok(dlq_error, service);
+      assert.is(dlq_attempt, '1');
+      assert.is(dlq_source, source(letter));
+      assert.ok(Math.abs(Date.parse(dlq_time ?? '') - Date.now()) < 60_000, dlq_time);
+      assert.is(letter.orderingKey ?? '', '');
+    }
+  };
+  const subscriptionName = (id: string) => `projects/${sandbox.projectId}/subscriptions/${id}`;
   const lettersOf = (service: string) => letters.filter((letter) => letter.attributes.dlq_service === service);
 
   before(async () => {
@@ -102,7 +115,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     const wrongType = lettersOf('bigqueries').find((letter) => letter.data.includes('wrong-type'));
     assert.match(wrongType?.attributes.dlq_error ?? '', /value/);
     assert.is(wrongType?.attributes.uid, 'u1', 'the original attributes stay');
-    assert.ok(Date.parse(wrongType?.attributes.dlq_time ?? '') > 0);
+    assertEnvelope('bigqueries', () => subscriptionName(input));
     assert.equal(wrongType?.data, envelope('wrong-type', { value: 'many' }).data, 'the original data stays');
 
     const [rows] = await createBigQueryClient({ projectId: sandbox.projectId }).query(
@@ -146,6 +159,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     const letter = lettersOf('ingestion').find(({ attributes }) => attributes.dlq_reason === 'too_large');
     assert.ok(letter?.data.equals(large), 'the whole payload is kept');
     assert.is(letter?.attributes.mqtt_topic, 'poison/large');
+    assertEnvelope('ingestion', ({ attributes }) => `mqtt:${attributes.mqtt_topic}`);
     await client.endAsync();
     assert.ok(service.ledger.balanced);
     assert.is((await service.shutdown()).abandoned, 0);
@@ -176,6 +190,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     await eventually(() => assert.is(service.ledger.deadLettered, 1));
     await eventually(() => assert.is(service.ledger.dropped, 2));
     await eventually(() => assert.is(lettersOf('enrich')[0]?.attributes.dlq_reason, 'no_key'));
+    assertEnvelope('enrich', () => subscriptionName(input));
     assert.is(service.ledger.acked, 0);
     assert.is((await service.shutdown()).abandoned, 0);
   });
@@ -201,6 +216,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     await topic.publishMessage(envelope('hostile', { at: '2026-01-02T23:30:00-02:00', site: '../../x' }));
     await eventually(() => assert.is(lettersOf('icestore').length, 1), { deadlineMs: NEW_LETTERS_MS });
     await eventually(() => assert.is(stored.length, 1));
+    assertEnvelope('icestore', () => subscriptionName(input));
     assert.match(stored[0] ?? '', /^2026\/01\/03\/\.\._\.\._x\/[0-9a-f]{32}\.jsonl\.gz$/);
     assert.is((await service.shutdown()).abandoned, 0);
   });

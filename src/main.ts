@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
+import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
@@ -39,6 +40,8 @@ program
   .description('check a pipeline and print its resolved configuration, secrets masked')
   .argument('<pipeline>', 'folder of the pipeline')
   .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
+
+addDeadLetters(program, ending);
 
 program
   .command('sandbox')

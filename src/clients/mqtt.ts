@@ -48,15 +48,15 @@ function withKnownScheme(url: string): string {
 }
 
 /**
- * A client with a persistent session that does not connect before `connect()` is called, so that its handlers are in
+ * A client with a persistent session, unless `clean` is set, that does not connect before `connect()` is called, so that its handlers are in
  * place when the first message of an old session arrives. It neither resubscribes nor sets a topic alias maximum: the
  * source does the first, and aliases would need state that a held connection does not keep.
  */
-export function createMqttClient(config: MqttConnectionConfig): MqttClient {
+export function createMqttClient(config: MqttConnectionConfig, { clean = false } = {}): MqttClient {
   return connect(withKnownScheme(config.url), {
     clientId: config.clientId,
     protocolVersion: config.protocolVersion,
-    clean: false,
+    clean,
     keepalive: config.keepAliveSeconds,
     connectTimeout: config.connectTimeoutMs,
     reconnectPeriod: config.reconnectMinMs,

@@ -1,13 +1,16 @@
+export const POISON_REASONS = [
+  'undecodable',
+  'unroutable',
+  'too_large',
+  'rejected',
+  'no_key',
+  'no_data',
+  'hook_failed',
+  'internal',
+] as const;
+
 /** Why a delivery cannot be processed, as a short label of a bounded set: `undecodable`, `too_large`, `rejected` … */
-export type PoisonReason =
-  | 'undecodable'
-  | 'unroutable'
-  | 'too_large'
-  | 'rejected'
-  | 'no_key'
-  | 'no_data'
-  | 'hook_failed'
-  | 'internal';
+export type PoisonReason = (typeof POISON_REASONS)[number];
 
 /** The outside world failed; the same call may succeed later. Never the message's fault, never counted as its attempt. */
 export class RetryableError extends Error {

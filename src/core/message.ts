@@ -24,6 +24,8 @@ export interface Original {
   readonly data: Uint8Array;
   readonly attributes: Attributes;
   readonly orderingKey: string;
+  /** The source's own id of it, the same on each redelivery; MQTT has none. */
+  readonly messageId?: string;
 }
 
 /** Returns the message with `extra` merged over its enrichment data. */

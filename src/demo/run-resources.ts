@@ -11,6 +11,7 @@ export interface RunResources {
     readonly enrich: string;
     readonly icestore: string;
     readonly bigqueries: string;
+    readonly deadLetters: string;
   };
   readonly collection: string;
   readonly bucket: string;
@@ -27,6 +28,7 @@ export function namedResources(runId: string, projectId: string): RunResources {
     enrich: `raw-enrich-${runId}`,
     icestore: `raw-icestore-${runId}`,
     bigqueries: `enriched-bigqueries-${runId}`,
+    deadLetters: `dead-letters-${runId}`,
   };
   const collection = `devices-${runId}`;
   const bucket = `archive-${runId}`;
@@ -47,6 +49,7 @@ export function namedResources(runId: string, projectId: string): RunResources {
       RAW_TOPIC: topics.raw,
       ENRICHED_TOPIC: topics.enriched,
       DEAD_LETTER_TOPIC: topics.deadLetters,
+      DEAD_LETTER_SUBSCRIPTION: subscriptions.deadLetters,
       ENRICH_SUBSCRIPTION: subscriptions.enrich,
       ICESTORE_SUBSCRIPTION: subscriptions.icestore,
       BIGQUERY_SUBSCRIPTION: subscriptions.bigqueries,
@@ -72,6 +75,7 @@ export async function createResources(resources: RunResources, fleet: Fleet): Pr
     await subscribe(topics.raw, subscriptions.enrich);
     await subscribe(topics.raw, subscriptions.icestore);
     await subscribe(topics.enriched, subscriptions.bigqueries);
+    await pubsub.topic(topics.deadLetters).createSubscription(subscriptions.deadLetters);
     const devices = firestore.collection(collection);
     const writer = firestore.bulkWriter();
     for (const id of fleet.deviceIds) void writer.set(devices.doc(id), { ...fleet.recordOf(id) });

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { googleSchema } from '../clients/pubsub.ts';
-import { milliseconds, text } from '../config/schemas.ts';
+import { milliseconds } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
 import { inputSchema } from '../operators/decode-input.ts';
+import { deadLettersSchema } from '../sinks/dead-letters/config.ts';
 import { pubsubSourceSchema } from '../sources/pubsub/config.ts';
 
 /** Settings that every service has. */
@@ -30,12 +31,6 @@ export const commonEntries = {
     {},
   ),
 };
-
-/** Where poisoned messages go. */
-export const deadLettersSchema = v.strictObject({
-  /** Short name of a topic in `google.projectId`. */
-  topicId: text,
-});
 
 /** Settings of the three services that consume Pub/Sub. */
 export const consumerEntries = {

@@ -102,6 +102,18 @@ suite('pipeline configuration', ({ test }) => {
     assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
   });
 
+  test('attempts before dead-letter are counted where a message can be given back', async () => {
+    const consumer = (attempts: string) => `${ENRICH}deadLetters: { topicId: d, maxAttempts: ${attempts} }\n`;
+    const config = await read(consumer('100'));
+    assert.is(config.deadLetters?.maxAttempts, 100);
+    assert.is((await read(`${ENRICH}deadLetters: { topicId: d }\n`)).deadLetters?.maxAttempts, 1);
+    assert.match((await refusal(consumer('0'))).join(), 'deadLetters.maxAttempts: expected at least 1');
+    assert.match((await refusal(consumer('101'))).join(), 'deadLetters.maxAttempts: expected at most 100');
+    const ingestion = INGESTION.replace('topicId: dead', 'topicId: dead, maxAttempts: 3');
+    assert.match((await refusal(ingestion)).join(), /^deadLetters\.maxAttempts: ingestion has no such setting: MQTT/);
+    assert.match((await refusal(INGESTION, { DATAFLOW_DEAD_LETTERS__MAX_ATTEMPTS: '3' })).join(), 'no such setting');
+  });
+
   test('a file that is missing, no YAML, or of no known service', async () => {
     assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
     assert.match((await refusal('a: [\n')).join(), 'line 2');

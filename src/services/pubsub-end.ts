@@ -1,24 +1,25 @@
 import { asStartError } from '../clients/grpc-errors.ts';
 import { createPubSubClients, type GoogleConfig, type PubSubClients } from '../clients/pubsub.ts';
 import type { Probe } from '../core/probe.ts';
-import { type DeadLetter, deadLetters } from '../sinks/dead-letters.ts';
-import { checkTopics } from '../sinks/pubsub/check-topics.ts';
+import type { DeadLettersConfig } from '../sinks/dead-letters/config.ts';
+import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
 import { Publisher } from '../sinks/pubsub/publisher.ts';
 import type { PubSubSourceConfig } from '../sources/pubsub/config.ts';
 import { PubSubSource } from '../sources/pubsub/pubsub-source.ts';
-import type { Shell } from './shell.ts';
+import { openDeadLetters } from './dead-letter-end.ts';
+import type { CommonDependencies, Shell } from './shell.ts';
 
 interface PubSubEndConfig {
   readonly google: GoogleConfig;
   readonly source: PubSubSourceConfig;
-  readonly deadLetters?: { readonly topicId: string } | undefined;
+  readonly deadLetters?: DeadLettersConfig | undefined;
 }
 
 /** What the three services that consume Pub/Sub begin with: clients, a source, and a way for dead letters. */
 export interface PubSubEnd {
   readonly clients: PubSubClients;
   readonly source: PubSubSource;
-  /** Checks that the subscription and the dead-letter topic exist. */
+  /** Checks that the subscription and what dead letters need exist. */
   readonly check: () => Promise<void>;
   /** Closes the clients, unless they were injected. */
   readonly close: () => Promise<void>;
@@ -28,12 +29,12 @@ export async function openPubSubEnd(
   shell: Shell,
   config: PubSubEndConfig,
   deadLettered: Probe<DeadLetter>,
-  injected: PubSubClients | undefined,
+  injected: CommonDependencies,
 ): Promise<PubSubEnd> {
-  const { telemetry, readiness, service } = shell;
+  const { telemetry, readiness } = shell;
   const { projectId } = config.google;
-  const clients = injected ?? (await createPubSubClients(config.google));
-  const topicId = config.deadLetters?.topicId;
+  const clients = injected.pubsub ?? (await createPubSubClients(config.google));
+  const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
   const publisher = new Publisher({
     client: clients.publisher,
     projectId,
@@ -43,13 +44,19 @@ export async function openPubSubEnd(
     readiness,
     component: 'dead_letter_publish',
   });
-  const bury = deadLetters({ service, topicId, publisher, telemetry, readiness, probe: deadLettered });
+  const letters = openDeadLetters(shell, config, {
+    clients,
+    storage: injected.storage,
+    publisher,
+    sourceOf: () => subscription,
+    probe: deadLettered,
+  });
   const source = new PubSubSource({
     client: clients.subscriber,
     projectId,
     config: config.source,
-    desk: shell.desk(bury),
-    keepsOrder: service === 'enrich',
+    desk: shell.desk(letters.bury),
+    keepsOrder: shell.service === 'enrich',
     telemetry,
     readiness,
   });
@@ -75,16 +82,15 @@ export async function openPubSubEnd(
     clients,
     source,
     check: async () => {
-      const subscription = `projects/${projectId}/subscriptions/${config.source.subscriptionId}`;
       try {
         await clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 });
       } catch (thrown) {
         throw asStartError('source.subscriptionId', subscription, thrown);
       }
-      if (topicId !== undefined) await checkTopics(clients.publisher, projectId, [['deadLetters.topicId', topicId]]);
+      await letters.check();
     },
     close: async () => {
-      if (injected === undefined) await clients.close();
+      if (injected.pubsub === undefined) await clients.close();
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { Storage } from '@google-cloud/storage';
+import type { PubSubClients } from '../clients/pubsub.ts';
 import { Credit } from '../core/credit.ts';
 import type { Delivery, Desk } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
@@ -5,12 +7,15 @@ import type { Outcome } from '../core/outcome.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
 import type { Batch } from '../operators/batcher.ts';
-import type { DeadLetter } from '../sinks/dead-letters.ts';
+import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
 import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 
 /** What every service is given, whatever its graph. */
 export interface CommonDependencies {
+  readonly pubsub?: PubSubClients;
+  /** For archives, and for dead letters that are too large for Pub/Sub. */
+  readonly storage?: Storage;
   /** Overrides of log level, log destination and process metrics. */
   readonly telemetry?: Partial<TelemetryOptions>;
 }

@@ -24,7 +24,12 @@ export const EVENTS = {
     'deadLetters is not set: a poisoned message will go back to its source, and come again for ever',
   ),
   'dead_letter.published': event('warn', 'message went to dead-letter'),
-  'dead_letter.retried': event('error', 'a dead letter could not be published, trying again'),
+  'dead_letter.postponed': event('warn', 'message failed and went back: it has attempts left'),
+  'dead_letter.retried': event('error', 'a dead letter could not be published or stored, trying again'),
+  'dead_letter.unread': event(
+    'warn',
+    'nobody is subscribed to the dead-letter topic: letters vanish at once; create a subscription, and name it in deadLetters.subscriptionId',
+  ),
   'dead_letter.refused': event(
     'error',
     'no dead-letter topic is configured: the poisoned message went back, and will loop',

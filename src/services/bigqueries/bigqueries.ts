@@ -1,7 +1,6 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { tap } from 'rxjs';
 import { createBigQueryClient } from '../../clients/bigquery.ts';
-import type { PubSubClients } from '../../clients/pubsub.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
@@ -15,7 +14,6 @@ import { type CommonDependencies, type CommonProbes, openShell } from '../shell.
 import type { BigQueriesConfig } from './config.ts';
 
 export interface BigQueriesDependencies extends CommonDependencies {
-  readonly pubsub?: PubSubClients;
   readonly bigquery?: BigQuery;
   /** Makes the row of a message, in the place of the table's `from` paths. */
   readonly transformer?: RowOf;
@@ -39,7 +37,7 @@ export function createBigQueries(
 
   return createService(shell, config, probes, async () => {
     const client = dependencies.bigquery ?? createBigQueryClient(config.google);
-    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies.pubsub);
+    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies);
     return {
       source,
       check: async () => {

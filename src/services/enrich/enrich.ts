@@ -5,7 +5,6 @@ import { lookupChain } from '../../caches/chain.ts';
 import { checkFirestore } from '../../caches/check-firestore.ts';
 import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
 import { createFirestoreClient } from '../../clients/firestore.ts';
-import type { PubSubClients } from '../../clients/pubsub.ts';
 import { createRedisClient } from '../../clients/redis.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -23,7 +22,6 @@ import type { EnrichConfig } from './config.ts';
 import { type Applier, applyByNames, checkedKey, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
 
 export interface EnrichDependencies extends CommonDependencies {
-  readonly pubsub?: PubSubClients;
   readonly redis?: Redis;
   readonly firestore?: Firestore;
   readonly keyExtractor?: KeyExtractor;
@@ -65,12 +63,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
   const service = createService(shell, config, probes, async () => {
     const { google, output } = config;
     const retry = { ...config.retry, giveUpAfterMs: config.giveUpAfterMs };
-    const { source, clients, check, close } = await openPubSubEnd(
-      shell,
-      config,
-      probes.deadLettered,
-      dependencies.pubsub,
-    );
+    const { source, clients, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies);
     const publisher = new Publisher({
       client: clients.publisher,
       projectId: google.projectId,

@@ -1,6 +1,4 @@
-import type { Storage } from '@google-cloud/storage';
 import { tap } from 'rxjs';
-import type { PubSubClients } from '../../clients/pubsub.ts';
 import { createStorageClient } from '../../clients/storage.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -15,8 +13,6 @@ import { type CommonDependencies, type CommonProbes, openShell } from '../shell.
 import type { IcestoreConfig } from './config.ts';
 
 export interface IcestoreDependencies extends CommonDependencies {
-  readonly pubsub?: PubSubClients;
-  readonly storage?: Storage;
   /** Names the group of a message, in the place of `archive.time` and `archive.location`. */
   readonly batchKey?: BatchKeyOf;
 }
@@ -43,7 +39,10 @@ export function createIcestore(
   return createService(shell, config, probes, async () => {
     const { archive, bucket } = config;
     const storage = dependencies.storage ?? createStorageClient(config.google);
-    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies.pubsub);
+    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, {
+      ...dependencies,
+      storage,
+    });
     return {
       source,
       check: async () => {

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { messagePath } from '../../config/schemas.ts';
+import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
-import { commonEntries, deadLettersSchema } from '../config.ts';
+import { commonEntries } from '../config.ts';
 import { routingEntries, routingProblems } from './routing.ts';
 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
@@ -16,7 +17,7 @@ export const ingestionSchema = v.pipe(
     ...routingEntries,
     publish: v.optional(publishSchema, {}),
     /** Needed: MQTT has no way to give a poisoned message back. */
-    deadLetters: deadLettersSchema,
+    deadLetters: mqttDeadLettersSchema,
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;

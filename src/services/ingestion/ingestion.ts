@@ -1,17 +1,17 @@
 import type { MqttClient } from 'mqtt';
 import { BehaviorSubject, map, type Observable, tap } from 'rxjs';
 import { createMqttClient } from '../../clients/mqtt.ts';
-import { createPubSubClients, type PubSubClients } from '../../clients/pubsub.ts';
+import { createPubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
-import { deadLetters } from '../../sinks/dead-letters.ts';
 import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
 import { Publisher } from '../../sinks/pubsub/publisher.ts';
 import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
 import { MqttSource } from '../../sources/mqtt/mqtt-source.ts';
+import { openDeadLetters } from '../dead-letter-end.ts';
 import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy } from './address.ts';
@@ -23,7 +23,6 @@ import type { RoutingConfig } from './routing.ts';
 export interface IngestionDependencies extends CommonDependencies {
   /** A client that has not connected yet; built from `mqtt` when left out. */
   readonly mqtt?: MqttClient;
-  readonly pubsub?: PubSubClients;
   readonly enricher?: Enricher;
   /** Changed routes while the service runs; a refused change leaves the running ones. */
   readonly routeChanges?: Observable<RoutingConfig | ConfigError>;
@@ -59,20 +58,18 @@ export function createIngestion(
       readiness,
       component: 'publish',
     });
+    const letters = openDeadLetters(shell, config, {
+      clients: pubsub,
+      storage: dependencies.storage,
+      publisher,
+      sourceOf: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
+      probe: probes.deadLettered,
+    });
     const source = new MqttSource({
       client: dependencies.mqtt ?? createMqttClient(config.mqtt),
       config: config.mqtt,
       subscriptions: table.pipe(map((routes) => routes.subscriptions)),
-      desk: shell.desk(
-        deadLetters({
-          service: shell.service,
-          topicId: config.deadLetters.topicId,
-          publisher,
-          telemetry,
-          readiness,
-          probe: probes.deadLettered,
-        }),
-      ),
+      desk: shell.desk(letters.bury),
       telemetry,
       readiness,
     });
@@ -102,11 +99,11 @@ export function createIngestion(
 
     return {
       source,
-      check: () =>
-        checkTopics(pubsub.publisher, config.google.projectId, [
-          ...table.value.topicIds.map((topicId) => ['producers', topicId] as const),
-          ['deadLetters.topicId', config.deadLetters.topicId],
-        ]),
+      check: async () => {
+        const topics = table.value.topicIds.map((topicId) => ['producers', topicId] as const);
+        await checkTopics(pubsub.publisher, config.google.projectId, topics);
+        await letters.check();
+      },
       graph: (deliveries) =>
         deliveries.pipe(
           tap(probes.received.hit),

@@ -13,8 +13,8 @@ export class PubSubTicket extends Ticket {
   readonly #handlers: PubSubTicketHandlers;
 
   constructor(desk: Desk, held: Held, handlers: PubSubTicketHandlers) {
-    const { data, attributes, orderingKey } = held.message;
-    super(desk, { data, attributes, orderingKey });
+    const { data, attributes, orderingKey, messageId } = held.message;
+    super(desk, { data, attributes, orderingKey, messageId });
     this.held = held;
     this.#handlers = handlers;
     held.lease.onLapse = () => this.lapse();

@@ -1,0 +1,100 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { POISON_REASONS } from '../../core/errors.ts';
+import { utcTime } from '../../core/message.ts';
+import type { ReplayOptions } from './replay.ts';
+import type { FilterOptions, ReadOptions } from './session.ts';
+
+const REASONS: readonly string[] = [...POISON_REASONS, 'max_delivery_attempts', 'unknown'];
+
+function reason(text: string, before: readonly string[]): readonly string[] {
+  if (!REASONS.includes(text)) throw new InvalidArgumentError(`Expected one of ${REASONS.join(', ')}.`);
+  return [...before, text];
+}
+
+function time(text: string): number {
+  const utc = utcTime(text);
+  if (utc === undefined) throw new InvalidArgumentError('Expected a time such as 2026-11-24T08:00:00Z (RFC 3339).');
+  return Date.parse(utc);
+}
+
+function limit(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError('Expected a whole number from 1.');
+}
+
+function rate(text: string): number {
+  const value = Number(text.replace(/\/s$/, ''));
+  if (value > 0 && value <= 100_000) return value;
+  throw new InvalidArgumentError('Expected letters a second, such as 100 or 100/s.');
+}
+
+const AFTER_HELP = `
+The subscription that is read: --subscription, else deadLetters.subscriptionId of the pipeline, else the only
+subscription of its dead-letter topic. Reading holds letters for as long as the command runs, and gives them back.
+`;
+
+/**
+ * Adds the command `dead-letters` with its sub-commands to the command line.
+ *
+ * @param ending makes an action of a command: ends the process with its code.
+ */
+export function addDeadLetters(
+  program: Command,
+  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
+): void {
+  const parent = program.command('dead-letters').description('list, show and replay the dead letters of a pipeline');
+  const sub = (name: string, description: string): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .argument('<pipeline>', 'folder of the pipeline')
+      .option('--subscription <id>', 'read this subscription')
+      .option('--policy', "read what Pub/Sub itself has set aside, by the source subscription's dead-letter policy")
+      .option('--json', 'print one JSON object', false)
+      .addHelpText('after', AFTER_HELP);
+  const filtered = (command: Command): Command =>
+    command
+      .option('--reason <reason>', 'only letters of this reason; may be given several times', reason, [])
+      .option('--from <time>', 'only what was given up at or after this time (RFC 3339)', time)
+      .option('--until <time>', 'only what was given up before this time (RFC 3339)', time)
+      .option('--limit <n>', 'at most so many letters', limit, 1_000);
+
+  filtered(sub('list', 'print a table of the letters that wait'))
+    .option('--all', 'also those of other pipelines that share the dead-letter topic', false)
+    .action(
+      ending(async (path: string, options: Named<FilterOptions> & { all: boolean }) =>
+        (await import('./list.ts')).listDeadLetters(path, withReasons(options)),
+      ),
+    );
+
+  sub('show', 'print everything of one letter')
+    .argument('<id>', 'message id of the letter, as list prints it')
+    .action(
+      ending(async (path: string, id: string, options: ReadOptions) =>
+        (await import('./show.ts')).showDeadLetter(path, id, options),
+      ),
+    );
+
+  filtered(
+    sub(
+      'replay',
+      'put letters back where their messages came from: the topic of the source subscription, or the MQTT topic. Every other subscription of that topic gets them too',
+    ),
+  )
+    .option('--to <topic>', 'publish them to this Pub/Sub topic instead')
+    .option('--dry-run', 'print what would be replayed, and change nothing', false)
+    .option('--rate <n>', 'letters a second, such as 500/s', rate, 100)
+    .action(
+      ending(async (path: string, options: Named<ReplayOptions>) =>
+        (await import('./replay.ts')).replayDeadLetters(path, withReasons(options)),
+      ),
+    );
+}
+
+/** Options as they are named on the command line. */
+type Named<T extends { reasons: readonly string[] }> = Omit<T, 'reasons'> & { readonly reason: readonly string[] };
+
+function withReasons<T extends { reason: readonly string[] }>({ reason, ...rest }: T) {
+  return { ...rest, reasons: reason };
+}

@@ -1,0 +1,83 @@
+import { FatalError, toError } from '../../core/errors.ts';
+import type { Destination } from '../../dead-letters/destination.ts';
+import type { Letter } from '../../dead-letters/letter.ts';
+import { isFrom, matches, sourceOf } from '../../dead-letters/letter-filter.ts';
+import { type LetterRow, letterTable, rowOf } from '../../dead-letters/letter-table.ts';
+import { mqttDestination } from '../../dead-letters/mqtt-destination.ts';
+import { oneLine } from '../../dead-letters/printable.ts';
+import { pubsubDestination, topicOf } from '../../dead-letters/pubsub-destination.ts';
+import { newReport, type ReplayReport, replayLetters } from '../../dead-letters/replay-letters.ts';
+import { statusLine } from '../../dead-letters/status-line.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type FilterOptions, letters, type Session, say, session } from './session.ts';
+
+export interface ReplayOptions extends FilterOptions {
+  /** Short or full name of a topic. */
+  readonly to?: string;
+  readonly dryRun: boolean;
+  /** A second. */
+  readonly rate: number;
+}
+
+/** `dead-letters replay <pipeline>`: puts letters back where their messages came from. */
+export function replayDeadLetters(path: string, options: ReplayOptions): Promise<number> {
+  return session(path, options, async (opened) => {
+    const { config, box, signal, storage } = opened;
+    const destination = await destinationOf(opened, options);
+    try {
+      say(`${options.dryRun ? 'would replay' : 'replaying'} to ${destination.description}`);
+      const report = newReport();
+      const shown: LetterRow[] = [];
+      const began = performance.now();
+      const progress = statusLine(() => {
+        const rate = (report.replayed * 1_000) / (performance.now() - began);
+        return `replayed ${report.replayed.toLocaleString('en-US')} (${Math.round(rate)}/s)  left ${report.left.length}`;
+      });
+      try {
+        await replayLetters(
+          {
+            ...{ box, destination, storage, signal, limit: options.limit, ratePerSecond: options.rate },
+            isMeant: (letter) => isFrom(config, letter) && matches(options, letter),
+            ...(options.dryRun ? { dryRun: (letter: Letter) => shown.push(rowOf(letter)) } : {}),
+          },
+          report,
+        );
+      } catch (thrown) {
+        // What was replayed and could not be acknowledged comes again: the report says what is known.
+        report.stoppedBy = toError(thrown);
+      } finally {
+        progress.unsubscribe();
+      }
+      tell(report, shown, options);
+      return report.left.length === 0 && report.stoppedBy === undefined ? EXIT.clean : EXIT.failed;
+    } finally {
+      await destination.close();
+    }
+  });
+}
+
+function tell(report: ReplayReport, shown: readonly LetterRow[], { json, dryRun, limit }: ReplayOptions): void {
+  const { replayed, left, newer, stoppedBy } = report;
+  if (json) {
+    const stopped = stoppedBy instanceof Error ? stoppedBy.message : stoppedBy;
+    console.log(JSON.stringify({ replayed, left, newer, stoppedBy: stopped, ...(dryRun ? { letters: shown } : {}) }));
+  } else {
+    if (shown.length > 0) console.log(letterTable(shown, process.stdout.isTTY ? process.stdout.columns : undefined));
+    for (const { id, error } of left) console.log(`left ${id}: ${oneLine(error)}`);
+    console.log(`${letters(replayed)} ${dryRun ? 'would be replayed' : 'replayed'}, ${left.length} left`);
+  }
+  if (newer > 0) say(`${letters(newer)} came after the replay had begun, and stayed: does the cause last?`);
+  if (stoppedBy === 'limit') say(`stopped at ${limit.toLocaleString('en-US')} (--limit): there are more`);
+  if (stoppedBy === 'signal') say('interrupted: what was not confirmed stays');
+  if (stoppedBy === 'full') say('stopped: too many letters that are not meant stand before the others');
+  if (stoppedBy instanceof Error) say(`stopped: ${stoppedBy.message}`);
+}
+
+async function destinationOf({ clients, config, subscription }: Session, { to }: ReplayOptions): Promise<Destination> {
+  if (config.service === 'ingestion' && to === undefined) return mqttDestination(config.mqtt);
+  const source = config.service === 'ingestion' || to !== undefined ? undefined : sourceOf(config);
+  const named = to?.startsWith('projects/') ? to : `projects/${config.google.projectId}/topics/${to}`;
+  const topic = source === undefined ? named : await topicOf(clients, source);
+  if (topic === subscription.topic) throw new FatalError(`${topic} is the topic that the letters are read from`);
+  return pubsubDestination(clients, topic, source);
+}

@@ -1,0 +1,61 @@
+import { ConfigError } from '../../config/config-error.ts';
+import { FatalError, toError } from '../../core/errors.ts';
+import type { SubscriptionChoice } from '../../dead-letters/find-subscription.ts';
+import type { LetterFilter } from '../../dead-letters/letter-filter.ts';
+import { type OpenLetters, openLetters } from '../../dead-letters/open-letters.ts';
+import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
+import { EXIT } from '../exit-codes.ts';
+
+/** Options of all three commands. */
+export interface ReadOptions extends SubscriptionChoice {
+  readonly json: boolean;
+}
+
+/** Options of the commands for many letters. */
+export interface FilterOptions extends ReadOptions, LetterFilter {
+  /** Letters that match, at most. */
+  readonly limit: number;
+}
+
+/** What a command works with. */
+export interface Session extends OpenLetters {
+  readonly config: ServiceConfig;
+  readonly signal: AbortSignal;
+}
+
+/** Tells people: standard output is for what was asked for. */
+export const say = (text: string): void => console.error(text);
+
+/** Opens a pipeline's letters for a command, and closes them again; Ctrl-C is a signal to it, a second one ends at once. */
+export async function session(
+  path: string,
+  options: SubscriptionChoice,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
+  const stopped = new AbortController();
+  const onSignal = (): void => {
+    if (stopped.signal.aborted) process.exit(EXIT.failed);
+    stopped.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    const config = readPipelineConfig(path);
+    const opened = await openLetters(config, options);
+    try {
+      if (opened.subscription.hasPolicy) {
+        say(`${opened.subscription.name} has a dead-letter policy of its own: each look counts as a delivery`);
+      }
+      return await work({ ...opened, config, signal: stopped.signal });
+    } finally {
+      await opened.close();
+    }
+  } catch (thrown) {
+    say(toError(thrown).message);
+    return thrown instanceof ConfigError || thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
+  }
+}
+
+/** A number of letters, in words. */
+export function letters(count: number): string {
+  return `${count.toLocaleString('en-US')} letter${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,46 @@
+import type { Storage } from '@google-cloud/storage';
+import { createPubSubClients, type PubSubClients } from '../clients/pubsub.ts';
+import { createStorageClient } from '../clients/storage.ts';
+import type { ServiceConfig } from '../services/pipeline.ts';
+import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';
+import { LetterBox } from './letter-box.ts';
+
+/** A pipeline's dead letters, open for reading. */
+export interface OpenLetters {
+  readonly clients: PubSubClients;
+  readonly subscription: FoundSubscription;
+  readonly box: LetterBox;
+  /** Built when it is first asked for. */
+  readonly storage: () => Storage;
+  /** Gives back what was read and not acknowledged. */
+  close(): Promise<void>;
+}
+
+/** Opens the dead-letter subscription of a pipeline. Throws a FatalError that names the setting or option at fault. */
+export async function openLetters(config: ServiceConfig, choice: SubscriptionChoice): Promise<OpenLetters> {
+  const clients = await createPubSubClients(config.google);
+  let storage: Storage | undefined;
+  try {
+    const subscription = await findSubscription(clients, config, choice);
+    const box = new LetterBox({ client: clients.subscriber, subscription: subscription.name });
+    return {
+      clients,
+      subscription,
+      box,
+      storage: () => {
+        storage ??= createStorageClient(config.google);
+        return storage;
+      },
+      close: async () => {
+        try {
+          await box.close();
+        } finally {
+          await clients.close();
+        }
+      },
+    };
+  } catch (thrown) {
+    await clients.close();
+    throw thrown;
+  }
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { isRecord } from '../../config/interpolate.ts';
+import type { Attributes, Original } from '../../core/message.ts';
+
+/** Not `v.record`, which leaves out names such as `constructor`. */
+const attributesSchema = v.custom<Attributes>(
+  (value) => isRecord(value) && Object.values(value).every((text) => typeof text === 'string'),
+);
+
+const schema = v.strictObject({
+  /** base64 */
+  data: v.string(),
+  attributes: attributesSchema,
+  orderingKey: v.string(),
+});
+
+/** An original as an object holds it: JSON, its data in base64. */
+export function encodeOriginal({ data, attributes, orderingKey }: Original): Buffer {
+  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+  return Buffer.from(JSON.stringify({ data: base64, attributes, orderingKey } satisfies v.InferInput<typeof schema>));
+}
+
+/** The original that an object holds. Throws when its content is another than the one that its name was made from. */
+export function decodeOriginal(name: string, content: Uint8Array): Original {
+  if (!name.endsWith(`/${digestOf(content)}.json`)) throw new Error(`${name} does not hold what was written there`);
+  const { data, attributes, orderingKey } = v.parse(schema, JSON.parse(Buffer.from(content).toString('utf8')));
+  return { data: Buffer.from(data, 'base64'), attributes, orderingKey };
+}
+
+/** `dead-letters/<service>/<YYYY>/<MM>/<DD>/<sha256 of the content>.json`: the same content has the same name. */
+export function letterObjectName(service: string, time: Date, content: Uint8Array): string {
+  const day = time.toISOString().slice(0, 10).replaceAll('-', '/');
+  return `dead-letters/${service}/${day}/${digestOf(content)}.json`;
+}
+
+function digestOf(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
