@@ -15,6 +15,8 @@ export interface FirestoreFetcherOptions {
 
 /** Lookups wait this long for company: one call for many documents costs little more than for one. */
 const COLLECT_MS = 2;
+/** An answer that takes so long is shown as a failing part, before it has failed. */
+const SLOW_MS = 2_000;
 const DOCUMENTS_PER_CALL = 100;
 /** gRPC status code. */
 const INVALID_ARGUMENT = 3;
@@ -51,6 +53,8 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   };
 
   const answer = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
+    // The client retries by itself for seconds before it tells of an outage.
+    const slow = setTimeout(() => onResult(new RetryableError(`firestore: no answer for ${SLOW_MS} ms`)), SLOW_MS);
     try {
       const references = keys.map((key) => client.collection(collection).doc(key));
       const documents = await withTimeout(client.getAll(...references), timeoutMs);
@@ -68,6 +72,8 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
       const error = new RetryableError(`firestore: ${toError(thrown).message}`, { cause: thrown });
       onResult(error);
       for (const key of keys) for (const subscriber of batch.get(key) ?? []) subscriber.error(error);
+    } finally {
+      clearTimeout(slow);
     }
   };
 

@@ -15,6 +15,9 @@ export type GoogleConfig = v.InferOutput<typeof googleSchema>;
 const KEEPALIVE_MS = 300_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 
+/** gRPC would wait up to two minutes after a long outage; our own calls back off on top of it. */
+const MAX_RECONNECT_BACKOFF_MS = 5_000;
+
 /** The generated clients of Pub/Sub: the calls as they are, without the high-level client's queues and timers. */
 export interface PubSubClients {
   readonly publisher: v1.PublisherClient;
@@ -38,6 +41,7 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
     // A peer that is silently gone is noticed in minutes, not when TCP gives up.
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
   };
   const publisher = new v1.PublisherClient(shared);
   const subscriber = new v1.SubscriberClient(shared);

@@ -55,13 +55,16 @@ export async function startChild(command: string, args: readonly string[], optio
   });
   exited.catch(() => {});
   if (readyWhen !== undefined) {
-    await eventually(
+    const problem = await eventually(
       () => {
-        if (readyWhen.test(output)) return;
-        throw new Error(`${command} ${args.join(' ')} ${ended ? 'ended' : 'is not ready'}:\n${output}`);
+        if (readyWhen.test(output)) return undefined;
+        const problem = new Error(`${command} ${args.join(' ')} ${ended ? 'ended' : 'is not ready'}:\n${output}`);
+        if (ended) return problem;
+        throw problem;
       },
       { deadlineMs: readyWithinMs },
     );
+    if (problem !== undefined) throw problem;
   }
   return {
     pid: child.pid ?? 0,

@@ -31,6 +31,8 @@ export interface ServiceRig {
   load(options: LoadOptions & { readonly ordered?: boolean }): Load;
   /** What has arrived behind the service. */
   sink(): Promise<SinkCount>;
+  /** Ids in the order in which they first came out of the next topic; empty where the sink is none. */
+  firstIds(): string[];
   close(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export async function openServiceRig(name: ServiceName, options: ServiceRigOptio
   const verify = `verify-${runId}`;
   if (output !== undefined) {
     const pubsub = new PubSub({ projectId });
-    await pubsub.topic(output).createSubscription(verify);
+    await pubsub.topic(output).createSubscription(verify, { enableMessageOrdering: true });
     await pubsub.close();
   }
   const collected = output === undefined ? undefined : collectIds(projectId, verify);
@@ -65,6 +67,7 @@ export async function openServiceRig(name: ServiceName, options: ServiceRigOptio
       if (collected !== undefined) return { entries: collected.total, distinctIds: collected.ids.size };
       return name === 'icestore' ? countLines(resources) : countRows(resources);
     },
+    firstIds: () => [...(collected?.ids.keys() ?? [])],
     close: async () => {
       await collected?.close();
     },
