@@ -1,0 +1,124 @@
+import { Storage } from '@google-cloud/storage';
+import * as assert from 'uvu/assert';
+import { createPubSubClients } from '../src/clients/pubsub.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import type { Scrape } from '../src/testing/scrape.ts';
+import { openServiceRig, type ServiceName, type ServiceRig } from '../src/testing/service-rig.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const KEYS = 1_000;
+const MESSAGES = 20_000;
+const MAX_IN_FLIGHT = 2_000;
+/** So long that a batch that waited for it would wait for ever. */
+const NEVER_MS = '60000';
+const TEST_TIMEOUT_MS = 120_000;
+
+/** Batches far larger than credit, which hardly ever get old. */
+const ENV: Record<Exclude<ServiceName, 'ingestion'>, Readonly<Record<string, string>>> = {
+  enrich: { DATAFLOW_PUBLISH__MAX_DELAY_MS: NEVER_MS, DATAFLOW_PUBLISH__CONCURRENCY: '4' },
+  icestore: { ARCHIVE_MAX_AGE_MS: NEVER_MS, DATAFLOW_ARCHIVE__MAX_LINES: '10000', DATAFLOW_ARCHIVE__CONCURRENCY: '4' },
+  bigqueries: { DATAFLOW_INSERT__MAX_DELAY_MS: NEVER_MS, DATAFLOW_INSERT__MAX_ROWS: '10000' },
+};
+
+/** Publishes to the service's topic messages of `KEYS` keys in no order; a key is a device and a location. */
+async function publishMixed({ resources, name }: ServiceRig): Promise<void> {
+  const { publisher, close } = await createPubSubClients({ projectId: resources.projectId });
+  const topicId = name === 'bigqueries' ? resources.topics.enriched : resources.topics.raw;
+  const topic = `projects/${resources.projectId}/topics/${topicId}`;
+  const encode = (index: number) => {
+    // A permutation, so that each key comes equally often, at odd distances.
+    const key = `key-${(index * 7_919 + ((index * index) % 613)) % KEYS}`;
+    const data = {
+      id: `${resources.runId}-${index}`,
+      payload: Buffer.from('{"sequence":1}').toString('base64'),
+      publishTime: '2026-01-01T00:00:00Z',
+      enrichmentData: { DeviceID: key, location: key },
+    };
+    return { data: Buffer.from(JSON.stringify(data)) };
+  };
+  for (let start = 0; start < MESSAGES; start += 1_000) {
+    const messages = Array.from({ length: 1_000 }, (_, index) => encode(start + index));
+    await publisher.publish({ topic, messages });
+  }
+  await close();
+}
+
+suite('credit far below batch size and keys', ({ test, before, after, afterEach }) => {
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = await startSandbox({ parts: ['pubsub', 'firestore', 'storage', 'bigquery', 'redis'] });
+    sandbox.applyEnv();
+  });
+  afterEach(() => sandbox.faults.clear());
+  after(() => sandbox.close());
+
+  const move = async (
+    name: Exclude<ServiceName, 'ingestion'>,
+    check: (rig: ServiceRig, metrics: Scrape) => unknown,
+  ) => {
+    const env = { ...ENV[name], DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) };
+    const rig = await openServiceRig(name, { sandbox, env });
+    await publishMixed(rig);
+    const service = await rig.start();
+    try {
+      // At maxInFlight a flush interval it would take ten minutes. The last ones do not use up credit: they may wait.
+      const metrics = await eventually(
+        async () => {
+          const scrape = await service.scrape();
+          const acked = scrape.settled('acked');
+          assert.ok(acked > MESSAGES - MAX_IN_FLIGHT, `${acked} of ${MESSAGES}`);
+          return scrape;
+        },
+        { deadlineMs: 60_000, everyMs: 100 },
+      );
+      metrics.assertLedger();
+      // The rest leaves on completion.
+      assert.is(await service.end(), 0, service.output.slice(-2_000));
+      assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES });
+      await check(rig, metrics);
+    } finally {
+      service.kill('SIGKILL');
+      await rig.close();
+    }
+  };
+
+  test(
+    'icestore: 1,000 groups; objects do not shrink to single lines while the sink is busy',
+    async () => {
+      sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 20 });
+      await move('icestore', async ({ resources }, metrics) => {
+        const storage = new Storage({ projectId: resources.projectId });
+        const [files] = await storage.bucket(resources.bucket).getFiles();
+        const flushed = metrics.value('dataflow_probe_total', { probe: 'icestore.flushed' });
+        const lines = metrics.settled('acked') / flushed;
+        console.log(`  icestore: ${files.length} objects, ${lines.toFixed(1)} lines each while it ran`);
+        // Two of a key are in flight on average: the fullest group has more.
+        assert.ok(lines >= MAX_IN_FLIGHT / KEYS, `${lines} lines each`);
+      });
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'enrich: requests of one topic',
+    () =>
+      move('enrich', (_, metrics) => {
+        const requests = metrics.value('dataflow_probe_total', { probe: 'enrich.flushed' });
+        console.log(`  enrich: ${requests} requests, ${(MESSAGES / requests).toFixed(0)} messages each`);
+        assert.ok(requests <= (MESSAGES / MAX_IN_FLIGHT) * 20, `${requests} requests`);
+      }),
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'bigqueries: requests of one table',
+    () =>
+      move('bigqueries', (_, metrics) => {
+        const requests = metrics.value('dataflow_probe_total', { probe: 'bigqueries.flushed' });
+        console.log(`  bigqueries: ${requests} requests, ${(MESSAGES / requests).toFixed(0)} rows each`);
+        assert.ok(requests <= (MESSAGES / MAX_IN_FLIGHT) * 20, `${requests} requests`);
+      }),
+    TEST_TIMEOUT_MS,
+  );
+});
