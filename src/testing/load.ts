@@ -23,11 +23,15 @@ export interface LoadOptions {
   readonly count?: number;
 }
 
-/** Publishes readings of a fleet over MQTT. */
-export function mqttLoad(fleet: Fleet, url: string, { ratePerSecond, count = ENDLESS }: LoadOptions): Load {
+/** Publishes readings of a fleet over MQTT; `readings` goes on where an earlier load has stopped. */
+export function mqttLoad(
+  fleet: Fleet,
+  url: string,
+  { ratePerSecond, count = ENDLESS, readings = fleet.readings(count) }: LoadOptions & { readings?: Iterable<Reading> },
+): Load {
   const stop = new AbortController();
   let published = 0;
-  const done = publishReadings(fleet.readings(count), {
+  const done = publishReadings(readings, {
     url,
     ratePerSecond,
     signal: stop.signal,

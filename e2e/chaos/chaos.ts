@@ -1,0 +1,140 @@
+/**
+ * The platform under everything that can go wrong, for long: services are killed, servers disappear, answers get lost,
+ * while readings keep coming. In the end each reading is in BigQuery and in Cloud Storage, or this fails.
+ *
+ *     npm run chaos -- [--messages 1000000] [--kills 100] [--seed <n>] [--every <ms>]
+ *
+ * The same seed lets the same things go wrong in the same order.
+ */
+import { parseArgs } from 'node:util';
+import { countLines, countRows } from '../../src/demo/sink-counts.ts';
+import { eventually } from '../../src/testing/eventually.ts';
+import { type Load, mqttLoad } from '../../src/testing/load.ts';
+import { type Mischief, mischiefBy } from './mischief.ts';
+import { openPlayground } from './playground.ts';
+
+const { values } = parseArgs({
+  options: {
+    messages: { type: 'string', default: '1000000' },
+    kills: { type: 'string', default: '100' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    every: { type: 'string', default: '1500' },
+  },
+});
+const [messages, kills, seed, everyMs] = [values.messages, values.kills, values.seed, values.every].map(Number);
+if (![messages, kills, seed, everyMs].every((value) => value !== undefined && Number.isInteger(value) && value >= 0)) {
+  console.error('--messages, --kills, --seed and --every take whole numbers');
+  process.exit(2);
+}
+
+const RATE = 2_500;
+/** Readings that may be on their way through the platform: what is over it waits with the load. */
+const MAX_BACKLOG = 100_000;
+const DRAIN_MS = 300_000;
+const REPORT_MS = 10_000;
+
+async function chaos(messages: number, kills: number, seed: number, everyMs: number): Promise<number> {
+  console.log(`seed ${seed}: ${messages.toLocaleString('en')} readings, ${kills} kills`);
+  const started = performance.now();
+  const playground = await openPlayground(`chaos${seed}x${process.pid}`, seed);
+  const { resources, fleet, mqttUrl } = playground;
+  const injected = new Map<Mischief['kind'], number>();
+  const count = (kind: Mischief['kind']) => injected.get(kind) ?? 0;
+  let published = 0;
+  let report: NodeJS.Timeout | undefined;
+  try {
+    const rows = async () => (await countRows(resources)).entries;
+    const all = fleet.readings(1_000_000_000);
+    // A loop that is left early would end the generator; the next load goes on with it.
+    const readings = { [Symbol.iterator]: () => ({ next: () => all.next() }) };
+    let load: Load | undefined;
+    const begin = () => {
+      load = mqttLoad(fleet, mqttUrl, { ratePerSecond: RATE, readings });
+    };
+    const pause = async () => {
+      published += (await load?.stop()) ?? 0;
+      load = undefined;
+    };
+    const publishedNow = () => published + (load?.published ?? 0);
+    begin();
+    report = setInterval(async () => {
+      const seconds = (performance.now() - started) / 1_000;
+      const total = Array.from(injected.values()).reduce((sum, each) => sum + each, 0);
+      console.log(
+        `${seconds.toFixed(0)} s: ${publishedNow().toLocaleString('en')} published, ${(await rows()).toLocaleString('en')} rows, ${count('kill -9')} kills, ${total} faults`,
+      );
+    }, REPORT_MS);
+    for (const mischief of mischiefBy(seed)) {
+      if (publishedNow() >= messages && count('kill -9') >= kills) break;
+      if (count('kill -9') >= kills && mischief.kind === 'kill -9') continue;
+      await playground.perform(mischief);
+      injected.set(mischief.kind, count(mischief.kind) + 1);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      if (publishedNow() - (await rows()) < MAX_BACKLOG) continue;
+      await pause();
+      await eventually(
+        async () => {
+          if (published - (await rows()) > MAX_BACKLOG / 2) throw new Error('the backlog does not shrink');
+        },
+        { deadlineMs: DRAIN_MS, everyMs: 500 },
+      );
+      begin();
+    }
+    await pause();
+    playground.sandbox.faults.clear();
+    const sinks = await eventually(
+      async () => {
+        const found = { rows: await countRows(resources), lines: await countLines(resources) };
+        if (found.rows.distinctIds < published || found.lines.distinctIds < published) {
+          throw new Error(`${published} published, found ${JSON.stringify(found)}`);
+        }
+        return found;
+      },
+      { deadlineMs: DRAIN_MS, everyMs: 3_000 },
+    ).catch(async (error: Error) => {
+      console.error(error.message);
+      return { rows: await countRows(resources), lines: await countLines(resources) };
+    });
+    clearInterval(report);
+    const ends = await playground.finish();
+    const faultyEnds = ends.filter(({ code }) => code !== 0);
+    for (const { metrics } of ends) metrics.assertLedger();
+    const lost = 2 * published - sinks.rows.distinctIds - sinks.lines.distinctIds;
+    printTable([
+      ['injected', 'times', 'survived'],
+      ...Array.from(injected, ([kind, times]) => [kind, times, times] as const),
+    ]);
+    printTable([
+      ['sink', 'published', 'arrived', 'lost', 'duplicated'],
+      ...(['rows', 'lines'] as const).map((sink) => {
+        const { entries, distinctIds } = sinks[sink];
+        const name = sink === 'rows' ? 'BigQuery' : 'Cloud Storage';
+        return [name, published, distinctIds, published - distinctIds, entries - distinctIds] as const;
+      }),
+    ]);
+    const seconds = (performance.now() - started) / 1_000;
+    console.log(`\n${seconds.toFixed(0)} s, broker: ${playground.broker}, seed ${seed}`);
+    for (const { name, code } of faultyEnds) console.error(`${name} ended with ${code}`);
+    return lost === 0 && faultyEnds.length === 0 ? 0 : 1;
+  } finally {
+    clearInterval(report);
+    await playground.close();
+  }
+}
+
+/** A table in Markdown, aligned. */
+function printTable(rows: readonly (readonly (string | number)[])[]): void {
+  const texts = rows.map((row) => row.map((cell) => cell.toLocaleString('en')));
+  const widths = (texts[0] ?? []).map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(' | ')} |`;
+  const [head = [], ...body] = texts;
+  console.log(`\n${line(head)}`);
+  console.log(
+    `|${widths.map((width, column) => (column === 0 ? '-'.repeat(width + 2) : `${'-'.repeat(width + 1)}:`)).join('|')}|`,
+  );
+  for (const row of body) console.log(line(row));
+}
+
+process.exitCode = await chaos(messages ?? 0, kills ?? 0, seed ?? 0, everyMs ?? 0);
+setTimeout(() => process.exit(), 1_000).unref();
