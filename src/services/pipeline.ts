@@ -145,6 +145,11 @@ export function printableConfig(config: ServiceConfig): unknown {
 /** What is allowed, and probably not meant. */
 export function pipelineWarnings(config: ServiceConfig): string[] {
   const warnings: string[] = [];
+  if (config.service === 'ingestion' && config.mqtt.shareGroup) {
+    warnings.push(
+      `mqtt.shareGroup: each replica needs a mqtt.clientId of its own, and the same one whenever it comes back; here it is "${config.mqtt.clientId}". What a replica has been handed waits for that id`,
+    );
+  }
   if (config.service !== 'ingestion' && config.deadLetters === undefined) {
     warnings.push('deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever');
   }

@@ -38,6 +38,10 @@ export const EVENTS = {
   'mqtt.disconnected': event('warn', 'connection to the broker lost, reconnecting'),
   'mqtt.error': event('warn', 'broker or connection error'),
   'mqtt.session_lost': event('warn', 'the broker has no session for this client: unacknowledged messages lapsed'),
+  'mqtt.session_taken_over': event(
+    'error',
+    'another client connects under the same client id, and the broker ends this connection: give each its own mqtt.clientId',
+  ),
   'mqtt.subscribed': event('info', 'subscribed'),
   'mqtt.unsubscribed': event('info', 'unsubscribed'),
   'mqtt.subscribe_refused': event('error', 'the broker refused a subscription'),

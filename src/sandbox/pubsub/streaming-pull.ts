@@ -54,19 +54,22 @@ function open(call: Call, subscription: Subscription, first: StreamingPullReques
 
 /** Handles StreamingPull: the first request names the subscription and the flow control, the others only settle. */
 export const streamingPull = (find: (name: string) => Subscription, faults: Faults) => (call: Call) => {
-  let fault: FaultyCall | undefined;
-  let next: ((request: StreamingPullRequest) => void) | undefined;
-  const begin = (about: FaultyCall, request: StreamingPullRequest) =>
-    faults.pass(about, () => {
-      next = open(call, find(about.resource), request, () => faults.silences(about));
-    });
-  const handle = async (request: StreamingPullRequest): Promise<void> => {
-    if (fault !== undefined) return next?.(request);
-    fault = { server: 'pubsub', method: 'StreamingPull', resource: request.subscription };
-    await begin(fault, request);
+  /** Resolves with what to do with the next requests; a fault can hold the opening up. */
+  let opening: Promise<((request: StreamingPullRequest) => void) | undefined> | undefined;
+  const begin = (first: StreamingPullRequest) => {
+    const about: FaultyCall = { server: 'pubsub', method: 'StreamingPull', resource: first.subscription };
+    return faults.pass(about, () =>
+      call.cancelled ? undefined : open(call, find(about.resource), first, () => faults.silences(about)),
+    );
   };
-  call.on('data', (request: StreamingPullRequest) => {
-    handle(request).catch((error) => call.emit('error', asRpcError(error)));
+  call.on('data', async (request: StreamingPullRequest) => {
+    try {
+      if (opening !== undefined) return (await opening)?.(request);
+      opening = begin(request);
+      await opening;
+    } catch (error) {
+      call.emit('error', asRpcError(error));
+    }
   });
   call.on('end', () => call.end());
 };

@@ -4,7 +4,7 @@ import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
 import { commonEntries } from '../config.ts';
-import { routingEntries, routingProblems } from './routing.ts';
+import { routingEntries, routingProblems, sharingProblems } from './routing.ts';
 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
 export const ingestionSchema = v.pipe(
@@ -21,7 +21,8 @@ export const ingestionSchema = v.pipe(
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
-    for (const { path, problem } of routingProblems(dataset.value)) {
+    const { mqtt } = dataset.value;
+    for (const { path, problem } of [...routingProblems(dataset.value), ...sharingProblems(dataset.value, mqtt)]) {
       const [first, ...rest] = path.map((key) => ({
         type: 'object' as const,
         origin: 'value' as const,

@@ -83,3 +83,17 @@ export function routingProblems({ routes, producers }: RoutingConfig): { path: s
   }
   return problems;
 }
+
+/** A route can name a share group of its own, or be put into that of the configuration: not both. */
+export function sharingProblems(
+  { routes }: RoutingConfig,
+  { shareGroup }: { readonly shareGroup?: string | undefined },
+): { path: string[]; problem: string }[] {
+  if (shareGroup === undefined || shareGroup === '') return [];
+  return Object.entries(routes)
+    .filter(([, { source }]) => source.mqtt_topic.startsWith('$share/'))
+    .map(([name, { source }]) => ({
+      path: ['routes', name, 'source', 'mqtt_topic'],
+      problem: `"${source.mqtt_topic}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): leave one out`,
+    }));
+}

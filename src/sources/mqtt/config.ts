@@ -20,6 +20,15 @@ export const mqttSourceSchema = v.strictObject({
    * lets them evict each other. Replicas need a name and an ordinal, for example `ingestion-${ORDINAL}`.
    */
   clientId: text,
+  /**
+   * Receives every route as a shared subscription (`$share/<group>/…`): replicas with the same group share the messages,
+   * each of which goes to one of them. The order of a device's messages is then the broker's affair, and it keeps none.
+   *
+   * The trap: what a broker has handed to a replica that is gone waits for that replica, and for no other (measured on
+   * mosquitto, even after the session had expired). So each replica needs a `clientId` of its own that it comes back
+   * under: a name and an ordinal, such as the host name of a StatefulSet's pod. Empty: not shared.
+   */
+  shareGroup: v.optional(v.pipe(v.string(), v.regex(/^[^/+#\0]*$/, 'expected a name without "/", "+" and "#"'))),
   /** 4 is MQTT 3.1.1. */
   protocolVersion: v.optional(oneOf([4, 5]), 5),
   username: v.optional(text),

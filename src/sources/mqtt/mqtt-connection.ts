@@ -18,6 +18,13 @@ const REFUSALS: ReadonlyMap<unknown, string> = new Map([
   [138, 'mqtt.clientId'],
 ]);
 
+/** MQTT 5 reason code: another client has connected under the same client id. */
+const SESSION_TAKEN_OVER = 142;
+/** A connection that lasts so long has worked: the next wait before reconnecting is a first one again. */
+const STABLE_AFTER_MS = 2_000;
+/** So many in a row that did not last look like two clients with one id, which MQTT 3.1.1 cannot tell. */
+const SUSPICIOUS_LOSSES = 3;
+
 /** How long the broker may take to close the connection after DISCONNECT. */
 const END_GRACE_MS = 1_000;
 
@@ -61,6 +68,9 @@ export class MqttConnection {
   #stream: MqttClient['stream'] | undefined;
   #number = 0;
   #everConnected = false;
+  #connectedAt: number | undefined;
+  /** Connections in a row that were accepted, and did not last. */
+  #shortLived = 0;
   #reconnectMs: number;
   #ended = false;
 
@@ -100,6 +110,7 @@ export class MqttConnection {
     // Not 'connect': that comes later than the first messages of a resumed session.
     client.on('packetreceive', (packet: Packet) => {
       if (packet.cmd === 'connack') this.#connected(packet);
+      if (packet.cmd === 'disconnect' && packet.reasonCode === SESSION_TAKEN_OVER) this.#takenOver();
     });
     client.on('close', () => this.#closed());
     client.on('error', (error) => this.#failed(error));
@@ -136,11 +147,10 @@ export class MqttConnection {
   #connected(packet: IConnackPacket): void {
     const code = packet.returnCode ?? packet.reasonCode ?? 0;
     if (code !== 0 || this.#ended) return;
-    const { client, telemetry, readiness, config } = this.#options;
+    const { telemetry, readiness, config } = this.#options;
     this.#noticeStream();
     this.#everConnected = true;
-    this.#reconnectMs = config.reconnectMinMs;
-    client.options.reconnectPeriod = this.#reconnectMs;
+    this.#connectedAt = this.#scheduler.now();
     telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
     this.#pings.unsubscribe();
@@ -154,10 +164,30 @@ export class MqttConnection {
     if (client.stream === this.#stream) this.#newStream();
     this.#handlers.onClosed();
     if (this.#ended) return;
-    telemetry.event('mqtt.disconnected', { retryInMs: Math.round(client.options.reconnectPeriod ?? 0) });
-    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+    this.#judgeConnection();
+    const retryInMs = Math.round(this.#reconnectMs * (0.5 + Math.random() / 2));
+    client.options.reconnectPeriod = retryInMs;
     this.#reconnectMs = Math.min(config.reconnectMaxMs, this.#reconnectMs * 2);
-    client.options.reconnectPeriod = this.#reconnectMs * (0.5 + Math.random() / 2);
+    telemetry.event('mqtt.disconnected', { retryInMs });
+    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+  }
+
+  /** After a connection: whether it has worked, or was one of several that were ended at once. */
+  #judgeConnection(): void {
+    const connectedAt = this.#connectedAt;
+    if (connectedAt === undefined) return;
+    this.#connectedAt = undefined;
+    if (this.#scheduler.now() - connectedAt >= STABLE_AFTER_MS) {
+      this.#shortLived = 0;
+      this.#reconnectMs = this.#options.config.reconnectMinMs;
+      return;
+    }
+    this.#shortLived += 1;
+    if (this.#options.config.protocolVersion === 4 && this.#shortLived >= SUSPICIOUS_LOSSES) this.#takenOver();
+  }
+
+  #takenOver(): void {
+    this.#options.telemetry.event('mqtt.session_taken_over', { clientId: this.#options.config.clientId });
   }
 
   #failed(error: Error): void {

@@ -12,6 +12,7 @@ import { MqttConnection } from './mqtt-connection.ts';
 import { MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
+import { sharedFilter } from './topic-filter.ts';
 
 /** A broker that resumes a session sends what is unacknowledged at once. */
 const RESENT_WITHIN_MS = 5_000;
@@ -111,7 +112,13 @@ export class MqttSource implements Source {
     this.#subscriber = subscriber;
     const { desk, subscriptions } = this.#options;
     this.#background.add(desk.credit.released.subscribe(() => this.#release()));
-    this.#background.add(subscriptions.subscribe((wanted) => void this.#subscriptions.want(wanted)));
+    const { shareGroup } = this.#options.config;
+    this.#background.add(
+      subscriptions.subscribe((wanted) => {
+        const shared = wanted.map(({ filter, qos }) => ({ filter: sharedFilter(shareGroup, filter), qos }));
+        void this.#subscriptions.want(shared);
+      }),
+    );
     try {
       this.#connection.connect();
     } catch (thrown) {

@@ -20,6 +20,11 @@ function sharedFilterProblem(filter: string): string | undefined {
   return rest.length === 0 ? `"${filter}" has no filter behind its share group` : topicFilterProblem(rest.join('/'));
 }
 
+/** The filter that a member of a share group subscribes to; the filter itself without a group. */
+export function sharedFilter(group: string | undefined, filter: string): string {
+  return group === undefined || group === '' ? filter : `$share/${group}/${filter}`;
+}
+
 /** The filter that topics are matched against: without `$share/<group>/`. */
 export function matchableFilter(filter: string): string {
   return filter.startsWith('$share/') ? filter.split('/').slice(2).join('/') : filter;
