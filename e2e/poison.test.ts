@@ -1,0 +1,228 @@
+import { type Message, PubSub } from '@google-cloud/pubsub';
+import { connectAsync } from 'mqtt';
+import * as assert from 'uvu/assert';
+import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createStorageClient } from '../src/clients/storage.ts';
+import type { PoisonReason } from '../src/core/errors.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { openServiceRig, type ServiceName, type ServiceRig } from '../src/testing/service-rig.ts';
+import { suite } from '../src/testing/suite.ts';
+import { readLines } from './read-lines.ts';
+
+const GOOD = 5_000;
+const RATE = 1_500;
+/** Of each kind; with all kinds about 5 % of the messages. */
+const OF_EACH = 25;
+const OF_LARGE = 2;
+const TEST_TIMEOUT_MS = 150_000;
+const NINE_MB = 9_000_000;
+const DEPTH = 10_000;
+
+/** What becomes of a message: the reason of its dead letter, or that it arrives, since it does this service no harm. */
+type Fate = PoisonReason | 'arrives';
+
+interface Kind {
+  /** What a device sends. */
+  readonly payload: Buffer;
+  /** For the services behind Pub/Sub: what stands beside it in the envelope. */
+  readonly enrichmentData?: object;
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** In place of an envelope. */
+  readonly data?: Buffer;
+  readonly count?: number;
+  readonly fate: Readonly<Record<ServiceName, Fate>>;
+}
+
+const text = (value: string) => Buffer.from(value);
+const nested = `${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}`;
+const everywhere = (fate: Fate) => ({ ingestion: fate, enrich: fate, icestore: fate, bigqueries: fate });
+/** A payload is bytes to all but BigQuery, whose columns read inside of it. */
+const onlyBigQuery = (fate: Fate) => ({ ...everywhere('arrives'), bigqueries: fate });
+/** The data of a Pub/Sub message that is no envelope; MQTT has none. */
+const noEnvelope = { ...everywhere('undecodable'), ingestion: 'arrives' } as const;
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  // An empty payload is a payload; columns find nothing in it.
+  'empty payload': { payload: text(''), fate: onlyBigQuery('undecodable') },
+  'empty data': { payload: text(''), data: text(''), fate: noEnvelope },
+  // As MQTT payload its envelope has 12 MB. As an envelope of 9 MB it fits everywhere.
+  '9 MB': {
+    payload: text(JSON.stringify({ sequence: 1, pad: 'x'.repeat(NINE_MB * 0.74) })),
+    count: OF_LARGE,
+    fate: everywhere('arrives'),
+  },
+  '9 MB of payload': {
+    payload: Buffer.alloc(NINE_MB, 'x'),
+    data: Buffer.alloc(NINE_MB, 'x'),
+    count: OF_LARGE,
+    fate: { ...everywhere('undecodable'), ingestion: 'too_large' },
+  },
+  'invalid JSON': { payload: text('{"sequence":'), fate: onlyBigQuery('undecodable') },
+  'invalid JSON around it': { payload: text('{'), data: text('{"id":"x","payload"'), fate: noEnvelope },
+  'no base64': {
+    payload: text('{}'),
+    data: text('{"id":"x","payload":"***","publishTime":"2026-01-01T00:00:00Z"}'),
+    fate: noEnvelope,
+  },
+  'nested 10,000 deep': { payload: text(`{"sequence":1,"deep":${nested}}`), fate: everywhere('arrives') },
+  'nested 10,000 deep, around it': { payload: text('{}'), data: text(nested), fate: noEnvelope },
+  'wrong types': { payload: text('{"sequence":"many","temperature":{}}'), fate: onlyBigQuery('rejected') },
+  binary: { payload: Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc3]), fate: onlyBigQuery('undecodable') },
+  'binary around it': { payload: Buffer.from([0]), data: Buffer.from([0xff, 0xfe, 0x00, 0x80]), fate: noEnvelope },
+  // Made safe for a path; as a key of the lookup it is no document.
+  'hostile path parts': {
+    payload: text('{"sequence":1}'),
+    enrichmentData: { location: '../../x', DeviceID: '../../x' },
+    fate: everywhere('arrives'),
+  },
+  '__proto__ keys': {
+    payload: text('{"sequence":1,"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'),
+    enrichmentData: JSON.parse('{"__proto__":{"polluted":true},"DeviceID":"__proto__"}'),
+    fate: everywhere('arrives'),
+  },
+  // Pub/Sub itself takes no 101; a hundred leave no room for another.
+  '100 attributes': {
+    payload: text('{"sequence":1}'),
+    attributes: Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`a${index}`, 'v'])),
+    fate: everywhere('arrives'),
+  },
+};
+
+/** Marks each bad message, from the broker to every sink and dead letter. */
+const topicOf = (kind: string, index: number) =>
+  `sites/oslo/devices/bad ${Object.keys(KINDS).indexOf(kind)} ${index}/readings`;
+
+interface Bad {
+  readonly topic: string;
+  readonly kind: Kind;
+  readonly name: string;
+}
+const ALL: readonly Bad[] = Object.entries(KINDS).flatMap(([name, kind]) =>
+  Array.from({ length: kind.count ?? OF_EACH }, (_, index) => ({ topic: topicOf(name, index), kind, name })),
+);
+
+async function publishBad(rig: ServiceRig, mqttUrl: string): Promise<void> {
+  const { projectId, topics, runId } = rig.resources;
+  if (rig.name === 'ingestion') {
+    const client = await connectAsync(mqttUrl, { clientId: `bad-${runId}` });
+    for (const { topic, kind } of ALL) await client.publishAsync(topic, kind.payload, { qos: 1 });
+    await client.endAsync();
+    return;
+  }
+  const pubsub = new PubSub({ projectId });
+  const topic = pubsub.topic(rig.name === 'bigqueries' ? topics.enriched : topics.raw);
+  const encode = ({ topic: mark, kind }: Bad) =>
+    text(
+      JSON.stringify({
+        id: mark,
+        payload: kind.payload.toString('base64'),
+        publishTime: '2026-01-01T00:00:00Z',
+        ...(kind.enrichmentData === undefined ? {} : { enrichmentData: kind.enrichmentData }),
+      }),
+    );
+  for (const bad of ALL) {
+    const attributes = { ...bad.kind.attributes, mqtt_topic: bad.topic };
+    await topic.publishMessage({ data: bad.kind.data ?? encode(bad), attributes });
+  }
+  const tooMany = Object.fromEntries(Array.from({ length: 101 }, (_, index) => [`a${index}`, 'v']));
+  const refused = await topic.publishMessage({ data: text('x'), attributes: tooMany }).catch((error) => error);
+  assert.is(refused.code, 3, 'Pub/Sub itself refuses 101 attributes');
+  await pubsub.close();
+}
+
+suite('poison, 5 % of the messages', ({ test, before, after }) => {
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = await startSandbox();
+    sandbox.applyEnv();
+  });
+  after(() => sandbox.close());
+
+  /** What a topic receives from now on. */
+  const collect = async (topicId: string) => {
+    const pubsub = new PubSub({ projectId: sandbox.projectId });
+    const [subscription] = await pubsub.topic(topicId).createSubscription(`poison-${topicId}`);
+    const messages: Message[] = [];
+    subscription.on('message', (message) => {
+      messages.push(message);
+      message.ack();
+    });
+    return {
+      messages,
+      close: async () => {
+        await subscription.close();
+        await pubsub.close();
+      },
+    };
+  };
+
+  /** Topics of the bad messages that reached the sink. */
+  const arrivedIn = async ({ name, resources }: ServiceRig, output: readonly Message[]): Promise<string[]> => {
+    const topics = async (): Promise<string[]> => {
+      if (name === 'icestore') return (await readLines(resources)).map(({ attributes }) => attributes.mqtt_topic ?? '');
+      if (name !== 'bigqueries') return output.map(({ attributes }) => attributes.mqtt_topic ?? '');
+      const query = `SELECT topic FROM \`${resources.projectId}.${resources.dataset}.${resources.table}\``;
+      const [rows] = await createBigQueryClient({ projectId: resources.projectId }).query({ query });
+      return rows.map(({ topic }: { topic: string }) => topic);
+    };
+    return (await topics()).filter((topic) => topic.includes('/bad '));
+  };
+
+  for (const name of ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const) {
+    test(
+      `${name}: each bad message has its fate, and the others arrive`,
+      async () => {
+        const rig = await openServiceRig(name, { sandbox });
+        const { topics, bucket, projectId } = rig.resources;
+        const letters = await collect(topics.deadLetters);
+        const output = await collect(name === 'ingestion' ? topics.raw : topics.enriched);
+        const service = await rig.start();
+        const expected = Map.groupBy(ALL, ({ kind }) => (kind.fate[name] === 'arrives' ? 'arrives' : 'buried'));
+        const arriving = (expected.get('arrives') ?? []).map(({ topic }) => topic);
+        const buried = expected.get('buried') ?? [];
+        try {
+          const load = rig.load({ ratePerSecond: RATE, count: GOOD });
+          await publishBad(rig, sandbox.env.MQTT_URL ?? '');
+          assert.is(await load.done, GOOD);
+          await eventually(() => assert.is(letters.messages.length, buried.length, 'dead letters'), {
+            deadlineMs: 60_000,
+          });
+          await eventually(
+            async () => assert.is((await rig.sink()).distinctIds, GOOD + arriving.length, 'ids in the sink'),
+            { deadlineMs: 60_000, everyMs: 200 },
+          );
+          await eventually(async () => {
+            const found = await arrivedIn(rig, output.messages);
+            assert.equal(found.toSorted(), arriving.toSorted(), 'what arrives');
+          });
+          const reasons = new Map(letters.messages.map(({ attributes }) => [attributes.mqtt_topic, attributes]));
+          for (const { topic, kind, name: kindName } of buried) {
+            const letter = reasons.get(topic);
+            assert.is(letter?.dlq_reason, kind.fate[name], `${kindName}: ${JSON.stringify(letter)}`);
+            assert.is(letter?.dlq_service, name);
+            for (const mark of ['dlq_error', 'dlq_source', 'dlq_attempt', 'dlq_time']) assert.ok(letter?.[mark], mark);
+          }
+          if (name === 'icestore') {
+            const [files] = await createStorageClient({ projectId }).bucket(bucket).getFiles();
+            for (const file of files) assert.match(file.name, /^raw\/\d{4}\/\d\d\/\d\d(\/[^/]+)?\/[^/]+\.jsonl\.gz$/);
+          }
+          const metrics = await service.scrape();
+          metrics.assertLedger();
+          assert.is(metrics.settled('deadLettered'), buried.length);
+          assert.is((await service.ready()).status, 200);
+          assert.is(await service.end(), 0, service.output.slice(-2_000));
+          console.log(
+            `  ${name}: ${buried.length} of ${ALL.length + GOOD} in dead-letter, ${arriving.length} odd ones arrived`,
+          );
+        } finally {
+          service.kill('SIGKILL');
+          await rig.close();
+          await letters.close();
+          await output.close();
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+});
