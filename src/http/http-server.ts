@@ -1,4 +1,5 @@
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { FatalError, toError } from '../core/errors.ts';
@@ -14,7 +15,7 @@ export interface HttpServer {
 /** A request's headers must arrive within this time, and the request within the next. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
-const MAX_CONNECTIONS = 200;
+const MAX_CONNECTIONS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /** Serves an app. A slow or broken client costs a socket for some seconds, and nothing else. */
@@ -23,7 +24,7 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
   server.on('request', getRequestListener(app.fetch));
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.maxConnections = MAX_CONNECTIONS;
+  makeRoomForNewConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(
@@ -47,4 +48,34 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
         server.closeAllConnections();
       }),
   };
+}
+
+/**
+ * At the limit the connection that has said nothing complete for longest gives way to a new one. Were new ones refused,
+ * slow clients could keep the probes of an orchestrator out, which would then restart a service that is well.
+ */
+function makeRoomForNewConnections(server: Server): void {
+  /** Those that have not sent a whole request yet, and those that wait for their next one; oldest first. */
+  const unheard = new Set<Socket>();
+  const idle = new Set<Socket>();
+  let open = 0;
+  server.on('connection', (socket) => {
+    open += 1;
+    unheard.add(socket);
+    socket.once('close', () => {
+      open -= 1;
+      unheard.delete(socket);
+      idle.delete(socket);
+    });
+    if (open <= MAX_CONNECTIONS) return;
+    const [slowest = idle.values().next().value] = unheard;
+    slowest?.destroy();
+  });
+  server.on('request', ({ socket }, response) => {
+    unheard.delete(socket);
+    idle.delete(socket);
+    response.once('close', () => {
+      if (!socket.destroyed) idle.add(socket);
+    });
+  });
 }
