@@ -40,7 +40,7 @@ export const EVENTS = {
   'mqtt.session_lost': event('warn', 'the broker has no session for this client: unacknowledged messages lapsed'),
   'mqtt.session_taken_over': event(
     'error',
-    'another client connects under the same client id, and the broker ends this connection: give each its own mqtt.clientId',
+    'the broker ends connections at once, as it does when two clients have one id: give each its own mqtt.clientId',
   ),
   'mqtt.subscribed': event('info', 'subscribed'),
   'mqtt.unsubscribed': event('info', 'unsubscribed'),

@@ -22,7 +22,7 @@ const REFUSALS: ReadonlyMap<unknown, string> = new Map([
 const SESSION_TAKEN_OVER = 142;
 /** A connection that lasts so long has worked: the next wait before reconnecting is a first one again. */
 const STABLE_AFTER_MS = 2_000;
-/** So many in a row that did not last look like two clients with one id, which MQTT 3.1.1 cannot tell. */
+/** So many in a row that did not last look like two clients with one id; MQTT 3.1.1 and some brokers do not tell. */
 const SUSPICIOUS_LOSSES = 3;
 
 /** How long the broker may take to close the connection after DISCONNECT. */
@@ -183,7 +183,7 @@ export class MqttConnection {
       return;
     }
     this.#shortLived += 1;
-    if (this.#options.config.protocolVersion === 4 && this.#shortLived >= SUSPICIOUS_LOSSES) this.#takenOver();
+    if (this.#shortLived >= SUSPICIOUS_LOSSES) this.#takenOver();
   }
 
   #takenOver(): void {

@@ -1,0 +1,146 @@
+import * as assert from 'uvu/assert';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import type { ServiceProcess } from '../src/testing/service-process.ts';
+import { openServiceRig, type ServiceRig } from '../src/testing/service-rig.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const MESSAGES = 6_000;
+const RATE = 1_500;
+const WINDOW = 200;
+const TEST_TIMEOUT_MS = 120_000;
+
+suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
+  if (findMosquitto() === undefined) {
+    skip('share the messages', 'mosquitto is not installed');
+    return;
+  }
+  let sandbox: Sandbox;
+  let broker: Mosquitto;
+  let running: ServiceProcess[] = [];
+  before(async () => {
+    sandbox = await startSandbox({ parts: ['pubsub', 'firestore'] });
+    sandbox.applyEnv();
+    broker = await startMosquitto();
+  });
+  afterEach(() => {
+    sandbox.faults.clear();
+    for (const service of running) service.kill('SIGKILL');
+    running = [];
+  });
+  after(async () => {
+    await broker?.close();
+    await sandbox?.close();
+  });
+
+  const open = (env: Readonly<Record<string, string>> = {}): Promise<ServiceRig> =>
+    openServiceRig('ingestion', {
+      sandbox,
+      mqttUrl: broker.url,
+      env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_MQTT__MAX_IN_FLIGHT: String(WINDOW), ...env },
+    });
+  const startMember = async (rig: ServiceRig, ordinal: number): Promise<ServiceProcess> => {
+    const { runId } = rig.resources;
+    const member = await rig.start({
+      MQTT_CLIENT_ID: `ingestion-${runId}-${ordinal}`,
+      MQTT_SHARE_GROUP: `group-${runId}`,
+    });
+    running.push(member);
+    return member;
+  };
+
+  test(
+    'share the messages; one is killed and comes back under its own id: nothing is lost',
+    async () => {
+      const rig = await open();
+      const [first, second] = [await startMember(rig, 0), await startMember(rig, 1)];
+      const load = rig.load({ ratePerSecond: RATE, count: MESSAGES });
+      await eventually(async () => assert.ok((await second.scrape()).received > 500));
+      await second.end('SIGKILL');
+      await eventually(async () => assert.ok((await first.scrape()).received > 1_500));
+      const back = await startMember(rig, 1);
+      assert.is(await load.done, MESSAGES);
+      await eventually(async () => assert.is((await rig.sink()).distinctIds, MESSAGES), { deadlineMs: 60_000 });
+      const { entries } = await rig.sink();
+      const shares = [];
+      for (const member of [first, back]) {
+        const metrics = await member.scrape();
+        metrics.assertLedger();
+        shares.push(metrics.received);
+        assert.ok(metrics.received > 100, 'has a share');
+        assert.is(await member.end(), 0, member.output.slice(-2_000));
+      }
+      console.log(`  shares ${shares.join(' and ')} after the kill, ${entries - MESSAGES} duplicated`);
+      // One kill repeats at most what was unsettled.
+      assert.ok(entries - MESSAGES <= WINDOW, `${entries - MESSAGES} duplicates`);
+      await rig.close();
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  test(
+    'the trap: what a member was handed waits for that member, and goes to no other',
+    async () => {
+      const rig = await open();
+      const { raw } = rig.resources.topics;
+      const [first, second] = [await startMember(rig, 0), await startMember(rig, 1)];
+      // Nothing can be published, so that both windows fill up.
+      const stuck = sandbox.faults.add({
+        server: 'pubsub',
+        method: 'Publish',
+        resource: `*/${raw}`,
+        error: { code: 'UNAVAILABLE' },
+      });
+      const load = rig.load({ ratePerSecond: RATE, count: 300 });
+      assert.is(await load.done, 300);
+      const held = await eventually(async () => {
+        const { inFlight } = await second.scrape();
+        assert.is(inFlight + (await first.scrape()).inFlight, 300);
+        return inFlight;
+      });
+      assert.ok(held > 0 && held < 300, `${held} of 300 are with the second`);
+      await second.end('SIGKILL');
+      stuck.remove();
+      await eventually(async () => assert.is((await rig.sink()).distinctIds, 300 - held));
+      // Longer than a broker takes to notice that a connection is gone.
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      assert.is((await rig.sink()).distinctIds, 300 - held);
+      const { received } = await first.scrape();
+      assert.is(received, 300 - held, 'no more comes');
+      await startMember(rig, 1);
+      await eventually(async () => assert.is((await rig.sink()).distinctIds, 300), { deadlineMs: 30_000 });
+      console.log(`  ${held} messages waited for the member that was gone`);
+      await rig.close();
+    },
+    TEST_TIMEOUT_MS,
+  );
+
+  for (const version of ['4', '5']) {
+    test(
+      `two clients with one id, MQTT ${version === '4' ? '3.1.1' : '5'}: both tell, and do not fight at full speed`,
+      async () => {
+        const rig = await open({ MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__RECONNECT_MIN_MS: '200' });
+        const first = await rig.start();
+        const second = await rig.start();
+        running.push(first, second);
+        const started = performance.now();
+        for (const member of [first, second]) {
+          await eventually(async () => assert.ok((await member.scrape()).events('mqtt.session_taken_over') > 0), {
+            deadlineMs: 30_000,
+          });
+          assert.match(member.output, 'give each its own mqtt.clientId');
+          assert.match(member.output, rig.resources.env.MQTT_CLIENT_ID ?? '');
+        }
+        await eventually(() => assert.ok(performance.now() - started > 10_000), { deadlineMs: 15_000 });
+        const seconds = (performance.now() - started) / 1_000;
+        for (const member of [first, second]) {
+          const perSecond = (await member.scrape()).events('mqtt.disconnected') / seconds;
+          assert.ok(perSecond < 1.5, `${perSecond} disconnects a second`);
+        }
+        await rig.close();
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+});
