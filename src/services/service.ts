@@ -85,11 +85,13 @@ export function createService<Probes>(
   let started: Promise<void> | undefined;
   let stopping: Promise<ShutdownReport> | undefined;
   let graphRunning = false;
+  let hasFailed = false;
 
   const graphCompleted = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => {});
   const fail = (error: Error): void => {
+    hasFailed = true;
     readiness.set('service', 'failing', error.message);
     telemetry.event('service.failed', { error: error.message });
     ended.reject(error);
@@ -117,9 +119,6 @@ export function createService<Probes>(
     await firstValueFrom(defer(check).pipe(waiting, takeUntil(stop)), { defaultValue: undefined });
     if (stopping !== undefined) return;
     graphRunning = true;
-    readiness.set('service', 'ok');
-    running.add(reportReadiness(shell));
-    running.add(watchProgress(shell, config.readiness.stalledAfterMs));
     running.add(
       graph(source.deliveries(stop)).subscribe({
         error: (thrown) => {
@@ -129,6 +128,10 @@ export function createService<Probes>(
         complete: () => graphCompleted.resolve(),
       }),
     );
+    // Only now: the source has said by now that it is connecting, and the service is not ready for a moment before.
+    if (!hasFailed) readiness.set('service', 'ok');
+    running.add(reportReadiness(shell));
+    running.add(watchProgress(shell, config.readiness.stalledAfterMs));
   };
 
   const finish = async (deadlineMs: number): Promise<ShutdownReport> => {
