@@ -25,11 +25,13 @@ export interface PubSubEnd {
   readonly close: () => Promise<void>;
 }
 
+/** @param keepsOrder whether the graph keeps order by key: then a message that goes back takes its successors along. */
 export async function openPubSubEnd(
   shell: Shell,
   config: PubSubEndConfig,
   deadLettered: Probe<DeadLetter>,
   injected: CommonDependencies,
+  { keepsOrder = false }: { readonly keepsOrder?: boolean } = {},
 ): Promise<PubSubEnd> {
   const { telemetry, readiness } = shell;
   const { projectId } = config.google;
@@ -56,7 +58,7 @@ export async function openPubSubEnd(
     projectId,
     config: config.source,
     desk: shell.desk(letters.bury),
-    keepsOrder: shell.service === 'enrich',
+    keepsOrder,
     telemetry,
     readiness,
   });

@@ -63,7 +63,9 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
   const service = createService(shell, config, probes, async () => {
     const { google, output } = config;
     const retry = { ...config.retry, giveUpAfterMs: config.giveUpAfterMs };
-    const { source, clients, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies);
+    const { source, clients, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies, {
+      keepsOrder: true,
+    });
     const publisher = new Publisher({
       client: clients.publisher,
       projectId: google.projectId,

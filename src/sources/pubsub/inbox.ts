@@ -56,6 +56,11 @@ export class Inbox {
     return this.#outOfTurn;
   }
 
+  /** Resolves when nothing waits for the confirmation of its receipt any more. */
+  get confirmed(): Promise<void> {
+    return this.#confirmed;
+  }
+
   /** Of the next message to come. */
   get nextSequence(): number {
     return this.#sequence;

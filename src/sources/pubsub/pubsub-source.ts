@@ -240,6 +240,7 @@ export class PubSubSource implements Source {
   #disconnectIfDone(): void {
     if (this.#streamsClosed === undefined || this.#open.size > 0) return;
     void this.#streamsClosed
+      .then(() => this.#inbox.confirmed)
       .then(() => this.#acknowledger.flush())
       .then(() => {
         this.#background.unsubscribe();
