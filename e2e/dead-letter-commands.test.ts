@@ -4,7 +4,7 @@ import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suite } from '../src/testing/suite.ts';
-import { type LettersRig, startLettersRig } from './letters-rig.ts';
+import { type LettersRig, type ListedLetters, startLettersRig } from './letters-rig.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 const TEST_TIMEOUT_MS = 120_000;
@@ -127,11 +127,16 @@ suite('dead-letters commands', ({ test, before, after }) => {
         letters.map((letter) => [letter.reason, letter.attempt, letter.source]),
         Array.from({ length: 3 }, () => ['max_delivery_attempts', 5, source]),
       );
+      const ids = (listed: ListedLetters) => listed.letters.map(({ id }) => id).toSorted();
+      assert.equal(ids(await rig.list(pipeline, '--policy')), letters.map(({ id }) => id).toSorted());
+      const unnamed = rig.pipeline({ ...config, deadLetters: { topicId: aside } });
+      assert.equal(ids(await rig.list(unnamed)), letters.map(({ id }) => id).toSorted(), 'the only one of the topic');
+
       const mended = createEnrich(v.parse(enrichSchema, config), QUIET);
       await mended.start();
       await mended.ready;
       const enriched = rig.collect(output);
-      const { code, output: printed } = await rig.run('replay', pipeline, '--subscription', aside);
+      const { code, output: printed } = await rig.run('replay', pipeline, '--policy');
       assert.is(code, 0, printed);
       await eventually(() => assert.is(enriched.length, 3));
       assert.equal(
