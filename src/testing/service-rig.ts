@@ -11,7 +11,7 @@ import { type ServiceProcess, startService } from './service-process.ts';
 export type ServiceName = 'ingestion' | 'enrich' | 'icestore' | 'bigqueries';
 
 export interface ServiceRigOptions {
-  readonly sandbox: Sandbox;
+  readonly sandbox: Pick<Sandbox, 'projectId' | 'env'>;
   /** Of the load. Default: the sandbox's broker. */
   readonly mqttUrl?: string;
   readonly devices?: number;
