@@ -75,7 +75,7 @@ suite('credit far below batch size and keys', ({ test, before, after, afterEach 
       metrics.assertLedger();
       // The rest leaves on completion.
       assert.is(await service.end(), 0, service.output.slice(-2_000));
-      assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES });
+      await eventually(async () => assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES }));
       await check(rig, metrics);
     } finally {
       service.kill('SIGKILL');
