@@ -5,9 +5,9 @@ import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { type FaultProxy, startFaultProxy } from '../src/testing/fault-proxy.ts';
 import { mqttLoad } from '../src/testing/load.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { type Part, type ProxiedServers, startProxies } from '../src/testing/proxied-servers.ts';
 import { type ServiceProcess, startService } from '../src/testing/service-process.ts';
 import type { ServiceName } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
@@ -33,16 +33,12 @@ const VICTIMS = {
   firestore: { red: ['enrich'], degraded: [] },
   storage: { red: ['icestore'], degraded: [] },
   bigquery: { red: ['bigqueries'], degraded: [] },
-} as const satisfies Record<string, { red: readonly ServiceName[]; degraded: readonly ServiceName[] }>;
-type Part = keyof typeof VICTIMS;
-const PARTS = ['mqtt', 'pubsub', 'redis', 'firestore', 'storage', 'bigquery'] as const satisfies readonly Part[];
-
-const portOf = (address: string) => ({ port: Number(address.split(':').at(-1)) });
+} as const satisfies Record<Part, { red: readonly ServiceName[]; degraded: readonly ServiceName[] }>;
 
 suite('outages', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let broker: Mosquitto | undefined;
-  const proxies = new Map<Part, FaultProxy>();
+  let servers: ProxiedServers | undefined;
   const services = new Map<ServiceName, ServiceProcess>();
 
   before(async () => {
@@ -52,7 +48,7 @@ suite('outages', ({ test, before, after }) => {
   });
   after(async () => {
     for (const service of services.values()) service.kill('SIGKILL');
-    for (const proxy of proxies.values()) await proxy.close();
+    await servers?.close();
     await broker?.close();
     await sandbox.close();
   });
@@ -65,31 +61,14 @@ suite('outages', ({ test, before, after }) => {
       const fleet = new Fleet({ devices: DEVICES, seed: 4, runId });
       await createResources(resources, fleet);
       const mqttUrl = broker?.url ?? sandbox.env.MQTT_URL ?? '';
-      const addresses: Record<Part, string | undefined> = {
-        mqtt: mqttUrl,
-        pubsub: sandbox.env.PUBSUB_EMULATOR_HOST,
-        redis: sandbox.env.REDIS_URL,
-        firestore: sandbox.env.FIRESTORE_EMULATOR_HOST,
-        storage: sandbox.env.STORAGE_EMULATOR_HOST,
-        bigquery: sandbox.env.BIGQUERY_EMULATOR_HOST,
-      };
-      const host = async (part: Part): Promise<string> => {
-        const proxy = await startFaultProxy(portOf(addresses[part] ?? ''));
-        proxies.set(part, proxy);
-        return `127.0.0.1:${proxy.port}`;
-      };
-      const parts = PARTS.filter((part) => addresses[part] !== undefined);
-      const hosts = Object.fromEntries(await Promise.all(parts.map(async (part) => [part, await host(part)] as const)));
+      servers = await startProxies(sandbox, mqttUrl);
+      const { proxies } = servers;
+      const parts = [...proxies.keys()];
       const env = {
         ...resources.env,
+        ...servers.env,
         NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
-        MQTT_URL: `mqtt://${hosts.mqtt}`,
         MQTT_PROTOCOL_VERSION: broker === undefined ? '4' : '5',
-        PUBSUB_EMULATOR_HOST: hosts.pubsub ?? '',
-        FIRESTORE_EMULATOR_HOST: hosts.firestore ?? '',
-        STORAGE_EMULATOR_HOST: `http://${hosts.storage}`,
-        BIGQUERY_EMULATOR_HOST: `http://${hosts.bigquery}`,
-        REDIS_URL: `redis://${hosts.redis ?? '127.0.0.1:1'}`,
       };
       const ofIngestion = { ...env, DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' };
       const ofConsumers = { ...env, DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) };

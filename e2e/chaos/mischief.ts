@@ -1,12 +1,9 @@
 import type { FaultRule } from '../../src/sandbox/faults/fault-rule.ts';
+import { PARTS, type Part } from '../../src/testing/proxied-servers.ts';
+import type { ServiceName } from '../../src/testing/service-rig.ts';
 
 /** A service of the platform, in the order of the data. */
-export const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
-export type ServiceName = (typeof SERVICES)[number];
-
-/** A server that services reach through a proxy. */
-export const PARTS = ['mqtt', 'pubsub', 'redis', 'firestore', 'storage', 'bigquery'] as const;
-export type Part = (typeof PARTS)[number];
+export const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const satisfies readonly ServiceName[];
 
 /** One thing that goes wrong. */
 export type Mischief =

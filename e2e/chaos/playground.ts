@@ -1,11 +1,12 @@
 import { createResources, namedResources, type RunResources } from '../../src/demo/run-resources.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { type FaultProxy, startFaultProxy } from '../../src/testing/fault-proxy.ts';
 import { findMosquitto, startMosquitto } from '../../src/testing/mosquitto.ts';
+import { startProxies } from '../../src/testing/proxied-servers.ts';
 import type { Scrape } from '../../src/testing/scrape.ts';
 import { type ServiceProcess, startService } from '../../src/testing/service-process.ts';
-import { type Mischief, PARTS, type Part, SERVICES, type ServiceName } from './mischief.ts';
+import type { ServiceName } from '../../src/testing/service-rig.ts';
+import { type Mischief, SERVICES } from './mischief.ts';
 
 /** Faults of a sandbox, and the four services as processes behind proxies. */
 export interface Playground {
@@ -23,7 +24,6 @@ export interface Playground {
   close(): Promise<void>;
 }
 
-const portOf = (address: string) => ({ port: Number(address.split(':').at(-1)) });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts everything, each name with the run's id. */
@@ -35,30 +35,8 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
   const resources = namedResources(runId, sandbox.projectId);
   const fleet = new Fleet({ devices: 100, seed, runId });
   await createResources(resources, fleet);
-  const addresses: Record<Part, string | undefined> = {
-    mqtt: mqttUrl,
-    pubsub: sandbox.env.PUBSUB_EMULATOR_HOST,
-    redis: sandbox.env.REDIS_URL,
-    firestore: sandbox.env.FIRESTORE_EMULATOR_HOST,
-    storage: sandbox.env.STORAGE_EMULATOR_HOST,
-    bigquery: sandbox.env.BIGQUERY_EMULATOR_HOST,
-  };
-  const proxies = new Map<Part, FaultProxy>();
-  for (const part of PARTS) {
-    const address = addresses[part];
-    if (address !== undefined) proxies.set(part, await startFaultProxy(portOf(address)));
-  }
-  const host = (part: Part) => `127.0.0.1:${proxies.get(part)?.port ?? 1}`;
-  const env = {
-    ...resources.env,
-    MQTT_URL: `mqtt://${host('mqtt')}`,
-    MQTT_PROTOCOL_VERSION: mosquitto === undefined ? '4' : '5',
-    PUBSUB_EMULATOR_HOST: host('pubsub'),
-    FIRESTORE_EMULATOR_HOST: host('firestore'),
-    STORAGE_EMULATOR_HOST: `http://${host('storage')}`,
-    BIGQUERY_EMULATOR_HOST: `http://${host('bigquery')}`,
-    REDIS_URL: `redis://${host('redis')}`,
-  };
+  const servers = await startProxies(sandbox, mqttUrl);
+  const env = { ...resources.env, ...servers.env, MQTT_PROTOCOL_VERSION: mosquitto === undefined ? '4' : '5' };
   // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
   const settings: Record<ServiceName, Readonly<Record<string, string>>> = {
@@ -90,11 +68,11 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
       case 'SIGTERM':
         return restart(mischief.service, 'SIGTERM');
       case 'connections cut':
-        proxies.get(mischief.part)?.cut();
+        servers.proxies.get(mischief.part)?.cut();
         return;
       case 'server unreachable':
       case 'server silent': {
-        const proxy = proxies.get(mischief.part);
+        const proxy = servers.proxies.get(mischief.part);
         await (mischief.kind === 'server silent' ? proxy?.stall() : proxy?.refuse());
         await wait(mischief.forMs);
         await proxy?.restore();
@@ -114,7 +92,7 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
     scrape: (name) => running(name).scrape(),
     finish: async () => {
       sandbox.faults.clear();
-      for (const proxy of proxies.values()) await proxy.restore();
+      for (const proxy of servers.proxies.values()) await proxy.restore();
       const ends: { name: ServiceName; code: number | null; metrics: Scrape }[] = [];
       for (const name of SERVICES) {
         const metrics = await running(name).scrape();
@@ -124,7 +102,7 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
     },
     close: async () => {
       for (const service of services.values()) service.kill('SIGKILL');
-      for (const proxy of proxies.values()) await proxy.close();
+      await servers.close();
       await mosquitto?.close();
       await sandbox.close();
     },

@@ -78,10 +78,12 @@ suite('a subscription with exactly-once delivery', ({ test, before, after, after
       seen = true;
       if (isFirst)
         await rig.client.modifyAckDeadline({ subscription: subscription.name, ackIds, ackDeadlineSeconds: 0 });
+      // In one call the client takes all for failed, though only those that the error names have.
+      else await eventually(() => assert.is(results.length, 1));
       results.push(await message.ackWithResponse().catch((error) => error.errorCode));
     });
     await topic.publishMessage({ data: Buffer.from('x') });
-    await eventually(() => assert.equal(results.toSorted(), ['INVALID', 'SUCCESS']));
+    await eventually(() => assert.equal(results, ['INVALID', 'SUCCESS']));
     await subscription.close();
     await pubsub.close();
     await rig.close();
