@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { createResources, namedResources } from '../src/demo/run-resources.ts';
+import { createResources } from '../src/demo/provision-run.ts';
+import { namedResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';
+import { addProvision } from './commands/provision/add-provision.ts';
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
@@ -42,6 +43,7 @@ program
   .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
 
 addDeadLetters(program, ending);
+addProvision(program, ending);
 
 program
   .command('sandbox')

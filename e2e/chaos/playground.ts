@@ -1,4 +1,5 @@
-import { createResources, namedResources, type RunResources } from '../../src/demo/run-resources.ts';
+import { createResources } from '../../src/demo/provision-run.ts';
+import { namedResources, type RunResources } from '../../src/demo/run-resources.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { findMosquitto, startMosquitto } from '../../src/testing/mosquitto.ts';

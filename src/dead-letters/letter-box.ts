@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { v1 } from '@google-cloud/pubsub';
 import { LRUCache } from 'lru-cache';
 import { asCallError } from '../clients/grpc-errors.ts';
+import { patiently } from '../operators/patiently.ts';
 import { type Letter, readLetter } from './letter.ts';
-import { patiently } from './patiently.ts';
 
 const PAGE = 200;
 /** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */

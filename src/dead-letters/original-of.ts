@@ -4,9 +4,9 @@ import { asHttpError } from '../clients/http-errors.ts';
 import { errorCode, PoisonError, toError } from '../core/errors.ts';
 import type { Original } from '../core/message.ts';
 import { failAfter } from '../operators/fail-after.ts';
+import { patiently } from '../operators/patiently.ts';
 import { decodeOriginal } from '../sinks/dead-letters/letter-object.ts';
 import { type Letter, originalAttributes } from './letter.ts';
-import { patiently } from './patiently.ts';
 
 const TIMEOUT_MS = 120_000;
 const NOT_FOUND = 404;

@@ -1,7 +1,3 @@
-import { Firestore } from '@google-cloud/firestore';
-import { PubSub } from '@google-cloud/pubsub';
-import type { Fleet } from '../fleet/fleet.ts';
-
 /** Names of everything that one run of the whole platform uses: the run's id stands in each. */
 export interface RunResources {
   readonly runId: string;
@@ -45,6 +41,7 @@ export function namedResources(runId: string, projectId: string): RunResources {
     env: {
       GOOGLE_CLOUD_PROJECT: projectId,
       HTTP_PORT: '0',
+      RESOURCE_OWNER: `run-${runId}`,
       MQTT_CLIENT_ID: `ingestion-${runId}`,
       RAW_TOPIC: topics.raw,
       ENRICHED_TOPIC: topics.enriched,
@@ -61,27 +58,4 @@ export function namedResources(runId: string, projectId: string): RunResources {
       BIGQUERY_TABLE: 'readings',
     },
   };
-}
-
-/** Creates what the services do not create themselves: topics, subscriptions, and the devices' documents. */
-export async function createResources(resources: RunResources, fleet: Fleet): Promise<void> {
-  const { projectId, topics, subscriptions, collection } = resources;
-  const pubsub = new PubSub({ projectId });
-  const firestore = new Firestore({ projectId });
-  try {
-    await Promise.all(Object.values(topics).map((topic) => pubsub.createTopic(topic)));
-    const subscribe = (topic: string, subscription: string) =>
-      pubsub.topic(topic).createSubscription(subscription, { enableMessageOrdering: true, ackDeadlineSeconds: 60 });
-    await subscribe(topics.raw, subscriptions.enrich);
-    await subscribe(topics.raw, subscriptions.icestore);
-    await subscribe(topics.enriched, subscriptions.bigqueries);
-    await pubsub.topic(topics.deadLetters).createSubscription(subscriptions.deadLetters);
-    const devices = firestore.collection(collection);
-    const writer = firestore.bulkWriter();
-    for (const id of fleet.deviceIds) void writer.set(devices.doc(id), { ...fleet.recordOf(id) });
-    await writer.close();
-  } finally {
-    await pubsub.close();
-    await firestore.terminate();
-  }
 }

@@ -3,6 +3,7 @@ import { googleSchema } from '../clients/pubsub.ts';
 import { milliseconds } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
 import { inputSchema } from '../operators/decode-input.ts';
+import { resourcesSchema } from '../provision/config.ts';
 import { deadLettersSchema } from '../sinks/dead-letters/config.ts';
 import { pubsubSourceSchema } from '../sources/pubsub/config.ts';
 
@@ -30,6 +31,8 @@ export const commonEntries = {
     }),
     {},
   ),
+  /** For the commands `provision` and `teardown`; a running service does not read it. */
+  resources: v.optional(resourcesSchema),
 };
 
 /** Settings of the three services that consume Pub/Sub. */

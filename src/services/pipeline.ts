@@ -45,7 +45,8 @@ export interface Pipeline {
   readonly hooks: Hooks;
 }
 
-function fileOf(path: string): string {
+/** The YAML file of a pipeline: of a folder, `pipeline.yaml` in it. */
+export function pipelineFile(path: string): string {
   const absolute = resolve(path);
   return existsSync(absolute) && statSync(absolute).isDirectory() ? join(absolute, 'pipeline.yaml') : absolute;
 }
@@ -58,7 +59,7 @@ function fileOf(path: string): string {
  * @throws ConfigError with every problem at once.
  */
 export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
-  const file = fileOf(path);
+  const file = pipelineFile(path);
   const issues: ConfigIssue[] = [];
   const raw = readYaml(file, issues);
   if (issues.length > 0) throw new ConfigError(file, issues);
@@ -92,7 +93,7 @@ function looseRoutes(value: unknown): ConfigIssue[] {
 
 /** Reads a pipeline's configuration and its `hooks.ts`, if it has one. */
 export async function loadPipeline(path: string, env: NodeJS.ProcessEnv = process.env): Promise<Pipeline> {
-  const file = fileOf(path);
+  const file = pipelineFile(path);
   const config = readPipelineConfig(file, env);
   return { file, config, hooks: await loadHooks(join(dirname(file), 'hooks.ts'), HOOKS[config.service]) };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { PubSub } from '@google-cloud/pubsub';
-import { createResources, namedResources, type RunResources } from '../demo/run-resources.ts';
+import { createResources } from '../demo/provision-run.ts';
+import { namedResources, type RunResources } from '../demo/run-resources.ts';
 import { countLines, countRows, type SinkCount } from '../demo/sink-counts.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';

@@ -2,7 +2,8 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Column, NestedField, TableConfig } from './config.ts';
+import type { TableConfig } from './config.ts';
+import { tableOptions } from './table-options.ts';
 
 const NOT_FOUND = 404;
 const EXISTS_ALREADY = 409;
@@ -28,23 +29,7 @@ export async function ensureTable(bigquery: BigQuery, config: TableConfig, telem
   await created('table.datasetId', config.datasetId, telemetry, () =>
     bigquery.createDataset(config.datasetId, config.location === undefined ? {} : { location: config.location }),
   );
-  await created('table.tableId', name, telemetry, () =>
-    dataset.createTable(config.tableId, {
-      schema: { fields: config.schema.map(fieldOf) },
-      ...(config.partitioning === undefined
-        ? {}
-        : {
-            timePartitioning: {
-              type: config.partitioning.type,
-              ...(config.partitioning.field === undefined ? {} : { field: config.partitioning.field }),
-              ...(config.partitioning.expirationMs === undefined
-                ? {}
-                : { expirationMs: String(config.partitioning.expirationMs) }),
-            },
-          }),
-      ...(config.clustering === undefined ? {} : { clustering: { fields: config.clustering } }),
-    }),
-  );
+  await created('table.tableId', name, telemetry, () => dataset.createTable(config.tableId, tableOptions(config)));
 }
 
 /** Creates a thing; that somebody else was faster is success too. */
@@ -60,16 +45,4 @@ async function created(
   } catch (thrown) {
     if (errorCode(thrown) !== EXISTS_ALREADY) throw asHttpStartError(setting, name, thrown);
   }
-}
-
-type ApiField = { name: string; type: string; mode: string; description?: string; fields?: ApiField[] };
-
-function fieldOf(column: Column | NestedField): ApiField {
-  return {
-    name: column.name,
-    type: column.type,
-    mode: column.mode,
-    ...(column.description === undefined ? {} : { description: column.description }),
-    ...(column.fields === undefined ? {} : { fields: column.fields.map(fieldOf) }),
-  };
 }

@@ -1,5 +1,5 @@
 import { defer, firstValueFrom } from 'rxjs';
-import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from './retry-with-backoff.ts';
 
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 

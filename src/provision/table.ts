@@ -1,0 +1,54 @@
+import type { BigQuery } from '@google-cloud/bigquery';
+import type { TableConfig } from '../sinks/bigquery/config.ts';
+import { type ApiField, tableOptions } from '../sinks/bigquery/table-options.ts';
+import { httpCall, httpCreate } from './cloud-call.ts';
+import { bigqueryName } from './dataset.ts';
+import { differencesOf, type Resource } from './resource.ts';
+
+const SETTING = 'resources.tables';
+
+export type TableDeclaration = Pick<TableConfig, 'datasetId' | 'tableId' | 'schema' | 'partitioning' | 'clustering'>;
+
+/** A table. */
+export function tableResource(bigquery: BigQuery, projectId: string, config: TableDeclaration): Resource {
+  const dataset = bigquery.dataset(config.datasetId);
+  const table = dataset.table(config.tableId);
+  const name = bigqueryName(projectId, config.datasetId, config.tableId);
+  const declared = tableOptions(config);
+  return {
+    kind: 'table',
+    name,
+    look: async () => {
+      const found = await httpCall(SETTING, name, () => table.getMetadata());
+      if (found === undefined) return undefined;
+      const [metadata] = found;
+      return {
+        labels: { ...metadata.labels },
+        differences: differencesOf([
+          ['columns', columns(declared.schema.fields), columns(metadata.schema?.fields ?? [])],
+          ['partitioning', config.partitioning?.field, metadata.timePartitioning?.field],
+          ['clustering', config.clustering, metadata.clustering?.fields],
+        ]),
+      };
+    },
+    create: (labels) =>
+      httpCreate(SETTING, name, () => dataset.createTable(config.tableId, { ...declared, labels: { ...labels } })),
+    obstacles: async () => {
+      const found = await httpCall(SETTING, name, () => table.getRows({ maxResults: 1, autoPaginate: false }));
+      return (found?.[0].length ?? 0) > 0 ? { data: 'holds rows' } : {};
+    },
+    delete: async () => {
+      await httpCall(SETTING, name, () => table.delete());
+    },
+  };
+}
+
+/** BigQuery answers with the older names of some types. */
+const OLDER_NAMES: Record<string, string> = { INTEGER: 'INT64', FLOAT: 'FLOAT64', BOOLEAN: 'BOOL', STRUCT: 'RECORD' };
+
+function columns(fields: readonly Partial<ApiField>[]): string[] {
+  return fields.map(({ name, type = '', mode = 'NULLABLE', fields: nested }) => {
+    const inner = nested === undefined ? '' : `(${columns(nested).join(', ')})`;
+    return `${name} ${OLDER_NAMES[type] ?? type}${inner} ${mode}`;
+  });
+}

@@ -1,0 +1,47 @@
+import { type Declared, isOwn } from './declared-resources.ts';
+import type { ProvisionOptions, Step } from './provision.ts';
+import type { Resource } from './resource.ts';
+
+export interface TeardownOptions extends ProvisionOptions {
+  /** Deletes also what holds messages, objects or rows. */
+  readonly withData: boolean;
+}
+
+/**
+ * Deletes what `provision` has created for these owners, in the opposite order. What does not bear the owner's labels
+ * is left alone, and so is what others still use. To run it again is safe.
+ */
+export async function teardown(declared: readonly Declared[], options: TeardownOptions): Promise<Step[]> {
+  const steps: Step[] = [];
+  const doomed = new Set<string>();
+  for (const { resource, labels } of declared.toReversed()) {
+    const { kind, name } = resource;
+    const existing = await resource.look();
+    let step: Step;
+    if (existing === undefined) step = { kind, name, outcome: 'absent' };
+    else if (!isOwn(existing.labels, labels)) {
+      step = { kind, name, outcome: 'not ours', detail: `has no label pipeline=${labels.pipeline} of provision` };
+    } else {
+      const obstacle = await obstacleOf(resource, doomed, options.withData);
+      if (obstacle !== undefined) step = { kind, name, outcome: 'kept', detail: obstacle };
+      else {
+        if (!options.dryRun) await resource.delete();
+        doomed.add(name);
+        step = { kind, name, outcome: options.dryRun ? 'would delete' : 'deleted' };
+      }
+    }
+    steps.push(step);
+    options.onStep?.(step);
+  }
+  return steps;
+}
+
+async function obstacleOf(
+  resource: Resource,
+  doomed: ReadonlySet<string>,
+  withData: boolean,
+): Promise<string | undefined> {
+  const { use, data } = await resource.obstacles(doomed);
+  if (use !== undefined) return use;
+  return data === undefined || withData ? undefined : `${data}; --with-data deletes it all the same`;
+}

@@ -1,0 +1,32 @@
+import { basename, dirname } from 'node:path';
+import { ConfigError } from '../config/config-error.ts';
+import type { Declaration } from '../provision/declared-resources.ts';
+import { pipelineFile, readPipelineConfig } from './pipeline.ts';
+
+/**
+ * What a pipeline declares under `resources:`.
+ *
+ * @throws ConfigError if it declares nothing, or is no pipeline.
+ */
+export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.env): Declaration {
+  const config = readPipelineConfig(path, env);
+  const file = pipelineFile(path);
+  const { resources, google } = config;
+  if (resources === undefined) {
+    throw new ConfigError(file, [{ path: 'resources', problem: 'not set: there is nothing to provision' }]);
+  }
+  return {
+    owner: resources.owner ?? labelOf(basename(dirname(file))),
+    google,
+    resources,
+    ...(config.service === 'bigqueries' ? { table: config.table } : {}),
+  };
+}
+
+/** A folder's name as a label: https://cloud.google.com/compute/docs/labeling-resources#requirements */
+function labelOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]/g, '_')
+    .slice(0, 63);
+}
