@@ -5,8 +5,7 @@ import { createPubSubClients } from '../clients/pubsub.ts';
 import { createStorageClient } from '../clients/storage.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type Declared, declaredResources } from '../provision/declared-resources.ts';
-import { provision, type Step } from '../provision/provision.ts';
-import { teardown } from '../provision/teardown.ts';
+import { provision } from '../provision/provision.ts';
 import { readDeclaration } from '../services/declaration.ts';
 import type { RunResources } from './run-resources.ts';
 
@@ -25,17 +24,6 @@ export async function createResources(resources: RunResources, fleet: Fleet): Pr
   } finally {
     await firestore.terminate();
   }
-}
-
-/** Deletes all that `createResources` has created, whatever it holds by now. */
-export async function removeResources(resources: RunResources): Promise<readonly Step[]> {
-  const firestore = createFirestoreClient({ projectId: resources.projectId }, {});
-  try {
-    await firestore.recursiveDelete(firestore.collection(resources.collection));
-  } finally {
-    await firestore.terminate();
-  }
-  return withDeclared(resources, (declared) => teardown(declared, { dryRun: false, withData: true }));
 }
 
 async function withDeclared<T>(

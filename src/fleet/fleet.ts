@@ -21,11 +21,17 @@ export interface FleetOptions {
   readonly seed: number;
   /** Put into every message id, so that runs do not mix. */
   readonly runId: string;
+  /** First level of every topic. Default: `sites`. */
+  readonly topicRoot?: string;
+  /** Where the devices stand, in turn. */
+  readonly locations?: readonly string[];
+  /** Time between two readings, in milliseconds. Default: a second. */
+  readonly everyMs?: number;
 }
 
 const LOCATIONS = ['berlin', 'lisbon', 'oslo', 'turin'];
 const CATEGORIES = ['climate', 'energy', 'water'];
-/** Readings are taken a second apart, from here: the clock of a reproducible run is not the machine's. */
+/** Readings are taken from here on: the clock of a reproducible run is not the machine's. */
 const FIRST_READING_MS = Date.UTC(2026, 0, 1);
 
 /** Mulberry32: a small generator of numbers in [0, 1) that a seed reproduces. */
@@ -50,17 +56,18 @@ export class Fleet {
   }
 
   recordOf(deviceId: string): DeviceRecord {
+    const { locations = LOCATIONS } = this.#options;
     const index = Number(deviceId.slice(-5));
     return {
       ClientID: `client-${index % 7}`,
-      LocationID: LOCATIONS[index % LOCATIONS.length] ?? '',
+      LocationID: locations[index % locations.length] ?? '',
       Category: CATEGORIES[index % CATEGORIES.length] ?? '',
     };
   }
 
   /** The first `count` readings, round the devices in a random order, each device's own in sequence. */
   *readings(count: number): Generator<Reading> {
-    const { runId, seed } = this.#options;
+    const { runId, seed, topicRoot = 'sites', everyMs = 1_000 } = this.#options;
     const random = randomBy(seed);
     const sequences = new Map<string, number>();
     for (let index = 0; index < count; index += 1) {
@@ -72,13 +79,13 @@ export class Fleet {
         message_id: id,
         device_id: deviceId,
         sequence,
-        taken_at: new Date(FIRST_READING_MS + index * 1_000).toISOString(),
+        taken_at: new Date(FIRST_READING_MS + index * everyMs).toISOString(),
         temperature: Math.round((15 + random() * 15) * 100) / 100,
         humidity: Math.round(random() * 1_000) / 10,
         battery: Math.round(random() * 100),
       };
       yield {
-        topic: `sites/${this.recordOf(deviceId).LocationID}/devices/${deviceId}/readings`,
+        topic: `${topicRoot}/${this.recordOf(deviceId).LocationID}/devices/${deviceId}/readings`,
         payload: Buffer.from(JSON.stringify(reading)),
         id,
         deviceId,

@@ -7,6 +7,7 @@ export interface PublishOptions {
   readonly ratePerSecond?: number | undefined;
   /** Unconfirmed publishes at one time. */
   readonly window?: number;
+  readonly onSending?: (reading: Reading) => void;
   readonly onPublished?: (reading: Reading) => void;
   /** Stops early; what was confirmed until then is what was published. */
   readonly signal?: AbortSignal;
@@ -28,7 +29,7 @@ export async function publishReadings(readings: Iterable<Reading>, options: Publ
 }
 
 async function publishAll(client: MqttClient, readings: Iterable<Reading>, options: PublishOptions): Promise<number> {
-  const { ratePerSecond, window = DEFAULT_WINDOW, onPublished, signal } = options;
+  const { ratePerSecond, window = DEFAULT_WINDOW, onSending, onPublished, signal } = options;
   const started = performance.now();
   let sent = 0;
   let confirmed = 0;
@@ -47,6 +48,7 @@ async function publishAll(client: MqttClient, readings: Iterable<Reading>, optio
     if (signal?.aborted || problem !== undefined) break;
     if (ratePerSecond !== undefined) await until(started + (sent * 1_000) / ratePerSecond);
     while (sent - confirmed >= window && problem === undefined) await room();
+    onSending?.(reading);
     client.publish(reading.topic, reading.payload, { qos: 1 }, settled(reading));
     sent += 1;
   }

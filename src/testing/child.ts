@@ -26,11 +26,13 @@ export interface ChildOptions {
   /** Waits until the output matches. */
   readonly readyWhen?: RegExp;
   readonly readyWithinMs?: number;
+  /** Called with what is printed, on both outputs. */
+  readonly onOutput?: (text: string) => void;
 }
 
 /** Starts a process that ends with the test at the latest. */
 export async function startChild(command: string, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
-  const { readyWhen, readyWithinMs = 30_000 } = options;
+  const { readyWhen, readyWithinMs = 30_000, onOutput } = options;
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: options.env ?? process.env,
@@ -42,9 +44,11 @@ export async function startChild(command: string, args: readonly string[], optio
   child.stdout.on('data', (chunk) => {
     output += chunk;
     stdout += chunk;
+    onOutput?.(String(chunk));
   });
   child.stderr.on('data', (chunk) => {
     output += chunk;
+    onOutput?.(String(chunk));
   });
   let ended = false;
   const exited = Promise.race([once(child, 'close'), once(child, 'error')]).then(([code]): number | null => {

@@ -30,6 +30,8 @@ export interface IngestionDependencies extends CommonDependencies {
 
 export interface IngestionProbes extends CommonProbes {
   readonly routed: Probe<Delivery>;
+  /** Changes of the routes that have taken effect. */
+  readonly routesChanged: Probe<RoutingConfig>;
 }
 
 /** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
@@ -42,6 +44,7 @@ export function createIngestion(
   const probes: IngestionProbes = {
     ...shell.commonProbes(),
     routed: shell.probe('routed'),
+    routesChanged: shell.probe('routesChanged'),
   };
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;
@@ -93,6 +96,7 @@ export function createIngestion(
       else {
         table.next(new RouteTable(change));
         telemetry.event('routes.changed', { routes: Object.keys(change.routes) });
+        probes.routesChanged.hit(change);
       }
     };
     const changes = dependencies.routeChanges?.subscribe(applyChange);

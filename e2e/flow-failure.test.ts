@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { BigQuery } from '@google-cloud/bigquery';
+import { PubSub } from '@google-cloud/pubsub';
+import { Storage } from '@google-cloud/storage';
+import { PassThroughClient } from 'google-auth-library';
+import * as assert from 'uvu/assert';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { type Child, startChild } from '../src/testing/child.ts';
+import { suite } from '../src/testing/suite.ts';
+
+/** Flows that fail, or are told to keep what they made, on servers that outlive them. */
+suite('a flow', ({ test, before, beforeEach, after }) => {
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
+
+  before(async () => {
+    sandbox = await startSandbox();
+    sandbox.applyEnv();
+    pubsub = new PubSub({ projectId: sandbox.projectId });
+  });
+  after(async () => {
+    await pubsub?.close();
+    await sandbox?.close();
+  });
+  beforeEach(() => sandbox.faults.clear());
+
+  const run = async (flow: string, env: Readonly<Record<string, string>>): Promise<{ child: Child; code: unknown }> => {
+    const child = await startChild(process.execPath, [join(import.meta.dirname, `flows/${flow}.test.ts`)], {
+      env: { ...process.env, ...sandbox.env, E2E_TARGET: 'emulators', ...env },
+    });
+    return { child, code: await child.exited };
+  };
+  /** Names of everything that is there. */
+  const left = async (): Promise<string[]> => {
+    const google = { projectId: sandbox.projectId, authClient: new PassThroughClient() };
+    const [topics] = await pubsub.getTopics();
+    const [subscriptions] = await pubsub.getSubscriptions();
+    const [buckets] = await new Storage(google).getBuckets();
+    const [datasets] = await new BigQuery(google).getDatasets();
+    return [...topics, ...subscriptions, ...buckets, ...datasets].map(({ name, id }: { name?: string; id?: string }) =>
+      String(name ?? id),
+    );
+  };
+
+  test('that fails says where the messages stopped, and leaves nothing', async () => {
+    sandbox.faults.add({ server: 'bigquery', method: 'tabledata.insertAll', error: { code: 503 } });
+    const { child, code } = await run('bigquery', {
+      E2E_STOPPED_AFTER_MS: '3000',
+      DATAFLOW_SHUTDOWN__DEADLINE_MS: '1000',
+    });
+    assert.is(code, 1, child.output);
+    assert.match(child.output, 'every row is accepted');
+    assert.match(child.output, 'messages stopped before "bigqueries: settled", after "bigqueries: received"');
+    assert.match(child.output, /> bigqueries: settled +0 /);
+    assert.equal(await left(), []);
+  });
+
+  test('that fails before its set-up is done leaves nothing', async () => {
+    sandbox.faults.add({ server: 'bigquery', method: 'tables.insert', error: { code: 403 } });
+    const { child, code } = await run('bigquery', {});
+    assert.is(code, 1, child.output);
+    assert.match(child.output, 'resources.tables');
+    assert.equal(await left(), []);
+  });
+
+  test('lists what it would create, and creates nothing', async () => {
+    const { child, code } = await run('fullflow', { E2E_DRY_RUN: '1' });
+    assert.is(code, 0, child.output);
+    assert.match(child.output, /topic raw-[0-9a-f]{8}/);
+    assert.match(child.output, /collection devices-[0-9a-f]{8}/);
+    assert.equal(await left(), []);
+  });
+
+  test('keeps what it has made when it is told to', async () => {
+    const { child, code } = await run('devflow', { E2E_KEEP: '1' });
+    assert.is(code, 0, child.output);
+    assert.match(child.output, /kept: topic raw-[0-9a-f]{8}/);
+    const names = await left();
+    assert.ok(
+      names.some((name) => /raw-[0-9a-f]{8}$/.test(name)),
+      names.join(),
+    );
+  });
+});

@@ -1,0 +1,101 @@
+import * as assert from 'uvu/assert';
+import { decodeEnvelope } from '../../src/core/envelope.ts';
+import type { EnrichmentData } from '../../src/core/message.ts';
+import { flow } from './harness/flow.ts';
+import { watchTopic } from './harness/sinks.ts';
+
+const READINGS = 2_000;
+const DEVICES = 21;
+const KNOWN = 20;
+
+/**
+ * MQTT → ingestion → enrich, twice: with empty caches, and by a service that finds Redis filled. The last device is
+ * unknown to Firestore, and its messages go to dead-letter, as the configuration says.
+ */
+flow(
+  'enrichment',
+  {
+    pipelines: ['ingestion', 'enrich'],
+    settings: { enrich: { DATAFLOW_WITHOUT_DATA: 'deadLetter' } },
+    watch: ({ topics }) => topics.enriched,
+    devices: DEVICES,
+    knownDevices: KNOWN,
+    needs: ['redis'],
+  },
+  async (run) => {
+    const { timing, fleet, scope } = run;
+    const { names } = scope;
+    const readings = [...fleet.readings(2 * READINGS)];
+    const halves = [readings.slice(0, READINGS), readings.slice(READINGS)];
+    const unknownId = fleet.deviceIds.at(-1);
+    const unknown = readings.filter(({ deviceId }) => deviceId === unknownId).length;
+    timing.expected = readings.length;
+
+    const arrived = new Map<string, EnrichmentData>();
+    const letters: Record<string, string>[] = [];
+    const watched = watchTopic(names, scope.watched, ({ data }) => {
+      const { id, enrichmentData } = decodeEnvelope(data);
+      arrived.set(id, enrichmentData);
+      timing.arrived(id);
+    });
+    const buried = watchTopic(names, names.subscriptions.deadLetters, ({ attributes }) => letters.push(attributes));
+    run.defer(watched.close);
+    run.defer(buried.close);
+    await run.start('ingestion');
+
+    for (const [index, half] of halves.entries()) {
+      const enrich = await run.start('enrich');
+      await run.load(half, 1_000);
+      await timing.during('verification', async () => {
+        await run.until(`half ${index + 1} is settled`, () =>
+          assert.is(enrich.ledger.acked + enrich.ledger.deadLettered, READINGS),
+        );
+        const strangers = half.filter(({ deviceId }) => deviceId === unknownId).length;
+        const { memoryHit, redisHit, firestoreHit, missing } = enrich.probes;
+        assert.equal(
+          {
+            memory: memoryHit.count,
+            redis: redisHit.count,
+            firestore: firestoreHit.count,
+            missing: missing.count,
+          },
+          {
+            memory: READINGS - strangers - KNOWN,
+            redis: index === 0 ? 0 : KNOWN,
+            firestore: index === 0 ? KNOWN : 0,
+            missing: strangers,
+          },
+          `the layers of half ${index + 1}`,
+        );
+        assert.is(enrich.ledger.deadLettered, strangers);
+      });
+      await enrich.shutdown();
+    }
+
+    await timing.during('verification', async () => {
+      await run.until('every message is in the topic or a dead letter', () =>
+        assert.equal([arrived.size, letters.length], [readings.length - unknown, unknown]),
+      );
+      for (const { id, deviceId, topic } of readings) {
+        if (deviceId === unknownId) continue;
+        const record = fleet.recordOf(deviceId);
+        assert.equal(
+          { ...arrived.get(id), Timestamp: '' },
+          {
+            Timestamp: '',
+            Topic: topic,
+            DeviceID: deviceId,
+            name: record.ClientID,
+            location: record.LocationID,
+            serviceTag: record.Category,
+          },
+          `what is known of ${deviceId}`,
+        );
+      }
+      for (const attributes of letters) {
+        assert.equal([attributes.dlq_service, attributes.dlq_reason], ['enrich', 'no_data']);
+      }
+      timing.verified = arrived.size + letters.length;
+    });
+  },
+);

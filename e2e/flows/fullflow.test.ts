@@ -1,0 +1,48 @@
+import * as assert from 'uvu/assert';
+import { assertInOrder, flow, sequencesOf } from './harness/flow.ts';
+import { assertRows } from './harness/rows.ts';
+import { readArchive, readRows } from './harness/sinks.ts';
+
+const READINGS = 2_000;
+const DEVICES = 20;
+const RATE = 1_000;
+
+/** MQTT → ingestion, and from there twice: raw → Cloud Storage, enriched → BigQuery. */
+flow(
+  'fullflow',
+  { pipelines: ['ingestion', 'enrich', 'icestore', 'bigqueries'], devices: DEVICES, knownDevices: DEVICES },
+  async (run) => {
+    const { timing, fleet, scope } = run;
+    const bigqueries = await run.start('bigqueries');
+    const icestore = await run.start('icestore');
+    const enrich = await run.start('enrich');
+    const ingestion = await run.start('ingestion');
+    run.measure(bigqueries);
+    const stages = {
+      'ingestion.routed': sequencesOf(ingestion.probes.routed),
+      'enrich.enriched': sequencesOf(enrich.probes.enriched),
+      'bigqueries.decoded': sequencesOf(bigqueries.probes.decoded),
+    };
+    timing.expected = READINGS;
+
+    await run.load(fleet.readings(READINGS), RATE);
+    await timing.during('verification', async () => {
+      await run.until('every row is accepted', () => assert.is(timing.arrivals, READINGS));
+      await run.until('every line is stored', () => assert.is(icestore.ledger.acked, READINGS));
+      for (const [stage, sequences] of Object.entries(stages)) assertInOrder(sequences, READINGS, stage);
+      assert.ok(timing.ratePerSecond > RATE / 4, `the sinks followed the load: ${timing.ratePerSecond} messages/s`);
+      for (const { name, ledger } of [ingestion, enrich, icestore, bigqueries]) {
+        assert.ok(ledger.balanced, `the ledger of ${name} balances`);
+        assert.equal([ledger.inFlight, ledger.settledTwice], [0, 0], name);
+      }
+      await run.until('both sinks are whole', async () => {
+        const rows = await readRows(scope.names);
+        assertRows(rows, fleet, READINGS, (deviceId) => fleet.recordOf(deviceId));
+        const lines = (await readArchive(scope.names)).flatMap((object) => object.lines);
+        assert.is(lines.length, READINGS);
+        assert.equal(new Set(lines.map(({ id }) => id)), new Set(rows.keys()), 'the same ids in both');
+        timing.verified = rows.size;
+      });
+    });
+  },
+);

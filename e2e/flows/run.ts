@@ -1,0 +1,49 @@
+/**
+ * `npm run e2e`: the flows on the target that `E2E_TARGET` names, each in a process of its own, on servers that are
+ * started once. Arguments: `--dry-run` lists what would be created; names of flows run only those.
+ */
+import { globSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { startChild } from '../../src/testing/child.ts';
+import { openTarget, projectOf, targetName } from './harness/target.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const arguments_ = process.argv.slice(2);
+const isDryRun = arguments_.includes('--dry-run');
+const names = arguments_.filter((argument) => !argument.startsWith('--'));
+const all = globSync(join(import.meta.dirname, '*.test.ts')).sort();
+const nameOf = (file: string) => basename(file, '.test.ts');
+const files = names.length === 0 ? all : all.filter((file) => names.includes(nameOf(file)));
+const unknown = names.filter((name) => !all.map(nameOf).includes(name));
+if (unknown.length > 0) {
+  console.error(`there is no flow ${unknown.join(', ')}; there are ${all.map(nameOf).join(', ')}`);
+  process.exit(2);
+}
+
+function run(env: Readonly<Record<string, string>>): Promise<number | null> {
+  const started = performance.now();
+  return startChild(process.execPath, [join(ROOT, 'src/testing/run.ts'), ...files], {
+    env: { ...process.env, ...env, VERBOSE: '1' },
+    onOutput: (text) => process.stdout.write(text),
+  }).then(async ({ exited }) => {
+    const code = await exited;
+    console.log(`${((performance.now() - started) / 1_000).toFixed(0)} s`);
+    return code;
+  });
+}
+
+const name = targetName();
+if (isDryRun) {
+  projectOf(name);
+  process.exitCode = (await run({ E2E_DRY_RUN: '1' })) ?? 1;
+} else if (name === 'sandbox') {
+  process.exitCode = (await run({})) ?? 1;
+} else {
+  const target = await openTarget(name);
+  try {
+    const labels = Object.entries(target.servedBy).map(([part, by]) => [`E2E_SERVED_BY_${part.toUpperCase()}`, by]);
+    process.exitCode = (await run({ ...target.env, ...Object.fromEntries(labels) })) ?? 1;
+  } finally {
+    await target.close();
+  }
+}

@@ -1,0 +1,85 @@
+import * as assert from 'uvu/assert';
+import type { Scrape } from '../../src/testing/scrape.ts';
+import { type ServiceProcess, startService } from '../../src/testing/service-process.ts';
+import { flow } from './harness/flow.ts';
+import { assertRows } from './harness/rows.ts';
+import type { ServiceByName } from './harness/services.ts';
+import { readArchive, readRows } from './harness/sinks.ts';
+
+const READINGS = 6_000;
+const DEVICES = 20;
+const LEASE = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
+const SERVICES: readonly (keyof ServiceByName)[] = ['bigqueries', 'icestore', 'enrich', 'ingestion'];
+
+/**
+ * Two replicas of each service: one in this process, one in a process of its own, which is killed while messages flow
+ * and comes back as who it was. Two of ingestion share the broker's subscription.
+ */
+flow(
+  'scale-out',
+  {
+    pipelines: ['ingestion', 'enrich', 'icestore', 'bigqueries'],
+    env: () => ({ MQTT_SHARE_GROUP: 'replicas' }),
+    // What a killed replica held comes back when its lease ends.
+    settings: { enrich: LEASE, icestore: LEASE, bigqueries: LEASE },
+    devices: DEVICES,
+    knownDevices: DEVICES,
+    needs: ['mosquitto'],
+  },
+  async (run) => {
+    const { timing, fleet, scope } = run;
+    const replicas = new Map<string, ServiceProcess>();
+    run.defer(() => Promise.all(Array.from(replicas.values(), (replica) => replica.end())));
+    const startReplica = async (name: keyof ServiceByName): Promise<void> => {
+      const identity = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-1` };
+      replicas.set(name, await startService(name, { ...run.target.env, ...scope.envOf(name), ...identity }));
+    };
+    /** Settled by the replicas in other processes, as last read; those of before a kill are counted too. */
+    const elsewhere = new Map<string, { before: number; now: number }>();
+    const look = async (name: string): Promise<void> => {
+      const scrape = await replicas.get(name)?.scrape();
+      elsewhere.set(name, { before: elsewhere.get(name)?.before ?? 0, now: scrape?.settled('acked') ?? 0 });
+    };
+    for (const name of SERVICES) {
+      const env = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-0` };
+      const service = await run.start(name, { env, isReplica: true });
+      const { ledger } = service;
+      // Latency is that of the messages which pass the replica in this process.
+      if (name === 'bigqueries') run.measure(service);
+      const others = () => (elsewhere.get(name)?.before ?? 0) + (elsewhere.get(name)?.now ?? 0);
+      run.place({ at: name, name: `${name}: settled`, count: () => ledger.acked + others() });
+    }
+    await timing.during('start', () => Promise.all(SERVICES.map(startReplica)));
+    timing.expected = READINGS;
+
+    const loaded = run.load(fleet.readings(READINGS), 500);
+    for (const [index, name] of SERVICES.entries()) {
+      await run.until('the load goes on', () => assert.ok(timing.published >= (READINGS * (index + 1)) / 6));
+      const replica = replicas.get(name);
+      const received = (await replica?.scrape())?.received ?? 0;
+      assert.ok(received > 0, `the replica of ${name} takes its share before it is killed`);
+      await look(name);
+      const { before = 0, now = 0 } = elsewhere.get(name) ?? {};
+      await replica?.end('SIGKILL');
+      elsewhere.set(name, { before: before + now, now: 0 });
+      await timing.during('start', () => startReplica(name));
+    }
+    await loaded;
+    await timing.during('verification', async () => {
+      await run.until('both sinks are whole', async () => {
+        await Promise.all(SERVICES.map(look));
+        const rows = await readRows(scope.names);
+        const lines = (await readArchive(scope.names)).flatMap((object) => object.lines);
+        const ids = new Set(lines.map(({ id }) => id));
+        assert.equal([rows.size, ids.size], [READINGS, READINGS], 'distinct ids in BigQuery and in Cloud Storage');
+        assertRows(rows, fleet, READINGS, (deviceId) => fleet.recordOf(deviceId));
+        timing.verified = rows.size;
+      });
+      for (const [name, replica] of replicas) {
+        const scrape: Scrape = await replica.scrape();
+        scrape.assertLedger();
+        assert.ok(scrape.received > 0, `the replica of ${name} takes its share when it is back`);
+      }
+    });
+  },
+);
