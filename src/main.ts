@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
+import { addReplay } from './commands/replay/add-replay.ts';
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
@@ -44,6 +45,7 @@ program
 
 addDeadLetters(program, ending);
 addProvision(program, ending);
+addReplay(program, ending);
 
 program
   .command('sandbox')

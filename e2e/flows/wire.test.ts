@@ -38,6 +38,7 @@ flow(
     const watched = watchTopic(names, scope.watched);
     run.defer(watched.close);
     const icestore = await run.start('icestore');
+    run.measure(icestore);
     const enrich = await run.start('enrich');
     await run.start('ingestion');
 
@@ -55,6 +56,7 @@ flow(
         ),
       ),
     );
+    timing.published += FIXTURES.length;
     await run.load(fleet.readings(READINGS), 1_000);
 
     await timing.during('verification', async () => {

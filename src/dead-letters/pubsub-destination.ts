@@ -2,8 +2,8 @@ import { asCallError, asStartError } from '../clients/grpc-errors.ts';
 import type { PubSubClients } from '../clients/pubsub.ts';
 import { FatalError } from '../core/errors.ts';
 import { patiently } from '../operators/patiently.ts';
+import type { Destination } from '../replay/destination.ts';
 import { checkLimits } from '../sinks/pubsub/limits.ts';
-import type { Destination } from './destination.ts';
 
 const CHECK = { retry: null, timeout: 10_000 };
 const PUBLISH = { retry: null, timeout: 30_000 };

@@ -1,6 +1,6 @@
 import type { Storage } from '@google-cloud/storage';
 import { PoisonError, toError } from '../core/errors.ts';
-import type { Destination } from './destination.ts';
+import type { Destination } from '../replay/destination.ts';
 import type { Letter } from './letter.ts';
 import type { LetterBox } from './letter-box.ts';
 import { originalOf } from './original-of.ts';

@@ -43,9 +43,10 @@ export function bucketResource(storage: Storage, config: BucketResource): Resour
           ...(rules.length === 0 ? {} : { lifecycle: { rule: rules } }),
         }),
       ),
-    obstacles: async () => {
+    users: async () => undefined,
+    contents: async () => {
       const found = await httpCall(SETTING, config.name, () => bucket.getFiles({ maxResults: 1, autoPaginate: false }));
-      return (found?.[0].length ?? 0) > 0 ? { data: 'holds objects' } : {};
+      return (found?.[0].length ?? 0) > 0 ? 'objects' : undefined;
     },
     delete: async () => {
       await httpCall(SETTING, config.name, () => bucket.deleteFiles({ force: true }));

@@ -34,13 +34,14 @@ export function datasetResource(
       httpCreate(SETTING, name, () =>
         bigquery.createDataset(datasetId, { labels: { ...labels }, ...(location === undefined ? {} : { location }) }),
       ),
-    obstacles: async (doomed) => {
+    users: async (doomed) => {
       const found = await httpCall(SETTING, name, () => dataset.getTables());
       const others = (found?.[0] ?? [])
         .map((table) => bigqueryName(projectId, datasetId, table.id))
         .filter((table) => !doomed.has(table));
-      return others.length === 0 ? {} : { use: `still has the tables ${others.join(', ')}` };
+      return others.length === 0 ? undefined : `still has the tables ${others.join(', ')}`;
     },
+    contents: async () => undefined,
     delete: async () => {
       await httpCall(SETTING, name, () => dataset.delete());
     },

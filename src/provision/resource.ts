@@ -12,14 +12,6 @@ export interface Existing {
   readonly differences: readonly string[];
 }
 
-/** Why a resource should not be deleted. */
-export interface Obstacles {
-  /** Who else needs it. Nothing overrides this. */
-  readonly use?: string | undefined;
-  /** What would be lost with it. `--with-data` says that it may. */
-  readonly data?: string | undefined;
-}
-
 /**
  * A resource in the cloud, as a pipeline declares it. Calls wait out an outage of 30 s; they reject with a FatalError
  * where the declaration or a permission is at fault.
@@ -32,8 +24,14 @@ export interface Resource {
   look(): Promise<Existing | undefined>;
   /** That it exists by now is no error. */
   create(labels: Labels): Promise<void>;
-  /** @param doomed names of what is deleted before it. */
-  obstacles(doomed: ReadonlySet<string>): Promise<Obstacles>;
+  /**
+   * Who else needs it, in words; nothing overrides that.
+   *
+   * @param doomed names of what is deleted before it.
+   */
+  users(doomed: ReadonlySet<string>): Promise<string | undefined>;
+  /** What would be lost with it: messages, objects, rows. `--with-data` says that it may. */
+  contents(): Promise<string | undefined>;
   /** That it is gone by now is no error. */
   delete(): Promise<void>;
 }

@@ -29,7 +29,8 @@ export function subscriptionResource(
       pubsubCreate(SETTING, name, () =>
         subscriber.createSubscription({ ...declared, name, labels: { ...labels } }, CALL),
       ),
-    obstacles: async () => ((await hasBacklog(subscriber, name)) ? { data: 'holds messages' } : {}),
+    users: async () => undefined,
+    contents: async () => ((await hasBacklog(subscriber, name)) ? 'messages' : undefined),
     delete: async () => {
       await pubsubCall(SETTING, name, () => subscriber.deleteSubscription({ subscription: name }, CALL));
     },

@@ -33,9 +33,10 @@ export function tableResource(bigquery: BigQuery, projectId: string, config: Tab
     },
     create: (labels) =>
       httpCreate(SETTING, name, () => dataset.createTable(config.tableId, { ...declared, labels: { ...labels } })),
-    obstacles: async () => {
+    users: async () => undefined,
+    contents: async () => {
       const found = await httpCall(SETTING, name, () => table.getRows({ maxResults: 1, autoPaginate: false }));
-      return (found?.[0].length ?? 0) > 0 ? { data: 'holds rows' } : {};
+      return (found?.[0].length ?? 0) > 0 ? 'rows' : undefined;
     },
     delete: async () => {
       await httpCall(SETTING, name, () => table.delete());

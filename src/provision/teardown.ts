@@ -41,7 +41,8 @@ async function obstacleOf(
   doomed: ReadonlySet<string>,
   withData: boolean,
 ): Promise<string | undefined> {
-  const { use, data } = await resource.obstacles(doomed);
-  if (use !== undefined) return use;
-  return data === undefined || withData ? undefined : `${data}; --with-data deletes it all the same`;
+  const users = await resource.users(doomed);
+  if (users !== undefined || withData) return users;
+  const contents = await resource.contents();
+  return contents === undefined ? undefined : `holds ${contents}; --with-data deletes it all the same`;
 }

@@ -16,11 +16,12 @@ export function topicResource({ publisher }: PubSubClients, projectId: string, {
       return found && { labels: found[0].labels ?? {}, differences: [] };
     },
     create: (labels) => pubsubCreate(SETTING, name, () => publisher.createTopic({ name, labels: { ...labels } }, CALL)),
-    obstacles: async (doomed) => {
+    users: async (doomed) => {
       const found = await pubsubCall(SETTING, name, () => publisher.listTopicSubscriptions({ topic: name }, CALL));
       const others = (found?.[0] ?? []).filter((subscription) => !doomed.has(subscription));
-      return others.length === 0 ? {} : { use: `still read by ${others.join(', ')}` };
+      return others.length === 0 ? undefined : `still read by ${others.join(', ')}`;
     },
+    contents: async () => undefined,
     delete: async () => {
       await pubsubCall(SETTING, name, () => publisher.deleteTopic({ topic: name }, CALL));
     },

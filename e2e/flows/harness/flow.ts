@@ -17,8 +17,7 @@ import { LastLines, openService, type ServiceByName } from './services.ts';
 import { openTarget, projectOf, type Target, targetName } from './target.ts';
 import { Timing } from './timing.ts';
 
-/** Messages that stop moving for so long have stopped for good. */
-const STOPPED_AFTER_MS = Number(process.env.E2E_STOPPED_AFTER_MS ?? 30_000);
+const STOPPED_AFTER_MS = 30_000;
 const FLOW_TIMEOUT_MS = 240_000;
 
 export interface FlowOptions extends ScopeOptions {
@@ -28,6 +27,8 @@ export interface FlowOptions extends ScopeOptions {
   readonly fleet?: Pick<FleetOptions, 'locations' | 'everyMs'>;
   /** A second run of pipelines in the same flow, with names of its own. */
   readonly second?: ScopeOptions;
+  /** Messages that stop moving for so long have stopped for good. Default: 30 s. */
+  readonly stoppedAfterMs?: number;
   /** Servers that the sandbox has no substitute for: left out, with the reason, where they are not installed. */
   readonly needs?: readonly ('mosquitto' | 'redis')[];
 }
@@ -43,7 +44,10 @@ export class Flow {
   readonly #places: Place[] = [];
   readonly #logs: [name: string, log: LastLines][] = [];
 
-  constructor(target: Target, scope: RunScope, second: RunScope | undefined, fleet: Fleet) {
+  readonly #stoppedAfterMs: number;
+
+  constructor(target: Target, scope: RunScope, second: RunScope | undefined, fleet: Fleet, stoppedAfterMs: number) {
+    this.#stoppedAfterMs = stoppedAfterMs;
     this.target = target;
     this.scope = scope;
     this.second = second;
@@ -128,7 +132,7 @@ export class Flow {
           last = undefined;
         } catch (thrown) {
           last = thrown;
-          if (performance.now() - movedAt < STOPPED_AFTER_MS) throw thrown;
+          if (performance.now() - movedAt < this.#stoppedAfterMs) throw thrown;
         }
       },
       { deadlineMs: FLOW_TIMEOUT_MS / 2, everyMs: this.target.name === 'gcp' ? 2_000 : 50 },
@@ -238,12 +242,13 @@ async function runFlow(
   scopesOf: (projectId: string) => [RunScope, RunScope | undefined],
   body: (run: Flow) => Promise<void>,
 ): Promise<void> {
+  const stoppedAfterMs = Number(process.env.E2E_STOPPED_AFTER_MS ?? options.stoppedAfterMs ?? STOPPED_AFTER_MS);
   const target = await openTarget();
   try {
     const [scope, second] = scopesOf(target.projectId);
     const topicRoot = `sites-${runId}`;
     const fleet = new Fleet({ devices: options.devices, seed: 7, runId, topicRoot, ...options.fleet });
-    const run = new Flow(target, scope, second, fleet);
+    const run = new Flow(target, scope, second, fleet, stoppedAfterMs);
     const leave = () => run.close().finally(() => process.exit(1));
     process.once('SIGINT', leave).once('SIGTERM', leave);
     const { timing } = run;

@@ -28,6 +28,11 @@ export class Timing {
     this.#sentAt.set(id, now);
   }
 
+  /** Forgets what was sent until now: another part of a flow is measured. */
+  restart(): void {
+    this.#sentAt.clear();
+  }
+
   /** The first arrival of a message counts. */
   arrived(id: string): void {
     const sentAt = this.#sentAt.get(id);

@@ -1,13 +1,13 @@
 import { FatalError, toError } from '../../core/errors.ts';
-import type { Destination } from '../../dead-letters/destination.ts';
 import type { Letter } from '../../dead-letters/letter.ts';
 import { isFrom, matches, sourceOf } from '../../dead-letters/letter-filter.ts';
 import { type LetterRow, letterTable, rowOf } from '../../dead-letters/letter-table.ts';
-import { mqttDestination } from '../../dead-letters/mqtt-destination.ts';
 import { oneLine } from '../../dead-letters/printable.ts';
 import { pubsubDestination, topicOf } from '../../dead-letters/pubsub-destination.ts';
 import { newReport, type ReplayReport, replayLetters } from '../../dead-letters/replay-letters.ts';
-import { statusLine } from '../../dead-letters/status-line.ts';
+import type { Destination } from '../../replay/destination.ts';
+import { mqttDestination } from '../../replay/mqtt-destination.ts';
+import { statusLine } from '../../replay/status-line.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type FilterOptions, letters, type Session, say, session } from './session.ts';
 

@@ -73,4 +73,23 @@ suite('rowBy', ({ test }) => {
       assert.equal(row([{ name: 'id', type: 'STRING', from: 'metadata.id' }], { payload }), { id: 'm1' });
     }
   });
+
+  test('leaves out of a time what is finer than a microsecond, which BigQuery would refuse', () => {
+    const row = rowBy([
+      { name: 'at', type: 'TIMESTAMP', mode: 'NULLABLE', from: 'metadata.publishTime' },
+      { name: 'text', type: 'STRING', mode: 'NULLABLE', from: 'metadata.publishTime' },
+      { name: 'times', type: 'TIMESTAMP', mode: 'REPEATED' },
+    ])({
+      id: 'a',
+      payload: Buffer.from('{"times":["2026-03-04T05:06:07.1234567+02:00","2026-03-04T05:06:07Z"]}'),
+      publishTime: '2026-03-04T05:06:07.123456789Z',
+      attributes: {},
+      enrichmentData: {},
+    });
+    assert.equal(row, {
+      at: '2026-03-04T05:06:07.123456Z',
+      text: '2026-03-04T05:06:07.123456789Z',
+      times: ['2026-03-04T05:06:07.123456+02:00', '2026-03-04T05:06:07Z'],
+    });
+  });
 });

@@ -16,8 +16,9 @@ interface Reader {
 }
 
 /**
- * Compiles a table's columns into a function from message to row. Values go as they are, but for two: a JSON column
- * takes its value as text, and a BYTES column from `payload` takes the payload's bytes, in base64. A value that is
+ * Compiles a table's columns into a function from message to row. Values go as they are, but for three: a JSON column
+ * takes its value as text, a TIMESTAMP column leaves out what is finer than a microsecond, and a BYTES column from
+ * `payload` takes the payload's bytes, in base64. A value that is
  * missing is left out.
  *
  * A payload that is no JSON is poison (`undecodable`) if any column reads inside of it.
@@ -46,13 +47,24 @@ function readerOf({ name, type, mode, from }: Column): Reader {
     return { name, read, convert: asItIs };
   }
   const read = validPath(from ?? `payload.${name}`);
-  if (type !== 'JSON') return { name, read, convert: asItIs };
-  const convert = (value: unknown) => JSON.stringify(value);
+  const convert = CONVERSIONS[type];
+  if (convert === undefined) return { name, read, convert: asItIs };
   return {
     name,
     read,
     convert: mode === 'REPEATED' ? (value) => (Array.isArray(value) ? value.map(convert) : value) : convert,
   };
+}
+
+/** What BigQuery would refuse, in a form that it takes. */
+const CONVERSIONS: Partial<Record<Column['type'], (value: unknown) => unknown>> = {
+  JSON: (value) => JSON.stringify(value),
+  TIMESTAMP: inMicroseconds,
+};
+
+/** BigQuery counts microseconds, and refuses a time with more digits; Pub/Sub and other programs give nanoseconds. */
+function inMicroseconds(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/(\.\d{6})\d+/, '$1') : value;
 }
 
 function asItIs(value: unknown): unknown {

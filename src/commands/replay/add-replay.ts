@@ -1,0 +1,69 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { utcTime } from '../../core/message.ts';
+import { compilePath } from '../../core/message-path.ts';
+import type { ReplayCommandOptions } from './options.ts';
+
+function time(text: string): number {
+  const utc = utcTime(text);
+  if (utc === undefined) throw new InvalidArgumentError('Expected a time such as 2026-11-24T08:00:00Z (RFC 3339).');
+  return Date.parse(utc);
+}
+
+function speed(text: string): number {
+  if (text === 'max') return Number.POSITIVE_INFINITY;
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number above 0, such as 1 or 60, or max.');
+}
+
+function path(text: string): string {
+  if (compilePath(text) !== undefined) return text;
+  throw new InvalidArgumentError('Expected a path such as payload.taken_at or metadata.publishTime.');
+}
+
+const collected = (text: string, before: readonly string[]): readonly string[] => [...before, text];
+
+const AFTER_HELP = `
+Messages keep the order of their times, so those of one device keep theirs. Replayed messages keep their ids where the
+envelope (--to pubsub) or the payload holds them; docs/replay.md says what that means for duplicates.
+
+  replay archive/raw/2026/11/24 --to mqtt --pipeline pipelines/ingestion --speed 60
+  replay archive/raw --to pubsub --topic raw --speed max --device device-00007
+`;
+
+/** Adds the command `replay` to the command line. */
+export function addReplay(
+  program: Command,
+  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
+): void {
+  program
+    .command('replay')
+    .description('send again what the icestore service has archived in Cloud Storage')
+    .argument('<bucket/prefix>', 'the archive, or a part of it, such as archive/raw/2026/11/24')
+    .addOption(
+      new Option('--to <where>', 'over MQTT, or to a Pub/Sub topic').choices(['mqtt', 'pubsub']).makeOptionMandatory(),
+    )
+    .option('--pipeline <folder>', 'with --to mqtt: take the broker of this ingestion pipeline')
+    .option('--url <url>', 'with --to mqtt: the broker; default: $MQTT_URL')
+    .option('--topic <id>', 'with --to pubsub: short name of the topic')
+    .option('--ordering-key <path>', 'with --to pubsub', path, 'enrichmentData.DeviceID')
+    .option('--project <id>', 'default: $GOOGLE_CLOUD_PROJECT')
+    .option('--speed <n>', '1 is the original pace, 60 a minute in a second, max as fast as it goes', speed, 1)
+    .option('--time <path>', 'the time that orders, selects and paces', path, 'metadata.publishTime')
+    .option('--from <time>', 'only messages at or after this time (RFC 3339)', time)
+    .option('--until <time>', 'only messages before this time (RFC 3339)', time)
+    .option('--device <id>', 'only this device; may be given several times', collected, [])
+    .option(
+      '--device-path <path>',
+      'where the id of a device stands; default: enrichmentData.DeviceID, attributes.uid, payload.device_id',
+      path,
+    )
+    .option('--dry-run', 'say what would be replayed, and send nothing', false)
+    .option('--json', 'print one JSON object on the last line', false)
+    .addHelpText('after', AFTER_HELP)
+    .action(
+      ending(async (location: string, options: ReplayCommandOptions) =>
+        (await import('./replay.ts')).replay(location, options),
+      ),
+    );
+}

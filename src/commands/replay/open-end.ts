@@ -1,0 +1,49 @@
+import * as v from 'valibot';
+import { encodeEnvelope } from '../../core/envelope.ts';
+import { FatalError } from '../../core/errors.ts';
+import type { Message, Original } from '../../core/message.ts';
+import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import type { Destination } from '../../replay/destination.ts';
+import { mqttDestination } from '../../replay/mqtt-destination.ts';
+import { topicDestination } from '../../replay/topic-destination.ts';
+import { readPipelineConfig } from '../../services/pipeline.ts';
+import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
+import type { ReplayCommandOptions } from './options.ts';
+
+/** Where a replay goes, and what it sends of a message. */
+export interface ReplayEnd {
+  readonly destination: Destination;
+  readonly toOriginal: (message: Message) => Original;
+}
+
+/** @throws FatalError naming the option that is missing or wrong. */
+export async function openEnd(projectId: string, options: ReplayCommandOptions): Promise<ReplayEnd> {
+  if (options.to === 'mqtt') {
+    return {
+      destination: await mqttDestination(brokerOf(options)),
+      toOriginal: ({ payload, attributes }) => ({ data: payload, attributes, orderingKey: '' }),
+    };
+  }
+  if (options.topic === undefined) throw new FatalError('--topic: --to pubsub needs the name of a topic');
+  const orderingKey = validPath(options.orderingKey);
+  return {
+    destination: await topicDestination({ projectId }, options.topic),
+    toOriginal: (message) => ({
+      data: encodeEnvelope(message),
+      attributes: message.attributes,
+      orderingKey: keyText(orderingKey(new MessageView(message))) ?? '',
+    }),
+  };
+}
+
+function brokerOf({ pipeline, url = process.env.MQTT_URL }: ReplayCommandOptions) {
+  if (pipeline !== undefined) {
+    const config = readPipelineConfig(pipeline);
+    if (config.service !== 'ingestion') throw new FatalError(`--pipeline: ${pipeline} is no ingestion`);
+    return config.mqtt;
+  }
+  if (!url) throw new FatalError('--url: --to mqtt needs --url, --pipeline, or MQTT_URL in the environment');
+  const settings = v.safeParse(mqttSourceSchema, { url, clientId: 'replay' });
+  if (!settings.success) throw new FatalError(`--url: ${settings.issues.map(({ message }) => message).join('; ')}`);
+  return settings.output;
+}

@@ -1,0 +1,58 @@
+import { PoisonError } from '../core/errors.ts';
+import { type Attributes, type EnrichmentData, type Message, utcTime } from '../core/message.ts';
+
+/** A message as an archive line holds it, and when it was archived (milliseconds since 1970). */
+export interface ArchivedMessage {
+  readonly message: Message;
+  readonly archivedAtMs: number;
+}
+
+/**
+ * Reads a line of an archive object. Only `id`, `originalPubSubPayload` and `archivedAt` are needed, which every writer
+ * of the format gives; without a `publishTime` the time of archiving stands for it.
+ *
+ * @throws PoisonError (`undecodable`) saying what is wrong with the line.
+ */
+export function archivedMessage(text: string): ArchivedMessage {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch (thrown) {
+    throw new PoisonError('undecodable', 'the line is no JSON', { cause: thrown });
+  }
+  if (!isRecord(line)) throw new PoisonError('undecodable', 'the line is no JSON object');
+  const { id, originalPubSubPayload, archivedAt, attributes, enrichmentData } = line;
+  if (typeof id !== 'string' || id === '') throw new PoisonError('undecodable', 'the line has no "id"');
+  if (typeof originalPubSubPayload !== 'string') {
+    throw new PoisonError('undecodable', 'the line has no "originalPubSubPayload" in base64');
+  }
+  const archived = timeOf(line, 'archivedAt');
+  const publishTime = line.publishTime === undefined ? archived : timeOf(line, 'publishTime');
+  if (attributes !== undefined && !isAttributes(attributes)) {
+    throw new PoisonError('undecodable', 'the line\'s "attributes" are no texts by name');
+  }
+  if (enrichmentData !== undefined && enrichmentData !== null && !isRecord(enrichmentData)) {
+    throw new PoisonError('undecodable', 'the line\'s "enrichmentData" is no JSON object');
+  }
+  const known: EnrichmentData = enrichmentData ?? {};
+  const payload = Buffer.from(originalPubSubPayload, 'base64');
+  return {
+    message: { id, payload, publishTime, attributes: attributes ?? {}, enrichmentData: known },
+    archivedAtMs: Date.parse(String(archivedAt)),
+  };
+}
+
+function timeOf(line: Readonly<Record<string, unknown>>, member: string): string {
+  const value = line[member];
+  const time = typeof value === 'string' ? utcTime(value) : undefined;
+  if (time === undefined) throw new PoisonError('undecodable', `the line's "${member}" is no RFC 3339 time`);
+  return time;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  return isRecord(value) && Object.values(value).every((one) => typeof one === 'string');
+}
