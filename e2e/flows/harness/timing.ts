@@ -7,7 +7,7 @@ export class Timing {
   readonly #sentAt = new Map<string, number>();
   readonly #latenciesMs: number[] = [];
   readonly #stageMs = new Map<Stage, number>();
-  #firstSentAt = 0;
+  #firstSentAt: number | undefined;
   #lastArrivedAt = 0;
   expected = 0;
   published = 0;
@@ -24,13 +24,14 @@ export class Timing {
 
   sent(id: string): void {
     const now = performance.now();
-    if (this.#sentAt.size === 0) this.#firstSentAt = now;
+    this.#firstSentAt ??= now;
     this.#sentAt.set(id, now);
   }
 
   /** Forgets what was sent until now: another part of a flow is measured. */
   restart(): void {
     this.#sentAt.clear();
+    this.#firstSentAt = undefined;
   }
 
   /** The first arrival of a message counts. */
@@ -49,7 +50,7 @@ export class Timing {
 
   /** Messages a second that were published, over the time from the first that was sent to the last that arrived. */
   get ratePerSecond(): number {
-    const seconds = (this.#lastArrivedAt - this.#firstSentAt) / 1_000;
+    const seconds = (this.#lastArrivedAt - (this.#firstSentAt ?? this.#lastArrivedAt)) / 1_000;
     return seconds > 0 ? this.published / seconds : 0;
   }
 
