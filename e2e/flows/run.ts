@@ -5,7 +5,7 @@
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { startChild } from '../../src/testing/child.ts';
-import { openTarget, projectOf, targetName } from './harness/target.ts';
+import { openTarget, projectOf, type TargetName, targetName } from './harness/target.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const arguments_ = process.argv.slice(2);
@@ -32,18 +32,25 @@ function run(env: Readonly<Record<string, string>>): Promise<number | null> {
   });
 }
 
-const name = targetName();
-if (isDryRun) {
-  projectOf(name);
-  process.exitCode = (await run({ E2E_DRY_RUN: '1' })) ?? 1;
-} else if (name === 'sandbox') {
-  process.exitCode = (await run({})) ?? 1;
-} else {
+async function runOn(name: TargetName): Promise<number> {
+  if (isDryRun) {
+    projectOf(name);
+    return (await run({ E2E_DRY_RUN: '1' })) ?? 1;
+  }
+  // A sandbox is quick to start: each flow has its own.
+  if (name === 'sandbox') return (await run({})) ?? 1;
   const target = await openTarget(name);
   try {
     const labels = Object.entries(target.servedBy).map(([part, by]) => [`E2E_SERVED_BY_${part.toUpperCase()}`, by]);
-    process.exitCode = (await run({ ...target.env, ...Object.fromEntries(labels) })) ?? 1;
+    return (await run({ ...target.env, ...Object.fromEntries(labels) })) ?? 1;
   } finally {
     await target.close();
   }
+}
+
+try {
+  process.exitCode = await runOn(targetName());
+} catch (thrown) {
+  console.error(thrown instanceof Error ? thrown.message : thrown);
+  process.exitCode = 2;
 }

@@ -36,6 +36,7 @@ export async function openEnd(projectId: string, options: ReplayCommandOptions):
   };
 }
 
+/** Given by its address alone, a broker is spoken to in MQTT 3.1.1, which all know. */
 function brokerOf({ pipeline, url = process.env.MQTT_URL }: ReplayCommandOptions) {
   if (pipeline !== undefined) {
     const config = readPipelineConfig(pipeline);
@@ -43,7 +44,7 @@ function brokerOf({ pipeline, url = process.env.MQTT_URL }: ReplayCommandOptions
     return config.mqtt;
   }
   if (!url) throw new FatalError('--url: --to mqtt needs --url, --pipeline, or MQTT_URL in the environment');
-  const settings = v.safeParse(mqttSourceSchema, { url, clientId: 'replay' });
+  const settings = v.safeParse(mqttSourceSchema, { url, clientId: 'replay', protocolVersion: 4 });
   if (!settings.success) throw new FatalError(`--url: ${settings.issues.map(({ message }) => message).join('; ')}`);
   return settings.output;
 }

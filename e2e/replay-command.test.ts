@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { PubSub } from '@google-cloud/pubsub';
+import { Storage } from '@google-cloud/storage';
+import { PassThroughClient } from 'google-auth-library';
+import { connectAsync } from 'mqtt';
+import * as assert from 'uvu/assert';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { type Child, startChild } from '../src/testing/child.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
+/** Lines of a program that writes only what the format demands. */
+const FOREIGN = readFileSync(join(import.meta.dirname, 'flows/fixtures/archive.jsonl'));
+
+const line = (device: string, sequence: number): string =>
+  JSON.stringify({
+    id: `${device}-${sequence}`,
+    batchKey: '2026/01/01',
+    originalPubSubPayload: Buffer.from(JSON.stringify({ device_id: device, sequence })).toString('base64'),
+    archivedAt: '2026-01-01T01:00:00.000Z',
+    publishTime: new Date(Date.UTC(2026, 0, 1) + sequence * 1_000).toISOString(),
+    attributes: { mqtt_topic: `sites/hall/devices/${device}/readings`, route_name: 'raw' },
+    enrichmentData: { DeviceID: device },
+  });
+
+suite('the command replay', ({ test, before, after }) => {
+  let sandbox: Sandbox;
+  let storage: Storage;
+  let pubsub: PubSub;
+
+  before(async () => {
+    sandbox = await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] });
+    sandbox.applyEnv();
+    storage = new Storage({ projectId: sandbox.projectId, authClient: new PassThroughClient() });
+    pubsub = new PubSub({ projectId: sandbox.projectId });
+    await storage.createBucket('archive');
+    const save = (name: string, content: Buffer) => storage.bucket('archive').file(name).save(content);
+    // Lines of both devices in both objects, in no order: only their times tell.
+    const lines = ['a', 'b'].flatMap((device) => Array.from({ length: 500 }, (_, index) => line(device, index)));
+    const odd = lines.filter((_, index) => index % 2 === 1).toReversed();
+    const even = lines.filter((_, index) => index % 2 === 0);
+    await save('own/2026/01/01/1.jsonl.gz', gzipSync(`${odd.join('\n')}\n`));
+    await save('own/2026/01/01/2.jsonl.gz', gzipSync(`${even.join('\n')}\n`));
+    await save('foreign/2026/03/04/hall/x.jsonl.gz', gzipSync(FOREIGN));
+  });
+  after(async () => {
+    await pubsub?.close();
+    await sandbox?.close();
+  });
+
+  const start = (...args: string[]): Promise<Child> =>
+    startChild(process.execPath, [LAUNCH, 'replay', ...args], { env: { ...process.env, ...sandbox.env } });
+  const run = async (...args: string[]) => {
+    const child = await start(...args);
+    const code = await child.exited;
+    const last = child.stdout.trim().split('\n').at(-1) ?? '';
+    const report: Record<string, unknown> = last.startsWith('{') ? JSON.parse(last) : {};
+    return { code, output: child.output, report };
+  };
+  /** A topic with a subscription, and what comes to it. */
+  const topic = async (name: string) => {
+    await pubsub.createTopic(name);
+    const [subscription] = await pubsub.topic(name).createSubscription(name, { enableMessageOrdering: true });
+    const messages: { data: string; attributes: Record<string, string>; orderingKey: string }[] = [];
+    subscription.on('message', (message) => {
+      messages.push({
+        data: message.data.toString('utf8'),
+        attributes: message.attributes,
+        orderingKey: message.orderingKey ?? '',
+      });
+      message.ack();
+    });
+    return { messages, close: () => subscription.close() };
+  };
+
+  test('publishes envelopes to a topic, in the order of each device', async () => {
+    const { messages, close } = await topic('replayed');
+    const { code, report, output } = await run(
+      ...['gs://archive/own', '--to', 'pubsub', '--topic', 'replayed', '--speed', 'max', '--json'],
+    );
+    assert.is(code, 0, output);
+    assert.equal([report.objects, report.lines, report.replayed, report.unsent], [2, 1_000, 1_000, 0]);
+    await eventually(() => assert.is(messages.length, 1_000));
+    await close();
+    for (const device of ['a', 'b']) {
+      const own = messages.filter(({ orderingKey }) => orderingKey === device).map(({ data }) => JSON.parse(data).id);
+      assert.equal(
+        own,
+        Array.from({ length: 500 }, (_, index) => `${device}-${index}`),
+      );
+    }
+    const [first] = messages;
+    const { id, payload, publishTime, enrichmentData, ...rest } = JSON.parse(first?.data ?? '');
+    assert.equal(rest, {});
+    assert.is(id, `${JSON.parse(Buffer.from(payload, 'base64').toString('utf8')).device_id}-0`);
+    assert.is(publishTime, '2026-01-01T00:00:00.000Z');
+    assert.equal(enrichmentData, { DeviceID: first?.orderingKey });
+    assert.is(first?.attributes.route_name, 'raw');
+  });
+
+  test('takes the lines of another program', async () => {
+    const { messages, close } = await topic('foreign');
+    const { code, output } = await run(
+      ...['archive/foreign', '--to', 'pubsub', '--topic', 'foreign', '--speed', 'max', '--json'],
+    );
+    assert.is(code, 0, output);
+    await eventually(() => assert.is(messages.length, 2));
+    await close();
+    const sent = messages.map(({ data }) => JSON.parse(data)).sort((one, other) => (one.id < other.id ? -1 : 1));
+    assert.equal(
+      sent.map(({ id, publishTime }) => [id, publishTime]),
+      [
+        ['a1', '2026-03-04T05:06:07.123456789Z'],
+        ['a2', '2026-03-04T05:06:08Z'],
+      ],
+    );
+    // Over MQTT they have nowhere to go, and the command says so.
+    const refused = await run('archive/foreign', '--to', 'mqtt', '--speed', 'max', '--json');
+    assert.is(refused.code, 1);
+    assert.is(refused.report.refused, 2);
+    assert.match(refused.output, 'refused a1: it has no attribute mqtt_topic');
+  });
+
+  test('publishes payloads over MQTT, of one device and one time alone', async () => {
+    const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
+    const got: number[] = [];
+    client.on('message', (_topic, payload) => got.push(JSON.parse(payload.toString('utf8')).sequence));
+    await client.subscribeAsync('sites/hall/devices/b/readings', { qos: 1 });
+    const times = ['--from', '2026-01-01T00:01:00Z', '--until', '2026-01-01T00:02:00Z'];
+    const only = ['archive/own', '--to', 'mqtt', '--speed', '600', '--device', 'b', ...times, '--json'];
+    const dry = await run(...only, '--dry-run');
+    assert.equal([dry.code, dry.report.selected, dry.report.replayed], [0, 60, 0]);
+    assert.match(dry.output, /60 {2}own\/2026\/01\/01/);
+    assert.match(dry.output, '1 devices, from 2026-01-01T00:01:00.000Z to 2026-01-01T00:01:59.000Z');
+    const { code, output } = await run(...only);
+    assert.is(code, 0, output);
+    await eventually(() => assert.is(got.length, 60));
+    assert.equal(
+      got,
+      Array.from({ length: 60 }, (_, index) => 60 + index),
+    );
+    await client.endAsync();
+  });
+
+  test('stops at a signal, and says how to go on', async () => {
+    await pubsub.createTopic('slowly');
+    const child = await start('archive/own', '--to', 'pubsub', '--topic', 'slowly', '--speed', '20', '--json');
+    await eventually(() => assert.match(child.output, /replaying 1,000 of 1,000/));
+    await eventually(() => assert.match(child.output, /\] {2,3}[1-9]\d? %/), { deadlineMs: 30_000 });
+    const code = await child.end('SIGINT');
+    assert.is(code, 1, child.output);
+    const report = JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '{}');
+    assert.is(report.stoppedBy, 'signal');
+    assert.is(report.unsent, 1_000 - report.replayed);
+    assert.ok(report.replayed > 0 && report.unsent > 0, child.output);
+    assert.match(child.output, `--from ${report.continueFrom} goes on`);
+    const { messages, close } = await topic('goes-on');
+    const rest = await run(
+      ...[
+        'archive/own',
+        '--to',
+        'pubsub',
+        '--topic',
+        'goes-on',
+        '--speed',
+        'max',
+        '--from',
+        report.continueFrom,
+        '--json',
+      ],
+    );
+    assert.is(rest.code, 0, rest.output);
+    assert.ok(Number(rest.report.replayed) >= report.unsent, 'nothing is left out between the two');
+    await eventually(() => assert.is(messages.length, rest.report.replayed));
+    await close();
+  });
+
+  test('says what is wrong with its options', async () => {
+    const cases: [string[], number, RegExp][] = [
+      [['archive/own'], 2, /--to/],
+      [['archive/own', '--to', 'pubsub'], 2, /--topic: --to pubsub needs/],
+      [['archive/own', '--to', 'pubsub', '--topic', 'none'], 2, /--topic: none/],
+      [['no-such-bucket/own', '--to', 'mqtt'], 2, /<bucket\/prefix>: no-such-bucket/],
+      [['archive/own', '--to', 'mqtt', '--speed', '0'], 2, /Expected a number above 0/],
+      [['archive/own', '--to', 'mqtt', '--from', 'yesterday'], 2, /Expected a time/],
+      [['archive/own', '--to', 'mqtt', '--time', 'taken_at'], 2, /Expected a path/],
+      [['archive/own', '--to', 'mqtt', '--pipeline', join(import.meta.dirname, '../pipelines/nothing')], 2, /nothing/],
+    ];
+    for (const [args, code, message] of cases) {
+      const ran = await run(...args);
+      assert.is(ran.code, code, `${args.join(' ')}: ${ran.output}`);
+      assert.match(ran.output, message);
+    }
+  });
+});
