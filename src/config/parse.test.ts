@@ -50,7 +50,7 @@ suite('parse', ({ test }) => {
       [{ ...GOOD, strict: 'yes' }, 'strict: expected true or false, got "yes"'],
       [{ ...GOOD, level: 'loud' }, 'level: expected "info" or "warn", got "loud"'],
       [{ ...GOOD, list: 'x' }, 'list: expected a list, got "x"'],
-      [{ ...GOOD, list: ['x'] }, 'list: expected at least 2 of them, got ["x"]'],
+      [{ ...GOOD, list: ['x'] }, 'list: expected at least 2 of them, got a list of 1'],
       [{ ...GOOD, list: ['x', ''] }, 'list.1: expected something that is not empty, got ""'],
       [{ ...GOOD, url: 'http://x' }, 'url: expected an address such as redis://host, got "http://x"'],
       [{ ...GOOD, maxInflight: 1 }, 'maxInflight: there is no such setting'],
@@ -107,5 +107,17 @@ suite('ConfigError', ({ test }) => {
     assert.is(error.message, 'p.yaml: 2 problems in the configuration\n  a.b: is missing\n  cannot be read');
     assert.is(error.issues, issues);
     assert.match(new ConfigError('p.yaml', issues.slice(1)).message, '1 problem in');
+  });
+
+  test('shows nothing of a group, a list, or what is stuck to a name', () => {
+    const issues: ConfigIssue[] = [];
+    const schema = v.strictObject({ url: v.string(), name: v.string(), count: v.number() });
+    parse(schema, { url: { password: 'hunter2' }, name: ['hunter2'], count: 'many', 'password:hunter2': null }, issues);
+    assert.not.match(JSON.stringify(issues), 'hunter2');
+    const told = Object.fromEntries(issues.map(({ path, problem }) => [path, problem]));
+    assert.is(told.url, 'expected a text, got a group of settings');
+    assert.is(told.name, 'expected a text, got a list of 1');
+    assert.is(told.count, 'expected a number, got "many"');
+    assert.is(told['password:…'], 'there is no such setting');
   });
 });

@@ -5,13 +5,20 @@ import { maskAddress } from './schema-walk.ts';
 type Issue = v.BaseIssue<unknown>;
 
 function pathOf(issue: Issue): string {
-  return (issue.path ?? []).map((item) => String(item.key)).join('.');
+  return (issue.path ?? []).map((item) => shownKey(String(item.key))).join('.');
 }
 
+/** `password:abc`, without its space, is a name to YAML: what stands behind the colon may be secret. */
+function shownKey(key: string): string {
+  return key.replace(/[:=].*$/s, (rest) => (rest.length > 1 ? `${rest[0]}…` : rest));
+}
+
+/** A value as a refusal may show it: of a group or a list only that it is one, since it may hold secrets. */
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text =
-    typeof value === 'string' ? JSON.stringify(maskAddress(value)) : (JSON.stringify(value) ?? String(value));
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'a group of settings';
+  const text = typeof value === 'string' ? JSON.stringify(maskAddress(value)) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
