@@ -5,9 +5,6 @@ import { gunzip } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../src/clients/bigquery.ts';
 import { createStorageClient } from '../src/clients/storage.ts';
-import type { Delivery } from '../src/core/delivery.ts';
-import { MessageView } from '../src/core/message-path.ts';
-import type { Probe } from '../src/core/probe.ts';
 import { type Platform, startPlatform } from '../src/demo/platform.ts';
 import { createResources } from '../src/demo/provision-run.ts';
 import { namedResources, type RunResources } from '../src/demo/run-resources.ts';
@@ -17,36 +14,10 @@ import { publishReadings } from '../src/fleet/publish-readings.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suite } from '../src/testing/suite.ts';
+import { assertInOrder, sequencesOf } from './flows/harness/order.ts';
 
 const MESSAGES = 3_000;
 const DEVICES = 40;
-
-/** Watches a probe, and keeps each device's sequence numbers in the order in which they pass. */
-function sequencesOf(probe: Probe<Delivery>): Map<string, number[]> {
-  const sequences = new Map<string, number[]>();
-  probe.subscribe(({ message }) => {
-    const payload: unknown = new MessageView(message).payload;
-    if (typeof payload !== 'object' || payload === null || !('device_id' in payload) || !('sequence' in payload))
-      return;
-    const known = sequences.get(String(payload.device_id)) ?? [];
-    known.push(Number(payload.sequence));
-    sequences.set(String(payload.device_id), known);
-  });
-  return sequences;
-}
-
-function assertInOrder(sequences: Map<string, number[]>, stage: string): void {
-  let total = 0;
-  for (const [device, numbers] of sequences) {
-    assert.equal(
-      numbers,
-      numbers.map((_, index) => index),
-      `${stage}: readings of ${device} in order`,
-    );
-    total += numbers.length;
-  }
-  assert.is(total, MESSAGES, `${stage}: every reading`);
-}
 
 suite('the four services', ({ test, before, after }) => {
   let sandbox: Sandbox;
@@ -88,9 +59,9 @@ suite('the four services', ({ test, before, after }) => {
       assert.is(icestore.ledger.acked, MESSAGES, 'archived');
       assert.is(bigqueries.ledger.acked, MESSAGES, 'inserted');
     });
-    assertInOrder(routed, 'ingestion');
-    assertInOrder(enriched, 'enrich');
-    assertInOrder(decoded, 'bigqueries');
+    assertInOrder(routed, MESSAGES, 'ingestion');
+    assertInOrder(enriched, MESSAGES, 'enrich');
+    assertInOrder(decoded, MESSAGES, 'bigqueries');
     for (const { name, ledger } of platform.all) {
       assert.ok(ledger.balanced, `the ledger of ${name} balances`);
       assert.is(ledger.inFlight, 0);

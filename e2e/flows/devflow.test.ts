@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { decodeEnvelope } from '../../src/core/envelope.ts';
-import { assertInOrder, flow, sequencesOf } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
+import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { watchTopic } from './harness/sinks.ts';
 
 const READINGS = 2_000;
@@ -16,7 +17,7 @@ flow('devflow', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, d
   });
   run.defer(watched.close);
   const ingestion = await run.start('ingestion');
-  run.place({ at: 'sink', name: 'in the topic', count: () => ids.size });
+  run.places.add({ at: 'sink', name: 'in the topic', count: () => ids.size });
   const routed = sequencesOf(ingestion.probes.routed);
   timing.expected = READINGS;
 

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { assertInOrder, flow, sequencesOf } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
+import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { assertRows } from './harness/rows.ts';
 import { readRows } from './harness/sinks.ts';
 

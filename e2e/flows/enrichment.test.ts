@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { decodeEnvelope } from '../../src/core/envelope.ts';
 import type { EnrichmentData } from '../../src/core/message.ts';
-import { flow } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
 import { watchTopic } from './harness/sinks.ts';
 
 const READINGS = 2_000;

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { flow } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
 import { readArchive } from './harness/sinks.ts';
 
 const READINGS = 2_000;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startChild } from '../../src/testing/child.ts';
-import { assertInOrder, flow, sequencesOf } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
+import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { assertRows } from './harness/rows.ts';
 import { readRows } from './harness/sinks.ts';
 

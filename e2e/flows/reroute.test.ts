@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert';
 import { parse, stringify } from 'yaml';
 import { decodeEnvelope } from '../../src/core/envelope.ts';
 import type { Reading } from '../../src/fleet/fleet.ts';
-import { assertInOrder, flow } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
+import { assertInOrder } from './harness/order.ts';
 import { PIPELINES } from './harness/run-scope.ts';
 import { watchTopic } from './harness/sinks.ts';
 
@@ -41,7 +42,7 @@ flow('reroute', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, d
   });
   run.defer(watched.close);
   const ingestion = await run.start('ingestion', { path: file });
-  run.place({ at: 'sink', name: 'in the topic', count: () => ids.size });
+  run.places.add({ at: 'sink', name: 'in the topic', count: () => ids.size });
   const events = [...asKind(fleet.readings(200), 'events')];
   const alarms = [...asKind(fleet.readings(200), 'alarms')];
   timing.expected = READINGS + events.length + alarms.length;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
-import { flow } from './harness/flow.ts';
+import { flow } from './harness/define-flow.ts';
 import { readArchive, readRows, watchTopic } from './harness/sinks.ts';
 
 /** A message of another program, and what has to become of it, text by text. */

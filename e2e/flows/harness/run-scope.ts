@@ -1,14 +1,12 @@
 import { join } from 'node:path';
 import type { BulkWriter, DocumentReference } from '@google-cloud/firestore';
-import { createBigQueryClient } from '../../../src/clients/bigquery.ts';
 import { createFirestoreClient } from '../../../src/clients/firestore.ts';
-import { createPubSubClients } from '../../../src/clients/pubsub.ts';
-import { createStorageClient } from '../../../src/clients/storage.ts';
 import { namedResources, type RunResources } from '../../../src/demo/run-resources.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
-import { type Declaration, declaredResources } from '../../../src/provision/declared-resources.ts';
+import type { Declaration } from '../../../src/provision/declared-resources.ts';
 import { provision } from '../../../src/provision/provision.ts';
 import { teardown } from '../../../src/provision/teardown.ts';
+import { withDeclared } from '../../../src/provision/with-declared.ts';
 import { readDeclaration } from '../../../src/services/declaration.ts';
 import type { ServiceByName } from './services.ts';
 
@@ -62,7 +60,7 @@ export class RunScope {
 
   /** Creates everything, and the documents of the devices that are given. */
   async create(fleet: Fleet, deviceIds: readonly string[]): Promise<void> {
-    const steps = await this.#with((declared) => provision(declared, { dryRun: false }));
+    const steps = await withDeclared(this.declarations, (declared) => provision(declared, { dryRun: false }));
     const strange = steps.filter(({ outcome }) => outcome !== 'created');
     if (strange.length > 0) throw new Error(`not new: ${JSON.stringify(strange)}`);
     this.#deviceIds = deviceIds;
@@ -76,9 +74,9 @@ export class RunScope {
     await this.#eachDevice((writer, device) => {
       void writer.delete(device);
     });
-    const left = (await this.#with((declared) => teardown(declared, { dryRun: false, withData: true }))).filter(
-      ({ outcome }) => outcome !== 'deleted' && outcome !== 'absent',
-    );
+    const left = (
+      await withDeclared(this.declarations, (declared) => teardown(declared, { dryRun: false, withData: true }))
+    ).filter(({ outcome }) => outcome !== 'deleted' && outcome !== 'absent');
     if (left.length > 0) throw new Error(`left behind: ${JSON.stringify(left)}`);
   }
 
@@ -92,17 +90,6 @@ export class RunScope {
       await writer.close();
     } finally {
       await firestore.terminate();
-    }
-  }
-
-  async #with<T>(work: (declared: ReturnType<typeof declaredResources>) => Promise<T>): Promise<T> {
-    const google = { projectId: this.names.projectId };
-    const pubsub = await createPubSubClients(google);
-    try {
-      const clients = { pubsub, storage: createStorageClient(google), bigquery: createBigQueryClient(google) };
-      return await work(declaredResources(clients, this.declarations));
-    } finally {
-      await pubsub.close();
     }
   }
 }

@@ -1,0 +1,48 @@
+/** The way of a message, as far as a failure has to know it. */
+const WAY = ['fleet', 'ingestion', 'enrich', 'icestore', 'bigqueries', 'sink'] as const;
+
+/** A place that messages pass, and how many have. */
+export interface Place {
+  readonly at: (typeof WAY)[number];
+  readonly name: string;
+  readonly count: () => number;
+  /** What there is to say about its state. */
+  readonly about?: () => string;
+}
+
+/** The places of a flow, in the order of the way. */
+export class Places {
+  readonly #places: Place[] = [];
+  readonly #logs: (readonly [name: string, lines: readonly string[]])[] = [];
+
+  add(place: Place): void {
+    this.#places.push(place);
+    this.#places.sort((one, other) => WAY.indexOf(one.at) - WAY.indexOf(other.at));
+  }
+
+  /** Lines of a log, to be shown with a failure. */
+  listen(name: string, lines: readonly string[]): void {
+    this.#logs.push([name, lines]);
+  }
+
+  /** How many have passed, place by place. */
+  get counts(): number[] {
+    return this.#places.map(({ count }) => count());
+  }
+
+  /** Where the messages are, and before which place they stopped. */
+  whereStopped(): string {
+    const rows = this.#places.map(({ name, count, about }) => ({ name, count: count(), about: about?.() ?? '' }));
+    const stop = rows.findIndex(({ count }, index) => index > 0 && count < (rows[index - 1]?.count ?? 0));
+    const verdict =
+      stop < 0
+        ? 'messages passed every place of this flow'
+        : `messages stopped before "${rows[stop]?.name}", after "${rows[stop - 1]?.name}"`;
+    const table = rows.map(
+      ({ name, count, about }, index) =>
+        `  ${index === stop ? '>' : ' '} ${name.padEnd(28)}${String(count).padStart(9)}  ${about}`,
+    );
+    const logs = this.#logs.flatMap(([name, lines]) => lines.map((line) => `  ${name}: ${line}`));
+    return [verdict, ...table, ...(logs.length > 0 ? ['  last warnings:', ...logs] : [])].join('\n');
+  }
+}

@@ -1,0 +1,31 @@
+import { createBigQueryClient } from '../clients/bigquery.ts';
+import { createPubSubClients } from '../clients/pubsub.ts';
+import { createStorageClient } from '../clients/storage.ts';
+import { FatalError } from '../core/errors.ts';
+import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
+
+/**
+ * Opens the clients for what pipelines of one project declare, and closes them again.
+ *
+ * @throws FatalError if they are of several projects, or have several key files.
+ */
+export async function withDeclared<T>(
+  declarations: readonly Declaration[],
+  work: (declared: readonly Declared[]) => Promise<T>,
+): Promise<T> {
+  const [first, ...others] = declarations.map(({ google }) => google);
+  if (first === undefined) return work([]);
+  if (others.some(({ projectId }) => projectId !== first.projectId)) {
+    throw new FatalError('google.projectId: these pipelines are of several projects; name them one at a time');
+  }
+  if (others.some(({ keyFilename }) => keyFilename !== first.keyFilename)) {
+    throw new FatalError('google.keyFilename: these pipelines have different ones; name them one at a time');
+  }
+  const pubsub = await createPubSubClients(first);
+  try {
+    const clients = { pubsub, storage: createStorageClient(first), bigquery: createBigQueryClient(first) };
+    return await work(declaredResources(clients, declarations));
+  } finally {
+    await pubsub.close();
+  }
+}
