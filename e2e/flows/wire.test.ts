@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
+import { createStorageClient } from '../../src/clients/storage.ts';
+import { startChild } from '../../src/testing/child.ts';
 import { flow } from './harness/define-flow.ts';
 import { readArchive, readRows, watchTopic } from './harness/sinks.ts';
 
@@ -20,6 +23,9 @@ interface Fixture {
 const FIXTURES: readonly Fixture[] = JSON.parse(
   readFileSync(join(import.meta.dirname, 'fixtures/envelopes.json'), 'utf8'),
 );
+/** Lines that have only what the format demands. */
+const ARCHIVE = readFileSync(join(import.meta.dirname, 'fixtures/archive.jsonl'), 'utf8');
+const LAUNCH = join(import.meta.dirname, '../../src/launch.mjs');
 const READINGS = 10;
 
 /** Messages and archive lines as docs/wire-formats.md describes them, from and for programs that are not ours. */
@@ -106,6 +112,27 @@ flow(
         assert.is(Date.parse(rows.get('w2')?.received_at ?? ''), Date.parse('2026-03-04T23:30:00Z'));
       });
     });
+    // Another program has archived: its lines are replayed, and take the way of every message.
+    const name = 'theirs/2026/03/04/hall/x.jsonl.gz';
+    await timing.during('load', async () => {
+      const storage = createStorageClient({ projectId: names.projectId });
+      await storage.bucket(names.bucket).file(name).save(gzipSync(ARCHIVE));
+      const options = ['--to', 'pubsub', '--topic', names.topics.raw, '--speed', 'max'];
+      const child = await startChild(process.execPath, [LAUNCH, 'replay', `${names.bucket}/theirs`, ...options], {
+        env: { ...process.env, ...run.target.env },
+      });
+      assert.is(await child.exited, 0, child.output);
+    });
+    await timing.during('verification', () =>
+      run.until('the archived lines have passed enrich', () => {
+        const texts = new Set(watched.messages.map(({ data }) => data.toString('utf8')));
+        for (const line of ARCHIVE.trim().split('\n')) {
+          const { id, originalPubSubPayload, archivedAt } = JSON.parse(line);
+          const publishTime = archivedAt.replace('07:06:08+02:00', '05:06:08Z');
+          assert.ok(texts.has(JSON.stringify({ id, payload: originalPubSubPayload, publishTime })), id);
+        }
+      }),
+    );
     timing.verified = timing.expected;
   },
 );
