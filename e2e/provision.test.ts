@@ -168,6 +168,14 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
     assert.is((await pubsub.topic(run.topics.raw).exists())[0], false);
   });
 
+  test('go on when nobody reads what they print', async () => {
+    const launch = join(ROOT, 'src/launch.mjs');
+    const command = `"${process.execPath}" "${launch}" provision ${PIPELINES.join(' ')} | head -n 1`;
+    const child = await startChild('bash', ['-c', `set -o pipefail; ${command}`], { env: { ...process.env, ...env } });
+    assert.is(await child.exited, 0, child.output);
+    assert.equal(outcomes(await dataflow(env, 'provision', ...PIPELINES, '--json')), ['exists']);
+  });
+
   test('name the topic that is missing', async () => {
     const ran = await dataflow(env, 'provision', PIPELINES[1] ?? '');
     assert.is(ran.code, 2);

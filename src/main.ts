@@ -80,6 +80,11 @@ program
     ),
   );
 
+// Whoever reads the output may have seen enough (`… | head`): the work goes on without a reader.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (thrown) {

@@ -1,4 +1,4 @@
-const WIDTH = 24;
+const WIDTH = 12;
 
 export interface BarState {
   readonly done: number;

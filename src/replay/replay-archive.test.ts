@@ -110,8 +110,8 @@ suite('progress bar', ({ test }) => {
   test('shows share, counts, rate, the time of the data, and what is left', () => {
     assert.is(
       progressBar({ done: 5_000, of: 10_000, seconds: 4, atMs: Date.UTC(2026, 0, 1) }),
-      '[############------------]  50 %  5,000 of 10,000  1,250/s  2026-01-01T00:00:00Z  4 s left',
+      '[######------]  50 %  5,000 of 10,000  1,250/s  2026-01-01T00:00:00Z  4 s left',
     );
-    assert.is(progressBar({ done: 0, of: 0, seconds: 0 }), '[########################] 100 %  0 of 0  0/s');
+    assert.is(progressBar({ done: 0, of: 0, seconds: 0 }), '[############] 100 %  0 of 0  0/s');
   });
 });
