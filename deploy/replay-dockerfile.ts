@@ -86,7 +86,7 @@ async function runImage(image: Image): Promise<void> {
   sandbox.applyEnv();
   try {
     const resources = namedResources('replay', sandbox.projectId);
-    await createResources(resources, new Fleet({ devices: 1, seed: 1, runId: 'replay' }));
+    await createResources(resources, new Fleet({ devices: 1, seed: 1, runId: 'replay' }), ['ingestion', 'icestore']);
     const port = await freePort();
     const env = {
       ...image.env,

@@ -99,14 +99,16 @@ suite('services as processes of their own', ({ test, skip }) => {
         Object.assign(process.env, env);
         try {
           const { resources, fleet } = newRun('demo-project');
-          await createResources(resources, fleet);
+          await createResources(resources, fleet, ['ingestion', 'enrich']);
           const services = [
             await startService('enrich', { ...env, ...resources.env }),
             await startService('ingestion', { ...env, ...resources.env }),
           ];
           const client = new PubSub({ projectId: resources.projectId });
           const messages = new Map<string, Record<string, unknown>>();
-          const subscription = client.subscription(resources.subscriptions.bigqueries);
+          const [subscription] = await client
+            .topic(resources.topics.enriched)
+            .createSubscription(resources.subscriptions.bigqueries);
           subscription.on('message', (message) => {
             const { id, enrichmentData } = decodeEnvelope(message.data);
             messages.set(id, enrichmentData);

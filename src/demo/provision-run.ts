@@ -9,10 +9,18 @@ import type { RunResources } from './run-resources.ts';
 const PIPELINES = join(import.meta.dirname, '../../pipelines');
 const ALL = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
 
-/** Creates what a run of the four pipelines needs, as they declare it, and the devices' documents. */
-export async function createResources(resources: RunResources, fleet: Fleet): Promise<void> {
+/**
+ * Creates what a run needs, as its pipelines declare it, and the devices' documents.
+ *
+ * @param pipelines whose resources. Default: of all four.
+ */
+export async function createResources(
+  resources: RunResources,
+  fleet: Fleet,
+  pipelines: readonly string[] = ALL,
+): Promise<void> {
   const env = { ...process.env, ...resources.env };
-  const declarations = ALL.map((name) => readDeclaration(join(PIPELINES, name), env));
+  const declarations = pipelines.map((name) => readDeclaration(join(PIPELINES, name), env));
   await withDeclared(declarations, (declared) => provision(declared, { dryRun: false }));
   const firestore = createFirestoreClient({ projectId: resources.projectId }, {});
   try {

@@ -37,6 +37,14 @@ export interface ServiceRig {
   close(): Promise<void>;
 }
 
+/** Whose resources each service stands on: those of the pipelines before it, and its own. */
+const NEEDED: Record<ServiceName, readonly ServiceName[]> = {
+  ingestion: ['ingestion'],
+  enrich: ['ingestion', 'enrich'],
+  icestore: ['ingestion', 'icestore'],
+  bigqueries: ['ingestion', 'enrich', 'bigqueries'],
+};
+
 /** Creates the resources of a run, and what it takes to feed one service and to count what it writes. */
 export async function openServiceRig(name: ServiceName, options: ServiceRigOptions): Promise<ServiceRig> {
   const { sandbox, devices = 50, seed = 1, env = {} } = options;
@@ -44,7 +52,7 @@ export async function openServiceRig(name: ServiceName, options: ServiceRigOptio
   const mqttUrl = options.mqttUrl ?? sandbox.env.MQTT_URL ?? '';
   const resources = namedResources(randomBytes(4).toString('hex'), projectId);
   const fleet = new Fleet({ devices, seed, runId: resources.runId });
-  await createResources(resources, fleet);
+  await createResources(resources, fleet, NEEDED[name]);
   const { topics, runId } = resources;
   const output = name === 'ingestion' ? topics.raw : name === 'enrich' ? topics.enriched : undefined;
   const verify = `verify-${runId}`;
