@@ -41,7 +41,7 @@ export interface ServiceRig {
 const NEEDED: Record<ServiceName, readonly ServiceName[]> = {
   ingestion: ['ingestion'],
   enrich: ['ingestion', 'enrich'],
-  icestore: ['ingestion', 'icestore'],
+  icestore: ['ingestion', 'enrich', 'icestore'],
   bigqueries: ['ingestion', 'enrich', 'bigqueries'],
 };
 
