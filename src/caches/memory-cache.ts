@@ -18,6 +18,12 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
   const entries = new LRUCache<string, LookupData | typeof MISSING>({ max: maxEntries, ttl: ttlMs });
   let invalidations = 0;
   return {
+    held: (key) => {
+      const known = entries.get(key);
+      if (known === undefined || known === MISSING) return undefined;
+      onAnswer({ layer: 'memory', key, found: true });
+      return known;
+    },
     fetch: (key) => {
       const known = entries.get(key);
       if (known !== undefined) {

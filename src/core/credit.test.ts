@@ -77,6 +77,10 @@ suite('credit', ({ test }) => {
     credit.tryTake(5);
     credit.released.subscribe(() => took.push(credit.tryTake(5)));
     credit.release(5);
+    assert.equal(took, [], 'nobody had been refused');
+    credit.tryTake(5);
+    assert.not(credit.tryTake(5));
+    credit.release(5);
     assert.equal(took, [true]);
   });
 

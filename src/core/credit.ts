@@ -22,6 +22,7 @@ export class Credit {
   /** The highest number of messages ever held at one time. */
   peakMessages = 0;
   #starved = false;
+  #refused = false;
   readonly #starvation = new Subject<void>();
   readonly #released = new Subject<void>();
 
@@ -34,6 +35,7 @@ export class Credit {
     const fits =
       this.messages === 0 || (this.messages < this.limits.maxMessages && this.bytes + bytes <= this.limits.maxBytes);
     if (!fits) {
+      this.#refused = true;
       this.#starve();
       return false;
     }
@@ -48,6 +50,8 @@ export class Credit {
     this.messages -= 1;
     this.bytes -= bytes;
     this.#starved = false;
+    if (!this.#refused) return;
+    this.#refused = false;
     this.#released.next();
   }
 
@@ -60,7 +64,7 @@ export class Credit {
     return this.#starvation;
   }
 
-  /** Emits whenever credit was released, synchronously. */
+  /** Emits when credit was released after some had been refused, synchronously: whoever was refused may try again. */
   get released(): Observable<void> {
     return this.#released;
   }

@@ -191,8 +191,9 @@ suite('delivery', ({ test }) => {
   });
 
   test('the source hears of it after the books are closed and the credit is back', () => {
-    const desk = testDesk();
+    const desk = testDesk({ maxMessages: 1 });
     const delivery = testDelivery(desk);
+    desk.credit.tryTake(1);
     const seen: unknown[] = [];
     desk.credit.released.subscribe(() => seen.push([desk.ledger.acked, desk.credit.messages]));
     delivery.ack();

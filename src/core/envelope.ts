@@ -1,3 +1,4 @@
+import { asBuffer } from './bytes.ts';
 import { PoisonError } from './errors.ts';
 import { type EnrichmentData, type Message, utcTime } from './message.ts';
 
@@ -14,13 +15,11 @@ interface Envelope {
 
 /** A message's envelope as bytes. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function encodeEnvelope(message: Message): Buffer {
-  const payload = Buffer.from(message.payload.buffer, message.payload.byteOffset, message.payload.byteLength);
-  const envelope: Envelope = {
-    id: message.id,
-    payload: payload.toString('base64'),
-    publishTime: message.publishTime,
-    ...(isEmpty(message.enrichmentData) ? {} : { enrichmentData: message.enrichmentData }),
-  };
+  const { id, publishTime, enrichmentData } = message;
+  const payload = asBuffer(message.payload).toString('base64');
+  const envelope: Envelope = isEmpty(enrichmentData)
+    ? { id, payload, publishTime }
+    : { id, payload, publishTime, enrichmentData };
   try {
     return Buffer.from(JSON.stringify(envelope));
   } catch (thrown) {
@@ -32,7 +31,7 @@ export function encodeEnvelope(message: Message): Buffer {
 export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
+    value = JSON.parse(asBuffer(data).toString('utf8'));
   } catch (thrown) {
     throw new PoisonError('undecodable', 'the data is no JSON envelope', { cause: thrown });
   }

@@ -1,3 +1,4 @@
+import { asBuffer } from './bytes.ts';
 import type { Message } from './message.ts';
 
 /** A value out of a message, by path. The payload is parsed as JSON at most once for each view. */
@@ -14,9 +15,8 @@ export class MessageView {
   get payload(): unknown {
     if (!this.#parsed) {
       this.#parsed = true;
-      const { buffer, byteOffset, byteLength } = this.message.payload;
       try {
-        this.#payload = JSON.parse(Buffer.from(buffer, byteOffset, byteLength).toString('utf8'));
+        this.#payload = JSON.parse(asBuffer(this.message.payload).toString('utf8'));
       } catch {
         this.#payload = undefined;
       }
@@ -61,7 +61,8 @@ export function compilePath(text: string): MessagePath | undefined {
   }
 }
 
-function descend(start: unknown, parts: readonly string[]): unknown {
+/** The value that a list of names leads to, through own properties only; undefined where it leads nowhere. */
+export function descend(start: unknown, parts: readonly string[]): unknown {
   let value = start;
   for (const part of parts) value = own(value, part);
   return value;

@@ -30,8 +30,12 @@ export interface Original {
 
 /** Returns the message with `extra` merged over its enrichment data. */
 export function enriched(message: Message, extra: EnrichmentData): Message {
-  return { ...message, enrichmentData: { ...message.enrichmentData, ...extra } };
+  const { id, payload, publishTime, attributes, enrichmentData } = message;
+  return { id, payload, publishTime, attributes, enrichmentData: { ...enrichmentData, ...extra } };
 }
+
+/** Already as this function would write it. */
+const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
@@ -40,6 +44,8 @@ const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d
  * day that its month does not have are none.
  */
 export function utcTime(text: string): string | undefined {
+  // Nearly every time is written so already; up to the 28th each month has its day.
+  if (PLAIN_UTC.test(text)) return text;
   const [, date, time, fraction = '', zone] = RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || zone === undefined) return undefined;
   const local = Date.parse(`${date}T${time}Z`);

@@ -26,7 +26,8 @@ const DECODERS: Record<InputMode, (message: Message) => Message> = {
 };
 
 function opened(message: Message): Message {
-  return { ...decodeEnvelope(message.payload), attributes: message.attributes };
+  const { id, payload, publishTime, enrichmentData } = decodeEnvelope(message.payload);
+  return { id, payload, publishTime, attributes: message.attributes, enrichmentData };
 }
 
 /** Unwraps the envelope that other services put around a payload; attributes stay as they came. */

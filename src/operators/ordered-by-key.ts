@@ -10,6 +10,13 @@ export interface OrderedByKeyOptions {
   readonly limit: number;
 }
 
+/** What is done for a delivery, in its turn. */
+export interface OrderedEffect<R> {
+  (delivery: Delivery): Observable<R>;
+  /** The result, where it can be had without waiting; undefined if the effect has to run. */
+  readonly atOnce?: (delivery: Delivery) => R | undefined;
+}
+
 /** What waits behind the effect that runs. */
 type Lane = Fifo<Delivery>;
 
@@ -24,7 +31,7 @@ type Lane = Fifo<Delivery>;
  */
 export function orderedByKey<R>(
   { keyOf, limit }: OrderedByKeyOptions,
-  effect: (delivery: Delivery) => Observable<R>,
+  effect: OrderedEffect<R>,
 ): OperatorFunction<Delivery, R> {
   return (source) =>
     new Observable<R>((subscriber) => {
@@ -35,6 +42,21 @@ export function orderedByKey<R>(
       let inProgress = 0;
       let completed = false;
       let starting = false;
+
+      /** True if the delivery needed no effect: nobody of its key is before it. */
+      const passes = (atOnce: (delivery: Delivery) => R | undefined, delivery: Delivery): boolean => {
+        if (delivery.isOutOfTurn) return false;
+        let result: R | undefined;
+        try {
+          result = atOnce(delivery);
+        } catch {
+          // The effect meets the same problem, and says what becomes of the delivery.
+          return false;
+        }
+        if (result === undefined) return false;
+        subscriber.next(result);
+        return true;
+      };
 
       const startReady = (): void => {
         if (starting) return;
@@ -123,6 +145,7 @@ export function orderedByKey<R>(
             lane.push(delivery);
             return;
           }
+          if (effect.atOnce !== undefined && passes(effect.atOnce, delivery)) return;
           if (key !== undefined) lanes.set(key, new Fifo());
           ready.push({ delivery, key });
           startReady();

@@ -4,7 +4,8 @@ import type { Delivery } from '../../core/delivery.ts';
 import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
 import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
-import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { descend, keyText, MessageView, validPath } from '../../core/message-path.ts';
+import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { EnrichConfig } from './config.ts';
 
@@ -29,12 +30,11 @@ export function keyByPaths(paths: readonly string[]): KeyExtractor {
 
 /** Copies fields of the data by name; a field that is missing adds nothing. */
 export function applyByNames(names: EnrichConfig['apply']): Applier {
-  const readers = Object.entries(names).map(([name, field]) => ({ name, read: validPath(`enrichmentData.${field}`) }));
-  return (data, message) => {
-    const view = new MessageView({ ...message, enrichmentData: data });
+  const readers = Object.entries(names).map(([name, field]) => ({ name, parts: field.split('.') }));
+  return (data) => {
     const added: Record<string, unknown> = {};
-    for (const { name, read } of readers) {
-      const value = read(view);
+    for (const { name, parts } of readers) {
+      const value = descend(data, parts);
       if (value !== undefined) added[name] = value;
     }
     return added;
@@ -46,7 +46,10 @@ export function applyByNames(names: EnrichConfig['apply']): Applier {
  * message at hand.
  */
 export function checkedKey(extract: KeyExtractor): KeyExtractor {
-  return (message) => {
+  // Asked twice for each message, for its order and for its lookup.
+  let lastMessage: Message | undefined;
+  let lastKey: string | undefined;
+  const checked = (message: Message): string | undefined => {
     let key: unknown;
     try {
       key = extract(message);
@@ -58,6 +61,12 @@ export function checkedKey(extract: KeyExtractor): KeyExtractor {
     if (text === undefined)
       throw new PoisonError('hook_failed', `the keyExtractor must return a text, and returned a ${typeof key}`);
     return text;
+  };
+  return (message) => {
+    if (message === lastMessage) return lastKey;
+    lastKey = checked(message);
+    lastMessage = message;
+    return lastKey;
   };
 }
 
@@ -75,10 +84,15 @@ export interface LookupOptions {
  * Looks up what is known about a delivery's key, and emits the delivery with it added; or does what the configuration
  * says for a message without key or data. Errors with a RetryableError when the lookup fails for good.
  */
-export function lookup(options: LookupOptions): (delivery: Delivery) => Observable<Delivery> {
+export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
   const { fetcher, keyOf, apply, withoutKey, withoutData, retry, onRetry } = options;
   const withRetry = retryWithBackoff<LookupData | undefined>(retry, { onRetry });
-  return (delivery) => {
+  const atOnce = (delivery: Delivery): Delivery | undefined => {
+    const key = keyOf(delivery.message);
+    const data = key === undefined ? undefined : fetcher.held?.(key);
+    return data && delivery.with(enriched(delivery.message, addedBy(apply, data, delivery.message)));
+  };
+  const effect = (delivery: Delivery): Observable<Delivery> => {
     const key = keyOf(delivery.message);
     if (key === undefined) return otherwise(withoutKey, delivery, 'no_key', 'the message has no key');
     return defer(() => fetcher.fetch(key)).pipe(
@@ -89,6 +103,7 @@ export function lookup(options: LookupOptions): (delivery: Delivery) => Observab
       }),
     );
   };
+  return Object.assign(effect, { atOnce });
 }
 
 function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData {

@@ -1,3 +1,4 @@
+import { asBuffer } from '../../core/bytes.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import { type MessagePath, MessageView, validPath } from '../../core/message-path.ts';
@@ -42,8 +43,7 @@ export function rowBy(columns: readonly Column[]): RowOf {
 
 function readerOf({ name, type, mode, from }: Column): Reader {
   if (type === 'BYTES' && from === 'payload') {
-    const read: MessagePath = ({ message: { payload } }) =>
-      Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64');
+    const read: MessagePath = ({ message: { payload } }) => asBuffer(payload).toString('base64');
     return { name, read, convert: asItIs };
   }
   const read = validPath(from ?? `payload.${name}`);

@@ -1,3 +1,4 @@
+import { asBuffer } from '../../core/bytes.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 
@@ -6,12 +7,11 @@ import type { Message } from '../../core/message.ts';
  * `{"id", "batchKey", "originalPubSubPayload": base64, "archivedAt", "publishTime", "attributes", "enrichmentData"}`.
  */
 export function archiveLine(message: Message, batchKey: string, archivedAt: string): string {
-  const { buffer, byteOffset, byteLength } = message.payload;
   try {
     return `${JSON.stringify({
       id: message.id,
       batchKey,
-      originalPubSubPayload: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+      originalPubSubPayload: asBuffer(message.payload).toString('base64'),
       archivedAt,
       publishTime: message.publishTime,
       attributes: message.attributes,

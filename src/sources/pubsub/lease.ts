@@ -6,8 +6,8 @@ export class Lease {
   endsAt: number;
   /** An extension is on its way. */
   extending = false;
-  /** Called when the lease is gone; set by whoever holds the message. */
-  onLapse: (() => void) | undefined;
+  /** Who holds the message, and is told when the lease is gone. */
+  holder: { lapse(): void } | undefined;
 
   constructor(ackId: string, receivedAt: number, endsAt: number) {
     this.ackId = ackId;

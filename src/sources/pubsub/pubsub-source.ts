@@ -53,6 +53,7 @@ export class PubSubSource implements Source {
   readonly #handlers: PubSubTicketHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
   #emitting = false;
+  #flowing = true;
   #stopped = false;
   #streamsClosed: Promise<unknown> | undefined;
   #markDisconnected: () => void = () => {};
@@ -168,9 +169,16 @@ export class PubSubSource implements Source {
       this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
     }
     this.#emitting = false;
+    this.#flow(this.#inbox.ready === 0);
+  }
+
+  /** Lets the streams flow, or holds them. */
+  #flow(flowing: boolean): void {
+    if (flowing === this.#flowing) return;
+    this.#flowing = flowing;
     for (const stream of this.#streams) {
-      if (this.#inbox.ready > 0) stream.pause();
-      else stream.resume();
+      if (flowing) stream.resume();
+      else stream.pause();
     }
   }
 
@@ -186,7 +194,7 @@ export class PubSubSource implements Source {
   }
 
   #release(lease: Lease, verdict: 'ack' | 'nack'): void {
-    lease.onLapse = undefined;
+    lease.holder = undefined;
     this.#leases.release(lease);
     this.#acknowledger[verdict](lease);
   }
@@ -219,7 +227,7 @@ export class PubSubSource implements Source {
     for (const held of this.#inbox.forget(gone)) this.#wentBack(held);
     for (const lease of leases) {
       this.#leases.release(lease);
-      lease.onLapse?.();
+      lease.holder?.lapse();
     }
     for (const ticket of this.#open) {
       if (ticket.isOpen) continue;

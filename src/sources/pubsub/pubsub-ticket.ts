@@ -13,11 +13,10 @@ export class PubSubTicket extends Ticket {
   readonly #handlers: PubSubTicketHandlers;
 
   constructor(desk: Desk, held: Held, handlers: PubSubTicketHandlers) {
-    const { data, attributes, orderingKey, messageId } = held.message;
-    super(desk, { data, attributes, orderingKey, messageId });
+    super(desk, held.message);
     this.held = held;
     this.#handlers = handlers;
-    held.lease.onLapse = () => this.lapse();
+    held.lease.holder = this;
   }
 
   override get isOutOfTurn(): boolean {
