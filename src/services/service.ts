@@ -11,6 +11,7 @@ import {
   takeUntil,
   timer,
 } from 'rxjs';
+import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { toError } from '../core/errors.ts';
 import type { Ledger } from '../core/ledger.ts';
@@ -30,6 +31,8 @@ export interface Service<Probes> {
   readonly name: string;
   readonly probes: Probes;
   readonly ledger: Ledger;
+  /** What the source may still take, and the most that it has held at one time. */
+  readonly credit: Credit;
   readonly telemetry: Telemetry;
   /**
    * Opens the HTTP server, checks what the configuration names, and starts the graph. An outage is waited out (red in
@@ -167,6 +170,7 @@ export function createService<Probes>(
     name: shell.service,
     probes,
     ledger,
+    credit: shell.credit,
     telemetry,
     ready,
     readiness: readiness.changes,

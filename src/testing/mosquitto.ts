@@ -16,6 +16,7 @@ export function findMosquitto(): string | undefined {
 export interface Mosquitto {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** Ends the broker: SIGTERM lets it save its sessions and messages first, SIGKILL does not. */
   stop(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again, on the same port and with what it has saved. */
@@ -45,6 +46,9 @@ export async function startMosquitto(extraLines: readonly string[] = []): Promis
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return child.pid;
+    },
     stop: async (signal) => {
       await child.end(signal);
     },

@@ -1,0 +1,45 @@
+/** Batches as one makes them by hand: full, or old, and a few under way at one time. */
+export interface HandBatches<T> {
+  add(item: T): void;
+}
+
+export interface HandBatchOptions {
+  readonly maxCount: number;
+  readonly delayMs: number;
+  readonly concurrency: number;
+}
+
+export function handBatches<T>(
+  { maxCount, delayMs, concurrency }: HandBatchOptions,
+  send: (batch: readonly T[]) => Promise<unknown>,
+): HandBatches<T> {
+  let waiting: T[] = [];
+  let underWay = 0;
+  let isTimed = false;
+  /** The time was over while everything was under way. */
+  let isOverdue = false;
+  const flush = (): void => {
+    while (underWay < concurrency && (waiting.length >= maxCount || (isOverdue && waiting.length > 0))) {
+      const batch = waiting.slice(0, maxCount);
+      waiting = waiting.slice(maxCount);
+      underWay += 1;
+      void send(batch).then(() => {
+        underWay -= 1;
+        flush();
+      });
+    }
+    if (waiting.length === 0) isOverdue = false;
+  };
+  return {
+    add: (item) => {
+      if (waiting.push(item) >= maxCount) flush();
+      if (isTimed) return;
+      isTimed = true;
+      setTimeout(() => {
+        isTimed = false;
+        isOverdue = true;
+        flush();
+      }, delayMs);
+    },
+  };
+}

@@ -1,0 +1,134 @@
+import { nowMs, sentAtOf } from './reading.ts';
+
+/** Latencies, from the moment a payload was made to its settlement, in milliseconds. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+/** One look at the process, in the course of a run. */
+export interface Sample {
+  readonly seconds: number;
+  readonly done: number;
+  readonly rssMb: number;
+  readonly heapMb: number;
+  readonly cpuMicros: number;
+}
+
+/** What a process under test says of the part of its work that was measured. */
+export interface Measured {
+  /** Messages of the measured part. */
+  readonly messages: number;
+  readonly seconds: number;
+  readonly rate: number;
+  /** User and system time of the whole process, in microseconds for each message. */
+  readonly cpuMicrosPerMessage: number;
+  /** Share of one core that the process used. */
+  readonly utilization: number;
+  readonly peakRssMb: number;
+  readonly maxInFlight: number | undefined;
+  readonly latency: Latency | undefined;
+  readonly samples: readonly Sample[];
+}
+
+export const READY_LINE = '##ready';
+export const BEGIN_LINE = '##begin';
+export const RESULT_PREFIX = '##measured ';
+
+/** The first part of a run warms up the compiler and the connections, and is not measured. */
+const WARM_UP = 0.25;
+const SAMPLE_MS = 200;
+const MB = 1024 * 1024;
+
+/**
+ * Measures the process that it runs in, from a quarter of its messages to the last. Whoever settles a message calls
+ * `settled`; at the last one the result is printed, and the process ends.
+ */
+export class Meter {
+  readonly #total: number;
+  readonly #paced: boolean;
+  readonly #warmUp: number;
+  readonly #maxInFlight: () => number | undefined;
+  readonly #latencies: Float64Array;
+  readonly #samples: Sample[] = [];
+  #measured = 0;
+  #done = 0;
+  #begun: { readonly at: number; readonly cpu: number } | undefined;
+
+  constructor(
+    { messages, paced }: { readonly messages: number; readonly paced: boolean },
+    maxInFlight: () => number | undefined = () => undefined,
+  ) {
+    this.#total = messages;
+    this.#paced = paced;
+    this.#warmUp = Math.floor(messages * WARM_UP);
+    this.#maxInFlight = maxInFlight;
+    this.#latencies = new Float64Array(paced ? messages : 0);
+    setInterval(() => this.#sample(), SAMPLE_MS).unref();
+  }
+
+  /** The subject is connected: a load may begin. */
+  ready(): void {
+    console.log(READY_LINE);
+  }
+
+  /** One message is safe, and the source may forget it. */
+  settled(payload: Uint8Array): void {
+    this.#done += 1;
+    if (this.#done < this.#warmUp) return;
+    if (this.#begun === undefined) this.#begin();
+    if (this.#paced) {
+      this.#latencies[this.#measured] = nowMs() - sentAtOf(payload);
+      this.#measured += 1;
+    }
+    if (this.#done === this.#total) this.#end();
+  }
+
+  #begin(): void {
+    console.log(BEGIN_LINE);
+    this.#begun = { at: performance.now(), cpu: cpuMicros() };
+  }
+
+  #end(): void {
+    if (this.#begun === undefined) return;
+    const seconds = (performance.now() - this.#begun.at) / 1_000;
+    const cpu = cpuMicros() - this.#begun.cpu;
+    this.#sample();
+    const messages = this.#total - this.#warmUp;
+    const result: Measured = {
+      messages,
+      seconds,
+      rate: messages / seconds,
+      cpuMicrosPerMessage: cpu / messages,
+      utilization: cpu / (seconds * 1e6),
+      peakRssMb: process.resourceUsage().maxRSS / 1_024,
+      maxInFlight: this.#maxInFlight(),
+      latency: this.#paced ? this.#latency() : undefined,
+      samples: this.#samples,
+    };
+    process.stdout.write(`${RESULT_PREFIX}${JSON.stringify(result)}\n`, () => process.exit(0));
+  }
+
+  #latency(): Latency {
+    const sorted = this.#latencies.subarray(0, this.#measured).sort();
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    return { p50: at(0.5), p99: at(0.99), p999: at(0.999) };
+  }
+
+  #sample(): void {
+    const { rss, heapUsed } = process.memoryUsage();
+    this.#samples.push({
+      seconds: performance.now() / 1_000,
+      done: this.#done,
+      rssMb: rss / MB,
+      heapMb: heapUsed / MB,
+      cpuMicros: cpuMicros(),
+    });
+  }
+}
+
+function cpuMicros(): number {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage();
+  return userCPUTime + systemCPUTime;
+}

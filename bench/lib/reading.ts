@@ -1,0 +1,47 @@
+/** A device's payload of an exact size, and what stands around it between services. */
+
+const SENT_AT = '{"sent_at":';
+/** Epoch milliseconds with three decimals: fixed, so that it is read without parsing the rest. */
+const STAMP_LENGTH = 17;
+const EPOCH_MS = performance.timeOrigin;
+
+/** Now, in milliseconds since 1970, with a resolution of microseconds: comparable between processes of one machine. */
+export function nowMs(): number {
+  return EPOCH_MS + performance.now();
+}
+
+export function deviceName(index: number): string {
+  return `device-${String(index).padStart(7, '0')}`;
+}
+
+/** The payload of the message of that number: JSON of exactly `size` bytes, stamped with the present time. */
+export function payloadOf(index: number, devices: number, size: number, sentAtMs = nowMs()): Buffer {
+  const head = `${SENT_AT}${sentAtMs.toFixed(3)},"message_id":"m${index}","device_id":"${deviceName(index % devices)}","sequence":${index},"taken_at":"2026-01-01T00:00:00.000Z","temperature":21.5,"pad":"`;
+  return Buffer.from(`${head}${'x'.repeat(Math.max(0, size - head.length - 2))}"}`);
+}
+
+/** When the payload was made. */
+export function sentAtOf(payload: Uint8Array): number {
+  let text = '';
+  for (let index = SENT_AT.length; index < SENT_AT.length + STAMP_LENGTH; index += 1) {
+    text += String.fromCharCode(payload[index] ?? 0);
+  }
+  return Number(text);
+}
+
+/** A payload as the ingestion service publishes it. */
+export function envelopeOf(index: number, devices: number, payload: Buffer): Buffer {
+  return Buffer.from(
+    JSON.stringify({
+      id: `m${index}`,
+      payload: payload.toString('base64'),
+      publishTime: '2026-01-01T00:00:00.000Z',
+      enrichmentData: { DeviceID: deviceName(index % devices), location: 'berlin' },
+    }),
+  );
+}
+
+/** What is known about a device. */
+export function recordOf(index: number): Record<string, string> {
+  return { ClientID: `client-${index % 7}`, LocationID: 'berlin', Category: 'climate' };
+}

@@ -1,0 +1,146 @@
+import type { Latency, Sample } from './meter.ts';
+import type { Implementation, ServiceName } from './run-subject.ts';
+import type { Spread } from './statistics.ts';
+
+/** One case at saturation, over its rounds. */
+export interface ThroughputCase {
+  readonly service: ServiceName;
+  readonly by: Implementation;
+  /** What differs from the standard case, for example `redis hit`; empty for the standard one. */
+  readonly variant: string;
+  readonly payloadBytes: number;
+  readonly rounds: number;
+  readonly rate: Spread;
+  readonly cpuMicrosPerMessage: Spread;
+  readonly peakRssMb: number;
+  readonly maxInFlight: number | undefined;
+  /** The process that used most of its core, in most rounds. */
+  readonly saturated: string;
+}
+
+export interface LatencyCase {
+  readonly service: ServiceName;
+  readonly by: Implementation;
+  readonly ratePerSecond: number;
+  readonly rounds: number;
+  /** Milliseconds, medians of the rounds. */
+  readonly latency: Latency;
+  readonly cpuMicrosPerMessage: number;
+}
+
+export interface OperatorCase {
+  readonly operator: string;
+  readonly beside: string;
+  readonly nanosPerItem: Spread;
+  readonly besideNanosPerItem: Spread;
+  readonly bytesPerItem: number;
+  readonly besideBytesPerItem: number;
+}
+
+export interface GrowthCase {
+  readonly what: string;
+  readonly at: number;
+  readonly unit: string;
+  readonly value: number;
+}
+
+export interface InsertCase {
+  readonly way: string;
+  readonly cpuMicrosPerRow: Spread;
+}
+
+export interface SoakCase {
+  readonly service: ServiceName;
+  readonly ratePerSecond: number;
+  readonly seconds: number;
+  /** MB an hour, with the 95 % confidence interval. */
+  readonly heap: { readonly slope: number; readonly low: number; readonly high: number };
+  readonly rss: { readonly slope: number; readonly low: number; readonly high: number };
+  readonly samples: readonly Sample[];
+}
+
+export interface Target {
+  readonly what: string;
+  readonly bound: string;
+  readonly value: number;
+  readonly isMet: boolean;
+}
+
+/** Everything that one run of the bench has measured. */
+export interface Report {
+  readonly date: string;
+  readonly node: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly isQuick: boolean;
+  readonly operators: readonly OperatorCase[];
+  readonly throughput: readonly ThroughputCase[];
+  readonly latency: readonly LatencyCase[];
+  readonly insert: readonly InsertCase[];
+  readonly idleCpuPercent: Readonly<Partial<Record<ServiceName, number>>>;
+  readonly growth: readonly GrowthCase[];
+  /** RSS at 100,000 and 1,000,000 messages, in MB. */
+  readonly rss: { readonly at1e5: number; readonly at1e6: number } | undefined;
+  /** Memory of the run of a million messages. */
+  readonly memory: readonly Sample[];
+  readonly soak: SoakCase | undefined;
+  readonly targets: readonly Target[];
+}
+
+export const SERVICES: readonly ServiceName[] = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
+
+/** The variant that a target's rate is compared with: bare MQTT.js that lets messages go. */
+export const DRAIN = 'drain only';
+
+export function throughputOf(
+  { throughput }: Pick<Report, 'throughput'>,
+  service: ServiceName,
+  by: Implementation,
+  variant = '',
+  payloadBytes = 200,
+): ThroughputCase | undefined {
+  return throughput.find(
+    (each) =>
+      each.service === service && each.by === by && each.variant === variant && each.payloadBytes === payloadBytes,
+  );
+}
+
+export function latencyOf(
+  { latency }: Pick<Report, 'latency'>,
+  service: ServiceName,
+  by: Implementation,
+  ratePerSecond = 1_000,
+): LatencyCase | undefined {
+  return latency.find((each) => each.service === service && each.by === by && each.ratePerSecond === ratePerSecond);
+}
+
+/** What `--json` prints as its last line. */
+export function summaryOf(report: Report): object {
+  const services = Object.fromEntries(
+    SERVICES.map((service) => {
+      const ours = throughputOf(report, service, 'ours');
+      const bare = throughputOf(report, service, 'bare', service === 'ingestion' ? DRAIN : '');
+      const rate = ours?.rate.median ?? Number.NaN;
+      const bareRate = bare?.rate.median ?? Number.NaN;
+      const latency = latencyOf(report, service, 'ours')?.latency;
+      return [
+        service,
+        {
+          rate,
+          bareRate,
+          plainRate: throughputOf(report, service, 'plain')?.rate.median,
+          ratioToBare: rate / bareRate,
+          cpuMicrosPerMessage: ours?.cpuMicrosPerMessage.median,
+          bareCpuMicrosPerMessage: bare?.cpuMicrosPerMessage.median,
+          p50Ms: latency?.p50,
+          p99Ms: latency?.p99,
+          bareP99Ms: latencyOf(report, service, 'bare')?.latency.p99,
+          peakRssMb: ours?.peakRssMb,
+          maxInFlightSeen: ours?.maxInFlight,
+        },
+      ];
+    }),
+  );
+  const { rss } = report;
+  return { services, ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }) };
+}

@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { startChild } from '../../src/testing/child.ts';
+import { BEGIN_LINE, type Measured, READY_LINE, RESULT_PREFIX } from './meter.ts';
+import type { Load, Stage } from './stage.ts';
+import type { Task } from './task.ts';
+
+export type ServiceName = 'ingestion' | 'enrich' | 'icestore' | 'bigqueries';
+export type Implementation = 'ours' | 'bare' | 'plain';
+
+export interface Run {
+  readonly service: ServiceName;
+  readonly by: Implementation;
+  readonly messages: number;
+  /** Payload bytes. */
+  readonly size?: number;
+  /** Messages a second; from a backlog, as fast as it goes, if left out. */
+  readonly rate?: number;
+  /** Whether latencies are taken; with a rate, unless it is said otherwise. */
+  readonly takesLatency?: boolean;
+  readonly task?: Partial<Task>;
+  readonly orderingKeys?: number;
+}
+
+export interface RunResult extends Measured {
+  /** Share of one core that each process used, the subject among them. */
+  readonly utilizations: Readonly<Record<string, number>>;
+  /** The process that used most of its core. */
+  readonly saturated: string;
+}
+
+/** Whoever measures without `runSubject` starts subjects with these. */
+export const BATCH_DELAY_MS = { ingestion: 10, enrich: 10, icestore: 1_000, bigqueries: 1_000 };
+export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' | 'delayMs'> = {
+  maxInFlight: 10_000,
+  devices: 100,
+  lookup: 'memory',
+  publishes: true,
+  routes: 1,
+};
+
+/** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
+export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
+  const { service, by, messages, size = 200, rate, orderingKeys } = run;
+  const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
+  const { devices } = settings;
+  const runId = await stage.newRun(devices, service);
+  const load: Load = {
+    messages,
+    size,
+    devices,
+    ...(rate === undefined ? {} : { rate }),
+    ...(orderingKeys === undefined ? {} : { orderingKeys }),
+  };
+  if (rate === undefined) await stage.fill(runId, service, load);
+  const task: Task = {
+    ...settings,
+    runId,
+    projectId: stage.projectId,
+    messages,
+    paced: run.takesLatency ?? rate !== undefined,
+  };
+  const file = join(import.meta.dirname, '../subjects', by === 'ours' ? `${service}.ts` : `${service}-${by}.ts`);
+  let begun: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
+  let ended: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
+  const child = await startChild(process.execPath, [...profiling(), file, JSON.stringify(task)], {
+    env: { ...process.env, ...stage.env },
+    ...(rate === undefined ? {} : { readyWhen: new RegExp(READY_LINE) }),
+    onOutput: (text) => {
+      if (text.includes(BEGIN_LINE)) begun = { at: performance.now(), cpu: stage.cpuSeconds() };
+      if (text.includes(RESULT_PREFIX)) ended = { at: performance.now(), cpu: stage.cpuSeconds() };
+    },
+  });
+  if (rate !== undefined) await stage.fill(runId, service, load);
+  const patience = setTimeout(
+    () => child.kill('SIGKILL'),
+    120_000 + (rate === undefined ? 0 : (messages / rate) * 1_000),
+  );
+  const code = await child.exited;
+  clearTimeout(patience);
+  await stage.endRun(runId, service);
+  const line = child.stdout.split('\n').find((text) => text.startsWith(RESULT_PREFIX));
+  if (code !== 0 || line === undefined) {
+    throw new Error(`${service} (${by}) ended with ${code} and without a result:\n${child.output.slice(-2_000)}`);
+  }
+  const measured: Measured = JSON.parse(line.slice(RESULT_PREFIX.length));
+  const utilizations: Record<string, number> = { [service]: measured.utilization };
+  if (begun !== undefined && ended !== undefined) {
+    const seconds = (ended.at - begun.at) / 1_000;
+    for (const [name, cpu] of Object.entries(ended.cpu)) utilizations[name] = (cpu - (begun.cpu[name] ?? 0)) / seconds;
+  }
+  const [saturated = ''] = Object.entries(utilizations).reduce((most, each) => (each[1] > most[1] ? each : most));
+  return { ...measured, utilizations, saturated };
+}
+
+/** `BENCH_PROFILE=folder` writes a CPU profile of each subject there. */
+function profiling(): string[] {
+  const folder = process.env.BENCH_PROFILE;
+  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+}

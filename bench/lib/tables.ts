@@ -1,0 +1,90 @@
+import type { Report } from './report.ts';
+import type { Spread } from './statistics.ts';
+
+const number = (value: number, digits = 0): string =>
+  Number.isNaN(value)
+    ? '-'
+    : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+const ranged = ({ median, min, max }: Spread, digits = 0): string =>
+  `${number(median, digits)} (${number(min, digits)}–${number(max, digits)})`;
+
+/** Columns as wide as their widest cell; the first is left-aligned, the others right-aligned. */
+function table(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
+  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ');
+  return `\n${title}\n${[head, ...rows].map(line).join('\n')}\n`;
+}
+
+/** The report for people: medians, with the lowest and the highest of the rounds. */
+export function tablesOf(report: Report): string {
+  return [
+    `${report.date}, Node ${report.node}, ${report.cores} cores of ${report.cpu}`,
+    table(
+      'Operators, each alone',
+      ['operator', 'ns an item', 'B an item', 'beside', 'ns an item', 'B an item'],
+      report.operators.map((each) => [
+        each.operator,
+        ranged(each.nanosPerItem),
+        number(each.bytesPerItem),
+        each.beside,
+        ranged(each.besideNanosPerItem),
+        number(each.besideBytesPerItem),
+      ]),
+    ),
+    table(
+      'Saturation: a backlog is drained',
+      ['service', 'payload', 'messages/s', 'CPU µs each', 'peak RSS MB', 'in flight', 'saturated'],
+      report.throughput.map((each) => [
+        `${each.service}, ${each.by}${each.variant === '' ? '' : `, ${each.variant}`}`,
+        `${each.payloadBytes} B`,
+        ranged(each.rate),
+        ranged(each.cpuMicrosPerMessage, 1),
+        number(each.peakRssMb),
+        each.maxInFlight === undefined ? '' : number(each.maxInFlight),
+        each.saturated,
+      ]),
+    ),
+    table(
+      'Latency at a rate, from sending to settlement, in ms',
+      ['service', 'messages/s', 'p50', 'p99', 'p99.9', 'CPU µs each'],
+      report.latency.map(({ service, by, ratePerSecond, latency, cpuMicrosPerMessage }) => [
+        `${service}, ${by}`,
+        number(ratePerSecond),
+        number(latency.p50, 1),
+        number(latency.p99, 1),
+        number(latency.p999, 1),
+        number(cpuMicrosPerMessage, 1),
+      ]),
+    ),
+    table(
+      'Inserting rows into BigQuery, 500 a request',
+      ['way', 'CPU µs a row'],
+      report.insert.map(({ way, cpuMicrosPerRow }) => [way, ranged(cpuMicrosPerRow, 1)]),
+    ),
+    table(
+      'Growth',
+      ['of', 'at', 'cost'],
+      report.growth.map(({ what, at, unit, value }) => [what, number(at), `${number(value, 1)} ${unit}`]),
+    ),
+    report.rss === undefined
+      ? ''
+      : `\nRSS at 100,000 messages ${number(report.rss.at1e5)} MB, at 1,000,000 ${number(report.rss.at1e6)} MB\n`,
+    report.soak === undefined
+      ? ''
+      : `\nSoak, ${report.soak.seconds} s at ${number(report.soak.ratePerSecond)}/s: heap ${slope(report.soak.heap)}, RSS ${slope(report.soak.rss)}\n`,
+    table(
+      'Targets',
+      ['target', 'bound', 'measured', ''],
+      report.targets.map(({ what, bound, value, isMet }) => [what, bound, number(value, 2), isMet ? 'met' : 'MISSED']),
+    ),
+  ].join('');
+}
+
+function slope({ slope: median, low, high }: { slope: number; low: number; high: number }): string {
+  return `${number(median, 1)} MB/h (95 %: ${number(low, 1)} to ${number(high, 1)})`;
+}

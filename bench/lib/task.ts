@@ -1,0 +1,43 @@
+/** What a process under test is told, as one JSON argument. */
+export interface Task {
+  /** The end of the names of every resource of this run. */
+  readonly runId: string;
+  readonly projectId: string;
+  /** Messages until the end of the run. */
+  readonly messages: number;
+  /** Whether each message's latency is measured: its payload says when it was sent. */
+  readonly paced: boolean;
+  readonly maxInFlight: number;
+  /** Devices that the messages come from. */
+  readonly devices: number;
+  /** Where an enrich service finds the data of a key. */
+  readonly lookup: 'memory' | 'redis' | 'firestore';
+  /** How long a batch waits for company, in milliseconds; the same for every implementation. */
+  readonly delayMs: number;
+  /** Whether a bare ingestion publishes what it receives, or lets it go. */
+  readonly publishes: boolean;
+  /** Routes of an ingestion; the first one gets all messages. */
+  readonly routes: number;
+}
+
+/** The task of this process. */
+export function task(): Task {
+  return JSON.parse(process.argv[2] ?? '{}');
+}
+
+/** Names of what one run uses. */
+export function namesOf({ runId, projectId }: Pick<Task, 'runId' | 'projectId'>) {
+  return {
+    input: `in-${runId}`,
+    subscription: `in-${runId}`,
+    output: `out-${runId}`,
+    deadLetters: `dead-${runId}`,
+    collection: `devices-${runId}`,
+    bucket: `bench-${runId}`,
+    dataset: `bench_${runId}`,
+    table: 'readings',
+    clientId: `bench-${runId}`,
+    mqttTopic: `bench-${runId}/0/devices/device/readings`,
+    env: { GOOGLE_CLOUD_PROJECT: projectId, HTTP_PORT: '0', LOG_LEVEL: 'silent' },
+  };
+}

@@ -1,0 +1,60 @@
+import type { Sample } from './lib/meter.ts';
+import type { GrowthCase } from './lib/report.ts';
+import { type Run, runSubject } from './lib/run-subject.ts';
+import type { Stage } from './lib/stage.ts';
+
+const MILLION = 1_000_000;
+/** Below saturation, so that neither the backlog nor the server decides. */
+const FEED_PER_SECOND = 25_000;
+
+export interface Growth {
+  readonly cases: GrowthCase[];
+  readonly rss: { readonly at1e5: number; readonly at1e6: number };
+  readonly samples: readonly Sample[];
+}
+
+/** Cost per message as numbers grow: of messages, of ordering keys, of routes. */
+export async function measureGrowth(stage: Stage, say: (text: string) => void): Promise<Growth> {
+  say('growth: a million messages through enrich');
+  const run = { service: 'enrich', by: 'ours' } as const;
+  const { samples } = await runSubject(stage, {
+    ...run,
+    messages: MILLION,
+    rate: FEED_PER_SECOND,
+    takesLatency: false,
+  });
+  const cases: GrowthCase[] = [1e4, 1e5, 1e6].map((at) => ({
+    what: 'messages',
+    at,
+    unit: 'µs CPU each',
+    value: costBefore(samples, at),
+  }));
+  const series = async (what: string, sizes: readonly number[], of: (size: number) => Run): Promise<void> => {
+    for (const at of sizes) {
+      say(`growth: ${at} ${what}`);
+      const { cpuMicrosPerMessage } = await runSubject(stage, of(at));
+      cases.push({ what, at, unit: 'µs CPU each', value: cpuMicrosPerMessage });
+    }
+  };
+  await series('ordering keys', [1, 10, 100, 1_000], (orderingKeys) => ({ ...run, messages: 30_000, orderingKeys }));
+  await series('routes', [1, 10, 100], (routes) => ({
+    service: 'ingestion',
+    by: 'ours',
+    messages: 60_000,
+    task: { routes, maxInFlight: 1_000 },
+  }));
+  return { cases, rss: { at1e5: rssAt(samples, 1e5), at1e6: rssAt(samples, MILLION) }, samples };
+}
+
+/** CPU time for each of the messages of the second half before a count. */
+function costBefore(samples: readonly Sample[], count: number): number {
+  const at = (done: number) => samples.find((sample) => sample.done >= done) ?? samples.at(-1);
+  const from = at(count / 2);
+  const to = at(count);
+  if (from === undefined || to === undefined || to.done === from.done) return Number.NaN;
+  return (to.cpuMicros - from.cpuMicros) / (to.done - from.done);
+}
+
+function rssAt(samples: readonly Sample[], count: number): number {
+  return (samples.find(({ done }) => done >= count) ?? samples.at(-1))?.rssMb ?? Number.NaN;
+}

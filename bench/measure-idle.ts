@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { startChild } from '../src/testing/child.ts';
+import { READY_LINE } from './lib/meter.ts';
+import { SERVICES } from './lib/report.ts';
+import { BATCH_DELAY_MS, DEFAULTS, type ServiceName } from './lib/run-subject.ts';
+import { cpuSecondsOf, type Stage } from './lib/stage.ts';
+import type { Task } from './lib/task.ts';
+
+const CALM_MS = 3_000;
+const WATCHED_MS = 10_000;
+
+/** CPU time of each service while nothing happens, in percent of a core: all four at once, each in its process. */
+export async function measureIdle(stage: Stage, say: (text: string) => void): Promise<Record<ServiceName, number>> {
+  say('idle services');
+  const running = await Promise.all(
+    SERVICES.map(async (service) => {
+      const runId = await stage.newRun(1, service);
+      const own = { runId, projectId: stage.projectId, messages: 1, paced: false, delayMs: BATCH_DELAY_MS[service] };
+      const task: Task = { ...DEFAULTS, ...own };
+      const file = join(import.meta.dirname, 'subjects', `${service}.ts`);
+      const child = await startChild(process.execPath, [file, JSON.stringify(task)], {
+        readyWhen: new RegExp(READY_LINE),
+      });
+      return { service, runId, child };
+    }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, CALM_MS));
+  const before = running.map(({ child }) => cpuSecondsOf(child.pid));
+  await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
+  const percent = running.map(
+    ({ child }, index) => ((cpuSecondsOf(child.pid) - (before[index] ?? 0)) / (WATCHED_MS / 1_000)) * 100,
+  );
+  for (const { service, runId, child } of running) {
+    await child.end('SIGKILL');
+    await stage.endRun(runId, service);
+  }
+  const of = (service: ServiceName) => percent[SERVICES.indexOf(service)] ?? Number.NaN;
+  return {
+    ingestion: of('ingestion'),
+    enrich: of('enrich'),
+    icestore: of('icestore'),
+    bigqueries: of('bigqueries'),
+  };
+}

@@ -1,0 +1,39 @@
+import { type LatencyCase, SERVICES } from './lib/report.ts';
+import { type RunResult, runSubject } from './lib/run-subject.ts';
+import type { Stage } from './lib/stage.ts';
+import { spread } from './lib/statistics.ts';
+
+const SECONDS = 4;
+const QUICK_SECONDS = 2;
+
+/** Sends at a rate, and takes the time of each message from its sending to its settlement, batch delays included. */
+export async function measureLatency(stage: Stage, isQuick: boolean, say: (text: string) => void) {
+  const rates = isQuick ? [1_000] : [1_000, 10_000];
+  const rounds = isQuick ? 1 : 3;
+  const cases: LatencyCase[] = [];
+  for (const service of SERVICES) {
+    for (const ratePerSecond of rates) {
+      const results = { ours: [] as RunResult[], bare: [] as RunResult[] };
+      for (let round = 1; round <= rounds; round += 1) {
+        for (const by of ['bare', 'ours'] as const) {
+          say(`latency at ${ratePerSecond}/s, round ${round} of ${rounds}: ${service} ${by}`);
+          const messages = ratePerSecond * (isQuick ? QUICK_SECONDS : SECONDS);
+          results[by].push(await runSubject(stage, { service, by, messages, rate: ratePerSecond }));
+        }
+      }
+      for (const by of ['bare', 'ours'] as const) {
+        const of = (name: 'p50' | 'p99' | 'p999') =>
+          spread(results[by].map(({ latency }) => latency?.[name] ?? Number.NaN)).median;
+        cases.push({
+          service,
+          by,
+          ratePerSecond,
+          rounds,
+          latency: { p50: of('p50'), p99: of('p99'), p999: of('p999') },
+          cpuMicrosPerMessage: spread(results[by].map((each) => each.cpuMicrosPerMessage)).median,
+        });
+      }
+    }
+  }
+  return cases;
+}

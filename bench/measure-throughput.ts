@@ -1,0 +1,79 @@
+import { DRAIN, type ThroughputCase } from './lib/report.ts';
+import { type Run, type RunResult, runSubject } from './lib/run-subject.ts';
+import type { Stage } from './lib/stage.ts';
+import { spread } from './lib/statistics.ts';
+
+interface Case extends Run {
+  readonly variant?: string;
+}
+
+const STANDARD: readonly Case[] = [
+  {
+    service: 'ingestion',
+    by: 'bare',
+    variant: DRAIN,
+    messages: 100_000,
+    task: { publishes: false, maxInFlight: 1_000 },
+  },
+  { service: 'ingestion', by: 'ours', messages: 80_000, task: { maxInFlight: 1_000 } },
+  { service: 'ingestion', by: 'bare', messages: 80_000, task: { maxInFlight: 1_000 } },
+  { service: 'ingestion', by: 'plain', messages: 40_000 },
+  { service: 'enrich', by: 'bare', messages: 120_000 },
+  { service: 'enrich', by: 'ours', messages: 120_000 },
+  { service: 'enrich', by: 'plain', messages: 15_000 },
+  { service: 'icestore', by: 'bare', messages: 80_000 },
+  { service: 'icestore', by: 'ours', messages: 80_000 },
+  { service: 'icestore', by: 'plain', messages: 15_000 },
+  { service: 'bigqueries', by: 'bare', messages: 60_000 },
+  { service: 'bigqueries', by: 'ours', messages: 60_000 },
+  { service: 'bigqueries', by: 'plain', messages: 15_000 },
+];
+
+const FURTHER: readonly Case[] = [
+  ...STANDARD.filter(({ by }) => by !== 'plain').map((each) => ({ ...each, size: 1_024, messages: each.messages / 2 })),
+  { service: 'enrich', by: 'ours', variant: 'redis hit', messages: 40_000, task: { lookup: 'redis', devices: 20_000 } },
+  { service: 'enrich', by: 'ours', variant: 'miss', messages: 40_000, task: { lookup: 'firestore', devices: 20_000 } },
+  { service: 'ingestion', by: 'ours', variant: '10,000 in flight', messages: 80_000 },
+  { service: 'enrich', by: 'ours', variant: '1,000 in flight', messages: 80_000, task: { maxInFlight: 1_000 } },
+  { service: 'icestore', by: 'ours', variant: '1,000 in flight', messages: 60_000, task: { maxInFlight: 1_000 } },
+  { service: 'bigqueries', by: 'ours', variant: '1,000 in flight', messages: 60_000, task: { maxInFlight: 1_000 } },
+];
+
+/**
+ * Drains backlogs, the implementations of a service in turn, round by round: what the machine does at that time meets
+ * them all.
+ */
+export async function measureThroughput(stage: Stage, isQuick: boolean, say: (text: string) => void) {
+  const cases = isQuick
+    ? STANDARD.map((each) => ({ ...each, messages: each.messages / 4 }))
+    : [...STANDARD, ...FURTHER];
+  const rounds = isQuick ? 1 : 5;
+  const results = new Map<Case, RunResult[]>(cases.map((each) => [each, []]));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const each of cases) {
+      say(`throughput, round ${round} of ${rounds}: ${each.service} ${each.by} ${each.variant ?? ''}`);
+      results.get(each)?.push(await runSubject(stage, each));
+    }
+  }
+  return Array.from(
+    results,
+    ([{ service, by, variant = '', size = 200 }, own]): ThroughputCase => ({
+      service,
+      by,
+      variant,
+      payloadBytes: size,
+      rounds,
+      rate: spread(own.map((each) => each.rate)),
+      cpuMicrosPerMessage: spread(own.map((each) => each.cpuMicrosPerMessage)),
+      peakRssMb: spread(own.map((each) => each.peakRssMb)).median,
+      maxInFlight:
+        own[0]?.maxInFlight === undefined ? undefined : Math.max(...own.map((each) => each.maxInFlight ?? 0)),
+      saturated: mostCommon(own.map((each) => each.saturated)),
+    }),
+  );
+}
+
+function mostCommon(names: readonly string[]): string {
+  const groups = Array.from(Map.groupBy(names, (name) => name)).sort((one, other) => other[1].length - one[1].length);
+  return groups[0]?.[0] ?? '';
+}

@@ -1,0 +1,33 @@
+/** The work of bigqueries as most people write it: the high-level clients with their defaults, `table.insert`. */
+import { BigQuery } from '@google-cloud/bigquery';
+import { type Message, PubSub } from '@google-cloud/pubsub';
+import { Meter } from '../lib/meter.ts';
+import { COLUMNS, rowOf } from '../lib/row.ts';
+import { namesOf, task } from '../lib/task.ts';
+
+const own = task();
+const names = namesOf(own);
+const meter = new Meter(own);
+const bigquery = new BigQuery({ projectId: own.projectId });
+await bigquery.createDataset(names.dataset);
+const [table] = await bigquery.dataset(names.dataset).createTable(names.table, { schema: COLUMNS });
+let waiting: Message[] = [];
+
+async function insert(): Promise<void> {
+  const batch = waiting;
+  waiting = [];
+  if (batch.length === 0) return;
+  const rows = batch.map((message) => rowOf(JSON.parse(message.data.toString('utf8'))));
+  await table.insert(rows, { raw: true });
+  for (const message of batch) {
+    message.ack();
+    meter.settled(Buffer.from(JSON.parse(message.data.toString('utf8')).payload, 'base64'));
+  }
+}
+
+setInterval(() => void insert(), own.delayMs);
+new PubSub({ projectId: own.projectId }).subscription(names.subscription).on('message', (message) => {
+  waiting.push(message);
+  if (waiting.length >= 500) void insert();
+});
+meter.ready();

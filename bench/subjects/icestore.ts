@@ -1,0 +1,29 @@
+/** Our icestore service. */
+import { join } from 'node:path';
+import { createIcestore } from '../../src/services/icestore/icestore.ts';
+import { readPipelineConfig } from '../../src/services/pipeline.ts';
+import { Meter } from '../lib/meter.ts';
+import { namesOf, task } from '../lib/task.ts';
+
+const own = task();
+const names = namesOf(own);
+const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/icestore'), {
+  ...process.env,
+  ...names.env,
+  ICESTORE_SUBSCRIPTION: names.subscription,
+  ARCHIVE_BUCKET: names.bucket,
+  DEAD_LETTER_TOPIC: names.deadLetters,
+  DEAD_LETTER_SUBSCRIPTION: names.deadLetters,
+});
+if (config.service !== 'icestore') throw new Error('pipelines/icestore is no icestore');
+const service = createIcestore({
+  ...config,
+  deadLetters: undefined,
+  source: { ...config.source, maxInFlight: own.maxInFlight },
+  archive: { ...config.archive, maxAgeMs: own.delayMs },
+});
+const meter = new Meter(own, () => service.credit.peakMessages);
+service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message.payload));
+await service.start();
+await service.ready;
+meter.ready();

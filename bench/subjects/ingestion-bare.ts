@@ -1,0 +1,52 @@
+/**
+ * Bare MQTT.js with PUBACKs that are deferred and written once a turn; it lets the messages go, or publishes them with
+ * the bare Pub/Sub client in hand-made batches.
+ */
+import { connect, type IPublishPacket } from 'mqtt';
+import { createPubSubClients } from '../../src/clients/pubsub.ts';
+import { handBatches } from '../lib/hand-batches.ts';
+import { Meter } from '../lib/meter.ts';
+import { namesOf, task } from '../lib/task.ts';
+
+const own = task();
+const names = namesOf(own);
+const meter = new Meter(own);
+const { publisher } = await createPubSubClients({ projectId: own.projectId });
+const topic = publisher.projectTopicsPath(own.projectId, names.output);
+const client = connect(process.env.MQTT_URL ?? '', {
+  clientId: names.clientId,
+  protocolVersion: 5,
+  clean: false,
+  manualConnect: true,
+  resubscribe: false,
+  properties: { sessionExpiryInterval: 3_600, receiveMaximum: own.maxInFlight },
+});
+
+let owed: Buffer[] = [];
+const later = new Error('acknowledged later');
+
+function settled({ messageId = 0, payload }: IPublishPacket): void {
+  if (owed.push(Buffer.from([0x40, 0x02, messageId >> 8, messageId & 0xff])) === 1) {
+    setImmediate(() => {
+      client.stream.write(Buffer.concat(owed));
+      owed = [];
+    });
+  }
+  meter.settled(typeof payload === 'string' ? Buffer.from(payload) : payload);
+}
+
+const batches = handBatches<{ packet: IPublishPacket; message: object }>(
+  { maxCount: 1_000, delayMs: own.delayMs, concurrency: 8 },
+  async (batch) => {
+    await publisher.publish({ topic, messages: batch.map(({ message }) => message) }, { retry: null });
+    for (const { packet } of batch) settled(packet);
+  },
+);
+
+client.handleMessage = (packet, callback) => {
+  if (own.publishes) batches.add({ packet, message: { data: packet.payload, attributes: { topic: packet.topic } } });
+  else setImmediate(settled, packet);
+  callback(later);
+};
+client.on('connect', () => meter.ready());
+client.connect();

@@ -1,0 +1,43 @@
+/** Our ingestion service. */
+import { join } from 'node:path';
+import { createIngestion } from '../../src/services/ingestion/ingestion.ts';
+import { readPipelineConfig } from '../../src/services/pipeline.ts';
+import { Meter } from '../lib/meter.ts';
+import { namesOf, task } from '../lib/task.ts';
+
+const own = task();
+const names = namesOf(own);
+const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/ingestion'), {
+  ...process.env,
+  ...names.env,
+  MQTT_CLIENT_ID: names.clientId,
+  MQTT_PROTOCOL_VERSION: '5',
+  RAW_TOPIC: names.output,
+  DEAD_LETTER_TOPIC: names.deadLetters,
+  DEAD_LETTER_SUBSCRIPTION: names.deadLetters,
+});
+if (config.service !== 'ingestion') throw new Error('pipelines/ingestion is no ingestion');
+const routes = Object.fromEntries(
+  Array.from({ length: own.routes }, (_, index) => [
+    `route-${index}`,
+    {
+      source: { mqtt_topic: `bench-${own.runId}/${index}/devices/+/readings`, qos: 1 as const },
+      destination: { route_name: 'raw' },
+      device: { level: 4 },
+    },
+  ]),
+);
+const service = createIngestion({
+  ...config,
+  // As the bare client: no order is kept, and the id is made at receipt.
+  id: undefined,
+  routes,
+  producers: { raw: { outputTopicId: names.output } },
+  mqtt: { ...config.mqtt, maxInFlight: own.maxInFlight },
+  publish: { ...config.publish, maxDelayMs: own.delayMs },
+});
+const meter = new Meter(own, () => service.credit.peakMessages);
+service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message.payload));
+await service.start();
+await service.ready;
+meter.ready();
