@@ -1,7 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { v7 as uuidv7 } from 'uuid';
 import { Delivery, type Desk } from '../../core/delivery.ts';
+import { newMessageId } from '../../core/message-id.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
@@ -184,10 +184,11 @@ export class MqttSource implements Source {
     });
     this.#open.add(ticket);
     if (packetId > 0) this.#pubacks.received(ticket);
+    const now = this.#scheduler.now();
     const message = {
-      id: uuidv7(),
+      id: newMessageId(now),
       payload,
-      publishTime: rfc3339OfMillis(this.#scheduler.now()),
+      publishTime: rfc3339OfMillis(now),
       attributes: { mqtt_topic: topic },
       enrichmentData: {},
     };
