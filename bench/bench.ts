@@ -43,6 +43,9 @@ if ((await child.exited) !== 0) throw new Error(child.output);
 const { operators, growth: cacheGrowth }: Pick<Report, 'operators' | 'growth'> = JSON.parse(child.stdout);
 
 const stage = await openStage();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void stage.close().then(() => process.exit(130)));
+}
 try {
   const throughput = await measureThroughput(stage, isQuick, say);
   const latency = await measureLatency(stage, isQuick, say);
