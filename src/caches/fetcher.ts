@@ -13,7 +13,7 @@ export interface Fetcher {
    * when it cannot be known now.
    */
   fetch(key: string): Observable<LookupData | undefined>;
-  /** The data of a key, if this layer holds it and need not wait for it. */
+  /** The data of a key, if this layer has it and need not wait for it; told as an answer like one of `fetch`. */
   held?(key: string): LookupData | undefined;
   /** Forgets a key, in this layer and behind it; the next fetch asks the last layer. */
   invalidate(key: string): Observable<void>;

@@ -17,19 +17,20 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
   const { maxEntries, ttlMs, missingTtlMs, onAnswer } = options;
   const entries = new LRUCache<string, LookupData | typeof MISSING>({ max: maxEntries, ttl: ttlMs });
   let invalidations = 0;
+  const held = (key: string): LookupData | undefined => {
+    const known = entries.get(key);
+    if (known === undefined || known === MISSING) return undefined;
+    onAnswer({ layer: 'memory', key, found: true });
+    return known;
+  };
   return {
-    held: (key) => {
-      const known = entries.get(key);
-      if (known === undefined || known === MISSING) return undefined;
-      onAnswer({ layer: 'memory', key, found: true });
-      return known;
-    },
+    held,
     fetch: (key) => {
-      const known = entries.get(key);
-      if (known !== undefined) {
-        const data = known === MISSING ? undefined : known;
-        onAnswer({ layer: 'memory', key, found: data !== undefined });
-        return of(data);
+      const data = held(key);
+      if (data !== undefined) return of(data);
+      if (entries.get(key) === MISSING) {
+        onAnswer({ layer: 'memory', key, found: false });
+        return of(undefined);
       }
       const before = invalidations;
       return next.fetch(key).pipe(

@@ -12,7 +12,11 @@ type Effect = (delivery: Delivery) => Observable<Delivery>;
 const keyOf = ({ message }: Delivery): string | undefined => message.attributes.key;
 
 /** Emits deliveries by hand; what happens is logged with its virtual time. */
-function bench(effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => Observable<Delivery>, limit = 9) {
+function bench(
+  effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => Observable<Delivery>,
+  limit = 9,
+  atOnce: (delivery: Delivery) => Delivery | undefined = () => undefined,
+) {
   const scheduler = new VirtualTimeScheduler();
   const desk = testDesk();
   const input = new Subject<Delivery>();
@@ -20,10 +24,16 @@ function bench(effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => 
   const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
   const subscription = input
     .pipe(
-      orderedByKey({ keyOf, limit }, (delivery) => {
-        note(`start ${delivery.message.id}`);
-        return effect(delivery, scheduler);
-      }),
+      orderedByKey(
+        { keyOf, limit },
+        Object.assign(
+          (delivery: Delivery) => {
+            note(`start ${delivery.message.id}`);
+            return effect(delivery, scheduler);
+          },
+          { atOnce },
+        ),
+      ),
     )
     .subscribe({
       next: (delivery) => note(`emit ${delivery.message.id}`),
@@ -42,6 +52,9 @@ const taking =
   (ms: number) =>
   (delivery: Delivery, scheduler: VirtualTimeScheduler): Observable<Delivery> =>
     timer(ms, scheduler).pipe(map(() => delivery));
+
+/** Effects take 10 ms, where they have to run. */
+const instant = (atOnce: (delivery: Delivery) => Delivery | undefined) => bench(taking(10), 9, atOnce);
 
 suite('orderedByKey', ({ test }) => {
   test('never, empty and error pass', () => {
@@ -193,5 +206,43 @@ suite('orderedByKey', ({ test }) => {
     subscription.unsubscribe();
     assert.is(aborted, 2);
     assert.is(desk.ledger.inFlight, 3);
+  });
+
+  for (const [what, thrown, told] of [
+    ['goes to dead-letter', new PoisonError('rejected', 'poison'), []],
+    ['goes back', new RetryableError('outage'), ['given back']],
+  ] as const) {
+    test(`what fails at once ${what}, without an effect`, () => {
+      const { emit, log, desk } = instant(() => {
+        throw thrown;
+      });
+      const delivery = emit('1', 'a');
+      assert.equal(delivery.ticket.told, told);
+      assert.is(desk.burials.length, told.length === 0 ? 1 : 0);
+      assert.equal(log, []);
+    });
+  }
+
+  test('a FatalError at once ends the stream', () => {
+    const { emit, log } = instant(() => {
+      throw new FatalError('no such thing');
+    });
+    emit('1', 'a');
+    assert.equal(log, ['0 error no such thing']);
+  });
+
+  test('what is ready at once passes without an effect, but never its own predecessors', () => {
+    const { emit, input, scheduler, log } = instant((delivery) =>
+      delivery.message.id === 'slow' ? undefined : delivery,
+    );
+    emit('1', 'a');
+    emit('slow', 'a');
+    emit('2', 'a');
+    emit('3', 'b');
+    emit('4');
+    assert.equal(log, ['0 emit 1', '0 start slow', '0 emit 3', '0 emit 4']);
+    scheduler.flush();
+    input.complete();
+    assert.equal(log.slice(4), ['10 emit slow', '10 start 2', '20 emit 2', '20 complete']);
   });
 });

@@ -13,7 +13,10 @@ export interface OrderedByKeyOptions {
 /** What is done for a delivery, in its turn. */
 export interface OrderedEffect<R> {
   (delivery: Delivery): Observable<R>;
-  /** The result, where it can be had without waiting; undefined if the effect has to run. */
+  /**
+   * The result, where it can be had without waiting; undefined if the effect has to run. What it throws is a failure of
+   * the effect.
+   */
   readonly atOnce?: (delivery: Delivery) => R | undefined;
 }
 
@@ -43,15 +46,15 @@ export function orderedByKey<R>(
       let completed = false;
       let starting = false;
 
-      /** True if the delivery needed no effect: nobody of its key is before it. */
+      /** True if the delivery needed no effect. Nobody of its key is before it. */
       const passes = (atOnce: (delivery: Delivery) => R | undefined, delivery: Delivery): boolean => {
         if (delivery.isOutOfTurn) return false;
         let result: R | undefined;
         try {
           result = atOnce(delivery);
-        } catch {
-          // The effect meets the same problem, and says what becomes of the delivery.
-          return false;
+        } catch (thrown) {
+          fail(delivery, undefined, toError(thrown));
+          return true;
         }
         if (result === undefined) return false;
         subscriber.next(result);

@@ -55,6 +55,25 @@ function look(
 const reasonOf = (thrown: unknown) => (thrown instanceof PoisonError ? thrown.reason : `no poison: ${thrown}`);
 
 suite('lookup', ({ test }) => {
+  test('what memory holds is added at once; all else takes the effect', () => {
+    const held = (key: string) => (key === 'd1' ? { ClientID: 'c1' } : undefined);
+    const run = lookup({
+      fetcher: { ...fakeFetcher(TABLE), held },
+      keyOf: KEYS,
+      apply: applyByNames({ name: 'ClientID' }),
+      withoutKey: 'drop',
+      withoutData: 'drop',
+      retry: { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 },
+      onRetry: () => {},
+    });
+    const of = (attributes: Record<string, string>) => testDelivery(testDesk(), { attributes });
+    assert.equal(run.atOnce?.(of({ uid: 'd1' }))?.message.enrichmentData, { name: 'c1' });
+    assert.is(run.atOnce?.(of({ uid: 'd2' })), undefined);
+    const keyless = of({});
+    assert.is(run.atOnce?.(keyless), undefined);
+    assert.is(keyless.ticket.isOpen, true, "the policy is the effect's to apply");
+  });
+
   test('adds what is known about the key, by names, and keeps what was there', () => {
     const { emitted, ended, delivery, fetched } = look();
     assert.equal(emitted[0]?.message.enrichmentData, { kept: true, name: 'c1', location: 'hall' });

@@ -12,7 +12,7 @@ import { type Held, Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
 import { PubSubTicket, type PubSubTicketHandlers } from './pubsub-ticket.ts';
-import { PullStream } from './pull-stream.ts';
+import { PullStreams } from './pull-streams.ts';
 import { toMessage } from './to-message.ts';
 
 const REVIEW_MS = 1_000;
@@ -47,13 +47,12 @@ export class PubSubSource implements Source {
   readonly #acknowledger: Acknowledger;
   readonly #inbox: Inbox;
   readonly #barrier: OrderBarrier | undefined;
-  readonly #streams: PullStream[];
+  readonly #streams: PullStreams;
   readonly #open = new Set<PubSubTicket>();
   readonly #background = new Subscription();
   readonly #handlers: PubSubTicketHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
   #emitting = false;
-  #flowing = true;
   #stopped = false;
   #streamsClosed: Promise<unknown> | undefined;
   #markDisconnected: () => void = () => {};
@@ -86,29 +85,25 @@ export class PubSubSource implements Source {
       settled: (ticket, verdict) => this.#settled(ticket, verdict),
       isOutOfTurn: ({ held }) => this.#barrier?.mustReturn(held.message.orderingKey, held.sequence) ?? false,
     };
-    this.#streams = Array.from(
-      { length: config.streams },
-      () =>
-        new PullStream({
-          client,
-          subscription,
-          clientId: `${hostname()}-${process.pid}`,
-          ackDeadlineMs: config.ackDeadlineMs,
-          keepaliveMs: config.keepaliveMs,
-          maxOutstandingMessages: config.maxInFlight + SPARE_MESSAGES,
-          maxOutstandingBytes: config.maxInFlightBytes + SPARE_BYTES,
-          onMessages: (messages, properties) => this.#inbox.receive(messages, properties, this.#scheduler.now()),
-          onOpen: () => {
-            telemetry.event('pubsub.stream_opened', { subscription });
-            readiness.set('pubsub.stream', 'ok');
-          },
-          onLost: (error, attempt) => {
-            telemetry.event('pubsub.stream_lost', { subscription, error: error.message, attempt });
-            if (attempt > 1) readiness.set('pubsub.stream', 'failing', `not receiving: ${error.message}`);
-          },
-          scheduler: this.#scheduler,
-        }),
-    );
+    this.#streams = new PullStreams(config.streams, {
+      client,
+      subscription,
+      clientId: `${hostname()}-${process.pid}`,
+      ackDeadlineMs: config.ackDeadlineMs,
+      keepaliveMs: config.keepaliveMs,
+      maxOutstandingMessages: config.maxInFlight + SPARE_MESSAGES,
+      maxOutstandingBytes: config.maxInFlightBytes + SPARE_BYTES,
+      onMessages: (messages, properties) => this.#inbox.receive(messages, properties, this.#scheduler.now()),
+      onOpen: () => {
+        telemetry.event('pubsub.stream_opened', { subscription });
+        readiness.set('pubsub.stream', 'ok');
+      },
+      onLost: (error, attempt) => {
+        telemetry.event('pubsub.stream_lost', { subscription, error: error.message, attempt });
+        if (attempt > 1) readiness.set('pubsub.stream', 'failing', `not receiving: ${error.message}`);
+      },
+      scheduler: this.#scheduler,
+    });
     this.disconnected = new Promise((resolve) => {
       this.#markDisconnected = resolve;
     });
@@ -152,7 +147,7 @@ export class PubSubSource implements Source {
         this.schedule(undefined, REVIEW_MS);
       }, REVIEW_MS),
     );
-    for (const stream of this.#streams) stream.open();
+    this.#streams.open();
   }
 
   /** Emits what is pending, as far as credit reaches. Settling inside of it releases credit: it is not re-entered. */
@@ -169,17 +164,7 @@ export class PubSubSource implements Source {
       this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
     }
     this.#emitting = false;
-    this.#flow(this.#inbox.ready === 0);
-  }
-
-  /** Lets the streams flow, or holds them. */
-  #flow(flowing: boolean): void {
-    if (flowing === this.#flowing) return;
-    this.#flowing = flowing;
-    for (const stream of this.#streams) {
-      if (flowing) stream.resume();
-      else stream.pause();
-    }
+    this.#streams.flow(this.#inbox.ready === 0);
   }
 
   #settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void {
@@ -240,7 +225,7 @@ export class PubSubSource implements Source {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#streamsClosed = Promise.all(this.#streams.map((stream) => stream.close()));
+    this.#streamsClosed = this.#streams.close();
     this.#inbox.close();
     this.#disconnectIfDone();
   }
