@@ -3,6 +3,7 @@ import { finalize, map, mergeMap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
+import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testDelivery, testDesk } from '../testing/test-desk.ts';
 import { orderedByKey } from './ordered-by-key.ts';
@@ -120,6 +121,32 @@ suite('orderedByKey', ({ test }) => {
     assert.is(desk.ledger.nacked, 3);
     emit('a4', 'a');
     assert.is(log.at(-1), '10 start a4', 'the key works again');
+  });
+
+  test('completes after what comes in while a settlement is made', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const desk = testDesk({ maxMessages: 1 });
+    const arrivals = ['0', '1', '2'].map((id) => ({ atMs: 0, fields: { id, attributes: { key: 'a' } } }));
+    const { deliveries, emitted } = simulatedSource(desk, arrivals, scheduler);
+    const log: string[] = [];
+    const effect = (delivery: Delivery) =>
+      timer(1, scheduler).pipe(
+        mergeMap(() => (delivery.message.id === '0' ? throwError(() => new Error('outage')) : of(delivery))),
+      );
+    deliveries.pipe(orderedByKey({ keyOf, limit: 1 }, effect)).subscribe({
+      next: (delivery) => {
+        log.push(delivery.message.id);
+        delivery.ack();
+      },
+      complete: () => log.push('complete'),
+    });
+    scheduler.flush();
+    // With credit for one, each further one arrives, and the source completes, inside of the nack of the one before.
+    assert.equal(log, ['2', 'complete']);
+    assert.equal(
+      emitted.map(({ ticket }) => ticket.told),
+      [['given back'], ['given back'], ['acknowledged']],
+    );
   });
 
   test('poison costs one delivery: its successors go on', () => {

@@ -81,8 +81,9 @@ export function orderedByKey<R>(
         }
         inProgress += 1;
         const finish = (thrown: unknown): void => {
-          inProgress -= 1;
+          // Its place is free only now: a settlement may bring the source's last deliveries, and its completion.
           if (thrown !== undefined && !fail(delivery, key, toError(thrown))) return;
+          inProgress -= 1;
           advance(key);
           startReady();
         };
