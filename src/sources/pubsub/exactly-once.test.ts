@@ -53,7 +53,7 @@ suite('a subscription with exactly-once delivery', ({ test, before, after, after
     const ticket = rig.deliveries[0]?.ticket;
     if (!(ticket instanceof PubSubTicket)) throw new Error('no ticket of Pub/Sub');
     // Somebody else ends the lease: the source still believes in it.
-    const ackIds = [ticket.held.lease.ackId];
+    const ackIds = [ticket.lease.ackId];
     await rig.client.modifyAckDeadline({ subscription: rig.subscription, ackIds, ackDeadlineSeconds: 0 });
     await eventually(() => assert.is(rig.deliveries.length, 2, 'it comes again'));
     rig.deliveries[0]?.ack();

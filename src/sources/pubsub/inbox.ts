@@ -2,15 +2,7 @@ import { Fifo } from '../../core/fifo.ts';
 import type { Acknowledger } from './acknowledger.ts';
 import type { Lease, Leases } from './lease.ts';
 import type { OrderBarrier } from './order-barrier.ts';
-import type { PubSubMessage, ReceivedMessage, SubscriptionProperties } from './pull-stream.ts';
-
-/** A message that was received and is leased to us. */
-export interface Held {
-  readonly message: PubSubMessage;
-  readonly lease: Lease;
-  /** Counts what was received, in order. */
-  readonly sequence: number;
-}
+import type { PullResponse, SubscriptionProperties } from './pull-response.ts';
 
 export interface InboxOptions {
   readonly leases: Leases;
@@ -30,10 +22,9 @@ export interface InboxOptions {
  */
 export class Inbox {
   readonly #options: InboxOptions;
-  readonly #waiting = new Fifo<Held>();
+  readonly #waiting = new Fifo<Lease>();
   #confirmed: Promise<void> = Promise.resolve();
   #unconfirmed = 0;
-  #sequence = 0;
   #outOfTurn = 0;
   #closed = false;
 
@@ -61,79 +52,67 @@ export class Inbox {
     return this.#confirmed;
   }
 
-  /** Of the next message to come. */
-  get nextSequence(): number {
-    return this.#sequence;
-  }
-
-  /** Of the oldest that waits, or else of the next to come. */
-  get oldestSequence(): number {
-    return this.#waiting.peek()?.sequence ?? this.#sequence;
-  }
-
-  peek(): Held | undefined {
+  peek(): Lease | undefined {
     return this.#waiting.peek();
   }
 
-  take(): Held | undefined {
+  take(): Lease | undefined {
     return this.#waiting.shift();
   }
 
-  receive(received: readonly ReceivedMessage[], properties: SubscriptionProperties, now: number): void {
+  receive({ messages, properties }: PullResponse, now: number): void {
     const { leases } = this.#options;
-    const messages: Held[] = [];
-    for (const { message, ackId } of received) {
-      if (message === null) continue;
-      const held = { message, lease: leases.hold(ackId, now), sequence: this.#sequence };
-      this.#sequence += 1;
-      if (this.#closed) this.#giveBack(held);
-      else if (this.#isInTurn(held, properties)) messages.push(held);
+    const inTurn: Lease[] = [];
+    for (const message of messages) {
+      const lease = leases.hold(message, now);
+      if (this.#closed) this.#giveBack(lease);
+      else if (this.#isInTurn(lease, properties)) inTurn.push(lease);
       else {
         this.#outOfTurn += 1;
-        this.#giveBack(held);
+        this.#giveBack(lease);
       }
     }
-    if (properties.exactlyOnceDeliveryEnabled) this.#confirm(messages);
-    else this.#let(messages);
+    if (properties.exactlyOnceDeliveryEnabled) this.#confirm(inTurn);
+    else this.#let(inTurn);
   }
 
   /** Takes out those whose leases are gone, and returns them: Pub/Sub delivers them again. */
-  forget(gone: ReadonlySet<Lease>): Held[] {
-    return this.#waiting.remove(({ lease }) => gone.has(lease));
+  forget(gone: ReadonlySet<Lease>): Lease[] {
+    return this.#waiting.remove((lease) => gone.has(lease));
   }
 
   /** Gives back what waits, and whatever still comes. */
   close(): void {
     this.#closed = true;
-    for (const held of this.#waiting.drain()) this.#giveBack(held);
+    for (const lease of this.#waiting.drain()) this.#giveBack(lease);
   }
 
-  #isInTurn({ message, sequence }: Held, { messageOrderingEnabled }: SubscriptionProperties): boolean {
+  #isInTurn({ message, sequence }: Lease, { messageOrderingEnabled }: SubscriptionProperties): boolean {
     const { barrier } = this.#options;
     if (barrier === undefined || !messageOrderingEnabled || message.orderingKey === '') return true;
     return barrier.admits(message.orderingKey, message.messageId, sequence);
   }
 
-  #confirm(messages: readonly Held[]): void {
-    this.#unconfirmed += messages.length;
-    const asked = this.#options.acknowledger.confirm(messages.map(({ lease }) => lease));
+  #confirm(received: readonly Lease[]): void {
+    this.#unconfirmed += received.length;
+    const asked = this.#options.acknowledger.confirm(received);
     this.#confirmed = this.#confirmed.then(async () => {
       const ours = new Set(await asked);
-      this.#unconfirmed -= messages.length;
-      for (const { lease } of messages) if (!ours.has(lease)) this.#options.leases.release(lease);
-      this.#let(messages.filter(({ lease }) => ours.has(lease)));
+      this.#unconfirmed -= received.length;
+      for (const lease of received) if (!ours.has(lease)) this.#options.leases.release(lease);
+      this.#let(received.filter((lease) => ours.has(lease)));
     });
   }
 
-  #let(messages: readonly Held[]): void {
-    for (const held of messages) {
-      if (this.#closed) this.#giveBack(held);
-      else this.#waiting.push(held);
+  #let(received: readonly Lease[]): void {
+    for (const lease of received) {
+      if (this.#closed) this.#giveBack(lease);
+      else this.#waiting.push(lease);
     }
     this.#options.onMessages();
   }
 
-  #giveBack({ lease }: Held): void {
+  #giveBack(lease: Lease): void {
     this.#options.leases.release(lease);
     this.#options.acknowledger.nack(lease);
   }

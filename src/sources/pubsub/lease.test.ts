@@ -6,6 +6,12 @@ import { type Lease, Leases } from './lease.ts';
 const TIMES = { ackDeadlineMs: 60_000, maxLeaseMs: 600_000 };
 const ids = (leases: readonly Lease[]) => leases.map(({ ackId }) => ackId);
 
+function hold(leases: Leases, ackId: string): Lease {
+  const data = Buffer.alloc(0);
+  const publishTime = { publishSeconds: 0, publishNanos: 0 };
+  return leases.hold({ ackId, data, attributes: {}, messageId: ackId, orderingKey: '', ...publishTime }, 0);
+}
+
 function review(leases: Leases, now: number): { extend: string[]; lapsed: string[] } {
   const { extend, lapsed } = leases.review(now);
   return { extend: ids(extend), lapsed: ids(lapsed) };
@@ -14,7 +20,7 @@ function review(leases: Leases, now: number): { extend: string[]; lapsed: string
 suite('leases', ({ test }) => {
   test('a fresh lease is left alone, an older one is to be extended, one that ended has lapsed', () => {
     const leases = new Leases(TIMES);
-    leases.hold('a', 0);
+    hold(leases, 'a');
     assert.equal(review(leases, 24_000), { extend: [], lapsed: [] });
     assert.equal(review(leases, 24_001), { extend: ['a'], lapsed: [] });
     assert.equal(review(leases, 60_000), { extend: [], lapsed: ['a'] });
@@ -24,7 +30,7 @@ suite('leases', ({ test }) => {
 
   test('an extension is asked for once, until it is answered', () => {
     const leases = new Leases(TIMES);
-    const lease = leases.hold('a', 0);
+    const lease = hold(leases, 'a');
     assert.equal(review(leases, 30_000).extend, ['a']);
     assert.equal(review(leases, 31_000).extend, []);
     leases.notExtended([lease]);
@@ -37,14 +43,14 @@ suite('leases', ({ test }) => {
 
   test('an extension that is never confirmed does not keep a lease', () => {
     const leases = new Leases(TIMES);
-    leases.hold('a', 0);
+    hold(leases, 'a');
     review(leases, 30_000);
     assert.equal(review(leases, 60_000).lapsed, ['a']);
   });
 
   test('no lease is held longer than the longest, however often it is extended', () => {
     const leases = new Leases(TIMES);
-    const lease = leases.hold('a', 0);
+    const lease = hold(leases, 'a');
     for (let now = 30_000; now < 600_000; now += 30_000) leases.extended([lease], now);
     assert.equal(review(leases, 599_999).lapsed, []);
     assert.equal(review(leases, 600_000).lapsed, ['a']);
@@ -52,11 +58,13 @@ suite('leases', ({ test }) => {
 
   test('a released lease is forgotten', () => {
     const leases = new Leases(TIMES);
-    const lease = leases.hold('a', 0);
-    leases.hold('b', 0);
+    const lease = hold(leases, 'a');
+    hold(leases, 'b');
     leases.release(lease);
     assert.is(leases.size, 1);
+    assert.equal([leases.oldestSequence, leases.nextSequence], [1, 2]);
     assert.equal(review(leases, 60_000).lapsed, ['b']);
+    assert.is(leases.oldestSequence, 2, 'nothing is held: the next to come');
   });
 
   test('reviewed every second and extended in a few, a lease never ends before its longest time', () => {
@@ -67,7 +75,7 @@ suite('leases', ({ test }) => {
     fc.assert(
       fc.property(times, ({ ackDeadlineMs, answerMs }) => {
         const leases = new Leases({ ackDeadlineMs, maxLeaseMs: 1_000_000 });
-        leases.hold('a', 0);
+        hold(leases, 'a');
         const answers: { at: number; askedAt: number; extend: Lease[] }[] = [];
         for (let now = 1_000; now < 1_000_000; now += 1_000) {
           while (answers[0] !== undefined && answers[0].at <= now) {

@@ -1,18 +1,35 @@
+import type { ReceivedMessage } from './pull-response.ts';
+
+/** Who holds a leased message. */
+export interface LeaseHolder {
+  /** The lease is gone. */
+  lapse(): void;
+  /** Whatever is unsettled goes back. */
+  abandon(): void;
+}
+
 /** The right to hold one received message for a while. Times are in ms of the scheduler's clock. */
 export class Lease {
-  readonly ackId: string;
+  readonly message: ReceivedMessage;
+  /** Counts what was received, in order. */
+  readonly sequence: number;
   readonly receivedAt: number;
   /** When Pub/Sub will deliver the message again, unless the lease is extended or acknowledged before. */
   endsAt: number;
   /** An extension is on its way. */
   extending = false;
-  /** Who holds the message, and is told when the lease is gone. */
-  holder: { lapse(): void } | undefined;
+  /** Set while the message is in the graph. */
+  holder: LeaseHolder | undefined;
 
-  constructor(ackId: string, receivedAt: number, endsAt: number) {
-    this.ackId = ackId;
+  constructor(message: ReceivedMessage, sequence: number, receivedAt: number, endsAt: number) {
+    this.message = message;
+    this.sequence = sequence;
     this.receivedAt = receivedAt;
     this.endsAt = endsAt;
+  }
+
+  get ackId(): string {
+    return this.message.ackId;
   }
 }
 
@@ -28,8 +45,10 @@ export interface LeaseTimes {
  * The leases that are held. `review` names those to extend, and lets go of those that ended or were held for too long.
  */
 export class Leases {
+  /** In order of receipt: a Set keeps the order of insertion. */
   readonly #held = new Set<Lease>();
   readonly #times: LeaseTimes;
+  #next = 0;
 
   constructor(times: LeaseTimes) {
     this.#times = times;
@@ -39,8 +58,25 @@ export class Leases {
     return this.#held.size;
   }
 
-  hold(ackId: string, now: number): Lease {
-    const lease = new Lease(ackId, now, now + this.#times.ackDeadlineMs);
+  /** The sequence of the next message to come. */
+  get nextSequence(): number {
+    return this.#next;
+  }
+
+  /** The sequence of the oldest that is held, or else of the next to come. */
+  get oldestSequence(): number {
+    for (const { sequence } of this.#held) return sequence;
+    return this.#next;
+  }
+
+  /** Those that are held, oldest first. */
+  [Symbol.iterator](): Iterator<Lease> {
+    return this.#held.values();
+  }
+
+  hold(message: ReceivedMessage, now: number): Lease {
+    const lease = new Lease(message, this.#next, now, now + this.#times.ackDeadlineMs);
+    this.#next += 1;
     this.#held.add(lease);
     return lease;
   }

@@ -8,7 +8,7 @@ import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { Acknowledger } from './acknowledger.ts';
 import type { PubSubSourceConfig } from './config.ts';
-import { type Held, Inbox } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
 import { PubSubTicket, type PubSubTicketHandlers } from './pubsub-ticket.ts';
@@ -48,10 +48,11 @@ export class PubSubSource implements Source {
   readonly #inbox: Inbox;
   readonly #barrier: OrderBarrier | undefined;
   readonly #streams: PullStreams;
-  readonly #open = new Set<PubSubTicket>();
   readonly #background = new Subscription();
   readonly #handlers: PubSubTicketHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
+  /** Messages in the graph, whose leases last. */
+  #open = 0;
   #emitting = false;
   #stopped = false;
   #streamsClosed: Promise<unknown> | undefined;
@@ -83,7 +84,7 @@ export class PubSubSource implements Source {
     });
     this.#handlers = {
       settled: (ticket, verdict) => this.#settled(ticket, verdict),
-      isOutOfTurn: ({ held }) => this.#barrier?.mustReturn(held.message.orderingKey, held.sequence) ?? false,
+      isOutOfTurn: ({ lease }) => this.#barrier?.mustReturn(lease.message.orderingKey, lease.sequence) ?? false,
     };
     this.#streams = new PullStreams(config.streams, {
       client,
@@ -93,7 +94,7 @@ export class PubSubSource implements Source {
       keepaliveMs: config.keepaliveMs,
       maxOutstandingMessages: config.maxInFlight + SPARE_MESSAGES,
       maxOutstandingBytes: config.maxInFlightBytes + SPARE_BYTES,
-      onMessages: (messages, properties) => this.#inbox.receive(messages, properties, this.#scheduler.now()),
+      onMessages: (response) => this.#inbox.receive(response, this.#scheduler.now()),
       onOpen: () => {
         telemetry.event('pubsub.stream_opened', { subscription });
         readiness.set('pubsub.stream', 'ok');
@@ -133,7 +134,7 @@ export class PubSubSource implements Source {
 
   abort(): void {
     this.#stop();
-    for (const ticket of [...this.#open]) ticket.abandon();
+    for (const { holder } of [...this.#leases]) holder?.abandon();
   }
 
   #begin(subscriber: Subscriber<Delivery>): void {
@@ -160,28 +161,24 @@ export class PubSubSource implements Source {
       if (next === undefined || !desk.credit.tryTake(next.message.data.byteLength)) break;
       this.#inbox.take();
       const ticket = new PubSubTicket(desk, next, this.#handlers);
-      this.#open.add(ticket);
+      this.#open += 1;
       this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
     }
     this.#emitting = false;
     this.#streams.flow(this.#inbox.ready === 0);
   }
 
-  #settled(ticket: PubSubTicket, verdict: 'ack' | 'nack'): void {
-    this.#open.delete(ticket);
-    this.#release(ticket.held.lease, verdict);
-    if (verdict === 'nack') this.#wentBack(ticket.held);
-    this.#disconnectIfDone();
-  }
-
-  #wentBack({ message: { orderingKey, messageId }, sequence }: Held): void {
-    if (orderingKey !== '') this.#barrier?.returned(orderingKey, messageId, sequence, this.#scheduler.now());
-  }
-
-  #release(lease: Lease, verdict: 'ack' | 'nack'): void {
+  #settled({ lease }: PubSubTicket, verdict: 'ack' | 'nack'): void {
+    this.#open -= 1;
     lease.holder = undefined;
     this.#leases.release(lease);
     this.#acknowledger[verdict](lease);
+    if (verdict === 'nack') this.#wentBack(lease);
+    this.#disconnectIfDone();
+  }
+
+  #wentBack({ message: { orderingKey, messageId }, sequence }: Lease): void {
+    if (orderingKey !== '') this.#barrier?.returned(orderingKey, messageId, sequence, this.#scheduler.now());
   }
 
   #review(): void {
@@ -193,7 +190,7 @@ export class PubSubSource implements Source {
       onLost: (leases) => this.#lapse(leases),
     });
     this.#lapse(lapsed);
-    this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#inbox.nextSequence, now });
+    this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#leases.nextSequence, now });
   }
 
   /** Of what the graph may still hold. */
@@ -201,23 +198,22 @@ export class PubSubSource implements Source {
     const { credit, ledger } = this.#options.desk;
     // What has lapsed left the ledger, and keeps its credit until the graph lets go of it.
     if (credit.messages > ledger.inFlight) return 0;
-    const [oldest] = this.#open;
-    return oldest?.held.sequence ?? this.#inbox.oldestSequence;
+    return this.#leases.oldestSequence;
   }
 
   #lapse(leases: readonly Lease[]): void {
     if (leases.length === 0) return;
     this.#options.telemetry.event('pubsub.lease_lapsed', { messages: leases.length });
     const gone = new Set(leases);
-    for (const held of this.#inbox.forget(gone)) this.#wentBack(held);
+    for (const lease of this.#inbox.forget(gone)) this.#wentBack(lease);
     for (const lease of leases) {
       this.#leases.release(lease);
-      lease.holder?.lapse();
-    }
-    for (const ticket of this.#open) {
-      if (ticket.isOpen) continue;
-      this.#open.delete(ticket);
-      this.#wentBack(ticket.held);
+      const { holder } = lease;
+      if (holder === undefined) continue;
+      lease.holder = undefined;
+      this.#open -= 1;
+      holder.lapse();
+      this.#wentBack(lease);
     }
     this.#disconnectIfDone();
   }
@@ -231,7 +227,7 @@ export class PubSubSource implements Source {
   }
 
   #disconnectIfDone(): void {
-    if (this.#streamsClosed === undefined || this.#open.size > 0) return;
+    if (this.#streamsClosed === undefined || this.#open > 0) return;
     void this.#streamsClosed
       .then(() => this.#inbox.confirmed)
       .then(() => this.#acknowledger.flush())

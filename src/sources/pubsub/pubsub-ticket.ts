@@ -1,5 +1,5 @@
 import { type Desk, Ticket } from '../../core/delivery.ts';
-import type { Held } from './inbox.ts';
+import type { Lease } from './lease.ts';
 
 /** What a ticket tells its source, and asks it. */
 export interface PubSubTicketHandlers {
@@ -9,14 +9,14 @@ export interface PubSubTicketHandlers {
 
 /** The right to settle one Pub/Sub message, while its lease lasts. */
 export class PubSubTicket extends Ticket {
-  readonly held: Held;
+  readonly lease: Lease;
   readonly #handlers: PubSubTicketHandlers;
 
-  constructor(desk: Desk, held: Held, handlers: PubSubTicketHandlers) {
-    super(desk, held.message);
-    this.held = held;
+  constructor(desk: Desk, lease: Lease, handlers: PubSubTicketHandlers) {
+    super(desk, lease.message);
+    this.lease = lease;
     this.#handlers = handlers;
-    held.lease.holder = this;
+    lease.holder = this;
   }
 
   override get isOutOfTurn(): boolean {

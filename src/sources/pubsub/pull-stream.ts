@@ -1,9 +1,17 @@
-import type { v1 } from '@google-cloud/pubsub';
+import { protos, type v1 } from '@google-cloud/pubsub';
+import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
 import { asyncScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import { grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { errorCode, toError } from '../../core/errors.ts';
+import { decodePullResponse, type PullResponse } from './pull-response.ts';
+
+const { StreamingPullRequest } = protos.google.pubsub.v1;
+type Request = protos.google.pubsub.v1.IStreamingPullRequest;
+type PullCall = ClientDuplexStream<Request, PullResponse>;
 
 /** Asks the server to answer keepalives: streaming_pull's `protocol_version` in google/pubsub/v1/pubsub.proto. */
 const PROTOCOL_VERSION = 1;
+const METHOD = '/google.pubsub.v1.Subscriber/StreamingPull';
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;
 /**
@@ -15,45 +23,6 @@ const CLOSE_PATIENCE_MS = 1_000;
 /** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
 const PROVEN_AFTER_MS = 10_000;
 
-const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
-
-/** A message as it was published. */
-export interface PubSubMessage {
-  readonly data: Uint8Array;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly messageId: string;
-  readonly publishTime: { readonly seconds: string | number; readonly nanos: number } | null;
-  readonly orderingKey: string;
-}
-
-/** A message as StreamingPull delivers it. */
-export interface ReceivedMessage {
-  readonly ackId: string;
-  readonly message: PubSubMessage | null;
-}
-
-/** What the server tells about a subscription, with every response. */
-export interface SubscriptionProperties {
-  readonly exactlyOnceDeliveryEnabled: boolean;
-  readonly messageOrderingEnabled: boolean;
-}
-
-interface PullResponse {
-  readonly receivedMessages: readonly ReceivedMessage[];
-  readonly subscriptionProperties: SubscriptionProperties | null;
-}
-
-interface PullCall {
-  write(request: object): boolean;
-  on(event: 'data', listener: (response: PullResponse) => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'metadata' | 'end', listener: () => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-  cancel(): void;
-  end(): unknown;
-}
-
 export interface PullStreamOptions {
   readonly client: v1.SubscriberClient;
   readonly subscription: string;
@@ -64,7 +33,7 @@ export interface PullStreamOptions {
   /** Sent to the server, which stops sending when so much is outstanding on this stream. */
   readonly maxOutstandingMessages: number;
   readonly maxOutstandingBytes: number;
-  readonly onMessages: (messages: readonly ReceivedMessage[], properties: SubscriptionProperties) => void;
+  readonly onMessages: (response: PullResponse) => void;
   readonly onOpen: () => void;
   readonly onLost: (error: Error, attempt: number) => void;
   readonly scheduler?: SchedulerLike;
@@ -75,7 +44,8 @@ export interface PullStreamOptions {
  * One StreamingPull that stays: it reconnects with backoff and jitter when it ends, as Pub/Sub makes every stream do
  * now and then, and when it falls silent: a keepalive is written regularly, and has to be answered.
  *
- * The generated client's stub is used instead of its method, since the method wraps each stream in retries of its own.
+ * The gRPC client is used instead of the generated one, which wraps each stream in retries of its own and makes every
+ * message twice.
  */
 export class PullStream {
   readonly #options: PullStreamOptions;
@@ -144,22 +114,25 @@ export class PullStream {
       this.#options;
     let call: PullCall | undefined;
     try {
-      const stub = await client.initialize();
-      const streamingPull = stub.streamingPull;
-      if (streamingPull === undefined) throw new Error('the client has no streamingPull');
+      const grpc = await grpcClientOf(client);
       if (this.#closing !== undefined) return;
-      const opened: PullCall = streamingPull.call(stub);
+      const opened: PullCall = grpc.makeBidiStreamRequest(
+        METHOD,
+        encodeRequest,
+        decodePullResponse,
+        routedBy('subscription', subscription),
+      );
       call = opened;
       opened.on('error', (error) => this.#lost(opened, error));
       opened.on('end', () => this.#lost(opened, new Error('the server ended the stream')));
       opened.on('metadata', () => this.#isOpen(opened));
-      opened.on('data', (response) => {
+      opened.on('data', (response: PullResponse) => {
         if (opened !== this.#call) return;
         this.#heard = true;
         this.#isOpen(opened);
-        if (response.receivedMessages.length === 0) return;
+        if (response.messages.length === 0) return;
         this.#attempt = 0;
-        this.#options.onMessages(response.receivedMessages, response.subscriptionProperties ?? NO_PROPERTIES);
+        this.#options.onMessages(response);
       });
       this.#call = opened;
       if (this.#paused) opened.pause();
@@ -175,7 +148,7 @@ export class PullStream {
         this.#attempt = 0;
       }, PROVEN_AFTER_MS);
       this.#timers.add(this.#keepalive(opened));
-      this.#timers.add(this.#openWhenConnected(opened, stub));
+      this.#timers.add(this.#openWhenConnected(opened, grpc));
     } catch (thrown) {
       this.#lost(call, toError(thrown));
     }
@@ -201,9 +174,9 @@ export class PullStream {
   }
 
   /** Watches the channel under a stream that has sent nothing yet. */
-  #openWhenConnected(call: PullCall, stub: object): Subscription {
+  #openWhenConnected(call: PullCall, grpc: Client): Subscription {
     const look = () => {
-      if (channelIsReady(stub)) this.#isOpen(call);
+      if (grpc.getChannel().getConnectivityState(false) === connectivityState.READY) this.#isOpen(call);
       return this.#open;
     };
     return this.#scheduler.schedule(function tick() {
@@ -231,11 +204,6 @@ export class PullStream {
   }
 }
 
-/** grpc-js: `getConnectivityState` of READY, see https://grpc.github.io/grpc/core/md_doc_connectivity-semantics-and-api.html */
-const READY = 2;
-
-function channelIsReady(stub: object): boolean {
-  if (!('getChannel' in stub) || typeof stub.getChannel !== 'function') return true;
-  const channel: { getConnectivityState?: (tryToConnect: boolean) => number } = stub.getChannel();
-  return channel.getConnectivityState?.(false) === READY;
+function encodeRequest(request: Request): Buffer {
+  return Buffer.from(StreamingPullRequest.encode(request).finish());
 }

@@ -1,0 +1,81 @@
+import { protos } from '@google-cloud/pubsub';
+import fc from 'fast-check';
+import protobuf from 'protobufjs/minimal.js';
+import * as assert from 'uvu/assert';
+import { suite } from '../../testing/suite.ts';
+import { decodePullResponse } from './pull-response.ts';
+
+const { StreamingPullResponse } = protos.google.pubsub.v1;
+const { Writer } = protobuf;
+
+const nothing = (): never => {
+  throw new Error('a message is missing');
+};
+
+suite('a response of StreamingPull', ({ test }) => {
+  const text = fc.string({ unit: 'binary' }).map((value) => value.toWellFormed());
+  const received = fc.record({
+    ackId: text,
+    message: fc.record({
+      data: fc.uint8Array({ maxLength: 300 }),
+      attributes: fc.dictionary(fc.oneof(text, fc.constantFrom('__proto__', 'constructor')), text, { maxKeys: 5 }),
+      messageId: text,
+      publishTime: fc.record({ seconds: fc.nat(4_000_000_000), nanos: fc.nat(999_999_999) }),
+      orderingKey: text,
+    }),
+    deliveryAttempt: fc.nat(5),
+  });
+
+  test('is what the generated client has written', () => {
+    const response = fc.record({
+      receivedMessages: fc.array(received, { maxLength: 5 }),
+      subscriptionProperties: fc.record({
+        exactlyOnceDeliveryEnabled: fc.boolean(),
+        messageOrderingEnabled: fc.boolean(),
+      }),
+    });
+    fc.assert(
+      fc.property(response, (sent) => {
+        const { messages, properties } = decodePullResponse(Buffer.from(StreamingPullResponse.encode(sent).finish()));
+        assert.equal({ ...properties }, { ...sent.subscriptionProperties });
+        assert.is(messages.length, sent.receivedMessages.length);
+        for (const [index, { ackId, message }] of sent.receivedMessages.entries()) {
+          const { data, attributes, publishSeconds, publishNanos, ...rest } = messages[index] ?? nothing();
+          assert.equal({ ...rest }, { ackId, messageId: message.messageId, orderingKey: message.orderingKey });
+          assert.equal([...data], [...message.data]);
+          assert.equal(Object.entries(attributes).sort(), Object.entries(message.attributes).sort());
+          assert.is(Object.getPrototypeOf(attributes), Object.prototype);
+          assert.equal([publishSeconds, publishNanos], [message.publishTime.seconds, message.publishTime.nanos]);
+        }
+      }),
+    );
+  });
+
+  test('skips fields that it does not know, and takes them in any order', () => {
+    const message = Writer.create()
+      .uint32(26)
+      .string('m1')
+      .uint32(802)
+      .string('new')
+      .uint32(10)
+      .bytes(Buffer.from('x'));
+    const body = message.finish();
+    const lease = Writer.create().uint32(18).bytes(body).uint32(10).string('lease').uint32(24).int32(3).finish();
+    const response = Writer.create().uint32(90).string('new').uint32(10).bytes(lease).uint32(48).int64(7).finish();
+    const [only, ...others] = decodePullResponse(Buffer.from(response)).messages;
+    assert.is(others.length, 0);
+    assert.equal([only?.ackId, only?.messageId, `${only?.data}`], ['lease', 'm1', 'x']);
+    assert.is(only?.publishSeconds, undefined);
+  });
+
+  test('without a message in it has none, and one that was cut off is an error', () => {
+    const whole = Buffer.from(StreamingPullResponse.encode({ receivedMessages: [{ ackId: 'a' }] }).finish());
+    assert.equal(decodePullResponse(whole).messages, []);
+    assert.equal(decodePullResponse(Buffer.alloc(0)).messages, []);
+    const sent = { receivedMessages: [{ ackId: 'a', message: { data: Buffer.from('hello') } }] };
+    const bytes = Buffer.from(StreamingPullResponse.encode(sent).finish());
+    for (let length = 1; length < bytes.length; length += 1) {
+      assert.throws(() => decodePullResponse(bytes.subarray(0, length)));
+    }
+  });
+});
