@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-desk.ts';
-import { decodeEnvelope, encodeEnvelope } from './envelope.ts';
+import { decodeEnvelope, encodeEnvelope, openEnvelope } from './envelope.ts';
+import { EnvelopedMessage, enriched, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
 
 const GOOD = { id: 'm1', payload: 'aGVsbG8=', publishTime: '2026-11-23T10:00:00.123456Z' };
@@ -135,3 +136,80 @@ function circular(): Record<string, unknown> {
   value.self = value;
   return value;
 }
+
+suite('an envelope that is read where it lies', ({ test }) => {
+  const anyText = fc.string({ unit: 'binary' });
+  const member = fc.constantFrom('id', 'payload', 'publishTime', 'enrichmentData', 'more', '__proto__');
+  const value = fc.oneof(
+    anyText.map((text) => JSON.stringify(text)),
+    fc.constantFrom('"m1"', '"aGVsbG8="', '"aGVsbG8"', '"-_8="', '"="', '""', `"${GOOD.publishTime}"`, '{}', 'null'),
+    fc.dictionary(anyText, fc.jsonValue()).map((data) => JSON.stringify(data)),
+  );
+  /** Envelopes as they should be, with anything done to them. */
+  const mangled = fc
+    .record({
+      id: fc.oneof(anyText, fc.constantFrom('a"b', 'a\\b', 'ü'), {
+        weight: 6,
+        arbitrary: fc.constantFrom('m1', 'x y'),
+      }),
+      payload: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+      publishTime: fc.oneof(
+        { weight: 4, arbitrary: fc.constant(GOOD.publishTime) },
+        fc.constantFrom('2026-02-29T00:00:00Z', '2026-11-23T10:00:00+02:00', ''),
+      ),
+      enrichmentData: fc.option(fc.dictionary(fc.oneof(anyText, fc.constant('__proto__')), fc.jsonValue()), {
+        nil: undefined,
+      }),
+      added: fc.array(fc.tuple(member, value), { maxLength: 2 }),
+      cut: fc.oneof({ weight: 4, arbitrary: fc.constant(null) }, fc.nat(300)),
+      flipped: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, fc.tuple(fc.nat(300), fc.nat(255))),
+    })
+    .map(({ added, cut, flipped, id, payload, publishTime, enrichmentData }) => {
+      const envelope = { id, payload, publishTime, enrichmentData };
+      const more = added.map(([name, json]) => `,"${name}":${json}`).join('');
+      const bytes = Buffer.from(`${JSON.stringify(envelope).slice(0, -1)}${more}}`);
+      if (flipped !== null && flipped[0] < bytes.length) bytes[flipped[0]] = flipped[1];
+      return cut === null ? bytes : bytes.subarray(0, cut);
+    });
+
+  const result = <T>(of: () => T): T | string => {
+    try {
+      return of();
+    } catch (thrown) {
+      return thrown instanceof PoisonError ? thrown.message : `unexpected: ${thrown}`;
+    }
+  };
+
+  test('is what JSON.parse makes of it, whatever stands there', () => {
+    let inPlace = 0;
+    fc.assert(
+      fc.property(mangled, (bytes) => {
+        const attributes = { a: '1' };
+        const parsed = result(() => decodeEnvelope(bytes));
+        const opened = result(() => openEnvelope(testMessage({ payload: bytes, attributes })));
+        if (typeof parsed === 'string' || typeof opened === 'string') return assert.is(opened, parsed);
+        if (opened instanceof EnvelopedMessage) inPlace += 1;
+        const { id, payload, publishTime, enrichmentData } = opened;
+        assert.equal([id, publishTime, opened.attributes], [parsed.id, parsed.publishTime, attributes]);
+        assert.equal([...payload], [...parsed.payload]);
+        assert.is(JSON.stringify(enrichmentData), JSON.stringify(parsed.enrichmentData));
+        assert.is(Object.getPrototypeOf(enrichmentData), Object.prototype);
+        // What is handed on is what would be written anew.
+        const written = JSON.parse(encodeEnvelope({ ...parsed, attributes }).toString());
+        assert.equal(JSON.parse(encodeEnvelope(opened).toString()), written);
+        assert.is(payloadBase64(opened), written.payload);
+      }),
+      { numRuns: 5_000 },
+    );
+    assert.ok(inPlace > 500, `only ${inPlace} envelopes had the common form`);
+  });
+
+  test('what is added to its enrichment data is written, whatever alphabet it has', () => {
+    const bytes = encodeEnvelope(testMessage({ enrichmentData: { location: 'Zürich' } }));
+    const opened = openEnvelope(testMessage({ payload: bytes }));
+    assert.instance(opened, EnvelopedMessage);
+    const more = openEnvelope(testMessage({ payload: encodeEnvelope(enriched(opened, { owner: '李' })) }));
+    assert.equal(more.enrichmentData, { location: 'Zürich', owner: '李' });
+    assert.is(Buffer.from(more.payload).toString(), '{}');
+  });
+});

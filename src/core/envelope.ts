@@ -1,30 +1,39 @@
 import { asBuffer } from './bytes.ts';
+import { EnvelopedMessage, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
 import { type EnrichmentData, type Message, utcTime } from './message.ts';
+import { readInPlace } from './read-envelope.ts';
 
-/** What stands in the data of a Pub/Sub message between services, as JSON. */
-interface Envelope {
-  readonly id: string;
-  /** base64 */
-  readonly payload: string;
-  /** RFC 3339 */
-  readonly publishTime: string;
-  /** Left out when empty. */
-  readonly enrichmentData?: EnrichmentData;
-}
+/*
+ * What stands in the data of a Pub/Sub message between services, as JSON:
+ * `{"id": string, "payload": base64, "publishTime": RFC 3339, "enrichmentData": object, left out when empty}`.
+ */
 
 /** A message's envelope as bytes. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function encodeEnvelope(message: Message): Buffer {
-  const { id, publishTime, enrichmentData } = message;
-  const payload = asBuffer(message.payload).toString('base64');
-  const envelope: Envelope = isEmpty(enrichmentData)
-    ? { id, payload, publishTime }
-    : { id, payload, publishTime, enrichmentData };
+  const end = isEmpty(message.enrichmentData) ? '}' : `,"enrichmentData":${dataJson(message)}}`;
+  if (message instanceof EnvelopedMessage) return message.envelope.endingIn(end);
+  const { id, publishTime } = message;
+  return Buffer.from(
+    `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"${end}`,
+  );
+}
+
+/** A message's enrichment data as JSON; a PoisonError (`rejected`) if there is no JSON of it. */
+export function dataJson({ enrichmentData }: Message): string {
   try {
-    return Buffer.from(JSON.stringify(envelope));
+    return JSON.stringify(enrichmentData);
   } catch (thrown) {
     throw new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause: thrown });
   }
+}
+
+/** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
+export function openEnvelope({ payload: data, attributes }: Message): Message {
+  const read = readInPlace(asBuffer(data));
+  if (read !== undefined) return new EnvelopedMessage(read.envelope, attributes, read.enrichmentData);
+  const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
+  return { id, payload, publishTime, attributes, enrichmentData };
 }
 
 /** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */

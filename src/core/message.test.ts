@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-desk.ts';
-import { enriched, utcTime } from './message.ts';
+import { enriched } from './enveloped-message.ts';
+import { utcTime } from './message.ts';
 
 suite('utc time', ({ test }) => {
   test('a time in UTC stays as it is, with every digit', () => {

@@ -28,14 +28,13 @@ export interface Original {
   readonly messageId?: string;
 }
 
-/** Returns the message with `extra` merged over its enrichment data. */
-export function enriched(message: Message, extra: EnrichmentData): Message {
-  const { id, payload, publishTime, attributes, enrichmentData } = message;
-  return { id, payload, publishTime, attributes, enrichmentData: { ...enrichmentData, ...extra } };
-}
-
-/** Already as this function would write it. */
+/** Nearly every time is written so already; up to the 28th each month has its day. */
 const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
+
+/** Whether a text is a time as `utcTime` returns it; false also for a few that are, on the last days of a month. */
+export function isPlainUtc(text: string): boolean {
+  return PLAIN_UTC.test(text);
+}
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
@@ -44,8 +43,7 @@ const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d
  * day that its month does not have are none.
  */
 export function utcTime(text: string): string | undefined {
-  // Nearly every time is written so already; up to the 28th each month has its day.
-  if (PLAIN_UTC.test(text)) return text;
+  if (isPlainUtc(text)) return text;
   const [, date, time, fraction = '', zone] = RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || zone === undefined) return undefined;
   const local = Date.parse(`${date}T${time}Z`);

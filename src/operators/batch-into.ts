@@ -4,6 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+import { Unsettled } from './unsettled.ts';
 
 export interface BatchIntoOptions<T extends BatchItem> {
   readonly limits: BatchLimits;
@@ -103,11 +104,11 @@ export function batchInto<T extends BatchItem>(
       const run = (batch: Batch<T>): void => {
         inProgress += 1;
         options.onFlush?.(batch);
-        const open = new Set(batch.items.map((item) => item.delivery));
+        const unsettled = new Unsettled(batch.items);
         const closeRest = (error: Error): void => {
-          if (open.size > 0 && !(error instanceof PoisonError)) gaveBack(batch.key, error);
-          for (const delivery of open) subscriber.next(failed(delivery, error));
-          open.clear();
+          if (unsettled.isEmpty) return;
+          if (!(error instanceof PoisonError)) gaveBack(batch.key, error);
+          for (const delivery of unsettled.drain()) subscriber.next(failed(delivery, error));
         };
         const finish = (error: Error): void => {
           if (error instanceof FatalError) {
@@ -132,7 +133,7 @@ export function batchInto<T extends BatchItem>(
         subscription.add(
           result.subscribe({
             next: (outcome) => {
-              if (!open.delete(outcome.delivery)) return;
+              if (!unsettled.delete(outcome.delivery)) return;
               if (outcome.verdict === 'nack') gaveBack(batch.key, outcome.error);
               subscriber.next(outcome);
             },

@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import * as v from 'valibot';
 import type { Delivery } from '../core/delivery.ts';
-import { decodeEnvelope } from '../core/envelope.ts';
+import { openEnvelope } from '../core/envelope.ts';
 import type { Message } from '../core/message.ts';
 import { mapMessage } from './map-message.ts';
 
@@ -14,21 +14,16 @@ export const inputSchema = v.picklist(['envelope', 'raw', 'auto']);
 export type InputMode = v.InferOutput<typeof inputSchema>;
 
 const DECODERS: Record<InputMode, (message: Message) => Message> = {
-  envelope: opened,
+  envelope: openEnvelope,
   raw: (message) => message,
   auto: (message) => {
     try {
-      return opened(message);
+      return openEnvelope(message);
     } catch {
       return message;
     }
   },
 };
-
-function opened(message: Message): Message {
-  const { id, payload, publishTime, enrichmentData } = decodeEnvelope(message.payload);
-  return { id, payload, publishTime, attributes: message.attributes, enrichmentData };
-}
 
 /** Unwraps the envelope that other services put around a payload; attributes stay as they came. */
 export function decodeInput(mode: InputMode): OperatorFunction<Delivery, Delivery> {

@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { EVENTS, type EventName } from './events.ts';
+import { PlainHistogram } from './plain-histogram.ts';
 
 export interface TelemetryOptions {
   /** `trace` … `fatal`, or `silent`. */
@@ -81,8 +82,7 @@ export class Telemetry {
 
   /** A histogram of seconds or sizes; returns the way to observe a value. */
   histogram(name: string, help: string, buckets: number[]): (value: number) => void {
-    const metric = new Histogram({ name, help, buckets, registers: [this.registry] });
-    return (value) => metric.observe(value);
+    return new PlainHistogram({ name, help, buckets, registry: this.registry }).observe;
   }
 
   #described<L extends string>(name: string, help: string, labelNames: readonly L[]) {

@@ -1,9 +1,10 @@
 import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
 import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import { enriched } from '../../core/enveloped-message.ts';
 import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
-import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
+import type { EnrichmentData, Message } from '../../core/message.ts';
 import { descend, keyText, MessageView, validPath } from '../../core/message-path.ts';
 import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';

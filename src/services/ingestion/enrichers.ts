@@ -1,6 +1,7 @@
+import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
-import { type EnrichmentData, enriched, type Message } from '../../core/message.ts';
+import type { EnrichmentData, Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import type { RouteTable } from './route-table.ts';
 

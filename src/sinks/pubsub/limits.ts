@@ -31,32 +31,50 @@ export function requestBytes(message: OutgoingMessage): number {
 /**
  * Throws a PoisonError if Pub/Sub would refuse the message: one refused message fails the whole request, so it must
  * not get into one.
+ *
+ * @returns bytes that the message takes of a request.
  */
-export function checkLimits(message: OutgoingMessage): void {
-  const names = Object.keys(message.attributes);
-  if (requestBytes(message) > PUBSUB_LIMITS.requestBytes) {
-    const exact = OVERHEAD_BYTES + message.data.byteLength;
+export function checkLimits(message: OutgoingMessage): number {
+  const { data, attributes, orderingKey } = message;
+  const bytes = requestBytes(message);
+  if (bytes > PUBSUB_LIMITS.requestBytes) {
+    const exact = OVERHEAD_BYTES + data.byteLength;
     throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
   }
-  if (message.data.byteLength === 0 && names.length === 0) {
+  let count = 0;
+  for (const name in attributes) {
+    count += 1;
+    checkAttribute(name, attributes[name] ?? '');
+  }
+  if (data.byteLength === 0 && count === 0) {
     throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
   }
-  if (names.length > PUBSUB_LIMITS.attributes) {
-    throw new PoisonError('rejected', `${names.length} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
+  if (count > PUBSUB_LIMITS.attributes) {
+    throw new PoisonError('rejected', `${count} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
   }
-  for (const name of names) {
-    checkBytes(`the attribute name "${name.slice(0, 40)}"`, name, PUBSUB_LIMITS.attributeKeyBytes);
-    checkBytes(`the attribute "${name}"`, message.attributes[name] ?? '', PUBSUB_LIMITS.attributeValueBytes);
-    if (name === '') throw new PoisonError('rejected', 'an attribute without a name');
-    if (name.startsWith('goog')) {
-      throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "goog"`);
-    }
+  if (!fits(orderingKey, PUBSUB_LIMITS.orderingKeyBytes)) {
+    throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
   }
-  checkBytes('the ordering key', message.orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
+  return bytes;
 }
 
-function checkBytes(what: string, value: string, limit: number): void {
-  if (value.length * 3 <= limit) return;
-  const size = Buffer.byteLength(value);
-  if (size > limit) throw new PoisonError('rejected', `${what} has ${size} bytes; Pub/Sub takes at most ${limit}`);
+function checkAttribute(name: string, value: string): void {
+  if (!fits(name, PUBSUB_LIMITS.attributeKeyBytes)) {
+    throw tooLong(`the attribute name "${name.slice(0, 40)}"`, name, PUBSUB_LIMITS.attributeKeyBytes);
+  }
+  if (!fits(value, PUBSUB_LIMITS.attributeValueBytes)) {
+    throw tooLong(`the attribute "${name}"`, value, PUBSUB_LIMITS.attributeValueBytes);
+  }
+  if (name === '') throw new PoisonError('rejected', 'an attribute without a name');
+  if (name.startsWith('goog')) {
+    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "goog"`);
+  }
+}
+
+function fits(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;
+}
+
+function tooLong(what: string, text: string, maxBytes: number): PoisonError {
+  return new PoisonError('rejected', `${what} has ${Buffer.byteLength(text)} bytes; Pub/Sub takes at most ${maxBytes}`);
 }

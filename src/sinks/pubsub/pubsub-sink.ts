@@ -5,7 +5,7 @@ import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import type { PublishConfig } from './config.ts';
-import { checkLimits, type OutgoingMessage, requestBytes } from './limits.ts';
+import { checkLimits, type OutgoingMessage } from './limits.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Where a delivery goes, and as what. */
@@ -48,9 +48,8 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       isSerial: (key) => !key.endsWith('\n'),
       prepare: (delivery) => {
         const { topicId, message } = address(delivery);
-        checkLimits(message);
-        const key = `${topicId}\n${message.orderingKey}`;
-        return { delivery, key, bytes: requestBytes(message), topicId, message };
+        const bytes = checkLimits(message);
+        return { delivery, key: `${topicId}\n${message.orderingKey}`, bytes, topicId, message };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),

@@ -8,6 +8,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
+import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { failAfter } from '../../operators/fail-after.ts';
@@ -73,7 +74,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
         if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
           throw new PoisonError('rejected', `a batch key has at most ${MAX_KEY_BYTES} bytes`);
         }
-        const line = archiveLine(delivery.message, key, new Date().toISOString());
+        const line = archiveLine(delivery.message, key, rfc3339OfMillis(Date.now()));
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
