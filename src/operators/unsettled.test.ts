@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
 import { testDelivery, testDesk } from '../testing/test-desk.ts';
 import { Unsettled } from './unsettled.ts';
@@ -12,7 +13,7 @@ suite('what of a batch is unsettled', ({ test }) => {
         const all = Array.from({ length: 15 }, () => testDelivery(desk));
         const items = all.slice(0, count).map((delivery) => ({ delivery }));
         const unsettled = new Unsettled(items);
-        const expected = new Set(items.map(({ delivery }) => delivery));
+        const expected = new Set<Delivery>(items.map(({ delivery }) => delivery));
         for (const index of inOrder ? asked.toSorted((one, other) => one - other) : asked) {
           const delivery = all[index] ?? testDelivery(desk);
           assert.is(unsettled.delete(delivery), expected.delete(delivery));
