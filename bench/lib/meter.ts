@@ -73,13 +73,13 @@ export class Meter {
     console.log(READY_LINE);
   }
 
-  /** One message is safe, and the source may forget it. */
-  settled(payload: Uint8Array): void {
+  /** A message is safe, and the source may forget it. Its payload is looked at only where latencies are taken. */
+  settled(message: { readonly payload: Uint8Array | string }): void {
     this.#done += 1;
     if (this.#done < this.#warmUp) return;
     if (this.#begun === undefined) this.#begin();
     if (this.#paced) {
-      this.#latencies[this.#measured] = nowMs() - sentAtOf(payload);
+      this.#latencies[this.#measured] = nowMs() - sentAtOf(asBytes(message.payload));
       this.#measured += 1;
     }
     if (this.#done === this.#total) this.#end();
@@ -131,4 +131,8 @@ export class Meter {
 function cpuMicros(): number {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   return userCPUTime + systemCPUTime;
+}
+
+function asBytes(payload: Uint8Array | string): Uint8Array {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload;
 }

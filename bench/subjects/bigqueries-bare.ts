@@ -24,7 +24,7 @@ const batches = handBatches<{ ackId: string; payload: Buffer; row: object }>(
     if (reply.insertErrors !== undefined) throw new Error(JSON.stringify(reply.insertErrors));
     for (const { ackId, payload } of batch) {
       ack(ackId);
-      meter.settled(payload);
+      meter.settled({ payload });
     }
   },
 );

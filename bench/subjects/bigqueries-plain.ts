@@ -21,7 +21,7 @@ async function insert(): Promise<void> {
   await table.insert(rows, { raw: true });
   for (const message of batch) {
     message.ack();
-    meter.settled(Buffer.from(JSON.parse(message.data.toString('utf8')).payload, 'base64'));
+    meter.settled({ payload: Buffer.from(JSON.parse(message.data.toString('utf8')).payload, 'base64') });
   }
 }
 

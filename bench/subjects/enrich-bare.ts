@@ -32,7 +32,7 @@ const batches = handBatches<{ ackId: string; payload: Buffer; message: object }>
     await clients.publisher.publish({ topic, messages: batch.map(({ message }) => message) }, { retry: null });
     for (const { ackId, payload } of batch) {
       ack(ackId);
-      meter.settled(payload);
+      meter.settled({ payload });
     }
   },
 );

@@ -33,7 +33,7 @@ const service = createEnrich({
   publish: { ...config.publish, maxDelayMs: own.delayMs },
 });
 const meter = new Meter(own, () => service.credit.peakMessages);
-service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message.payload));
+service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message));
 await service.start();
 await service.ready;
 meter.ready();

@@ -21,7 +21,7 @@ const batches = handBatches<{ ackId: string; payload: Buffer; line: string }>(
     await bucket.file(`raw/${objects}.jsonl.gz`).save(body, { resumable: false, contentType: 'application/gzip' });
     for (const { ackId, payload } of batch) {
       ack(ackId);
-      meter.settled(payload);
+      meter.settled({ payload });
     }
   },
 );

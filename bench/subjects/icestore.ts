@@ -23,7 +23,7 @@ const service = createIcestore({
   archive: { ...config.archive, maxAgeMs: own.delayMs },
 });
 const meter = new Meter(own, () => service.credit.peakMessages);
-service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message.payload));
+service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message));
 await service.start();
 await service.ready;
 meter.ready();

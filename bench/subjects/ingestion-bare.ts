@@ -25,14 +25,15 @@ const client = connect(process.env.MQTT_URL ?? '', {
 let owed: Buffer[] = [];
 const later = new Error('acknowledged later');
 
-function settled({ messageId = 0, payload }: IPublishPacket): void {
+function settled(packet: IPublishPacket): void {
+  const { messageId = 0 } = packet;
   if (owed.push(Buffer.from([0x40, 0x02, messageId >> 8, messageId & 0xff])) === 1) {
     setImmediate(() => {
       client.stream.write(Buffer.concat(owed));
       owed = [];
     });
   }
-  meter.settled(typeof payload === 'string' ? Buffer.from(payload) : payload);
+  meter.settled(packet);
 }
 
 const batches = handBatches<{ packet: IPublishPacket; message: object }>(

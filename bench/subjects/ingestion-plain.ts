@@ -18,5 +18,5 @@ client.on('connect', () => meter.ready());
 client.on('message', async (mqttTopic, payload) => {
   const data = Buffer.from(JSON.stringify({ payload: payload.toString('base64'), receivedAt: new Date() }));
   await topic.publishMessage({ data, attributes: { topic: mqttTopic } });
-  meter.settled(payload);
+  meter.settled({ payload });
 });

@@ -13,7 +13,7 @@ const bigquery = new BigQuery({ projectId: own.projectId });
 await bigquery.createDataset(names.dataset);
 const [table] = await bigquery.dataset(names.dataset).createTable(names.table, { schema: COLUMNS });
 const ROWS = 500;
-const NOTHING = Buffer.alloc(0);
+const NOTHING = { payload: Buffer.alloc(0) };
 // Made before the measurement begins: making rows is not inserting them.
 const batches = Array.from({ length: own.messages / ROWS }, (_, batch) =>
   Array.from({ length: ROWS }, (_, offset) => {

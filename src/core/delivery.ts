@@ -10,8 +10,8 @@ import type { Message, Original } from './message.ts';
 export interface Desk {
   readonly ledger: Ledger;
   readonly credit: Credit;
-  /** Told of each delivery that is settled, how long after its receipt. */
-  readonly onSettled?: (seconds: number) => void;
+  /** Where it is to be known how long each delivery takes, from its receipt to its settlement. */
+  readonly stopwatch?: Stopwatch | undefined;
   /**
    * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is
    * nowhere to put it, and the message has to go back. Unsubscribing gives up.
@@ -21,6 +21,12 @@ export interface Desk {
     poison: PoisonError,
     done: { onPublished: () => void; onRefused: () => void },
   ): Subscription | undefined;
+}
+
+export interface Stopwatch {
+  /** In milliseconds. */
+  now(): number;
+  readonly onSettled: (seconds: number) => void;
 }
 
 type State = 'open' | 'burying' | 'lapsed' | 'buryingLapsed' | 'closed';
@@ -33,7 +39,7 @@ export abstract class Ticket {
   readonly original: Original;
   readonly bytes: number;
   readonly desk: Desk;
-  readonly #openedAt = performance.now();
+  readonly #openedAt: number;
   #state: State = 'open';
   #burial: Subscription | undefined;
 
@@ -42,6 +48,7 @@ export abstract class Ticket {
     this.desk = desk;
     this.original = original;
     this.bytes = original.data.byteLength;
+    this.#openedAt = desk.stopwatch?.now() ?? 0;
     desk.ledger.open(this.bytes);
   }
 
@@ -139,7 +146,8 @@ export abstract class Ticket {
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
     this.#state = 'closed';
     this.desk.ledger.close(ending, this.bytes);
-    this.desk.onSettled?.((performance.now() - this.#openedAt) / 1_000);
+    const { stopwatch } = this.desk;
+    stopwatch?.onSettled((stopwatch.now() - this.#openedAt) / 1_000);
     this.desk.credit.release(this.bytes);
   }
 }

@@ -31,7 +31,7 @@ export function dataJson({ enrichmentData }: Message): string {
 /** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
 export function openEnvelope({ payload: data, attributes }: Message): Message {
   const read = readInPlace(asBuffer(data));
-  if (read !== undefined) return new EnvelopedMessage(read.envelope, attributes, read.enrichmentData);
+  if (read !== undefined) return new EnvelopedMessage(read, attributes, read.enrichmentData);
   const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
   return { id, payload, publishTime, attributes, enrichmentData };
 }

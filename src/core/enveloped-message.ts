@@ -7,18 +7,22 @@ import type { ReadEnvelope } from './read-envelope.ts';
  * decoded only when somebody asks for it, and the head of the envelope is copied, not written again.
  */
 export class EnvelopedMessage implements Message {
-  readonly id: string;
-  readonly publishTime: string;
+  readonly envelope: ReadEnvelope;
   readonly attributes: Attributes;
   readonly enrichmentData: EnrichmentData;
-  readonly envelope: ReadEnvelope;
 
   constructor(envelope: ReadEnvelope, attributes: Attributes, enrichmentData: EnrichmentData) {
-    this.id = envelope.id;
-    this.publishTime = envelope.publishTime;
+    this.envelope = envelope;
     this.attributes = attributes;
     this.enrichmentData = enrichmentData;
-    this.envelope = envelope;
+  }
+
+  get id(): string {
+    return this.envelope.id;
+  }
+
+  get publishTime(): string {
+    return this.envelope.publishTime;
   }
 
   get payload(): Uint8Array {

@@ -1,33 +1,52 @@
 import { type EnrichmentData, isPlainUtc } from './message.ts';
 
 /** What stands between the values of an envelope as this project and its like write it. */
-const BEFORE_ID = '{"id":"';
-const BEFORE_PAYLOAD = '","payload":"';
-const BEFORE_TIME = '","publishTime":"';
-const BEFORE_DATA = ',"enrichmentData":{';
-/** Text that stands in JSON as it is. */
-const PLAIN = /^[ !#-[\]-~]+$/;
+const BEFORE_ID = Buffer.from('{"id":"');
+const BEFORE_PAYLOAD = Buffer.from('","payload":"');
+const BEFORE_TIME = Buffer.from('","publishTime":"');
+const BEFORE_DATA = Buffer.from(',"enrichmentData":{');
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const CLOSING_BRACE = 0x7d;
+const PADDING = 0x3d;
 const BASE64 = new Uint8Array(256);
 for (const digit of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')) BASE64[digit] = 1;
-const PADDING = 61;
-const CLOSING_BRACE = 125;
 
-/** An envelope that is read where it lies. */
+/** Where the values of an envelope lie in its bytes. */
+interface Places {
+  readonly idEnd: number;
+  readonly payloadEnd: number;
+  readonly timeEnd: number;
+}
+
+/** An envelope that is read where it lies: what nobody asks for is not made. */
 export class ReadEnvelope {
-  readonly id: string;
-  /** The payload in base64, with padding. */
-  readonly base64: string;
   readonly publishTime: string;
+  readonly enrichmentData: EnrichmentData;
   readonly #bytes: Buffer;
+  readonly #idEnd: number;
+  readonly #payloadEnd: number;
   readonly #headLength: number;
+  #id: string | undefined;
   #payload: Buffer | undefined;
 
-  constructor(fields: { id: string; base64: string; publishTime: string }, bytes: Buffer, headLength: number) {
-    this.id = fields.id;
-    this.base64 = fields.base64;
-    this.publishTime = fields.publishTime;
+  constructor(bytes: Buffer, places: Places, publishTime: string, enrichmentData: EnrichmentData) {
     this.#bytes = bytes;
-    this.#headLength = headLength;
+    this.#idEnd = places.idEnd;
+    this.#payloadEnd = places.payloadEnd;
+    this.#headLength = places.timeEnd + 1;
+    this.publishTime = publishTime;
+    this.enrichmentData = enrichmentData;
+  }
+
+  get id(): string {
+    this.#id ??= this.#bytes.toString('latin1', BEFORE_ID.length, this.#idEnd);
+    return this.#id;
+  }
+
+  /** The payload in base64, with padding. */
+  get base64(): string {
+    return this.#bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
   }
 
   get payload(): Buffer {
@@ -48,46 +67,54 @@ export class ReadEnvelope {
  * Reads an envelope of the common form: its members in the order in which this project and its like write them, without
  * escapes and blanks. Undefined for every other one, valid or not: it has to be parsed as JSON, to the same result.
  */
-export function readInPlace(
-  bytes: Buffer,
-): { readonly envelope: ReadEnvelope; readonly enrichmentData: EnrichmentData } | undefined {
-  // Latin-1 has one character a byte; what is not ASCII is looked at in the enrichment data only, and there as UTF-8.
-  const text = bytes.toString('latin1');
-  if (!text.startsWith(BEFORE_ID)) return undefined;
-  const idEnd = text.indexOf('"', BEFORE_ID.length);
-  if (!text.startsWith(BEFORE_PAYLOAD, idEnd)) return undefined;
-  const payloadStart = idEnd + BEFORE_PAYLOAD.length;
-  const payloadEnd = text.indexOf('"', payloadStart);
-  if (!text.startsWith(BEFORE_TIME, payloadEnd)) return undefined;
+export function readInPlace(bytes: Buffer): ReadEnvelope | undefined {
+  if (!matches(BEFORE_ID, bytes, 0)) return undefined;
+  const idEnd = endOfId(bytes, BEFORE_ID.length);
+  if (idEnd === BEFORE_ID.length || !matches(BEFORE_PAYLOAD, bytes, idEnd)) return undefined;
+  const payloadEnd = endOfBase64(bytes, idEnd + BEFORE_PAYLOAD.length);
+  if (!matches(BEFORE_TIME, bytes, payloadEnd)) return undefined;
   const timeStart = payloadEnd + BEFORE_TIME.length;
-  const timeEnd = text.indexOf('"', timeStart);
-  const id = text.slice(BEFORE_ID.length, idEnd);
-  const publishTime = text.slice(timeStart, timeEnd);
-  if (timeEnd < 0 || !PLAIN.test(id) || !isPlainUtc(publishTime)) return undefined;
-  if (!isPaddedBase64(bytes, payloadStart, payloadEnd)) return undefined;
-  const enrichmentData = dataBehind(bytes, text, timeEnd + 1);
-  if (enrichmentData === undefined) return undefined;
-  const base64 = text.slice(payloadStart, payloadEnd);
-  return { envelope: new ReadEnvelope({ id, base64, publishTime }, bytes, timeEnd + 1), enrichmentData };
+  const timeEnd = endOfId(bytes, timeStart);
+  if (bytes[timeEnd] !== QUOTE) return undefined;
+  const publishTime = bytes.toString('latin1', timeStart, timeEnd);
+  if (!isPlainUtc(publishTime)) return undefined;
+  const enrichmentData = dataBehind(bytes, timeEnd + 1);
+  return enrichmentData && new ReadEnvelope(bytes, { idEnd, payloadEnd, timeEnd }, publishTime, enrichmentData);
+}
+
+function matches(expected: Uint8Array, bytes: Uint8Array, start: number): boolean {
+  for (let index = 0; index < expected.length; index += 1) if (bytes[start + index] !== expected[index]) return false;
+  return true;
+}
+
+/** The first byte that does not stand in a JSON text as it is, or is not ASCII. */
+function endOfId(bytes: Uint8Array, start: number): number {
+  let index = start;
+  for (; index < bytes.length; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) break;
+  }
+  return index;
+}
+
+/** The end of padded base64; the start, if it is none. */
+function endOfBase64(bytes: Uint8Array, start: number): number {
+  let index = start;
+  while (BASE64[bytes[index] ?? 0] === 1) index += 1;
+  const digits = index - start;
+  while (bytes[index] === PADDING && index - start - digits < 2) index += 1;
+  return (index - start) % 4 === 0 ? index : start;
 }
 
 /** The enrichment data that ends an envelope; undefined if something else stands there. */
-function dataBehind(bytes: Buffer, text: string, start: number): EnrichmentData | undefined {
+function dataBehind(bytes: Buffer, start: number): EnrichmentData | undefined {
   const last = bytes.length - 1;
   if (bytes[last] !== CLOSING_BRACE) return undefined;
   if (start === last) return {};
-  if (!text.startsWith(BEFORE_DATA, start)) return undefined;
+  if (!matches(BEFORE_DATA, bytes, start)) return undefined;
   try {
     return JSON.parse(bytes.toString('utf8', start + BEFORE_DATA.length - 1, last));
   } catch {
     return undefined;
   }
-}
-
-function isPaddedBase64(bytes: Buffer, start: number, end: number): boolean {
-  if ((end - start) % 4 !== 0) return false;
-  let digitsEnd = end;
-  while (digitsEnd > end - 2 && digitsEnd > start && bytes[digitsEnd - 1] === PADDING) digitsEnd -= 1;
-  for (let index = start; index < digitsEnd; index += 1) if (BASE64[bytes[index] ?? 0] !== 1) return false;
-  return true;
 }

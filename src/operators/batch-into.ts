@@ -44,6 +44,7 @@ export function batchInto<T extends BatchItem>(
   const scheduler = options.scheduler ?? asyncScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
+  const now = () => scheduler.now();
 
   return (source) =>
     new Observable<Outcome>((subscriber) => {
@@ -60,7 +61,7 @@ export function batchInto<T extends BatchItem>(
         if (dispatching) return;
         dispatching = true;
         while (inProgress < concurrency && !subscriber.closed) {
-          const batch = batcher.take(scheduler.now(), completing ? 'completion' : pressing);
+          const batch = batcher.take(now(), completing ? 'completion' : pressing);
           if (batch === undefined) break;
           run(batch);
         }
@@ -82,7 +83,7 @@ export function batchInto<T extends BatchItem>(
             timerDueAt = Number.POSITIVE_INFINITY;
             dispatch();
           },
-          Math.max(0, dueAt - scheduler.now()),
+          Math.max(0, dueAt - now()),
         );
       };
 
@@ -164,8 +165,7 @@ export function batchInto<T extends BatchItem>(
             else subscriber.next(failed(delivery, asMessageError(thrown, 'internal')));
             return;
           }
-          batcher.add(item, scheduler.now());
-          dispatch();
+          if (batcher.add(item, now)) dispatch();
         },
         error: (error) => subscriber.error(error),
         complete: () => {

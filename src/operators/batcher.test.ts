@@ -19,6 +19,10 @@ function batcher(limits: Partial<BatchLimits> = {}, isSerial: (key: string) => b
   return new Batcher<NamedItem>({ ...LIMITS, ...limits }, isSerial);
 }
 
+function add(batches: Batcher<NamedItem>, one: NamedItem, now: number): boolean {
+  return batches.add(one, () => now);
+}
+
 /** `a: 1 2 (count)` */
 function shown(batch: Batch<NamedItem> | undefined): string {
   if (batch === undefined) return 'none';
@@ -28,8 +32,8 @@ function shown(batch: Batch<NamedItem> | undefined): string {
 suite('batcher', ({ test }) => {
   test('an open batch stays until it is old', () => {
     const batches = batcher();
-    batches.add(item('a', '1'), 0);
-    batches.add(item('a', '2'), 10);
+    assert.ok(add(batches, item('a', '1'), 0), 'now there is something that becomes due');
+    assert.not.ok(add(batches, item('a', '2'), 10), 'changes nothing');
     assert.is(batches.nextDueAt, 50);
     assert.is(shown(batches.take(49, undefined)), 'none');
     assert.is(shown(batches.take(50, undefined)), 'a: 1 2 (age)');
@@ -39,17 +43,18 @@ suite('batcher', ({ test }) => {
 
   test('the oldest goes first, and a flushed key begins anew', () => {
     const batches = batcher();
-    batches.add(item('a', '1'), 0);
-    batches.add(item('b', '2'), 1);
+    add(batches, item('a', '1'), 0);
+    add(batches, item('b', '2'), 1);
     assert.is(shown(batches.take(90, undefined)), 'a: 1 (age)');
-    batches.add(item('a', '3'), 90);
+    add(batches, item('a', '3'), 90);
     assert.is(shown(batches.take(90, undefined)), 'b: 2 (age)');
     assert.is(batches.nextDueAt, 140);
   });
 
   test('is full by count', () => {
     const batches = batcher();
-    for (const name of ['1', '2', '3', '4']) batches.add(item('a', name), 0);
+    const changes = ['1', '2', '3', '4'].map((name) => add(batches, item('a', name), 0));
+    assert.equal(changes, [true, false, true, true]);
     assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
     assert.is(shown(batches.take(0, undefined)), 'none');
     assert.is(batches.openCount, 1);
@@ -57,20 +62,20 @@ suite('batcher', ({ test }) => {
 
   test('is full by bytes: before the item that does not fit, or with the one that just does', () => {
     const batches = batcher();
-    batches.add(item('a', '1', 60), 0);
-    batches.add(item('a', '2', 41), 0);
+    add(batches, item('a', '1', 60), 0);
+    add(batches, item('a', '2', 41), 0);
     const first = batches.take(0, undefined);
     assert.is(shown(first), 'a: 1 (bytes)');
     assert.is(first?.bytes, 60);
-    batches.add(item('a', '3', 59), 0);
+    add(batches, item('a', '3', 59), 0);
     assert.is(shown(batches.take(0, undefined)), 'a: 2 3 (bytes)');
   });
 
   test('an oversized item travels alone', () => {
     const batches = batcher();
-    batches.add(item('a', '1'), 0);
-    batches.add(item('a', 'big', 500), 0);
-    batches.add(item('a', '2'), 0);
+    add(batches, item('a', '1'), 0);
+    add(batches, item('a', 'big', 500), 0);
+    add(batches, item('a', '2'), 0);
     assert.is(shown(batches.take(0, undefined)), 'a: 1 (bytes)');
     assert.is(shown(batches.take(0, undefined)), 'a: big (bytes)');
     assert.is(shown(batches.take(0, undefined)), 'none');
@@ -78,10 +83,10 @@ suite('batcher', ({ test }) => {
 
   test('one key too many seals the fullest batch', () => {
     const batches = batcher();
-    batches.add(item('a', '1'), 0);
-    batches.add(item('b', '2'), 0);
-    batches.add(item('b', '3'), 0);
-    batches.add(item('c', '4'), 0);
+    add(batches, item('a', '1'), 0);
+    add(batches, item('b', '2'), 0);
+    add(batches, item('b', '3'), 0);
+    add(batches, item('c', '4'), 0);
     assert.is(batches.openCount, 2);
     assert.is(shown(batches.take(0, undefined)), 'b: 2 3 (crowded)');
     assert.is(shown(batches.take(0, undefined)), 'none');
@@ -89,12 +94,12 @@ suite('batcher', ({ test }) => {
 
   test('pressure takes the fullest, completion the oldest; what is old or full goes before', () => {
     const batches = batcher({ maxOpen: 9 });
-    batches.add(item('a', '1'), 0);
-    batches.add(item('b', '2'), 0);
-    batches.add(item('b', '3'), 0);
+    add(batches, item('a', '1'), 0);
+    add(batches, item('b', '2'), 0);
+    add(batches, item('b', '3'), 0);
     assert.is(shown(batches.take(1, 'pressure')), 'b: 2 3 (pressure)');
-    batches.add(item('c', '4'), 40);
-    batches.add(item('d', '5', 100), 40);
+    add(batches, item('c', '4'), 40);
+    add(batches, item('d', '5', 100), 40);
     assert.is(shown(batches.take(50, 'pressure')), 'd: 5 (bytes)');
     assert.is(shown(batches.take(50, 'pressure')), 'a: 1 (age)');
     assert.is(shown(batches.take(50, 'completion')), 'c: 4 (completion)');
@@ -103,8 +108,8 @@ suite('batcher', ({ test }) => {
 
   test('a serial key has one batch out at a time, whatever presses', () => {
     const batches = batcher({}, () => true);
-    for (const name of ['1', '2', '3', '4', '5', '6', '7']) batches.add(item('a', name), 0);
-    batches.add(item('b', '8'), 0);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('a', name), 0);
+    add(batches, item('b', '8'), 0);
     assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
     assert.is(batches.nextDueAt, 50, 'of b: the open batch of a may not go');
     assert.is(shown(batches.take(99, 'pressure')), 'b: 8 (age)');
@@ -124,25 +129,25 @@ suite('batcher', ({ test }) => {
 
   test('pressure passes over the fullest batch, if its serial key is out', () => {
     const batches = batcher({}, () => true);
-    batches.add(item('a', '1'), 0);
+    add(batches, item('a', '1'), 0);
     assert.is(shown(batches.take(0, 'pressure')), 'a: 1 (pressure)');
-    for (const name of ['2', '3']) batches.add(item('a', name), 0);
-    batches.add(item('b', '4'), 0);
+    for (const name of ['2', '3']) add(batches, item('a', name), 0);
+    add(batches, item('b', '4'), 0);
     assert.is(shown(batches.take(0, 'pressure')), 'b: 4 (pressure)');
     assert.is(shown(batches.take(0, 'pressure')), 'none');
   });
 
   test('what waits of a key can be taken out, in order; its next batch may go once the key is back', () => {
     const batches = batcher({}, () => true);
-    for (const name of ['1', '2', '3', '4', '5', '6', '7']) batches.add(item('a', name), 0);
-    batches.add(item('b', '8'), 0);
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('a', name), 0);
+    add(batches, item('b', '8'), 0);
     assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
     assert.equal(
       batches.drain('a').map(({ name }) => name),
       ['4', '5', '6', '7'],
     );
     assert.equal(batches.drain('a'), []);
-    batches.add(item('a', '9'), 0);
+    add(batches, item('a', '9'), 0);
     assert.is(shown(batches.take(0, 'completion')), 'b: 8 (completion)');
     assert.is(shown(batches.take(0, 'completion')), 'none');
     batches.returned('a');
@@ -187,7 +192,7 @@ suite('batcher', ({ test }) => {
           else if (typeof each === 'object') {
             const names = added.get(each.key) ?? [];
             added.set(each.key, [...names, `${names.length}`]);
-            batches.add(item(each.key, `${names.length}`, each.bytes), now);
+            add(batches, item(each.key, `${names.length}`, each.bytes), now);
           }
           assert.ok(batches.openCount <= LIMITS.maxOpen);
         }

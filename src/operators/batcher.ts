@@ -74,26 +74,35 @@ export class Batcher<T extends BatchItem> {
     return oldest === undefined ? undefined : oldest.openedAt + this.#limits.maxAgeMs;
   }
 
-  add(item: T, now: number): void {
+  /**
+   * @param now asked when the item opens a batch.
+   * @returns whether that may let a batch go, or changes when the next one is due: another item of an open batch does
+   *   neither.
+   */
+  add(item: T, now: () => number): boolean {
     const { key, bytes } = item;
     const { maxCount, maxBytes, maxOpen } = this.#limits;
     let batch = this.#open.get(key);
+    let changes = false;
     if (batch !== undefined && batch.bytes + bytes > maxBytes) {
       this.#seal(batch, 'bytes');
       batch = undefined;
     }
     if (batch === undefined) {
+      changes = true;
       if (this.#open.size >= maxOpen) {
         const fullest = this.#fullest(() => true);
         if (fullest !== undefined) this.#seal(fullest, 'crowded');
       }
-      batch = { key, items: [], bytes: 0, openedAt: now };
+      batch = { key, items: [], bytes: 0, openedAt: now() };
       this.#open.set(key, batch);
     }
     batch.items.push(item);
     batch.bytes += bytes;
     if (batch.items.length >= maxCount) this.#seal(batch, 'count');
     else if (batch.bytes >= maxBytes) this.#seal(batch, 'bytes');
+    else return changes;
+    return true;
   }
 
   /** The batch that should go now, if any: what is sealed, then what is old, then, if asked, whatever there is. */

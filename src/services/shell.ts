@@ -6,6 +6,7 @@ import { Ledger } from '../core/ledger.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
+import { TurnClock } from '../core/turn-clock.ts';
 import type { Batch } from '../operators/batcher.ts';
 import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
 import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
@@ -106,6 +107,7 @@ export function openShell(
     ['probe'],
   );
 
+  const clock = new TurnClock();
   const onSettled = telemetry.histogram(
     'dataflow_settle_seconds',
     'Time of a message in this service, from its receipt to its settlement.',
@@ -131,6 +133,6 @@ export function openShell(
       settled: probe('settled'),
       deadLettered: probe('deadLettered'),
     }),
-    desk: (bury) => ({ ledger, credit, bury, onSettled }),
+    desk: (bury) => ({ ledger, credit, bury, stopwatch: { now: () => clock.now(), onSettled } }),
   };
 }

@@ -35,6 +35,7 @@ export interface PubSubSinkOptions {
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { publisher, config, credit, address } = options;
+  const keyOf = batchKeys();
   return batchInto<Outgoing>(
     {
       limits: {
@@ -49,7 +50,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       prepare: (delivery) => {
         const { topicId, message } = address(delivery);
         const bytes = checkLimits(message);
-        return { delivery, key: `${topicId}\n${message.orderingKey}`, bytes, topicId, message };
+        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
@@ -74,4 +75,18 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         );
     },
   );
+}
+
+/** Names the batch of a topic and an ordering key. Without order every message has the same one: it is made once. */
+function batchKeys(): (topicId: string, orderingKey: string) => string {
+  let lastTopicId: string | undefined;
+  let lastOrderingKey = '';
+  let last = '';
+  return (topicId, orderingKey) => {
+    if (topicId === lastTopicId && orderingKey === lastOrderingKey) return last;
+    lastTopicId = topicId;
+    lastOrderingKey = orderingKey;
+    last = `${topicId}\n${orderingKey}`;
+    return last;
+  };
 }
