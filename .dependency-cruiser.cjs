@@ -42,7 +42,7 @@ module.exports = {
       name: 'not-to-dev-dep',
       severity: 'error',
       from: { path: '^src/', pathNot: '\\.test\\.ts$|^src/(testing|sandbox)/' },
-      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/(@types/|@grpc/grpc-js|google-auth-library)' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
     },
   ],
   options: {

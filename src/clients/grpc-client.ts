@@ -1,4 +1,5 @@
-import { Client, Metadata } from '@grpc/grpc-js';
+import { Client, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { GoogleError } from 'google-gax';
 
 /**
  * The gRPC client under a generated one, with its channel and credentials. For the few calls that every message takes
@@ -15,4 +16,30 @@ export function routedBy(field: 'topic' | 'subscription', name: string): Metadat
   const metadata = new Metadata();
   metadata.set('x-goog-request-params', `${field}=${encodeURIComponent(name)}`);
   return metadata;
+}
+
+/**
+ * Makes a call whose request is encoded already and whose answer is not read: that there is one is the confirmation.
+ * Rejects as the generated client does, with DEADLINE_EXCEEDED after `timeoutMs`.
+ */
+export function callUnary(
+  client: Client,
+  method: string,
+  request: Buffer,
+  { metadata, timeoutMs }: { readonly metadata: Metadata; readonly timeoutMs: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error: ServiceError | null): void => (error === null ? resolve() : reject(detailed(error)));
+    const deadline = Date.now() + timeoutMs;
+    client.makeUnaryRequest(method, asItIs, () => undefined, request, metadata, { deadline }, done);
+  });
+}
+
+function asItIs(request: Buffer): Buffer {
+  return request;
+}
+
+/** With what the server says beyond code and message, for example which ack ids of a call have failed. */
+function detailed(error: ServiceError): GoogleError {
+  return GoogleError.parseGRPCStatusDetails(Object.assign(new GoogleError(error.message), error));
 }

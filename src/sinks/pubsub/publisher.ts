@@ -1,7 +1,6 @@
 import type { v1 } from '@google-cloud/pubsub';
-import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
 import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
-import { grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
+import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
@@ -68,12 +67,13 @@ export class Publisher {
   #request(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
     const { client, projectId, retry, timeoutMs, telemetry, scheduler } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
-    const routing = routedBy('topic', topic);
+    const metadata = routedBy('topic', topic);
     let failing = false;
     return defer(async () => {
       const started = performance.now();
       try {
-        await publish(await grpcClientOf(client), encodePublishRequest(topic, messages), routing, timeoutMs);
+        const request = encodePublishRequest(topic, messages);
+        await callUnary(await grpcClientOf(client), METHOD, request, { metadata, timeoutMs });
       } catch (thrown) {
         throw asCallError(thrown);
       }
@@ -112,17 +112,4 @@ export class Publisher {
     if (error !== undefined) readiness.set(part, 'failing', `publishing to ${topicId} fails: ${error.message}`);
     else if (this.#failing.get(topicId) === 0) readiness.set(part, 'ok');
   }
-}
-
-/** One call. The ids that Pub/Sub answers with are not read: that it answers is the confirmation. */
-function publish(grpc: Client, request: Buffer, routing: Metadata, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (error: ServiceError | null): void => (error === null ? resolve() : reject(error));
-    const deadline = Date.now() + timeoutMs;
-    grpc.makeUnaryRequest(METHOD, asItIs, () => undefined, request, routing, { deadline }, done);
-  });
-}
-
-function asItIs(request: Buffer): Buffer {
-  return request;
 }

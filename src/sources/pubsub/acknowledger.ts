@@ -1,10 +1,13 @@
 import type { v1 } from '@google-cloud/pubsub';
+import type { Metadata } from '@grpc/grpc-js';
 import { asyncScheduler, defer, type SchedulerLike, type Subscription } from 'rxjs';
+import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { RetryableError } from '../../core/errors.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { ackFailures } from './ack-failures.ts';
+import { encodeAcknowledgeRequest } from './acknowledge-request.ts';
 import type { Lease } from './lease.ts';
 
 /** Settlements wait this long for company. */
@@ -12,6 +15,7 @@ const COLLECT_MS = 10;
 /** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */
 const IDS_PER_CALL = 1_000;
 const CALL_TIMEOUT_MS = 30_000;
+const ACKNOWLEDGE = '/google.pubsub.v1.Subscriber/Acknowledge';
 const RETRY = { initialDelayMs: 100, maxDelayMs: 5_000 };
 
 export interface AcknowledgerOptions {
@@ -57,10 +61,12 @@ export class Acknowledger {
   #timer: Subscription | undefined;
   #lastNack: Promise<unknown> = Promise.resolve();
   readonly #calls = new Set<Promise<unknown>>();
+  readonly #metadata: Metadata;
   #unconfirmed = 0;
 
   constructor(options: AcknowledgerOptions) {
     this.#options = options;
+    this.#metadata = routedBy('subscription', options.subscription);
     this.#scheduler = options.scheduler ?? asyncScheduler;
   }
 
@@ -151,7 +157,9 @@ export class Acknowledger {
 
   #acknowledge(ackIds: readonly string[]): Promise<unknown> {
     const { client, subscription } = this.#options;
-    return client.acknowledge({ subscription, ackIds: [...ackIds] }, { retry: null, timeout: CALL_TIMEOUT_MS });
+    const request = encodeAcknowledgeRequest(subscription, ackIds);
+    const options = { metadata: this.#metadata, timeoutMs: CALL_TIMEOUT_MS };
+    return grpcClientOf(client).then((grpc) => callUnary(grpc, ACKNOWLEDGE, request, options));
   }
 
   #modify(ackIds: readonly string[], deadlineMs: number): Promise<unknown> {
