@@ -21,6 +21,7 @@ import type { Readiness } from '../../core/readiness.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { OutgoingMessage } from '../pubsub/limits.ts';
+import { encodeMessage } from '../pubsub/publish-request.ts';
 import type { Publisher } from '../pubsub/publisher.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
@@ -117,7 +118,7 @@ function publishUntilSafe(
   topicId: string,
 ): (letter: OutgoingMessage, poison: PoisonError) => Observable<DeadLetter> {
   return (letter, poison) =>
-    publisher.publish(topicId, [letter]).pipe(
+    publisher.publish(topicId, [encodeMessage(letter)]).pipe(
       switchMap(([error]) => {
         if (error !== undefined) {
           telemetry.event('dead_letter.retried', { reason: poison.reason, error: error.message });

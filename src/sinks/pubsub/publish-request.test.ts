@@ -2,9 +2,13 @@ import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { encodePublishRequest } from './publish-request.ts';
+import type { OutgoingMessage } from './limits.ts';
+import { encodeMessage, publishRequest } from './publish-request.ts';
 
 const { PublishRequest } = protos.google.pubsub.v1;
+
+const encodePublishRequest = (topic: string, messages: readonly OutgoingMessage[]) =>
+  publishRequest(topic, messages.map(encodeMessage));
 
 suite('a publish request', ({ test }) => {
   const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ minLength: 100, maxLength: 300 }));

@@ -11,21 +11,35 @@ const VALUE = (2 << 3) | 2;
 const ORDERING_KEY = (5 << 3) | 2;
 
 /**
- * Encodes a `google.pubsub.v1.PublishRequest` in one piece. The generated client would copy each message into a class of
- * protobuf first, and collect its fields in a list of small objects.
+ * A message as the field of a `google.pubsub.v1.PublishRequest` that it becomes: encoded while it is at hand, since a
+ * request is nothing but its topic and such fields, in whatever company. The generated client would copy each message
+ * into a class of protobuf when the request leaves, and collect its fields in a list of small objects.
+ */
+export function encodeMessage(message: OutgoingMessage): Buffer {
+  const { data, attributes, orderingKey } = message;
+  const size = messageSize(message);
+  const writer = new ProtobufWriter(Buffer.allocUnsafe(embedded(size)));
+  writer.begin(MESSAGES, size);
+  if (data.byteLength > 0) writer.data(DATA, data);
+  for (const key in attributes) {
+    const value = attributes[key] ?? '';
+    writer.begin(ATTRIBUTES, entrySize(key, value));
+    writer.text(KEY, key);
+    writer.text(VALUE, value);
+  }
+  if (orderingKey !== '') writer.text(ORDERING_KEY, orderingKey);
+  return writer.bytes;
+}
+
+/**
+ * A request of messages that `encodeMessage` has encoded.
  *
  * @param topic full name: `projects/p/topics/t`.
  */
-export function encodePublishRequest(topic: string, messages: readonly OutgoingMessage[]): Buffer {
-  const sizes = messages.map(messageSize);
-  const size = sizes.reduce((sum, each) => sum + embedded(each), embedded(utf8Size(topic)));
-  const writer = new ProtobufWriter(Buffer.allocUnsafe(size));
+export function publishRequest(topic: string, messages: readonly Buffer[]): Buffer {
+  const writer = new ProtobufWriter(Buffer.allocUnsafe(embedded(utf8Size(topic))));
   writer.text(TOPIC, topic);
-  for (const [index, message] of messages.entries()) {
-    writer.begin(MESSAGES, sizes[index] ?? 0);
-    writeMessage(writer, message);
-  }
-  return writer.bytes;
+  return Buffer.concat([writer.bytes, ...messages]);
 }
 
 function messageSize({ data, attributes, orderingKey }: OutgoingMessage): number {
@@ -36,15 +50,4 @@ function messageSize({ data, attributes, orderingKey }: OutgoingMessage): number
 
 function entrySize(key: string, value: string): number {
   return embedded(utf8Size(key)) + embedded(utf8Size(value));
-}
-
-function writeMessage(writer: ProtobufWriter, { data, attributes, orderingKey }: OutgoingMessage): void {
-  if (data.byteLength > 0) writer.data(DATA, data);
-  for (const key in attributes) {
-    const value = attributes[key] ?? '';
-    writer.begin(ATTRIBUTES, entrySize(key, value));
-    writer.text(KEY, key);
-    writer.text(VALUE, value);
-  }
-  if (orderingKey !== '') writer.text(ORDERING_KEY, orderingKey);
 }

@@ -6,6 +6,7 @@ import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
+import { encodeMessage } from './publish-request.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Where a delivery goes, and as what. */
@@ -14,7 +15,10 @@ export interface Address {
   readonly message: OutgoingMessage;
 }
 
-interface Outgoing extends BatchItem, Address {}
+interface Outgoing extends BatchItem {
+  readonly topicId: string;
+  readonly encoded: Buffer;
+}
 
 export interface PubSubSinkOptions {
   readonly publisher: Publisher;
@@ -50,7 +54,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       prepare: (delivery) => {
         const { topicId, message } = address(delivery);
         const bytes = checkLimits(message);
-        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
+        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, encoded: encodeMessage(message) };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
@@ -61,7 +65,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       return publisher
         .publish(
           first.topicId,
-          items.map((item) => item.message),
+          items.map((item) => item.encoded),
         )
         .pipe(
           concatMap((results) =>

@@ -11,6 +11,7 @@ export interface LeaseHolder {
 /** The right to hold one received message for a while. Times are in ms of the scheduler's clock. */
 export class Lease {
   readonly message: ReceivedMessage;
+  readonly ackId: string;
   /** Counts what was received, in order. */
   readonly sequence: number;
   readonly receivedAt: number;
@@ -23,13 +24,10 @@ export class Lease {
 
   constructor(message: ReceivedMessage, sequence: number, receivedAt: number, endsAt: number) {
     this.message = message;
+    this.ackId = message.ackId;
     this.sequence = sequence;
     this.receivedAt = receivedAt;
     this.endsAt = endsAt;
-  }
-
-  get ackId(): string {
-    return this.message.ackId;
   }
 }
 
