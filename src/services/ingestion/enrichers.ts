@@ -1,4 +1,3 @@
-import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
@@ -31,9 +30,9 @@ export function routeBy(table: () => RouteTable, enricher: Enricher): (message: 
     const topic = message.attributes.mqtt_topic ?? '';
     const route = table().routeOf(topic);
     if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
-    return enriched(
-      { ...message, attributes: { ...message.attributes, route_name: route.routeName } },
-      plainObject('enricher', enricher(message, route.device)),
-    );
+    const { id, payload, publishTime } = message;
+    const attributes = { ...message.attributes, route_name: route.routeName };
+    const added = plainObject('enricher', enricher(message, route.device));
+    return { id, payload, publishTime, attributes, enrichmentData: { ...message.enrichmentData, ...added } };
   };
 }

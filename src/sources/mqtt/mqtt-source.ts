@@ -9,7 +9,7 @@ import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './mqtt-connection.ts';
-import { MqttTicket } from './mqtt-ticket.ts';
+import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { sharedFilter } from './topic-filter.ts';
@@ -18,6 +18,7 @@ import { sharedFilter } from './topic-filter.ts';
 const RESENT_WITHIN_MS = 5_000;
 /** QoS 0 messages that are kept over a reconnect, for want of credit: each connection can leave one behind. */
 const MAX_KEPT = 16;
+const NO_DATA = Object.freeze({});
 
 export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
@@ -51,6 +52,10 @@ export class MqttSource implements Source {
   readonly #pubacks: PubackQueue;
   readonly #subscriptions: Subscriptions;
   readonly #open = new Set<MqttTicket>();
+  readonly #settlements: MqttSettlements = {
+    completed: (ticket) => this.#completed(ticket),
+    givenBack: (ticket) => this.#givenBack(ticket),
+  };
   readonly #background = new Subscription();
   readonly #held: HeldPacket[] = [];
   #resent = Subscription.EMPTY;
@@ -66,7 +71,7 @@ export class MqttSource implements Source {
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
     this.#subscriptions = new Subscriptions(options.client, options.telemetry, options.readiness);
     this.#connection = new MqttConnection(options, {
-      onMessage: (packet, goOn) => this.#hold({ packet, goOn }),
+      onMessage: (packet, goOn) => this.#receive(packet, goOn),
       onNewStream: () => this.#pubacks.disconnected(),
       onConnected: (sessionPresent) => this.#connected(sessionPresent),
       onClosed: () => this.#closed(),
@@ -152,36 +157,43 @@ export class MqttSource implements Source {
     this.#held.splice(0, this.#held.length, ...kept.map(({ packet }) => ({ packet, goOn: () => {} })));
   }
 
-  #hold(held: HeldPacket): void {
-    this.#held.push(held);
-    this.#release();
-    if (this.isHeld) this.#options.telemetry.event('mqtt.held');
-  }
-
-  /** Lets held messages go, as far as credit reaches; after the stop, only those whose work is running already. */
-  #release(): void {
-    for (;;) {
-      const next = this.#held[0];
-      if (next === undefined) return;
-      const { packet, goOn } = next;
-      const { topic, dup } = packet;
-      const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-      const packetId = packet.qos === 1 ? (packet.messageId ?? 0) : 0;
-      const running =
-        packetId > 0 && this.#pubacks.reattach({ packetId, topic, payload, dup }, this.#connection.number);
-      if (!running && (this.#stopped || !this.#options.desk.credit.tryTake(payload.byteLength))) return;
-      this.#held.shift();
-      if (running) this.#flushSoon();
-      else this.#emit(topic, payload, packetId);
-      goOn();
+  #receive(packet: IPublishPacket, goOn: () => void): void {
+    if (!this.isHeld && this.#pass(packet)) goOn();
+    else {
+      this.#held.push({ packet, goOn });
+      this.#options.telemetry.event('mqtt.held');
     }
   }
 
+  /** Lets held messages go, as far as credit reaches. */
+  #release(): void {
+    for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) {
+      // Out of the list before it goes: it may be settled at once, and that releases credit for the next one.
+      if (!this.#pass(next.packet)) {
+        this.#held.unshift(next);
+        return;
+      }
+      next.goOn();
+    }
+  }
+
+  /** Takes a message in, if there is credit for it; after the stop, only one whose work is running already. */
+  #pass(packet: IPublishPacket): boolean {
+    const { topic, dup } = packet;
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+    const packetId = packet.qos === 1 ? (packet.messageId ?? 0) : 0;
+    if (packetId > 0 && this.#pubacks.reattach({ packetId, topic, payload, dup }, this.#connection.number)) {
+      this.#flushSoon();
+      return true;
+    }
+    if (this.#stopped || !this.#options.desk.credit.tryTake(payload.byteLength)) return false;
+    this.#emit(topic, payload, packetId);
+    return true;
+  }
+
   #emit(topic: string, payload: Buffer, packetId: number): void {
-    const ticket = new MqttTicket(this.#options.desk, { topic, payload, packetId }, this.#connection.number, {
-      completed: (settled) => this.#completed(settled),
-      givenBack: (settled) => this.#givenBack(settled),
-    });
+    const packet = { topic, payload, packetId };
+    const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packetId > 0) this.#pubacks.received(ticket);
     const now = this.#scheduler.now();
@@ -189,8 +201,8 @@ export class MqttSource implements Source {
       id: newMessageId(now),
       payload,
       publishTime: rfc3339OfMillis(now),
-      attributes: { mqtt_topic: topic },
-      enrichmentData: {},
+      attributes: ticket.original.attributes,
+      enrichmentData: NO_DATA,
     };
     this.#subscriber?.next(new Delivery(message, ticket));
   }
