@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache';
 import type { EnrichmentData } from '../../core/message.ts';
 import { type MessagePath, validPath } from '../../core/message-path.ts';
+import { remembering } from '../../core/remembering.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
@@ -27,10 +27,12 @@ export class RouteTable {
   readonly subscriptions: readonly MqttSubscription[];
   readonly #routes: readonly (readonly [name: string, route: RouteConfig])[];
   readonly #producers: ReadonlyMap<string, Producer>;
-  readonly #known = new LRUCache<string, Route>({ max: REMEMBERED_TOPICS });
+  /** The one route whose filter matches the topic; filters do not overlap. */
+  readonly routeOf: (topic: string) => Route | undefined;
 
   constructor({ routes, producers }: RoutingConfig) {
     this.#routes = Object.entries(routes);
+    this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.subscriptions = this.#routes.map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
@@ -45,16 +47,11 @@ export class RouteTable {
     return [...new Set([...this.#producers.values()].map((producer) => producer.topicId))];
   }
 
-  /** The one route whose filter matches the topic; filters do not overlap. */
-  routeOf(topic: string): Route | undefined {
-    const known = this.#known.get(topic);
-    if (known !== undefined) return known;
+  #find(topic: string): Route | undefined {
     const found = this.#routes.find(([, route]) => topicMatches(route.source.mqtt_topic, topic));
     if (found === undefined) return undefined;
     const [name, config] = found;
-    const route: Route = { name, routeName: config.destination.route_name, device: deviceOf(config, topic) };
-    this.#known.set(topic, route);
-    return route;
+    return { name, routeName: config.destination.route_name, device: deviceOf(config, topic) };
   }
 
   producerOf(routeName: string): Producer | undefined {

@@ -1,17 +1,22 @@
 import { PoisonError } from '../../core/errors.ts';
 import { type Message, utcTime } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { remembering } from '../../core/remembering.ts';
 
 /** Names the group of a message, as the folder of its object. `hooks.ts` may replace it. */
 export type BatchKeyOf = (message: Message) => string;
 
+/** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
+const MAX_KEY_BYTES = 700;
 /** Longest part of an object's name that a location may take, in characters. */
 const MAX_PART = 128;
+const REMEMBERED_LOCATIONS = 10_000;
 
 /** `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location. */
 export function batchKeyBy(timePath: string, locationPaths: readonly string[]): BatchKeyOf {
   const readTime = validPath(timePath);
   const readLocations = locationPaths.map(validPath);
+  const part = remembering(safePart, REMEMBERED_LOCATIONS);
   return (message) => {
     const view = new MessageView(message);
     const value = readTime(view);
@@ -20,10 +25,19 @@ export function batchKeyBy(timePath: string, locationPaths: readonly string[]): 
     const day = `${time.slice(0, 4)}/${time.slice(5, 7)}/${time.slice(8, 10)}`;
     for (const read of readLocations) {
       const location = keyText(read(view));
-      if (location !== undefined) return `${day}/${safePart(location)}`;
+      if (location !== undefined) return `${day}/${part(location)}`;
     }
     return day;
   };
+}
+
+/** A batch key as a path of safe parts. Throws a PoisonError if it is too long for an object's name. */
+export function safePath(batchKey: string): string {
+  const path = batchKey.split('/').map(safePart).join('/');
+  if (Buffer.byteLength(path) > MAX_KEY_BYTES) {
+    throw new PoisonError('rejected', `a batch key has at most ${MAX_KEY_BYTES} bytes`);
+  }
+  return path;
 }
 
 /** What would end a part, is invisible, or is a pattern to `gsutil` and shells. */

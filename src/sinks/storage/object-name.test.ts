@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
+import { testMessage } from '../../testing/test-desk.ts';
 import { objectName } from './object-name.ts';
 
 /** Messages of these ids, each with its id as payload. */
-const named = (ids: readonly string[]) => ids.map((id) => ({ id, payload: Buffer.from(id) }));
+const named = (ids: readonly string[]) => ids.map((id) => testMessage({ id, payload: id }));
 
 suite('object name', ({ test }) => {
   const id = fc.string({ minLength: 1 });
@@ -31,7 +32,7 @@ suite('object name', ({ test }) => {
     );
     assert.is.not(objectName('', 'k', named(['a', 'bc'])), objectName('', 'k', named(['ab', 'c'])));
     assert.is.not(objectName('', 'k', named(['a\0b'])), objectName('', 'k', named(['a', 'b'])));
-    const again = { id: 'counter-1', payload: Buffer.from('after a reset') };
+    const again = testMessage({ id: 'counter-1', payload: 'after a reset' });
     assert.is.not(objectName('', 'k', [again]), objectName('', 'k', named(['counter-1'])), 'an id that is used twice');
   });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { payloadBase64 } from '../../core/enveloped-message.ts';
 import type { Message } from '../../core/message.ts';
 
 /**
@@ -6,14 +7,15 @@ import type { Message } from '../../core/message.ts';
  * their ids, of the messages' ids and payloads. The same messages make the same name, so that an upload that is tried
  * again finds its own object; a device that uses an id twice does not find another's.
  */
-export function objectName(
-  prefix: string,
-  batchKey: string,
-  messages: readonly Pick<Message, 'id' | 'payload'>[],
-): string {
-  const hash = createHash('sha256').update(batchKey);
+export function objectName(prefix: string, batchKey: string, messages: readonly Message[]): string {
   const sorted = messages.toSorted((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
-  for (const { id, payload } of sorted) hash.update(`\n${id.length} ${payload.byteLength} ${id}`).update(payload);
-  const name = `${hash.digest('hex').slice(0, 32)}.jsonl.gz`;
-  return [...prefix.split('/').filter((part) => part !== ''), batchKey, name].join('/');
+  const contents = sorted.map((message) => {
+    const payload = payloadBase64(message);
+    return `\n${message.id.length} ${payload.length} ${message.id}${payload}`;
+  });
+  // In one piece: a call for each message takes longer than to hash it.
+  const hash = createHash('sha256')
+    .update(batchKey + contents.join(''))
+    .digest('hex');
+  return [...prefix.split('/').filter((part) => part !== ''), batchKey, `${hash.slice(0, 32)}.jsonl.gz`].join('/');
 }

@@ -5,9 +5,10 @@ import { catchError, concatMap, defer, from, type Observable, type OperatorFunct
 import { asHttpError } from '../../clients/http-errors.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
+import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
+import { remembering } from '../../core/remembering.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
@@ -15,14 +16,13 @@ import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { archiveLine } from './archive-line.ts';
-import { type BatchKeyOf, safePart } from './batch-key.ts';
+import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
 
 const compress = promisify(gzip);
 
-/** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
-const MAX_KEY_BYTES = 700;
+const REMEMBERED_KEYS = 10_000;
 
 /** The object was there already: an earlier try had succeeded. */
 const PRECONDITION_FAILED = 412;
@@ -59,6 +59,7 @@ interface PreparedLine extends BatchItem {
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { config, credit, batchKeyOf } = options;
   const upload = uploadEffect(options);
+  const pathOf = remembering(safePath, REMEMBERED_KEYS);
   return batchInto<PreparedLine>(
     {
       limits: {
@@ -70,10 +71,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       concurrency: config.concurrency,
       credit,
       prepare: (delivery) => {
-        const key = batchKeyOf(delivery.message).split('/').map(safePart).join('/');
-        if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
-          throw new PoisonError('rejected', `a batch key has at most ${MAX_KEY_BYTES} bytes`);
-        }
+        const key = pathOf(batchKeyOf(delivery.message));
         const line = archiveLine(delivery.message, key, rfc3339OfMillis(Date.now()));
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },
