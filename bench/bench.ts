@@ -27,8 +27,20 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     soak: { type: 'boolean', default: false },
     compare: { type: 'string' },
+    only: { type: 'string' },
   },
 });
+const PARTS = ['operators', 'throughput', 'latency', 'insert', 'idle', 'growth'];
+const only = options.only?.split(',') ?? PARTS;
+if (only.some((part) => !PARTS.includes(part))) {
+  console.error(`--only ${options.only}: expected some of ${PARTS.join(', ')}, with commas between them`);
+  process.exit(2);
+}
+/** What a part measures; what it leaves behind if it was not asked for. */
+async function part<T>(name: string, measure: () => Promise<T>, otherwise: T): Promise<T> {
+  return only.includes(name) ? measure() : otherwise;
+}
+
 if (options.compare !== undefined && !existsSync(options.compare)) {
   console.error(`--compare ${options.compare}: there is no such file; saved runs are in bench/results`);
   process.exit(2);
@@ -36,22 +48,28 @@ if (options.compare !== undefined && !existsSync(options.compare)) {
 const isQuick = options.quick;
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
 
-say('operators');
-const file = join(import.meta.dirname, 'operators.ts');
-const child = await startChild(process.execPath, [...LARGE_HEAP, file, isQuick ? 'quick' : 'full']);
-if ((await child.exited) !== 0) throw new Error(child.output);
-const { operators, growth: cacheGrowth }: Pick<Report, 'operators' | 'growth'> = JSON.parse(child.stdout);
+const { operators, growth: cacheGrowth } = await part<Pick<Report, 'operators' | 'growth'>>(
+  'operators',
+  async () => {
+    say('operators');
+    const file = join(import.meta.dirname, 'operators.ts');
+    const child = await startChild(process.execPath, [...LARGE_HEAP, file, isQuick ? 'quick' : 'full']);
+    if ((await child.exited) !== 0) throw new Error(child.output);
+    return JSON.parse(child.stdout);
+  },
+  { operators: [], growth: [] },
+);
 
 const stage = await openStage();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stage.close().then(() => process.exit(130)));
 }
 try {
-  const throughput = await measureThroughput(stage, isQuick, say);
-  const latency = await measureLatency(stage, isQuick, say);
-  const insert = await measureInsert(stage, isQuick, say);
-  const idleCpuPercent = isQuick ? {} : await measureIdle(stage, say);
-  const growth = isQuick ? undefined : await measureGrowth(stage, say);
+  const throughput = await part('throughput', () => measureThroughput(stage, isQuick, say), []);
+  const latency = await part('latency', () => measureLatency(stage, isQuick, say), []);
+  const insert = await part('insert', () => measureInsert(stage, isQuick, say), []);
+  const idleCpuPercent = isQuick ? {} : await part<Report['idleCpuPercent']>('idle', () => measureIdle(stage, say), {});
+  const growth = isQuick ? undefined : await part('growth', () => measureGrowth(stage, say), undefined);
   const half = Math.round((throughputOf({ throughput }, 'enrich', 'ours')?.rate.median ?? 0) / 2);
   const measured = {
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
@@ -74,21 +92,22 @@ try {
   if (options.compare !== undefined) console.log(comparison(report, options.compare));
   save(report);
   if (options.json) console.log(JSON.stringify(summaryOf(report)));
-  if (!isQuick && report.targets.some(({ isMet }) => !isMet)) process.exitCode = 1;
+  if (!isQuick && options.only === undefined && report.targets.some(({ isMet }) => !isMet)) process.exitCode = 1;
 } finally {
   await stage.close();
 }
 
-/** Under the day's date, numbered if there are more of one day; quick runs are only for looking. */
+/** Under the day's date, numbered if there are more of one day; quick runs and single parts are only for looking. */
 function save(report: Report): void {
   const folder = join(import.meta.dirname, 'results');
   mkdirSync(folder, { recursive: true });
   const day = report.date.slice(0, 10);
-  const name = report.isQuick
-    ? 'quick'
-    : Array.from({ length: 100 }, (_, index) => (index === 0 ? day : `${day}.${index + 1}`)).find(
-        (each) => !existsSync(join(folder, `${each}.json`)),
-      );
+  const passing = report.isQuick ? 'quick' : options.only === undefined ? undefined : 'part';
+  const name =
+    passing ??
+    Array.from({ length: 100 }, (_, index) => (index === 0 ? day : `${day}.${index + 1}`)).find(
+      (each) => !existsSync(join(folder, `${each}.json`)),
+    );
   writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(report, null, 1)}\n`);
   writeFileSync(join(folder, `${name}.html`), pageOf(report));
   say(`written: bench/results/${name}.json and bench/results/${name}.html`);

@@ -4,6 +4,9 @@ import { type Run, runSubject } from './lib/run-subject.ts';
 import type { Stage } from './lib/stage.ts';
 
 const MILLION = 1_000_000;
+/** Over before a sample is taken: a run of its own. */
+const FEW = 1_000;
+const UNIT = 'µs CPU each';
 /** Below saturation, so that neither the backlog nor the server decides. */
 const FEED_PER_SECOND = 25_000;
 
@@ -13,7 +16,7 @@ export interface Growth {
   readonly samples: readonly Sample[];
 }
 
-/** Cost per message as numbers grow: of messages, of ordering keys, of routes. */
+/** Cost per message as numbers grow: of messages, of batch keys, of ordering keys, of routes. */
 export async function measureGrowth(stage: Stage, say: (text: string) => void): Promise<Growth> {
   say('growth: a million messages through enrich');
   const run = { service: 'enrich', by: 'ours' } as const;
@@ -23,19 +26,24 @@ export async function measureGrowth(stage: Stage, say: (text: string) => void): 
     rate: FEED_PER_SECOND,
     takesLatency: false,
   });
-  const cases: GrowthCase[] = [1e4, 1e5, 1e6].map((at) => ({
-    what: 'messages',
-    at,
-    unit: 'µs CPU each',
-    value: costBefore(samples, at),
-  }));
+  const few = await runSubject(stage, { ...run, messages: FEW });
+  const cases: GrowthCase[] = [
+    { what: 'messages', at: FEW, unit: UNIT, value: few.cpuMicrosPerMessage },
+    ...[1e4, 1e5, 1e6].map((at) => ({ what: 'messages', at, unit: UNIT, value: costBefore(samples, at) })),
+  ];
   const series = async (what: string, sizes: readonly number[], of: (size: number) => Run): Promise<void> => {
     for (const at of sizes) {
       say(`growth: ${at} ${what}`);
       const { cpuMicrosPerMessage } = await runSubject(stage, of(at));
-      cases.push({ what, at, unit: 'µs CPU each', value: cpuMicrosPerMessage });
+      cases.push({ what, at, unit: UNIT, value: cpuMicrosPerMessage });
     }
   };
+  await series('batch keys', [1, 10, 100, 1_000], (locations) => ({
+    service: 'icestore',
+    by: 'ours',
+    messages: 30_000,
+    locations,
+  }));
   await series('ordering keys', [1, 10, 100, 1_000], (orderingKeys) => ({ ...run, messages: 30_000, orderingKeys }));
   await series('routes', [1, 10, 100], (routes) => ({
     service: 'ingestion',

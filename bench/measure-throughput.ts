@@ -45,7 +45,7 @@ const FURTHER: readonly Case[] = [
  */
 export async function measureThroughput(stage: Stage, isQuick: boolean, say: (text: string) => void) {
   const cases = isQuick
-    ? STANDARD.map((each) => ({ ...each, messages: each.messages / 4 }))
+    ? STANDARD.map((each) => ({ ...each, messages: each.messages / 2 }))
     : [...STANDARD, ...FURTHER];
   const rounds = isQuick ? 1 : 5;
   const results = new Map<Case, RunResult[]>(cases.map((each) => [each, []]));

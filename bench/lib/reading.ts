@@ -29,14 +29,17 @@ export function sentAtOf(payload: Uint8Array): number {
   return Number(text);
 }
 
-/** A payload as the ingestion service publishes it. */
-export function envelopeOf(index: number, devices: number, payload: Buffer): Buffer {
+/** A payload as the ingestion service publishes it; messages come from so many locations in turn. */
+export function envelopeOf(index: number, devices: number, payload: Buffer, locations = 1): Buffer {
   return Buffer.from(
     JSON.stringify({
       id: `m${index}`,
       payload: payload.toString('base64'),
       publishTime: '2026-01-01T00:00:00.000Z',
-      enrichmentData: { DeviceID: deviceName(index % devices), location: 'berlin' },
+      enrichmentData: {
+        DeviceID: deviceName(index % devices),
+        location: locations === 1 ? 'berlin' : `site-${index % locations}`,
+      },
     }),
   );
 }

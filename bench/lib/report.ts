@@ -120,6 +120,7 @@ export function summaryOf(report: Report): object {
     SERVICES.map((service) => {
       const ours = throughputOf(report, service, 'ours');
       const bare = throughputOf(report, service, 'bare', service === 'ingestion' ? DRAIN : '');
+      const bridge = service === 'ingestion' ? throughputOf(report, service, 'bare') : undefined;
       const rate = ours?.rate.median ?? Number.NaN;
       const bareRate = bare?.rate.median ?? Number.NaN;
       const latency = latencyOf(report, service, 'ours')?.latency;
@@ -130,6 +131,7 @@ export function summaryOf(report: Report): object {
           bareRate,
           plainRate: throughputOf(report, service, 'plain')?.rate.median,
           ratioToBare: rate / bareRate,
+          ...(bridge === undefined ? {} : { bareBridgeRate: bridge.rate.median }),
           cpuMicrosPerMessage: ours?.cpuMicrosPerMessage.median,
           bareCpuMicrosPerMessage: bare?.cpuMicrosPerMessage.median,
           p50Ms: latency?.p50,

@@ -19,6 +19,7 @@ export interface Run {
   readonly takesLatency?: boolean;
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
+  readonly locations?: number;
 }
 
 export interface RunResult extends Measured {
@@ -40,17 +41,11 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
 
 /** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
 export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
-  const { service, by, messages, size = 200, rate, orderingKeys } = run;
+  const { service, by, messages, size = 200, rate, orderingKeys, locations } = run;
   const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
   const { devices } = settings;
   const runId = await stage.newRun(devices, service);
-  const load: Load = {
-    messages,
-    size,
-    devices,
-    ...(rate === undefined ? {} : { rate }),
-    ...(orderingKeys === undefined ? {} : { orderingKeys }),
-  };
+  const load: Load = { messages, size, devices, rate, orderingKeys, locations };
   if (rate === undefined) await stage.fill(runId, service, load);
   const task: Task = {
     ...settings,

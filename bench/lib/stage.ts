@@ -29,9 +29,11 @@ export interface Load {
   readonly size: number;
   readonly devices: number;
   /** Messages a second; as fast as it goes if left out. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Ordering keys; none if left out. */
-  readonly orderingKeys?: number;
+  readonly orderingKeys?: number | undefined;
+  /** Locations, which are batch keys of icestore; one if left out. */
+  readonly locations?: number | undefined;
 }
 
 const BATCH = 1_000;
@@ -62,7 +64,10 @@ export async function openStage(): Promise<Stage> {
   const firestore = new Firestore({ projectId });
   const redis = new Redis(env.REDIS_URL ?? '', { lazyConnect: true });
 
-  const fillTopic = async (runId: string, { messages, size, devices, rate, orderingKeys }: Load): Promise<void> => {
+  const fillTopic = async (
+    runId: string,
+    { messages, size, devices, rate, orderingKeys, locations }: Load,
+  ): Promise<void> => {
     const topic = publisher.projectTopicsPath(projectId, namesOf({ runId, projectId }).input);
     const started = performance.now();
     const calls = new Set<Promise<unknown>>();
@@ -76,7 +81,7 @@ export async function openStage(): Promise<Stage> {
       const batch = Array.from({ length: count }, (_, offset) => {
         const index = sent + offset;
         return {
-          data: envelopeOf(index, devices, payloadOf(index, devices, size)),
+          data: envelopeOf(index, devices, payloadOf(index, devices, size), locations),
           attributes: { kind: 'reading' },
           key: orderingKeys === undefined ? '' : `key-${index % orderingKeys}`,
         };
