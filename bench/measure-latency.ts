@@ -3,13 +3,13 @@ import { type RunResult, runSubject } from './lib/run-subject.ts';
 import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
-const SECONDS = 4;
+const SECONDS = 3;
 const QUICK_SECONDS = 2;
 
 /** Sends at a rate, and takes the time of each message from its sending to its settlement, batch delays included. */
 export async function measureLatency(stage: Stage, isQuick: boolean, say: (text: string) => void) {
   const rates = isQuick ? [1_000] : [1_000, 10_000];
-  const rounds = isQuick ? 1 : 3;
+  const rounds = isQuick ? 1 : 5;
   const cases: LatencyCase[] = [];
   for (const service of SERVICES) {
     for (const ratePerSecond of rates) {

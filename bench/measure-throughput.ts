@@ -3,6 +3,8 @@ import { type Run, type RunResult, runSubject } from './lib/run-subject.ts';
 import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
+const QUICK_PART = 2.5;
+
 interface Case extends Run {
   readonly variant?: string;
 }
@@ -45,7 +47,7 @@ const FURTHER: readonly Case[] = [
  */
 export async function measureThroughput(stage: Stage, isQuick: boolean, say: (text: string) => void) {
   const cases = isQuick
-    ? STANDARD.map((each) => ({ ...each, messages: each.messages / 2 }))
+    ? STANDARD.map((each) => ({ ...each, messages: each.messages / QUICK_PART }))
     : [...STANDARD, ...FURTHER];
   const rounds = isQuick ? 1 : 5;
   const results = new Map<Case, RunResult[]>(cases.map((each) => [each, []]));

@@ -32,7 +32,7 @@ import { spread } from './lib/statistics.ts';
 
 const ROUNDS = 5;
 const isQuick = process.argv[2] === 'quick';
-const ITEMS = isQuick ? 100_000 : 1_000_000;
+const ITEMS = isQuick ? 50_000 : 1_000_000;
 const COUNTED = 20_000;
 const POOL = 1_000;
 

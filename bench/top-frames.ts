@@ -1,0 +1,46 @@
+/**
+ * The functions that took most time of each CPU profile in a folder, without what they call, in percent of the time that
+ * the main thread was busy: `BENCH_PROFILE=folder npm run bench`, then `node bench/top-frames.ts folder`.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+interface Profile {
+  readonly nodes: readonly {
+    readonly id: number;
+    readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
+  }[];
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+const FRAMES = 10;
+/** Until then modules are loaded, and code is compiled. */
+const WARM_UP = 0.4;
+const folder = process.argv[2];
+if (folder === undefined) {
+  console.error('node bench/top-frames.ts <folder of .cpuprofile files>');
+  process.exit(2);
+}
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
+  const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  const frames = new Map(
+    nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
+      const place = url.replace(/^.*\/(node_modules|src|bench)\//, '$1/');
+      return [id, place === '' ? functionName : `${functionName || '(anonymous)'} ${place}:${lineNumber + 1}`];
+    }),
+  );
+  const self = new Map<string, number>();
+  let busy = 0;
+  for (let index = Math.floor(samples.length * WARM_UP); index < samples.length; index += 1) {
+    const frame = frames.get(samples[index] ?? -1) ?? '';
+    const micros = timeDeltas[index] ?? 0;
+    if (frame === '(idle)') continue;
+    busy += micros;
+    self.set(frame, (self.get(frame) ?? 0) + micros);
+  }
+  console.log(`\n${file}: ${Math.round(busy / 1_000)} ms busy`);
+  const top = [...self].sort((one, other) => other[1] - one[1]).slice(0, FRAMES);
+  for (const [frame, micros] of top) console.log(`${((micros / busy) * 100).toFixed(1).padStart(5)} % ${frame}`);
+}
