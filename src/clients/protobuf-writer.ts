@@ -1,52 +1,98 @@
-/** Up to this length, writing characters one by one is faster than a call to Node. */
-const SHORT = 24;
-
-/** Bytes of a field with a length, its tag (of a number below 16) and length included. */
-export function embedded(length: number): number {
-  let size = 2 + length;
-  for (let rest = length >>> 7; rest > 0; rest >>>= 7) size += 1;
-  return size;
-}
-
-/** Bytes of a text in UTF-8. */
-export function utf8Size(text: string): number {
-  if (text.length > SHORT) return Buffer.byteLength(text);
-  for (let index = 0; index < text.length; index += 1)
-    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text);
-  return text.length;
-}
+/** Up to this length, writing characters one by one is faster than a call to Node; and a length takes one byte. */
+const SHORT = 64;
+const FIRST_CAPACITY = 16 * 1024;
 
 /**
- * Writes the fields of a protobuf message one behind the other, into a buffer that has room for them. A tag is
- * `(number << 3) | 2`: that of a field with a length.
+ * Writes the fields of a protobuf message one behind the other, each text in one pass. Only fields with a length: a tag is
+ * `(number << 3) | 2`, of a number below 16. One writer is used again and again: `take` gives what was written since the
+ * last time, as bytes of their own.
  */
 export class ProtobufWriter {
-  readonly bytes: Buffer;
-  #position = 0;
+  #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #length = 0;
 
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
+  /** Forgets what somebody began to write and did not take, since he failed. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  text(tag: number, text: string): void {
+    this.#reserve(text.length * 3 + 6);
+    if (text.length <= SHORT && this.#ascii(tag, text)) return;
+    this.begin(tag, Buffer.byteLength(text));
+    this.#length += this.#bytes.write(text, this.#length);
+  }
+
+  data(tag: number, data: Uint8Array): void {
+    this.#reserve(data.byteLength + 6);
+    this.begin(tag, data.byteLength);
+    this.#bytes.set(data, this.#length);
+    this.#length += data.byteLength;
   }
 
   /** Tag and length of a field whose content is written next. */
   begin(tag: number, length: number): void {
-    this.bytes[this.#position++] = tag;
+    this.#reserve(6);
+    this.#bytes[this.#length++] = tag;
     let rest = length;
-    for (; rest > 0x7f; rest >>>= 7) this.bytes[this.#position++] = (rest & 0x7f) | 0x80;
-    this.bytes[this.#position++] = rest;
+    for (; rest > 0x7f; rest >>>= 7) this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
+    this.#bytes[this.#length++] = rest;
   }
 
-  data(tag: number, data: Uint8Array): void {
-    this.begin(tag, data.byteLength);
-    this.bytes.set(data, this.#position);
-    this.#position += data.byteLength;
+  /** Begins a field whose length is not known yet, and returns where; `end` goes with it. */
+  open(tag: number): number {
+    this.begin(tag, 0);
+    return this.#length;
   }
 
-  text(tag: number, text: string): void {
-    const size = utf8Size(text);
-    this.begin(tag, size);
-    if (size === text.length && size <= SHORT) {
-      for (let index = 0; index < size; index += 1) this.bytes[this.#position++] = text.charCodeAt(index);
-    } else this.#position += this.bytes.write(text, this.#position, size === text.length ? 'latin1' : 'utf8');
+  /** Ends the field that was opened there: its length is written in front of it. */
+  end(start: number): void {
+    const length = this.#length - start;
+    if (length > 0x7f) {
+      const more = varintSize(length) - 1;
+      this.#reserve(more);
+      this.#bytes.copyWithin(start + more, start, this.#length);
+      this.#length += more;
+    }
+    let place = start - 1;
+    let rest = length;
+    for (; rest > 0x7f; rest >>>= 7) this.#bytes[place++] = (rest & 0x7f) | 0x80;
+    this.#bytes[place] = rest;
   }
+
+  /** What was written since the last time. */
+  take(): Buffer {
+    const taken = Buffer.allocUnsafe(this.#length);
+    this.#bytes.copy(taken, 0, 0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  /** False, and nothing is written, if a character is not ASCII. */
+  #ascii(tag: number, text: string): boolean {
+    const start = this.#length + 2;
+    for (let index = 0; index < text.length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return false;
+      this.#bytes[start + index] = code;
+    }
+    this.#bytes[start - 2] = tag;
+    this.#bytes[start - 1] = text.length;
+    this.#length = start + text.length;
+    return true;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size += 1;
+  return size;
 }

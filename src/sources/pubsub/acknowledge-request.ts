@@ -1,8 +1,10 @@
-import { embedded, ProtobufWriter, utf8Size } from '../../clients/protobuf-writer.ts';
+import { ProtobufWriter } from '../../clients/protobuf-writer.ts';
 
 /** Tags of google/pubsub/v1/pubsub.proto: a field's number, and that its length is next. */
 const SUBSCRIPTION = (1 << 3) | 2;
 const ACK_IDS = (2 << 3) | 2;
+
+const writer = new ProtobufWriter();
 
 /**
  * Encodes a `google.pubsub.v1.AcknowledgeRequest` in one piece: each message has its part in one.
@@ -10,9 +12,8 @@ const ACK_IDS = (2 << 3) | 2;
  * @param subscription full name: `projects/p/subscriptions/s`.
  */
 export function encodeAcknowledgeRequest(subscription: string, ackIds: readonly string[]): Buffer {
-  const size = ackIds.reduce((sum, ackId) => sum + embedded(utf8Size(ackId)), embedded(utf8Size(subscription)));
-  const writer = new ProtobufWriter(Buffer.allocUnsafe(size));
+  writer.clear();
   writer.text(SUBSCRIPTION, subscription);
   for (const ackId of ackIds) writer.text(ACK_IDS, ackId);
-  return writer.bytes;
+  return writer.take();
 }
