@@ -65,7 +65,6 @@ export class Meter {
     this.#warmUp = Math.floor(messages * WARM_UP);
     this.#maxInFlight = maxInFlight;
     this.#latencies = new Float64Array(paced ? messages : 0);
-    setInterval(() => this.#sample(), SAMPLE_MS).unref();
   }
 
   /** The subject is connected: a load may begin. */
@@ -75,6 +74,8 @@ export class Meter {
 
   /** A message is safe, and the source may forget it. Its payload is looked at only where latencies are taken. */
   settled(message: { readonly payload: Uint8Array | string }): void {
+    // Not before: a process that is watched while it is idle would count the looks.
+    if (this.#done === 0) setInterval(() => this.#sample(), SAMPLE_MS).unref();
     this.#done += 1;
     if (this.#done < this.#warmUp) return;
     if (this.#begun === undefined) this.#begin();
