@@ -1,9 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
-import { newMessageId } from '../../core/message-id.ts';
 import type { Readiness } from '../../core/readiness.ts';
-import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -12,13 +10,13 @@ import { MqttConnection } from './mqtt-connection.ts';
 import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
+import { toMessage } from './to-message.ts';
 import { sharedFilter } from './topic-filter.ts';
 
 /** A broker that resumes a session sends what is unacknowledged at once. */
 const RESENT_WITHIN_MS = 5_000;
 /** QoS 0 messages that are kept over a reconnect, for want of credit: each connection can leave one behind. */
 const MAX_KEPT = 16;
-const NO_DATA = Object.freeze({});
 
 export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
@@ -196,15 +194,7 @@ export class MqttSource implements Source {
     const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packetId > 0) this.#pubacks.received(ticket);
-    const now = this.#scheduler.now();
-    const message = {
-      id: newMessageId(now),
-      payload,
-      publishTime: rfc3339OfMillis(now),
-      attributes: ticket.original.attributes,
-      enrichmentData: NO_DATA,
-    };
-    this.#subscriber?.next(new Delivery(message, ticket));
+    this.#subscriber?.next(new Delivery(toMessage(ticket, this.#scheduler.now()), ticket));
   }
 
   #completed(ticket: MqttTicket): void {
