@@ -30,6 +30,12 @@ export class ProtobufWriter {
     this.#length += data.byteLength;
   }
 
+  /** Fields that are encoded already. */
+  copy({ bytes, start, end }: { readonly bytes: Buffer; readonly start: number; readonly end: number }): void {
+    this.#reserve(end - start);
+    this.#length += bytes.copy(this.#bytes, this.#length, start, end);
+  }
+
   /** Tag and length of a field whose content is written next. */
   begin(tag: number, length: number): void {
     this.#reserve(6);

@@ -29,11 +29,12 @@ export function dataJson({ enrichmentData }: Message): string {
 }
 
 /** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
-export function openEnvelope({ payload: data, attributes }: Message): Message {
-  const read = readInPlace(asBuffer(data));
-  if (read !== undefined) return new EnvelopedMessage(read, attributes, read.enrichmentData);
+export function openEnvelope(outer: Message): Message {
+  const data = asBuffer(outer.payload);
+  const read = readInPlace(data);
+  if (read !== undefined) return new EnvelopedMessage(read, outer, read.enrichmentData);
   const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
-  return { id, payload, publishTime, attributes, enrichmentData };
+  return { id, payload, publishTime, attributes: outer.attributes, enrichmentData };
 }
 
 /** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */

@@ -8,13 +8,18 @@ import type { ReadEnvelope } from './read-envelope.ts';
  */
 export class EnvelopedMessage implements Message {
   readonly envelope: ReadEnvelope;
-  readonly attributes: Attributes;
+  /** The message whose payload the envelope is: its attributes are this one's. */
+  readonly outer: Message;
   readonly enrichmentData: EnrichmentData;
 
-  constructor(envelope: ReadEnvelope, attributes: Attributes, enrichmentData: EnrichmentData) {
+  constructor(envelope: ReadEnvelope, outer: Message, enrichmentData: EnrichmentData) {
     this.envelope = envelope;
-    this.attributes = attributes;
+    this.outer = outer;
     this.enrichmentData = enrichmentData;
+  }
+
+  get attributes(): Attributes {
+    return this.outer.attributes;
   }
 
   get id(): string {
@@ -38,7 +43,7 @@ export function payloadBase64(message: Message): string {
 /** Returns the message with `extra` merged over its enrichment data. */
 export function enriched(message: Message, extra: EnrichmentData): Message {
   const data = { ...message.enrichmentData, ...extra };
-  if (message instanceof EnvelopedMessage) return new EnvelopedMessage(message.envelope, message.attributes, data);
+  if (message instanceof EnvelopedMessage) return new EnvelopedMessage(message.envelope, message.outer, data);
   const { id, payload, publishTime, attributes } = message;
   return { id, payload, publishTime, attributes, enrichmentData: data };
 }

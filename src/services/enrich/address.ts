@@ -1,7 +1,11 @@
 import type { Delivery } from '../../core/delivery.ts';
 import { encodeEnvelope } from '../../core/envelope.ts';
+import { EnvelopedMessage } from '../../core/enveloped-message.ts';
+import type { Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
+import { ReceivedMessage } from '../../sources/pubsub/received-message.ts';
 import type { KeyExtractor } from './lookup.ts';
 
 /**
@@ -16,6 +20,12 @@ export function orderBy(path: string | undefined, keyOf: KeyExtractor): (deliver
   };
 }
 
+/** A message's attributes, encoded still if they are those that it came with. */
+function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
+  const received = message instanceof EnvelopedMessage ? message.outer : message;
+  return received instanceof ReceivedMessage ? received.encodedAttributes : message.attributes;
+}
+
 /** Where an enriched delivery is published, and under which ordering key. */
 export function addressBy(topicId: string, path: string | undefined): (delivery: Delivery) => Address {
   const read = path === undefined ? undefined : validPath(path);
@@ -23,7 +33,7 @@ export function addressBy(topicId: string, path: string | undefined): (delivery:
     topicId,
     message: {
       data: encodeEnvelope(message),
-      attributes: message.attributes,
+      attributes: unchangedAttributes(message),
       orderingKey: read === undefined ? ticket.original.orderingKey : (keyText(read(new MessageView(message))) ?? ''),
     },
   });

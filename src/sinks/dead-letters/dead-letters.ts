@@ -20,12 +20,11 @@ import type { Probe } from '../../core/probe.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { OutgoingMessage } from '../pubsub/limits.ts';
 import { encodeMessage } from '../pubsub/publish-request.ts';
 import type { Publisher } from '../pubsub/publisher.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
-import { type LetterMarks, letterOf, pointerTo } from './letter.ts';
+import { type Letter, type LetterMarks, letterOf, pointerTo } from './letter.ts';
 import { letterBucket } from './letter-bucket.ts';
 
 /** A message that went to dead-letter, and why. */
@@ -100,9 +99,7 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
 }
 
 /** Makes letters; one whose original does not fit is emitted once that is safe in the bucket. */
-function letterWriter(
-  options: DeadLettersOptions,
-): (original: Original, marks: LetterMarks) => Observable<OutgoingMessage> {
+function letterWriter(options: DeadLettersOptions): (original: Original, marks: LetterMarks) => Observable<Letter> {
   const { bucket } = options;
   const store = bucket && letterBucket({ ...options, bucket, retry: RETRY });
   return (original, marks) =>
@@ -116,7 +113,7 @@ function letterWriter(
 function publishUntilSafe(
   { publisher, telemetry, readiness, scheduler }: DeadLettersOptions,
   topicId: string,
-): (letter: OutgoingMessage, poison: PoisonError) => Observable<DeadLetter> {
+): (letter: Letter, poison: PoisonError) => Observable<DeadLetter> {
   return (letter, poison) =>
     publisher.publish(topicId, [encodeMessage(letter)]).pipe(
       switchMap(([error]) => {

@@ -18,6 +18,11 @@ export interface LetterMarks {
   readonly time: Date;
 }
 
+/** A dead letter, as it is published. */
+export interface Letter extends OutgoingMessage {
+  readonly attributes: Attributes;
+}
+
 /** Of the original's data: what is beyond does not fit into a request beside the attributes. */
 const MAX_DATA_BYTES = 9_000_000;
 
@@ -32,7 +37,7 @@ const MAX_DATA_BYTES = 9_000_000;
 export function letterOf(
   original: Original,
   marks: LetterMarks,
-): { readonly message: OutgoingMessage; readonly isWhole: boolean } {
+): { readonly message: Letter; readonly isWhole: boolean } {
   const { data } = original;
   const own = ownAttributes(original);
   const whole = attributesOf(original, marks);
@@ -52,7 +57,7 @@ export function letterOf(
 }
 
 /** A letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. */
-export function pointerTo(object: string, original: Original, marks: LetterMarks): OutgoingMessage {
+export function pointerTo(object: string, original: Original, marks: LetterMarks): Letter {
   const added = {
     ...attributesOf(original, marks),
     dlq_object: object,

@@ -1,3 +1,4 @@
+import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 
@@ -14,18 +15,21 @@ export const PUBSUB_LIMITS = {
 /** What a message weighs in a request beyond its data and attributes: tags, lengths, the topic's share. */
 const OVERHEAD_BYTES = 64;
 
-/** A message as the generated client takes it. */
 export interface OutgoingMessage {
   readonly data: Uint8Array;
-  readonly attributes: Attributes;
+  /** Encoded, if they came from Pub/Sub and go on as they are. */
+  readonly attributes: Attributes | EncodedAttributes;
   readonly orderingKey: string;
 }
 
 /** Bytes that a message takes of a request. */
 export function requestBytes(message: OutgoingMessage): number {
-  let bytes = OVERHEAD_BYTES + message.data.byteLength + message.orderingKey.length * 3;
-  for (const key in message.attributes) bytes += 8 + (key.length + (message.attributes[key] ?? '').length) * 3;
-  return bytes;
+  const { data, attributes, orderingKey } = message;
+  const bytes = OVERHEAD_BYTES + data.byteLength + orderingKey.length * 3;
+  if (attributes instanceof EncodedAttributes) return bytes + attributes.byteLength;
+  let more = 0;
+  for (const key in attributes) more += 8 + (key.length + (attributes[key] ?? '').length) * 3;
+  return bytes + more;
 }
 
 /**
@@ -41,21 +45,29 @@ export function checkLimits(message: OutgoingMessage): number {
     const exact = OVERHEAD_BYTES + data.byteLength;
     throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
   }
-  let count = 0;
-  for (const name in attributes) {
-    count += 1;
-    checkAttribute(name, attributes[name] ?? '');
-  }
-  if (data.byteLength === 0 && count === 0) {
+  // What came from Pub/Sub is within its limits.
+  const hasAttributes =
+    attributes instanceof EncodedAttributes ? attributes.byteLength > 0 : checkAttributes(attributes);
+  if (data.byteLength === 0 && !hasAttributes) {
     throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
-  }
-  if (count > PUBSUB_LIMITS.attributes) {
-    throw new PoisonError('rejected', `${count} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
   }
   if (!fits(orderingKey, PUBSUB_LIMITS.orderingKeyBytes)) {
     throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
   }
   return bytes;
+}
+
+/** @returns whether there are any. */
+function checkAttributes(attributes: Attributes): boolean {
+  let count = 0;
+  for (const name in attributes) {
+    count += 1;
+    checkAttribute(name, attributes[name] ?? '');
+  }
+  if (count > PUBSUB_LIMITS.attributes) {
+    throw new PoisonError('rejected', `${count} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
+  }
+  return count > 0;
 }
 
 function checkAttribute(name: string, value: string): void {

@@ -1,11 +1,12 @@
 import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { decodePullResponse } from '../../sources/pubsub/pull-response.ts';
 import { suite } from '../../testing/suite.ts';
-import type { OutgoingMessage } from './limits.ts';
+import { checkLimits, type OutgoingMessage } from './limits.ts';
 import { encodeMessage, publishRequest } from './publish-request.ts';
 
-const { PublishRequest } = protos.google.pubsub.v1;
+const { PublishRequest, StreamingPullResponse } = protos.google.pubsub.v1;
 
 const encodePublishRequest = (topic: string, messages: readonly OutgoingMessage[]) =>
   publishRequest(topic, messages.map(encodeMessage));
@@ -30,6 +31,28 @@ suite('a publish request', ({ test }) => {
           assert.is(each?.orderingKey, orderingKey.toWellFormed());
           const expected = new Map(Object.entries(attributes).map(([k, v]) => [k.toWellFormed(), v.toWellFormed()]));
           assert.equal(new Map(Object.entries(each?.attributes ?? {})), expected);
+        }
+      }),
+    );
+  });
+
+  test('hands attributes that came from Pub/Sub on as they are', () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 5 }), (messages) => {
+        const receivedMessages = messages.map((each) => ({ ackId: 'a', message: each }));
+        const response = Buffer.from(StreamingPullResponse.encode({ receivedMessages }).finish());
+        const passed = decodePullResponse(response).messages.map(({ data, encodedAttributes, orderingKey }) => ({
+          data,
+          attributes: encodedAttributes,
+          orderingKey,
+        }));
+        assert.equal(
+          PublishRequest.decode(encodePublishRequest('t', passed)).toJSON(),
+          PublishRequest.decode(encodePublishRequest('t', messages)).toJSON(),
+        );
+        for (const [index, each] of passed.entries()) {
+          const { byteLength } = encodeMessage({ ...each, orderingKey: '' });
+          assert.ok(checkLimits({ ...each, data: Buffer.alloc(1) }) >= byteLength - each.data.byteLength, `${index}`);
         }
       }),
     );

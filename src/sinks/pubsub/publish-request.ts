@@ -1,4 +1,6 @@
+import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import { ProtobufWriter } from '../../clients/protobuf-writer.ts';
+import type { Attributes } from '../../core/message.ts';
 import type { OutgoingMessage } from './limits.ts';
 
 /** Tags of google/pubsub/v1/pubsub.proto: a field's number, and that its length is next. */
@@ -21,15 +23,20 @@ export function encodeMessage({ data, attributes, orderingKey }: OutgoingMessage
   writer.clear();
   const message = writer.open(MESSAGES);
   if (data.byteLength > 0) writer.data(DATA, data);
+  if (attributes instanceof EncodedAttributes) writer.copy(attributes);
+  else writeAttributes(attributes);
+  if (orderingKey !== '') writer.text(ORDERING_KEY, orderingKey);
+  writer.end(message);
+  return writer.take();
+}
+
+function writeAttributes(attributes: Attributes): void {
   for (const key in attributes) {
     const entry = writer.open(ATTRIBUTES);
     writer.text(KEY, key);
     writer.text(VALUE, attributes[key] ?? '');
     writer.end(entry);
   }
-  if (orderingKey !== '') writer.text(ORDERING_KEY, orderingKey);
-  writer.end(message);
-  return writer.take();
 }
 
 /**

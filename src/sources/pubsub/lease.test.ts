@@ -2,14 +2,16 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
 import { type Lease, Leases } from './lease.ts';
+import { ReceivedMessage } from './received-message.ts';
 
 const TIMES = { ackDeadlineMs: 60_000, maxLeaseMs: 600_000 };
 const ids = (leases: readonly Lease[]) => leases.map(({ ackId }) => ackId);
 
 function hold(leases: Leases, ackId: string): Lease {
-  const data = Buffer.alloc(0);
-  const publishTime = { publishSeconds: 0, publishNanos: 0 };
-  return leases.hold({ ackId, data, attributes: {}, messageId: ackId, orderingKey: '', ...publishTime }, 0);
+  const places = { messageIdStart: 0, messageIdEnd: 0, attributesStart: 0, attributesEnd: 0 };
+  const time = { publishSeconds: 0, publishNanos: 0 };
+  const nothing = Buffer.alloc(0);
+  return leases.hold(new ReceivedMessage(nothing, { ackId, data: nothing, orderingKey: '', ...places, ...time }), 0);
 }
 
 function review(leases: Leases, now: number): { extend: string[]; lapsed: string[] } {

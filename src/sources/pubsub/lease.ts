@@ -1,4 +1,4 @@
-import type { ReceivedMessage } from './pull-response.ts';
+import type { ReceivedMessage } from './received-message.ts';
 
 /** Who holds a leased message. */
 export interface LeaseHolder {

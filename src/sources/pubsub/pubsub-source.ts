@@ -13,7 +13,6 @@ import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
 import { PubSubTicket, type PubSubTicketHandlers } from './pubsub-ticket.ts';
 import { PullStreams } from './pull-streams.ts';
-import { toMessage } from './to-message.ts';
 
 const REVIEW_MS = 1_000;
 /** Above the client's own bounds, so that it is always the credit that runs out, and batches hear of it. */
@@ -162,7 +161,7 @@ export class PubSubSource implements Source {
       this.#inbox.take();
       const ticket = new PubSubTicket(desk, next, this.#handlers);
       this.#open += 1;
-      this.#subscriber.next(new Delivery(toMessage(next.message), ticket));
+      this.#subscriber.next(new Delivery(next.message, ticket));
     }
     this.#emitting = false;
     this.#streams.flow(this.#inbox.ready === 0);

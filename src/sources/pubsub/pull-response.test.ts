@@ -2,6 +2,7 @@ import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import protobuf from 'protobufjs/minimal.js';
 import * as assert from 'uvu/assert';
+import { rfc3339 } from '../../core/rfc3339.ts';
 import { suite } from '../../testing/suite.ts';
 import { decodePullResponse } from './pull-response.ts';
 
@@ -40,12 +41,15 @@ suite('a response of StreamingPull', ({ test }) => {
         assert.equal({ ...properties }, { ...sent.subscriptionProperties });
         assert.is(messages.length, sent.receivedMessages.length);
         for (const [index, { ackId, message }] of sent.receivedMessages.entries()) {
-          const { data, attributes, publishSeconds, publishNanos, ...rest } = messages[index] ?? nothing();
-          assert.equal({ ...rest }, { ackId, messageId: message.messageId, orderingKey: message.orderingKey });
-          assert.equal([...data], [...message.data]);
-          assert.equal(Object.entries(attributes).sort(), Object.entries(message.attributes).sort());
-          assert.is(Object.getPrototypeOf(attributes), Object.prototype);
-          assert.equal([publishSeconds, publishNanos], [message.publishTime.seconds, message.publishTime.nanos]);
+          const read = messages[index] ?? nothing();
+          assert.equal(
+            [read.ackId, read.messageId, read.id, read.orderingKey],
+            [ackId, message.messageId, message.messageId, message.orderingKey],
+          );
+          assert.equal([...read.data], [...message.data]);
+          assert.equal(Object.entries(read.attributes).sort(), Object.entries(message.attributes).sort());
+          assert.is(Object.getPrototypeOf(read.attributes), Object.prototype);
+          assert.is(read.publishTime, rfc3339(message.publishTime.seconds, message.publishTime.nanos));
         }
       }),
     );
@@ -65,7 +69,34 @@ suite('a response of StreamingPull', ({ test }) => {
     const [only, ...others] = decodePullResponse(Buffer.from(response)).messages;
     assert.is(others.length, 0);
     assert.equal([only?.ackId, only?.messageId, `${only?.data}`], ['lease', 'm1', 'x']);
-    assert.is(only?.publishSeconds, undefined);
+    assert.ok(
+      Math.abs(Date.parse(only?.publishTime ?? '') - Date.now()) < 60_000,
+      'without a time, that of the receipt',
+    );
+  });
+
+  test('finds attributes that other fields stand between', () => {
+    const attribute = (key: string, value: string) => Writer.create().uint32(10).string(key).uint32(18).string(value);
+    const body = Writer.create()
+      .uint32(18)
+      .bytes(attribute('a', '1').finish())
+      .uint32(26)
+      .string('m1')
+      .uint32(18)
+      .bytes(attribute('b', '2').finish())
+      .uint32(10)
+      .bytes(Buffer.from('x'))
+      .uint32(18)
+      .bytes(attribute('a', '3').finish())
+      .finish();
+    const lease = Writer.create().uint32(10).string('lease').uint32(18).bytes(body).finish();
+    const response = Writer.create().uint32(10).bytes(lease).uint32(10).bytes(lease).finish();
+    const messages = decodePullResponse(Buffer.from(response)).messages;
+    assert.is(messages.length, 2);
+    for (const each of messages) {
+      assert.equal([each.ackId, each.messageId, `${each.data}`], ['lease', 'm1', 'x']);
+      assert.equal(each.attributes, { a: '3', b: '2' });
+    }
   });
 
   test('without a message in it has none, and one that was cut off is an error', () => {

@@ -1,17 +1,9 @@
 import protobuf from 'protobufjs/minimal.js';
-import type { Original } from '../../core/message.ts';
+import { asBuffer } from '../../core/bytes.ts';
+import { ReceivedMessage } from './received-message.ts';
 
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
-
-/** A message as StreamingPull delivers it. `data` is a view of the response that it came in. */
-export interface ReceivedMessage extends Original {
-  readonly ackId: string;
-  readonly messageId: string;
-  /** Since 1970; undefined if the server gave no time. */
-  readonly publishSeconds: number | undefined;
-  readonly publishNanos: number;
-}
 
 /** What the server tells about a subscription, with every response. */
 export interface SubscriptionProperties {
@@ -29,8 +21,8 @@ const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: fals
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Decodes a response. The generated client would make each message twice, as a class of protobuf and as a plain object:
- * that took a fifth of a bridge's CPU time.
+ * Reads a response: where its messages lie, and what every one of them is asked for. The generated client would make
+ * each message twice, as a class of protobuf and as a plain object: that took a fifth of a bridge's CPU time.
  *
  * Field numbers are those of google/pubsub/v1/pubsub.proto; fields that are not known are skipped.
  */
@@ -64,7 +56,8 @@ function endOf(reader: Reader): number {
 /** Undefined if it holds no message. */
 function readReceived(reader: Reader, end: number): ReceivedMessage | undefined {
   let ackId = '';
-  let message: ReceivedMessage | undefined;
+  let start = -1;
+  let messageEnd = -1;
   while (reader.pos < end) {
     const tag = reader.uint32();
     switch (tag >>> 3) {
@@ -72,34 +65,47 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
         ackId = reader.string();
         break;
       case 2:
-        message = readMessage(reader, endOf(reader), ackId);
+        messageEnd = endOf(reader);
+        start = reader.pos;
+        reader.skip(messageEnd - start);
         break;
       default:
         reader.skipType(tag & 7);
     }
   }
-  // Protobuf does not promise the order of fields.
-  return message === undefined || message.ackId === ackId ? message : { ...message, ackId };
+  if (start < 0) return undefined;
+  // Protobuf does not promise the order of fields: the ack id may stand behind the message.
+  reader.pos = start;
+  const message = readMessage(reader, messageEnd, ackId);
+  reader.pos = end;
+  return message;
 }
 
 function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessage {
+  const start = reader.pos;
   let data: Uint8Array = NOTHING;
-  const attributes: Record<string, string> = {};
-  let messageId = '';
+  let orderingKey = '';
+  let [messageIdStart, messageIdEnd] = [start, start];
+  let [attributesStart, attributesEnd] = [start, start];
   let publishSeconds: number | undefined;
   let publishNanos = 0;
-  let orderingKey = '';
   while (reader.pos < end) {
+    const fieldStart = reader.pos;
     const tag = reader.uint32();
     switch (tag >>> 3) {
       case 1:
         data = reader.bytes();
         break;
       case 2:
-        readAttribute(reader, endOf(reader), attributes);
+        if (attributesStart === attributesEnd) attributesStart = fieldStart;
+        else if (fieldStart !== attributesEnd) return readScattered(reader, start, end, ackId);
+        reader.skipType(tag & 7);
+        attributesEnd = reader.pos;
         break;
       case 3:
-        messageId = reader.string();
+        messageIdEnd = endOf(reader);
+        messageIdStart = reader.pos;
+        reader.skip(messageIdEnd - messageIdStart);
         break;
       case 4: {
         publishSeconds = 0;
@@ -119,21 +125,32 @@ function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessag
         reader.skipType(tag & 7);
     }
   }
-  return { ackId, data, attributes, messageId, publishSeconds, publishNanos, orderingKey };
+  return new ReceivedMessage(asBuffer(reader.buf), {
+    ackId,
+    data,
+    orderingKey,
+    messageIdStart,
+    messageIdEnd,
+    attributesStart,
+    attributesEnd,
+    publishSeconds,
+    publishNanos,
+  });
 }
 
-function readAttribute(reader: Reader, end: number, attributes: Record<string, string>): void {
-  let key = '';
-  let value = '';
+/** A message with other fields between its attributes: protobuf allows it, servers do not write it. */
+function readScattered(reader: Reader, start: number, end: number, ackId: string): ReceivedMessage {
+  const attributes: Uint8Array[] = [];
+  const others: Uint8Array[] = [];
+  reader.pos = start;
   while (reader.pos < end) {
+    const fieldStart = reader.pos;
     const tag = reader.uint32();
-    if (tag >>> 3 === 1) key = reader.string();
-    else if (tag >>> 3 === 2) value = reader.string();
-    else reader.skipType(tag & 7);
+    reader.skipType(tag & 7);
+    (tag >>> 3 === 2 ? attributes : others).push(reader.buf.subarray(fieldStart, reader.pos));
   }
-  if (key !== '__proto__') attributes[key] = value;
-  // Assigned, it would set the prototype instead.
-  else Object.defineProperty(attributes, key, { value, enumerable: true, configurable: true, writable: true });
+  const together = Buffer.concat([...others, ...attributes]);
+  return readMessage(Reader.create(together), together.byteLength, ackId);
 }
 
 function readProperties(reader: Reader, end: number): SubscriptionProperties {

@@ -1,0 +1,51 @@
+import protobuf from 'protobufjs/minimal.js';
+import type { Attributes } from '../core/message.ts';
+
+const { Reader } = protobuf;
+type Reader = protobuf.Reader;
+
+/**
+ * Attributes as they lie in a response of Pub/Sub: the fields `map<string, string> attributes = 2` of a
+ * `google.pubsub.v1.PubsubMessage`, each with its tag and length. A publish request has the same fields in the same
+ * form, so that attributes that nobody changes go on as they came.
+ */
+export class EncodedAttributes {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(bytes: Buffer, start: number, end: number) {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  get byteLength(): number {
+    return this.end - this.start;
+  }
+
+  decode(): Attributes {
+    const attributes: Record<string, string> = {};
+    const reader = Reader.create(this.bytes);
+    reader.pos = this.start;
+    while (reader.pos < this.end) {
+      reader.uint32();
+      readEntry(reader, reader.uint32() + reader.pos, attributes);
+    }
+    return attributes;
+  }
+}
+
+function readEntry(reader: Reader, end: number, attributes: Record<string, string>): void {
+  let key = '';
+  let value = '';
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === 1) key = reader.string();
+    else if (tag >>> 3 === 2) value = reader.string();
+    else reader.skipType(tag & 7);
+  }
+  if (key !== '__proto__') attributes[key] = value;
+  // Assigned, it would set the prototype instead.
+  else Object.defineProperty(attributes, key, { value, enumerable: true, configurable: true, writable: true });
+}
