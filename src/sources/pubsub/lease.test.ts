@@ -69,6 +69,30 @@ suite('leases', ({ test }) => {
     assert.is(leases.oldestSequence, 2, 'nothing is held: the next to come');
   });
 
+  test('holds what was not released, in order of receipt', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(30), { maxLength: 60 }), (steps) => {
+        const leases = new Leases(TIMES);
+        const all: Lease[] = [];
+        const held = new Set<Lease>();
+        for (const step of steps) {
+          const known = all[step];
+          if (known === undefined) {
+            const lease = hold(leases, `${all.length}`);
+            all.push(lease);
+            held.add(lease);
+          } else {
+            leases.release(known);
+            held.delete(known);
+          }
+          assert.equal(ids([...leases]), ids([...held]));
+          assert.is(leases.size, held.size);
+          assert.is(leases.oldestSequence, [...held][0]?.sequence ?? all.length);
+        }
+      }),
+    );
+  });
+
   test('reviewed every second and extended in a few, a lease never ends before its longest time', () => {
     const times = fc.record({
       ackDeadlineMs: fc.integer({ min: 10_000, max: 600_000 }),

@@ -21,6 +21,10 @@ export class Lease {
   extending = false;
   /** Set while the message is in the graph. */
   holder: LeaseHolder | undefined;
+  /** Neighbours in the list of `Leases`, while it is held. */
+  older: Lease | undefined = undefined;
+  newer: Lease | undefined = undefined;
+  isHeld = true;
 
   constructor(message: ReceivedMessage, sequence: number, receivedAt: number, endsAt: number) {
     this.message = message;
@@ -43,8 +47,10 @@ export interface LeaseTimes {
  * The leases that are held. `review` names those to extend, and lets go of those that ended or were held for too long.
  */
 export class Leases {
-  /** In order of receipt: a Set keeps the order of insertion. */
-  readonly #held = new Set<Lease>();
+  /** A list in order of receipt, that a lease leaves wherever it stands. */
+  #oldest: Lease | undefined;
+  #newest: Lease | undefined;
+  #size = 0;
   readonly #times: LeaseTimes;
   #next = 0;
 
@@ -53,7 +59,7 @@ export class Leases {
   }
 
   get size(): number {
-    return this.#held.size;
+    return this.#size;
   }
 
   /** The sequence of the next message to come. */
@@ -63,24 +69,43 @@ export class Leases {
 
   /** The sequence of the oldest that is held, or else of the next to come. */
   get oldestSequence(): number {
-    for (const { sequence } of this.#held) return sequence;
-    return this.#next;
+    return this.#oldest?.sequence ?? this.#next;
   }
 
-  /** Those that are held, oldest first. */
-  [Symbol.iterator](): Iterator<Lease> {
-    return this.#held.values();
+  /** Those that are held, oldest first. The one at hand may be released meanwhile. */
+  *[Symbol.iterator](): Generator<Lease> {
+    let next = this.#oldest;
+    while (next !== undefined) {
+      const { newer } = next;
+      yield next;
+      next = newer;
+    }
   }
 
   hold(message: ReceivedMessage, now: number): Lease {
     const lease = new Lease(message, this.#next, now, now + this.#times.ackDeadlineMs);
     this.#next += 1;
-    this.#held.add(lease);
+    lease.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = lease;
+    else this.#newest.newer = lease;
+    this.#newest = lease;
+    this.#size += 1;
     return lease;
   }
 
+  /** Lets go of a lease; one that is not held any more is left alone. */
   release(lease: Lease): void {
-    this.#held.delete(lease);
+    if (!lease.isHeld) return;
+    const { older, newer } = lease;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    // A dead lease that the collector has not found yet must not keep its neighbours.
+    lease.older = undefined;
+    lease.newer = undefined;
+    lease.isHeld = false;
+    this.#size -= 1;
   }
 
   /** Leases to extend are marked as such, until `extended` or `notExtended` is called for them. */
@@ -88,9 +113,9 @@ export class Leases {
     const { ackDeadlineMs, maxLeaseMs } = this.#times;
     const extend: Lease[] = [];
     const lapsed: Lease[] = [];
-    for (const lease of this.#held) {
+    for (const lease of this) {
       if (lease.endsAt <= now || now - lease.receivedAt >= maxLeaseMs) {
-        this.#held.delete(lease);
+        this.release(lease);
         lapsed.push(lease);
       } else if (!lease.extending && lease.endsAt - now < ackDeadlineMs * EXTEND_BELOW) {
         lease.extending = true;
