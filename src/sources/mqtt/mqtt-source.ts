@@ -1,6 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
+import { LinkedList } from '../../core/linked-list.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
@@ -49,7 +50,7 @@ export class MqttSource implements Source {
   readonly #connection: MqttConnection;
   readonly #pubacks: PubackQueue;
   readonly #subscriptions: Subscriptions;
-  readonly #open = new Set<MqttTicket>();
+  readonly #open = new LinkedList<MqttTicket>();
   readonly #settlements: MqttSettlements = {
     completed: (ticket) => this.#completed(ticket),
     givenBack: (ticket) => this.#givenBack(ticket),

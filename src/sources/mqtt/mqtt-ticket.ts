@@ -1,4 +1,5 @@
 import { type Desk, Ticket } from '../../core/delivery.ts';
+import type { Linked } from '../../core/linked-list.ts';
 
 /** What a ticket tells its source. */
 export interface MqttSettlements {
@@ -7,13 +8,16 @@ export interface MqttSettlements {
 }
 
 /** The right to settle one MQTT message. QoS 0 messages have packet id 0: nothing is owed for them. */
-export class MqttTicket extends Ticket {
+export class MqttTicket extends Ticket implements Linked<MqttTicket> {
   readonly packetId: number;
   readonly topic: string;
   /** Number of the connection that the message came over last. */
   connection: number;
   /** Settled: the PUBACK may be written, if the message is still known to owe one. */
   done = false;
+  older: MqttTicket | undefined = undefined;
+  newer: MqttTicket | undefined = undefined;
+  isLinked = false;
   readonly #settlements: MqttSettlements;
 
   constructor(

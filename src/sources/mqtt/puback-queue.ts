@@ -17,7 +17,7 @@ export interface RedeliveredPacket {
  */
 export class PubackQueue {
   readonly #strict: boolean;
-  readonly #unacknowledged = new Map<number, MqttTicket>();
+  readonly #unacknowledged = new PacketTable();
   /** Of this connection, in order of receipt (strict) or of completion. */
   #order: MqttTicket[] = [];
   #head = 0;
@@ -55,7 +55,7 @@ export class PubackQueue {
   }
 
   received(ticket: MqttTicket): void {
-    this.#unacknowledged.set(ticket.packetId, ticket);
+    this.#unacknowledged.set(ticket);
     if (this.#strict) this.#order.push(ticket);
   }
 
@@ -67,7 +67,7 @@ export class PubackQueue {
 
   /** The message stays unacknowledged: the broker delivers it again when the session is resumed. */
   forget(ticket: MqttTicket): void {
-    if (this.#unacknowledged.get(ticket.packetId) === ticket) this.#unacknowledged.delete(ticket.packetId);
+    this.#unacknowledged.delete(ticket);
     ticket.done = true;
   }
 
@@ -76,8 +76,8 @@ export class PubackQueue {
    * not (it had expired, or came under another packet id). What is not done stays: its work is still running.
    */
   forgetDone(connection: number): void {
-    for (const [packetId, ticket] of this.#unacknowledged) {
-      if (ticket.done && ticket.connection !== connection) this.#unacknowledged.delete(packetId);
+    for (const ticket of this.#unacknowledged.all()) {
+      if (ticket.done && ticket.connection !== connection) this.#unacknowledged.delete(ticket);
     }
   }
 
@@ -91,8 +91,7 @@ export class PubackQueue {
     for (let index = first; index < this.#head; index += 1) {
       const ticket = this.#order[index];
       // A ticket that is not the one of its packet id any more must not acknowledge its successor.
-      if (ticket === undefined || this.#unacknowledged.get(ticket.packetId) !== ticket) continue;
-      this.#unacknowledged.delete(ticket.packetId);
+      if (ticket === undefined || !this.#unacknowledged.delete(ticket)) continue;
       bytes[length] = 0x40;
       bytes[length + 1] = 0x02;
       bytes[length + 2] = ticket.packetId >> 8;
@@ -114,8 +113,43 @@ export class PubackQueue {
 
   /** The session of earlier connections is gone: what is owed there can never be acknowledged. Returns it. */
   sessionLost(connection: number): MqttTicket[] {
-    const lost = [...this.#unacknowledged.values()].filter((ticket) => ticket.connection !== connection);
-    for (const ticket of lost) this.#unacknowledged.delete(ticket.packetId);
+    const lost = this.#unacknowledged.all().filter((ticket) => ticket.connection !== connection);
+    for (const ticket of lost) this.#unacknowledged.delete(ticket);
     return lost;
+  }
+}
+
+/** MQTT's packet ids are 16 bits. */
+const PACKET_IDS = 65_536;
+
+/** The ticket of each packet id. A Map of thousands that come and go costs more than it looks: see `LinkedList`. */
+class PacketTable {
+  readonly #tickets: (MqttTicket | undefined)[] = Array.from({ length: PACKET_IDS });
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(packetId: number): MqttTicket | undefined {
+    return this.#tickets[packetId];
+  }
+
+  /** In the place of whatever had its packet id before. */
+  set(ticket: MqttTicket): void {
+    if (this.#tickets[ticket.packetId] === undefined) this.#size += 1;
+    this.#tickets[ticket.packetId] = ticket;
+  }
+
+  /** False if its packet id is another's by now, or nobody's. */
+  delete(ticket: MqttTicket): boolean {
+    if (this.#tickets[ticket.packetId] !== ticket) return false;
+    this.#tickets[ticket.packetId] = undefined;
+    this.#size -= 1;
+    return true;
+  }
+
+  all(): MqttTicket[] {
+    return this.#tickets.filter((ticket) => ticket !== undefined);
   }
 }

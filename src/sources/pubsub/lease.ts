@@ -1,3 +1,4 @@
+import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import type { ReceivedMessage } from './received-message.ts';
 
 /** Who holds a leased message. */
@@ -9,7 +10,7 @@ export interface LeaseHolder {
 }
 
 /** The right to hold one received message for a while. Times are in ms of the scheduler's clock. */
-export class Lease {
+export class Lease implements Linked<Lease> {
   readonly message: ReceivedMessage;
   readonly ackId: string;
   /** Counts what was received, in order. */
@@ -21,10 +22,9 @@ export class Lease {
   extending = false;
   /** Set while the message is in the graph. */
   holder: LeaseHolder | undefined;
-  /** Neighbours in the list of `Leases`, while it is held. */
   older: Lease | undefined = undefined;
   newer: Lease | undefined = undefined;
-  isHeld = true;
+  isLinked = false;
 
   constructor(message: ReceivedMessage, sequence: number, receivedAt: number, endsAt: number) {
     this.message = message;
@@ -47,10 +47,8 @@ export interface LeaseTimes {
  * The leases that are held. `review` names those to extend, and lets go of those that ended or were held for too long.
  */
 export class Leases {
-  /** A list in order of receipt, that a lease leaves wherever it stands. */
-  #oldest: Lease | undefined;
-  #newest: Lease | undefined;
-  #size = 0;
+  /** In order of receipt. */
+  readonly #held = new LinkedList<Lease>();
   readonly #times: LeaseTimes;
   #next = 0;
 
@@ -59,7 +57,7 @@ export class Leases {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#held.size;
   }
 
   /** The sequence of the next message to come. */
@@ -69,43 +67,24 @@ export class Leases {
 
   /** The sequence of the oldest that is held, or else of the next to come. */
   get oldestSequence(): number {
-    return this.#oldest?.sequence ?? this.#next;
+    return this.#held.oldest?.sequence ?? this.#next;
   }
 
   /** Those that are held, oldest first. The one at hand may be released meanwhile. */
-  *[Symbol.iterator](): Generator<Lease> {
-    let next = this.#oldest;
-    while (next !== undefined) {
-      const { newer } = next;
-      yield next;
-      next = newer;
-    }
+  [Symbol.iterator](): Iterator<Lease> {
+    return this.#held[Symbol.iterator]();
   }
 
   hold(message: ReceivedMessage, now: number): Lease {
     const lease = new Lease(message, this.#next, now, now + this.#times.ackDeadlineMs);
     this.#next += 1;
-    lease.older = this.#newest;
-    if (this.#newest === undefined) this.#oldest = lease;
-    else this.#newest.newer = lease;
-    this.#newest = lease;
-    this.#size += 1;
+    this.#held.add(lease);
     return lease;
   }
 
   /** Lets go of a lease; one that is not held any more is left alone. */
   release(lease: Lease): void {
-    if (!lease.isHeld) return;
-    const { older, newer } = lease;
-    if (older === undefined) this.#oldest = newer;
-    else older.newer = newer;
-    if (newer === undefined) this.#newest = older;
-    else newer.older = older;
-    // A dead lease that the collector has not found yet must not keep its neighbours.
-    lease.older = undefined;
-    lease.newer = undefined;
-    lease.isHeld = false;
-    this.#size -= 1;
+    this.#held.delete(lease);
   }
 
   /** Leases to extend are marked as such, until `extended` or `notExtended` is called for them. */
@@ -113,9 +92,9 @@ export class Leases {
     const { ackDeadlineMs, maxLeaseMs } = this.#times;
     const extend: Lease[] = [];
     const lapsed: Lease[] = [];
-    for (const lease of this) {
+    for (const lease of this.#held) {
       if (lease.endsAt <= now || now - lease.receivedAt >= maxLeaseMs) {
-        this.release(lease);
+        this.#held.delete(lease);
         lapsed.push(lease);
       } else if (!lease.extending && lease.endsAt - now < ackDeadlineMs * EXTEND_BELOW) {
         lease.extending = true;
