@@ -1,3 +1,4 @@
+import './v8-options.ts';
 import { Command, InvalidArgumentError } from 'commander';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';

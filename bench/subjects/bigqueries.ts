@@ -1,4 +1,5 @@
 /** Our bigqueries service. */
+import '../../src/v8-options.ts';
 import { join } from 'node:path';
 import { createBigQueries } from '../../src/services/bigqueries/bigqueries.ts';
 import { readPipelineConfig } from '../../src/services/pipeline.ts';

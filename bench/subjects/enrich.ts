@@ -1,4 +1,5 @@
 /** Our enrich service. */
+import '../../src/v8-options.ts';
 import { join } from 'node:path';
 import { createEnrich } from '../../src/services/enrich/enrich.ts';
 import { readPipelineConfig } from '../../src/services/pipeline.ts';

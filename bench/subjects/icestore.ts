@@ -1,4 +1,5 @@
 /** Our icestore service. */
+import '../../src/v8-options.ts';
 import { join } from 'node:path';
 import { createIcestore } from '../../src/services/icestore/icestore.ts';
 import { readPipelineConfig } from '../../src/services/pipeline.ts';

@@ -1,4 +1,5 @@
 /** Our ingestion service. */
+import '../../src/v8-options.ts';
 import { join } from 'node:path';
 import { createIngestion } from '../../src/services/ingestion/ingestion.ts';
 import { readPipelineConfig } from '../../src/services/pipeline.ts';
