@@ -1,12 +1,21 @@
 import { setFlagsFromString } from 'node:v8';
 
-/**
- * Options of V8 for a process that runs services: imported before everything else by whatever is one.
- *
- * Allocation site pretenuring is switched off. V8 watches what becomes of the objects that an object literal makes, and
- * where most survive a collection of the young generation, it makes further ones in the old generation at once. Messages
- * in flight survive such a collection, and are dead soon after it; but an object in the old generation stays until the
- * next full collection, and keeps what it refers to. So whole batches stayed after they were settled: that took half of
- * a service's CPU time (docs/performance.md).
+/*
+ * Options of V8 for a process that runs services: imported before everything else by whatever is one. What they are
+ * worth is measured in docs/performance.md.
+ */
+
+/*
+ * V8 watches what becomes of the objects that an object literal makes, and where most survive a collection of the young
+ * generation, it makes further ones in the old generation at once. Messages in flight survive one such collection and
+ * are dead soon after; but an object in the old generation stays until the next full collection, and keeps what it
+ * refers to. So whole batches stayed after they were settled.
  */
 setFlagsFromString('--no-allocation-site-pretenuring');
+
+/*
+ * Buffers lie outside of V8's heap. By default, 64 MB of them since the last full collection start the next one, however
+ * small the heap is: a stream of messages gets there every second, and marking the heap took a quarter of the CPU time.
+ * With this option their bytes count as if they were in the heap, and one limit holds for both.
+ */
+setFlagsFromString('--external-memory-accounted-in-global-limit');

@@ -17,11 +17,14 @@ export interface BatchIntoOptions<T extends BatchItem> {
   readonly prepare: (delivery: Delivery) => T;
   /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
   readonly isSerial?: (key: string) => boolean;
-  /** The source's credit: when it is used up and a slot is free, the fullest batch leaves at once. */
+  /** The source's credit: when it is used up, the fullest batch leaves before it is old. */
   readonly credit: Credit;
   readonly onFlush?: (batch: Batch<T>) => void;
   readonly scheduler?: SchedulerLike;
 }
+
+/** The share of all credit that a batch must hold to leave for want of it, while others are under way. */
+const WORTH_PRESSING = 0.25;
 
 const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key went back');
 
@@ -30,8 +33,8 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
  * each delivery, in no order between batches.
  *
  * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), in the way of another
- * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. What it holds is bounded
- * by the source's credit.
+ * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small ones
+ * wait for another batch to return. What it holds is bounded by the source's credit.
  *
  * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
  * failed with a PoisonError). A nack of a serial key takes along what waits of that key, and a delivery that is out of
@@ -92,9 +95,16 @@ export function batchInto<T extends BatchItem>(
         if (pressureCheck !== undefined || batcher.openCount === 0) return;
         pressureCheck = scheduler.schedule(() => {
           pressureCheck = undefined;
-          if (credit.starved) dispatch('pressure');
+          if (credit.starved && mayPress()) dispatch('pressure');
         });
       };
+
+      /**
+       * While others are under way, a small batch waits for one of them to return, or to be old: the credit that returns
+       * makes it larger. Else pieces would only ever become smaller, as each leaves with what the last one gave back.
+       */
+      const mayPress = (): boolean =>
+        inProgress === 0 || batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
       /** What waits behind a delivery that goes back would overtake it: where order counts, it goes back too. */
       const gaveBack = (key: string, error: Error): void => {

@@ -64,6 +64,11 @@ export class Batcher<T extends BatchItem> {
     return this.#open.size;
   }
 
+  /** Items of the fullest open batch whose key is not out: 0 if there is none. */
+  get fullestCount(): number {
+    return this.#fullest((batch) => !this.#out.has(batch.key))?.items.length ?? 0;
+  }
+
   get isEmpty(): boolean {
     return this.#open.size === 0 && this.#sealed.length === 0 && this.#out.size === 0;
   }

@@ -43,7 +43,8 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
   return batchInto<Outgoing>(
     {
       limits: {
-        maxCount: config.maxMessages,
+        // At most half of what may be in flight: the other half fills the next request while this one is under way.
+        maxCount: Math.min(config.maxMessages, Math.ceil(credit.limits.maxMessages / 2)),
         maxBytes: config.maxBytes,
         maxAgeMs: config.maxDelayMs,
         maxOpen: credit.limits.maxMessages,
