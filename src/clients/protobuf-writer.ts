@@ -2,6 +2,12 @@
 const SHORT = 64;
 const FIRST_CAPACITY = 16 * 1024;
 
+/** Bytes that can be written to where they are to stand. */
+export interface Unwritten {
+  readonly byteLength: number;
+  write(target: Buffer, start: number): void;
+}
+
 /**
  * Writes the fields of a protobuf message one behind the other, each text in one pass. Only fields with a length: a tag is
  * `(number << 3) | 2`, of a number below 16. One writer is used again and again: `take` gives what was written since the
@@ -23,10 +29,11 @@ export class ProtobufWriter {
     this.#length += this.#bytes.write(text, this.#length);
   }
 
-  data(tag: number, data: Uint8Array): void {
+  data(tag: number, data: Uint8Array | Unwritten): void {
     this.#reserve(data.byteLength + 6);
     this.begin(tag, data.byteLength);
-    this.#bytes.set(data, this.#length);
+    if (data instanceof Uint8Array) this.#bytes.set(data, this.#length);
+    else data.write(this.#bytes, this.#length);
     this.#length += data.byteLength;
   }
 

@@ -3,20 +3,28 @@ import { EnvelopedMessage, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
 import { type EnrichmentData, type Message, utcTime } from './message.ts';
 import { readInPlace } from './read-envelope.ts';
+import { UnwrittenEnvelope } from './unwritten-envelope.ts';
 
 /*
  * What stands in the data of a Pub/Sub message between services, as JSON:
  * `{"id": string, "payload": base64, "publishTime": RFC 3339, "enrichmentData": object, left out when empty}`.
  */
 
-/** A message's envelope as bytes. Attributes are not part of it: they travel as Pub/Sub attributes. */
-export function encodeEnvelope(message: Message): Buffer {
+/** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
+export function envelopeOf(message: Message): UnwrittenEnvelope {
   const end = isEmpty(message.enrichmentData) ? '}' : `,"enrichmentData":${dataJson(message)}}`;
-  if (message instanceof EnvelopedMessage) return message.envelope.endingIn(end);
+  if (message instanceof EnvelopedMessage) return new UnwrittenEnvelope(message.envelope, end);
   const { id, publishTime } = message;
-  return Buffer.from(
-    `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"${end}`,
-  );
+  const head = `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"`;
+  return new UnwrittenEnvelope(undefined, head + end);
+}
+
+/** A message's envelope as bytes. */
+export function encodeEnvelope(message: Message): Buffer {
+  const envelope = envelopeOf(message);
+  const bytes = Buffer.allocUnsafe(envelope.byteLength);
+  envelope.write(bytes, 0);
+  return bytes;
 }
 
 /** A message's enrichment data as JSON; a PoisonError (`rejected`) if there is no JSON of it. */

@@ -23,43 +23,36 @@ interface Places {
 export class ReadEnvelope {
   readonly publishTime: string;
   readonly enrichmentData: EnrichmentData;
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
+  /** Of everything up to the enrichment data: id, payload and publish time. */
+  readonly headLength: number;
   readonly #idEnd: number;
   readonly #payloadEnd: number;
-  readonly #headLength: number;
   #id: string | undefined;
   #payload: Buffer | undefined;
 
   constructor(bytes: Buffer, places: Places, publishTime: string, enrichmentData: EnrichmentData) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#idEnd = places.idEnd;
     this.#payloadEnd = places.payloadEnd;
-    this.#headLength = places.timeEnd + 1;
+    this.headLength = places.timeEnd + 1;
     this.publishTime = publishTime;
     this.enrichmentData = enrichmentData;
   }
 
   get id(): string {
-    this.#id ??= this.#bytes.toString('latin1', BEFORE_ID.length, this.#idEnd);
+    this.#id ??= this.bytes.toString('latin1', BEFORE_ID.length, this.#idEnd);
     return this.#id;
   }
 
   /** The payload in base64, with padding. */
   get base64(): string {
-    return this.#bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
+    return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
   }
 
   get payload(): Buffer {
     this.#payload ??= Buffer.from(this.base64, 'base64');
     return this.#payload;
-  }
-
-  /** The envelope with another end in the place of everything behind its publish time. */
-  endingIn(end: string): Buffer {
-    const bytes = Buffer.allocUnsafe(this.#headLength + Buffer.byteLength(end));
-    this.#bytes.copy(bytes, 0, 0, this.#headLength);
-    bytes.write(end, this.#headLength);
-    return bytes;
   }
 }
 

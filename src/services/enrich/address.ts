@@ -1,5 +1,5 @@
 import type { Delivery } from '../../core/delivery.ts';
-import { encodeEnvelope } from '../../core/envelope.ts';
+import { envelopeOf } from '../../core/envelope.ts';
 import { EnvelopedMessage } from '../../core/enveloped-message.ts';
 import type { Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
@@ -32,7 +32,7 @@ export function addressBy(topicId: string, path: string | undefined): (delivery:
   return ({ message, ticket }) => ({
     topicId,
     message: {
-      data: encodeEnvelope(message),
+      data: envelopeOf(message),
       attributes: unchangedAttributes(message),
       orderingKey: read === undefined ? ticket.original.orderingKey : (keyText(read(new MessageView(message))) ?? ''),
     },

@@ -7,6 +7,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
 import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { written } from '../../testing/written.ts';
 import { addressBy, orderBy } from './address.ts';
 import { applyByNames, checkedKey, keyByPaths, type LookupOptions, lookup } from './lookup.ts';
 
@@ -193,6 +194,6 @@ suite('lookup keys and orders', ({ test }) => {
     const { topicId, message } = addressBy('out', undefined)(delivery);
     assert.is(topicId, 'out');
     assert.is(message.attributes, delivery.message.attributes);
-    assert.is(JSON.parse(Buffer.from(message.data).toString()).id, 'm1');
+    assert.is(JSON.parse(written(message.data).toString()).id, 'm1');
   });
 });

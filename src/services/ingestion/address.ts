@@ -1,5 +1,5 @@
 import type { Delivery } from '../../core/delivery.ts';
-import { encodeEnvelope } from '../../core/envelope.ts';
+import { envelopeOf } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { keyText, MessageView } from '../../core/message-path.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
@@ -14,7 +14,7 @@ export function addressBy(table: () => RouteTable): (delivery: Delivery) => Addr
     return {
       topicId: producer.topicId,
       message: {
-        data: encodeEnvelope(message),
+        data: envelopeOf(message),
         attributes: message.attributes,
         orderingKey: keyText(producer.orderingKey?.(new MessageView(message))) ?? '',
       },

@@ -5,6 +5,7 @@ import { parse } from '../../config/parse.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { written } from '../../testing/written.ts';
 import { addressBy } from './address.ts';
 import { identifyBy, routeBy, standardEnricher } from './enrichers.ts';
 import { RouteTable } from './route-table.ts';
@@ -150,7 +151,7 @@ suite('a message on its route', ({ test }) => {
     const { topicId, message: outgoing } = addressBy(() => routes)(testDelivery(desk).with(routed));
     assert.equal([topicId, outgoing.orderingKey], ['topic-of-raw', 'd1']);
     assert.is(outgoing.attributes, routed.attributes);
-    assert.is(JSON.parse(Buffer.from(outgoing.data).toString()).id, 'm1');
+    assert.is(JSON.parse(written(outgoing.data).toString()).id, 'm1');
     const removed = table({ a: { topic: 'a/+', to: 'new' } }, { new: {} });
     assert.throws(
       () => addressBy(() => removed)(testDelivery(desk).with(routed)),

@@ -20,7 +20,6 @@ import type { Probe } from '../../core/probe.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { encodeMessage } from '../pubsub/publish-request.ts';
 import type { Publisher } from '../pubsub/publisher.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
@@ -115,7 +114,7 @@ function publishUntilSafe(
   topicId: string,
 ): (letter: Letter, poison: PoisonError) => Observable<DeadLetter> {
   return (letter, poison) =>
-    publisher.publish(topicId, [encodeMessage(letter)]).pipe(
+    publisher.publish(topicId, [letter]).pipe(
       switchMap(([error]) => {
         if (error !== undefined) {
           telemetry.event('dead_letter.retried', { reason: poison.reason, error: error.message });

@@ -20,6 +20,7 @@ export interface LetterMarks {
 
 /** A dead letter, as it is published. */
 export interface Letter extends OutgoingMessage {
+  readonly data: Uint8Array;
   readonly attributes: Attributes;
 }
 

@@ -1,4 +1,5 @@
 import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
+import type { Unwritten } from '../../clients/protobuf-writer.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 
@@ -16,7 +17,7 @@ export const PUBSUB_LIMITS = {
 const OVERHEAD_BYTES = 64;
 
 export interface OutgoingMessage {
-  readonly data: Uint8Array;
+  readonly data: Uint8Array | Unwritten;
   /** Encoded, if they came from Pub/Sub and go on as they are. */
   readonly attributes: Attributes | EncodedAttributes;
   readonly orderingKey: string;

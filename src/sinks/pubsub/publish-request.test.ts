@@ -1,15 +1,14 @@
 import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { encodeEnvelope, envelopeOf, openEnvelope } from '../../core/envelope.ts';
 import { decodePullResponse } from '../../sources/pubsub/pull-response.ts';
 import { suite } from '../../testing/suite.ts';
-import { checkLimits, type OutgoingMessage } from './limits.ts';
-import { encodeMessage, publishRequest } from './publish-request.ts';
+import { testMessage } from '../../testing/test-desk.ts';
+import { checkLimits } from './limits.ts';
+import { publishRequest } from './publish-request.ts';
 
 const { PublishRequest, StreamingPullResponse } = protos.google.pubsub.v1;
-
-const encodePublishRequest = (topic: string, messages: readonly OutgoingMessage[]) =>
-  publishRequest(topic, messages.map(encodeMessage));
 
 suite('a publish request', ({ test }) => {
   const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.string({ minLength: 100, maxLength: 300 }));
@@ -22,7 +21,7 @@ suite('a publish request', ({ test }) => {
   test('is what the generated client would send', () => {
     fc.assert(
       fc.property(text, fc.array(message, { maxLength: 5 }), (topic, messages) => {
-        const sent = PublishRequest.decode(encodePublishRequest(topic, messages));
+        const sent = PublishRequest.decode(publishRequest(topic, messages));
         assert.is(sent.topic, topic.toWellFormed());
         assert.is(sent.messages.length, messages.length);
         for (const [index, { data, attributes, orderingKey }] of messages.entries()) {
@@ -31,6 +30,28 @@ suite('a publish request', ({ test }) => {
           assert.is(each?.orderingKey, orderingKey.toWellFormed());
           const expected = new Map(Object.entries(attributes).map(([k, v]) => [k.toWellFormed(), v.toWellFormed()]));
           assert.equal(new Map(Object.entries(each?.attributes ?? {})), expected);
+        }
+      }),
+    );
+  });
+
+  test('has the envelopes of messages, those that came in one and those that did not', () => {
+    const fields = fc.record({
+      id: fc.string({ minLength: 1, unit: 'binary' }),
+      payload: fc.uint8Array({ maxLength: 200 }),
+      enrichmentData: fc.dictionary(text, fc.jsonValue(), { maxKeys: 3 }),
+    });
+    fc.assert(
+      fc.property(fc.array(fields, { maxLength: 5 }), (all) => {
+        const plain = all.map((each) => testMessage(each));
+        const opened = plain.map((each) => openEnvelope(testMessage({ payload: encodeEnvelope(each) })));
+        for (const messages of [plain, opened]) {
+          const outgoing = messages.map((each) => ({ data: envelopeOf(each), attributes: {}, orderingKey: '' }));
+          const sent = PublishRequest.decode(publishRequest('t', outgoing)).messages;
+          assert.equal(
+            sent.map(({ data }) => `${data}`),
+            plain.map((each) => `${encodeEnvelope(each)}`),
+          );
         }
       }),
     );
@@ -47,11 +68,11 @@ suite('a publish request', ({ test }) => {
           orderingKey,
         }));
         assert.equal(
-          PublishRequest.decode(encodePublishRequest('t', passed)).toJSON(),
-          PublishRequest.decode(encodePublishRequest('t', messages)).toJSON(),
+          PublishRequest.decode(publishRequest('t', passed)).toJSON(),
+          PublishRequest.decode(publishRequest('t', messages)).toJSON(),
         );
         for (const [index, each] of passed.entries()) {
-          const { byteLength } = encodeMessage({ ...each, orderingKey: '' });
+          const { byteLength } = publishRequest('', [each]);
           assert.ok(checkLimits({ ...each, data: Buffer.alloc(1) }) >= byteLength - each.data.byteLength, `${index}`);
         }
       }),
@@ -60,7 +81,7 @@ suite('a publish request', ({ test }) => {
 
   test('has no more bytes than the generated client needs', () => {
     const messages = [{ data: Buffer.from('x'), attributes: { kind: 'reading', süd: 'é' }, orderingKey: 'd1' }];
-    const [ours, theirs] = [encodePublishRequest('t', messages), PublishRequest.encode({ topic: 't', messages })];
+    const [ours, theirs] = [publishRequest('t', messages), PublishRequest.encode({ topic: 't', messages })];
     assert.equal([...ours], [...theirs.finish()]);
   });
 });

@@ -15,19 +15,25 @@ const ORDERING_KEY = (5 << 3) | 2;
 const writer = new ProtobufWriter();
 
 /**
- * A message as the field of a `google.pubsub.v1.PublishRequest` that it becomes: encoded while it is at hand, since a
- * request is nothing but its topic and such fields, in whatever company. The generated client would copy each message
- * into a class of protobuf when the request leaves, and collect its fields in a list of small objects.
+ * A `google.pubsub.v1.PublishRequest`, written in one pass. The generated client would copy each message into a class of
+ * protobuf first, and collect its fields in a list of small objects.
+ *
+ * @param topic full name: `projects/p/topics/t`.
  */
-export function encodeMessage({ data, attributes, orderingKey }: OutgoingMessage): Buffer {
+export function publishRequest(topic: string, messages: readonly OutgoingMessage[]): Buffer {
   writer.clear();
+  writer.text(TOPIC, topic);
+  for (const message of messages) writeMessage(message);
+  return writer.take();
+}
+
+function writeMessage({ data, attributes, orderingKey }: OutgoingMessage): void {
   const message = writer.open(MESSAGES);
   if (data.byteLength > 0) writer.data(DATA, data);
   if (attributes instanceof EncodedAttributes) writer.copy(attributes);
   else writeAttributes(attributes);
   if (orderingKey !== '') writer.text(ORDERING_KEY, orderingKey);
   writer.end(message);
-  return writer.take();
 }
 
 function writeAttributes(attributes: Attributes): void {
@@ -37,15 +43,4 @@ function writeAttributes(attributes: Attributes): void {
     writer.text(VALUE, attributes[key] ?? '');
     writer.end(entry);
   }
-}
-
-/**
- * A request of messages that `encodeMessage` has encoded.
- *
- * @param topic full name: `projects/p/topics/t`.
- */
-export function publishRequest(topic: string, messages: readonly Buffer[]): Buffer {
-  writer.clear();
-  writer.text(TOPIC, topic);
-  return Buffer.concat([writer.take(), ...messages]);
 }

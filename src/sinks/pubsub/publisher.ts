@@ -6,6 +6,7 @@ import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import type { OutgoingMessage } from './limits.ts';
 import { publishRequest } from './publish-request.ts';
 
 const METHOD = '/google.pubsub.v1.Publisher/Publish';
@@ -42,11 +43,11 @@ export class Publisher {
   }
 
   /**
-   * Publishes messages (see `encodeMessage`) in one request and emits what became of each, in their order. A request that Pub/Sub refuses
+   * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
    * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
    * follow each other, and the second is not tried after an outage of the first, so that order is kept.
    */
-  publish(topicId: string, messages: readonly Buffer[]): Observable<PublishResult> {
+  publish(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
     return this.#request(topicId, messages).pipe(
       catchError((thrown: unknown): Observable<PublishResult> => {
         const error = toError(thrown);
@@ -63,7 +64,7 @@ export class Publisher {
     );
   }
 
-  #request(topicId: string, messages: readonly Buffer[]): Observable<PublishResult> {
+  #request(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
     const { client, projectId, retry, timeoutMs, telemetry, scheduler } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const metadata = routedBy('topic', topic);

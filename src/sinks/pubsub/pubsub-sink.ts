@@ -6,7 +6,6 @@ import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
-import { encodeMessage } from './publish-request.ts';
 import type { Publisher } from './publisher.ts';
 
 /** Where a delivery goes, and as what. */
@@ -17,7 +16,7 @@ export interface Address {
 
 interface Outgoing extends BatchItem {
   readonly topicId: string;
-  readonly encoded: Buffer;
+  readonly message: OutgoingMessage;
 }
 
 export interface PubSubSinkOptions {
@@ -55,7 +54,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       prepare: (delivery) => {
         const { topicId, message } = address(delivery);
         const bytes = checkLimits(message);
-        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, encoded: encodeMessage(message) };
+        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
@@ -66,7 +65,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       return publisher
         .publish(
           first.topicId,
-          items.map((item) => item.encoded),
+          items.map((item) => item.message),
         )
         .pipe(
           concatMap((results) =>

@@ -1,0 +1,24 @@
+import type { ReadEnvelope } from './read-envelope.ts';
+
+/**
+ * An envelope that is yet to be written: the head of the one that a message came in, where it came in one, and the text
+ * behind it. So it is written once, to where it is to stand in the end.
+ */
+export class UnwrittenEnvelope {
+  readonly byteLength: number;
+  readonly #head: ReadEnvelope | undefined;
+  readonly #text: string;
+
+  constructor(head: ReadEnvelope | undefined, text: string) {
+    this.byteLength = (head?.headLength ?? 0) + Buffer.byteLength(text);
+    this.#head = head;
+    this.#text = text;
+  }
+
+  /** Writes `byteLength` bytes to a buffer that has room for them. */
+  write(target: Buffer, start: number): void {
+    let place = start;
+    if (this.#head !== undefined) place += this.#head.bytes.copy(target, start, 0, this.#head.headLength);
+    target.write(this.#text, place);
+  }
+}

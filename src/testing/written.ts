@@ -1,0 +1,10 @@
+import type { Unwritten } from '../clients/protobuf-writer.ts';
+import { asBuffer } from '../core/bytes.ts';
+
+/** The bytes of outgoing data, written or not. */
+export function written(data: Uint8Array | Unwritten): Buffer {
+  if (data instanceof Uint8Array) return asBuffer(data);
+  const bytes = Buffer.alloc(data.byteLength);
+  data.write(bytes, 0);
+  return bytes;
+}
