@@ -4,6 +4,9 @@ import type { Attributes } from '../core/message.ts';
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
 
+/** The tag of an entry's name: field 1, and that its length is next. */
+const NAME = (1 << 3) | 2;
+
 /**
  * Attributes as they lie in a response of Pub/Sub: the fields `map<string, string> attributes = 2` of a
  * `google.pubsub.v1.PubsubMessage`, each with its tag and length. A publish request has the same fields in the same
@@ -22,6 +25,27 @@ export class EncodedAttributes {
 
   get byteLength(): number {
     return this.end - this.start;
+  }
+
+  /**
+   * Whether a name begins with that ASCII text. Only looked at, not decoded; true also where an entry does not begin with
+   * its name, so that whoever asks has to decode.
+   */
+  mayHaveNameBeginning(text: string): boolean {
+    const { bytes, end } = this;
+    const reader = Reader.create(bytes);
+    reader.pos = this.start;
+    while (reader.pos < end) {
+      reader.uint32();
+      const entryEnd = reader.uint32() + reader.pos;
+      if (reader.pos < entryEnd && reader.uint32() !== NAME) return true;
+      const length = reader.pos < entryEnd ? reader.uint32() : 0;
+      let same = 0;
+      while (same < length && same < text.length && bytes[reader.pos + same] === text.charCodeAt(same)) same += 1;
+      if (same === text.length) return true;
+      reader.pos = entryEnd;
+    }
+    return false;
   }
 
   decode(): Attributes {

@@ -13,6 +13,9 @@ export const PUBSUB_LIMITS = {
   orderingKeyBytes: 1_024,
 } as const;
 
+/** Names that begin so are Pub/Sub's own. */
+const RESERVED = 'goog';
+
 /** What a message weighs in a request beyond its data and attributes: tags, lengths, the topic's share. */
 const OVERHEAD_BYTES = 64;
 
@@ -46,9 +49,8 @@ export function checkLimits(message: OutgoingMessage): number {
     const exact = OVERHEAD_BYTES + data.byteLength;
     throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
   }
-  // What came from Pub/Sub is within its limits.
   const hasAttributes =
-    attributes instanceof EncodedAttributes ? attributes.byteLength > 0 : checkAttributes(attributes);
+    attributes instanceof EncodedAttributes ? checkEncoded(attributes) : checkAttributes(attributes);
   if (data.byteLength === 0 && !hasAttributes) {
     throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
   }
@@ -56,6 +58,17 @@ export function checkLimits(message: OutgoingMessage): number {
     throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
   }
   return bytes;
+}
+
+/**
+ * What came from Pub/Sub is within its limits, but for the names that it adds itself, as to messages of a topic with a
+ * schema.
+ *
+ * @returns whether there are any.
+ */
+function checkEncoded(attributes: EncodedAttributes): boolean {
+  if (attributes.mayHaveNameBeginning(RESERVED)) checkAttributes(attributes.decode());
+  return attributes.byteLength > 0;
 }
 
 /** @returns whether there are any. */
@@ -79,8 +92,8 @@ function checkAttribute(name: string, value: string): void {
     throw tooLong(`the attribute "${name}"`, value, PUBSUB_LIMITS.attributeValueBytes);
   }
   if (name === '') throw new PoisonError('rejected', 'an attribute without a name');
-  if (name.startsWith('goog')) {
-    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "goog"`);
+  if (name.startsWith(RESERVED)) {
+    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "${RESERVED}"`);
   }
 }
 

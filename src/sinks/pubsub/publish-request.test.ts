@@ -2,6 +2,7 @@ import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { encodeEnvelope, envelopeOf, openEnvelope } from '../../core/envelope.ts';
+import { PoisonError } from '../../core/errors.ts';
 import { decodePullResponse } from '../../sources/pubsub/pull-response.ts';
 import { suite } from '../../testing/suite.ts';
 import { testMessage } from '../../testing/test-desk.ts';
@@ -75,6 +76,23 @@ suite('a publish request', ({ test }) => {
           const { byteLength } = publishRequest('', [each]);
           assert.ok(checkLimits({ ...each, data: Buffer.alloc(1) }) >= byteLength - each.data.byteLength, `${index}`);
         }
+      }),
+    );
+  });
+
+  test('names that are reserved are found among them', () => {
+    const names = fc.array(fc.oneof(text, fc.constantFrom('goog', 'googclient_schemaencoding', 'goo', 'agoog')));
+    fc.assert(
+      fc.property(names, (all) => {
+        const attributes = Object.fromEntries(all.map((name) => [name, 'v']));
+        const response = { receivedMessages: [{ ackId: 'a', message: { data: Buffer.from('x'), attributes } }] };
+        const [received] = decodePullResponse(Buffer.from(StreamingPullResponse.encode(response).finish())).messages;
+        if (received === undefined) throw new Error('a message is missing');
+        const check = () =>
+          checkLimits({ data: received.data, attributes: received.encodedAttributes, orderingKey: '' });
+        if (all.some((name) => name.startsWith('goog'))) {
+          assert.throws(check, (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected');
+        } else check();
       }),
     );
   });
