@@ -129,6 +129,29 @@ suite('batchInto: the stream', ({ test }) => {
     assert.equal(log, ['0 flush 2 3 (pressure)', '0 flush 1 (pressure)']);
   });
 
+  test('under pressure a small batch waits for another to return, a large one does not', () => {
+    const limits = { maxCount: 9, maxBytes: 1_000, maxAgeMs: 500, maxOpen: 9 };
+    const desk = testDesk({ maxMessages: 8, maxBytes: 1_000 });
+    const { emit, at, scheduler, log } = bench({ limits, credit: desk.credit });
+    for (let held = 0; held < 7; held += 1) desk.credit.tryTake(1);
+    emit('1');
+    desk.credit.tryTake(1);
+    at(10, () => emit('small'));
+    at(20, () => desk.credit.release(1));
+    at(21, () => desk.credit.tryTake(1));
+    at(120, () => {
+      desk.credit.release(1);
+      emit('2');
+      emit('3');
+      desk.credit.tryTake(1);
+    });
+    scheduler.flush();
+    assert.equal(
+      log.filter((line) => line.includes('flush')),
+      ['0 flush 1 (pressure)', '100 flush small (pressure)', '120 flush 2 3 (pressure)'],
+    );
+  });
+
   test('pressure waits for a free slot', () => {
     const { emit, scheduler, log, desk } = bench({ concurrency: 1 });
     for (const id of ['1', '2', '3', '4']) emit(id);
