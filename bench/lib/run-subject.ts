@@ -20,6 +20,8 @@ export interface Run {
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
   readonly locations?: number;
+  /** Whether a baseline gets the options of V8 that our services set for themselves. */
+  readonly withV8Options?: boolean;
 }
 
 export interface RunResult extends Measured {
@@ -36,6 +38,7 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
   devices: 100,
   lookup: 'memory',
   publishes: true,
+  bounded: false,
   routes: 1,
 };
 
@@ -57,7 +60,8 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   const file = join(import.meta.dirname, '../subjects', by === 'ours' ? `${service}.ts` : `${service}-${by}.ts`);
   let begun: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
   let ended: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
-  const child = await startChild(process.execPath, [...profiling(), file, JSON.stringify(task)], {
+  const v8Options = run.withV8Options ? ['--import', join(import.meta.dirname, '../../src/v8-options.ts')] : [];
+  const child = await startChild(process.execPath, [...profiling(), ...v8Options, file, JSON.stringify(task)], {
     env: { ...process.env, ...stage.env },
     ...(rate === undefined ? {} : { readyWhen: new RegExp(READY_LINE) }),
     onOutput: (text) => {

@@ -16,6 +16,8 @@ export interface Task {
   readonly delayMs: number;
   /** Whether a bare ingestion publishes what it receives, or lets it go. */
   readonly publishes: boolean;
+  /** Whether a bare ingestion keeps to `maxInFlight` itself, as ours does, and not the broker alone. */
+  readonly bounded: boolean;
   /** Routes of an ingestion; the first one gets all messages. */
   readonly routes: number;
 }

@@ -23,6 +23,9 @@ const client = connect(process.env.MQTT_URL ?? '', {
 });
 
 let owed: Buffer[] = [];
+let inFlight = 0;
+/** Where the parser waits for a message to be settled. */
+let held: (() => void) | undefined;
 const later = new Error('acknowledged later');
 
 function settled(packet: IPublishPacket): void {
@@ -33,6 +36,9 @@ function settled(packet: IPublishPacket): void {
       owed = [];
     });
   }
+  inFlight -= 1;
+  held?.();
+  held = undefined;
   meter.settled(packet);
 }
 
@@ -47,7 +53,9 @@ const batches = handBatches<{ packet: IPublishPacket; message: object }>(
 client.handleMessage = (packet, callback) => {
   if (own.publishes) batches.add({ packet, message: { data: packet.payload, attributes: { topic: packet.topic } } });
   else setImmediate(settled, packet);
-  callback(later);
+  inFlight += 1;
+  if (own.bounded && inFlight >= own.maxInFlight) held = () => callback(later);
+  else callback(later);
 };
 client.on('connect', () => meter.ready());
 client.connect();
