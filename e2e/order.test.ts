@@ -107,7 +107,9 @@ suite('order of each key', ({ test, before, after, afterEach, skip }) => {
           sandbox.faults.add({ ...publish, probability: 0.1, seed: 5, error: { code: 'UNAVAILABLE' } });
           sandbox.faults.add({ ...publish, probability: 0.3, seed: 6, latencyMs: 15 });
           const { metrics } = await moveEverything(rig);
-          assert.ok(metrics.events('publish.retried') > 50, 'publishes were retried');
+          // 300 requests or more, of which a tenth fail.
+          const retried = metrics.events('publish.retried');
+          assert.ok(retried > 15, `${retried} retried publishes are no test`);
           assert.is(metrics.settled('nacked'), 0, 'MQTT has no nack');
         } finally {
           await broker.close();
