@@ -16,6 +16,9 @@ setFlagsFromString('--no-allocation-site-pretenuring');
 /*
  * Buffers lie outside of V8's heap. By default, 64 MB of them since the last full collection start the next one, however
  * small the heap is: a stream of messages gets there every second, and marking the heap took a quarter of the CPU time.
- * With this option their bytes count as if they were in the heap, and one limit holds for both.
+ * With this option their bytes count as if they were in the heap, and one limit holds for both. V8 has it since 13, which
+ * came with Node 24.
  */
-setFlagsFromString('--external-memory-accounted-in-global-limit');
+if (Number.parseInt(process.versions.v8, 10) >= 13) {
+  setFlagsFromString('--external-memory-accounted-in-global-limit');
+}
