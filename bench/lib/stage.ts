@@ -95,7 +95,8 @@ export async function openStage(): Promise<Stage> {
         void call.then(() => calls.delete(call));
       }
       sent += count;
-      if (rate === undefined && calls.size >= 4) await Promise.race(calls);
+      // Whoever falls behind sends larger batches from then on, not more of them.
+      if (calls.size >= (rate === undefined ? 4 : 16)) await Promise.race(calls);
     }
     await Promise.all(calls);
   };
