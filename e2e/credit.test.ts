@@ -12,9 +12,7 @@ const MESSAGES = 20_000;
 const MAX_IN_FLIGHT = 2_000;
 /** So long that a batch that waited for it would wait for ever. */
 const NEVER_MS = '60000';
-/** The collector of what came out shares a process with the servers, and lags behind on a busy machine. */
-const COLLECT_MS = 60_000;
-const TEST_TIMEOUT_MS = 180_000;
+const TEST_TIMEOUT_MS = 120_000;
 
 /** Batches far larger than credit, which hardly ever get old. */
 const ENV: Record<Exclude<ServiceName, 'ingestion'>, Readonly<Record<string, string>>> = {
@@ -77,9 +75,7 @@ suite('credit far below batch size and keys', ({ test, before, after, afterEach 
       metrics.assertLedger();
       // The rest leaves on completion.
       assert.is(await service.end(), 0, service.output.slice(-2_000));
-      await eventually(async () => assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES }), {
-        deadlineMs: COLLECT_MS,
-      });
+      await eventually(async () => assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES }));
       await check(rig, metrics);
     } finally {
       service.kill('SIGKILL');

@@ -101,15 +101,14 @@ suite('order of each key', ({ test, before, after, afterEach, skip }) => {
             sandbox,
             devices: DEVICES,
             mqttUrl: broker.url,
-            env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_PUBLISH__MAX_MESSAGES: '20' },
+            // 750 requests or more, of which a tenth fail.
+            env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_PUBLISH__MAX_MESSAGES: '8' },
           });
           const publish = { server: 'pubsub', method: 'Publish' } as const;
           sandbox.faults.add({ ...publish, probability: 0.1, seed: 5, error: { code: 'UNAVAILABLE' } });
           sandbox.faults.add({ ...publish, probability: 0.3, seed: 6, latencyMs: 15 });
           const { metrics } = await moveEverything(rig);
-          // 300 requests or more, of which a tenth fail.
-          const retried = metrics.events('publish.retried');
-          assert.ok(retried > 15, `${retried} retried publishes are no test`);
+          assert.ok(metrics.events('publish.retried') > 50, 'publishes were retried');
           assert.is(metrics.settled('nacked'), 0, 'MQTT has no nack');
         } finally {
           await broker.close();
