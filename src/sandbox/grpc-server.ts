@@ -1,4 +1,5 @@
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { widenFlowControl } from './flow-control.ts';
 import type { SandboxServer } from './server.ts';
 
 /** The real services take requests of up to 10 MB and a little; grpc-js alone would refuse at 4 MB. */
@@ -15,6 +16,7 @@ export async function serveGrpc(
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     ...options,
   });
+  widenFlowControl(server);
   register(server);
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, assigned) =>
