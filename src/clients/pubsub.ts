@@ -18,6 +18,12 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** gRPC would wait up to two minutes after a long outage; our own calls back off on top of it. */
 const MAX_RECONNECT_BACKOFF_MS = 5_000;
 
+/**
+ * What a pull may send ahead of its reader: with HTTP/2's 64 KiB it is less than one response, and a stream moves at most
+ * that in a round trip. As much as Google's Java client grants.
+ */
+const PULL_WINDOW_BYTES = 1024 * 1024;
+
 /** The generated clients of Pub/Sub: the calls as they are, without the high-level client's queues and timers. */
 export interface PubSubClients {
   readonly publisher: v1.PublisherClient;
@@ -44,7 +50,7 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
     'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
   };
   const publisher = new v1.PublisherClient(shared);
-  const subscriber = new v1.SubscriberClient(shared);
+  const subscriber = new v1.SubscriberClient({ ...shared, 'grpc-node.flow_control_window': PULL_WINDOW_BYTES });
   return {
     publisher,
     subscriber,
