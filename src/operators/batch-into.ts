@@ -1,4 +1,11 @@
-import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
+import {
+  asapScheduler,
+  asyncScheduler,
+  Observable,
+  type OperatorFunction,
+  type SchedulerLike,
+  Subscription,
+} from 'rxjs';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
@@ -45,6 +52,8 @@ export function batchInto<T extends BatchItem>(
   effect: (batch: Batch<T>) => Observable<Outcome>,
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? asyncScheduler;
+  // A timer would wait for a millisecond, in which hundreds of messages can be moved.
+  const soon = options.scheduler ?? asapScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
   const now = () => scheduler.now();
@@ -90,10 +99,10 @@ export function batchInto<T extends BatchItem>(
         );
       };
 
-      // A turn later, so that the delivery that took the last credit is in its batch already.
+      // Soon, not at once, so that the delivery that took the last credit is in its batch already.
       const checkPressure = (): void => {
         if (pressureCheck !== undefined || batcher.openCount === 0) return;
-        pressureCheck = scheduler.schedule(() => {
+        pressureCheck = soon.schedule(() => {
           pressureCheck = undefined;
           if (credit.starved && mayPress()) dispatch('pressure');
         });
