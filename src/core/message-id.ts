@@ -5,6 +5,7 @@ const ID_BYTES = 16;
 /** Random bytes are fetched for so many ids at once: one by one they took a quarter of ingestion's CPU time. */
 const pool = new Uint8Array(ID_BYTES * 512);
 let used = pool.length;
+const random = new Uint8Array(ID_BYTES);
 let lastMs = -1;
 let sequence = 0;
 
@@ -24,8 +25,8 @@ export function newMessageId(nowMs: number): string {
     randomFillSync(pool);
     used = 0;
   }
-  const random = pool.subarray(used, used + ID_BYTES);
-  used += ID_BYTES;
+  // Copied by hand: a view of the pool would take longer to make.
+  for (let index = 0; index < ID_BYTES; index += 1) random[index] = pool[used++] ?? 0;
   if (nowMs > lastMs) {
     lastMs = nowMs;
     // 31 bits, so that a millisecond has room for more ids than can be made in it.
