@@ -3,6 +3,7 @@ import { plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import { keyText, MessageView, validPath } from '../../core/message-path.ts';
 import type { RouteTable } from './route-table.ts';
+import { RoutedMessage } from './routed-message.ts';
 
 /** What an ingestion pipeline's `hooks.ts` may replace: what is added to a message's enrichment data. */
 export type Enricher = (message: Message, device: EnrichmentData) => EnrichmentData;
@@ -24,15 +25,13 @@ export function identifyBy(path: string | undefined): (message: Message) => Mess
   };
 }
 
-/** Finds the route of a message: adds the attribute `route_name`, and what the enricher adds. */
+/** Finds the route of a message as MQTT brings it: adds the attribute `route_name`, and what the enricher says. */
 export function routeBy(table: () => RouteTable, enricher: Enricher): (message: Message) => Message {
   return (message) => {
     const topic = message.attributes.mqtt_topic ?? '';
     const route = table().routeOf(topic);
     if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
-    const { id, payload, publishTime } = message;
-    const attributes = { ...message.attributes, route_name: route.routeName };
     const added = plainObject('enricher', enricher(message, route.device));
-    return { id, payload, publishTime, attributes, enrichmentData: { ...message.enrichmentData, ...added } };
+    return new RoutedMessage(message, route, { ...added });
   };
 }

@@ -1,6 +1,8 @@
-import type { EnrichmentData } from '../../core/message.ts';
+import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { type MessagePath, validPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
+import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
+import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
@@ -11,7 +13,12 @@ const REMEMBERED_TOPICS = 20_000;
 /** Where a message of one topic goes. */
 export interface Route {
   readonly name: string;
+  /** The name of its producer. */
   readonly routeName: string;
+  /** The topic and the route's name: MQTT has no other attributes. */
+  readonly attributes: Attributes;
+  /** The same as a publish request holds them. */
+  readonly outgoingAttributes: OutgoingMessage['attributes'];
   /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
   readonly device: EnrichmentData;
 }
@@ -51,7 +58,15 @@ export class RouteTable {
     const found = this.#routes.find(([, route]) => topicMatches(route.source.mqtt_topic, topic));
     if (found === undefined) return undefined;
     const [name, config] = found;
-    return { name, routeName: config.destination.route_name, device: deviceOf(config, topic) };
+    const routeName = config.destination.route_name;
+    const attributes = Object.freeze({ mqtt_topic: topic, route_name: routeName });
+    return {
+      name,
+      routeName,
+      attributes,
+      outgoingAttributes: encodeAttributes(attributes),
+      device: deviceOf(config, topic),
+    };
   }
 
   producerOf(routeName: string): Producer | undefined {

@@ -1,8 +1,11 @@
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
+import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import { PoisonError } from '../../core/errors.ts';
+import type { Attributes } from '../../core/message.ts';
+import { checkLimits } from '../../sinks/pubsub/limits.ts';
 import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { written } from '../../testing/written.ts';
@@ -83,8 +86,11 @@ suite('route table', ({ test }) => {
   test('finds the route of a topic, again and again', () => {
     const routes = table({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} });
     for (let each = 0; each < 2; each += 1) {
-      assert.equal(routes.routeOf('a/d1'), { name: 'a', routeName: 'raw', device: { DeviceID: 'd1' } });
-      assert.equal(routes.routeOf('b/x/y'), { name: 'b', routeName: 'other', device: {} });
+      const { outgoingAttributes: _, ...a } = routes.routeOf('a/d1') ?? {};
+      const attributes = { mqtt_topic: 'a/d1', route_name: 'raw' };
+      assert.equal(a, { name: 'a', routeName: 'raw', attributes, device: { DeviceID: 'd1' } });
+      const { name, routeName, device } = routes.routeOf('b/x/y') ?? {};
+      assert.equal({ name, routeName, device }, { name: 'b', routeName: 'other', device: {} });
       assert.is(routes.routeOf('c'), undefined);
     }
   });
@@ -121,6 +127,10 @@ suite('route table', ({ test }) => {
   });
 });
 
+function decoded(attributes: Attributes | EncodedAttributes): Attributes {
+  return attributes instanceof EncodedAttributes ? attributes.decode() : attributes;
+}
+
 suite('a message on its route', ({ test }) => {
   const routes = table({ a: { topic: 'a/+' } }, { raw: { orderingKey: 'enrichmentData.DeviceID' } });
   const message = testMessage({ attributes: { mqtt_topic: 'a/d1' }, payload: '{"n":7,"deep":{"id":"p1"}}' });
@@ -145,12 +155,26 @@ suite('a message on its route', ({ test }) => {
     assert.is(identifyBy(undefined)(message), message);
   });
 
+  test('is poison if its topic is too long for an attribute', () => {
+    const ofTopic = (topic: string) => {
+      const routed = routeBy(() => routes, standardEnricher)(testMessage({ attributes: { mqtt_topic: topic } }));
+      return addressBy(() => routes)(testDelivery(testDesk()).with(routed)).message;
+    };
+    const longest = `a/${'d'.repeat(1_022)}`;
+    checkLimits(ofTopic(longest));
+    assert.is(decoded(ofTopic(longest).attributes).mqtt_topic, longest);
+    assert.throws(
+      () => checkLimits(ofTopic(`${longest}d`)),
+      (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
+    );
+  });
+
   test('goes to the topic of its producer, under its ordering key; without a producer it is poison', () => {
     const desk = testDesk();
     const routed = routeBy(() => routes, standardEnricher)(message);
     const { topicId, message: outgoing } = addressBy(() => routes)(testDelivery(desk).with(routed));
     assert.equal([topicId, outgoing.orderingKey], ['topic-of-raw', 'd1']);
-    assert.is(outgoing.attributes, routed.attributes);
+    assert.equal(decoded(outgoing.attributes), routed.attributes);
     assert.is(JSON.parse(written(outgoing.data).toString()).id, 'm1');
     const removed = table({ a: { topic: 'a/+', to: 'new' } }, { new: {} });
     assert.throws(

@@ -21,7 +21,7 @@ const OVERHEAD_BYTES = 64;
 
 export interface OutgoingMessage {
   readonly data: Uint8Array | Unwritten;
-  /** Encoded, if they came from Pub/Sub and go on as they are. */
+  /** Encoded, if they came from Pub/Sub and go on as they are, or if many messages have the same. */
   readonly attributes: Attributes | EncodedAttributes;
   readonly orderingKey: string;
 }
@@ -58,6 +58,16 @@ export function checkLimits(message: OutgoingMessage): number {
     throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
   }
   return bytes;
+}
+
+/** Whether Pub/Sub takes messages with these attributes. */
+export function areWithinLimits(attributes: Attributes): boolean {
+  try {
+    checkAttributes(attributes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import { ProtobufWriter } from '../../clients/protobuf-writer.ts';
 import type { Attributes } from '../../core/message.ts';
-import type { OutgoingMessage } from './limits.ts';
+import { areWithinLimits, type OutgoingMessage } from './limits.ts';
 
 /** Tags of google/pubsub/v1/pubsub.proto: a field's number, and that its length is next. */
 const TOPIC = (1 << 3) | 2;
@@ -25,6 +25,18 @@ export function publishRequest(topic: string, messages: readonly OutgoingMessage
   writer.text(TOPIC, topic);
   for (const message of messages) writeMessage(message);
   return writer.take();
+}
+
+/**
+ * Attributes that many messages share, written once. Those that Pub/Sub refuses stay as they are, so that `checkLimits`
+ * refuses each message that has them.
+ */
+export function encodeAttributes(attributes: Attributes): Attributes | EncodedAttributes {
+  if (!areWithinLimits(attributes)) return attributes;
+  writer.clear();
+  writeAttributes(attributes);
+  const bytes = writer.take();
+  return new EncodedAttributes(bytes, 0, bytes.length);
 }
 
 function writeMessage({ data, attributes, orderingKey }: OutgoingMessage): void {
