@@ -1,7 +1,6 @@
 import { concat, EMPTY, NEVER, type Observable, of, Subject, throwError, timer, VirtualTimeScheduler } from 'rxjs';
 import { finalize, mergeMap, take } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
-import { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
@@ -151,35 +150,6 @@ suite('batchInto: the stream', ({ test }) => {
       log.filter((line) => line.includes('flush')),
       ['0 flush 1 (pressure)', '100 flush small (pressure)', '120 flush 2 3 (pressure)'],
     );
-  });
-
-  test('pressure waits for no timer', async () => {
-    const credit = new Credit({ maxMessages: 2, maxBytes: 100 });
-    const flushed: string[] = [];
-    const input = new Subject<Delivery>();
-    const subscription = input
-      .pipe(
-        batchInto<BatchItem>(
-          {
-            limits: { maxCount: 3, maxBytes: 100, maxAgeMs: 60_000, maxOpen: 2 },
-            concurrency: 1,
-            credit,
-            prepare: (delivery) => ({ delivery, key: 'a', bytes: 1 }),
-            onFlush: ({ reason }) => flushed.push(reason),
-          },
-          accepting,
-        ),
-      )
-      .subscribe();
-    const desk = testDesk();
-    for (const id of ['1', '2']) {
-      credit.tryTake(1);
-      input.next(testDelivery(desk, { id }));
-    }
-    assert.equal(flushed, []);
-    await Promise.resolve();
-    assert.equal(flushed, ['pressure']);
-    subscription.unsubscribe();
   });
 
   test('pressure waits for a free slot', () => {

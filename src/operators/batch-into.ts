@@ -1,11 +1,4 @@
-import {
-  asapScheduler,
-  asyncScheduler,
-  Observable,
-  type OperatorFunction,
-  type SchedulerLike,
-  Subscription,
-} from 'rxjs';
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
@@ -52,8 +45,6 @@ export function batchInto<T extends BatchItem>(
   effect: (batch: Batch<T>) => Observable<Outcome>,
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? asyncScheduler;
-  // A timer would wait for a millisecond, in which hundreds of messages can be moved.
-  const soon = options.scheduler ?? asapScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
   const now = () => scheduler.now();
@@ -99,10 +90,10 @@ export function batchInto<T extends BatchItem>(
         );
       };
 
-      // Soon, not at once, so that the delivery that took the last credit is in its batch already.
+      // A turn later, so that the delivery that took the last credit is in its batch already.
       const checkPressure = (): void => {
         if (pressureCheck !== undefined || batcher.openCount === 0) return;
-        pressureCheck = soon.schedule(() => {
+        pressureCheck = scheduler.schedule(() => {
           pressureCheck = undefined;
           if (credit.starved && mayPress()) dispatch('pressure');
         });
