@@ -16,7 +16,9 @@ import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy } from './address.ts';
 import type { IngestionConfig } from './config.ts';
-import { type Enricher, identifyBy, routeBy, standardEnricher } from './enrichers.ts';
+import { type Enricher, standardEnricher } from './enrichers.ts';
+import { identifyBy } from './identify-by.ts';
+import { routeBy } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 

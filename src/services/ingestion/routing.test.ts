@@ -10,7 +10,9 @@ import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { written } from '../../testing/written.ts';
 import { addressBy } from './address.ts';
-import { identifyBy, routeBy, standardEnricher } from './enrichers.ts';
+import { standardEnricher } from './enrichers.ts';
+import { identifyBy } from './identify-by.ts';
+import { routeBy } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
 import { type RoutingConfig, routingEntries, routingProblems } from './routing.ts';
 
