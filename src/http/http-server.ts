@@ -17,6 +17,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** Pipelined requests are answered without a pause between them: this many, and the rest are refused. */
+const MAX_REQUESTS_PER_CONNECTION = 100;
 
 /** Serves an app. A slow or broken client costs a socket for some seconds, and nothing else. */
 export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<HttpServer> {
@@ -24,6 +26,7 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
   server.on('request', getRequestListener(app.fetch));
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.maxRequestsPerSocket = MAX_REQUESTS_PER_CONNECTION;
   makeRoomForNewConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
