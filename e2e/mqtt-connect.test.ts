@@ -36,6 +36,10 @@ suite('Connecting to mosquitto', (it) => {
     await publisher.endAsync();
   };
   const carriesMessages = async (rig: MqttRig, publishUrl: string, options?: IClientOptions): Promise<void> => {
+    let readByMqttJs = 0;
+    rig.client.on('packetreceive', ({ cmd }) => {
+      if (cmd === 'publish') readByMqttJs += 1;
+    });
     await eventually(() => assert.ok(rig.readiness.report.ready, JSON.stringify(rig.readiness.report.components)));
     await publish(publishUrl, options);
     await rig.received(1);
@@ -43,6 +47,7 @@ suite('Connecting to mosquitto', (it) => {
     assert.is(rig.deliveries[0]?.message.attributes.mqtt_topic, 'devices/d1');
     rig.ack(0);
     await eventually(() => assert.is(rig.source.unconfirmed, 0));
+    assert.is(readByMqttJs, 0, 'the tap reads messages, over every transport');
   };
 
   for (const protocolVersion of VERSIONS) {

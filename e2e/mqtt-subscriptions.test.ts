@@ -180,4 +180,32 @@ suite('MQTT subscriptions', (it) => {
       ['two'],
     );
   });
+
+  test('a topic alias, which no client has allowed, ends the connection; what came before it is kept', async () => {
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url);
+    const first = await broker.connection(1);
+    await eventually(() => assert.ok(rig.readiness.report.ready));
+    first.publish({ packetId: 1, payload: 'm1' });
+    const properties = { topicAlias: 1 };
+    first.send({
+      cmd: 'publish',
+      topic: '',
+      payload: 'm2',
+      qos: 1,
+      messageId: 2,
+      dup: false,
+      retain: false,
+      properties,
+    });
+    const second = await broker.connection(2);
+    assert.ok(first.closed);
+    assert.equal(rig.texts, ['m1']);
+    assert.is(rig.events('mqtt.error').length, 1);
+    second.publish({ packetId: 1, payload: 'm1', dup: true });
+    second.publish({ packetId: 2, payload: 'm2', dup: true });
+    await rig.received(2);
+    for (const index of [0, 1]) rig.ack(index);
+    await eventually(() => assert.equal(second.pubacks, [1, 2]));
+  });
 });

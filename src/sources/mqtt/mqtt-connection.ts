@@ -1,9 +1,11 @@
-import type { IConnackPacket, IPublishPacket, MqttClient, Packet } from 'mqtt';
+import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
 import { FatalError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
+import type { ReceivedPublish } from './publish-reader.ts';
+import { tapPublishes } from './publish-tap.ts';
 
 /** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
 const REFUSALS: ReadonlyMap<unknown, string> = new Map([
@@ -42,7 +44,7 @@ export interface MqttConnectionOptions {
 /** What a connection tells its source. */
 export interface MqttConnectionHandlers {
   /** A message, in order of receipt. Nothing more is read until `goOn` is called; a PUBACK is up to the source. */
-  readonly onMessage: (packet: IPublishPacket, goOn: () => void) => void;
+  readonly onMessage: (packet: ReceivedPublish, goOn: () => void) => void;
   /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
   readonly onNewStream: () => void;
   readonly onConnected: (sessionPresent: boolean) => void;
@@ -101,12 +103,18 @@ export class MqttConnection {
   connect(): void {
     const { client, readiness } = this.#options;
     readiness.set('mqtt', 'failing', 'connecting');
-    client.handleMessage = (packet, callback) => {
-      const goOn = () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined);
-      if (this.#ended) return goOn();
+    const receive = (packet: ReceivedPublish, goOn: () => void): void => {
+      if (this.#ended) {
+        goOn();
+        return;
+      }
       this.#noticeStream();
       this.#handlers.onMessage(packet, goOn);
     };
+    tapPublishes(client, receive);
+    // What the tap leaves to MQTT.js.
+    client.handleMessage = (packet, callback) =>
+      receive(packet, () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));
     // Not 'connect': that comes later than the first messages of a resumed session.
     client.on('packetreceive', (packet: Packet) => {
       if (packet.cmd === 'connack') this.#connected(packet);

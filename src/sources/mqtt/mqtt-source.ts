@@ -1,4 +1,4 @@
-import type { IPublishPacket, MqttClient } from 'mqtt';
+import type { MqttClient } from 'mqtt';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import { LinkedList } from '../../core/linked-list.ts';
@@ -10,6 +10,7 @@ import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
+import type { ReceivedPublish } from './publish-reader.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { toMessage } from './to-message.ts';
 import { sharedFilter } from './topic-filter.ts';
@@ -32,7 +33,7 @@ export interface MqttSourceOptions {
 }
 
 interface HeldPacket {
-  readonly packet: IPublishPacket;
+  readonly packet: ReceivedPublish;
   readonly goOn: () => void;
 }
 
@@ -156,7 +157,7 @@ export class MqttSource implements Source {
     this.#held.splice(0, this.#held.length, ...kept.map(({ packet }) => ({ packet, goOn: () => {} })));
   }
 
-  #receive(packet: IPublishPacket, goOn: () => void): void {
+  #receive(packet: ReceivedPublish, goOn: () => void): void {
     if (!this.isHeld && this.#pass(packet)) goOn();
     else {
       this.#held.push({ packet, goOn });
@@ -177,7 +178,7 @@ export class MqttSource implements Source {
   }
 
   /** Takes a message in, if there is credit for it; after the stop, only one whose work is running already. */
-  #pass(packet: IPublishPacket): boolean {
+  #pass(packet: ReceivedPublish): boolean {
     const { topic, dup } = packet;
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
     const packetId = packet.qos === 1 ? (packet.messageId ?? 0) : 0;
