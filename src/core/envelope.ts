@@ -12,7 +12,8 @@ import { UnwrittenEnvelope } from './unwritten-envelope.ts';
 
 /** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function envelopeOf(message: Message): UnwrittenEnvelope {
-  const end = isEmpty(message.enrichmentData) ? '}' : `,"enrichmentData":${dataJson(message)}}`;
+  const data = message.enrichmentJson ?? (isEmpty(message.enrichmentData) ? undefined : dataJson(message));
+  const end = data === undefined ? '}' : `,"enrichmentData":${data}}`;
   if (message instanceof EnvelopedMessage) return new UnwrittenEnvelope(message.envelope, end);
   const { id, publishTime } = message;
   const head = `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"`;

@@ -10,6 +10,7 @@ export type Attributes = Readonly<Record<string, string>>;
  * - `id`: stable across redeliveries where the source has a stable one (docs/guarantees.md).
  * - `payload`: the device's bytes, never forced to UTF-8.
  * - `publishTime`: RFC 3339 in UTC, kept as text, so that no digit of the original's precision is lost.
+ * - `enrichmentJson`: the enrichment data as JSON, where it is known without asking for the data.
  */
 export interface Message {
   readonly id: string;
@@ -17,6 +18,7 @@ export interface Message {
   readonly publishTime: string;
   readonly attributes: Attributes;
   readonly enrichmentData: EnrichmentData;
+  readonly enrichmentJson?: string | undefined;
 }
 
 /** The bytes and attributes as the source handed them over: what a dead letter preserves. */

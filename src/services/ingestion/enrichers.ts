@@ -9,3 +9,9 @@ export const standardEnricher: Enricher = (message, device) => ({
   Topic: message.attributes.mqtt_topic,
   Timestamp: message.publishTime,
 });
+
+/** What the standard enricher says of a topic's messages, as JSON, up to the time: `{"DeviceID":"d1",…,"Timestamp":"`. */
+export function standardJsonHead(device: EnrichmentData, topic: string): string {
+  const { Timestamp: _, ...rest }: EnrichmentData = { ...device, Topic: topic };
+  return `${JSON.stringify(rest).slice(0, -1)},"Timestamp":"`;
+}

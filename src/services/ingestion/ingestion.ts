@@ -16,7 +16,7 @@ import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy } from './address.ts';
 import type { IngestionConfig } from './config.ts';
-import { type Enricher, standardEnricher } from './enrichers.ts';
+import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
 import { routeBy } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
@@ -114,7 +114,7 @@ export function createIngestion(
         deliveries.pipe(
           tap(probes.received.hit),
           mapMessage(identifyBy(config.id)),
-          mapMessage(routeBy(currentTable, dependencies.enricher ?? standardEnricher)),
+          mapMessage(routeBy(currentTable, dependencies.enricher)),
           tap(probes.routed.hit),
           pubsubSink({
             publisher,

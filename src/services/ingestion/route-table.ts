@@ -5,6 +5,7 @@ import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
 import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
+import { standardJsonHead } from './enrichers.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
 /** Topics whose route is remembered. */
@@ -21,6 +22,8 @@ export interface Route {
   readonly outgoingAttributes: OutgoingMessage['attributes'];
   /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
   readonly device: EnrichmentData;
+  /** What the standard enricher says of its messages, as JSON, up to the time. */
+  readonly standardJsonHead: string;
 }
 
 /** Where a route's messages are published. */
@@ -60,12 +63,14 @@ export class RouteTable {
     const [name, config] = found;
     const routeName = config.destination.route_name;
     const attributes = Object.freeze({ mqtt_topic: topic, route_name: routeName });
+    const device = deviceOf(config, topic);
     return {
       name,
       routeName,
       attributes,
       outgoingAttributes: encodeAttributes(attributes),
-      device: deviceOf(config, topic),
+      device,
+      standardJsonHead: standardJsonHead(device, topic),
     };
   }
 

@@ -1,4 +1,5 @@
 import type { Attributes, EnrichmentData, Message } from '../../core/message.ts';
+import { standardEnricher } from './enrichers.ts';
 import type { Route } from './route-table.ts';
 
 /** A message on its route, with the attributes that all messages of its topic have. */
@@ -7,17 +8,29 @@ export class RoutedMessage implements Message {
   readonly payload: Uint8Array;
   readonly publishTime: string;
   readonly route: Route;
-  readonly enrichmentData: EnrichmentData;
+  #enrichmentData: EnrichmentData | undefined;
 
-  constructor({ id, payload, publishTime }: Message, route: Route, enrichmentData: EnrichmentData) {
+  /** @param enrichmentData what the standard enricher says, when left out: it is made when somebody asks for it. */
+  constructor({ id, payload, publishTime }: Message, route: Route, enrichmentData?: EnrichmentData) {
     this.id = id;
     this.payload = payload;
     this.publishTime = publishTime;
     this.route = route;
-    this.enrichmentData = enrichmentData;
+    this.#enrichmentData = enrichmentData;
   }
 
   get attributes(): Attributes {
     return this.route.attributes;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    this.#enrichmentData ??= standardEnricher(this, this.route.device);
+    return this.#enrichmentData;
+  }
+
+  /** Of what the standard enricher says, all but the time is the same for each message of a topic. */
+  get enrichmentJson(): string | undefined {
+    if (this.#enrichmentData !== undefined) return undefined;
+    return `${this.route.standardJsonHead}${this.publishTime}"}`;
   }
 }

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
+import { encodeEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 import { checkLimits } from '../../sinks/pubsub/limits.ts';
@@ -10,7 +11,6 @@ import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { written } from '../../testing/written.ts';
 import { addressBy } from './address.ts';
-import { standardEnricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
 import { routeBy } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
@@ -88,9 +88,10 @@ suite('route table', ({ test }) => {
   test('finds the route of a topic, again and again', () => {
     const routes = table({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} });
     for (let each = 0; each < 2; each += 1) {
-      const { outgoingAttributes: _, ...a } = routes.routeOf('a/d1') ?? {};
+      const { outgoingAttributes: _, standardJsonHead, ...a } = routes.routeOf('a/d1') ?? {};
       const attributes = { mqtt_topic: 'a/d1', route_name: 'raw' };
       assert.equal(a, { name: 'a', routeName: 'raw', attributes, device: { DeviceID: 'd1' } });
+      assert.is(standardJsonHead, '{"DeviceID":"d1","Topic":"a/d1","Timestamp":"');
       const { name, routeName, device } = routes.routeOf('b/x/y') ?? {};
       assert.equal({ name, routeName, device }, { name: 'b', routeName: 'other', device: {} });
       assert.is(routes.routeOf('c'), undefined);
@@ -138,15 +139,46 @@ suite('a message on its route', ({ test }) => {
   const message = testMessage({ attributes: { mqtt_topic: 'a/d1' }, payload: '{"n":7,"deep":{"id":"p1"}}' });
 
   test('gets its route name and what the topic tells; without a route it is poison', () => {
-    const routed = routeBy(() => routes, standardEnricher)(message);
+    const routed = routeBy(() => routes)(message);
     assert.equal(routed.attributes, { mqtt_topic: 'a/d1', route_name: 'raw' });
     assert.equal(routed.enrichmentData, { DeviceID: 'd1', Topic: 'a/d1', Timestamp: message.publishTime });
     for (const lost of [testMessage({ attributes: { mqtt_topic: 'b' } }), testMessage()]) {
       assert.throws(
-        () => routeBy(() => routes, standardEnricher)(lost),
+        () => routeBy(() => routes)(lost),
         (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'unroutable',
       );
     }
+  });
+
+  test('has the same envelope, whether anybody has asked for its enrichment data or not', () => {
+    const patterned = table({
+      a: { topic: 'a/+', device: { pattern: '^a/(?<Topic>.)(?<Timestamp>.)' } },
+      b: { topic: 'b/+' },
+      c: { topic: 'c' },
+    });
+    for (const topic of ['a/d1', 'b/a "quoted" \\ ü device', 'c']) {
+      const each = testMessage({ attributes: { mqtt_topic: topic } });
+      const [asked, unasked] = [routeBy(() => patterned)(each), routeBy(() => patterned)(each)];
+      assert.is(asked.enrichmentData.Topic, topic);
+      const expected = { ...asked.enrichmentData, Topic: topic, Timestamp: each.publishTime };
+      assert.equal(asked.enrichmentData, expected);
+      assert.equal(JSON.parse(encodeEnvelope(asked).toString()).enrichmentData, expected);
+      assert.equal(JSON.parse(encodeEnvelope(unasked).toString()).enrichmentData, expected);
+    }
+  });
+
+  test('holds what another enricher says, and not the standard one', () => {
+    const routed = routeBy(
+      () => routes,
+      (_, device) => ({ ...device, Site: 'north' }),
+    )(message);
+    assert.equal(routed.enrichmentData, { DeviceID: 'd1', Site: 'north' });
+    assert.equal(JSON.parse(encodeEnvelope(routed).toString()).enrichmentData, routed.enrichmentData);
+    const nothing = routeBy(
+      () => routes,
+      () => ({}),
+    )(message);
+    assert.is(JSON.parse(encodeEnvelope(nothing).toString()).enrichmentData, undefined);
   });
 
   test('is identified by its payload, where it says so', () => {
@@ -159,7 +191,7 @@ suite('a message on its route', ({ test }) => {
 
   test('is poison if its topic is too long for an attribute', () => {
     const ofTopic = (topic: string) => {
-      const routed = routeBy(() => routes, standardEnricher)(testMessage({ attributes: { mqtt_topic: topic } }));
+      const routed = routeBy(() => routes)(testMessage({ attributes: { mqtt_topic: topic } }));
       return addressBy(() => routes)(testDelivery(testDesk()).with(routed)).message;
     };
     const longest = `a/${'d'.repeat(1_022)}`;
@@ -173,7 +205,7 @@ suite('a message on its route', ({ test }) => {
 
   test('goes to the topic of its producer, under its ordering key; without a producer it is poison', () => {
     const desk = testDesk();
-    const routed = routeBy(() => routes, standardEnricher)(message);
+    const routed = routeBy(() => routes)(message);
     const { topicId, message: outgoing } = addressBy(() => routes)(testDelivery(desk).with(routed));
     assert.equal([topicId, outgoing.orderingKey], ['topic-of-raw', 'd1']);
     assert.equal(decoded(outgoing.attributes), routed.attributes);
