@@ -1,33 +1,47 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MqttClient } from 'mqtt';
+import { NEVER } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { PoisonError } from '../src/core/errors.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { mqttBench } from '../src/testing/mqtt-bench.ts';
+import { DEVICES } from '../src/testing/mqtt-rig.ts';
 import { suite } from '../src/testing/suite.ts';
 
 suite('PUBACKs', (it) => {
   const { test } = it;
   const bench = mqttBench(it);
 
-  for (const protocolVersion of [4, 5] as const) {
-    // The MQTT.js trick: handleMessage's callback with an error sends no PUBACK, and the parser goes on.
-    test(`in protocol version ${protocolVersion} none is sent before ack(), and the parser goes on`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { protocolVersion });
-      const connection = await broker.connection(1);
-      for (const packetId of [1, 2, 3, 0]) connection.publish({ packetId, payload: `m${packetId}` });
-      await rig.received(4);
-      await rig.roundTrip(connection);
-      assert.equal(connection.pubacks, [], 'before ack()');
-      assert.is(rig.source.unconfirmed, 3);
-      for (const index of [0, 1, 2, 3]) rig.ack(index);
-      await eventually(() => assert.equal(connection.pubacks, [1, 2, 3]));
-      await rig.roundTrip(connection);
-      assert.equal(connection.pubacks, [1, 2, 3], 'none for QoS 0');
-      assert.is(rig.source.unconfirmed, 0);
-      assert.equal(rig.events('mqtt.error'), []);
-      assert.is(broker.connections.length, 1);
-    });
+  const ways = [
+    ['read past MQTT.js', () => {}],
+    // handleMessage's callback with an error sends no PUBACK, and the parser goes on.
+    ['read by MQTT.js', ({ options }: MqttClient) => Object.assign(options, { properties: { topicAliasMaximum: 9 } })],
+  ] as const;
+  for (const [way, prepare] of ways) {
+    for (const protocolVersion of [4, 5] as const) {
+      test(`in protocol version ${protocolVersion}, ${way}, none is sent before ack(), and reading goes on`, async () => {
+        const broker = await bench.scripted();
+        const rig = bench.rig(broker.url, { protocolVersion }, DEVICES, NEVER, prepare);
+        let readByMqttJs = 0;
+        rig.client.on('packetreceive', ({ cmd }) => {
+          if (cmd === 'publish') readByMqttJs += 1;
+        });
+        const connection = await broker.connection(1);
+        for (const packetId of [1, 2, 3, 0]) connection.publish({ packetId, payload: `m${packetId}` });
+        await rig.received(4);
+        await rig.roundTrip(connection);
+        assert.equal(connection.pubacks, [], 'before ack()');
+        assert.is(rig.source.unconfirmed, 3);
+        for (const index of [0, 1, 2, 3]) rig.ack(index);
+        await eventually(() => assert.equal(connection.pubacks, [1, 2, 3]));
+        await rig.roundTrip(connection);
+        assert.equal(connection.pubacks, [1, 2, 3], 'none for QoS 0');
+        assert.is(rig.source.unconfirmed, 0);
+        assert.equal(rig.events('mqtt.error'), []);
+        assert.is(broker.connections.length, 1);
+        assert.is(readByMqttJs, way === 'read by MQTT.js' ? 4 : 0);
+      });
+    }
   }
 
   test('strict: PUBACKs follow the order of receipt, whatever the order of completion', async () => {

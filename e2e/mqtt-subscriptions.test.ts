@@ -1,3 +1,4 @@
+import type { IPublishPacket } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../src/testing/eventually.ts';
 import { mqttBench } from '../src/testing/mqtt-bench.ts';
@@ -181,31 +182,35 @@ suite('MQTT subscriptions', (it) => {
     );
   });
 
-  test('a topic alias, which no client has allowed, ends the connection; what came before it is kept', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url);
-    const first = await broker.connection(1);
-    await eventually(() => assert.ok(rig.readiness.report.ready));
-    first.publish({ packetId: 1, payload: 'm1' });
-    const properties = { topicAlias: 1 };
-    first.send({
-      cmd: 'publish',
-      topic: '',
-      payload: 'm2',
-      qos: 1,
-      messageId: 2,
-      dup: false,
-      retain: false,
-      properties,
-    });
-    const second = await broker.connection(2);
-    assert.ok(first.closed);
-    assert.equal(rig.texts, ['m1']);
-    assert.is(rig.events('mqtt.error').length, 1);
-    second.publish({ packetId: 1, payload: 'm1', dup: true });
-    second.publish({ packetId: 2, payload: 'm2', dup: true });
-    await rig.received(2);
-    for (const index of [0, 1]) rig.ack(index);
-    await eventually(() => assert.equal(second.pubacks, [1, 2]));
+  const published = (packetId: number): IPublishPacket => ({
+    cmd: 'publish',
+    topic: 'devices/d1',
+    payload: `m${packetId}`,
+    qos: 1,
+    messageId: packetId,
+    dup: false,
+    retain: false,
   });
+  const refused = {
+    'a topic alias, which no client has allowed,': { ...published(2), topic: '', properties: { topicAlias: 1 } },
+    'a length that is none': Buffer.from([0x32, 0xff, 0xff, 0xff, 0xff, 0x01]),
+  };
+  for (const [what, second] of Object.entries(refused)) {
+    test(`${what} ends the connection; what came before it is kept, what came behind it comes again`, async () => {
+      const broker = await bench.scripted();
+      const rig = bench.rig(broker.url);
+      const first = await broker.connection(1);
+      await eventually(() => assert.ok(rig.readiness.report.ready));
+      first.send(published(1), second, published(3));
+      const next = await broker.connection(2);
+      assert.ok(first.closed);
+      assert.equal(rig.texts, ['m1']);
+      assert.is(rig.events('mqtt.error').length, 1);
+      for (const packetId of [1, 2, 3]) next.publish({ packetId, payload: `m${packetId}`, dup: true });
+      await rig.received(3);
+      assert.equal(rig.texts, ['m1', 'm2', 'm3']);
+      for (const index of [0, 1, 2]) rig.ack(index);
+      await eventually(() => assert.equal(next.pubacks, [1, 2, 3]));
+    });
+  }
 });

@@ -49,12 +49,13 @@ export const DEVICES: readonly MqttSubscription[] = [{ filter: 'devices/+', qos:
 
 let clients = 0;
 
-/** Starts an MQTT source that reconnects at once; `subscriptions` default to `DEVICES`. */
+/** Starts an MQTT source that reconnects at once; `subscriptions` default to `DEVICES`; `prepare` may change its client. */
 export function startMqttRig(
   url: string,
   settings: MqttSettings = {},
   wanted: readonly MqttSubscription[] = DEVICES,
   stop: Observable<unknown> = NEVER,
+  prepare: (client: MqttClient) => void = () => {},
 ): MqttRig {
   clients += 1;
   const config = v.parse(mqttSourceSchema, {
@@ -73,6 +74,7 @@ export function startMqttRig(
   const readiness = new Readiness();
   const desk = testDesk({ maxMessages: config.maxInFlight, maxBytes: config.maxInFlightBytes });
   const client = createMqttClient(config);
+  prepare(client);
   const subscriptions = new BehaviorSubject(wanted);
   const source = new MqttSource({ client, config, subscriptions, desk, telemetry, readiness });
   const stopped = new Subject<void>();

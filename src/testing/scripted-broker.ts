@@ -70,8 +70,11 @@ export class BrokerConnection {
     return connect;
   }
 
-  send(packet: Packet): void {
-    if (!this.#socket.destroyed) this.#socket.write(generate(packet, this.#settings));
+  send(...packets: readonly (Packet | Buffer)[]): void {
+    if (this.#socket.destroyed) return;
+    const bytes = packets.map((each) => (Buffer.isBuffer(each) ? each : generate(each, this.#settings)));
+    // In one piece, so that the client has all of them before it acts on the first.
+    this.#socket.write(Buffer.concat(bytes));
   }
 
   publish({ packetId, payload, topic = 'devices/d1', dup = false }: ScriptedPublish): void {

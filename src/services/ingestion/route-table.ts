@@ -1,25 +1,21 @@
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { type MessagePath, validPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
-import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
-import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
-/** Topics whose route is remembered. */
-const REMEMBERED_TOPICS = 20_000;
+/** Topics of which is remembered what does not change from message to message. */
+export const REMEMBERED_TOPICS = 20_000;
 
 /** Where a message of one topic goes. */
 export interface Route {
   readonly name: string;
   /** The name of its producer. */
   readonly routeName: string;
-  /** The topic and the route's name: MQTT has no other attributes. */
+  /** The topic and the route's name: MQTT has no other attributes. The same object for each message of the topic. */
   readonly attributes: Attributes;
-  /** The same as a publish request holds them. */
-  readonly outgoingAttributes: OutgoingMessage['attributes'];
   /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
   readonly device: EnrichmentData;
   /** What the standard enricher says of its messages, as JSON, up to the time. */
@@ -68,7 +64,6 @@ export class RouteTable {
       name,
       routeName,
       attributes,
-      outgoingAttributes: encodeAttributes(attributes),
       device,
       standardJsonHead: standardJsonHead(device, topic),
     };

@@ -13,8 +13,10 @@ export interface ReceivedPublish {
 /** Nothing more is read until `goOn` is called, once: inside of the handler, or later. */
 export interface PublishReaderHandlers {
   readonly onPublish: (packet: ReceivedPublish, goOn: () => void) => void;
-  /** Any other packet as it came, or what is no MQTT: a whole packet, or all that is left. */
+  /** Any other packet, as it came. */
   readonly onOther: (bytes: Buffer, goOn: () => void) => void;
+  /** All that has come, from where it is no MQTT: no packet can be told from the next one any more. Nothing follows. */
+  readonly onLost: (bytes: Buffer) => void;
 }
 
 /** Two chunks of a socket. */
@@ -23,13 +25,14 @@ const HIGH_WATER_MARK = 128 * 1024;
 const SHORTEST_PACKET = 2;
 const PUBLISH = 3;
 const MAX_LENGTH_BYTES = 4;
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * Reads PUBLISH packets of QoS 0 and 1 from what a broker sends, and hands on everything else as bytes, in order.
  *
  * Why not MQTT.js: it reads them byte by byte through a list of buffers, and takes a turn of the event loop for each,
- * which is a third of what a message costs. What it must know of (CONNACK, SUBACK, PINGRESP), or must refuse (a topic
- * alias, both QoS bits, a length that is none), it still reads itself.
+ * which is a third of what a message costs. What it must know of (CONNACK, SUBACK, PINGRESP), and what is not as it should
+ * be (QoS 2, both QoS bits, an alias instead of a topic, a length that does not fit), it still reads itself.
  *
  * The properties of MQTT 5 are passed over. Payloads are views of the bytes that came, valid for as long as they are
  * held.
@@ -38,13 +41,12 @@ export class PublishReader extends Writable {
   readonly #handlers: PublishReaderHandlers;
   readonly #hasProperties: boolean;
   /** Where packets are read from, and what arrived behind it. */
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes = NOTHING;
   #place = 0;
   readonly #arrived: Buffer[] = [];
   #arrivedLength = 0;
   /** How much the next packet takes, as far as is known. */
   #wanted = SHORTEST_PACKET;
-  #isLost = false;
   #isHeld = false;
   #isReading = false;
   #done: (() => void) | undefined;
@@ -72,11 +74,12 @@ export class PublishReader extends Writable {
     this.#isReading = true;
     while (!this.#isHeld && this.#gather()) {
       const bodyStart = this.#bodyStart();
-      if (this.#isLost) this.#takeAll();
-      else if (bodyStart !== undefined) this.#take(bodyStart);
+      if (bodyStart !== undefined) this.#take(bodyStart);
     }
     this.#isReading = false;
     if (this.#isHeld) return;
+    // A large packet is not kept until the next one comes.
+    if (this.#place === this.#bytes.length) this.#readFrom(NOTHING);
     const done = this.#done;
     this.#done = undefined;
     done?.();
@@ -89,21 +92,25 @@ export class PublishReader extends Writable {
     if (left + this.#arrivedLength < this.#wanted) return false;
     const [first] = this.#arrived;
     // As a rule: the next chunk is read where it lies.
-    if (left === 0 && first !== undefined && first.length >= this.#wanted) this.#bytes = this.#arrive(first.length);
+    if (left === 0 && first !== undefined && first.length >= this.#wanted) this.#readFrom(this.#arrive(first.length));
     else {
       const pieces = [this.#bytes.subarray(this.#place)];
       for (let missing = this.#wanted - left; missing > 0; missing -= pieces.at(-1)?.length ?? 0) {
         pieces.push(this.#arrive(missing));
       }
-      this.#bytes = Buffer.concat(pieces);
+      this.#readFrom(Buffer.concat(pieces));
     }
-    this.#place = 0;
     return true;
+  }
+
+  #readFrom(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#place = 0;
   }
 
   /** Takes what comes next out of what has arrived: at most so many bytes, and of one chunk. */
   #arrive(atMost: number): Buffer {
-    const chunk = this.#arrived.shift() ?? Buffer.alloc(0);
+    const chunk = this.#arrived.shift() ?? NOTHING;
     const piece = chunk.subarray(0, atMost);
     if (piece.length < chunk.length) this.#arrived.unshift(chunk.subarray(piece.length));
     this.#arrivedLength -= piece.length;
@@ -126,19 +133,9 @@ export class PublishReader extends Writable {
         return this.#bytes.length - this.#place < this.#wanted ? undefined : place + 1;
       }
     }
-    this.#isLost = true;
-    return undefined;
-  }
-
-  /** Where no packet can be told from the next one any more. */
-  #takeAll(): void {
-    const rest = Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived.splice(0)]);
-    this.#arrivedLength = 0;
-    this.#bytes = rest;
-    this.#place = rest.length;
-    this.#wanted = 1;
     this.#isHeld = true;
-    this.#handlers.onOther(rest, this.#goOn);
+    this.#handlers.onLost(Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived]));
+    return undefined;
   }
 
   #take(bodyStart: number): void {

@@ -8,13 +8,16 @@ interface OpenedClient {
 
 /**
  * Lets the messages of a client go to `onPublish`, past MQTT.js, which keeps all else of the protocol: connecting,
- * subscribing, pings, and what it must refuse. To be called before the client connects; every connection is tapped.
+ * subscribing, pings, and what it refuses. To be called before the client connects; every connection is tapped.
  *
  * MQTT.js has no public way to its bytes: it makes a stream, and pipes it to its parser. The reader stands between them.
- * A client that has allowed topic aliases is left alone: they are a state of MQTT.js.
+ * So a client's events `message` and `packetreceive` do not tell of messages any more, nor are they given to its
+ * `customHandleAcks`. A client that has allowed topic aliases, or limited the size of packets, is left alone: MQTT.js
+ * looks after both.
  */
 export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPublish, goOn: () => void) => void): void {
-  if (client.options.properties?.topicAliasMaximum) return;
+  const { topicAliasMaximum = 0, maximumPacketSize = 0 } = client.options.properties ?? {};
+  if (topicAliasMaximum > 0 || maximumPacketSize > 0) return;
   const opened = client as unknown as OpenedClient;
   const buildStream = opened.streamBuilder;
   opened.streamBuilder = (self, options) => {
@@ -23,11 +26,14 @@ export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPub
     stream.pipe = (parser: NodeJS.WritableStream) => {
       const reader = new PublishReader(client.options.protocolVersion ?? 4, {
         onPublish: (packet, goOn) => {
-          // Another stream has taken its place: its messages come again over that one.
-          if (client.stream === stream) onPublish(packet, goOn);
+          // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
+          if (client.stream === stream && !stream.destroyed) onPublish(packet, goOn);
+          else goOn();
         },
         // What follows waits until MQTT.js has read it, as its own parser would have it.
         onOther: (bytes, goOn) => parser.write(bytes, goOn),
+        // MQTT.js says what is wrong, and would read on somewhere in the middle.
+        onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
       });
       pipe(reader);
       // biome-ignore lint/suspicious/noExplicitAny: what MQTT.js pipes to is returned as it came
