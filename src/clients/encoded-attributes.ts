@@ -16,11 +16,14 @@ export class EncodedAttributes {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
+  /** Whether it is known that Pub/Sub takes a message with them. */
+  readonly isAccepted: boolean;
 
-  constructor(bytes: Buffer, start: number, end: number) {
+  constructor(bytes: Buffer, start: number, end: number, isAccepted = false) {
     this.bytes = bytes;
     this.start = start;
     this.end = end;
+    this.isAccepted = isAccepted;
   }
 
   get byteLength(): number {

@@ -77,7 +77,7 @@ export function areWithinLimits(attributes: Attributes): boolean {
  * @returns whether there are any.
  */
 function checkEncoded(attributes: EncodedAttributes): boolean {
-  if (attributes.mayHaveNameBeginning(RESERVED)) checkAttributes(attributes.decode());
+  if (!attributes.isAccepted && attributes.mayHaveNameBeginning(RESERVED)) checkAttributes(attributes.decode());
   return attributes.byteLength > 0;
 }
 

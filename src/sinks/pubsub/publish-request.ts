@@ -36,7 +36,7 @@ export function encodeAttributes(attributes: Attributes): Attributes | EncodedAt
   writer.clear();
   writeAttributes(attributes);
   const bytes = writer.take();
-  return new EncodedAttributes(bytes, 0, bytes.length);
+  return new EncodedAttributes(bytes, 0, bytes.length, true);
 }
 
 function writeMessage({ data, attributes, orderingKey }: OutgoingMessage): void {

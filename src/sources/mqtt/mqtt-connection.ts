@@ -1,4 +1,4 @@
-import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
+import type { IConnackPacket, IPublishPacket, MqttClient, Packet } from 'mqtt';
 import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
 import { FatalError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
@@ -114,7 +114,7 @@ export class MqttConnection {
     tapPublishes(client, receive);
     // What the tap leaves to MQTT.js.
     client.handleMessage = (packet, callback) =>
-      receive(packet, () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));
+      receive(asReceived(packet), () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));
     // Not 'connect': that comes later than the first messages of a resumed session.
     client.on('packetreceive', (packet: Packet) => {
       if (packet.cmd === 'connack') this.#connected(packet);
@@ -235,6 +235,12 @@ export class MqttConnection {
       this.schedule(undefined, everyMs);
     }, everyMs);
   }
+}
+
+function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  // QoS 2 is acknowledged by MQTT.js.
+  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup };
 }
 
 /** The address without its user information. */

@@ -153,7 +153,7 @@ export class MqttSource implements Source {
   #closed(): void {
     this.#subscriptions.disconnected();
     // QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on.
-    const kept = this.#held.filter(({ packet }) => packet.qos === 0).slice(-MAX_KEPT);
+    const kept = this.#held.filter(({ packet }) => packet.packetId === 0).slice(-MAX_KEPT);
     this.#held.splice(0, this.#held.length, ...kept.map(({ packet }) => ({ packet, goOn: () => {} })));
   }
 
@@ -179,23 +179,19 @@ export class MqttSource implements Source {
 
   /** Takes a message in, if there is credit for it; after the stop, only one whose work is running already. */
   #pass(packet: ReceivedPublish): boolean {
-    const { topic, dup } = packet;
-    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    const packetId = packet.qos === 1 ? (packet.messageId ?? 0) : 0;
-    if (packetId > 0 && this.#pubacks.reattach({ packetId, topic, payload, dup }, this.#connection.number)) {
+    if (packet.packetId > 0 && this.#pubacks.reattach(packet, this.#connection.number)) {
       this.#flushSoon();
       return true;
     }
-    if (this.#stopped || !this.#options.desk.credit.tryTake(payload.byteLength)) return false;
-    this.#emit(topic, payload, packetId);
+    if (this.#stopped || !this.#options.desk.credit.tryTake(packet.payload.byteLength)) return false;
+    this.#emit(packet);
     return true;
   }
 
-  #emit(topic: string, payload: Buffer, packetId: number): void {
-    const packet = { topic, payload, packetId };
+  #emit(packet: ReceivedPublish): void {
     const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
-    if (packetId > 0) this.#pubacks.received(ticket);
+    if (packet.packetId > 0) this.#pubacks.received(ticket);
     this.#subscriber?.next(new Delivery(toMessage(ticket, this.#scheduler.now()), ticket));
   }
 

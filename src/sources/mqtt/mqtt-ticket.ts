@@ -1,5 +1,6 @@
 import { type Desk, Ticket } from '../../core/delivery.ts';
 import type { Linked } from '../../core/linked-list.ts';
+import type { ReceivedPublish } from './publish-reader.ts';
 
 /** What a ticket tells its source. */
 export interface MqttSettlements {
@@ -22,7 +23,7 @@ export class MqttTicket extends Ticket implements Linked<MqttTicket> {
 
   constructor(
     desk: Desk,
-    packet: { topic: string; payload: Buffer; packetId: number },
+    packet: Pick<ReceivedPublish, 'topic' | 'payload' | 'packetId'>,
     connection: number,
     settlements: MqttSettlements,
   ) {

@@ -1,12 +1,5 @@
 import type { MqttTicket } from './mqtt-ticket.ts';
-
-/** A message that may have been received before. */
-export interface RedeliveredPacket {
-  readonly packetId: number;
-  readonly topic: string;
-  readonly payload: Buffer;
-  readonly dup: boolean;
-}
+import type { ReceivedPublish } from './publish-reader.ts';
 
 /**
  * Which QoS 1 messages still owe the broker a PUBACK, and in which order.
@@ -45,7 +38,7 @@ export class PubackQueue {
    * Some brokers send a message again over the same connection, with DUP set, when its PUBACK takes long. Without DUP
    * the same packet id over the same connection is another message.
    */
-  reattach(packet: RedeliveredPacket, connection: number): boolean {
+  reattach(packet: ReceivedPublish, connection: number): boolean {
     const known = this.#unacknowledged.get(packet.packetId);
     if (known === undefined || !known.isFor(packet.topic, packet.payload)) return false;
     if (known.connection === connection) return packet.dup;

@@ -28,8 +28,8 @@ function publish(packet: Partial<IPublishPacket>): IPublishPacket {
   return { cmd: 'publish', topic: 'a/b', payload: Buffer.from('x'), qos: 0, dup: false, retain: false, ...packet };
 }
 
-function asReceived({ topic, payload, qos, messageId, dup }: IPublishPacket): ReceivedPublish {
-  return { topic, payload, qos, messageId: qos === 1 ? messageId : undefined, dup };
+function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
+  return { topic, payload: Buffer.from(payload), packetId: qos === 1 ? messageId : 0, dup };
 }
 
 const publishes = fc

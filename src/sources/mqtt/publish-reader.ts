@@ -1,12 +1,12 @@
 import { Writable } from 'node:stream';
 
-/** What a source needs of a PUBLISH packet; a part of MQTT.js' `IPublishPacket`. */
+/** What a source needs of a PUBLISH packet. */
 export interface ReceivedPublish {
   readonly topic: string;
-  readonly payload: Buffer | string;
-  readonly qos: 0 | 1 | 2;
-  /** The packet id; of QoS 0 none. */
-  readonly messageId?: number | undefined;
+  readonly payload: Buffer;
+  /** What its PUBACK names; 0 of QoS 0, which gets none. */
+  readonly packetId: number;
+  /** The broker has sent it before, or may have. */
   readonly dup: boolean;
 }
 
@@ -169,8 +169,7 @@ export class PublishReader extends Writable {
     return {
       topic: bytes.toString('utf8', topicStart, topicEnd),
       payload: bytes.subarray(place, end),
-      qos,
-      messageId: qos === 1 ? bytes.readUInt16BE(topicEnd) : undefined,
+      packetId: qos === 1 ? bytes.readUInt16BE(topicEnd) : 0,
       dup: (header & 8) !== 0,
     };
   }
