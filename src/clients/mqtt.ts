@@ -63,8 +63,6 @@ export function createMqttClient(config: MqttConnectionConfig, { clean = false }
     reconnectOnConnackError: true,
     resubscribe: false,
     manualConnect: true,
-    // It is told of each packet, several times: `debug` costs half a microsecond a message to find out that it is off.
-    ...(process.env.DEBUG === undefined ? { log: () => {} } : {}),
     ...(config.username === undefined ? {} : { username: config.username }),
     ...(config.password === undefined ? {} : { password: config.password }),
     ...(config.protocolVersion === 5

@@ -119,23 +119,19 @@ export class PublishReader extends Writable {
 
   /** Where a packet's body begins, once all of the packet is here; else makes known how much is wanted. */
   #bodyStart(): number | undefined {
-    let length = 0;
-    for (let digit = 0; digit < MAX_LENGTH_BYTES; digit += 1) {
-      const place = this.#place + 1 + digit;
-      const byte = this.#bytes[place];
-      if (byte === undefined) {
-        this.#wanted = 1 + digit + 1;
-        return undefined;
-      }
-      length += (byte & 0x7f) << (7 * digit);
-      if (byte < 0x80) {
-        this.#wanted = 1 + digit + 1 + length;
-        return this.#bytes.length - this.#place < this.#wanted ? undefined : place + 1;
-      }
+    const start = this.#place + 1;
+    const digits = digitsAt(this.#bytes, start, this.#bytes.length);
+    if (digits === 0) {
+      this.#wanted = this.#bytes.length - this.#place + 1;
+      return undefined;
     }
-    this.#isHeld = true;
-    this.#handlers.onLost(Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived]));
-    return undefined;
+    if (digits > MAX_LENGTH_BYTES) {
+      this.#isHeld = true;
+      this.#handlers.onLost(Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived]));
+      return undefined;
+    }
+    this.#wanted = 1 + digits + lengthAt(this.#bytes, start, digits);
+    return this.#bytes.length - this.#place < this.#wanted ? undefined : start + digits;
   }
 
   #take(bodyStart: number): void {
@@ -162,9 +158,10 @@ export class PublishReader extends Writable {
     // A topic of no length stands for an alias.
     if (topicEnd === topicStart || place > end) return undefined;
     if (this.#hasProperties) {
-      const afterProperties = endOfProperties(bytes, place, end);
-      if (afterProperties === undefined) return undefined;
-      place = afterProperties;
+      const digits = digitsAt(bytes, place, end);
+      if (digits === 0 || digits > MAX_LENGTH_BYTES) return undefined;
+      place += digits + lengthAt(bytes, place, digits);
+      if (place > end) return undefined;
     }
     return {
       topic: bytes.toString('utf8', topicStart, topicEnd),
@@ -175,14 +172,17 @@ export class PublishReader extends Writable {
   }
 }
 
-function endOfProperties(bytes: Buffer, start: number, end: number): number | undefined {
-  let length = 0;
-  for (let digit = 0; digit < MAX_LENGTH_BYTES && start + digit < end; digit += 1) {
-    const byte = bytes[start + digit] ?? 0;
-    length += (byte & 0x7f) << (7 * digit);
-    if (byte >= 0x80) continue;
-    const after = start + digit + 1 + length;
-    return after > end ? undefined : after;
+/** How many bytes a length takes (a variable byte integer): 0 if it is cut off at `end`, more than the most if it is none. */
+function digitsAt(bytes: Buffer, start: number, end: number): number {
+  for (let digits = 1; digits <= MAX_LENGTH_BYTES; digits += 1) {
+    if (start + digits > end) return 0;
+    if ((bytes[start + digits - 1] ?? 0) < 0x80) return digits;
   }
-  return undefined;
+  return MAX_LENGTH_BYTES + 1;
+}
+
+function lengthAt(bytes: Buffer, start: number, digits: number): number {
+  let length = 0;
+  for (let digit = 0; digit < digits; digit += 1) length += ((bytes[start + digit] ?? 0) & 0x7f) << (7 * digit);
+  return length;
 }

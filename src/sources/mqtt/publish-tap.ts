@@ -23,7 +23,7 @@ export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPub
   opened.streamBuilder = (self, options) => {
     const stream = buildStream(self, options);
     const pipe = stream.pipe.bind(stream);
-    stream.pipe = (parser: NodeJS.WritableStream) => {
+    stream.pipe = <T extends NodeJS.WritableStream>(parser: T): T => {
       const reader = new PublishReader(client.options.protocolVersion ?? 4, {
         onPublish: (packet, goOn) => {
           // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
@@ -36,8 +36,7 @@ export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPub
         onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
       });
       pipe(reader);
-      // biome-ignore lint/suspicious/noExplicitAny: what MQTT.js pipes to is returned as it came
-      return parser as any;
+      return parser;
     };
     return stream;
   };
