@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { remembering } from './remembering.ts';
+import { LONGEST_REMEMBERED, remembering } from './remembering.ts';
 
 suite('remembering', ({ test }) => {
   test('asks once for each text, and forgets all at one too many', () => {
@@ -13,6 +13,17 @@ suite('remembering', ({ test }) => {
     assert.equal(asked, ['a', 'bb', '']);
     assert.equal(['', 'a'].map(length), [0, 1]);
     assert.equal(asked, ['a', 'bb', '', 'a']);
+  });
+
+  test('keeps nothing of a key that is too long', () => {
+    let calls = 0;
+    const length = remembering((text) => {
+      calls += 1;
+      return text.length;
+    }, 2);
+    const longest = 'x'.repeat(LONGEST_REMEMBERED);
+    for (const key of [longest, longest, `${longest}y`, `${longest}y`]) assert.is(length(key), key.length);
+    assert.is(calls, 3);
   });
 
   test('asks again after a failure', () => {

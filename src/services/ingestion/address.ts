@@ -1,16 +1,27 @@
+import type { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { envelopeOf } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
+import type { Attributes } from '../../core/message.ts';
 import { keyText, MessageView } from '../../core/message-path.ts';
-import { remembering } from '../../core/remembering.ts';
 import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
-import { REMEMBERED_TOPICS, type RouteTable } from './route-table.ts';
+import type { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
+
+/** Attributes of routes, encoded: those of a topic are the same object for as long as its route is remembered. */
+const ENCODED = new WeakMap<Attributes, Attributes | EncodedAttributes>();
+
+function encoded(attributes: Attributes): Attributes | EncodedAttributes {
+  const before = ENCODED.get(attributes);
+  if (before !== undefined) return before;
+  const result = encodeAttributes(attributes);
+  ENCODED.set(attributes, result);
+  return result;
+}
 
 /** Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. */
 export function addressBy(table: () => RouteTable): (delivery: Delivery) => Address {
-  const encoded = remembering(encodeAttributes, REMEMBERED_TOPICS);
   return ({ message }) => {
     const { attributes } = message;
     const routeName = attributes.route_name ?? '';

@@ -7,14 +7,14 @@ import { standardJsonHead } from './enrichers.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
 /** Topics of which is remembered what does not change from message to message. */
-export const REMEMBERED_TOPICS = 20_000;
+const REMEMBERED_TOPICS = 20_000;
 
 /** Where a message of one topic goes. */
 export interface Route {
   readonly name: string;
   /** The name of its producer. */
   readonly routeName: string;
-  /** The topic and the route's name: MQTT has no other attributes. The same object for each message of the topic. */
+  /** The topic and the route's name: MQTT has no other attributes. The same object for each message of a remembered topic. */
   readonly attributes: Attributes;
   /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
   readonly device: EnrichmentData;

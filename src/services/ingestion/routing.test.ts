@@ -98,6 +98,14 @@ suite('route table', ({ test }) => {
     }
   });
 
+  test('keeps what it found for a topic, but not for one that is too long to be kept', () => {
+    const routes = table({ a: { topic: 'a/+' } });
+    assert.is(routes.routeOf('a/d1'), routes.routeOf('a/d1'));
+    const long = `a/${'d'.repeat(60_000)}`;
+    assert.is.not(routes.routeOf(long), routes.routeOf(long));
+    assert.equal(routes.routeOf(long)?.device, { DeviceID: long.slice(2) });
+  });
+
   test('takes the device from the first +, a level, or a pattern', () => {
     const device = (topic: string, route: RouteFields) => table({ r: route }).routeOf(topic)?.device;
     assert.equal(device('s/n/d1/x', { topic: 's/+/+/x' }), { DeviceID: 'n' });
