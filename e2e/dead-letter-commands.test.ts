@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { suite } from '../src/testing/suite.ts';
 import { type LettersRig, type ListedLetters, startLettersRig } from './letters-rig.ts';
 
@@ -159,16 +160,11 @@ suite('dead-letters commands', ({ test, before, after }) => {
       await bury(dead, input, 10);
       // Whatever arrives is buried again at once.
       const subscription = rig.pubsub.subscription(input);
-      let buried = 0;
-      subscription.on('message', (message) => {
-        buried += 1;
-        message.ack();
-        void bury(dead, input, 1);
-      });
+      const buried = receiveMessages(subscription, () => void bury(dead, input, 1));
       const { code, output } = await rig.run('replay', pipeline, '--rate', '10');
       await subscription.close();
       assert.is(code, 0, output);
-      assert.is(buried, 10);
+      assert.is(buried.length, 10);
       assert.is((await rig.list(pipeline)).letters.length, 10);
     },
     TEST_TIMEOUT_MS,

@@ -14,6 +14,7 @@ import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -23,7 +24,7 @@ suite('poisoned messages', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   let subscription: Subscription;
-  let letters: Message[] = [];
+  let letters: readonly Message[] = [];
   const run = randomBytes(4).toString('hex');
   const deadLetters = { topicId: `dead-${run}` };
   const http = { host: '127.0.0.1', port: 0 };
@@ -65,10 +66,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     await pubsub.createTopic(deadLetters.topicId);
     await pubsub.topic(deadLetters.topicId).createSubscription(`letters-${run}`);
     subscription = pubsub.subscription(`letters-${run}`);
-    subscription.on('message', (message) => {
-      letters = [...letters, message];
-      message.ack();
-    });
+    letters = receiveMessages(subscription);
   });
   after(async () => {
     await subscription?.close();

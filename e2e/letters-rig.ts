@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type CreateSubscriptionOptions, type Message, PubSub } from '@google-cloud/pubsub';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { type Child, startChild } from '../src/testing/child.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 
 const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 
@@ -72,7 +73,7 @@ export interface LettersRig extends Omit<DeadLettersRunner, 'close'> {
   readonly common: { readonly google: { readonly projectId: string }; readonly http: { host: string; port: number } };
   /** Creates a topic and its only subscription, both of that name with the run's id behind it. */
   newTopic(name: string, options?: CreateSubscriptionOptions): Promise<string>;
-  /** Acknowledges and collects all that arrives. */
+  /** Acknowledges and collects all that arrives, each message once. */
   collect(subscription: string): readonly Message[];
   /** Publishes one envelope, and returns its data. */
   publish(topic: string, id: string, payload: unknown, attributes?: Record<string, string>): Promise<Buffer>;
@@ -99,14 +100,9 @@ export async function startLettersRig(): Promise<LettersRig> {
       return id;
     },
     collect: (name) => {
-      const messages: Message[] = [];
       const subscription = pubsub.subscription(name);
-      subscription.on('message', (message) => {
-        messages.push(message);
-        message.ack();
-      });
       collecting.push(subscription);
-      return messages;
+      return receiveMessages(subscription);
     },
     publish: async (topic, id, payload, attributes = {}) => {
       const data = Buffer.from(

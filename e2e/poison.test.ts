@@ -6,6 +6,7 @@ import { createStorageClient } from '../src/clients/storage.ts';
 import type { PoisonReason } from '../src/core/errors.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { openServiceRig, type ServiceName, type ServiceRig } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
 import { readLines } from './read-lines.ts';
@@ -143,13 +144,8 @@ suite('poison, 5 % of the messages', ({ test, before, after }) => {
   const collect = async (topicId: string) => {
     const pubsub = new PubSub({ projectId: sandbox.projectId });
     const [subscription] = await pubsub.topic(topicId).createSubscription(`poison-${topicId}`);
-    const messages: Message[] = [];
-    subscription.on('message', (message) => {
-      messages.push(message);
-      message.ack();
-    });
     return {
-      messages,
+      messages: receiveMessages(subscription),
       close: async () => {
         await subscription.close();
         await pubsub.close();

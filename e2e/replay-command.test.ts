@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { type Child, startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
@@ -64,16 +65,7 @@ suite('the command replay', ({ test, before, after }) => {
   const topic = async (name: string) => {
     await pubsub.createTopic(name);
     const [subscription] = await pubsub.topic(name).createSubscription(name, { enableMessageOrdering: true });
-    const messages: { data: string; attributes: Record<string, string>; orderingKey: string }[] = [];
-    subscription.on('message', (message) => {
-      messages.push({
-        data: message.data.toString('utf8'),
-        attributes: message.attributes,
-        orderingKey: message.orderingKey ?? '',
-      });
-      message.ack();
-    });
-    return { messages, close: () => subscription.close() };
+    return { messages: receiveMessages(subscription), close: () => subscription.close() };
   };
 
   test('publishes envelopes to a topic, in the order of each device', async () => {
@@ -86,14 +78,16 @@ suite('the command replay', ({ test, before, after }) => {
     await eventually(() => assert.is(messages.length, 1_000));
     await close();
     for (const device of ['a', 'b']) {
-      const own = messages.filter(({ orderingKey }) => orderingKey === device).map(({ data }) => JSON.parse(data).id);
+      const own = messages
+        .filter(({ orderingKey }) => orderingKey === device)
+        .map(({ data }) => JSON.parse(data.toString()).id);
       assert.equal(
         own,
         Array.from({ length: 500 }, (_, index) => `${device}-${index}`),
       );
     }
     const [first] = messages;
-    const { id, payload, publishTime, enrichmentData, ...rest } = JSON.parse(first?.data ?? '');
+    const { id, payload, publishTime, enrichmentData, ...rest } = JSON.parse(String(first?.data));
     assert.equal(rest, {});
     assert.is(id, `${JSON.parse(Buffer.from(payload, 'base64').toString('utf8')).device_id}-0`);
     assert.is(publishTime, '2026-01-01T00:00:00.000Z');
@@ -109,7 +103,9 @@ suite('the command replay', ({ test, before, after }) => {
     assert.is(code, 0, output);
     await eventually(() => assert.is(messages.length, 2));
     await close();
-    const sent = messages.map(({ data }) => JSON.parse(data)).sort((one, other) => (one.id < other.id ? -1 : 1));
+    const sent = messages
+      .map(({ data }) => JSON.parse(data.toString()))
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
     assert.equal(
       sent.map(({ id, publishTime }) => [id, publishTime]),
       [

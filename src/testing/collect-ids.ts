@@ -1,7 +1,8 @@
 import { PubSub } from '@google-cloud/pubsub';
 import { decodeEnvelope } from '../core/envelope.ts';
+import { receiveMessages } from './receive-messages.ts';
 
-/** What a subscription has delivered so far. */
+/** What a subscription has delivered so far, each message of Pub/Sub counted once. */
 export interface Collected {
   /** How often each envelope id came. */
   readonly ids: ReadonlyMap<string, number>;
@@ -15,17 +16,14 @@ export function collectIds(projectId: string, subscriptionId: string): Collected
   const pubsub = new PubSub({ projectId });
   const subscription = pubsub.subscription(subscriptionId, { flowControl: { maxMessages: 10_000 } });
   const ids = new Map<string, number>();
-  let total = 0;
-  subscription.on('message', (message) => {
-    const { id } = decodeEnvelope(message.data);
+  const messages = receiveMessages(subscription, ({ data }) => {
+    const { id } = decodeEnvelope(data);
     ids.set(id, (ids.get(id) ?? 0) + 1);
-    total += 1;
-    message.ack();
   });
   return {
     ids,
     get total() {
-      return total;
+      return messages.length;
     },
     close: async () => {
       await subscription.close();

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../../../src/clients/bigquery.ts';
 import { createStorageClient } from '../../../src/clients/storage.ts';
 import type { RunResources } from '../../../src/demo/run-resources.ts';
+import { receiveMessages } from '../../../src/testing/receive-messages.ts';
 
 /** A row of the table that `pipelines/bigqueries` writes; times as RFC 3339. */
 export interface Row {
@@ -70,7 +71,7 @@ export async function readArchive({ projectId, bucket }: RunResources): Promise<
   );
 }
 
-/** What a subscription delivers, acknowledged as it comes. */
+/** What a subscription delivers, acknowledged as it comes; each message once. */
 export interface WatchedTopic {
   readonly messages: readonly Message[];
   close(): Promise<void>;
@@ -83,13 +84,8 @@ export function watchTopic(
   onMessage: (message: Message) => void = () => {},
 ): WatchedTopic {
   const pubsub = new PubSub({ projectId });
-  const messages: Message[] = [];
   const receiving = pubsub.subscription(subscription, { flowControl: { maxMessages: 10_000 } });
-  receiving.on('message', (message) => {
-    messages.push(message);
-    message.ack();
-    onMessage(message);
-  });
+  const messages = receiveMessages(receiving, onMessage);
   receiving.on('error', () => {});
   return {
     messages,
