@@ -11,7 +11,8 @@ import { globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
-const FILE_TIMEOUT_MS = 5 * 60_000;
+/** Against a file that hangs outside of its tests, which have limits of their own: more than the slowest file needs. */
+const FILE_TIMEOUT_MS = 10 * 60_000;
 
 const serial = process.argv.includes('--serial');
 const roots = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
