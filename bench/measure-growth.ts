@@ -68,12 +68,14 @@ export async function measureGrowth(stage: Stage, say: (text: string) => void): 
   return { cases, rss: { at1e5: rssBy(1e5), at1e6: rssBy(MILLION) }, samples: millions.at(-1) ?? [] };
 }
 
-/** CPU time for each of the messages of the second half before a count. */
+/**
+ * CPU time for each of the messages of the second half before a count: from the last look before that half to the first
+ * one behind it, since many messages may pass between two looks.
+ */
 function costBefore(samples: readonly Sample[], count: number): number {
-  const at = (done: number) => samples.find((sample) => sample.done >= done) ?? samples.at(-1);
-  const from = at(count / 2);
-  const to = at(count);
-  if (from === undefined || to === undefined || to.done === from.done) return Number.NaN;
+  const from = samples.findLast(({ done }) => done <= count / 2);
+  const to = samples.find(({ done }) => done >= count);
+  if (from === undefined || to === undefined) throw new Error(`no samples around ${count} messages`);
   return (to.cpuMicros - from.cpuMicros) / (to.done - from.done);
 }
 

@@ -75,7 +75,10 @@ export class Meter {
   /** A message is safe, and the source may forget it. Its payload is looked at only where latencies are taken. */
   settled(message: { readonly payload: Uint8Array | string }): void {
     // Not before: a process that is watched while it is idle would count the looks.
-    if (this.#done === 0) setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    if (this.#done === 0) {
+      this.#sample();
+      setInterval(() => this.#sample(), SAMPLE_MS).unref();
+    }
     this.#done += 1;
     if (this.#done < this.#warmUp) return;
     if (this.#begun === undefined) this.#begin();
