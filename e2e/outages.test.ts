@@ -22,7 +22,7 @@ const MAX_IN_FLIGHT = 2_000;
 const HEAP_MB = 256;
 /** Resident: heap, buffers on their way, code, threads. */
 const MAX_RSS_MB = 450;
-/** Six outages take 160 s on two idle cores; what waited for them is worked off at the machine's speed. */
+/** Six outages take 140 s on two cores; what waited for them is worked off at the machine's speed. */
 const TEST_TIMEOUT_MS = 400_000;
 
 const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;

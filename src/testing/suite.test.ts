@@ -3,17 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { eventually } from './eventually.ts';
 import { suite } from './suite.ts';
 
 const here = import.meta.dirname;
 
-function runFile(source: string): { code: number | null; output: string } {
+function runFile(source: string, more: NodeJS.ProcessEnv = {}): { code: number | null; output: string } {
   const folder = mkdtempSync(join(tmpdir(), 'suite-'));
   try {
     const file = join(folder, 'sample.test.mjs');
     writeFileSync(file, source.replaceAll('SUITE', join(here, 'suite.ts')));
     const { NODE_V8_COVERAGE: _, CI: __, ...env } = process.env;
-    const result = spawnSync(process.execPath, [join(here, 'run.ts'), file], { encoding: 'utf8', env });
+    const result = spawnSync(process.execPath, [join(here, 'run.ts'), file], {
+      encoding: 'utf8',
+      env: { ...env, ...more },
+    });
     return { code: result.status, output: result.stdout };
   } finally {
     rmSync(folder, { recursive: true });
@@ -47,5 +51,25 @@ suite('suite', ({ test }) => {
     );
     assert.is(code, 1);
     assert.match(output, 'did not finish within 50 ms');
+  });
+
+  test('a file that takes too long is ended, with what it has started', async () => {
+    const { code, output } = runFile(
+      `import { suite } from 'SUITE';
+       import { startChild } from '${join(here, 'child.ts')}';
+       suite('s', (it) => {
+         it.test('t', async () => {
+           const child = await startChild('sleep', ['1000']);
+           console.log('pid', child.pid);
+           await child.exited;
+         });
+       });`,
+      { TEST_FILE_TIMEOUT_MS: '5000' },
+    );
+    assert.is(code, 1);
+    assert.match(output, 'ended after 5000 ms');
+    const pid = Number(/pid (\d+)/.exec(output)?.[1]);
+    assert.ok(pid > 0, output);
+    await eventually(() => assert.throws(() => process.kill(pid, 0), /ESRCH/));
   });
 });

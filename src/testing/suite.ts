@@ -29,6 +29,9 @@ function finishedOne(): void {
   }, LINGER_MS).unref();
 }
 
+/** Whoever ends the run before the tests are done: `exit` lets them kill what they have started. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 /** What a test file reports to the runner, one line per suite on its standard output. */
 export interface SuiteReport {
   suite: string;
