@@ -6,6 +6,7 @@ import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { type Child, startChild } from '../src/testing/child.ts';
+import { eventually } from '../src/testing/eventually.ts';
 import { suite } from '../src/testing/suite.ts';
 
 /** Flows that fail, or are told to keep what they made, on servers that outlive them. */
@@ -24,10 +25,12 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
   });
   beforeEach(() => sandbox.faults.clear());
 
-  const run = async (flow: string, env: Readonly<Record<string, string>>): Promise<{ child: Child; code: unknown }> => {
-    const child = await startChild(process.execPath, [join(import.meta.dirname, `flows/${flow}.test.ts`)], {
+  const start = (flow: string, env: Readonly<Record<string, string>>): Promise<Child> =>
+    startChild(process.execPath, [join(import.meta.dirname, `flows/${flow}.test.ts`)], {
       env: { ...process.env, ...sandbox.env, E2E_TARGET: 'emulators', ...env },
     });
+  const run = async (flow: string, env: Readonly<Record<string, string>>): Promise<{ child: Child; code: unknown }> => {
+    const child = await start(flow, env);
     return { child, code: await child.exited };
   };
   /** Names of everything that is there. */
@@ -60,6 +63,21 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
     const { child, code } = await run('bigquery', {});
     assert.is(code, 1, child.output);
     assert.match(child.output, 'resources.tables');
+    assert.equal(await left(), []);
+  });
+
+  test('that is interrupted leaves nothing', async () => {
+    const bigquery = new BigQuery({ projectId: sandbox.projectId, authClient: new PassThroughClient() });
+    const rows = async (): Promise<number> => {
+      const [[dataset]] = await bigquery.getDatasets();
+      const [[table] = []] = (await dataset?.getTables()) ?? [];
+      if (table === undefined) return 0;
+      const [[row]] = await bigquery.query(`SELECT COUNT(*) AS n FROM \`${dataset?.id}.${table.id}\``);
+      return row.n;
+    };
+    const child = await start('bigquery', {});
+    await eventually(async () => assert.ok((await rows()) > 0, 'it is in the middle of its work'));
+    assert.is(await child.end('SIGINT'), 1, child.output);
     assert.equal(await left(), []);
   });
 

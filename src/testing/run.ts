@@ -13,8 +13,8 @@ import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
 /** Against a file that hangs outside of its tests, which have limits of their own: more than the slowest file needs. */
 const FILE_TIMEOUT_MS = Number(process.env.TEST_FILE_TIMEOUT_MS ?? 10 * 60_000);
-/** For such a file to kill what it has started, before it is killed itself. */
-const LEAVE_MS = 5_000;
+/** For such a file to tear down what it has started, before it is killed itself. */
+const LEAVE_MS = 30_000;
 
 const serial = process.argv.includes('--serial');
 const roots = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -39,8 +39,6 @@ function runFile(file: string): Promise<FileResult> {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, METADATA_SERVER_DETECTION: 'none' },
     });
-    const leave = () => child.kill('SIGTERM');
-    process.once('exit', leave);
     let output = '';
     child.stdout.on('data', (chunk) => {
       output += chunk;
@@ -50,12 +48,11 @@ function runFile(file: string): Promise<FileResult> {
     });
     let timer = setTimeout(() => {
       output += `\n${file}: ended after ${FILE_TIMEOUT_MS} ms\n`;
-      leave();
+      child.kill('SIGTERM');
       timer = setTimeout(() => child.kill('SIGKILL'), LEAVE_MS);
     }, FILE_TIMEOUT_MS);
     child.once('close', (code, signal) => {
       clearTimeout(timer);
-      process.removeListener('exit', leave);
       const reports = output
         .split('\n')
         .filter((line) => line.startsWith(REPORT_PREFIX))

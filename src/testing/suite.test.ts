@@ -53,23 +53,31 @@ suite('suite', ({ test }) => {
     assert.match(output, 'did not finish within 50 ms');
   });
 
-  test('a file that takes too long is ended, with what it has started', async () => {
-    const { code, output } = runFile(
-      `import { suite } from 'SUITE';
-       import { startChild } from '${join(here, 'child.ts')}';
-       suite('s', (it) => {
-         it.test('t', async () => {
-           const child = await startChild('sleep', ['1000']);
-           console.log('pid', child.pid);
-           await child.exited;
-         });
-       });`,
-      { TEST_FILE_TIMEOUT_MS: '5000' },
-    );
-    assert.is(code, 1);
-    assert.match(output, 'ended after 5000 ms');
-    const pid = Number(/pid (\d+)/.exec(output)?.[1]);
-    assert.ok(pid > 0, output);
-    await eventually(() => assert.throws(() => process.kill(pid, 0), /ESRCH/));
-  });
+  for (const [name, teardown] of [
+    ['kills what it has started', ''],
+    ['may tear down first', "process.once('SIGTERM', () => setTimeout(leave, 300));"],
+  ]) {
+    test(`a file that takes too long is ended, and ${name}`, async () => {
+      const { code, output } = runFile(
+        `import { suite } from 'SUITE';
+         import { startChild } from '${join(here, 'child.ts')}';
+         const leave = () => { console.log('torn down'); process.exit(1); };
+         suite('s', (it) => {
+           it.test('t', async () => {
+             const child = await startChild('sleep', ['1000']);
+             console.log('pid', child.pid);
+             ${teardown}
+             await child.exited;
+           });
+         });`,
+        { TEST_FILE_TIMEOUT_MS: '5000' },
+      );
+      assert.is(code, 1);
+      assert.match(output, 'ended after 5000 ms');
+      assert.is(output.includes('torn down'), teardown !== '');
+      const pid = Number(/pid (\d+)/.exec(output)?.[1]);
+      assert.ok(pid > 0, output);
+      await eventually(() => assert.throws(() => process.kill(pid, 0), /ESRCH/));
+    });
+  }
 });

@@ -29,8 +29,15 @@ function finishedOne(): void {
   }, LINGER_MS).unref();
 }
 
-/** Whoever ends the run before the tests are done: `exit` lets them kill what they have started. */
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+/**
+ * A signal alone would end the process without its `exit` listeners, which kill what was started. A test that has more to
+ * do before listens to the signal as well, and ends the process itself.
+ */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    if (process.listenerCount(signal) === 0) process.exit(1);
+  });
+}
 
 /** What a test file reports to the runner, one line per suite on its standard output. */
 export interface SuiteReport {
