@@ -7,9 +7,10 @@ import * as assert from 'uvu/assert';
 import { Scrape } from '../src/testing/scrape.ts';
 
 export interface Probes {
-  readonly count: number;
-  /** Of `/readyz` and `/metrics`, one after the other. */
-  readonly slowestMs: number;
+  /** How long each `/readyz` took, in order. */
+  readonly readyMs: readonly number[];
+  /** How long each `/metrics` took, in order. */
+  readonly metricsMs: readonly number[];
   readonly peakRssMb: number;
 }
 
@@ -29,21 +30,24 @@ async function ask(path: string): Promise<string> {
   return response.text();
 }
 
-let count = 0;
-let slowestMs = 0;
+async function timed(path: string, tookMs: number[]): Promise<string> {
+  const started = performance.now();
+  const text = await ask(path);
+  tookMs.push(performance.now() - started);
+  return text;
+}
+
+const readyMs: number[] = [];
+const metricsMs: number[] = [];
 let peakRssMb = 0;
 await ask('/readyz');
 await ask('/metrics');
 parentPort?.postMessage('probing');
 while (!isEnded) {
-  const started = performance.now();
-  await ask('/readyz');
-  const text = await ask('/metrics');
-  slowestMs = Math.max(slowestMs, performance.now() - started);
-  count += 1;
-  const metrics = new Scrape(text);
+  await timed('/readyz', readyMs);
+  const metrics = new Scrape(await timed('/metrics', metricsMs));
   metrics.assertLedger();
   peakRssMb = Math.max(peakRssMb, metrics.value('process_resident_memory_bytes') / 1e6);
   await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 }
-parentPort?.postMessage({ count, slowestMs, peakRssMb } satisfies Probes);
+parentPort?.postMessage({ readyMs, metricsMs, peakRssMb } satisfies Probes);
