@@ -47,7 +47,7 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
     icestore: ofConsumers,
     bigqueries: ofConsumers,
   };
-  const start = (name: ServiceName) => startService(name, { ...env, ...settings[name] }, { readyWithinMs: 120_000 });
+  const start = (name: ServiceName) => startService(name, { ...env, ...settings[name] });
   const services = new Map<ServiceName, ServiceProcess>();
   for (const name of SERVICES) services.set(name, await start(name));
   const running = (name: ServiceName): ServiceProcess => {

@@ -11,8 +11,8 @@ import { globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
-/** Against a file that hangs outside of its tests, which have limits of their own: more than the slowest file needs. */
-const FILE_TIMEOUT_MS = Number(process.env.TEST_FILE_TIMEOUT_MS ?? 10 * 60_000);
+/** Against a file that hangs outside of its tests, which have limits of their own: so long without a word, as after each test. */
+const SILENCE_MS = Number(process.env.TEST_FILE_SILENCE_MS ?? 10 * 60_000);
 /** For such a file to tear down what it has started, before it is killed itself. */
 const LEAVE_MS = 30_000;
 
@@ -40,19 +40,21 @@ function runFile(file: string): Promise<FileResult> {
       env: { ...process.env, METADATA_SERVER_DETECTION: 'none' },
     });
     let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    let timer = setTimeout(() => {
-      output += `\n${file}: ended after ${FILE_TIMEOUT_MS} ms\n`;
+    let killing: NodeJS.Timeout | undefined;
+    const silence = setTimeout(() => {
+      output += `\n${file}: ended after ${SILENCE_MS} ms of silence\n`;
       child.kill('SIGTERM');
-      timer = setTimeout(() => child.kill('SIGKILL'), LEAVE_MS);
-    }, FILE_TIMEOUT_MS);
+      killing = setTimeout(() => child.kill('SIGKILL'), LEAVE_MS);
+    }, SILENCE_MS);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk) => {
+        output += chunk;
+        if (killing === undefined) silence.refresh();
+      });
+    }
     child.once('close', (code, signal) => {
-      clearTimeout(timer);
+      clearTimeout(silence);
+      clearTimeout(killing);
       const reports = output
         .split('\n')
         .filter((line) => line.startsWith(REPORT_PREFIX))

@@ -3,6 +3,8 @@ import { type Child, startChild } from './child.ts';
 import { Scrape } from './scrape.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+/** Against a service that hangs: four at once, each compiling itself, take a slow machine most of a minute. */
+const READY_WITHIN_MS = 120_000;
 
 /** A service in a process of its own, as a container runs it. */
 export interface ServiceProcess extends Child {
@@ -14,18 +16,14 @@ export interface ServiceProcess extends Child {
 }
 
 /** Runs one pipeline of `pipelines/`, and waits until it says that it is ready. */
-export async function startService(
-  pipeline: string,
-  env: Readonly<Record<string, string>>,
-  { readyWithinMs = 30_000 }: { readyWithinMs?: number } = {},
-): Promise<ServiceProcess> {
+export async function startService(pipeline: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const child = await startChild(
     process.execPath,
     [join(ROOT, 'src/launch.mjs'), 'run', join(ROOT, 'pipelines', pipeline)],
     {
       env: { ...process.env, HTTP_PORT: '0', ...env, LOG_LEVEL: 'info' },
       readyWhen: /"event":"service.ready"(.|\n)*"url":"http|"url":"http(.|\n)*"event":"service.ready"/,
-      readyWithinMs,
+      readyWithinMs: READY_WITHIN_MS,
     },
   );
   const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1] ?? '';

@@ -57,7 +57,7 @@ suite('suite', ({ test }) => {
     ['kills what it has started', ''],
     ['may tear down first', "process.once('SIGTERM', () => setTimeout(leave, 300));"],
   ]) {
-    test(`a file that takes too long is ended, and ${name}`, async () => {
+    test(`a file that is silent too long is ended, and ${name}`, async () => {
       const { code, output } = runFile(
         `import { suite } from 'SUITE';
          import { startChild } from '${join(here, 'child.ts')}';
@@ -70,10 +70,10 @@ suite('suite', ({ test }) => {
              await child.exited;
            });
          });`,
-        { TEST_FILE_TIMEOUT_MS: '5000' },
+        { TEST_FILE_SILENCE_MS: '5000' },
       );
       assert.is(code, 1);
-      assert.match(output, 'ended after 5000 ms');
+      assert.match(output, 'ended after 5000 ms of silence');
       assert.is(output.includes('torn down'), teardown !== '');
       const pid = Number(/pid (\d+)/.exec(output)?.[1]);
       assert.ok(pid > 0, output);

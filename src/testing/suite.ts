@@ -12,9 +12,11 @@ export interface Suite {
   afterEach(hook: () => unknown | Promise<unknown>): void;
 }
 
-const DEFAULT_TIMEOUT_MS = 60_000;
+/** Against what hangs, on a machine that is several times slower than it should be. */
+const DEFAULT_TIMEOUT_MS = 180_000;
+const HOOK_TIMEOUT_MS = 120_000;
 /** After the last test: time for `after` hooks, and for what they close to be closed. */
-const LINGER_MS = 30_000;
+const LINGER_MS = HOOK_TIMEOUT_MS + 30_000;
 
 /** Tests of this process that have not ended yet. */
 let unfinished = 0;
@@ -74,7 +76,7 @@ export function suite(name: string, define: (it: Suite) => void): void {
 
   const guarded = (kind: string, hook: () => unknown | Promise<unknown>) => async () => {
     try {
-      await withTimeout(`${name}: ${kind}`, DEFAULT_TIMEOUT_MS, hook);
+      await withTimeout(`${name}: ${kind}`, HOOK_TIMEOUT_MS, hook);
     } catch (error) {
       report.failed += 1;
       process.exitCode = 1;
