@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
@@ -7,6 +8,7 @@ import { serveHttp } from './http-server.ts';
 
 const PIPELINED = 150;
 const ANSWERED = 100;
+const MAX_CONNECTIONS = 1_000;
 
 suite('HTTP server', ({ test }) => {
   test('answers a hundred requests of one connection, says that it ends, and refuses those sent behind them', async () => {
@@ -29,6 +31,29 @@ suite('HTTP server', ({ test }) => {
       );
       socket.destroy();
     } finally {
+      await server.close();
+    }
+  });
+
+  test('a new connection pushes out the one that has been idle for longest, where all are', async () => {
+    const app = new Hono().get('/healthz', (context) => context.text('ok'));
+    const server = await serveHttp(app, { host: '127.0.0.1', port: 0 });
+    const sockets: Socket[] = [];
+    const ask = async (): Promise<string> => {
+      const socket = connect(server.port, '127.0.0.1');
+      sockets.push(socket);
+      socket.on('error', () => {});
+      socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+      const [answer] = await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      return String(answer);
+    };
+    try {
+      for (let index = 0; index < MAX_CONNECTIONS; index += 1) assert.match(await ask(), /^HTTP\/1\.1 200/);
+      assert.match(await ask(), /^HTTP\/1\.1 200/, 'the new one is answered');
+      await eventually(() => assert.ok(sockets[0]?.destroyed, 'the first one is closed'));
+      assert.not(sockets[MAX_CONNECTIONS]?.destroyed);
+    } finally {
+      for (const socket of sockets) socket.destroy();
       await server.close();
     }
   });

@@ -54,8 +54,9 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
 }
 
 /**
- * At the limit the connection that has said nothing complete for longest gives way to a new one. Were new ones refused,
- * slow clients could keep the probes of an orchestrator out, which would then restart a service that is well.
+ * At the limit the connection that has said nothing complete for longest gives way to a new one; else the one that has
+ * waited longest for its next request. Were new ones refused, slow clients could keep the probes of an orchestrator out,
+ * which would then restart a service that is well.
  */
 function makeRoomForNewConnections(server: Server): void {
   /** Those that have not sent a whole request yet, and those that wait for their next one; oldest first. */
@@ -64,15 +65,16 @@ function makeRoomForNewConnections(server: Server): void {
   let open = 0;
   server.on('connection', (socket) => {
     open += 1;
+    if (open > MAX_CONNECTIONS) {
+      const [slowest = idle.values().next().value ?? socket] = unheard;
+      slowest.destroy();
+    }
     unheard.add(socket);
     socket.once('close', () => {
       open -= 1;
       unheard.delete(socket);
       idle.delete(socket);
     });
-    if (open <= MAX_CONNECTIONS) return;
-    const [slowest = idle.values().next().value] = unheard;
-    slowest?.destroy();
   });
   server.on('request', ({ socket }, response) => {
     unheard.delete(socket);
