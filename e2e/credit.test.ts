@@ -12,7 +12,9 @@ const MESSAGES = 20_000;
 const MAX_IN_FLIGHT = 2_000;
 /** So long that a batch that waited for it would wait for ever. */
 const NEVER_MS = '60000';
-const TEST_TIMEOUT_MS = 120_000;
+/** Less than that: who waits for a batch to get old is stuck. */
+const STUCK_MS = 30_000;
+const TEST_TIMEOUT_MS = 360_000;
 
 /** Batches far larger than credit, which hardly ever get old. */
 const ENV: Record<Exclude<ServiceName, 'ingestion'>, Readonly<Record<string, string>>> = {
@@ -62,22 +64,31 @@ suite('credit far below batch size and keys', ({ test, before, after, afterEach 
     await publishMixed(rig);
     const service = await rig.start();
     try {
+      let acked = 0;
       // At maxInFlight a flush interval it would take ten minutes. The last ones do not use up credit: they may wait.
       const metrics = await eventually(
         async () => {
           const scrape = await service.scrape();
-          const acked = scrape.settled('acked');
+          acked = scrape.settled('acked');
           assert.ok(acked > MESSAGES - MAX_IN_FLIGHT, `${acked} of ${MESSAGES}`);
           // What was not received yet would stay on the subscription, where the service's end leaves it.
           assert.is(scrape.received, MESSAGES);
           return scrape;
         },
-        { deadlineMs: 60_000, everyMs: 100 },
+        { deadlineMs: STUCK_MS, everyMs: 100, progress: () => acked },
       );
       metrics.assertLedger();
       // What is in flight leaves on completion.
       assert.is(await service.end(), 0, service.output.slice(-2_000));
-      await eventually(async () => assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES }));
+      let arrived = 0;
+      await eventually(
+        async () => {
+          const count = await rig.sink();
+          arrived = count.entries;
+          assert.equal(count, { entries: MESSAGES, distinctIds: MESSAGES });
+        },
+        { progress: () => arrived },
+      );
       await check(rig, metrics);
     } finally {
       service.kill('SIGKILL');

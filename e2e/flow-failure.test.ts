@@ -75,7 +75,9 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
       const [[row]] = await bigquery.query(`SELECT COUNT(*) AS n FROM \`${dataset?.id}.${table.id}\``);
       return row.n;
     };
-    const child = await start('bigquery', {});
+    // The second request is not answered: the flow cannot be done before it is interrupted.
+    sandbox.faults.add({ server: 'bigquery', method: 'tabledata.insertAll', skip: 1, stall: true });
+    const child = await start('bigquery', { DATAFLOW_SHUTDOWN__DEADLINE_MS: '1000' });
     await eventually(async () => assert.ok((await rows()) > 0, 'it is in the middle of its work'));
     assert.is(await child.end('SIGINT'), 1, child.output);
     assert.equal(await left(), []);

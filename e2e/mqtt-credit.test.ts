@@ -29,10 +29,12 @@ suite('MQTT credit', (it) => {
       assert.ok(rig.source.isHeld);
       assert.ok(rig.events('mqtt.held').length > 0);
       // The broker cuts a client off that is silent for 1.5 × keepalive; MQTT.js does so without an answer.
-      await eventually(() => assert.ok(performance.now() - heldAt > 3_500 * keepAliveSeconds));
+      const pings = () => connection.of('pingreq').length;
+      await eventually(() =>
+        assert.ok(connection.closed || (performance.now() - heldAt > 3_500 * keepAliveSeconds && pings() >= 7)),
+      );
       assert.is(broker.connections.length, 1);
       assert.not(connection.closed);
-      assert.ok(connection.of('pingreq').length >= 7, `${connection.of('pingreq').length} pings`);
       assert.is(rig.deliveries.length, 5);
       await ackAll(rig, 20);
       await eventually(() => assert.is(connection.pubacks.length, 20));

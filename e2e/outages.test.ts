@@ -119,7 +119,7 @@ suite('outages', ({ test, before, after }) => {
         for (const name of red) await isRed(name);
         for (const name of degraded) await isDegraded(name);
         const healthy = SERVICES.filter((name) => !red.some((each) => each === name));
-        for (const name of healthy) await isGreen(name);
+        for (const name of healthy) await eventually(() => isGreen(name), { deadlineMs: 5_000 });
         await watchMemory();
         await proxies.get(part)?.restore();
         const restored = performance.now();

@@ -207,15 +207,16 @@ suite('secrets', ({ test, skip, before, after }) => {
         ]);
         const child = await launch('run', file);
         const said = await askedOver(child);
-        await topic.publishMessage({
-          json: {
-            id: name,
-            payload: Buffer.from('{"device":"d"}').toString('base64'),
-            publishTime: '2026-01-01T00:00:00Z',
-          },
-        });
+        const json = {
+          id: name,
+          payload: Buffer.from('{"device":"d"}').toString('base64'),
+          publishTime: '2026-01-01T00:00:00Z',
+        };
+        await topic.publishMessage({ json });
         await eventually(async () => assert.match(await askedOver(child), /dataflow_received_total\{[^}]*\} [1-9]/));
         await eventually(async () => {
+          // One more: Redis is asked again.
+          await topic.publishMessage({ json });
           const degraded = (await askedOver(child)).includes('"redis":{"state":"degraded"');
           assert.is(degraded, name !== 'right');
         });

@@ -8,8 +8,10 @@ import { suite } from '../src/testing/suite.ts';
 const RESTARTS = 4;
 const MESSAGES = 6_000;
 const RATE = 1_500;
-const DEADLINE_MS = 10_000;
-const TEST_TIMEOUT_MS = 120_000;
+const DEADLINE_MS = 20_000;
+/** Of a lease that is given back: the next service need not wait for its end, at 60 s. */
+const GIVEN_BACK_WITHIN_MS = 50_000;
+const TEST_TIMEOUT_MS = 300_000;
 
 suite('SIGTERM under load', ({ test, skip, before, after, afterEach }) => {
   let sandbox: Sandbox;
@@ -122,9 +124,10 @@ suite('SIGTERM under load', ({ test, skip, before, after, afterEach }) => {
         sandbox.faults.clear();
         const started = performance.now();
         const next = await rig.start();
-        await eventually(async () => assert.is((await rig.sink()).distinctIds, 1_000), { deadlineMs: 40_000 });
-        // Their leases have 60 s: they were given back, and not waited for.
-        assert.ok(performance.now() - started < 30_000);
+        await eventually(async () => assert.is((await rig.sink()).distinctIds, 1_000), {
+          deadlineMs: GIVEN_BACK_WITHIN_MS,
+        });
+        assert.ok(performance.now() - started < GIVEN_BACK_WITHIN_MS);
         assert.is(await next.end(), 0);
       } finally {
         service.kill('SIGKILL');

@@ -16,7 +16,13 @@ flow(
   'enrichment',
   {
     pipelines: ['ingestion', 'enrich'],
-    settings: { enrich: { DATAFLOW_WITHOUT_DATA: 'deadLetter' } },
+    settings: {
+      enrich: {
+        DATAFLOW_WITHOUT_DATA: 'deadLetter',
+        // An answer that a stall makes late would go to the next layer, and the layers are counted.
+        DATAFLOW_LOOKUP__REDIS__TIMEOUT_MS: '10000',
+      },
+    },
     watch: ({ topics }) => topics.enriched,
     devices: DEVICES,
     knownDevices: KNOWN,

@@ -7,6 +7,8 @@ import { readArchive, readRows } from './harness/sinks.ts';
 const READINGS = 2_000;
 const DEVICES = 20;
 const RATE = 1_000;
+/** A tenth of the load: a machine may be slow, but what waits for a lease or for the next message has a thirtieth. */
+const MIN_RATE = RATE / 10;
 
 /** MQTT → ingestion, and from there twice: raw → Cloud Storage, enriched → BigQuery. */
 flow(
@@ -31,7 +33,7 @@ flow(
       await run.until('every row is accepted', () => assert.is(timing.arrivals, READINGS));
       await run.until('every line is stored', () => assert.is(icestore.ledger.acked, READINGS));
       for (const [stage, sequences] of Object.entries(stages)) assertInOrder(sequences, READINGS, stage);
-      assert.ok(timing.ratePerSecond > RATE / 4, `the sinks followed the load: ${timing.ratePerSecond} messages/s`);
+      assert.ok(timing.ratePerSecond > MIN_RATE, `the sinks followed the load: ${timing.ratePerSecond} messages/s`);
       for (const { name, ledger } of [ingestion, enrich, icestore, bigqueries]) {
         assert.ok(ledger.balanced, `the ledger of ${name} balances`);
         assert.equal([ledger.inFlight, ledger.settledTwice], [0, 0], name);

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, timeout } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
@@ -24,7 +24,7 @@ async function watching(
     });
     try {
       await body(folder, async (expected) => {
-        await eventually(() => assert.ok(count >= expected, `${count} changes`), { deadlineMs: 5_000 });
+        await eventually(() => assert.ok(count >= expected, `${count} changes`));
         await sleep(QUIET_MS);
         assert.is(count, expected);
       });
@@ -39,7 +39,7 @@ suite('watch file', ({ test }) => {
     watching(async (folder, changes) => {
       for (const text of ['t', 'tw', 'two']) {
         writeFileSync(join(folder, 'a.yaml'), text);
-        await sleep(10);
+        await setImmediate();
       }
       await changes(1);
       writeFileSync(join(folder, 'a.yaml'), 'three');
@@ -86,7 +86,7 @@ suite('watch file', ({ test }) => {
       writeFileSync(file, 'one');
       const changes = watchFile(file);
       writeFileSync(file, 'two');
-      await firstValueFrom(changes.pipe(timeout(5_000)));
+      await firstValueFrom(changes.pipe(timeout(40_000)));
     }));
 
   test('a change right after subscribing is not missed', () =>

@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { IConnackPacket, IConnectPacket, IPublishPacket, ISubscribePacket, Packet, QoS } from 'mqtt-packet';
 import { generate, parser } from 'mqtt-packet';
 import { eventually } from './eventually.ts';
@@ -116,7 +117,14 @@ export class BrokerConnection {
   /** A client that is silent for one and a half of its keepalive is cut off, as MQTT demands. */
   #heard(): void {
     clearTimeout(this.#silence);
-    if (this.#silenceMs > 0 && !this.closed) this.#silence = setTimeout(() => this.cut(), this.#silenceMs);
+    if (this.#silenceMs === 0 || this.closed) return;
+    const silence = setTimeout(async () => {
+      // After a stall of the process the timer comes before what the client has sent meanwhile.
+      await setImmediate();
+      await setImmediate();
+      if (this.#silence === silence) this.cut();
+    }, this.#silenceMs);
+    this.#silence = silence;
   }
 }
 

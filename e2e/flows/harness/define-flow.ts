@@ -9,7 +9,7 @@ import { declaredNames, RunScope, type ScopeOptions } from './run-scope.ts';
 import { openTarget, projectOf, targetName } from './target.ts';
 
 const STOPPED_AFTER_MS = 30_000;
-const FLOW_TIMEOUT_MS = 240_000;
+const FLOW_TIMEOUT_MS = 600_000;
 
 export interface FlowOptions extends ScopeOptions {
   readonly devices: number;

@@ -11,8 +11,6 @@ import { LastLines, openService, type ServiceByName } from './services.ts';
 import type { Target } from './target.ts';
 import { Timing } from './timing.ts';
 
-const LONGEST_WAIT_MS = 120_000;
-
 /** A flow while it runs. */
 export class Flow {
   readonly target: Target;
@@ -92,27 +90,13 @@ export class Flow {
 
   /** Waits until a check passes; when nothing moves any more, fails and says at which place the messages stopped. */
   async until(what: string, check: () => void | Promise<void>): Promise<void> {
-    let before = '';
-    let movedAt = performance.now();
-    let last: unknown;
-    await eventually(
-      async () => {
-        const now = this.places.counts.join();
-        if (now !== before) movedAt = performance.now();
-        before = now;
-        try {
-          await check();
-          last = undefined;
-        } catch (thrown) {
-          last = thrown;
-          if (performance.now() - movedAt < this.#stoppedAfterMs) throw thrown;
-        }
-      },
-      { deadlineMs: LONGEST_WAIT_MS, everyMs: this.target.name === 'gcp' ? 2_000 : 50 },
-    ).catch((thrown: unknown) => {
-      last = thrown;
+    await eventually(check, {
+      deadlineMs: this.#stoppedAfterMs,
+      everyMs: this.target.name === 'gcp' ? 2_000 : 50,
+      progress: () => this.places.passed,
+    }).catch((thrown: unknown) => {
+      throw new Error(`${what}: ${String(thrown)}\n${this.places.whereStopped()}`, { cause: thrown });
     });
-    if (last !== undefined) throw new Error(`${what}: ${String(last)}\n${this.places.whereStopped()}`, { cause: last });
   }
 
   /** Ends everything, and removes what the flow has created; every end is tried. */

@@ -25,9 +25,9 @@ export class Places {
     this.#logs.push([name, lines]);
   }
 
-  /** How many have passed, place by place. */
-  get counts(): number[] {
-    return this.#places.map(({ count }) => count());
+  /** Passages in all: while the number grows, messages move. */
+  get passed(): number {
+    return this.#places.reduce((sum, { count }) => sum + count(), 0);
   }
 
   /** Where the messages are, and before which place they stopped. */
