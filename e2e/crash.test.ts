@@ -68,14 +68,7 @@ suite('kill -9', ({ test, skip, before, after }) => {
       const last = await killRepeatedly(rig, first, services);
       await eventually(() => assert.ok(load.published >= MESSAGES));
       const published = await load.stop();
-      let arrived = 0;
-      await eventually(
-        async () => {
-          arrived = (await rig.sink()).distinctIds;
-          assert.is(arrived, published, 'distinct ids in the sink');
-        },
-        { deadlineMs: 60_000, everyMs: 250, progress: () => arrived },
-      );
+      await rig.arrival(published);
       await eventually(async () => {
         const metrics = await last.scrape();
         metrics.assertLedger();

@@ -6,13 +6,13 @@ import { createResources } from '../src/demo/provision-run.ts';
 import { namedResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
-import { publishReadings } from '../src/fleet/publish-readings.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { mqttLoad } from '../src/testing/load.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { suite } from '../src/testing/suite.ts';
 
-const MESSAGES = 5_000;
+const RATE = 2_500;
 const RESTARTS = 3;
 
 const TITLE = 'abandons nothing; after restarts nothing is lost and nothing is there twice';
@@ -49,10 +49,7 @@ suite('shutdown under load', ({ test, skip, before, after }) => {
       });
 
     let platform = await start();
-    const publishing = publishReadings(fleet.readings(MESSAGES), {
-      url: broker.url,
-      ratePerSecond: 2_500,
-    });
+    const load = mqttLoad(fleet, broker.url, { ratePerSecond: RATE });
     for (let restart = 0; restart < RESTARTS; restart += 1) {
       const { ledger } = platform.ingestion;
       await eventually(() => assert.ok(ledger.received > 300, 'under load'));
@@ -64,13 +61,19 @@ suite('shutdown under load', ({ test, skip, before, after }) => {
       }
       platform = await start();
     }
-    assert.is(await publishing, MESSAGES);
-    await eventually(async () => {
-      assert.is((await countRows(resources)).distinctIds, MESSAGES, 'distinct rows');
-      assert.is((await countLines(resources)).distinctIds, MESSAGES, 'distinct lines');
-    });
+    const published = await load.stop();
+    let arrived = 0;
+    await eventually(
+      async () => {
+        const [rows, lines] = [await countRows(resources), await countLines(resources)];
+        arrived = rows.distinctIds + lines.distinctIds;
+        assert.is(rows.distinctIds, published, 'distinct rows');
+        assert.is(lines.distinctIds, published, 'distinct lines');
+      },
+      { everyMs: 250, progress: () => arrived },
+    );
     assert.is(await platform.shutdown(), 0);
-    assert.equal(await countRows(resources), { entries: MESSAGES, distinctIds: MESSAGES });
-    assert.equal(await countLines(resources), { entries: MESSAGES, distinctIds: MESSAGES });
+    assert.equal(await countRows(resources), { entries: published, distinctIds: published });
+    assert.equal(await countLines(resources), { entries: published, distinctIds: published });
   });
 });

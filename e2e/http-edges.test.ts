@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { eventually } from '../src/testing/eventually.ts';
 import { openServiceRig } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
 import type { Probes } from './http-probes.ts';
@@ -77,7 +76,7 @@ suite('the HTTP port under attack', ({ test, before, after }) => {
     try {
       assert.is(await rig.load({ ratePerSecond: RATE, count: MESSAGES }).done, MESSAGES);
       const probes = await prober.end();
-      await eventually(async () => assert.is((await rig.sink()).distinctIds, MESSAGES));
+      await rig.arrival(MESSAGES);
       const kinds = await attacker.answers();
       console.log(
         `  ${probes.readyMs.length} probes, the slowest took ${slowest(probes.readyMs)} ms, the slowest scrape ${slowest(probes.metricsMs)}; answers to the attack: ${Array.from(kinds, ([answer, times]) => `${times} × ${answer}`).join(', ')}`,

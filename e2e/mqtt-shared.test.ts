@@ -61,7 +61,7 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
       await eventually(async () => assert.ok((await first.scrape()).received > 1_500));
       const back = await startMember(rig, 1);
       assert.is(await load.done, MESSAGES);
-      await eventually(async () => assert.is((await rig.sink()).distinctIds, MESSAGES), { deadlineMs: 60_000 });
+      await rig.arrival(MESSAGES);
       const { entries } = await rig.sink();
       const shares = [];
       for (const member of [first, back]) {
@@ -102,14 +102,14 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
       assert.ok(held > 0 && held < 300, `${held} of 300 are with the second`);
       await second.end('SIGKILL');
       stuck.remove();
-      await eventually(async () => assert.is((await rig.sink()).distinctIds, 300 - held));
+      await rig.arrival(300 - held);
       // Longer than a broker takes to notice that a connection is gone.
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       assert.is((await rig.sink()).distinctIds, 300 - held);
       const { received } = await first.scrape();
       assert.is(received, 300 - held, 'no more comes');
       await startMember(rig, 1);
-      await eventually(async () => assert.is((await rig.sink()).distinctIds, 300), { deadlineMs: 30_000 });
+      await rig.arrival(300);
       console.log(`  ${held} messages waited for the member that was gone`);
       await rig.close();
     },

@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { eventually } from '../src/testing/eventually.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { openServiceRig, type ServiceRig } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
@@ -38,7 +37,7 @@ suite('order of each key', ({ test, before, after, afterEach, skip }) => {
       assert.is(published, MESSAGES);
       onLoaded();
       // What was on its way when a stream broke comes back when its lease ends: after a minute.
-      await eventually(async () => assert.is((await rig.sink()).distinctIds, MESSAGES), { deadlineMs: 130_000 });
+      await rig.arrival(MESSAGES, 130_000);
       assertOrder(rig.firstIds());
       const metrics = await service.scrape();
       metrics.assertLedger();

@@ -61,14 +61,7 @@ suite("Google's emulators behind a proxy", ({ test, skip, before, after }) => {
           }
         }
         assert.is(await load.done, MESSAGES);
-        let arrived = 0;
-        await eventually(
-          async () => {
-            arrived = (await rig.sink()).distinctIds;
-            assert.is(arrived, MESSAGES);
-          },
-          { deadlineMs: 2.5 * LEASE_MS, progress: () => arrived },
-        );
+        await rig.arrival(MESSAGES, 2.5 * LEASE_MS);
         const metrics = await eventually(async () => {
           const scrape = await service.scrape();
           assert.is(scrape.inFlight, 0);

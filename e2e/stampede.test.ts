@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { eventually } from '../src/testing/eventually.ts';
 import { openServiceRig } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
 
@@ -34,7 +33,7 @@ suite('stampede', ({ test, before, after }) => {
       try {
         // Without ordering keys: else one message would wait for the other anyway.
         await rig.load({ ratePerSecond: 3_000, count: MESSAGES, ordered: false }).done;
-        await eventually(async () => assert.is((await rig.sink()).distinctIds, MESSAGES), { deadlineMs: 40_000 });
+        await rig.arrival(MESSAGES);
         const elapsedMs = performance.now() - started;
         const metrics = await service.scrape();
         metrics.assertLedger();

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
 import { createResources } from '../demo/provision-run.ts';
 import { namedResources, type RunResources } from '../demo/run-resources.ts';
 import { countLines, countRows, type SinkCount } from '../demo/sink-counts.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { collectIds } from './collect-ids.ts';
+import { eventually } from './eventually.ts';
 import { type Load, type LoadOptions, mqttLoad, pubsubLoad } from './load.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
@@ -32,6 +34,8 @@ export interface ServiceRig {
   load(options: LoadOptions & { readonly ordered?: boolean }): Load;
   /** What has arrived behind the service. */
   sink(): Promise<SinkCount>;
+  /** Waits until so many distinct ids have arrived; fails when for so long (default: 60 s) not one of them has. */
+  arrival(distinctIds: number, stuckAfterMs?: number): Promise<void>;
   /** Ids in the order in which they first came out of the next topic; empty where the sink is none. */
   firstIds(): string[];
   close(): Promise<void>;
@@ -44,6 +48,8 @@ const NEEDED: Record<ServiceName, readonly ServiceName[]> = {
   icestore: ['ingestion', 'enrich', 'icestore'],
   bigqueries: ['ingestion', 'enrich', 'bigqueries'],
 };
+
+const STUCK_AFTER_MS = 60_000;
 
 /** Creates the resources of a run, and what it takes to feed one service and to count what it writes. */
 export async function openServiceRig(name: ServiceName, options: ServiceRigOptions): Promise<ServiceRig> {
@@ -63,6 +69,10 @@ export async function openServiceRig(name: ServiceName, options: ServiceRigOptio
   }
   const collected = output === undefined ? undefined : collectIds(projectId, verify);
   const input = name === 'bigqueries' ? topics.enriched : topics.raw;
+  const sink = async (): Promise<SinkCount> => {
+    if (collected !== undefined) return { entries: collected.total, distinctIds: collected.ids.size };
+    return name === 'icestore' ? countLines(resources) : countRows(resources);
+  };
   return {
     name,
     resources,
@@ -72,9 +82,16 @@ export async function openServiceRig(name: ServiceName, options: ServiceRigOptio
       name === 'ingestion'
         ? mqttLoad(fleet, mqttUrl, rate)
         : pubsubLoad(fleet, { projectId, topicId: input }, { ...rate, ordered }),
-    sink: async () => {
-      if (collected !== undefined) return { entries: collected.total, distinctIds: collected.ids.size };
-      return name === 'icestore' ? countLines(resources) : countRows(resources);
+    sink,
+    arrival: async (distinctIds, stuckAfterMs = STUCK_AFTER_MS) => {
+      let arrived = 0;
+      await eventually(
+        async () => {
+          arrived = (await sink()).distinctIds;
+          assert.is(arrived, distinctIds, 'distinct ids in the sink');
+        },
+        { deadlineMs: stuckAfterMs, everyMs: 200, progress: () => arrived },
+      );
     },
     firstIds: () => [...(collected?.ids.keys() ?? [])],
     close: async () => {
