@@ -11,7 +11,7 @@ const UNIT = 'µs CPU each';
 /** Below saturation, so that neither the backlog nor the server decides. */
 const FEED_PER_SECOND = 25_000;
 /** A million takes most of a minute, in which the machine changes more than the service does. */
-const MILLIONS = 3;
+const ROUNDS = 3;
 
 export interface Growth {
   readonly cases: GrowthCase[];
@@ -23,8 +23,8 @@ export interface Growth {
 export async function measureGrowth(stage: Stage, say: (text: string) => void): Promise<Growth> {
   const run = { service: 'enrich', by: 'ours' } as const;
   const millions: (readonly Sample[])[] = [];
-  for (let round = 1; round <= MILLIONS; round += 1) {
-    say(`growth: a million messages through enrich, round ${round} of ${MILLIONS}`);
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    say(`growth: a million messages through enrich, round ${round} of ${ROUNDS}`);
     const { samples } = await runSubject(stage, {
       ...run,
       messages: MILLION,
@@ -45,10 +45,15 @@ export async function measureGrowth(stage: Stage, say: (text: string) => void): 
     })),
   ];
   const series = async (what: string, sizes: readonly number[], of: (size: number) => Run): Promise<void> => {
-    for (const at of sizes) {
-      say(`growth: ${at} ${what}`);
-      const { cpuMicrosPerMessage } = await runSubject(stage, of(at));
-      cases.push({ what, at, unit: UNIT, value: cpuMicrosPerMessage });
+    const costs = sizes.map((): number[] => []);
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      for (const [index, at] of sizes.entries()) {
+        say(`growth: ${at} ${what}, round ${round} of ${ROUNDS}`);
+        costs[index]?.push((await runSubject(stage, of(at))).cpuMicrosPerMessage);
+      }
+    }
+    for (const [index, at] of sizes.entries()) {
+      cases.push({ what, at, unit: UNIT, value: spread(costs[index] ?? []).median });
     }
   };
   await series('batch keys', [1, 10, 100, 1_000], (locations) => ({
@@ -80,5 +85,5 @@ function costBefore(samples: readonly Sample[], count: number): number {
 }
 
 function rssAt(samples: readonly Sample[], count: number): number {
-  return (samples.find(({ done }) => done >= count) ?? samples.at(-1))?.rssMb ?? Number.NaN;
+  return samples.find(({ done }) => done >= count)?.rssMb ?? Number.NaN;
 }

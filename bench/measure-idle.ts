@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { startChild } from '../src/testing/child.ts';
+import { cpuSecondsOf } from './lib/cpu.ts';
 import { READY_LINE } from './lib/meter.ts';
-import { SERVICES } from './lib/report.ts';
-import { BATCH_DELAY_MS, DEFAULTS, type ServiceName } from './lib/run-subject.ts';
-import { cpuSecondsOf, type Stage } from './lib/stage.ts';
+import { BATCH_DELAY_MS, DEFAULTS } from './lib/run-subject.ts';
+import { SERVICES, type ServiceName } from './lib/services.ts';
+import type { Stage } from './lib/stage.ts';
 import type { Task } from './lib/task.ts';
 
+const DEVICES = 1;
 const CALM_MS = 3_000;
 const WATCHED_MS = 10_000;
 
@@ -14,9 +16,9 @@ export async function measureIdle(stage: Stage, say: (text: string) => void): Pr
   say('idle services');
   const running = await Promise.all(
     SERVICES.map(async (service) => {
-      const runId = await stage.newRun(1, service);
+      const runId = await stage.newRun(service, DEVICES);
       const own = { runId, projectId: stage.projectId, messages: 1, paced: false, delayMs: BATCH_DELAY_MS[service] };
-      const task: Task = { ...DEFAULTS, ...own };
+      const task: Task = { ...DEFAULTS, ...own, devices: DEVICES };
       const file = join(import.meta.dirname, 'subjects', `${service}.ts`);
       const child = await startChild(process.execPath, [file, JSON.stringify(task)], {
         readyWhen: new RegExp(READY_LINE),
@@ -32,7 +34,7 @@ export async function measureIdle(stage: Stage, say: (text: string) => void): Pr
   );
   for (const { service, runId, child } of running) {
     await child.end('SIGKILL');
-    await stage.endRun(runId, service);
+    await stage.endRun(runId, service, DEVICES);
   }
   const of = (service: ServiceName) => percent[SERVICES.indexOf(service)] ?? Number.NaN;
   return {

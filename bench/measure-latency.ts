@@ -1,8 +1,11 @@
-import { type LatencyCase, SERVICES } from './lib/report.ts';
+import type { LatencyCase } from './lib/report.ts';
 import { type RunResult, runSubject } from './lib/run-subject.ts';
+import { SERVICES } from './lib/services.ts';
 import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
+/** The service's own default: with more in flight a crash repeats more. */
+const INGESTION_IN_FLIGHT = 1_000;
 const SECONDS = 3;
 const QUICK_SECONDS = 2;
 
@@ -18,7 +21,8 @@ export async function measureLatency(stage: Stage, isQuick: boolean, say: (text:
         for (const by of ['bare', 'ours'] as const) {
           say(`latency at ${ratePerSecond}/s, round ${round} of ${rounds}: ${service} ${by}`);
           const messages = ratePerSecond * (isQuick ? QUICK_SECONDS : SECONDS);
-          results[by].push(await runSubject(stage, { service, by, messages, rate: ratePerSecond }));
+          const task = service === 'ingestion' ? { maxInFlight: INGESTION_IN_FLIGHT } : {};
+          results[by].push(await runSubject(stage, { service, by, messages, rate: ratePerSecond, task }));
         }
       }
       for (const by of ['bare', 'ours'] as const) {

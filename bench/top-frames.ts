@@ -2,8 +2,9 @@
  * The functions that took most time of each CPU profile in a folder, without what they call, in percent of the time that
  * the main thread was busy: `BENCH_PROFILE=folder npm run bench`, then `node bench/top-frames.ts folder`.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { orUsage, UsageError } from './lib/usage-error.ts';
 
 interface Profile {
   readonly nodes: readonly {
@@ -17,14 +18,9 @@ interface Profile {
 const FRAMES = 10;
 /** Until then modules are loaded, and code is compiled. */
 const WARM_UP = 0.4;
-const folder = process.argv[2];
-if (folder === undefined) {
-  console.error('node bench/top-frames.ts <folder of .cpuprofile files>');
-  process.exit(2);
-}
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'))) {
-  const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+for (const file of orUsage(() => profilesOf(process.argv[2]))) {
+  const { nodes, samples, timeDeltas }: Profile = JSON.parse(readFileSync(file, 'utf8'));
   const frames = new Map(
     nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
       const place = url.replace(/^.*\/(node_modules|src|bench)\//, '$1/');
@@ -40,7 +36,18 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.cpuprofi
     busy += micros;
     self.set(frame, (self.get(frame) ?? 0) + micros);
   }
-  console.log(`\n${file}: ${Math.round(busy / 1_000)} ms busy`);
+  console.log(`\n${basename(file)}: ${Math.round(busy / 1_000)} ms busy`);
   const top = [...self].sort((one, other) => other[1] - one[1]).slice(0, FRAMES);
   for (const [frame, micros] of top) console.log(`${((micros / busy) * 100).toFixed(1).padStart(5)} % ${frame}`);
+}
+
+function profilesOf(folder: string | undefined): string[] {
+  if (folder === undefined) throw new UsageError('node bench/top-frames.ts <folder of .cpuprofile files>');
+  const refusal = (why: string) =>
+    new UsageError(`${folder}: ${why}; BENCH_PROFILE=${folder} npm run bench writes profiles there`);
+  if (!existsSync(folder)) throw refusal('there is no such folder');
+  if (!statSync(folder).isDirectory()) throw new UsageError(`${folder}: expected a folder of .cpuprofile files`);
+  const files = readdirSync(folder).filter((name) => name.endsWith('.cpuprofile'));
+  if (files.length === 0) throw refusal('there are no .cpuprofile files in it');
+  return files.sort().map((name) => join(folder, name));
 }

@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
 import type { Report } from './report.ts';
+import type { SavedRun } from './saved-run.ts';
 
-/** The change of every rate, cost and latency against a saved run, in percent. */
-export function comparison(report: Report, file: string): string {
-  const before: Report = JSON.parse(readFileSync(file, 'utf8'));
-  const lines = [`\nAgainst ${file} (${before.date})`];
-  const change = (what: string, now: number, then: number | undefined): void => {
-    if (then === undefined || Number.isNaN(now / then)) return;
-    const percent = (now / then - 1) * 100;
-    lines.push(`${what}: ${percent >= 0 ? '+' : ''}${percent.toFixed(1)} %`);
+/** The change of every rate, cost and latency that both have, against a saved run, in percent. */
+export function comparison(report: Report, before: SavedRun, file: string): string {
+  const lines: string[] = [];
+  const change = (what: string, now: number, then: number | null | undefined): void => {
+    const percent = (now / (then ?? Number.NaN) - 1) * 100;
+    if (Number.isFinite(percent)) lines.push(`${what}: ${percent >= 0 ? '+' : ''}${percent.toFixed(1)} %`);
   };
   for (const each of report.throughput) {
     const then = before.throughput.find(
@@ -26,5 +24,14 @@ export function comparison(report: Report, file: string): string {
     );
     change(`${each.service}, ${each.by}, p99 at ${each.ratePerSecond}/s`, each.latency.p99, then?.latency.p99);
   }
-  return `${lines.join('\n')}\n`;
+  for (const { way, cpuMicrosPerRow } of report.insert) {
+    const then = before.insert.find((each) => each.way === way);
+    change(`inserting by ${way}, CPU`, cpuMicrosPerRow.median, then?.cpuMicrosPerRow.median);
+  }
+  for (const { what, at, unit, value } of report.growth) {
+    const then = before.growth.find((each) => each.what === what && each.at === at && each.unit === unit);
+    change(`growth, ${at.toLocaleString('en')} ${what}, ${unit}`, value, then?.value);
+  }
+  if (lines.length === 0) lines.push('nothing that both have measured');
+  return `\nAgainst ${file} (${before.date})\n${lines.join('\n')}\n`;
 }

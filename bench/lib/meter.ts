@@ -1,4 +1,5 @@
-import { nowMs, sentAtOf } from './reading.ts';
+import { readFileSync } from 'node:fs';
+import { indexOf, nowMs, sentAtOf } from './reading.ts';
 
 /** Latencies, from the moment a payload was made to its settlement, in milliseconds. */
 export interface Latency {
@@ -43,7 +44,8 @@ const MB = 1024 * 1024;
 
 /**
  * Measures the process that it runs in, from a quarter of its messages to the last. Whoever settles a message calls
- * `settled`; at the last one the result is printed, and the process ends.
+ * `settled`; at the last one the result is printed, and the process ends. Where latencies are taken, a message that is
+ * settled twice is an error: the subject would have been given more than it was sent.
  */
 export class Meter {
   readonly #total: number;
@@ -52,9 +54,10 @@ export class Meter {
   readonly #maxInFlight: () => number | undefined;
   readonly #latencies: Float64Array;
   readonly #samples: Sample[] = [];
+  readonly #seen: Uint8Array;
   #measured = 0;
   #done = 0;
-  #begun: { readonly at: number; readonly cpu: number } | undefined;
+  #begun: { readonly at: number; readonly cpu: number; readonly done: number } | undefined;
 
   constructor(
     { messages, paced }: { readonly messages: number; readonly paced: boolean },
@@ -65,6 +68,7 @@ export class Meter {
     this.#warmUp = Math.floor(messages * WARM_UP);
     this.#maxInFlight = maxInFlight;
     this.#latencies = new Float64Array(paced ? messages : 0);
+    this.#seen = new Uint8Array(paced ? messages : 0);
   }
 
   /** The subject is connected: a load may begin. */
@@ -80,18 +84,28 @@ export class Meter {
       setInterval(() => this.#sample(), SAMPLE_MS).unref();
     }
     this.#done += 1;
-    if (this.#done < this.#warmUp) return;
-    if (this.#begun === undefined) this.#begin();
-    if (this.#paced) {
-      this.#latencies[this.#measured] = nowMs() - sentAtOf(asBytes(message.payload));
-      this.#measured += 1;
+    if (this.#paced) this.#seeOnce(asBytes(message.payload));
+    if (this.#done >= this.#warmUp) {
+      this.begin();
+      if (this.#paced) {
+        this.#latencies[this.#measured] = nowMs() - sentAtOf(asBytes(message.payload));
+        this.#measured += 1;
+      }
     }
     if (this.#done === this.#total) this.#end();
   }
 
-  #begin(): void {
+  /** Begins the measured part now, if it has not begun. */
+  begin(): void {
+    if (this.#begun !== undefined) return;
     console.log(BEGIN_LINE);
-    this.#begun = { at: performance.now(), cpu: cpuMicros() };
+    this.#begun = { at: performance.now(), cpu: cpuMicros(), done: this.#done };
+  }
+
+  #seeOnce(payload: Uint8Array): void {
+    const index = indexOf(payload);
+    if (this.#seen[index] !== 0) throw new Error(`message ${index} of ${this.#total} was settled twice`);
+    this.#seen[index] = 1;
   }
 
   #end(): void {
@@ -99,14 +113,14 @@ export class Meter {
     const seconds = (performance.now() - this.#begun.at) / 1_000;
     const cpu = cpuMicros() - this.#begun.cpu;
     this.#sample();
-    const messages = this.#total - this.#warmUp;
+    const messages = this.#total - this.#begun.done;
     const result: Measured = {
       messages,
       seconds,
       rate: messages / seconds,
       cpuMicrosPerMessage: cpu / messages,
       utilization: cpu / (seconds * 1e6),
-      peakRssMb: process.resourceUsage().maxRSS / 1_024,
+      peakRssMb: peakRssMb(),
       maxInFlight: this.#maxInFlight(),
       latency: this.#paced ? this.#latency() : undefined,
       samples: this.#samples,
@@ -135,6 +149,12 @@ export class Meter {
 function cpuMicros(): number {
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   return userCPUTime + systemCPUTime;
+}
+
+/** Of this process alone: `maxRSS` of resourceUsage begins with the peak of the process that has started this one. */
+function peakRssMb(): number {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return Number(kilobytes) / 1_024;
 }
 
 function asBytes(payload: Uint8Array | string): Uint8Array {

@@ -1,6 +1,7 @@
 import { barChart, escaped, lineChart } from './charts.ts';
 import type { Sample } from './meter.ts';
-import { DRAIN, latencyOf, type Report, SERVICES, throughputOf } from './report.ts';
+import { DRAIN, latencyOf, type Report, throughputOf } from './report.ts';
+import { SERVICES } from './services.ts';
 import { tablesOf } from './tables.ts';
 
 const STYLE = `

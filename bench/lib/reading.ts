@@ -3,6 +3,10 @@
 const SENT_AT = '{"sent_at":';
 /** Epoch milliseconds with three decimals: fixed, so that it is read without parsing the rest. */
 const STAMP_LENGTH = 17;
+const BEFORE_INDEX = ',"message_id":"m';
+const INDEX_AT = SENT_AT.length + STAMP_LENGTH + BEFORE_INDEX.length;
+const QUOTE = 0x22;
+const ZERO = 0x30;
 const EPOCH_MS = performance.timeOrigin;
 
 /** Now, in milliseconds since 1970, with a resolution of microseconds: comparable between processes of one machine. */
@@ -16,7 +20,7 @@ export function deviceName(index: number): string {
 
 /** The payload of the message of that number: JSON of exactly `size` bytes, stamped with the present time. */
 export function payloadOf(index: number, devices: number, size: number, sentAtMs = nowMs()): Buffer {
-  const head = `${SENT_AT}${sentAtMs.toFixed(3)},"message_id":"m${index}","device_id":"${deviceName(index % devices)}","sequence":${index},"taken_at":"2026-01-01T00:00:00.000Z","temperature":21.5,"pad":"`;
+  const head = `${SENT_AT}${sentAtMs.toFixed(3)}${BEFORE_INDEX}${index}","device_id":"${deviceName(index % devices)}","sequence":${index},"taken_at":"2026-01-01T00:00:00.000Z","temperature":21.5,"pad":"`;
   return Buffer.from(`${head}${'x'.repeat(Math.max(0, size - head.length - 2))}"}`);
 }
 
@@ -27,6 +31,14 @@ export function sentAtOf(payload: Uint8Array): number {
     text += String.fromCharCode(payload[index] ?? 0);
   }
   return Number(text);
+}
+
+/** The number of the message that the payload is of. */
+export function indexOf(payload: Uint8Array): number {
+  let index = 0;
+  for (let at = INDEX_AT; at < payload.length && payload[at] !== QUOTE; at += 1)
+    index = index * 10 + (payload[at] ?? 0) - ZERO;
+  return index;
 }
 
 /** A payload as the ingestion service publishes it; messages come from so many locations in turn. */

@@ -1,5 +1,5 @@
 import type { Latency, Sample } from './meter.ts';
-import type { Implementation, ServiceName } from './run-subject.ts';
+import type { Implementation, ServiceName } from './services.ts';
 import type { Spread } from './statistics.ts';
 
 /** One case at saturation, over its rounds. */
@@ -14,8 +14,10 @@ export interface ThroughputCase {
   readonly cpuMicrosPerMessage: Spread;
   readonly peakRssMb: number;
   readonly maxInFlight: number | undefined;
-  /** The process that used most of its core, in most rounds. */
+  /** The process that used most of its core, in most rounds: the busiest one, whether or not it was saturated. */
   readonly saturated: string;
+  /** Share of one core that each process used, in 2 decimals: medians of the rounds. Older files have none. */
+  readonly utilizations?: Readonly<Record<string, number>>;
 }
 
 export interface LatencyCase {
@@ -53,7 +55,7 @@ export interface SoakCase {
   readonly service: ServiceName;
   readonly ratePerSecond: number;
   readonly seconds: number;
-  /** MB an hour, with the 95 % confidence interval. */
+  /** MB an hour, with the 95 % confidence interval, over means of blocks of time (`slopeOf`). */
   readonly heap: { readonly slope: number; readonly low: number; readonly high: number };
   readonly rss: { readonly slope: number; readonly low: number; readonly high: number };
   readonly samples: readonly Sample[];
@@ -87,8 +89,6 @@ export interface Report {
   readonly targets: readonly Target[];
 }
 
-export const SERVICES: readonly ServiceName[] = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
-
 /** The variant that a target's rate is compared with: bare MQTT.js that lets messages go. */
 export const DRAIN = 'drain only';
 
@@ -112,37 +112,4 @@ export function latencyOf(
   ratePerSecond = 1_000,
 ): LatencyCase | undefined {
   return latency.find((each) => each.service === service && each.by === by && each.ratePerSecond === ratePerSecond);
-}
-
-/** What `--json` prints as its last line. */
-export function summaryOf(report: Report): object {
-  const services = Object.fromEntries(
-    SERVICES.map((service) => {
-      const ours = throughputOf(report, service, 'ours');
-      const bare = throughputOf(report, service, 'bare', service === 'ingestion' ? DRAIN : '');
-      const bridge = service === 'ingestion' ? throughputOf(report, service, 'bare') : undefined;
-      const rate = ours?.rate.median ?? Number.NaN;
-      const bareRate = bare?.rate.median ?? Number.NaN;
-      const latency = latencyOf(report, service, 'ours')?.latency;
-      return [
-        service,
-        {
-          rate,
-          bareRate,
-          plainRate: throughputOf(report, service, 'plain')?.rate.median,
-          ratioToBare: rate / bareRate,
-          ...(bridge === undefined ? {} : { bareBridgeRate: bridge.rate.median }),
-          cpuMicrosPerMessage: ours?.cpuMicrosPerMessage.median,
-          bareCpuMicrosPerMessage: bare?.cpuMicrosPerMessage.median,
-          p50Ms: latency?.p50,
-          p99Ms: latency?.p99,
-          bareP99Ms: latencyOf(report, service, 'bare')?.latency.p99,
-          peakRssMb: ours?.peakRssMb,
-          maxInFlightSeen: ours?.maxInFlight,
-        },
-      ];
-    }),
-  );
-  const { rss } = report;
-  return { services, ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }) };
 }

@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import { startChild } from '../../src/testing/child.ts';
+import type { Load } from './load.ts';
 import { BEGIN_LINE, type Measured, READY_LINE, RESULT_PREFIX } from './meter.ts';
-import type { Load, Stage } from './stage.ts';
+import { profiling } from './profiling.ts';
+import type { Implementation, ServiceName } from './services.ts';
+import type { Stage } from './stage.ts';
 import type { Task } from './task.ts';
-
-export type ServiceName = 'ingestion' | 'enrich' | 'icestore' | 'bigqueries';
-export type Implementation = 'ours' | 'bare' | 'plain';
 
 export interface Run {
   readonly service: ServiceName;
   readonly by: Implementation;
+  /** What differs from the standard case, for the name of a profile. */
+  readonly variant?: string;
   readonly messages: number;
   /** Payload bytes. */
   readonly size?: number;
@@ -27,7 +29,7 @@ export interface Run {
 export interface RunResult extends Measured {
   /** Share of one core that each process used, the subject among them. */
   readonly utilizations: Readonly<Record<string, number>>;
-  /** The process that used most of its core. */
+  /** The process that used most of its core: the busiest one, whether or not it was saturated. */
   readonly saturated: string;
 }
 
@@ -38,7 +40,6 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
   devices: 100,
   lookup: 'memory',
   publishes: true,
-  bounded: false,
   routes: 1,
 };
 
@@ -47,7 +48,7 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   const { service, by, messages, size = 200, rate, orderingKeys, locations } = run;
   const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
   const { devices } = settings;
-  const runId = await stage.newRun(devices, service);
+  const runId = await stage.newRun(service, devices);
   const load: Load = { messages, size, devices, rate, orderingKeys, locations };
   if (rate === undefined) await stage.fill(runId, service, load);
   const task: Task = {
@@ -61,7 +62,9 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   let begun: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
   let ended: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
   const v8Options = run.withV8Options ? ['--import', join(import.meta.dirname, '../../src/v8-options.ts')] : [];
-  const child = await startChild(process.execPath, [...profiling(), ...v8Options, file, JSON.stringify(task)], {
+  const pace = rate === undefined ? undefined : `${rate}-a-second`;
+  const profile = profiling([service, by, run.variant, `${size}B`, pace, runId]);
+  const child = await startChild(process.execPath, [...profile, ...v8Options, file, JSON.stringify(task)], {
     env: { ...process.env, ...stage.env },
     ...(rate === undefined ? {} : { readyWhen: new RegExp(READY_LINE) }),
     onOutput: (text) => {
@@ -76,7 +79,7 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   );
   const code = await child.exited;
   clearTimeout(patience);
-  await stage.endRun(runId, service);
+  await stage.endRun(runId, service, devices);
   const line = child.stdout.split('\n').find((text) => text.startsWith(RESULT_PREFIX));
   if (code !== 0 || line === undefined) {
     throw new Error(`${service} (${by}) ended with ${code} and without a result:\n${child.output.slice(-2_000)}`);
@@ -89,10 +92,4 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   }
   const [saturated = ''] = Object.entries(utilizations).reduce((most, each) => (each[1] > most[1] ? each : most));
   return { ...measured, utilizations, saturated };
-}
-
-/** `BENCH_PROFILE=folder` writes a CPU profile of each subject there. */
-function profiling(): string[] {
-  const folder = process.env.BENCH_PROFILE;
-  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
 }

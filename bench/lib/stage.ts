@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BigQuery } from '@google-cloud/bigquery';
 import { Firestore } from '@google-cloud/firestore';
+import { Storage } from '@google-cloud/storage';
 import { Redis } from 'ioredis';
 import { connectAsync } from 'mqtt';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
 import { type Child, startChild } from '../../src/testing/child.ts';
 import { startMosquitto } from '../../src/testing/mosquitto.ts';
-import { deviceName, envelopeOf, payloadOf, recordOf } from './reading.ts';
+import { cpuSecondsOf } from './cpu.ts';
+import { fillBroker, fillTopic, type Load } from './load.ts';
+import { deviceName, recordOf } from './reading.ts';
 import { namesOf } from './task.ts';
 
 /** Servers that subjects speak to, each in a process of its own, and what it takes to feed them. */
@@ -17,30 +20,13 @@ export interface Stage {
   /** CPU time of each server process so far, in seconds. */
   cpuSeconds(): Record<string, number>;
   /** Topics, a subscription, a session at the broker and device records, under a new run id. */
-  newRun(devices: number, service: string): Promise<string>;
-  /** Publishes messages for that run, and returns when they wait for a consumer. */
+  newRun(service: string, devices: number): Promise<string>;
+  /** Publishes messages for that run, and returns when the server has all. */
   fill(runId: string, service: string, load: Load): Promise<void>;
-  endRun(runId: string, service: string): Promise<void>;
+  /** Deletes what the run has made. */
+  endRun(runId: string, service: string, devices: number): Promise<void>;
   close(): Promise<void>;
 }
-
-export interface Load {
-  readonly messages: number;
-  readonly size: number;
-  readonly devices: number;
-  /** Messages a second; as fast as it goes if left out. */
-  readonly rate?: number | undefined;
-  /** Ordering keys; none if left out. */
-  readonly orderingKeys?: number | undefined;
-  /** Locations, which are batch keys of icestore; one if left out. */
-  readonly locations?: number | undefined;
-}
-
-const BATCH = 1_000;
-const SLICE_MS = 5;
-const WINDOW = 2_000;
-/** Linux counts CPU time in hundredths of a second. */
-const TICKS_PER_SECOND = 100;
 
 /** Starts Pub/Sub, the other clouds, Redis and a broker, in processes of their own. */
 export async function openStage(): Promise<Stage> {
@@ -63,65 +49,8 @@ export async function openStage(): Promise<Stage> {
   const { publisher, subscriber, close } = await createPubSubClients({ projectId });
   const firestore = new Firestore({ projectId });
   const redis = new Redis(env.REDIS_URL ?? '', { lazyConnect: true });
-
-  const fillTopic = async (
-    runId: string,
-    { messages, size, devices, rate, orderingKeys, locations }: Load,
-  ): Promise<void> => {
-    const topic = publisher.projectTopicsPath(projectId, namesOf({ runId, projectId }).input);
-    const started = performance.now();
-    const calls = new Set<Promise<unknown>>();
-    for (let sent = 0; sent < messages; ) {
-      const due = rate === undefined ? messages : ((performance.now() - started) / 1_000) * rate;
-      const count = Math.min(BATCH, messages - sent, Math.floor(due - sent));
-      if (count <= 0) {
-        await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
-        continue;
-      }
-      const batch = Array.from({ length: count }, (_, offset) => {
-        const index = sent + offset;
-        return {
-          data: envelopeOf(index, devices, payloadOf(index, devices, size), locations),
-          attributes: { kind: 'reading' },
-          key: orderingKeys === undefined ? '' : `key-${index % orderingKeys}`,
-        };
-      });
-      for (const [orderingKey, own] of Map.groupBy(batch, ({ key }) => key)) {
-        const call = publisher.publish({
-          topic,
-          messages: own.map(({ data, attributes }) => ({ data, attributes, orderingKey })),
-        });
-        calls.add(call);
-        void call.then(() => calls.delete(call));
-      }
-      sent += count;
-      // Whoever falls behind sends larger batches from then on, not more of them.
-      if (calls.size >= (rate === undefined ? 4 : 16)) await Promise.race(calls);
-    }
-    await Promise.all(calls);
-  };
-
-  const fillBroker = async (runId: string, { messages, size, devices, rate }: Load): Promise<void> => {
-    const { mqttTopic } = namesOf({ runId, projectId });
-    const client = await connectAsync(broker.url, { clientId: `load-${runId}` });
-    const started = performance.now();
-    let confirmed = 0;
-    let wake = () => {};
-    for (let sent = 0; sent < messages; ) {
-      const due = rate === undefined ? messages : ((performance.now() - started) / 1_000) * rate;
-      while (sent < Math.min(messages, due) && sent - confirmed < WINDOW) {
-        client.publish(mqttTopic, payloadOf(sent, devices, size), { qos: 1 }, () => {
-          confirmed += 1;
-          wake();
-        });
-        sent += 1;
-      }
-      if (sent - confirmed >= WINDOW) await new Promise<void>((resolve) => (wake = resolve));
-      else await new Promise((resolve) => setTimeout(resolve, rate === undefined ? 0 : SLICE_MS));
-    }
-    while (confirmed < messages) await new Promise<void>((resolve) => (wake = resolve));
-    await client.endAsync();
-  };
+  const storage = new Storage({ projectId });
+  const bigquery = new BigQuery({ projectId });
 
   return {
     projectId,
@@ -130,7 +59,7 @@ export async function openStage(): Promise<Stage> {
       ...Object.fromEntries(Object.entries(children).map(([name, { pid }]) => [name, cpuSecondsOf(pid)])),
       mosquitto: cpuSecondsOf(broker.pid),
     }),
-    newRun: async (devices, service) => {
+    newRun: async (service, devices) => {
       const runId = randomBytes(4).toString('hex');
       const names = namesOf({ runId, projectId });
       for (const name of [names.input, names.output, names.deadLetters]) {
@@ -153,7 +82,7 @@ export async function openStage(): Promise<Stage> {
           clean: false,
           properties: { sessionExpiryInterval: 3_600 },
         });
-        await session.subscribeAsync(`bench-${runId}/+/devices/+/readings`, { qos: 1 });
+        await session.subscribeAsync(names.mqttFilter, { qos: 1 });
         await session.endAsync();
       }
       if (service === 'enrich') {
@@ -168,8 +97,12 @@ export async function openStage(): Promise<Stage> {
       }
       return runId;
     },
-    fill: (runId, service, load) => (service === 'ingestion' ? fillBroker(runId, load) : fillTopic(runId, load)),
-    endRun: async (runId, service) => {
+    fill: (runId, service, load) => {
+      const { input, mqttTopic } = namesOf({ runId, projectId });
+      if (service === 'ingestion') return fillBroker(broker.url, mqttTopic, load);
+      return fillTopic(publisher, publisher.projectTopicsPath(projectId, input), load);
+    },
+    endRun: async (runId, service, devices) => {
       const names = namesOf({ runId, projectId });
       for (const name of [names.subscription, names.deadLetters]) {
         await subscriber.deleteSubscription({ subscription: subscriber.subscriptionPath(projectId, name) });
@@ -177,9 +110,24 @@ export async function openStage(): Promise<Stage> {
       for (const name of [names.input, names.output, names.deadLetters]) {
         await publisher.deleteTopic({ topic: publisher.projectTopicsPath(projectId, name) });
       }
-      if (service !== 'ingestion') return;
-      const session = await connectAsync(broker.url, { clientId: names.clientId, protocolVersion: 5, clean: true });
-      await session.endAsync();
+      if (service === 'ingestion') {
+        const session = await connectAsync(broker.url, { clientId: names.clientId, protocolVersion: 5, clean: true });
+        await session.endAsync();
+      }
+      // What is left would make the servers of later rounds larger, and slower.
+      if (service === 'enrich') {
+        const writer = firestore.bulkWriter();
+        for (let index = 0; index < devices; index += 1) {
+          void writer.delete(firestore.collection(names.collection).doc(deviceName(index)));
+        }
+        await writer.close();
+        await redis.flushall();
+      }
+      if (service === 'icestore') {
+        await storage.bucket(names.bucket).deleteFiles();
+        await storage.bucket(names.bucket).delete();
+      }
+      if (service === 'bigqueries') await bigquery.dataset(names.dataset).delete({ force: true });
     },
     close: async () => {
       redis.disconnect();
@@ -189,11 +137,4 @@ export async function openStage(): Promise<Stage> {
       await broker.close();
     },
   };
-}
-
-/** User and system time of a process so far; of Linux alone. */
-export function cpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [, , , , , , , , , , , utime = '0', stime = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(utime) + Number(stime)) / TICKS_PER_SECOND;
 }

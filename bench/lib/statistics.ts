@@ -1,3 +1,5 @@
+import { studentT95 } from './student-t.ts';
+
 /** A measured quantity over rounds. */
 export interface Spread {
   readonly median: number;
@@ -13,6 +15,11 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
 }
 
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** A straight line through points, by least squares, with the 95 % confidence interval of its slope. */
 export interface Slope {
   readonly perSecond: number;
@@ -20,16 +27,44 @@ export interface Slope {
   readonly high: number;
 }
 
-/** Student's t of 95 % for many points; there are hundreds of samples. */
-const T_95 = 1.96;
+/**
+ * Samples of memory depend on the ones before: of RSS, 0.2 s apart, with a correlation of 0.987, which dies away within
+ * half a minute. Means of 60 s are nearly independent (of 30 s, 0.2 to 0.3 is left), and there are enough of them.
+ */
+const BLOCK_SECONDS = 60;
 
-export function slopeOf(points: readonly { readonly x: number; readonly y: number }[]): Slope {
-  const count = points.length;
-  const meanX = points.reduce((sum, { x }) => sum + x, 0) / count;
-  const meanY = points.reduce((sum, { y }) => sum + y, 0) / count;
-  const sxx = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0);
-  const perSecond = points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / sxx;
-  const residuals = points.reduce((sum, { x, y }) => sum + (y - meanY - perSecond * (x - meanX)) ** 2, 0);
-  const error = Math.sqrt(residuals / Math.max(1, count - 2) / sxx);
-  return { perSecond, low: perSecond - T_95 * error, high: perSecond + T_95 * error };
+/**
+ * The slope of points over seconds, through the means of equal blocks of time, with Student's t for so few. An interval
+ * over the points themselves takes them for independent: of such series without a slope it had the zero in 12 of 100
+ * cases, one over blocks of 30 s in 87, of 60 s in 93. Blocks rather than Newey-West: no more than a straight line to
+ * understand, and that estimator, too, needs a lag to be chosen, and is too narrow for short series. Fewer than three
+ * blocks have no interval: it is infinite.
+ */
+export function slopeOf(points: readonly Point[], blockSeconds = BLOCK_SECONDS): Slope {
+  const means = blockMeans(points, blockSeconds);
+  const degrees = means.length - 2;
+  const middle = meanOf(means);
+  const sxx = sumOf(means, ({ x }) => (x - middle.x) ** 2);
+  const perSecond = sumOf(means, ({ x, y }) => (x - middle.x) * (y - middle.y)) / sxx;
+  if (degrees < 1) return { perSecond, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+  const residuals = sumOf(means, ({ x, y }) => (y - middle.y - perSecond * (x - middle.x)) ** 2);
+  const reach = studentT95(degrees) * Math.sqrt(residuals / degrees / sxx);
+  return { perSecond, low: perSecond - reach, high: perSecond + reach };
+}
+
+/** Equal blocks, about as long as asked for, so that none at the end is shorter than the others. */
+function blockMeans(points: readonly Point[], blockSeconds: number): Point[] {
+  const first = points[0]?.x ?? 0;
+  const span = (points.at(-1)?.x ?? 0) - first;
+  const count = Math.max(1, Math.round(span / blockSeconds));
+  const blocks = Map.groupBy(points, ({ x }) => Math.min(count - 1, Math.floor(((x - first) / span) * count)));
+  return Array.from(blocks.values(), meanOf);
+}
+
+function meanOf(points: readonly Point[]): Point {
+  return { x: sumOf(points, ({ x }) => x) / points.length, y: sumOf(points, ({ y }) => y) / points.length };
+}
+
+function sumOf(points: readonly Point[], of: (point: Point) => number): number {
+  return points.reduce((sum, point) => sum + of(point), 0);
 }

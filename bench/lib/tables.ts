@@ -1,3 +1,4 @@
+import { busiestOf } from './busiest.ts';
 import type { Report } from './report.ts';
 import type { Spread } from './statistics.ts';
 
@@ -38,7 +39,7 @@ export function tablesOf(report: Report): string {
     ),
     table(
       'Saturation: a backlog is drained',
-      ['service', 'payload', 'messages/s', 'CPU µs each', 'peak RSS MB', 'in flight', 'saturated'],
+      ['service', 'payload', 'messages/s', 'CPU µs each', 'peak RSS MB', 'in flight', 'busiest'],
       report.throughput.map((each) => [
         `${each.service}, ${each.by}${each.variant === '' ? '' : `, ${each.variant}`}`,
         `${each.payloadBytes} B`,
@@ -46,7 +47,7 @@ export function tablesOf(report: Report): string {
         ranged(each.cpuMicrosPerMessage, 1),
         number(each.peakRssMb),
         each.maxInFlight === undefined ? '' : number(each.maxInFlight),
-        each.saturated,
+        busiestOf(each),
       ]),
     ),
     table(

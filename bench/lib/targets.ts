@@ -1,4 +1,5 @@
-import { DRAIN, latencyOf, type Report, SERVICES, type Target, throughputOf } from './report.ts';
+import { DRAIN, latencyOf, type Report, type Target, throughputOf } from './report.ts';
+import { SERVICES } from './services.ts';
 
 type Measured = Omit<Report, 'targets'>;
 

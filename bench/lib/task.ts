@@ -16,8 +16,6 @@ export interface Task {
   readonly delayMs: number;
   /** Whether a bare ingestion publishes what it receives, or lets it go. */
   readonly publishes: boolean;
-  /** Whether a bare ingestion keeps to `maxInFlight` itself, as ours does, and not the broker alone. */
-  readonly bounded: boolean;
   /** Routes of an ingestion; the first one gets all messages. */
   readonly routes: number;
 }
@@ -40,6 +38,13 @@ export function namesOf({ runId, projectId }: Pick<Task, 'runId' | 'projectId'>)
     table: 'readings',
     clientId: `bench-${runId}`,
     mqttTopic: `bench-${runId}/0/devices/device/readings`,
+    /** The one filter of whoever receives: by overlapping ones MQTT 5 brings a message more than once. */
+    mqttFilter: mqttFilterOf(runId, 0),
     env: { GOOGLE_CLOUD_PROJECT: projectId, HTTP_PORT: '0', LOG_LEVEL: 'silent' },
   };
+}
+
+/** What a route of ingestion subscribes to; all messages come by the first one. */
+export function mqttFilterOf(runId: string, route: number): string {
+  return `bench-${runId}/${route}/devices/+/readings`;
 }

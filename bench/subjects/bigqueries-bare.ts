@@ -3,7 +3,7 @@ import { BigQuery } from '@google-cloud/bigquery';
 import { barePull } from '../lib/bare-pull.ts';
 import { handBatches } from '../lib/hand-batches.ts';
 import { Meter } from '../lib/meter.ts';
-import { COLUMNS, rowOf } from '../lib/row.ts';
+import { rowOf, TABLE } from '../lib/row.ts';
 import { namesOf, task } from '../lib/task.ts';
 
 const own = task();
@@ -11,7 +11,7 @@ const names = namesOf(own);
 const meter = new Meter(own);
 const bigquery = new BigQuery({ projectId: own.projectId });
 await bigquery.createDataset(names.dataset);
-const [table] = await bigquery.dataset(names.dataset).createTable(names.table, { schema: COLUMNS });
+const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 const batches = handBatches<{ ackId: string; payload: Buffer; row: object }>(
   { maxCount: 500, delayMs: own.delayMs, concurrency: 4 },
   async (batch) => {
@@ -32,7 +32,7 @@ const { ack } = await barePull(own, (pulled) => {
   for (const { ackId, message } of pulled) {
     const envelope = JSON.parse(message.data.toString('utf8'));
     const payload = own.paced ? Buffer.from(envelope.payload, 'base64') : message.data;
-    batches.add({ ackId, payload, row: rowOf(envelope) });
+    batches.add({ ackId, payload, row: rowOf(envelope, message.attributes) });
   }
 });
 meter.ready();

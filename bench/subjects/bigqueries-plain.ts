@@ -2,7 +2,7 @@
 import { BigQuery } from '@google-cloud/bigquery';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { Meter } from '../lib/meter.ts';
-import { COLUMNS, rowOf } from '../lib/row.ts';
+import { rowOf, TABLE } from '../lib/row.ts';
 import { namesOf, task } from '../lib/task.ts';
 
 const own = task();
@@ -10,18 +10,18 @@ const names = namesOf(own);
 const meter = new Meter(own);
 const bigquery = new BigQuery({ projectId: own.projectId });
 await bigquery.createDataset(names.dataset);
-const [table] = await bigquery.dataset(names.dataset).createTable(names.table, { schema: COLUMNS });
+const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 let waiting: Message[] = [];
 
 async function insert(): Promise<void> {
   const batch = waiting;
   waiting = [];
   if (batch.length === 0) return;
-  const rows = batch.map((message) => rowOf(JSON.parse(message.data.toString('utf8'))));
+  const rows = batch.map((message) => rowOf(JSON.parse(message.data.toString('utf8')), message.attributes));
   await table.insert(rows, { raw: true });
   for (const message of batch) {
     message.ack();
-    meter.settled({ payload: Buffer.from(JSON.parse(message.data.toString('utf8')).payload, 'base64') });
+    meter.settled({ payload: message.data });
   }
 }
 

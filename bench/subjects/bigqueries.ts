@@ -20,7 +20,6 @@ const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/big
 if (config.service !== 'bigqueries') throw new Error('pipelines/bigqueries is no bigqueries');
 const service = createBigQueries({
   ...config,
-  deadLetters: undefined,
   source: { ...config.source, maxInFlight: own.maxInFlight },
   insert: { ...config.insert, maxDelayMs: own.delayMs },
 });

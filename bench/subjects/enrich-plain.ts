@@ -22,6 +22,6 @@ pubsub.subscription(names.subscription).on('message', async (message) => {
   const data = Buffer.from(JSON.stringify({ ...envelope, enrichmentData }));
   await topic.publishMessage({ data, attributes: message.attributes });
   message.ack();
-  meter.settled({ payload: Buffer.from(envelope.payload, 'base64') });
+  meter.settled({ payload: message.data });
 });
 meter.ready();

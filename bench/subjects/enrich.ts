@@ -28,7 +28,6 @@ const lookup = {
 };
 const service = createEnrich({
   ...config,
-  deadLetters: undefined,
   lookup,
   source: { ...config.source, maxInFlight: own.maxInFlight },
   publish: { ...config.publish, maxDelayMs: own.delayMs },

@@ -24,7 +24,7 @@ async function write(): Promise<void> {
   await bucket.file(`raw/${objects}.jsonl.gz`).save(lines.join(''), { gzip: true });
   for (const message of batch) {
     message.ack();
-    meter.settled({ payload: Buffer.from(JSON.parse(message.data.toString('utf8')).payload, 'base64') });
+    meter.settled({ payload: message.data });
   }
 }
 

@@ -19,7 +19,6 @@ const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/ice
 if (config.service !== 'icestore') throw new Error('pipelines/icestore is no icestore');
 const service = createIcestore({
   ...config,
-  deadLetters: undefined,
   source: { ...config.source, maxInFlight: own.maxInFlight },
   archive: { ...config.archive, maxAgeMs: own.delayMs },
 });

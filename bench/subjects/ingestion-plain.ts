@@ -16,6 +16,8 @@ const client = connect(process.env.MQTT_URL ?? '', {
 });
 client.on('connect', () => meter.ready());
 client.on('message', async (mqttTopic, payload) => {
+  // It receives without a bound: when the first messages are settled, many others are read already.
+  meter.begin();
   const data = Buffer.from(JSON.stringify({ payload: payload.toString('base64'), receivedAt: new Date() }));
   await topic.publishMessage({ data, attributes: { topic: mqttTopic } });
   meter.settled({ payload });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createIngestion } from '../../src/services/ingestion/ingestion.ts';
 import { readPipelineConfig } from '../../src/services/pipeline.ts';
 import { Meter } from '../lib/meter.ts';
-import { namesOf, task } from '../lib/task.ts';
+import { mqttFilterOf, namesOf, task } from '../lib/task.ts';
 
 const own = task();
 const names = namesOf(own);
@@ -22,7 +22,7 @@ const routes = Object.fromEntries(
   Array.from({ length: own.routes }, (_, index) => [
     `route-${index}`,
     {
-      source: { mqtt_topic: `bench-${own.runId}/${index}/devices/+/readings`, qos: 1 as const },
+      source: { mqtt_topic: mqttFilterOf(own.runId, index), qos: 1 as const },
       destination: { route_name: 'raw' },
       device: { level: 4 },
     },

@@ -3,7 +3,7 @@ import { BigQuery } from '@google-cloud/bigquery';
 import { insertRows } from '../../src/sinks/bigquery/inserter.ts';
 import { Meter } from '../lib/meter.ts';
 import { envelopeOf, payloadOf } from '../lib/reading.ts';
-import { COLUMNS, rowOf } from '../lib/row.ts';
+import { rowOf, TABLE } from '../lib/row.ts';
 import { namesOf, task } from '../lib/task.ts';
 
 const own = task();
@@ -11,14 +11,14 @@ const names = namesOf(own);
 const meter = new Meter(own);
 const bigquery = new BigQuery({ projectId: own.projectId });
 await bigquery.createDataset(names.dataset);
-const [table] = await bigquery.dataset(names.dataset).createTable(names.table, { schema: COLUMNS });
+const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 const ROWS = 500;
 const NOTHING = { payload: Buffer.alloc(0) };
 // Made before the measurement begins: making rows is not inserting them.
 const batches = Array.from({ length: own.messages / ROWS }, (_, batch) =>
   Array.from({ length: ROWS }, (_, offset) => {
     const index = batch * ROWS + offset;
-    return rowOf(JSON.parse(envelopeOf(index, own.devices, payloadOf(index, own.devices, 200)).toString('utf8')));
+    return rowOf(JSON.parse(envelopeOf(index, own.devices, payloadOf(index, own.devices, 200)).toString('utf8')), {});
   }),
 );
 for (const rows of batches) {

@@ -1,0 +1,117 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { suite } from '../../src/testing/suite.ts';
+import { withTemporaryFolder } from '../../src/testing/temporary-folder.ts';
+import { comparison } from './compare.ts';
+import type { Report } from './report.ts';
+import { savedRun } from './saved-run.ts';
+import { UsageError } from './usage-error.ts';
+
+const even = (value: number) => ({ median: value, min: value, max: value });
+
+function reportOf(cost: number): Report {
+  return {
+    date: '2026-11-26 10:10',
+    node: 'v24.0.0',
+    cpu: 'a machine',
+    cores: 2,
+    isQuick: false,
+    operators: [],
+    throughput: [
+      {
+        service: 'enrich',
+        by: 'ours',
+        variant: '',
+        payloadBytes: 200,
+        rounds: 1,
+        rate: even(1e6 / cost),
+        cpuMicrosPerMessage: even(cost),
+        peakRssMb: 300,
+        maxInFlight: undefined,
+        saturated: 'enrich',
+        utilizations: { enrich: 0.98, pubsub: 0.4 },
+      },
+    ],
+    latency: [
+      {
+        service: 'enrich',
+        by: 'ours',
+        ratePerSecond: 1_000,
+        rounds: 1,
+        latency: { p50: 1, p99: cost, p999: 3 },
+        cpuMicrosPerMessage: cost,
+      },
+    ],
+    insert: [{ way: 'table.insert', cpuMicrosPerRow: even(cost) }],
+    idleCpuPercent: {},
+    growth: [
+      { what: 'batch keys', at: 1_000, unit: 'µs CPU each', value: cost },
+      { what: 'messages', at: 10_000, unit: 'µs CPU each', value: Number.NaN },
+    ],
+    rss: undefined,
+    memory: [],
+    soak: undefined,
+    targets: [],
+  };
+}
+
+suite('a comparison with a saved run', ({ test }) => {
+  /** What a file of this content is compared as, or why it is not. */
+  const compared = (content: unknown) =>
+    withTemporaryFolder((folder) => {
+      const file = join(folder, 'saved.json');
+      writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+      return comparison(reportOf(15), savedRun(file), 'saved.json').trim().split('\n');
+    });
+
+  test('tells the change of all that both have', async () => {
+    assert.equal(await compared(reportOf(10)), [
+      'Against saved.json (2026-11-26 10:10)',
+      'enrich, ours, 200 B, messages/s: -33.3 %',
+      'enrich, ours, 200 B, CPU: +50.0 %',
+      'enrich, ours, p99 at 1000/s: +50.0 %',
+      'inserting by table.insert, CPU: +50.0 %',
+      'growth, 1,000 batch keys, µs CPU each: +50.0 %',
+    ]);
+  });
+
+  test('does with the parts that an older file has', async () => {
+    const { date, throughput } = reportOf(10);
+    const older = throughput.map(({ utilizations: _, ...rest }) => rest);
+    assert.is((await compared({ date, throughput: older })).length, 3);
+    assert.equal(await compared({ date, throughput: [] }), [
+      'Against saved.json (2026-11-26 10:10)',
+      'nothing that both have measured',
+    ]);
+  });
+
+  test('refuses another file at once, in one line', async () => {
+    const refused = async (file: string, why: string) => {
+      try {
+        savedRun(file);
+      } catch (error) {
+        assert.instance(error, UsageError);
+        const { message } = error as UsageError;
+        assert.is(message, `--compare ${file}: ${why}; expected the JSON of a saved run, as in bench/results`);
+        return;
+      }
+      assert.unreachable(`${file} was taken`);
+    };
+    await withTemporaryFolder(async (folder) => {
+      const file = (name: string, text: string) => {
+        writeFileSync(join(folder, name), text);
+        return join(folder, name);
+      };
+      mkdirSync(join(folder, 'folder'));
+      await refused(join(folder, 'folder'), 'it is a folder');
+      await refused(join(folder, 'none.json'), 'there is no such file');
+      await refused(file('page.html', '<!doctype html>\n<html>'), 'it is no JSON');
+      const missing = 'throughput: Invalid key: Expected "throughput" but received undefined';
+      await refused(file('empty.json', '{}'), missing);
+      await refused(file('null.json', 'null'), 'the whole of it: Invalid type: Expected Object but received null');
+      const wrong = 'throughput: Invalid type: Expected Array but received Object';
+      await refused(file('wrong.json', '{"date":"2026","throughput":{}}'), wrong);
+    });
+  });
+});

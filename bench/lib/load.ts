@@ -1,0 +1,83 @@
+import type { v1 } from '@google-cloud/pubsub';
+import { connectAsync } from 'mqtt';
+import { envelopeOf, payloadOf } from './reading.ts';
+
+export interface Load {
+  readonly messages: number;
+  readonly size: number;
+  readonly devices: number;
+  /** Messages a second; as fast as it goes if left out. */
+  readonly rate?: number | undefined;
+  /** Ordering keys; none if left out. */
+  readonly orderingKeys?: number | undefined;
+  /** Locations, which are batch keys of icestore; one if left out. */
+  readonly locations?: number | undefined;
+}
+
+const BATCH = 1_000;
+const SLICE_MS = 5;
+const WINDOW = 2_000;
+
+/** Publishes to a topic, in requests of a thousand at most. */
+export async function fillTopic(
+  publisher: v1.PublisherClient,
+  topic: string,
+  { messages, size, devices, rate, orderingKeys, locations }: Load,
+): Promise<void> {
+  const started = performance.now();
+  const calls = new Set<Promise<unknown>>();
+  for (let sent = 0; sent < messages; ) {
+    const due = rate === undefined ? messages : ((performance.now() - started) / 1_000) * rate;
+    const count = Math.min(BATCH, messages - sent, Math.floor(due - sent));
+    if (count <= 0) {
+      await new Promise((resolve) => setTimeout(resolve, SLICE_MS));
+      continue;
+    }
+    const batch = Array.from({ length: count }, (_, offset) => {
+      const index = sent + offset;
+      return {
+        data: envelopeOf(index, devices, payloadOf(index, devices, size), locations),
+        attributes: { kind: 'reading' },
+        key: orderingKeys === undefined ? '' : `key-${index % orderingKeys}`,
+      };
+    });
+    for (const [orderingKey, own] of Map.groupBy(batch, ({ key }) => key)) {
+      const call = publisher.publish({
+        topic,
+        messages: own.map(({ data, attributes }) => ({ data, attributes, orderingKey })),
+      });
+      calls.add(call);
+      void call.then(() => calls.delete(call));
+    }
+    sent += count;
+    // Whoever falls behind sends larger batches from then on, not more of them.
+    if (calls.size >= (rate === undefined ? 4 : 16)) await Promise.race(calls);
+  }
+  await Promise.all(calls);
+}
+
+/** Publishes to a broker with QoS 1, and returns when it has confirmed all. */
+export async function fillBroker(
+  url: string,
+  mqttTopic: string,
+  { messages, size, devices, rate }: Load,
+): Promise<void> {
+  const client = await connectAsync(url);
+  const started = performance.now();
+  let confirmed = 0;
+  let wake = () => {};
+  for (let sent = 0; sent < messages; ) {
+    const due = rate === undefined ? messages : ((performance.now() - started) / 1_000) * rate;
+    while (sent < Math.min(messages, due) && sent - confirmed < WINDOW) {
+      client.publish(mqttTopic, payloadOf(sent, devices, size), { qos: 1 }, () => {
+        confirmed += 1;
+        wake();
+      });
+      sent += 1;
+    }
+    if (sent - confirmed >= WINDOW) await new Promise<void>((resolve) => (wake = resolve));
+    else await new Promise((resolve) => setTimeout(resolve, rate === undefined ? 0 : SLICE_MS));
+  }
+  while (confirmed < messages) await new Promise<void>((resolve) => (wake = resolve));
+  await client.endAsync();
+}

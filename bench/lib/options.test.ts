@@ -1,0 +1,52 @@
+import * as assert from 'uvu/assert';
+import { suite } from '../../src/testing/suite.ts';
+import { optionsOf } from './options.ts';
+import { UsageError } from './usage-error.ts';
+
+function refusalOf(...args: string[]): string {
+  try {
+    optionsOf(args);
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  throw new Error(`${args.join(' ')} was taken`);
+}
+
+suite('options of the bench', ({ test }) => {
+  test('ask for everything, for a quick run of what is quick, or for parts', () => {
+    const { parts, isWhole } = optionsOf([]);
+    assert.equal(parts, ['operators', 'throughput', 'latency', 'insert', 'idle', 'growth']);
+    assert.ok(isWhole);
+    const quick = optionsOf(['--quick']);
+    assert.equal(quick.parts, ['operators', 'throughput', 'latency', 'insert']);
+    assert.ok(quick.isWhole);
+    const some = optionsOf(['--only', 'growth,throughput', '--soak']);
+    assert.equal(some.parts, ['throughput', 'growth']);
+    assert.not(some.isWhole);
+  });
+
+  test('are refused in one line where they are unknown or incomplete', () => {
+    for (const args of [['--bogus'], ['word'], ['--compare'], ['--compare', '--json'], ['--quick=yes'], ['-x']]) {
+      const message = refusalOf(...args);
+      assert.match(message, args[0]?.startsWith('--') ? (args[0].split('=')[0] ?? '') : (args[0] ?? ''));
+      assert.match(message, 'the bench takes --quick, --json, --soak, --compare FILE and --only PARTS');
+      assert.not.match(message, '\n');
+    }
+    assert.match(refusalOf('--only', 'throughput,words'), '--only throughput,words: expected some of operators');
+    assert.match(refusalOf('--only', ''), '--only : expected some of operators');
+  });
+
+  test('are refused where a part would not be measured', () => {
+    for (const only of ['growth', 'idle', 'growth,idle', 'throughput,idle']) {
+      assert.match(
+        refusalOf('--quick', '--only', only),
+        `--quick --only ${only}: a quick run has no idle and no growth`,
+      );
+    }
+  });
+
+  test('are refused where the soak would have no rate', () => {
+    assert.match(refusalOf('--soak', '--only', 'latency'), 'add throughput to --only, or leave out --only');
+  });
+});

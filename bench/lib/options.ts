@@ -1,0 +1,64 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from './usage-error.ts';
+
+const PARTS = ['operators', 'throughput', 'latency', 'insert', 'idle', 'growth'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** They take minutes, or mean nothing in a short time. */
+const NOT_QUICK: readonly Part[] = ['idle', 'growth'];
+const QUICK_PARTS = PARTS.filter((part) => !NOT_QUICK.includes(part));
+
+/** What one run of the bench is asked for. */
+export interface Options {
+  readonly isQuick: boolean;
+  readonly json: boolean;
+  readonly soak: boolean;
+  /** The saved run to compare with. */
+  readonly compare: string | undefined;
+  readonly parts: readonly Part[];
+  /** Whether all parts are measured that a run of this kind has. */
+  readonly isWhole: boolean;
+}
+
+/** Refuses what would measure nothing, or fail after all the work. */
+export function optionsOf(args: readonly string[]): Options {
+  const { quick, json, soak, compare, only } = parsed(args);
+  const whole = quick ? QUICK_PARTS : PARTS;
+  if (only === undefined) return { isQuick: quick, json, soak, compare, parts: whole, isWhole: true };
+  const names = only.split(',');
+  const parts = PARTS.filter((part) => names.includes(part));
+  if (!names.every((name) => PARTS.some((part) => part === name))) {
+    throw new UsageError(`--only ${only}: expected some of ${PARTS.join(', ')}, with commas between them`);
+  }
+  if (parts.some((part) => !whole.includes(part))) {
+    throw new UsageError(
+      `--quick --only ${only}: a quick run has no ${NOT_QUICK.join(' and no ')}; leave out --quick, or name some of ${QUICK_PARTS.join(', ')}`,
+    );
+  }
+  if (soak && !parts.includes('throughput')) {
+    throw new UsageError(
+      `--soak --only ${only}: the soak runs at half of the rate that throughput measures; add throughput to --only, or leave out --only`,
+    );
+  }
+  return { isQuick: quick, json, soak, compare, parts, isWhole: false };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        soak: { type: 'boolean', default: false },
+        compare: { type: 'string' },
+        only: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    // Further sentences tell of positional arguments, which the bench has not.
+    const [reason] = error.message.split(/\.\s/);
+    throw new UsageError(`${reason}; the bench takes --quick, --json, --soak, --compare FILE and --only PARTS`);
+  }
+}

@@ -1,0 +1,67 @@
+import { DRAIN, latencyOf, type Report, throughputOf } from './report.ts';
+import { SERVICES, type ServiceName } from './services.ts';
+
+/**
+ * Medians of one service, of 200-byte payloads. `bare` has two meanings for ingestion: rate and CPU time are of the bare
+ * client that lets messages go (`drain only`), which its targets are set against; the latency is of the bridge by hand,
+ * since it ends with a settlement, and a drain settles nothing elsewhere. What was not measured is null, or left out.
+ */
+export interface ServiceSummary {
+  /** Messages a second at saturation, as all rates here. */
+  readonly rate: number;
+  /** Of ingestion: the drain's. */
+  readonly bareRate: number;
+  readonly plainRate: number | undefined;
+  /** `rate` to `bareRate`. */
+  readonly ratioToBare: number;
+  /** Of ingestion alone: the bridge's by hand, which publishes what it receives. */
+  readonly bareBridgeRate?: number;
+  /** At saturation. */
+  readonly cpuMicrosPerMessage: number | undefined;
+  /** Of ingestion: the drain's. */
+  readonly bareCpuMicrosPerMessage: number | undefined;
+  /** At 1,000 messages a second, as all latencies here. */
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+  /** Of ingestion: the bridge's. */
+  readonly bareP99Ms: number | undefined;
+  /** At saturation. */
+  readonly peakRssMb: number | undefined;
+  readonly maxInFlightSeen: number | undefined;
+}
+
+/** What `--json` prints as its last line. */
+export interface Summary {
+  readonly services: Readonly<Record<string, ServiceSummary>>;
+  /** RSS of enrich in the course of a million messages, in MB. */
+  readonly growth?: { readonly rssMbAt1e5: number; readonly rssMbAt1e6: number };
+}
+
+export function summaryOf(report: Report): Summary {
+  const services = Object.fromEntries(SERVICES.map((service) => [service, serviceOf(report, service)]));
+  const { rss } = report;
+  return { services, ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }) };
+}
+
+function serviceOf(report: Report, service: ServiceName): ServiceSummary {
+  const ours = throughputOf(report, service, 'ours');
+  const bare = throughputOf(report, service, 'bare', service === 'ingestion' ? DRAIN : '');
+  const bridge = service === 'ingestion' ? throughputOf(report, service, 'bare') : undefined;
+  const rate = ours?.rate.median ?? Number.NaN;
+  const bareRate = bare?.rate.median ?? Number.NaN;
+  const latency = latencyOf(report, service, 'ours')?.latency;
+  return {
+    rate,
+    bareRate,
+    plainRate: throughputOf(report, service, 'plain')?.rate.median,
+    ratioToBare: rate / bareRate,
+    ...(bridge === undefined ? {} : { bareBridgeRate: bridge.rate.median }),
+    cpuMicrosPerMessage: ours?.cpuMicrosPerMessage.median,
+    bareCpuMicrosPerMessage: bare?.cpuMicrosPerMessage.median,
+    p50Ms: latency?.p50,
+    p99Ms: latency?.p99,
+    bareP99Ms: latencyOf(report, service, 'bare')?.latency.p99,
+    peakRssMb: ours?.peakRssMb,
+    maxInFlightSeen: ours?.maxInFlight,
+  };
+}
