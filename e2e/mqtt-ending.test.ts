@@ -190,7 +190,9 @@ suite('The end of an MQTT source', (it) => {
       const rig = bench.rig(broker.url);
       await eventually(() => assert.ok(rig.client.connected));
       rig[how]();
-      await within(2_000, rig.source.disconnected);
+      const ended = rig.source.disconnected.then(() => rig.client.connected);
+      await within(2_000, ended);
+      assert.not(await ended, 'connected still when it says that it is not');
       await noZombie(rig, broker.connections);
     });
 

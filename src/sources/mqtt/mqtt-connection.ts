@@ -138,8 +138,10 @@ export class MqttConnection {
     this.#pings.unsubscribe();
     return new Promise((resolve) => {
       const grace = this.#scheduler.schedule(() => {
+        // Only then does the client no longer take itself for connected.
+        if (client.stream === undefined || client.stream.closed) resolve();
+        else client.stream.once('close', resolve);
         this.destroy();
-        resolve();
       }, END_GRACE_MS);
       client.end(!client.connected, () => {
         grace.unsubscribe();
