@@ -1,11 +1,11 @@
-import type { IConnackPacket, IPublishPacket, MqttClient, Packet } from 'mqtt';
+import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
 import { FatalError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { tapPublishes } from './publish-tap.ts';
+import { asReceived, tapPublishes } from './publish-tap.ts';
 
 /** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
 const REFUSALS: ReadonlyMap<unknown, string> = new Map([
@@ -237,12 +237,6 @@ export class MqttConnection {
       this.schedule(undefined, everyMs);
     }, everyMs);
   }
-}
-
-function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-  // QoS 2 is acknowledged by MQTT.js.
-  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup };
 }
 
 /** The address without its user information. */

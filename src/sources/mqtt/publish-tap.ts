@@ -1,4 +1,4 @@
-import type { MqttClient, StreamBuilder } from 'mqtt';
+import type { IPublishPacket, MqttClient, StreamBuilder } from 'mqtt';
 import { PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
 /** What is private in its types, and what every client has. */
@@ -40,4 +40,11 @@ export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPub
     };
     return stream;
   };
+}
+
+/** What the tap has left to MQTT.js, in the same shape. */
+export function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  // QoS 2 is acknowledged by MQTT.js.
+  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup };
 }
