@@ -7,6 +7,7 @@ import { namedResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { arrivalInBothSinks } from '../src/testing/both-sinks.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { mqttLoad } from '../src/testing/load.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
@@ -62,16 +63,7 @@ suite('shutdown under load', ({ test, skip, before, after }) => {
       platform = await start();
     }
     const published = await load.stop();
-    let arrived = 0;
-    await eventually(
-      async () => {
-        const [rows, lines] = [await countRows(resources), await countLines(resources)];
-        arrived = rows.distinctIds + lines.distinctIds;
-        assert.is(rows.distinctIds, published, 'distinct rows');
-        assert.is(lines.distinctIds, published, 'distinct lines');
-      },
-      { everyMs: 250, progress: () => arrived },
-    );
+    await arrivalInBothSinks(resources, published, 40_000);
     assert.is(await platform.shutdown(), 0);
     assert.equal(await countRows(resources), { entries: published, distinctIds: published });
     assert.equal(await countLines(resources), { entries: published, distinctIds: published });

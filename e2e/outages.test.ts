@@ -5,6 +5,7 @@ import { namedResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import { arrivalInBothSinks } from '../src/testing/both-sinks.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { mqttLoad } from '../src/testing/load.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
@@ -131,17 +132,7 @@ suite('outages', ({ test, before, after }) => {
       }
 
       const published = await load.stop();
-      let arrived = 0;
-      await eventually(
-        async () => {
-          const [rows, lines] = [await countRows(resources), await countLines(resources)];
-          arrived = rows.distinctIds + lines.distinctIds;
-          assert.is(rows.distinctIds, published, 'distinct rows');
-          assert.is(lines.distinctIds, published, 'distinct lines');
-        },
-        // How long the backlog takes is the machine's affair; what is stuck for so long is lost.
-        { deadlineMs: 60_000, everyMs: 500, progress: () => arrived },
-      );
+      await arrivalInBothSinks(resources, published, 60_000);
       for (const [name, service] of services) {
         const metrics = await eventually(async () => {
           const scrape = await service.scrape();
