@@ -25,7 +25,7 @@ export async function measureInsert(
     for (const way of WAYS) {
       say(`inserting, round ${round} of ${rounds}: ${way}`);
       const runId = randomBytes(4).toString('hex');
-      const messages = isQuick ? 40_000 : 150_000;
+      const messages = isQuick ? 25_000 : 150_000;
       const task: Task = { ...DEFAULTS, runId, projectId: stage.projectId, messages, paced: false, delayMs: 0 };
       const file = join(import.meta.dirname, 'subjects/insert.ts');
       const child = await startChild(process.execPath, [

@@ -30,8 +30,8 @@ import { testDelivery, testDesk, testMessage } from '../src/testing/test-desk.ts
 import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
 
-const ROUNDS = 5;
 const isQuick = process.argv[2] === 'quick';
+const ROUNDS = isQuick ? 3 : 5;
 const ITEMS = isQuick ? 50_000 : 1_000_000;
 const COUNTED = 20_000;
 const POOL = 1_000;
