@@ -72,8 +72,8 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
         assert.is(await member.end(), 0, member.output.slice(-2_000));
       }
       console.log(`  shares ${shares.join(' and ')} after the kill, ${entries - MESSAGES} duplicated`);
-      // One kill repeats at most what was unsettled.
-      assert.ok(entries - MESSAGES <= WINDOW, `${entries - MESSAGES} duplicates`);
+      // One kill repeats what was unsettled, and what was settled by PUBACKs that the broker had not read.
+      assert.ok(entries - MESSAGES <= 2 * WINDOW, `${entries - MESSAGES} duplicates`);
       await rig.close();
     },
     TEST_TIMEOUT_MS,
