@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { eventually } from '../src/testing/eventually.ts';
 import { mqttBench } from '../src/testing/mqtt-bench.ts';
@@ -42,6 +43,49 @@ suite('MQTT credit', (it) => {
       assert.is(rig.desk.credit.peakMessages, 5);
       assert.not(rig.source.isHeld);
       assert.is(broker.connections.length, 1);
+    });
+  }
+
+  test('strict: what is done behind a message that is not counts against maxInFlight, until its PUBACK is written', async () => {
+    // MQTT 3.1.1, as well as a broker that does not keep to Receive Maximum, sends on and on.
+    const broker = await bench.scripted();
+    const rig = bench.rig(broker.url, { protocolVersion: 4, ackOrder: 'strict', maxInFlight: 5 });
+    const connection = await broker.connection(1);
+    for (let packetId = 1; packetId <= 20; packetId += 1) connection.publish({ packetId, payload: `m${packetId}` });
+    await rig.received(5);
+    for (const index of [1, 2, 3, 4]) rig.ack(index);
+    await nextTurn();
+    await nextTurn();
+    assert.is(rig.deliveries.length, 5, 'a crash now repeats 5');
+    assert.equal([rig.source.unconfirmed, rig.source.waitingPubacks], [5, 4]);
+    assert.ok(rig.source.isHeld);
+    rig.ack(0);
+    await rig.received(10);
+    assert.equal(connection.pubacks, [1, 2, 3, 4, 5]);
+    await ackAll(rig, 20, 5);
+    await eventually(() => assert.is(connection.pubacks.length, 20));
+  });
+
+  for (const ackOrder of ['strict', 'asCompleted'] as const) {
+    test(`${ackOrder}: what the broker does not send again after a reconnect does not count for ever`, async () => {
+      const broker = await bench.scripted();
+      const rig = bench.rig(broker.url, { ackOrder, maxInFlight: 3 });
+      const first = await broker.connection(1);
+      for (const packetId of [1, 2, 3]) first.publish({ packetId, payload: `m${packetId}` });
+      await rig.received(3);
+      first.cut();
+      const second = await broker.connection(2);
+      await eventually(() => assert.ok(rig.client.connected));
+      // One is done before the broker has had its time, two are done after it.
+      rig.ack(0);
+      await eventually(() => assert.is(rig.source.unconfirmed, 2));
+      rig.ack(1);
+      rig.ack(2);
+      for (const packetId of [4, 5, 6]) second.publish({ packetId, payload: `m${packetId}` });
+      await rig.received(6);
+      await ackAll(rig, 6, 3);
+      await eventually(() => assert.equal(second.pubacks, [4, 5, 6]));
+      assert.is(rig.source.unconfirmed, 0);
     });
   }
 

@@ -55,9 +55,9 @@ export const mqttSourceSchema = v.strictObject({
    */
   ackOrder: v.optional(v.picklist(['strict', 'asCompleted']), 'strict'),
   /**
-   * Messages that may be unsettled at one time; a crash repeats at most so many. It is told to the broker as MQTT 5's
-   * Receive Maximum. A broker that has none (3.1.1) or does not keep to it (mosquitto before 2.0.13) is held off by not
-   * reading on.
+   * Messages that may be unsettled, or settled without their PUBACK, at one time; a crash repeats at most so many. It is
+   * told to the broker as MQTT 5's Receive Maximum. A broker that has none (3.1.1) or does not keep to it (mosquitto
+   * before 2.0.13) is held off by not reading on.
    */
   maxInFlight: v.optional(count({ max: 65_535 }), 1_000),
   /** Bytes that may be unsettled at one time; at this limit the connection is held. */

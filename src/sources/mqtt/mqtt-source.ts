@@ -42,7 +42,8 @@ interface HeldPacket {
  * most once, by nature.
  *
  * A message id is a UUIDv7 made at receipt; a redelivered message gets a new one, unless its work is still running.
- * At the limit of credit the connection is held: the parser stops, TCP pushes back, and pings keep the session alive.
+ * At the limit of credit, or of messages that owe a PUBACK, the connection is held: the parser stops, TCP pushes back,
+ * and pings keep the session alive.
  */
 export class MqttSource implements Source {
   readonly disconnected: Promise<void>;
@@ -93,7 +94,7 @@ export class MqttSource implements Source {
     return this.#pubacks.waiting;
   }
 
-  /** True while the connection is held for want of credit. */
+  /** True while the connection is held. */
   get isHeld(): boolean {
     return this.#held.length > 0;
   }
@@ -136,7 +137,10 @@ export class MqttSource implements Source {
     this.#subscriptions.connected(sessionPresent);
     this.#resent.unsubscribe();
     const { number } = this.#connection;
-    this.#resent = this.#scheduler.schedule(() => this.#pubacks.forgetDone(number), RESENT_WITHIN_MS);
+    this.#resent = this.#scheduler.schedule(() => {
+      this.#pubacks.forgetBefore(number);
+      this.#release();
+    }, RESENT_WITHIN_MS);
     // A lost session may have left nothing to wait for. The new one is subscribed first, so that it collects messages.
     if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
   }
@@ -148,6 +152,7 @@ export class MqttSource implements Source {
       this.#open.delete(ticket);
     }
     if (lost.length > 0) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
+    this.#release();
   }
 
   #closed(): void {
@@ -165,7 +170,7 @@ export class MqttSource implements Source {
     }
   }
 
-  /** Lets held messages go, as far as credit reaches. */
+  /** Lets held messages go, as far as the limits allow. */
   #release(): void {
     for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) {
       // Out of the list before it goes: it may be settled at once, and that releases credit for the next one.
@@ -177,15 +182,24 @@ export class MqttSource implements Source {
     }
   }
 
-  /** Takes a message in, if there is credit for it; after the stop, only one whose work is running already. */
+  /** Takes a message in, if the limits allow it; after the stop, only one whose work is running already. */
   #pass(packet: ReceivedPublish): boolean {
     if (packet.packetId > 0 && this.#pubacks.reattach(packet, this.#connection.number)) {
       this.#flushSoon();
       return true;
     }
-    if (this.#stopped || !this.#options.desk.credit.tryTake(packet.payload.byteLength)) return false;
+    if (this.#stopped || (packet.packetId > 0 && this.#owesTooMuch)) return false;
+    if (!this.#options.desk.credit.tryTake(packet.payload.byteLength)) return false;
     this.#emit(packet);
     return true;
+  }
+
+  /**
+   * Whether as many messages owe a PUBACK as a crash may repeat. Settled ones have no credit any more, and owe one still
+   * while an older message is under way. Over a connection that is not live yet nothing can be paid back.
+   */
+  get #owesTooMuch(): boolean {
+    return this.#pubacks.size >= this.#options.config.maxInFlight && this.#connection.isLive;
   }
 
   #emit(packet: ReceivedPublish): void {
@@ -207,6 +221,7 @@ export class MqttSource implements Source {
   #givenBack(ticket: MqttTicket): void {
     this.#open.delete(ticket);
     if (ticket.packetId > 0) this.#pubacks.forget(ticket);
+    this.#release();
     this.#disconnectIfDone();
   }
 
@@ -223,6 +238,7 @@ export class MqttSource implements Source {
     if (!this.#connection.isLive) return;
     const bytes = this.#pubacks.take();
     if (bytes !== undefined) this.#connection.write(bytes);
+    this.#release();
   }
 
   #stop(): void {

@@ -158,12 +158,29 @@ suite('puback queue', ({ test }) => {
     const [done, running] = [receiver.receive(1), receiver.receive(2)];
     receiver.reconnect();
     receiver.complete(done);
-    receiver.queue.forgetDone(receiver.connection);
+    receiver.queue.forgetBefore(receiver.connection);
     assert.is(receiver.queue.size, 1);
     assert.not(receiver.reattach(1), 'it is delivered anew');
     assert.ok(receiver.reattach(2));
     receiver.complete(running);
     assert.equal(receiver.take(), [2]);
+  });
+
+  test('what runs on and does not come again is forgotten once it is done', () => {
+    for (const order of ['strict', 'asCompleted'] as const) {
+      const receiver = new Receiver(order);
+      const running = receiver.receive(1);
+      receiver.reconnect();
+      const next = receiver.receive(2);
+      receiver.queue.forgetBefore(receiver.connection);
+      assert.is(receiver.queue.size, 2);
+      receiver.complete(running);
+      assert.is(receiver.queue.size, 1);
+      assert.equal(receiver.take(), [], 'its packet id means nothing over this connection');
+      receiver.complete(next);
+      assert.equal(receiver.take(), [2]);
+      assert.is(receiver.queue.size, 0);
+    }
   });
 
   test('a lost session forgets all of it, and tells what it owed', () => {

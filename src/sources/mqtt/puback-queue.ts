@@ -14,6 +14,8 @@ export class PubackQueue {
   /** Of this connection, in order of receipt (strict) or of completion. */
   #order: MqttTicket[] = [];
   #head = 0;
+  /** What came over a connection before this one, and over none since, does not come again. */
+  #resentSince = 0;
 
   constructor(strict: boolean) {
     this.#strict = strict;
@@ -55,6 +57,7 @@ export class PubackQueue {
   /** The message is safe. Its PUBACK is due, if its connection still stands. */
   completed(ticket: MqttTicket, connection: number): void {
     ticket.done = true;
+    if (ticket.connection < this.#resentSince) this.#unacknowledged.delete(ticket);
     if (!this.#strict && ticket.connection === connection) this.#order.push(ticket);
   }
 
@@ -65,10 +68,11 @@ export class PubackQueue {
   }
 
   /**
-   * Forgets what is done, and was received before this connection: the broker has had the time to send it again, and has
-   * not (it had expired, or came under another packet id). What is not done stays: its work is still running.
+   * Forgets what was received before this connection: the broker has had the time to send it again, and has not (it had
+   * expired, or came under another packet id). What is not done is forgotten once it is.
    */
-  forgetDone(connection: number): void {
+  forgetBefore(connection: number): void {
+    this.#resentSince = connection;
     for (const ticket of this.#unacknowledged.all()) {
       if (ticket.done && ticket.connection !== connection) this.#unacknowledged.delete(ticket);
     }
