@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { startFaultProxy } from '../src/testing/fault-proxy.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import type { ServiceProcess } from '../src/testing/service-process.ts';
 import { openServiceRig, type ServiceRig } from '../src/testing/service-rig.ts';
@@ -40,11 +41,16 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
       mqttUrl: broker.url,
       env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_MQTT__MAX_IN_FLIGHT: String(WINDOW), ...env },
     });
-  const startMember = async (rig: ServiceRig, ordinal: number): Promise<ServiceProcess> => {
+  const startMember = async (
+    rig: ServiceRig,
+    ordinal: number,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ServiceProcess> => {
     const { runId } = rig.resources;
     const member = await rig.start({
       MQTT_CLIENT_ID: `ingestion-${runId}-${ordinal}`,
       MQTT_SHARE_GROUP: `group-${runId}`,
+      ...env,
     });
     running.push(member);
     return member;
@@ -54,10 +60,15 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
     'share the messages; one is killed and comes back under its own id: nothing is lost',
     async () => {
       const rig = await open();
-      const [first, second] = [await startMember(rig, 0), await startMember(rig, 1)];
+      // Not every broker reads the PUBACKs of a connection that is reset: see mqtt-unread-pubacks.test.ts.
+      const proxy = await startFaultProxy(broker, { deliversLastBytes: true });
+      const first = await startMember(rig, 0);
+      const second = await startMember(rig, 1, { MQTT_URL: `mqtt://127.0.0.1:${proxy.port}` });
       const load = rig.load({ ratePerSecond: RATE, count: MESSAGES });
       await eventually(async () => assert.ok((await second.scrape()).received > 500));
       await second.end('SIGKILL');
+      await eventually(() => assert.is(proxy.connections, 0, 'the broker has noticed'));
+      await proxy.close();
       await eventually(async () => assert.ok((await first.scrape()).received > 1_500));
       const back = await startMember(rig, 1);
       assert.is(await load.done, MESSAGES);
@@ -72,8 +83,8 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
         assert.is(await member.end(), 0, member.output.slice(-2_000));
       }
       console.log(`  shares ${shares.join(' and ')} after the kill, ${entries - MESSAGES} duplicated`);
-      // One kill repeats what was unsettled, and what was settled by PUBACKs that the broker had not read.
-      assert.ok(entries - MESSAGES <= 2 * WINDOW, `${entries - MESSAGES} duplicates`);
+      // One kill repeats at most what owed a PUBACK.
+      assert.ok(entries - MESSAGES <= WINDOW, `${entries - MESSAGES} duplicates`);
       await rig.close();
     },
     TEST_TIMEOUT_MS,

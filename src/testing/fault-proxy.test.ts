@@ -22,13 +22,14 @@ const closed = (socket: Socket) => new Promise<void>((resolve) => socket.once('c
 suite('fault proxy', ({ test, beforeEach, afterEach }) => {
   let proxy: FaultProxy;
   let peers: Socket[] = [];
+  let port = 0;
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     peers.push(socket);
     socket.on('error', () => {});
   });
-  const open = async (): Promise<{ client: Socket; peer: Socket }> => {
+  const open = async (through = proxy): Promise<{ client: Socket; peer: Socket }> => {
     const before = peers.length;
-    const client = connect({ port: proxy.port, host: '127.0.0.1', allowHalfOpen: true });
+    const client = connect({ port: through.port, host: '127.0.0.1', allowHalfOpen: true });
     client.on('error', () => {});
     await once(client, 'connect');
     const peer = await eventually(() => {
@@ -44,7 +45,8 @@ suite('fault proxy', ({ test, beforeEach, afterEach }) => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     if (address === null || typeof address === 'string') throw new Error('no port');
-    proxy = await startFaultProxy({ port: address.port });
+    port = address.port;
+    proxy = await startFaultProxy({ port });
   });
   afterEach(async () => {
     await proxy.close();
@@ -68,6 +70,29 @@ suite('fault proxy', ({ test, beforeEach, afterEach }) => {
     await ends;
     assert.is(proxy.connections, 0);
     await open();
+  });
+
+  test('a reset client resets the server, or ends it after its last bytes', async () => {
+    for (const deliversLastBytes of [false, true]) {
+      const through = await startFaultProxy({ port }, { deliversLastBytes });
+      const { client, peer } = await open(through);
+      let text = '';
+      peer.on('data', (chunk) => {
+        text += chunk;
+      });
+      // More than fits into the buffers between the two: the client has unread bytes when it goes.
+      peer.write(Buffer.alloc(BIG));
+      client.write('last words');
+      await once(client, 'readable');
+      const reset = once(peer, 'error').then(() => 'reset');
+      const ended = once(peer, 'end').then(() => 'ended');
+      client.resetAndDestroy();
+      assert.is(await Promise.race([reset, ended]), deliversLastBytes ? 'ended' : 'reset');
+      if (deliversLastBytes) assert.is(text, 'last words');
+      peer.destroy();
+      await eventually(() => assert.is(through.connections, 0));
+      await through.close();
+    }
   });
 
   test('refuse closes the port until it is restored', async () => {

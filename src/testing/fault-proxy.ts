@@ -19,6 +19,14 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+export interface FaultProxyOptions {
+  /**
+   * A client whose connection is reset, as that of a killed process may be, ends for the server only after all that it
+   * has written, and the server's bytes for it are read. Default: the server's connection is reset too.
+   */
+  readonly deliversLastBytes?: boolean;
+}
+
 /** Bytes that one direction lets pass at one time while it is throttled. */
 const SLICE_MS = 20;
 
@@ -56,7 +64,10 @@ class Gate extends Transform {
 }
 
 /** Starts a proxy on a free port of 127.0.0.1. */
-export async function startFaultProxy(target: { readonly port: number }): Promise<FaultProxy> {
+export async function startFaultProxy(
+  target: { readonly port: number },
+  { deliversLastBytes = false }: FaultProxyOptions = {},
+): Promise<FaultProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const valve: Valve = { bytesPerSecond: Number.POSITIVE_INFINITY, open: Promise.resolve() };
   let openValve: () => void = () => {};
@@ -69,10 +80,17 @@ export async function startFaultProxy(target: { readonly port: number }): Promis
     let open = 2;
     // Not `pipeline`: it destroys a socket whose one direction has ended.
     for (const [from, to] of [pair, [upstream, client] as const]) {
-      from.pipe(new Gate(valve)).pipe(to);
-      from.on('error', () => to.destroy());
+      const gate = new Gate(valve);
+      from.pipe(gate).pipe(to);
+      const lost = (): void => {
+        if (from === client && deliversLastBytes) {
+          gate.end();
+          upstream.unpipe().resume();
+        } else to.destroy();
+      };
+      from.on('error', lost);
       from.once('close', () => {
-        if (!from.readableEnded) to.destroy();
+        if (!from.readableEnded) lost();
         open -= 1;
         if (open === 0) pairs.delete(pair);
       });
