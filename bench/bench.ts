@@ -19,7 +19,6 @@ import { measureLatency } from './measure-latency.ts';
 import { measureSoak } from './measure-soak.ts';
 import { measureThroughput } from './measure-throughput.ts';
 
-const SOAK_SECONDS = 600;
 /** So that nothing is collected while allocations are counted. */
 const LARGE_HEAP = ['--expose-gc', '--max-semi-space-size=512', '--min-semi-space-size=512'];
 
@@ -71,7 +70,10 @@ try {
     growth: [...(growth?.cases ?? []), ...cacheGrowth],
     rss: growth?.rss,
     memory: growth?.samples ?? [],
-    soak: options.soak ? await measureSoak(stage, { ratePerSecond: half, seconds: SOAK_SECONDS }, say) : undefined,
+    soak:
+      options.soakMinutes > 0
+        ? await measureSoak(stage, { ratePerSecond: half, seconds: options.soakMinutes * 60 }, say)
+        : undefined,
   };
   const report: Report = { ...measured, targets: targetsOf(measured) };
   // Before anything is made of it, which could fail.

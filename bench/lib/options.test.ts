@@ -30,7 +30,10 @@ suite('options of the bench', ({ test }) => {
     for (const args of [['--bogus'], ['word'], ['--compare'], ['--compare', '--json'], ['--quick=yes'], ['-x']]) {
       const message = refusalOf(...args);
       assert.match(message, args[0]?.startsWith('--') ? (args[0].split('=')[0] ?? '') : (args[0] ?? ''));
-      assert.match(message, 'the bench takes --quick, --json, --soak, --compare FILE and --only PARTS');
+      assert.match(
+        message,
+        'the bench takes --quick, --json, --soak, --soak-minutes N, --compare FILE and --only PARTS',
+      );
       assert.not.match(message, '\n');
     }
     assert.match(refusalOf('--only', 'throughput,words'), '--only throughput,words: expected some of operators');
@@ -46,7 +49,21 @@ suite('options of the bench', ({ test }) => {
     }
   });
 
+  test('tell how long the soak is', () => {
+    assert.is(optionsOf([]).soakMinutes, 0);
+    assert.is(optionsOf(['--soak']).soakMinutes, 10);
+    assert.is(optionsOf(['--soak-minutes', '30']).soakMinutes, 30);
+    assert.is(optionsOf(['--soak', '--soak-minutes', '30']).soakMinutes, 30);
+    for (const minutes of ['', '4', '7.5', '-10', 'ten']) {
+      assert.is(
+        refusalOf(`--soak-minutes=${minutes}`),
+        `--soak-minutes ${minutes}: expected a whole number, at least 5`,
+      );
+    }
+  });
+
   test('are refused where the soak would have no rate', () => {
+    assert.match(refusalOf('--soak-minutes', '30', '--only', 'idle'), 'add throughput to --only');
     assert.match(refusalOf('--soak', '--only', 'latency'), 'add throughput to --only, or leave out --only');
   });
 });

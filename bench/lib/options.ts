@@ -12,7 +12,8 @@ const QUICK_PARTS = PARTS.filter((part) => !NOT_QUICK.includes(part));
 export interface Options {
   readonly isQuick: boolean;
   readonly json: boolean;
-  readonly soak: boolean;
+  /** 0 for none. */
+  readonly soakMinutes: number;
   /** The saved run to compare with. */
   readonly compare: string | undefined;
   readonly parts: readonly Part[];
@@ -20,11 +21,14 @@ export interface Options {
   readonly isWhole: boolean;
 }
 
+const SOAK_MINUTES = 10;
+
 /** Refuses what would measure nothing, or fail after all the work. */
 export function optionsOf(args: readonly string[]): Options {
-  const { quick, json, soak, compare, only } = parsed(args);
+  const { quick, json, soak, compare, only, 'soak-minutes': minutes } = parsed(args);
+  const soakMinutes = minutes === undefined ? (soak ? SOAK_MINUTES : 0) : minutesOf(minutes);
   const whole = quick ? QUICK_PARTS : PARTS;
-  if (only === undefined) return { isQuick: quick, json, soak, compare, parts: whole, isWhole: true };
+  if (only === undefined) return { isQuick: quick, json, soakMinutes, compare, parts: whole, isWhole: true };
   const names = only.split(',');
   const parts = PARTS.filter((part) => names.includes(part));
   if (!names.every((name) => PARTS.some((part) => part === name))) {
@@ -35,12 +39,21 @@ export function optionsOf(args: readonly string[]): Options {
       `--quick --only ${only}: a quick run has no ${NOT_QUICK.join(' and no ')}; leave out --quick, or name some of ${QUICK_PARTS.join(', ')}`,
     );
   }
-  if (soak && !parts.includes('throughput')) {
+  if (soakMinutes > 0 && !parts.includes('throughput')) {
     throw new UsageError(
       `--soak --only ${only}: the soak runs at half of the rate that throughput measures; add throughput to --only, or leave out --only`,
     );
   }
-  return { isQuick: quick, json, soak, compare, parts, isWhole: false };
+  return { isQuick: quick, json, soakMinutes, compare, parts, isWhole: false };
+}
+
+/** A slope needs three means of a minute, past the first fifth: fewer have no interval. */
+const LEAST_MINUTES = 5;
+
+function minutesOf(text: string): number {
+  const minutes = Number(text);
+  if (Number.isInteger(minutes) && minutes >= LEAST_MINUTES) return minutes;
+  throw new UsageError(`--soak-minutes ${text}: expected a whole number, at least ${LEAST_MINUTES}`);
 }
 
 function parsed(args: readonly string[]) {
@@ -51,6 +64,7 @@ function parsed(args: readonly string[]) {
         quick: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         soak: { type: 'boolean', default: false },
+        'soak-minutes': { type: 'string' },
         compare: { type: 'string' },
         only: { type: 'string' },
       },
@@ -59,6 +73,8 @@ function parsed(args: readonly string[]) {
     if (!(error instanceof TypeError)) throw error;
     // Further sentences tell of positional arguments, which the bench has not.
     const [reason] = error.message.split(/\.\s/);
-    throw new UsageError(`${reason}; the bench takes --quick, --json, --soak, --compare FILE and --only PARTS`);
+    throw new UsageError(
+      `${reason}; the bench takes --quick, --json, --soak, --soak-minutes N, --compare FILE and --only PARTS`,
+    );
   }
 }
