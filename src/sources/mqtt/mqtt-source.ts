@@ -7,6 +7,7 @@ import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
+import { HeldPackets } from './held-packets.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
@@ -17,8 +18,6 @@ import { sharedFilter } from './topic-filter.ts';
 
 /** A broker that resumes a session sends what is unacknowledged at once. */
 const RESENT_WITHIN_MS = 5_000;
-/** QoS 0 messages that are kept over a reconnect, for want of credit: each connection can leave one behind. */
-const MAX_KEPT = 16;
 
 export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
@@ -30,11 +29,6 @@ export interface MqttSourceOptions {
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   readonly scheduler?: SchedulerLike;
-}
-
-interface HeldPacket {
-  readonly packet: ReceivedPublish;
-  readonly goOn: () => void;
 }
 
 /**
@@ -58,7 +52,7 @@ export class MqttSource implements Source {
     givenBack: (ticket) => this.#givenBack(ticket),
   };
   readonly #background = new Subscription();
-  readonly #held: HeldPacket[] = [];
+  readonly #held = new HeldPackets();
   #resent = Subscription.EMPTY;
   #subscriber: Subscriber<Delivery> | undefined;
   #flushing = false;
@@ -96,7 +90,7 @@ export class MqttSource implements Source {
 
   /** True while the connection is held. */
   get isHeld(): boolean {
-    return this.#held.length > 0;
+    return !this.#held.isEmpty;
   }
 
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
@@ -157,29 +151,20 @@ export class MqttSource implements Source {
 
   #closed(): void {
     this.#subscriptions.disconnected();
-    // QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on.
-    const kept = this.#held.filter(({ packet }) => packet.packetId === 0).slice(-MAX_KEPT);
-    this.#held.splice(0, this.#held.length, ...kept.map(({ packet }) => ({ packet, goOn: () => {} })));
+    this.#held.disconnected();
   }
 
   #receive(packet: ReceivedPublish, goOn: () => void): void {
     if (!this.isHeld && this.#pass(packet)) goOn();
     else {
-      this.#held.push({ packet, goOn });
+      this.#held.hold(packet, goOn);
       this.#options.telemetry.event('mqtt.held');
     }
   }
 
   /** Lets held messages go, as far as the limits allow. */
   #release(): void {
-    for (let next = this.#held.shift(); next !== undefined; next = this.#held.shift()) {
-      // Out of the list before it goes: it may be settled at once, and that releases credit for the next one.
-      if (!this.#pass(next.packet)) {
-        this.#held.unshift(next);
-        return;
-      }
-      next.goOn();
-    }
+    this.#held.release((packet) => this.#pass(packet));
   }
 
   /** Takes a message in, if the limits allow it; after the stop, only one whose work is running already. */
@@ -252,7 +237,7 @@ export class MqttSource implements Source {
     this.#ended = true;
     this.#flush();
     const ended = this.#connection.end();
-    for (const { goOn } of this.#held.splice(0)) goOn();
+    this.#held.discard();
     void ended.then(() => {
       this.#background.unsubscribe();
       this.#resent.unsubscribe();
