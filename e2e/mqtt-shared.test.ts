@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { startFaultProxy } from '../src/testing/fault-proxy.ts';
+import { type FaultProxy, startFaultProxy } from '../src/testing/fault-proxy.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import type { ServiceProcess } from '../src/testing/service-process.ts';
 import { openServiceRig, type ServiceRig } from '../src/testing/service-rig.ts';
@@ -19,16 +19,19 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
   }
   let sandbox: Sandbox;
   let broker: Mosquitto;
+  let proxy: FaultProxy | undefined;
   let running: ServiceProcess[] = [];
   before(async () => {
     sandbox = await startSandbox({ parts: ['pubsub', 'firestore'] });
     sandbox.applyEnv();
     broker = await startMosquitto();
   });
-  afterEach(() => {
+  afterEach(async () => {
     sandbox.faults.clear();
     for (const service of running) service.kill('SIGKILL');
     running = [];
+    await proxy?.close();
+    proxy = undefined;
   });
   after(async () => {
     await broker?.close();
@@ -61,14 +64,14 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
     async () => {
       const rig = await open();
       // Not every broker reads the PUBACKs of a connection that is reset: see mqtt-unread-pubacks.test.ts.
-      const proxy = await startFaultProxy(broker, { deliversLastBytes: true });
+      const link = await startFaultProxy(broker, { deliversLastBytes: true });
+      proxy = link;
       const first = await startMember(rig, 0);
-      const second = await startMember(rig, 1, { MQTT_URL: `mqtt://127.0.0.1:${proxy.port}` });
+      const second = await startMember(rig, 1, { MQTT_URL: `mqtt://127.0.0.1:${link.port}` });
       const load = rig.load({ ratePerSecond: RATE, count: MESSAGES });
       await eventually(async () => assert.ok((await second.scrape()).received > 500));
       await second.end('SIGKILL');
-      await eventually(() => assert.is(proxy.connections, 0, 'the broker has noticed'));
-      await proxy.close();
+      await eventually(() => assert.is(link.connections, 0, 'the broker has noticed'));
       await eventually(async () => assert.ok((await first.scrape()).received > 1_500));
       const back = await startMember(rig, 1);
       assert.is(await load.done, MESSAGES);

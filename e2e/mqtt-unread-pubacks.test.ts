@@ -35,6 +35,7 @@ suite('PUBACKs that the broker has not read', ({ test, skip, before, after }) =>
         const env = { MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__MAX_IN_FLIGHT: String(WINDOW) };
         const rig = await openServiceRig('ingestion', { sandbox, mqttUrl: broker.url, env });
         const killed = await rig.start();
+        const running = [killed];
         try {
           // mosquitto before 2.0.13 keeps to Receive Maximum until the first PUBACK.
           assert.is(await rig.load({ ratePerSecond: 3_000, count: READ }).done, READ);
@@ -60,6 +61,7 @@ suite('PUBACKs that the broker has not read', ({ test, skip, before, after }) =>
           await killed.end('SIGKILL');
           process.kill(broker.pid, 'SIGCONT');
           const back = await rig.start();
+          running.push(back);
           await rig.arrival(MESSAGES);
           const { entries, distinctIds } = await rig.sink();
           assert.is(distinctIds, MESSAGES);
@@ -69,8 +71,10 @@ suite('PUBACKs that the broker has not read', ({ test, skip, before, after }) =>
           await eventually(async () => assert.is((await back.scrape()).inFlight, 0));
           assert.is(await back.end(), 0, back.output.slice(-2_000));
         } finally {
-          killed.kill('SIGKILL');
+          for (const service of running) service.kill('SIGKILL');
           await rig.close();
+          // Stopped, it would not end.
+          process.kill(broker.pid, 'SIGCONT');
           await broker.close();
         }
       },
