@@ -1,5 +1,6 @@
 import { mock } from 'node:test';
 import * as assert from 'uvu/assert';
+import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
 import { EVENTS } from './events.ts';
 import { Telemetry } from './telemetry.ts';
@@ -97,5 +98,18 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
       assert.ok(['trace', 'debug', 'info', 'warn', 'error', 'fatal'].includes(level), name);
       assert.ok(message.length > 0, name);
     }
+  });
+});
+
+suite('metrics of the process', ({ test }) => {
+  test('an idle process is not woken a hundred times a second to sample its event loop', async () => {
+    const { registry } = new Telemetry('svc', { level: 'silent' });
+    await eventually(
+      async () => {
+        const [, min] = /^nodejs_eventloop_lag_min_seconds\{.*\} (\S+)$/m.exec(await registry.metrics()) ?? [];
+        assert.ok(Number(min) > 0.04 && Number(min) < 60, `the shortest time between two samples is ${min} s`);
+      },
+      { everyMs: 200, deadlineMs: 10_000 },
+    );
   });
 });

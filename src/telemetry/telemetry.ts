@@ -16,6 +16,12 @@ export interface TelemetryOptions {
 const LINES_PER_WINDOW = 20;
 const WINDOW_MS = 10_000;
 
+/**
+ * How often the event loop's delay is sampled. Each sample wakes the process: with the default of prom-client (10 ms) that
+ * alone was an idle service's CPU time (docs/decisions.md). A sample includes the time between two of them.
+ */
+const EVENT_LOOP_SAMPLE_MS = 50;
+
 interface Throttle {
   windowStart: number;
   lines: number;
@@ -35,7 +41,9 @@ export class Telemetry {
       options.destination ?? pino.destination({ dest: 2, sync: true }),
     );
     this.registry.setDefaultLabels({ service });
-    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.registry });
+    if (options.processMetrics ?? true) {
+      collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
+    }
     this.#events = new Counter({
       name: 'dataflow_events_total',
       help: 'Named events; each is a log line too.',
