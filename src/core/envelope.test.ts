@@ -152,7 +152,13 @@ suite('an envelope that is read where it lies', ({ test }) => {
         weight: 6,
         arbitrary: fc.constantFrom('m1', 'x y'),
       }),
-      payload: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+      payload: fc.oneof(
+        {
+          weight: 6,
+          arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+        },
+        fc.constantFrom('aGVsbG9=', 'A+=='),
+      ),
       publishTime: fc.oneof(
         { weight: 4, arbitrary: fc.constant(GOOD.publishTime) },
         fc.constantFrom('2026-02-29T00:00:00Z', '2026-11-23T10:00:00+02:00', ''),
@@ -202,6 +208,21 @@ suite('an envelope that is read where it lies', ({ test }) => {
       { numRuns: 5_000 },
     );
     assert.ok(inPlace > 500, `only ${inPlace} envelopes had the common form`);
+  });
+
+  test('one payload is handed on as one text, also if bits that belong to no byte were set in it', () => {
+    for (const [came, goes] of [
+      ['A+==', 'Aw=='],
+      ['aGVsbG9=', 'aGVsbG8='],
+      ['aGVsbG8=', 'aGVsbG8='],
+      ['Aw==', 'Aw=='],
+      ['', ''],
+    ] as const) {
+      const opened = openEnvelope(testMessage({ payload: JSON.stringify({ ...GOOD, payload: came }) }));
+      assert.is(payloadBase64(opened), goes);
+      assert.is(JSON.parse(encodeEnvelope(opened).toString()).payload, goes);
+      assert.is(opened instanceof EnvelopedMessage, came === goes, came);
+    }
   });
 
   test('what is added to its enrichment data is written, whatever alphabet it has', () => {

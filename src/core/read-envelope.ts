@@ -9,8 +9,12 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
 const PADDING = 0x3d;
-const BASE64 = new Uint8Array(256);
-for (const digit of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')) BASE64[digit] = 1;
+const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+/** The six bits that a digit of base64 stands for; more for what is no digit. */
+const BITS_OF = new Uint8Array(256).fill(0xff);
+for (const [bits, digit] of DIGITS.entries()) BITS_OF[digit] = bits;
+/** By the number of paddings: bits of the last digit that belong to no byte. */
+const UNUSED_BITS = [0, 0b11, 0b1111];
 
 /** Where the values of an envelope lie in its bytes. */
 interface Places {
@@ -90,13 +94,24 @@ function endOfId(bytes: Uint8Array, start: number): number {
   return index;
 }
 
-/** The end of padded base64; the start, if it is none. */
+/**
+ * The end of padded base64 as an encoder writes it; the start, if it is none. Bits that belong to no byte are zero then
+ * (RFC 4648, 3.5): else the same payload would be handed on as two different texts.
+ */
 function endOfBase64(bytes: Uint8Array, start: number): number {
-  let index = start;
-  while (BASE64[bytes[index] ?? 0] === 1) index += 1;
-  const digits = index - start;
-  while (bytes[index] === PADDING && index - start - digits < 2) index += 1;
-  return (index - start) % 4 === 0 ? index : start;
+  let end = start;
+  while (bitsOf(bytes[end]) < 64) end += 1;
+  const lastBits = end > start ? bitsOf(bytes[end - 1]) : 0;
+  let paddings = 0;
+  while (bytes[end] === PADDING && paddings < 2) {
+    end += 1;
+    paddings += 1;
+  }
+  return (end - start) % 4 === 0 && (lastBits & (UNUSED_BITS[paddings] ?? 0)) === 0 ? end : start;
+}
+
+function bitsOf(byte: number | undefined): number {
+  return BITS_OF[byte ?? 0] ?? 0xff;
 }
 
 /** The enrichment data that ends an envelope; undefined if something else stands there. */
