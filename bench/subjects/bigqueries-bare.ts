@@ -1,6 +1,6 @@
 /** The work of bigqueries by the bare clients: pull, the same rows, one `insertAll` request of 500. */
-import { BigQuery } from '@google-cloud/bigquery';
 import { barePull } from '../lib/bare-pull.ts';
+import { defaultBigQuery } from '../lib/clients.ts';
 import { handBatches } from '../lib/hand-batches.ts';
 import { Meter } from '../lib/meter.ts';
 import { rowOf, TABLE } from '../lib/row.ts';
@@ -9,7 +9,7 @@ import { namesOf, task } from '../lib/task.ts';
 const own = task();
 const names = namesOf(own);
 const meter = new Meter(own);
-const bigquery = new BigQuery({ projectId: own.projectId });
+const bigquery = defaultBigQuery(own.projectId);
 await bigquery.createDataset(names.dataset);
 const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 const batches = handBatches<{ ackId: string; payload: Buffer; row: object }>(

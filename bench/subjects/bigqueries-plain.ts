@@ -1,6 +1,6 @@
 /** The work of bigqueries as most people write it: the high-level clients with their defaults, `table.insert`. */
-import { BigQuery } from '@google-cloud/bigquery';
 import { type Message, PubSub } from '@google-cloud/pubsub';
+import { defaultBigQuery } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';
 import { rowOf, TABLE } from '../lib/row.ts';
 import { namesOf, task } from '../lib/task.ts';
@@ -8,7 +8,7 @@ import { namesOf, task } from '../lib/task.ts';
 const own = task();
 const names = namesOf(own);
 const meter = new Meter(own);
-const bigquery = new BigQuery({ projectId: own.projectId });
+const bigquery = defaultBigQuery(own.projectId);
 await bigquery.createDataset(names.dataset);
 const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 let waiting: Message[] = [];

@@ -1,8 +1,8 @@
 /** The work of icestore by the bare clients: pull, the same lines, gzip on libuv's pool, upload. */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Storage } from '@google-cloud/storage';
 import { barePull } from '../lib/bare-pull.ts';
+import { defaultStorage } from '../lib/clients.ts';
 import { handBatches } from '../lib/hand-batches.ts';
 import { Meter } from '../lib/meter.ts';
 import { namesOf, task } from '../lib/task.ts';
@@ -10,7 +10,7 @@ import { namesOf, task } from '../lib/task.ts';
 const own = task();
 const meter = new Meter(own);
 const compress = promisify(gzip);
-const bucket = new Storage({ projectId: own.projectId }).bucket(namesOf(own).bucket);
+const bucket = defaultStorage(own.projectId).bucket(namesOf(own).bucket);
 await bucket.create();
 let objects = 0;
 const batches = handBatches<{ ackId: string; payload: Buffer; line: string }>(

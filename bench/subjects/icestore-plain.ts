@@ -1,13 +1,13 @@
 /** The work of icestore as most people write it: the high-level client with its defaults, `gzip: true`. */
 import { type Message, PubSub } from '@google-cloud/pubsub';
-import { Storage } from '@google-cloud/storage';
+import { defaultStorage } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';
 import { namesOf, task } from '../lib/task.ts';
 
 const own = task();
 const names = namesOf(own);
 const meter = new Meter(own);
-const bucket = new Storage({ projectId: own.projectId }).bucket(names.bucket);
+const bucket = defaultStorage(own.projectId).bucket(names.bucket);
 await bucket.create();
 let waiting: Message[] = [];
 let objects = 0;

@@ -1,6 +1,6 @@
 /** CPU time of inserting ready rows, 500 a request, by our inserter or by the client's `table.insert`. */
-import { BigQuery } from '@google-cloud/bigquery';
 import { insertRows } from '../../src/sinks/bigquery/inserter.ts';
+import { defaultBigQuery } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';
 import { envelopeOf, payloadOf } from '../lib/reading.ts';
 import { rowOf, TABLE } from '../lib/row.ts';
@@ -9,7 +9,7 @@ import { namesOf, task } from '../lib/task.ts';
 const own = task();
 const names = namesOf(own);
 const meter = new Meter(own);
-const bigquery = new BigQuery({ projectId: own.projectId });
+const bigquery = defaultBigQuery(own.projectId);
 await bigquery.createDataset(names.dataset);
 const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 const ROWS = 500;
