@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BigQuery } from '@google-cloud/bigquery';
 import { startChild } from '../src/testing/child.ts';
+import { defaultBigQuery } from './lib/clients.ts';
 import { type Measured, RESULT_PREFIX } from './lib/meter.ts';
 import { profiling } from './lib/profiling.ts';
 import type { InsertCase } from './lib/report.ts';
@@ -20,7 +20,7 @@ export async function measureInsert(
   isQuick: boolean,
   say: (text: string) => void,
 ): Promise<InsertCase[]> {
-  const bigquery = new BigQuery({ projectId: stage.projectId });
+  const bigquery = defaultBigQuery(stage.projectId);
   const rounds = isQuick ? 1 : ROUNDS;
   const results = new Map<string, number[]>(WAYS.map((way) => [way, []]));
   for (let round = 1; round <= rounds; round += 1) {

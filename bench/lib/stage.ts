@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { BigQuery } from '@google-cloud/bigquery';
 import { Firestore } from '@google-cloud/firestore';
-import { Storage } from '@google-cloud/storage';
 import { Redis } from 'ioredis';
 import { connectAsync } from 'mqtt';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
 import { type Child, startChild } from '../../src/testing/child.ts';
 import { startMosquitto } from '../../src/testing/mosquitto.ts';
+import { defaultBigQuery, defaultStorage } from './clients.ts';
 import { cpuSecondsOf } from './cpu.ts';
 import { fillBroker, fillTopic, type Load } from './load.ts';
 import { deviceName, recordOf } from './reading.ts';
@@ -49,8 +48,8 @@ export async function openStage(): Promise<Stage> {
   const { publisher, subscriber, close } = await createPubSubClients({ projectId });
   const firestore = new Firestore({ projectId });
   const redis = new Redis(env.REDIS_URL ?? '', { lazyConnect: true });
-  const storage = new Storage({ projectId });
-  const bigquery = new BigQuery({ projectId });
+  const storage = defaultStorage(projectId);
+  const bigquery = defaultBigQuery(projectId);
 
   return {
     projectId,
