@@ -5,34 +5,15 @@ import { suite } from '../../src/testing/suite.ts';
 import { withTemporaryFolder } from '../../src/testing/temporary-folder.ts';
 import { comparison } from './compare.ts';
 import type { Report } from './report.ts';
+import { drained, EMPTY } from './sample-report.ts';
 import { savedRun } from './saved-run.ts';
+import { spread } from './statistics.ts';
 import { UsageError } from './usage-error.ts';
-
-const even = (value: number) => ({ median: value, min: value, max: value });
 
 function reportOf(cost: number): Report {
   return {
-    date: '2026-11-26 10:10',
-    node: 'v24.0.0',
-    cpu: 'a machine',
-    cores: 2,
-    isQuick: false,
-    operators: [],
-    throughput: [
-      {
-        service: 'enrich',
-        by: 'ours',
-        variant: '',
-        payloadBytes: 200,
-        rounds: 1,
-        rate: even(1e6 / cost),
-        cpuMicrosPerMessage: even(cost),
-        peakRssMb: 300,
-        maxInFlight: undefined,
-        saturated: 'enrich',
-        utilizations: { enrich: 0.98, pubsub: 0.4 },
-      },
-    ],
+    ...EMPTY,
+    throughput: [drained({ service: 'enrich', by: 'ours' }, cost)],
     latency: [
       {
         service: 'enrich',
@@ -43,16 +24,11 @@ function reportOf(cost: number): Report {
         cpuMicrosPerMessage: cost,
       },
     ],
-    insert: [{ way: 'table.insert', cpuMicrosPerRow: even(cost) }],
-    idleCpuPercent: {},
+    insert: [{ way: 'table.insert', cpuMicrosPerRow: spread([cost]) }],
     growth: [
       { what: 'batch keys', at: 1_000, unit: 'µs CPU each', value: cost },
       { what: 'messages', at: 10_000, unit: 'µs CPU each', value: Number.NaN },
     ],
-    rss: undefined,
-    memory: [],
-    soak: undefined,
-    targets: [],
   };
 }
 

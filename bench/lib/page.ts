@@ -2,7 +2,7 @@ import { barChart, escaped, lineChart } from './charts.ts';
 import type { Sample } from './meter.ts';
 import { DRAIN, latencyOf, type Report, throughputOf } from './report.ts';
 import { SERVICES } from './services.ts';
-import { tablesOf } from './tables.ts';
+import { measuredOf, tablesOf } from './tables.ts';
 
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 800px; margin: 2rem auto; padding: 0 1rem; color: #0f172a; }
@@ -15,8 +15,8 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
 /** The report as one HTML file that needs nothing else. */
 export function pageOf(report: Report): string {
   const targets = report.targets.map(
-    ({ what, bound, value, isMet }) =>
-      `<tr><td>${escaped(what)}</td><td>${bound}</td><td>${value.toFixed(2)}</td><td class="${isMet ? 'met' : 'missed'}">${isMet ? 'met' : 'missed'}</td></tr>`,
+    (each) =>
+      `<tr><td>${escaped(each.what)}</td><td>${each.bound}</td><td>${measuredOf(each)}</td><td class="${each.isMet ? 'met' : 'missed'}">${each.isMet ? 'met' : 'missed'}</td></tr>`,
   );
   const byService = (of: 'rate' | 'cpuMicrosPerMessage') =>
     SERVICES.map((service) => ({

@@ -64,7 +64,10 @@ export interface SoakCase {
 export interface Target {
   readonly what: string;
   readonly bound: string;
+  /** Of what is measured in rounds: the median of theirs. */
   readonly value: number;
+  /** The lowest and the highest of the rounds, where there are some. */
+  readonly range?: { readonly min: number; readonly max: number };
   readonly isMet: boolean;
 }
 

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../../src/testing/suite.ts';
-import { slopeOf, spread } from './statistics.ts';
+import { paired, slopeOf, spread } from './statistics.ts';
 
 const SERIES = 300;
 /** As the soak: eight minutes that have settled, five looks a second, and the correlation that RSS had there. */
@@ -41,8 +41,18 @@ function coverage(perSecond: number, blockSeconds?: number, correlation?: number
 
 suite('the spread of rounds', ({ test }) => {
   test('has the median, the lowest and the highest', () => {
-    assert.equal(spread([3, 1, 2]), { median: 2, min: 1, max: 3 });
-    assert.equal(spread([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 });
+    assert.equal(spread([3, 1, 2]), { values: [3, 1, 2], median: 2, min: 1, max: 3 });
+    assert.equal(spread([4, 1, 2, 3]), { values: [4, 1, 2, 3], median: 2.5, min: 1, max: 4 });
+  });
+
+  test('of two quantities compares what was measured in the same round', () => {
+    const ours = spread([20, 10, 20, 10, 20]);
+    const bare = spread([10, 5, 10, 5, 5]);
+    assert.equal(
+      paired(ours, bare, (one, other) => one / other),
+      { values: [2, 2, 2, 2, 4], median: 2, min: 2, max: 4 },
+    );
+    assert.is(ours.median / bare.median, 4, 'as the medians are of different rounds');
   });
 });
 

@@ -2,6 +2,8 @@ import { studentT95 } from './student-t.ts';
 
 /** A measured quantity over rounds. */
 export interface Spread {
+  /** One of each round, in their order. */
+  readonly values: readonly number[];
   readonly median: number;
   readonly min: number;
   readonly max: number;
@@ -12,7 +14,15 @@ export function spread(values: readonly number[]): Spread {
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
   const median = sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
-  return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+  return { values, median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN };
+}
+
+/**
+ * Two quantities of the same rounds, set against each other round by round. Both of a round are measured within a minute:
+ * where the machine is twice as fast for some minutes, the two medians may be of a slow round and a fast one.
+ */
+export function paired(one: Spread, other: Spread, of: (one: number, other: number) => number): Spread {
+  return spread(one.values.map((value, round) => of(value, other.values[round] ?? Number.NaN)));
 }
 
 interface Point {

@@ -1,29 +1,14 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../../src/testing/suite.ts';
-import { DRAIN, type Report, type ThroughputCase } from './report.ts';
+import { DRAIN, type Report } from './report.ts';
+import { drained, EMPTY } from './sample-report.ts';
 import { summaryOf } from './summary.ts';
 
-const even = (value: number) => ({ median: value, min: value, max: value });
-const drained = (by: 'ours' | 'bare', variant: string, rate: number): ThroughputCase => ({
-  service: 'ingestion',
-  by,
-  variant,
-  payloadBytes: 200,
-  rounds: 1,
-  rate: even(rate),
-  cpuMicrosPerMessage: even(1e6 / rate),
-  peakRssMb: 1,
-  maxInFlight: undefined,
-  saturated: 'ingestion',
-});
+const ingestion = (by: 'ours' | 'bare', variant: string, micros: number) =>
+  drained({ service: 'ingestion', by, variant }, micros);
 const report: Report = {
-  date: '2026-11-26 10:10',
-  node: 'v24.0.0',
-  cpu: 'a machine',
-  cores: 2,
-  isQuick: false,
-  operators: [],
-  throughput: [drained('bare', DRAIN, 200_000), drained('ours', '', 50_000), drained('bare', '', 100_000)],
+  ...EMPTY,
+  throughput: [ingestion('bare', DRAIN, 5), ingestion('ours', '', 20), ingestion('bare', '', 10)],
   latency: (['ours', 'bare'] as const).map((by) => ({
     service: 'ingestion',
     by,
@@ -32,13 +17,7 @@ const report: Report = {
     latency: { p50: 10, p99: by === 'ours' ? 40 : 30, p999: 50 },
     cpuMicrosPerMessage: 20,
   })),
-  insert: [],
-  idleCpuPercent: {},
-  growth: [],
   rss: { at1e5: 300, at1e6: 310 },
-  memory: [],
-  soak: undefined,
-  targets: [],
 };
 
 suite('the summary of --json', ({ test }) => {

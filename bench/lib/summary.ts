@@ -12,7 +12,7 @@ export interface ServiceSummary {
   /** Of ingestion: the drain's. */
   readonly bareRate: number;
   readonly plainRate: number | undefined;
-  /** `rate` to `bareRate`. */
+  /** `rate` to `bareRate`, the two medians; a target takes the median of the rounds' own ratios. */
   readonly ratioToBare: number;
   /** Of ingestion alone: the bridge's by hand, which publishes what it receives. */
   readonly bareBridgeRate?: number;

@@ -1,5 +1,5 @@
 import { busiestOf } from './busiest.ts';
-import type { Report } from './report.ts';
+import type { Report, Target } from './report.ts';
 import type { Spread } from './statistics.ts';
 
 const number = (value: number, digits = 0): string =>
@@ -7,7 +7,7 @@ const number = (value: number, digits = 0): string =>
     ? '-'
     : value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const ranged = ({ median, min, max }: Spread, digits = 0): string =>
+const ranged = ({ median, min, max }: Omit<Spread, 'values'>, digits = 0): string =>
   `${number(median, digits)} (${number(min, digits)}–${number(max, digits)})`;
 
 /** Columns as wide as their widest cell; the first is left-aligned, the others right-aligned. */
@@ -81,9 +81,14 @@ export function tablesOf(report: Report): string {
     table(
       'Targets',
       ['target', 'bound', 'measured', ''],
-      report.targets.map(({ what, bound, value, isMet }) => [what, bound, number(value, 2), isMet ? 'met' : 'MISSED']),
+      report.targets.map((each) => [each.what, each.bound, measuredOf(each), each.isMet ? 'met' : 'MISSED']),
     ),
   ].join('');
+}
+
+/** What a target is set against, and between which values its rounds lay. */
+export function measuredOf({ value, range }: Target): string {
+  return range === undefined ? number(value, 2) : ranged({ median: value, ...range }, 2);
 }
 
 function slope({ slope: median, low, high }: { slope: number; low: number; high: number }): string {
