@@ -18,8 +18,8 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * Two quantities of the same rounds, set against each other round by round. Both of a round are measured within a minute:
- * where the machine is twice as fast for some minutes, the two medians may be of a slow round and a fast one.
+ * Two quantities of the same rounds, set against each other round by round: where the machine changes its speed, the two
+ * medians may be of a slow round and a fast one.
  */
 export function paired(one: Spread, other: Spread, of: (one: number, other: number) => number): Spread {
   return spread(one.values.map((value, round) => of(value, other.values[round] ?? Number.NaN)));
