@@ -90,7 +90,6 @@ export async function measureThroughput(stage: Stage, isQuick: boolean, say: (te
       by,
       variant,
       payloadBytes: size,
-      rounds,
       rate: spread(own.map((each) => each.rate)),
       cpuMicrosPerMessage: spread(own.map((each) => each.cpuMicrosPerMessage)),
       peakRssMb: spread(own.map((each) => each.peakRssMb)).median,

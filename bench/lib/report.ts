@@ -9,7 +9,6 @@ export interface ThroughputCase {
   /** What differs from the standard case, for example `redis hit`; empty for the standard one. */
   readonly variant: string;
   readonly payloadBytes: number;
-  readonly rounds: number;
   readonly rate: Spread;
   readonly cpuMicrosPerMessage: Spread;
   readonly peakRssMb: number;
@@ -64,7 +63,7 @@ export interface SoakCase {
 export interface Target {
   readonly what: string;
   readonly bound: string;
-  /** Of what is measured in rounds: the median of theirs. */
+  /** Of what is compared in rounds: the median of theirs. */
   readonly value: number;
   /** The lowest and the highest of the rounds, where there are some. */
   readonly range?: { readonly min: number; readonly max: number };

@@ -29,7 +29,6 @@ export function drained(
     variant: '',
     ...of,
     payloadBytes: 200,
-    rounds: micros.length,
     rate: spread(micros.map((each) => 1e6 / each)),
     cpuMicrosPerMessage: spread(micros),
     peakRssMb: 300,

@@ -38,7 +38,7 @@ suite('targets', ({ test }) => {
     });
   });
 
-  test('of what is measured once have no range, and what was not measured has no target', () => {
+  test('of what is not compared in rounds have no range, and what was not measured has no target', () => {
     const targets = targetsOf(report);
     assert.equal(targets.at(-1), {
       what: 'RSS at 10⁶ messages, to 10⁵',
