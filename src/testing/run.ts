@@ -1,30 +1,40 @@
 /**
- * Runs test files, each in a process of its own, two at a time, and sums up what their suites report.
+ * `npm test` and `npm run test:faults`: runs test files, each in a process of its own, and sums up what their suites
+ * report.
  *
- *     node src/testing/run.ts [--serial] <folder or file> …
+ *     npm test                          lint, types, import rules, then every test file at short size
+ *     npm test -- <path or name> …      only these files, folders, or tests (part of a title is enough)
+ *     npm run test:faults [-- …]        the files `*.faults.test.ts` at full size
  *
  * A file that exits without reporting a suite, or that exits with a code other than 0, counts as a failure.
  * The last line is `N passed, N failed` (with `, N skipped` where tests were left out).
  */
 import { spawn } from 'node:child_process';
-import { globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { selectTests } from './select-tests.ts';
 import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
-/** Against a file that hangs outside of its tests, which have limits of their own: so long without a word, as after each test. */
+const ROOT = join(import.meta.dirname, '../..');
+/** A file that hangs outside of its tests, which have limits of their own, is ended after this time without output. */
 const SILENCE_MS = Number(process.env.TEST_FILE_SILENCE_MS ?? 10 * 60_000);
-/** For such a file to tear down what it has started, before it is killed itself. */
+/** Time for such a file to close what it started, before it is killed itself. */
 const LEAVE_MS = 30_000;
+const SLOWEST_SHOWN = 10;
 
-const serial = process.argv.includes('--serial');
-const roots = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const files = roots
-  .flatMap((root) => (statSync(root).isDirectory() ? globSync(`${root}/**/*.test.ts`) : [root]))
-  .sort();
-if (files.length === 0) {
-  console.error(`no test files under ${roots.join(', ') || '(nothing was named)'}`);
-  process.exit(1);
-}
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { faults: { type: 'boolean', default: false }, jobs: { type: 'string' }, 'no-checks': { type: 'boolean' } },
+});
+const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism());
+
+/** What runs before the tests of a whole `npm test`. */
+const CHECKS: readonly (readonly string[])[] = [
+  ['biome', 'check', '.'],
+  ['tsc', '--noEmit'],
+  ['depcruise', 'src', 'e2e', 'bench', '--no-progress'],
+];
 
 interface FileResult {
   passed: number;
@@ -32,17 +42,22 @@ interface FileResult {
   skipped: number;
 }
 
-function runFile(file: string): Promise<FileResult> {
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly output: string;
+  readonly seconds: number;
+}
+
+/** Runs a process to its end, and ends it when it has been silent for too long. */
+function runProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   return new Promise((resolve) => {
     const started = performance.now();
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, METADATA_SERVER_DETECTION: 'none' },
-    });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     let output = '';
     let killing: NodeJS.Timeout | undefined;
     const silence = setTimeout(() => {
-      output += `\n${file}: ended after ${SILENCE_MS} ms of silence\n`;
+      output += `\nended after ${SILENCE_MS} ms of silence\n`;
       child.kill('SIGTERM');
       killing = setTimeout(() => child.kill('SIGKILL'), LEAVE_MS);
     }, SILENCE_MS);
@@ -52,51 +67,107 @@ function runFile(file: string): Promise<FileResult> {
         if (killing === undefined) silence.refresh();
       });
     }
+    child.once('error', (error) => {
+      output += error.message;
+    });
     child.once('close', (code, signal) => {
       clearTimeout(silence);
       clearTimeout(killing);
-      const reports = output
-        .split('\n')
-        .filter((line) => line.startsWith(REPORT_PREFIX))
-        .map((line): SuiteReport => JSON.parse(line.slice(REPORT_PREFIX.length)));
-      const result: FileResult = { passed: 0, failed: 0, skipped: 0 };
-      for (const report of reports) {
-        result.passed += report.passed;
-        result.failed += report.failed;
-        result.skipped += report.skipped;
-      }
-      if (reports.length === 0) {
-        result.failed += 1;
-        output += `\n${file}: ended (${signal ?? `code ${code}`}) without reporting a suite\n`;
-      } else if (code !== 0 && result.failed === 0) {
-        result.failed += 1;
-        output += `\n${file}: every test passed, but the process ended with ${signal ?? `code ${code}`}\n`;
-      }
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(`${result.failed === 0 ? 'ok  ' : 'FAIL'} ${file} (${result.passed} passed, ${seconds} s)`);
-      const text = output
-        .split('\n')
-        .filter((line) => !line.startsWith(REPORT_PREFIX))
-        .join('\n');
-      if (result.failed > 0 || process.env.VERBOSE === '1') console.log(text);
-      else for (const line of text.split('\n')) if (line.startsWith('  skipped: ')) console.log(line);
-      resolve(result);
+      resolve({ code, signal, output, seconds: (performance.now() - started) / 1_000 });
     });
   });
 }
 
+/** Adds up what the suites of a file reported; a file that broke outside of its tests has one failure more. */
+function resultOf(file: string, { code, signal, output }: Ended): { result: FileResult; problem: string } {
+  const result: FileResult = { passed: 0, failed: 0, skipped: 0 };
+  const reports = output
+    .split('\n')
+    .filter((line) => line.startsWith(REPORT_PREFIX))
+    .map((line): SuiteReport => JSON.parse(line.slice(REPORT_PREFIX.length)));
+  for (const report of reports) {
+    result.passed += report.passed;
+    result.failed += report.failed;
+    result.skipped += report.skipped;
+  }
+  const ending = signal ?? `code ${code}`;
+  if (reports.length === 0) {
+    result.failed += 1;
+    return { result, problem: `\n${file}: ended (${ending}) without reporting a suite\n` };
+  }
+  if (code !== 0 && result.failed === 0) {
+    result.failed += 1;
+    return { result, problem: `\n${file}: every test passed, but the process ended with ${ending}\n` };
+  }
+  return { result, problem: '' };
+}
+
+const seconds = (value: number) => `${value.toFixed(1)} s`;
+
+async function runChecks(): Promise<void> {
+  const bin = join(ROOT, 'node_modules/.bin');
+  const results = await Promise.all(
+    CHECKS.map(async ([name = '', ...args]) => {
+      const ended = await runProcess(join(bin, name), args, process.env);
+      console.log(`${ended.code === 0 ? 'ok  ' : 'FAIL'} ${[name, ...args].join(' ')} (${seconds(ended.seconds)})`);
+      if (ended.code !== 0) console.log(ended.output);
+      return ended.code === 0;
+    }),
+  );
+  if (results.includes(false)) {
+    console.log('\n0 passed, 1 failed');
+    process.exit(1);
+  }
+}
+
+const started = performance.now();
+const selection = selectTests(positionals, { onlyFaults: options.faults });
+if (selection === undefined) process.exit(1);
+const { files, name } = selection;
+if (positionals.length === 0 && !options.faults && !options['no-checks']) await runChecks();
+
+const env = {
+  ...process.env,
+  METADATA_SERVER_DETECTION: 'none',
+  TEST_SIZE: options.faults ? 'full' : (process.env.TEST_SIZE ?? 'short'),
+  TEST_NAME: name,
+  // Each file, and each service that it starts, is a process: compiling the same modules again takes a third of it.
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(ROOT, 'node_modules/.cache/compile'),
+};
 const total: FileResult = { passed: 0, failed: 0, skipped: 0 };
+const times: { file: string; seconds: number }[] = [];
 const queue = [...files];
-await Promise.all(
-  Array.from({ length: serial ? 1 : Math.min(2, availableParallelism()) }, async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const result = await runFile(file);
-      total.passed += result.passed;
-      total.failed += result.failed;
-      total.skipped += result.skipped;
-    }
-  }),
+const worker = async (): Promise<void> => {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    const ended = await runProcess(process.execPath, ['--disable-warning=ExperimentalWarning', file], env);
+    const { result, problem } = resultOf(file, ended);
+    times.push({ file, seconds: ended.seconds });
+    total.passed += result.passed;
+    total.failed += result.failed;
+    total.skipped += result.skipped;
+    const counted = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} failed` : ''}`;
+    const done = String(times.length).padStart(String(files.length).length);
+    console.log(
+      `[${done}/${files.length}] ${result.failed === 0 ? 'ok  ' : 'FAIL'} ${file} (${counted}, ${seconds(ended.seconds)})`,
+    );
+    const lines = (ended.output + problem).split('\n').filter((line) => !line.startsWith(REPORT_PREFIX));
+    if (result.failed > 0 || process.env.VERBOSE === '1') console.log(lines.join('\n'));
+    else for (const line of lines) if (line.startsWith('  skipped: ')) console.log(line);
+  }
+};
+await Promise.all(Array.from({ length: jobs }, worker));
+
+if (times.length > SLOWEST_SHOWN) {
+  console.log('\nslowest files:');
+  const slowest = times.toSorted((one, other) => other.seconds - one.seconds).slice(0, SLOWEST_SHOWN);
+  for (const { file, seconds: taken } of slowest) console.log(`${seconds(taken).padStart(9)}  ${file}`);
+}
+if (name !== '' && total.passed + total.failed + total.skipped === 0) {
+  console.error(`no test has "${name}" in its title`);
+}
+console.log(
+  `\n${files.length} ${files.length === 1 ? 'file' : 'files'} in ${seconds((performance.now() - started) / 1_000)}`,
 );
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
-console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

@@ -8,17 +8,24 @@ import { suite } from './suite.ts';
 
 const here = import.meta.dirname;
 
-function runFile(source: string, more: NodeJS.ProcessEnv = {}): { code: number | null; output: string } {
+interface Run {
+  readonly name?: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function runFile(source: string, run: Run = {}): { code: number | null; output: string } {
+  const { name = 'sample.test.ts', args = [], env: more = {} } = run;
   const folder = mkdtempSync(join(tmpdir(), 'suite-'));
   try {
-    const file = join(folder, 'sample.test.mjs');
-    writeFileSync(file, source.replaceAll('SUITE', join(here, 'suite.ts')));
-    const { NODE_V8_COVERAGE: _, CI: __, ...env } = process.env;
-    const result = spawnSync(process.execPath, [join(here, 'run.ts'), file], {
+    const file = join(folder, name);
+    writeFileSync(file, source.replaceAll('SUITE', join(here, 'suite.ts')).replaceAll('SIZE', join(here, 'size.ts')));
+    const { NODE_V8_COVERAGE: _, CI: __, TEST_SIZE: ___, TEST_NAME: ____, ...env } = process.env;
+    const result = spawnSync(process.execPath, [join(here, 'run.ts'), file, ...args], {
       encoding: 'utf8',
       env: { ...env, ...more },
     });
-    return { code: result.status, output: result.stdout };
+    return { code: result.status, output: result.stdout + result.stderr };
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -53,6 +60,48 @@ suite('suite', ({ test }) => {
     assert.match(output, 'did not finish within 50 ms');
   });
 
+  const three = `import { suite } from 'SUITE';
+    for (const name of ['one', 'two']) suite('s', (it) => { it.test(\`number \${name} of all\`, () => console.log('ran', name)); });
+    suite('t', (it) => { it.before(() => console.log('set up')); it.test('another', () => {}); });`;
+
+  test('a part of a title selects tests; suites without one of them set nothing up', () => {
+    const { code, output } = runFile(three, { args: ['number two of'], env: { VERBOSE: '1' } });
+    assert.is(code, 0, output);
+    assert.match(output, '1 passed, 0 failed');
+    assert.match(output, 'ran two');
+    assert.not.match(output, 'ran one');
+    assert.not.match(output, 'set up');
+  });
+
+  test('a title that no test has fails the run', () => {
+    for (const title of ['nothing is called this', 'number three of all']) {
+      const { code, output } = runFile(three, { args: [title] });
+      assert.is(code, 1, output);
+      assert.match(output, /no test (has|file, folder or title contains) "/);
+    }
+  });
+
+  const sizes = `import { sized } from 'SIZE'; import { suite } from 'SUITE';
+    suite('s', (it) => {
+      it.test('t', () => console.log('size', sized({ full: 5_000, short: 50 })));
+      it.long('l', () => console.log('the long one'));
+    });`;
+
+  test('only a *.faults.test.ts file has two sizes, and long tests at full size', () => {
+    const name = 'sample.faults.test.ts';
+    const env = { VERBOSE: '1' };
+    const short = runFile(sizes, { name, env });
+    assert.match(short.output, 'size 50');
+    assert.match(short.output, '1 passed, 0 failed');
+    const full = runFile(sizes, { name, env, args: ['--faults'] });
+    assert.match(full.output, 'size 5000');
+    assert.match(full.output, 'the long one');
+    assert.match(full.output, '2 passed, 0 failed');
+    const elsewhere = runFile(sizes);
+    assert.is(elsewhere.code, 1);
+    assert.match(elsewhere.output, 'only *.faults.test.ts files have a full size');
+  });
+
   for (const [name, teardown] of [
     ['kills what it has started', ''],
     ['may tear down first', "process.once('SIGTERM', () => setTimeout(leave, 300));"],
@@ -70,10 +119,10 @@ suite('suite', ({ test }) => {
              await child.exited;
            });
          });`,
-        { TEST_FILE_SILENCE_MS: '5000' },
+        { env: { TEST_FILE_SILENCE_MS: '2500' } },
       );
       assert.is(code, 1);
-      assert.match(output, 'ended after 5000 ms of silence');
+      assert.match(output, 'ended after 2500 ms of silence');
       assert.is(output.includes('torn down'), teardown !== '');
       const pid = Number(/pid (\d+)/.exec(output)?.[1]);
       assert.ok(pid > 0, output);

@@ -1,9 +1,12 @@
 import { suite as uvuSuite } from 'uvu';
+import { assertMayDifferBySize, isFullSize } from './size.ts';
 
 /** A test suite as `suite()` hands it to its body: uvu's own, without the `run` that is so easily forgotten. */
 export interface Suite {
   /** Registers a test; an optional timeout (ms) fails it instead of hanging the file. */
   test(name: string, body: () => unknown | Promise<unknown>, timeoutMs?: number): void;
+  /** Registers a test that only `npm run test:faults` runs, in a file named `*.faults.test.ts`. */
+  long(name: string, body: () => unknown | Promise<unknown>, timeoutMs?: number): void;
   /** Registers a test that is left out, with the reason printed. In CI nothing may be left out: there it fails. */
   skip(name: string, reason: string): void;
   before(hook: () => unknown | Promise<unknown>): void;
@@ -51,6 +54,9 @@ export interface SuiteReport {
 
 export const REPORT_PREFIX = '##suite ';
 
+/** Runs only tests whose title, with the suite's before it, contains this text; set by the runner. */
+const ONLY = process.env.TEST_NAME ?? '';
+
 async function withTimeout(name: string, timeoutMs: number, body: () => unknown | Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
@@ -85,8 +91,11 @@ export function suite(name: string, define: (it: Suite) => void): void {
     }
   };
 
-  define({
+  const isSelected = (title: string) => `${name}: ${title}`.includes(ONLY);
+
+  const it: Suite = {
     test(title, body, timeoutMs = DEFAULT_TIMEOUT_MS) {
+      if (!isSelected(title)) return;
       registered += 1;
       unfinished += 1;
       inner(title, async () => {
@@ -102,7 +111,12 @@ export function suite(name: string, define: (it: Suite) => void): void {
         }
       });
     },
+    long(title, body, timeoutMs) {
+      assertMayDifferBySize();
+      if (isFullSize) it.test(title, body, timeoutMs);
+    },
     skip(title, reason) {
+      if (!isSelected(title)) return;
       registered += 1;
       if (process.env.CI === 'true') {
         inner(title, () => {
@@ -115,11 +129,12 @@ export function suite(name: string, define: (it: Suite) => void): void {
       report.skipped += 1;
       console.log(`  skipped: ${name}: ${title} (${reason})`);
     },
-    before: (hook) => inner.before(guarded('before', hook)),
-    after: (hook) => inner.after(guarded('after', hook)),
+    before: (hook) => inner.before(() => (registered === 0 ? undefined : guarded('before', hook)())),
+    after: (hook) => inner.after(() => (registered === 0 ? undefined : guarded('after', hook)())),
     beforeEach: (hook) => inner.before.each(guarded('before each', hook)),
     afterEach: (hook) => inner.after.each(guarded('after each', hook)),
-  });
+  };
+  define(it);
 
   process.once('exit', () => {
     const missing = registered - report.passed - report.failed - report.skipped;
