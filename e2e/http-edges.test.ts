@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { openServiceRig } from '../src/testing/service-rig.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openService } from '../src/testing/test-run.ts';
 import type { Probes } from './http-probes.ts';
 
 const MESSAGES = 6_000;
@@ -60,43 +61,39 @@ function longestLate(tookMs: readonly number[]): number {
   return longest;
 }
 
-suite('the HTTP port under attack', ({ test, before, after }) => {
-  let sandbox: Sandbox;
+suite('the HTTP port under attack', (it) => {
+  const { test, before } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
   before(async () => {
-    sandbox = await startSandbox({ parts: ['pubsub', 'firestore', 'redis'] });
-    sandbox.applyEnv();
+    servers = await startServers(whole, { parts: ['pubsub', 'firestore', 'redis'] });
   });
-  after(() => sandbox.close());
 
   test('the pipeline does not notice, and probes are answered', async () => {
-    const rig = await openServiceRig('enrich', { sandbox });
-    const service = await rig.start();
+    const tested = await openService(scope, 'enrich', { projectId: servers.sandbox.projectId });
+    const service = await tested.start();
     const prober = await probe(service.url);
+    scope.defer(prober.stop);
     const attacker = attack(Number(new URL(service.url).port));
-    try {
-      assert.is(await rig.load({ ratePerSecond: RATE, count: MESSAGES }).done, MESSAGES);
-      const probes = await prober.end();
-      await rig.arrival(MESSAGES);
-      const kinds = await attacker.answers();
-      console.log(
-        `  ${probes.readyMs.length} probes, the slowest took ${slowest(probes.readyMs)} ms, the slowest scrape ${slowest(probes.metricsMs)}; answers to the attack: ${Array.from(kinds, ([answer, times]) => `${times} × ${answer}`).join(', ')}`,
-      );
-      assert.ok(longestLate(probes.readyMs) < LATE_PROBES, `probes took ${probes.readyMs.map(Math.round)} ms`);
-      assert.ok(slowest(probes.metricsMs) < SCRAPE_WITHIN_MS, `scrapes took ${probes.metricsMs.map(Math.round)} ms`);
-      assert.ok(probes.peakRssMb < MAX_RSS_MB, `${probes.peakRssMb} MB`);
-      assert.ok(kinds.has('HTTP/1.1 431'));
-      assert.ok(kinds.has('HTTP/1.1 400'));
-      await attacker.stop();
-      const metrics = await service.scrape();
-      metrics.assertLedger();
-      assert.equal(await rig.sink(), { entries: MESSAGES, distinctIds: MESSAGES });
-      assert.is(await service.end(), 0);
-      assert.not.match(service.output, /"level":(50|60)/, 'no error is logged');
-    } finally {
-      await prober.stop();
-      await attacker.stop();
-      service.kill('SIGKILL');
-      await rig.close();
-    }
+    scope.defer(attacker.stop);
+    assert.is(await tested.load({ ratePerSecond: RATE, count: MESSAGES }).done, MESSAGES);
+    const probes = await prober.end();
+    await tested.arrival(MESSAGES);
+    const kinds = await attacker.answers();
+    console.log(
+      `  ${probes.readyMs.length} probes, the slowest took ${slowest(probes.readyMs)} ms, the slowest scrape ${slowest(probes.metricsMs)}; answers to the attack: ${Array.from(kinds, ([answer, times]) => `${times} × ${answer}`).join(', ')}`,
+    );
+    assert.ok(longestLate(probes.readyMs) < LATE_PROBES, `probes took ${probes.readyMs.map(Math.round)} ms`);
+    assert.ok(slowest(probes.metricsMs) < SCRAPE_WITHIN_MS, `scrapes took ${probes.metricsMs.map(Math.round)} ms`);
+    assert.ok(probes.peakRssMb < MAX_RSS_MB, `${probes.peakRssMb} MB`);
+    assert.ok(kinds.has('HTTP/1.1 431'));
+    assert.ok(kinds.has('HTTP/1.1 400'));
+    await attacker.stop();
+    const metrics = await service.scrape();
+    metrics.assertLedger();
+    assert.equal(await tested.sink(), { entries: MESSAGES, distinctIds: MESSAGES });
+    assert.is(await service.end(), 0);
+    assert.not.match(service.output, /"level":(50|60)/, 'no error is logged');
   });
 });

@@ -1,46 +1,41 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../src/clients/bigquery.ts';
 import { createStorageClient } from '../src/clients/storage.ts';
-import { type Platform, startPlatform } from '../src/demo/platform.ts';
-import { createResources } from '../src/demo/provision-run.ts';
-import { namedResources, type RunResources } from '../src/demo/run-resources.ts';
+import type { Platform } from '../src/demo/platform.ts';
+import type { RunResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
-import { Fleet } from '../src/fleet/fleet.ts';
-import { publishReadings } from '../src/fleet/publish-readings.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Fleet } from '../src/fleet/fleet.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openRun, type TestRun } from '../src/testing/test-run.ts';
 import { assertInOrder, sequencesOf } from './flows/harness/order.ts';
 
 const MESSAGES = 3_000;
 const DEVICES = 40;
 
-suite('the four services', ({ test, before, after }) => {
-  let sandbox: Sandbox;
+suite('the four services', (it) => {
+  const { test, before } = it;
+  const whole = suiteScope(it);
+  let run: TestRun;
   let resources: RunResources;
+  let fleet: Fleet;
   let platform: Platform;
-  const runId = randomBytes(4).toString('hex');
-  const fleet = new Fleet({ devices: DEVICES, seed: 7, runId });
 
   before(async () => {
-    sandbox = await startSandbox();
-    sandbox.applyEnv();
-    resources = namedResources(runId, sandbox.projectId);
-    await createResources(resources, fleet);
-    platform = await startPlatform({
-      pipelines: join(import.meta.dirname, '../pipelines'),
-      env: { ...process.env, ...resources.env },
-      level: 'silent',
-      redis: sandbox.env.REDIS_URL !== undefined,
+    const { sandbox, mqttEnv } = await startServers(whole);
+    run = await openRun(whole, {
+      projectId: sandbox.projectId,
+      mqttUrl: mqttEnv.MQTT_URL,
+      devices: DEVICES,
+      seed: 7,
+      env: mqttEnv,
     });
-  });
-  after(async () => {
-    await platform?.shutdown();
-    await sandbox?.close();
+    ({ resources, fleet } = run);
+    platform = await run.startPlatform();
   });
 
   test('carry every reading from MQTT to both sinks, in order for each device', async () => {
@@ -49,8 +44,8 @@ suite('the four services', ({ test, before, after }) => {
     const enriched = sequencesOf(enrich.probes.enriched);
     const decoded = sequencesOf(bigqueries.probes.decoded);
 
-    const published = await publishReadings(fleet.readings(MESSAGES), { url: sandbox.env.MQTT_URL ?? '' });
-    assert.is(published, MESSAGES);
+    const load = run.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: MESSAGES });
+    assert.is(await load.done, MESSAGES);
 
     // First what passes inside of the services, then what is in the sinks.
     await eventually(() => {

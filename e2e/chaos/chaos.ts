@@ -9,7 +9,7 @@
 import { parseArgs } from 'node:util';
 import { countLines, countRows } from '../../src/demo/sink-counts.ts';
 import { eventually } from '../../src/testing/eventually.ts';
-import { type Load, mqttLoad } from '../../src/testing/load.ts';
+import type { Load } from '../../src/testing/load.ts';
 import { type Mischief, mischiefBy } from './mischief.ts';
 import { openPlayground } from './playground.ts';
 
@@ -36,8 +36,9 @@ const REPORT_MS = 10_000;
 async function chaos(messages: number, kills: number, seed: number, everyMs: number): Promise<number> {
   console.log(`seed ${seed}: ${messages.toLocaleString('en')} readings, ${kills} kills`);
   const started = performance.now();
-  const playground = await openPlayground(`chaos${seed}x${process.pid}`, seed);
-  const { resources, fleet, mqttUrl } = playground;
+  const playground = await openPlayground(seed);
+  const { run } = playground;
+  const { resources, fleet } = run;
   const injected = new Map<Mischief['kind'], number>();
   const count = (kind: Mischief['kind']) => injected.get(kind) ?? 0;
   let published = 0;
@@ -49,7 +50,7 @@ async function chaos(messages: number, kills: number, seed: number, everyMs: num
     const readings = { [Symbol.iterator]: () => ({ next: () => all.next() }) };
     let load: Load | undefined;
     const begin = () => {
-      load = mqttLoad(fleet, mqttUrl, { ratePerSecond: RATE, readings });
+      load = run.load({ ratePerSecond: RATE, readings });
     };
     const pause = async () => {
       published += (await load?.stop()) ?? 0;
@@ -81,7 +82,7 @@ async function chaos(messages: number, kills: number, seed: number, everyMs: num
       begin();
     }
     await pause();
-    playground.sandbox.faults.clear();
+    playground.clearFaults();
     const sinks = await eventually(
       async () => {
         const found = { rows: await countRows(resources), lines: await countLines(resources) };

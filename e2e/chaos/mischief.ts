@@ -1,9 +1,6 @@
 import type { FaultRule } from '../../src/sandbox/faults/fault-rule.ts';
 import { PARTS, type Part } from '../../src/testing/proxied-servers.ts';
-import type { ServiceName } from '../../src/testing/service-rig.ts';
-
-/** A service of the platform, in the order of the data. */
-export const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const satisfies readonly ServiceName[];
+import { SERVICES, type ServiceName } from '../../src/testing/test-run.ts';
 
 /** One thing that goes wrong. */
 export type Mischief =

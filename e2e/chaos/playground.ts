@@ -1,24 +1,20 @@
-import { createResources } from '../../src/demo/provision-run.ts';
-import { namedResources, type RunResources } from '../../src/demo/run-resources.ts';
-import { Fleet } from '../../src/fleet/fleet.ts';
-import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { findMosquitto, startMosquitto } from '../../src/testing/mosquitto.ts';
 import { startProxies } from '../../src/testing/proxied-servers.ts';
+import { openScope } from '../../src/testing/scope.ts';
 import type { Scrape } from '../../src/testing/scrape.ts';
-import { type ServiceProcess, startService } from '../../src/testing/service-process.ts';
-import type { ServiceName } from '../../src/testing/service-rig.ts';
-import { type Mischief, SERVICES } from './mischief.ts';
+import { startServers } from '../../src/testing/servers.ts';
+import type { ServiceProcess } from '../../src/testing/service-process.ts';
+import { openRun, SERVICES, type ServiceName, type TestRun } from '../../src/testing/test-run.ts';
+import type { Mischief } from './mischief.ts';
 
 /** Faults of a sandbox, and the four services as processes behind proxies. */
 export interface Playground {
-  readonly sandbox: Sandbox;
-  readonly resources: RunResources;
-  readonly fleet: Fleet;
-  /** Of the broker itself: the load does not suffer. */
-  readonly mqttUrl: string;
+  /** Its load goes to the broker itself, and does not suffer. */
+  readonly run: TestRun;
   readonly broker: string;
   /** Lets one thing go wrong, and resolves when it is over: a service that was ended is up again. */
   perform(mischief: Mischief): Promise<void>;
+  /** Takes the injected faults away. */
+  clearFaults(): void;
   /** Takes all faults away, and ends each service with SIGTERM, in the order of the data; returns their exit codes. */
   finish(): Promise<{ readonly name: ServiceName; readonly code: number | null; readonly metrics: Scrape }[]>;
   scrape(name: ServiceName): Promise<Scrape>;
@@ -28,16 +24,13 @@ export interface Playground {
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Starts everything, each name with the run's id. */
-export async function openPlayground(runId: string, seed: number): Promise<Playground> {
-  const sandbox = await startSandbox();
-  sandbox.applyEnv();
-  const mosquitto = findMosquitto() === undefined ? undefined : await startMosquitto();
-  const mqttUrl = mosquitto?.url ?? sandbox.env.MQTT_URL ?? '';
-  const resources = namedResources(runId, sandbox.projectId);
-  const fleet = new Fleet({ devices: 100, seed, runId });
-  await createResources(resources, fleet);
-  const servers = await startProxies(sandbox, mqttUrl);
-  const env = { ...resources.env, ...servers.env, MQTT_PROTOCOL_VERSION: mosquitto === undefined ? '4' : '5' };
+export async function openPlayground(seed: number): Promise<Playground> {
+  const scope = openScope();
+  const { sandbox, mosquitto, mqttEnv } = await startServers(scope, { mosquitto: true });
+  const mqttUrl = mqttEnv.MQTT_URL;
+  const servers = scope.use(await startProxies(sandbox, mqttUrl));
+  const env = { ...mqttEnv, ...servers.env };
+  const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, env });
   // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
   const settings: Record<ServiceName, Readonly<Record<string, string>>> = {
@@ -47,7 +40,7 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
     icestore: ofConsumers,
     bigqueries: ofConsumers,
   };
-  const start = (name: ServiceName) => startService(name, { ...env, ...settings[name] });
+  const start = (name: ServiceName) => run.start(name, settings[name]);
   const services = new Map<ServiceName, ServiceProcess>();
   for (const name of SERVICES) services.set(name, await start(name));
   const running = (name: ServiceName): ServiceProcess => {
@@ -84,13 +77,11 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
     }
   };
   return {
-    sandbox,
-    resources,
-    fleet,
-    mqttUrl,
+    run,
     broker: mosquitto === undefined ? "the sandbox's" : 'mosquitto',
     perform,
     scrape: (name) => running(name).scrape(),
+    clearFaults: () => sandbox.faults.clear(),
     finish: async () => {
       sandbox.faults.clear();
       for (const proxy of servers.proxies.values()) await proxy.restore();
@@ -101,11 +92,6 @@ export async function openPlayground(runId: string, seed: number): Promise<Playg
       }
       return ends;
     },
-    close: async () => {
-      for (const service of services.values()) service.kill('SIGKILL');
-      await servers.close();
-      await mosquitto?.close();
-      await sandbox.close();
-    },
+    close: scope.close,
   };
 }

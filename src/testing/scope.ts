@@ -2,7 +2,7 @@ import type { Suite } from './suite.ts';
 
 type Close = () => unknown;
 
-/** Everything that a test, or a whole suite, opens and must close again. */
+/** Everything that a test, a suite or a program opens and must close again. */
 export interface Scope {
   /** Calls `close` at the end, before what was registered earlier. */
   defer(close: Close): void;
@@ -10,31 +10,45 @@ export interface Scope {
   use<Resource extends { close(): unknown }>(resource: Resource): Resource;
 }
 
-function closingScope(register: (closeAll: () => Promise<void>) => void): Scope {
+/** A scope that its owner closes. */
+export interface OpenScope extends Scope {
+  /** Closes everything, the latest first; a resource that does not close does not keep the others open. */
+  close(): Promise<void>;
+}
+
+export function openScope(): OpenScope {
   const closing: Close[] = [];
-  register(async () => {
-    const problems: unknown[] = [];
-    for (let close = closing.pop(); close !== undefined; close = closing.pop()) {
-      try {
-        await close();
-      } catch (problem) {
-        problems.push(problem);
-      }
-    }
-    if (problems.length === 1) throw problems[0];
-    if (problems.length > 1) throw new AggregateError(problems, 'several resources did not close');
-  });
   return {
     defer: (close) => closing.push(close),
     use: (resource) => {
       closing.push(() => resource.close());
       return resource;
     },
+    close: async () => {
+      const problems: unknown[] = [];
+      for (let close = closing.pop(); close !== undefined; close = closing.pop()) {
+        try {
+          await close();
+        } catch (problem) {
+          problems.push(problem);
+        }
+      }
+      if (problems.length === 1) throw problems[0];
+      if (problems.length > 1) throw new AggregateError(problems, problems.map(String).join('\n'));
+    },
   };
 }
 
-/** Closes what a test opened when the test ends, whatever its result, the latest first. */
-export const testScope = ({ afterEach }: Pick<Suite, 'afterEach'>): Scope => closingScope(afterEach);
+/** Closes what a test opened when the test ends, whatever its result. */
+export function testScope({ afterEach }: Pick<Suite, 'afterEach'>): Scope {
+  const scope = openScope();
+  afterEach(scope.close);
+  return scope;
+}
 
-/** Closes what a suite opened after its last test, the latest first. */
-export const suiteScope = ({ after }: Pick<Suite, 'after'>): Scope => closingScope(after);
+/** Closes what a suite opened after its last test. */
+export function suiteScope({ after }: Pick<Suite, 'after'>): Scope {
+  const scope = openScope();
+  after(scope.close);
+  return scope;
+}

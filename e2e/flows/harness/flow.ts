@@ -5,6 +5,7 @@ import type { Fleet, Reading } from '../../../src/fleet/fleet.ts';
 import { publishReadings } from '../../../src/fleet/publish-readings.ts';
 import type { Service } from '../../../src/services/service.ts';
 import { eventually } from '../../../src/testing/eventually.ts';
+import { openScope } from '../../../src/testing/scope.ts';
 import { Places } from './places.ts';
 import { declaredNames, PIPELINES, type RunScope } from './run-scope.ts';
 import { LastLines, openService, type ServiceByName } from './services.ts';
@@ -18,7 +19,7 @@ export class Flow {
   readonly second: RunScope | undefined;
   readonly fleet: Fleet;
   readonly timing = new Timing();
-  readonly #defers: (() => Promise<unknown> | unknown)[] = [];
+  readonly #open = openScope();
   /** How many messages have passed each place: a failure says where they stopped. */
   readonly places = new Places();
 
@@ -30,12 +31,13 @@ export class Flow {
     this.scope = scope;
     this.second = second;
     this.fleet = fleet;
+    for (const own of second === undefined ? [scope] : [second, scope]) this.defer(() => removeUnlessKept(own));
     this.places.add({ at: 'fleet', name: 'published', count: () => this.timing.published });
   }
 
-  /** Something to do at the end, whatever happens; the last first. */
-  defer(end: () => Promise<unknown> | unknown): void {
-    this.#defers.push(end);
+  /** Calls `end` when the flow ends, whatever happens, before what was registered earlier. */
+  defer(end: () => unknown): void {
+    this.#open.defer(end);
   }
 
   /** Starts a service of `pipelines/` in this process, and waits until it is ready. It ends with the flow. */
@@ -100,22 +102,14 @@ export class Flow {
   }
 
   /** Ends everything, and removes what the flow has created; every end is tried. */
-  async close(): Promise<void> {
-    const problems: unknown[] = [];
-    const attempt = async (work: () => unknown): Promise<void> => {
-      try {
-        await work();
-      } catch (thrown) {
-        problems.push(thrown);
-      }
-    };
-    for (let end = this.#defers.pop(); end !== undefined; end = this.#defers.pop()) await attempt(end);
-    for (const scope of [this.scope, ...(this.second === undefined ? [] : [this.second])]) {
-      if (process.env.E2E_KEEP === '1') console.log(`kept: ${scope.declarations.flatMap(declaredNames).join(', ')}`);
-      else await attempt(() => scope.remove());
-    }
-    if (problems.length > 0) throw new AggregateError(problems, problems.map(String).join('\n'));
+  close(): Promise<void> {
+    return this.#open.close();
   }
+}
+
+async function removeUnlessKept(scope: RunScope): Promise<void> {
+  if (process.env.E2E_KEEP === '1') console.log(`kept: ${scope.declarations.flatMap(declaredNames).join(', ')}`);
+  else await scope.remove();
 }
 
 export interface StartOptions {

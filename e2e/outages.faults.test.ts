@@ -1,23 +1,23 @@
-import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { createResources } from '../src/demo/provision-run.ts';
-import { namedResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
-import { Fleet } from '../src/fleet/fleet.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { arrivalInBothSinks } from '../src/testing/both-sinks.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { mqttLoad } from '../src/testing/load.ts';
-import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
-import { type Part, type ProxiedServers, startProxies } from '../src/testing/proxied-servers.ts';
-import { type ServiceProcess, startService } from '../src/testing/service-process.ts';
-import type { ServiceName } from '../src/testing/service-rig.ts';
+import { type Part, startProxies } from '../src/testing/proxied-servers.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import type { ServiceProcess } from '../src/testing/service-process.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openRun, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
 
-const OUTAGE_MS = 10_000;
+const OUTAGE_MS = sized({ full: 10_000, short: 1_500 });
+/** What was on its way when a stream broke comes back when its lease ends. */
+const LEASE_MS = sized({ full: 60_000, short: 10_000 });
+/** For a service to notice that a server is away: longer than a short outage. */
+const NOTICED_WITHIN_MS = 10_000;
 const RATE = 700;
 /** More than the caches hold, so that lookups go on to Firestore. */
 const DEVICES = 1_000;
+const WARM_UP = sized({ full: 3_000, short: 500 });
 const MAX_IN_FLIGHT = 2_000;
 /** The heap that each service has: one that queued what an outage holds up would end with "heap out of memory". */
 const HEAP_MB = 256;
@@ -25,8 +25,6 @@ const HEAP_MB = 256;
 const MAX_RSS_MB = 450;
 /** Six outages take 140 s on two cores; what waited for them is worked off at the machine's speed. */
 const TEST_TIMEOUT_MS = 400_000;
-
-const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
 
 /** Who suffers when a server is away: red means not ready, degraded is ready and says so. */
 const VICTIMS = {
@@ -38,54 +36,43 @@ const VICTIMS = {
   bigquery: { red: ['bigqueries'], degraded: [] },
 } as const satisfies Record<Part, { red: readonly ServiceName[]; degraded: readonly ServiceName[] }>;
 
-suite('outages', ({ test, before, after }) => {
-  let sandbox: Sandbox;
-  let broker: Mosquitto | undefined;
-  let servers: ProxiedServers | undefined;
-  const services = new Map<ServiceName, ServiceProcess>();
-
+suite('outages', (it) => {
+  const { test, before } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
   before(async () => {
-    sandbox = await startSandbox();
-    sandbox.applyEnv();
-    if (findMosquitto() !== undefined) broker = await startMosquitto();
-  });
-  after(async () => {
-    for (const service of services.values()) service.kill('SIGKILL');
-    await servers?.close();
-    await broker?.close();
-    await sandbox.close();
+    servers = await startServers(whole, { mosquitto: true });
   });
 
   test(
     'of every server, one after the other, lose nothing and make nothing twice in the sinks',
     async () => {
-      const runId = randomBytes(4).toString('hex');
-      const resources = namedResources(runId, sandbox.projectId);
-      const fleet = new Fleet({ devices: DEVICES, seed: 4, runId });
-      await createResources(resources, fleet);
-      const mqttUrl = broker?.url ?? sandbox.env.MQTT_URL ?? '';
-      servers = await startProxies(sandbox, mqttUrl);
-      const { proxies } = servers;
+      const { sandbox, mqttEnv } = servers;
+      const mqttUrl = mqttEnv.MQTT_URL;
+      const proxied = scope.use(await startProxies(sandbox, mqttUrl));
+      const run = await openRun(scope, {
+        projectId: sandbox.projectId,
+        mqttUrl,
+        devices: DEVICES,
+        seed: 4,
+        env: { ...mqttEnv, ...proxied.env, NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}` },
+      });
+      const { resources } = run;
+      const { proxies } = proxied;
       const parts = [...proxies.keys()];
-      const env = {
-        ...resources.env,
-        ...servers.env,
-        NODE_OPTIONS: `--max-old-space-size=${HEAP_MB}`,
-        MQTT_PROTOCOL_VERSION: broker === undefined ? '4' : '5',
+      const ofConsumers = {
+        DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT),
+        DATAFLOW_SOURCE__ACK_DEADLINE_MS: String(LEASE_MS),
       };
-      const ofIngestion = { ...env, DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' };
-      const ofConsumers = { ...env, DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) };
-      const ofEnrich = {
-        ...ofConsumers,
-        DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '50',
-        DATAFLOW_LOOKUP__REDIS__TTL_MS: '500',
+      const settings: Record<ServiceName, Readonly<Record<string, string>>> = {
+        ingestion: { DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' },
+        enrich: { ...ofConsumers, DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '50', DATAFLOW_LOOKUP__REDIS__TTL_MS: '500' },
+        icestore: ofConsumers,
+        bigqueries: ofConsumers,
       };
-      await Promise.all(
-        SERVICES.map(async (name) => {
-          const own = name === 'ingestion' ? ofIngestion : name === 'enrich' ? ofEnrich : ofConsumers;
-          services.set(name, await startService(name, own));
-        }),
-      );
+      const services = new Map<ServiceName, ServiceProcess>();
+      await Promise.all(SERVICES.map(async (name) => services.set(name, await run.start(name, settings[name]))));
       const readinessOf = async (name: ServiceName) => await services.get(name)?.ready();
       const isRed = async (name: ServiceName) => assert.is((await readinessOf(name))?.status, 503, `${name} is red`);
       const isGreen = async (name: ServiceName) => {
@@ -98,8 +85,8 @@ suite('outages', ({ test, before, after }) => {
         assert.match(ready?.text ?? '', '"degraded":true');
       };
 
-      const load = mqttLoad(fleet, mqttUrl, { ratePerSecond: RATE });
-      await eventually(() => assert.ok(load.published > 3_000));
+      const load = run.load({ ratePerSecond: RATE });
+      await eventually(() => assert.ok(load.published > WARM_UP));
       const peakMb = new Map<ServiceName, number>();
       const watchMemory = async () => {
         for (const [name, service] of services) {
@@ -113,8 +100,8 @@ suite('outages', ({ test, before, after }) => {
         const { red, degraded } = VICTIMS[part];
         const started = performance.now();
         await proxies.get(part)?.refuse();
-        for (const name of red) await eventually(() => isRed(name), { deadlineMs: OUTAGE_MS });
-        for (const name of degraded) await eventually(() => isDegraded(name), { deadlineMs: OUTAGE_MS });
+        for (const name of red) await eventually(() => isRed(name), { deadlineMs: NOTICED_WITHIN_MS });
+        for (const name of degraded) await eventually(() => isDegraded(name), { deadlineMs: NOTICED_WITHIN_MS });
         const redAfterMs = performance.now() - started;
         await new Promise((resolve) => setTimeout(resolve, Math.max(0, OUTAGE_MS - redAfterMs)));
         for (const name of red) await isRed(name);
@@ -132,7 +119,7 @@ suite('outages', ({ test, before, after }) => {
       }
 
       const published = await load.stop();
-      await arrivalInBothSinks(resources, published, 60_000);
+      await run.arrivalInBothSinks(published);
       for (const [name, service] of services) {
         const metrics = await eventually(async () => {
           const scrape = await service.scrape();

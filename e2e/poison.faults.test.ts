@@ -4,18 +4,20 @@ import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../src/clients/bigquery.ts';
 import { createStorageClient } from '../src/clients/storage.ts';
 import type { PoisonReason } from '../src/core/errors.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { receiveMessages } from '../src/testing/receive-messages.ts';
-import { openServiceRig, type ServiceName, type ServiceRig } from '../src/testing/service-rig.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openService, SERVICES, type ServiceName, type TestService } from '../src/testing/test-run.ts';
 import { readLines } from './read-lines.ts';
 
-const GOOD = 5_000;
+const GOOD = sized({ full: 5_000, short: 1_000 });
 const RATE = 1_500;
 /** Of each kind; with all kinds about 5 % of the messages. */
-const OF_EACH = 25;
-const OF_LARGE = 2;
+const OF_EACH = sized({ full: 25, short: 5 });
+const OF_LARGE = sized({ full: 2, short: 1 });
 const TEST_TIMEOUT_MS = 150_000;
 const NINE_MB = 9_000_000;
 const DEPTH = 10_000;
@@ -103,16 +105,16 @@ const ALL: readonly Bad[] = Object.entries(KINDS).flatMap(([name, kind]) =>
   Array.from({ length: kind.count ?? OF_EACH }, (_, index) => ({ topic: topicOf(name, index), kind, name })),
 );
 
-async function publishBad(rig: ServiceRig, mqttUrl: string): Promise<void> {
-  const { projectId, topics, runId } = rig.resources;
-  if (rig.name === 'ingestion') {
+async function publishBad({ name, resources }: TestService, mqttUrl: string): Promise<void> {
+  const { projectId, topics, runId } = resources;
+  if (name === 'ingestion') {
     const client = await connectAsync(mqttUrl, { clientId: `bad-${runId}` });
     for (const { topic, kind } of ALL) await client.publishAsync(topic, kind.payload, { qos: 1 });
     await client.endAsync();
     return;
   }
   const pubsub = new PubSub({ projectId });
-  const topic = pubsub.topic(rig.name === 'bigqueries' ? topics.enriched : topics.raw);
+  const topic = pubsub.topic(name === 'bigqueries' ? topics.enriched : topics.raw);
   const encode = ({ topic: mark, kind }: Bad) =>
     text(
       JSON.stringify({
@@ -132,29 +134,24 @@ async function publishBad(rig: ServiceRig, mqttUrl: string): Promise<void> {
   await pubsub.close();
 }
 
-suite('poison, 5 % of the messages', ({ test, before, after }) => {
-  let sandbox: Sandbox;
+suite('poison, 5 % of the messages', (it) => {
+  const { test, long, before } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
   before(async () => {
-    sandbox = await startSandbox();
-    sandbox.applyEnv();
+    servers = await startServers(whole);
   });
-  after(() => sandbox.close());
 
-  /** What a topic receives from now on. */
-  const collect = async (topicId: string) => {
-    const pubsub = new PubSub({ projectId: sandbox.projectId });
+  /** Collects what a topic receives from now on. */
+  const collect = async (topicId: string): Promise<readonly Message[]> => {
+    const pubsub = scope.use(new PubSub({ projectId: servers.sandbox.projectId }));
     const [subscription] = await pubsub.topic(topicId).createSubscription(`poison-${topicId}`);
-    return {
-      messages: receiveMessages(subscription),
-      close: async () => {
-        await subscription.close();
-        await pubsub.close();
-      },
-    };
+    return receiveMessages(scope.use(subscription));
   };
 
   /** Topics of the bad messages that reached the sink. */
-  const arrivedIn = async ({ name, resources }: ServiceRig, output: readonly Message[]): Promise<string[]> => {
+  const arrivedIn = async ({ name, resources }: TestService, output: readonly Message[]): Promise<string[]> => {
     const topics = async (): Promise<string[]> => {
       if (name === 'icestore') return (await readLines(resources)).map(({ attributes }) => attributes.mqtt_topic ?? '');
       if (name !== 'bigqueries') return output.map(({ attributes }) => attributes.mqtt_topic ?? '');
@@ -165,55 +162,52 @@ suite('poison, 5 % of the messages', ({ test, before, after }) => {
     return (await topics()).filter((topic) => topic.includes('/bad '));
   };
 
-  for (const name of ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const) {
-    test(
+  for (const name of SERVICES) {
+    const register = name === 'ingestion' || name === 'bigqueries' ? test : long;
+    register(
       `${name}: each bad message has its fate, and the others arrive`,
       async () => {
-        const rig = await openServiceRig(name, { sandbox });
-        const { topics, bucket, projectId } = rig.resources;
-        const letters = await collect(topics.deadLetters);
+        const { sandbox, mqttEnv } = servers;
+        const { projectId } = sandbox;
+        const tested = await openService(scope, name, { projectId, mqttUrl: mqttEnv.MQTT_URL });
+        const { topics, bucket } = tested.resources;
+        const deadLetters = await collect(topics.deadLetters);
         const output = await collect(name === 'ingestion' ? topics.raw : topics.enriched);
-        const service = await rig.start();
-        const expected = Map.groupBy(ALL, ({ kind }) => (kind.fate[name] === 'arrives' ? 'arrives' : 'buried'));
+        const service = await tested.start();
+        const expected = Map.groupBy(ALL, ({ kind }) => (kind.fate[name] === 'arrives' ? 'arrives' : 'deadLettered'));
         const arriving = (expected.get('arrives') ?? []).map(({ topic }) => topic);
-        const buried = expected.get('buried') ?? [];
-        try {
-          const load = rig.load({ ratePerSecond: RATE, count: GOOD });
-          await publishBad(rig, sandbox.env.MQTT_URL ?? '');
-          assert.is(await load.done, GOOD);
-          await eventually(() => assert.is(letters.messages.length, buried.length, 'dead letters'), {
-            deadlineMs: 60_000,
-          });
-          await rig.arrival(GOOD + arriving.length);
-          await eventually(async () => {
-            const found = await arrivedIn(rig, output.messages);
-            assert.equal(found.toSorted(), arriving.toSorted(), 'what arrives');
-          });
-          const reasons = new Map(letters.messages.map(({ attributes }) => [attributes.mqtt_topic, attributes]));
-          for (const { topic, kind, name: kindName } of buried) {
-            const letter = reasons.get(topic);
-            assert.is(letter?.dlq_reason, kind.fate[name], `${kindName}: ${JSON.stringify(letter)}`);
-            assert.is(letter?.dlq_service, name);
-            for (const mark of ['dlq_error', 'dlq_source', 'dlq_attempt', 'dlq_time']) assert.ok(letter?.[mark], mark);
-          }
-          if (name === 'icestore') {
-            const [files] = await createStorageClient({ projectId }).bucket(bucket).getFiles();
-            for (const file of files) assert.match(file.name, /^raw\/\d{4}\/\d\d\/\d\d(\/[^/]+)?\/[^/]+\.jsonl\.gz$/);
-          }
-          const metrics = await service.scrape();
-          metrics.assertLedger();
-          assert.is(metrics.settled('deadLettered'), buried.length);
-          assert.is((await service.ready()).status, 200);
-          assert.is(await service.end(), 0, service.output.slice(-2_000));
-          console.log(
-            `  ${name}: ${buried.length} of ${ALL.length + GOOD} in dead-letter, ${arriving.length} odd ones arrived`,
-          );
-        } finally {
-          service.kill('SIGKILL');
-          await rig.close();
-          await letters.close();
-          await output.close();
+        const deadLettered = expected.get('deadLettered') ?? [];
+        const load = tested.load({ ratePerSecond: RATE, count: GOOD });
+        await publishBad(tested, mqttEnv.MQTT_URL);
+        assert.is(await load.done, GOOD);
+        await eventually(() => assert.is(deadLetters.length, deadLettered.length, 'dead letters'), {
+          deadlineMs: 60_000,
+        });
+        await tested.arrival(GOOD + arriving.length);
+        await eventually(async () => {
+          const found = await arrivedIn(tested, output);
+          assert.equal(found.toSorted(), arriving.toSorted(), 'what arrives');
+        });
+        const byTopic = new Map(deadLetters.map(({ attributes }) => [attributes.mqtt_topic, attributes]));
+        for (const { topic, kind, name: kindName } of deadLettered) {
+          const deadLetter = byTopic.get(topic);
+          assert.is(deadLetter?.dlq_reason, kind.fate[name], `${kindName}: ${JSON.stringify(deadLetter)}`);
+          assert.is(deadLetter?.dlq_service, name);
+          for (const mark of ['dlq_error', 'dlq_source', 'dlq_attempt', 'dlq_time'])
+            assert.ok(deadLetter?.[mark], mark);
         }
+        if (name === 'icestore') {
+          const [files] = await createStorageClient({ projectId }).bucket(bucket).getFiles();
+          for (const file of files) assert.match(file.name, /^raw\/\d{4}\/\d\d\/\d\d(\/[^/]+)?\/[^/]+\.jsonl\.gz$/);
+        }
+        const metrics = await service.scrape();
+        metrics.assertLedger();
+        assert.is(metrics.settled('deadLettered'), deadLettered.length);
+        assert.is((await service.ready()).status, 200);
+        assert.is(await service.end(), 0, service.output.slice(-2_000));
+        console.log(
+          `  ${name}: ${deadLettered.length} of ${ALL.length + GOOD} in dead-letter, ${arriving.length} odd ones arrived`,
+        );
       },
       TEST_TIMEOUT_MS,
     );

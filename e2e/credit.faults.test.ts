@@ -1,15 +1,17 @@
 import { Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../src/clients/pubsub.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
 import type { Scrape } from '../src/testing/scrape.ts';
-import { openServiceRig, type ServiceName, type ServiceRig } from '../src/testing/service-rig.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openService, type ServiceName, type TestService } from '../src/testing/test-run.ts';
 
-const KEYS = 1_000;
-const MESSAGES = 20_000;
-const MAX_IN_FLIGHT = 2_000;
+const KEYS = sized({ full: 1_000, short: 200 });
+const MESSAGES = sized({ full: 20_000, short: 4_000 });
+const MAX_IN_FLIGHT = sized({ full: 2_000, short: 400 });
 /** So long that a batch that waited for it would wait for ever. */
 const NEVER_MS = '60000';
 /** Less than that: who waits for a batch to get old is stuck. */
@@ -24,7 +26,7 @@ const ENV: Record<Exclude<ServiceName, 'ingestion'>, Readonly<Record<string, str
 };
 
 /** Publishes to the service's topic messages of `KEYS` keys in no order; a key is a device and a location. */
-async function publishMixed({ resources, name }: ServiceRig): Promise<void> {
+async function publishMixed({ resources, name }: TestService): Promise<void> {
   const { publisher, close } = await createPubSubClients({ projectId: resources.projectId });
   const topicId = name === 'bigqueries' ? resources.topics.enriched : resources.topics.raw;
   const topic = `projects/${resources.projectId}/topics/${topicId}`;
@@ -46,60 +48,57 @@ async function publishMixed({ resources, name }: ServiceRig): Promise<void> {
   await close();
 }
 
-suite('credit far below batch size and keys', ({ test, before, after, afterEach }) => {
-  let sandbox: Sandbox;
+suite('credit far below batch size and keys', (it) => {
+  const { test, long, before, afterEach } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
   before(async () => {
-    sandbox = await startSandbox({ parts: ['pubsub', 'firestore', 'storage', 'bigquery', 'redis'] });
-    sandbox.applyEnv();
+    servers = await startServers(whole, { parts: ['pubsub', 'firestore', 'storage', 'bigquery', 'redis'] });
   });
-  afterEach(() => sandbox.faults.clear());
-  after(() => sandbox.close());
+  afterEach(() => servers.sandbox.faults.clear());
 
   const move = async (
     name: Exclude<ServiceName, 'ingestion'>,
-    check: (rig: ServiceRig, metrics: Scrape) => unknown,
+    check: (tested: TestService, metrics: Scrape) => unknown,
   ) => {
     const env = { ...ENV[name], DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) };
-    const rig = await openServiceRig(name, { sandbox, env });
-    await publishMixed(rig);
-    const service = await rig.start();
-    try {
-      let acked = 0;
-      // At maxInFlight a flush interval it would take ten minutes. The last ones do not use up credit: they may wait.
-      const metrics = await eventually(
-        async () => {
-          const scrape = await service.scrape();
-          acked = scrape.settled('acked');
-          assert.ok(acked > MESSAGES - MAX_IN_FLIGHT, `${acked} of ${MESSAGES}`);
-          // What was not received yet would stay on the subscription, where the service's end leaves it.
-          assert.is(scrape.received, MESSAGES);
-          return scrape;
-        },
-        { deadlineMs: STUCK_MS, everyMs: 100, progress: () => acked },
-      );
-      metrics.assertLedger();
-      // What is in flight leaves on completion.
-      assert.is(await service.end(), 0, service.output.slice(-2_000));
-      let arrived = 0;
-      await eventually(
-        async () => {
-          const count = await rig.sink();
-          arrived = count.entries;
-          assert.equal(count, { entries: MESSAGES, distinctIds: MESSAGES });
-        },
-        { progress: () => arrived },
-      );
-      await check(rig, metrics);
-    } finally {
-      service.kill('SIGKILL');
-      await rig.close();
-    }
+    const tested = await openService(scope, name, { projectId: servers.sandbox.projectId, env });
+    await publishMixed(tested);
+    const service = await tested.start();
+    let acked = 0;
+    // At maxInFlight a flush interval it would take ten minutes. The last ones do not use up credit: they may wait.
+    const metrics = await eventually(
+      async () => {
+        const scrape = await service.scrape();
+        acked = scrape.settled('acked');
+        assert.ok(scrape.inFlight <= MAX_IN_FLIGHT, `${scrape.inFlight} in flight`);
+        assert.ok(acked > MESSAGES - MAX_IN_FLIGHT, `${acked} of ${MESSAGES}`);
+        // What was not received yet would stay on the subscription, where the service's end leaves it.
+        assert.is(scrape.received, MESSAGES);
+        return scrape;
+      },
+      { deadlineMs: STUCK_MS, everyMs: 100, progress: () => acked },
+    );
+    metrics.assertLedger();
+    // What is in flight leaves on completion.
+    assert.is(await service.end(), 0, service.output.slice(-2_000));
+    let arrived = 0;
+    await eventually(
+      async () => {
+        const count = await tested.sink();
+        arrived = count.entries;
+        assert.equal(count, { entries: MESSAGES, distinctIds: MESSAGES });
+      },
+      { progress: () => arrived },
+    );
+    await check(tested, metrics);
   };
 
   test(
-    'icestore: 1,000 groups; objects do not shrink to single lines while the sink is busy',
+    `icestore: ${KEYS} groups; objects do not shrink to single lines while the sink is busy`,
     async () => {
-      sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 20 });
+      servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 20 });
       await move('icestore', async ({ resources }, metrics) => {
         const storage = new Storage({ projectId: resources.projectId });
         const [files] = await storage.bucket(resources.bucket).getFiles();
@@ -113,7 +112,7 @@ suite('credit far below batch size and keys', ({ test, before, after, afterEach 
     TEST_TIMEOUT_MS,
   );
 
-  test(
+  long(
     'enrich: requests of one topic',
     () =>
       move('enrich', (_, metrics) => {
@@ -124,7 +123,7 @@ suite('credit far below batch size and keys', ({ test, before, after, afterEach 
     TEST_TIMEOUT_MS,
   );
 
-  test(
+  long(
     'bigqueries: requests of one table',
     () =>
       move('bigqueries', (_, metrics) => {

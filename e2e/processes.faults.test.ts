@@ -1,23 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import { decodeEnvelope } from '../src/core/envelope.ts';
-import { createResources } from '../src/demo/provision-run.ts';
-import { namedResources, type RunResources } from '../src/demo/run-resources.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
-import { Fleet } from '../src/fleet/fleet.ts';
+import type { Fleet } from '../src/fleet/fleet.ts';
 import { type Child, startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { hasGoogleEmulators, startGoogleEmulator } from '../src/testing/google-emulator.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
-import { startService } from '../src/testing/service-process.ts';
+import { testScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openRun, SERVICES } from '../src/testing/test-run.ts';
 
 const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 const MESSAGES = 300;
 const TEST_TIMEOUT_MS = 150_000;
+const FLEET = { devices: 10, seed: 3 };
 
 /** Publishes one reading of each line with the stock client `mosquitto_pub`. */
 function mosquittoPub(url: string, fleet: Fleet): void {
@@ -37,16 +36,14 @@ function mosquittoPub(url: string, fleet: Fleet): void {
 
 const hasStockClient = spawnSync('mosquitto_pub', ['--help']).error === undefined;
 
-function newRun(projectId: string): { resources: RunResources; fleet: Fleet } {
-  const resources = namedResources(randomBytes(4).toString('hex'), projectId);
-  return { resources, fleet: new Fleet({ devices: 10, seed: 3, runId: resources.runId }) };
-}
-
 async function endAll(services: readonly Child[]): Promise<void> {
   for (const service of services) assert.is(await service.end('SIGTERM'), 0, `a clean end:\n${service.output}`);
 }
 
-suite('services as processes of their own', ({ test, skip }) => {
+suite('services as processes of their own', (it) => {
+  const { test, long, skip } = it;
+  const scope = testScope(it);
+
   const onSandbox = 'move what mosquitto_pub publishes, against `npm run sandbox`';
   if (!hasStockClient) skip(onSandbox, 'mosquitto_pub is not installed');
   else {
@@ -57,12 +54,10 @@ suite('services as processes of their own', ({ test, skip }) => {
         const exported = [...sandbox.stdout.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
         const env: Record<string, string> = Object.fromEntries(exported);
         Object.assign(process.env, env);
-        const { resources, fleet } = newRun(env.GOOGLE_CLOUD_PROJECT ?? '');
-        await createResources(resources, fleet);
+        const run = await openRun(scope, { ...FLEET, projectId: env.GOOGLE_CLOUD_PROJECT ?? '', env });
+        const { resources, fleet } = run;
         const services: Child[] = [];
-        for (const name of ['bigqueries', 'icestore', 'enrich', 'ingestion']) {
-          services.push(await startService(name, { ...env, ...resources.env }));
-        }
+        for (const name of SERVICES.toReversed()) services.push(await run.start(name));
         mosquittoPub(env.MQTT_URL ?? '', fleet);
         await eventually(async () => {
           assert.is((await countRows(resources)).distinctIds, MESSAGES, 'rows');
@@ -81,14 +76,12 @@ suite('services as processes of their own', ({ test, skip }) => {
     console.log(`  left out: ${onEmulators} (gcloud or Java is not installed)`);
   } else if (findMosquitto() === undefined) skip(onEmulators, 'mosquitto is not installed');
   else {
-    test(
+    long(
       onEmulators,
       async () => {
-        const [broker, pubsub, firestore] = await Promise.all([
-          startMosquitto(),
-          startGoogleEmulator('pubsub'),
-          startGoogleEmulator('firestore'),
-        ]);
+        const broker = scope.use(await startMosquitto());
+        const pubsub = scope.use(await startGoogleEmulator('pubsub'));
+        const firestore = scope.use(await startGoogleEmulator('firestore'));
         const env = {
           METADATA_SERVER_DETECTION: 'none',
           PUBSUB_EMULATOR_HOST: pubsub.host,
@@ -97,38 +90,29 @@ suite('services as processes of their own', ({ test, skip }) => {
           MQTT_PROTOCOL_VERSION: '5',
         };
         Object.assign(process.env, env);
-        try {
-          const { resources, fleet } = newRun('demo-project');
-          await createResources(resources, fleet, ['ingestion', 'enrich']);
-          const services = [
-            await startService('enrich', { ...env, ...resources.env }),
-            await startService('ingestion', { ...env, ...resources.env }),
-          ];
-          const client = new PubSub({ projectId: resources.projectId });
-          const messages = new Map<string, Record<string, unknown>>();
-          const [subscription] = await client
-            .topic(resources.topics.enriched)
-            .createSubscription(resources.subscriptions.bigqueries);
-          subscription.on('message', (message) => {
-            const { id, enrichmentData } = decodeEnvelope(message.data);
-            messages.set(id, enrichmentData);
-            message.ack();
-          });
-          mosquittoPub(broker.url, fleet);
-          await eventually(() => assert.is(messages.size, MESSAGES, 'distinct ids in the enriched topic'), {
-            deadlineMs: 40_000,
-          });
-          for (const data of messages.values()) {
-            const record = fleet.recordOf(String(data.DeviceID));
-            assert.is(data.name, record.ClientID);
-            assert.is(data.serviceTag, record.Category);
-          }
-          await endAll(services.toReversed());
-          await subscription.close();
-          await client.close();
-        } finally {
-          await Promise.all([broker.close(), pubsub.close(), firestore.close()]);
+        const run = await openRun(scope, { ...FLEET, projectId: 'demo-project', env }, ['ingestion', 'enrich']);
+        const { resources, fleet } = run;
+        const services = [await run.start('enrich'), await run.start('ingestion')];
+        const client = scope.use(new PubSub({ projectId: resources.projectId }));
+        const messages = new Map<string, Record<string, unknown>>();
+        const [subscription] = await client
+          .topic(resources.topics.enriched)
+          .createSubscription(resources.subscriptions.bigqueries);
+        scope.use(subscription).on('message', (message) => {
+          const { id, enrichmentData } = decodeEnvelope(message.data);
+          messages.set(id, enrichmentData);
+          message.ack();
+        });
+        mosquittoPub(broker.url, fleet);
+        await eventually(() => assert.is(messages.size, MESSAGES, 'distinct ids in the enriched topic'), {
+          deadlineMs: 40_000,
+        });
+        for (const data of messages.values()) {
+          const record = fleet.recordOf(String(data.DeviceID));
+          assert.is(data.name, record.ClientID);
+          assert.is(data.serviceTag, record.Category);
         }
+        await endAll(services.toReversed());
       },
       TEST_TIMEOUT_MS,
     );

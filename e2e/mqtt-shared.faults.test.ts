@@ -1,82 +1,64 @@
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { type FaultProxy, startFaultProxy } from '../src/testing/fault-proxy.ts';
+import { startFaultProxy } from '../src/testing/fault-proxy.ts';
 import { findMosquitto, type Mosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
 import type { ServiceProcess } from '../src/testing/service-process.ts';
-import { openServiceRig, type ServiceRig } from '../src/testing/service-rig.ts';
 import { suite } from '../src/testing/suite.ts';
+import { openService, type TestService } from '../src/testing/test-run.ts';
 
 const MESSAGES = 6_000;
 const RATE = 1_500;
 const WINDOW = 200;
 const TEST_TIMEOUT_MS = 120_000;
 
-suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
+suite('replicas of ingestion', (it) => {
+  const { long, skip, before, afterEach } = it;
   if (findMosquitto() === undefined) {
     skip('share the messages', 'mosquitto is not installed');
     return;
   }
-  let sandbox: Sandbox;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
   let broker: Mosquitto;
-  let proxy: FaultProxy | undefined;
-  let running: ServiceProcess[] = [];
   before(async () => {
-    sandbox = await startSandbox({ parts: ['pubsub', 'firestore'] });
-    sandbox.applyEnv();
-    broker = await startMosquitto();
+    servers = await startServers(whole, { parts: ['pubsub', 'firestore'] });
+    broker = whole.use(await startMosquitto());
   });
-  afterEach(async () => {
-    sandbox.faults.clear();
-    for (const service of running) service.kill('SIGKILL');
-    running = [];
-    await proxy?.close();
-    proxy = undefined;
-  });
-  after(async () => {
-    await broker?.close();
-    await sandbox?.close();
-  });
+  afterEach(() => servers.sandbox.faults.clear());
 
-  const open = (env: Readonly<Record<string, string>> = {}): Promise<ServiceRig> =>
-    openServiceRig('ingestion', {
-      sandbox,
+  const open = (env: Readonly<Record<string, string>> = {}): Promise<TestService> =>
+    openService(scope, 'ingestion', {
+      projectId: servers.sandbox.projectId,
       mqttUrl: broker.url,
       env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_MQTT__MAX_IN_FLIGHT: String(WINDOW), ...env },
     });
-  const startMember = async (
-    rig: ServiceRig,
+  const startMember = (
+    { resources: { runId }, start }: TestService,
     ordinal: number,
     env: Readonly<Record<string, string>> = {},
-  ): Promise<ServiceProcess> => {
-    const { runId } = rig.resources;
-    const member = await rig.start({
-      MQTT_CLIENT_ID: `ingestion-${runId}-${ordinal}`,
-      MQTT_SHARE_GROUP: `group-${runId}`,
-      ...env,
-    });
-    running.push(member);
-    return member;
-  };
+  ): Promise<ServiceProcess> =>
+    start({ MQTT_CLIENT_ID: `ingestion-${runId}-${ordinal}`, MQTT_SHARE_GROUP: `group-${runId}`, ...env });
 
-  test(
+  long(
     'share the messages; one is killed and comes back under its own id: nothing is lost',
     async () => {
-      const rig = await open();
-      // Not every broker reads the PUBACKs of a connection that is reset: see mqtt-unread-pubacks.test.ts.
-      const link = await startFaultProxy(broker, { deliversLastBytes: true });
-      proxy = link;
-      const first = await startMember(rig, 0);
-      const second = await startMember(rig, 1, { MQTT_URL: `mqtt://127.0.0.1:${link.port}` });
-      const load = rig.load({ ratePerSecond: RATE, count: MESSAGES });
+      const tested = await open();
+      // Not every broker reads the PUBACKs of a connection that is reset: see mqtt-unread-pubacks.faults.test.ts.
+      const link = scope.use(await startFaultProxy(broker, { deliversLastBytes: true }));
+      const first = await startMember(tested, 0);
+      const second = await startMember(tested, 1, { MQTT_URL: `mqtt://127.0.0.1:${link.port}` });
+      const load = tested.load({ ratePerSecond: RATE, count: MESSAGES });
       await eventually(async () => assert.ok((await second.scrape()).received > 500));
       await second.end('SIGKILL');
       await eventually(() => assert.is(link.connections, 0, 'the broker has noticed'));
       await eventually(async () => assert.ok((await first.scrape()).received > 1_500));
-      const back = await startMember(rig, 1);
+      const back = await startMember(tested, 1);
       assert.is(await load.done, MESSAGES);
-      await rig.arrival(MESSAGES);
-      const { entries } = await rig.sink();
+      await tested.arrival(MESSAGES);
+      const { entries } = await tested.sink();
       const shares = [];
       for (const member of [first, back]) {
         const metrics = await member.scrape();
@@ -88,25 +70,24 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
       console.log(`  shares ${shares.join(' and ')} after the kill, ${entries - MESSAGES} duplicated`);
       // One kill repeats at most what owed a PUBACK.
       assert.ok(entries - MESSAGES <= WINDOW, `${entries - MESSAGES} duplicates`);
-      await rig.close();
     },
     TEST_TIMEOUT_MS,
   );
 
-  test(
+  long(
     'the trap: what a member was handed waits for that member, and goes to no other',
     async () => {
-      const rig = await open();
-      const { raw } = rig.resources.topics;
-      const [first, second] = [await startMember(rig, 0), await startMember(rig, 1)];
+      const tested = await open();
+      const { raw } = tested.resources.topics;
+      const [first, second] = [await startMember(tested, 0), await startMember(tested, 1)];
       // Nothing can be published, so that both windows fill up.
-      const stuck = sandbox.faults.add({
+      const stuck = servers.sandbox.faults.add({
         server: 'pubsub',
         method: 'Publish',
         resource: `*/${raw}`,
         error: { code: 'UNAVAILABLE' },
       });
-      const load = rig.load({ ratePerSecond: RATE, count: 300 });
+      const load = tested.load({ ratePerSecond: RATE, count: 300 });
       assert.is(await load.done, 300);
       const held = await eventually(async () => {
         const { inFlight } = await second.scrape();
@@ -116,35 +97,33 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
       assert.ok(held > 0 && held < 300, `${held} of 300 are with the second`);
       await second.end('SIGKILL');
       stuck.remove();
-      await rig.arrival(300 - held);
+      await tested.arrival(300 - held);
       // Longer than a broker takes to notice that a connection is gone.
       await new Promise((resolve) => setTimeout(resolve, 2_000));
-      assert.is((await rig.sink()).distinctIds, 300 - held);
+      assert.is((await tested.sink()).distinctIds, 300 - held);
       const { received } = await first.scrape();
       assert.is(received, 300 - held, 'no more comes');
-      await startMember(rig, 1);
-      await rig.arrival(300);
+      await startMember(tested, 1);
+      await tested.arrival(300);
       console.log(`  ${held} messages waited for the member that was gone`);
-      await rig.close();
     },
     TEST_TIMEOUT_MS,
   );
 
   for (const version of ['4', '5']) {
-    test(
+    long(
       `two clients with one id, MQTT ${version === '4' ? '3.1.1' : '5'}: both tell, and do not fight at full speed`,
       async () => {
-        const rig = await open({ MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__RECONNECT_MIN_MS: '200' });
-        const first = await rig.start();
-        const second = await rig.start();
-        running.push(first, second);
+        const tested = await open({ MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__RECONNECT_MIN_MS: '200' });
+        const first = await tested.start();
+        const second = await tested.start();
         const started = performance.now();
         for (const member of [first, second]) {
           await eventually(async () => assert.ok((await member.scrape()).events('mqtt.session_taken_over') > 0), {
             deadlineMs: 30_000,
           });
           assert.match(member.output, 'give each its own mqtt.clientId');
-          assert.match(member.output, rig.resources.env.MQTT_CLIENT_ID ?? '');
+          assert.match(member.output, tested.resources.env.MQTT_CLIENT_ID ?? '');
         }
         await eventually(() => assert.ok(performance.now() - started > 10_000), { deadlineMs: 15_000 });
         const seconds = (performance.now() - started) / 1_000;
@@ -152,7 +131,6 @@ suite('replicas of ingestion', ({ test, skip, before, after, afterEach }) => {
           const perSecond = (await member.scrape()).events('mqtt.disconnected') / seconds;
           assert.ok(perSecond < 1.5, `${perSecond} disconnects a second`);
         }
-        await rig.close();
       },
       TEST_TIMEOUT_MS,
     );

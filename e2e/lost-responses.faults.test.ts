@@ -1,0 +1,109 @@
+import * as assert from 'uvu/assert';
+import type { FaultRule } from '../src/sandbox/faults/fault-rule.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { sized } from '../src/testing/size.ts';
+import { suite } from '../src/testing/suite.ts';
+import { openService, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+
+const MESSAGES = sized({ full: 6_000, short: 2_000 });
+const RATE = 2_000;
+const TEST_TIMEOUT_MS = 120_000;
+
+interface Case {
+  /** Calls whose work is done, and whose answer is lost. */
+  readonly lost: readonly FaultRule[];
+  /** The event by which the service tells that it tried again. */
+  readonly event: string;
+  /** Whether a second try can make a second entry: a publish has no name by which Pub/Sub would know it. */
+  readonly mayRepeat: boolean;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const lostPublish: FaultRule = { server: 'pubsub', method: 'Publish', probability: 0.1, seed: 1, dropResponse: true };
+/** A lost ack answer: the ack is sent again, and finds nothing to do. */
+const lostAck: FaultRule = { server: 'pubsub', method: 'Acknowledge', probability: 0.2, seed: 2, dropResponse: true };
+
+const CASES: Record<ServiceName, Case> = {
+  ingestion: { lost: [lostPublish], event: 'publish.retried', mayRepeat: true, env: {} },
+  enrich: { lost: [lostPublish, lostAck], event: 'publish.retried', mayRepeat: true, env: {} },
+  icestore: {
+    lost: [
+      { server: 'storage', method: 'storage.objects.insert', probability: 0.3, seed: 3, dropResponse: true },
+      lostAck,
+    ],
+    event: 'upload.existed',
+    mayRepeat: false,
+    env: { ARCHIVE_MAX_AGE_MS: '100' },
+  },
+  bigqueries: {
+    lost: [
+      { server: 'bigquery', method: 'tabledata.insertAll', probability: 0.3, seed: 4, dropResponse: true },
+      {
+        server: 'bigquery',
+        method: 'tabledata.insertAll',
+        seed: 5,
+        rowErrors: { reason: 'backendError', probability: 0.05 },
+      },
+      lostAck,
+    ],
+    event: 'insert.retried',
+    mayRepeat: false,
+    env: { DATAFLOW_INSERT__MAX_ROWS: '100' },
+  },
+};
+
+suite('responses that are lost after the work was done', (it) => {
+  const { test, long, before, afterEach } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
+  before(async () => {
+    servers = await startServers(whole);
+  });
+  afterEach(() => servers.sandbox.faults.clear());
+
+  for (const name of SERVICES) {
+    const { lost, event, mayRepeat, env } = CASES[name];
+    const register = name === 'ingestion' || name === 'icestore' ? test : long;
+    register(
+      `${name} loses nothing${mayRepeat ? '' : ', and writes nothing twice'}`,
+      async () => {
+        const { sandbox, mqttEnv } = servers;
+        const { projectId } = sandbox;
+        const tested = await openService(scope, name, { projectId, mqttUrl: mqttEnv.MQTT_URL, env });
+        const service = await tested.start();
+        // From a broker the whole load may wait in the service's window; the rules must not hit the load itself.
+        const resource = `*${tested.resources.topics[name === 'ingestion' ? 'raw' : 'enriched']}`;
+        const faults = lost.map((rule) =>
+          sandbox.faults.add(rule === lostPublish ? { ...lostPublish, resource } : rule),
+        );
+        const load = tested.load({ ratePerSecond: RATE, count: MESSAGES });
+        assert.is(await load.done, MESSAGES);
+        await tested.arrival(MESSAGES);
+        const metrics = await eventually(async () => {
+          const scrape = await service.scrape();
+          assert.is(scrape.inFlight, 0);
+          return scrape;
+        });
+        metrics.assertLedger();
+        const { entries } = await tested.sink();
+        const fired = faults.map((fault) => fault.fired);
+        console.log(`  ${name}: ${fired.join(' and ')} responses lost, ${entries - MESSAGES} duplicated`);
+        assert.ok(metrics.events(event) > 0, `no ${event}`);
+        for (const count of fired) assert.ok(count > 2, `${count} faults are no test`);
+        if (mayRepeat) {
+          // A request whose answer is lost is published once more, with all that is in it.
+          const flushed = metrics.value('dataflow_probe_total', { probe: `${name}.flushed` });
+          const bound = Math.ceil((MESSAGES / flushed) * (fired[0] ?? 0) * 4);
+          assert.ok(entries > MESSAGES, 'a lost publish is repeated');
+          assert.ok(entries - MESSAGES <= bound, `${entries - MESSAGES} duplicates, at most ${bound}`);
+        } else assert.is(entries, MESSAGES, 'entries');
+        sandbox.faults.clear();
+        assert.is(await service.end(), 0, service.output.slice(-2_000));
+      },
+      TEST_TIMEOUT_MS,
+    );
+  }
+});

@@ -1,0 +1,37 @@
+import { type Sandbox, type SandboxPart, startSandbox } from '../sandbox/sandbox.ts';
+import { findMosquitto, type Mosquitto, startMosquitto } from './mosquitto.ts';
+import type { Scope } from './scope.ts';
+
+/** Servers of a test's own. */
+export interface Servers {
+  readonly sandbox: Sandbox;
+  /** Undefined where mosquitto is not installed or was not asked for: the sandbox's broker serves MQTT then. */
+  readonly mosquitto: Mosquitto | undefined;
+  /** Where the services and the load find MQTT, and the version that this broker speaks. */
+  readonly mqttEnv: { readonly MQTT_URL: string; readonly MQTT_PROTOCOL_VERSION: '4' | '5' };
+}
+
+export interface ServersOptions {
+  /** Servers of the sandbox. Default: all. */
+  readonly parts?: readonly SandboxPart[];
+  /** Whether to start a mosquitto as well, where one is installed. */
+  readonly mosquitto?: boolean;
+}
+
+/** Starts servers that end with the scope, and sets the sandbox's environment in this process. */
+export async function startServers(
+  scope: Scope,
+  { parts, mosquitto: wanted = false }: ServersOptions = {},
+): Promise<Servers> {
+  const sandbox = scope.use(await startSandbox(parts === undefined ? {} : { parts }));
+  sandbox.applyEnv();
+  const mosquitto = wanted && findMosquitto() !== undefined ? scope.use(await startMosquitto()) : undefined;
+  return {
+    sandbox,
+    mosquitto,
+    mqttEnv:
+      mosquitto === undefined
+        ? { MQTT_URL: sandbox.env.MQTT_URL ?? '', MQTT_PROTOCOL_VERSION: '4' }
+        : { MQTT_URL: mosquitto.url, MQTT_PROTOCOL_VERSION: '5' },
+  };
+}

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import { type Platform, startPlatform } from '../demo/platform.ts';
+import { createResources } from '../demo/provision-run.ts';
+import { namedResources, type RunResources } from '../demo/run-resources.ts';
+import { countLines, countRows, type SinkCount } from '../demo/sink-counts.ts';
+import { Fleet, type Reading } from '../fleet/fleet.ts';
+import { collectIds } from './collect-ids.ts';
+import { eventually } from './eventually.ts';
+import { type Load, type LoadOptions, mqttLoad, pubsubLoad } from './load.ts';
+import type { Scope } from './scope.ts';
+import { type ServiceProcess, startService } from './service-process.ts';
+
+/** The four services, in the order of the data. */
+export const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+type Env = Readonly<Record<string, string>>;
+
+const PIPELINES = join(import.meta.dirname, '../../pipelines');
+
+/** The pipelines whose resources each service stands on: its own, and those before it. */
+const NEEDED: Record<ServiceName, readonly ServiceName[]> = {
+  ingestion: ['ingestion'],
+  enrich: ['ingestion', 'enrich'],
+  icestore: ['ingestion', 'enrich', 'icestore'],
+  bigqueries: ['ingestion', 'enrich', 'bigqueries'],
+};
+
+const STUCK_AFTER_MS = 60_000;
+
+export interface RunOptions {
+  readonly projectId: string;
+  /** Broker of the load and of the services. */
+  readonly mqttUrl?: string;
+  /** Default: 50. */
+  readonly devices?: number;
+  /** The same seed makes the same readings. Default: 1. */
+  readonly seed?: number;
+  /** Overrides of settings, and addresses of servers, for every service of the run. */
+  readonly env?: Env;
+}
+
+/** Resources with a random run id in each name, the fleet that publishes, and the services of `pipelines/`. */
+export interface TestRun {
+  readonly resources: RunResources;
+  readonly fleet: Fleet;
+  /** The environment of every service of the run. */
+  readonly env: Env;
+  /** Starts a service in a process of its own, under the same identity each time; it is killed with the scope. */
+  start(name: ServiceName, env?: Env): Promise<ServiceProcess>;
+  /** Starts all four services in this process; they are shut down with the scope. */
+  startPlatform(): Promise<Platform>;
+  /** Publishes readings of the fleet over MQTT; `readings` goes on where an earlier load has stopped. */
+  load(options: LoadOptions & { readonly readings?: Iterable<Reading> }): Load;
+  /**
+   * Waits until so many distinct ids are in the table and in the bucket; fails when for so long (default: 60 s) not one
+   * of them has arrived. How long a backlog takes is the machine's affair.
+   */
+  arrivalInBothSinks(distinctIds: number, stuckAfterMs?: number): Promise<void>;
+}
+
+/** Creates the resources of a run, as its pipelines declare them. */
+export async function openRun(
+  scope: Scope,
+  { projectId, mqttUrl = '', devices = 50, seed = 1, env: more = {} }: RunOptions,
+  pipelines: readonly ServiceName[] = SERVICES,
+): Promise<TestRun> {
+  const resources = namedResources(randomBytes(4).toString('hex'), projectId);
+  const fleet = new Fleet({ devices, seed, runId: resources.runId });
+  await createResources(resources, fleet, pipelines);
+  const env: Env = { MQTT_URL: mqttUrl, ...resources.env, ...more };
+  return {
+    resources,
+    fleet,
+    env,
+    start: async (name, own = {}) => {
+      const service = await startService(name, { ...env, ...own });
+      scope.defer(() => service.end('SIGKILL'));
+      return service;
+    },
+    startPlatform: async () => {
+      const redis = (env.REDIS_URL ?? process.env.REDIS_URL) !== undefined;
+      const platform = await startPlatform({
+        pipelines: PIPELINES,
+        env: { ...process.env, ...env },
+        level: 'silent',
+        redis,
+      });
+      scope.defer(() => platform.shutdown());
+      return platform;
+    },
+    load: (options) => stopped(scope, mqttLoad(fleet, mqttUrl, options)),
+    arrivalInBothSinks: (distinctIds, stuckAfterMs) =>
+      arrival([() => countRows(resources), () => countLines(resources)], distinctIds, stuckAfterMs),
+  };
+}
+
+/** A load stops with the scope, whatever became of the test. */
+function stopped(scope: Scope, load: Load): Load {
+  scope.defer(() => load.stop().catch(() => {}));
+  return load;
+}
+
+/** Waits until each sink holds so many distinct ids; fails when for so long none of them has got more. */
+async function arrival(
+  sinks: readonly (() => Promise<SinkCount>)[],
+  distinctIds: number,
+  stuckAfterMs = STUCK_AFTER_MS,
+): Promise<void> {
+  let arrived = 0;
+  await eventually(
+    async () => {
+      const counts: number[] = [];
+      for (const sink of sinks) counts.push((await sink()).distinctIds);
+      arrived = counts.reduce((sum, count) => sum + count, 0);
+      for (const count of counts) assert.is(count, distinctIds, 'distinct ids in the sink');
+    },
+    { deadlineMs: stuckAfterMs, everyMs: 200, progress: () => arrived },
+  );
+}
+
+/** One service between a load of its own and a sink that can be counted. */
+export interface TestService extends Pick<TestRun, 'resources' | 'fleet'> {
+  readonly name: ServiceName;
+  /** Starts it in a process of its own, under the same identity each time; it is killed with the scope. */
+  start(env?: Env): Promise<ServiceProcess>;
+  /** Publishes what the service consumes: over MQTT, or to its topic, with an ordering key for each device if `ordered`. */
+  load(options: LoadOptions & { readonly ordered?: boolean }): Load;
+  /** Counts what has arrived behind the service. */
+  sink(): Promise<SinkCount>;
+  /** Waits until so many distinct ids have arrived; fails when for so long (default: 60 s) not one of them has. */
+  arrival(distinctIds: number, stuckAfterMs?: number): Promise<void>;
+  /** Ids in the order in which they first came out of the next topic; empty for icestore and bigqueries. */
+  firstIds(): string[];
+}
+
+/** Creates the resources of one service, and what it takes to feed it and to count what it writes. */
+export async function openService(scope: Scope, name: ServiceName, options: RunOptions): Promise<TestService> {
+  const run = await openRun(scope, options, NEEDED[name]);
+  const { resources, fleet } = run;
+  const { topics, runId, projectId } = resources;
+  const output = name === 'ingestion' ? topics.raw : name === 'enrich' ? topics.enriched : undefined;
+  const verify = `verify-${runId}`;
+  if (output !== undefined) {
+    const pubsub = new PubSub({ projectId });
+    await pubsub.topic(output).createSubscription(verify, { enableMessageOrdering: true });
+    await pubsub.close();
+  }
+  const collected = output === undefined ? undefined : scope.use(collectIds(projectId, verify));
+  const topicId = name === 'bigqueries' ? topics.enriched : topics.raw;
+  const sink = async (): Promise<SinkCount> => {
+    if (collected !== undefined) return { entries: collected.total, distinctIds: collected.ids.size };
+    return name === 'icestore' ? countLines(resources) : countRows(resources);
+  };
+  return {
+    name,
+    resources,
+    fleet,
+    start: (env) => run.start(name, env),
+    load: ({ ordered = true, ...rate }) =>
+      name === 'ingestion'
+        ? run.load(rate)
+        : stopped(scope, pubsubLoad(fleet, { projectId, topicId }, { ...rate, ordered })),
+    sink,
+    arrival: (distinctIds, stuckAfterMs) => arrival([sink], distinctIds, stuckAfterMs),
+    firstIds: () => [...(collected?.ids.keys() ?? [])],
+  };
+}
