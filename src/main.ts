@@ -4,6 +4,7 @@ import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
+import type { SandboxCommand } from './commands/sandbox.ts';
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
@@ -53,11 +54,9 @@ program
   .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis where it is installed')
   .option('--ports <base>', 'take consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
   .option('--project <id>', 'Google Cloud project id', 'sandbox')
-  .action(
-    ending(async (options: { ports?: number; project: string }) =>
-      (await import('./commands/sandbox.ts')).sandbox(options),
-    ),
-  );
+  .option('--deny <names>', 'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*')
+  .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
+  .action(ending(async (options: SandboxCommand) => (await import('./commands/sandbox.ts')).sandbox(options)));
 
 program
   .command('demo')

@@ -1,13 +1,34 @@
-import { startSandbox } from '../sandbox/sandbox.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/sandbox.ts';
+import { SettingsError } from '../sandbox/settings-error.ts';
 import { EXIT } from './exit-codes.ts';
 
+export interface SandboxCommand {
+  readonly ports?: number;
+  readonly project: string;
+  /** Permissions or methods, comma-separated. */
+  readonly deny?: string;
+  readonly schemaDelayMs?: number;
+}
+
 /** `sandbox`: runs the local cloud until SIGTERM or SIGINT, and prints the environment to export. */
-export async function sandbox({ ports, project }: { ports?: number; project: string }): Promise<number> {
-  const cloud = await startSandbox({
+export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCommand): Promise<number> {
+  const options: SandboxOptions = {
     projectId: project,
     control: true,
     ...(ports === undefined ? {} : { basePort: ports }),
-  });
+    settings: {
+      ...(deny === undefined ? {} : { deny: deny.split(',').map((name) => name.trim()) }),
+      ...(schemaDelayMs === undefined ? {} : { schemaDelayMs }),
+    },
+  };
+  let cloud: Sandbox;
+  try {
+    cloud = await startSandbox(options);
+  } catch (thrown) {
+    if (!(thrown instanceof SettingsError)) throw thrown;
+    console.error(thrown.message);
+    return EXIT.configurationRefused;
+  }
   for (const [name, value] of Object.entries(cloud.env)) console.log(`export ${name}=${value}`);
   for (const missing of cloud.missing) console.error(`left out: ${missing}`);
   console.error('sandbox ready; Ctrl-C ends it');

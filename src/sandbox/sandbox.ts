@@ -3,15 +3,26 @@ import { startControl } from './faults/control.ts';
 import { Faults } from './faults/faults.ts';
 import { startFirestore } from './firestore/start-firestore.ts';
 import { startMqtt } from './mqtt/start-mqtt.ts';
+import type { Permissions } from './permissions.ts';
 import { startPubSub } from './pubsub/start-pubsub.ts';
 import { startRedis } from './redis/start-redis.ts';
 import type { SandboxServer } from './server.ts';
+import { SandboxSettings, type SettingsInput } from './settings.ts';
 import { startStorage } from './storage/start-storage.ts';
 
 /** The servers of a sandbox, in the order of their ports when a base is given. */
 export type SandboxPart = 'mqtt' | 'pubsub' | 'firestore' | 'storage' | 'bigquery' | 'redis';
 
-type Starter = (options: { port: number; faults: Faults }) => Promise<SandboxServer | undefined>;
+interface StartOptions {
+  readonly port: number;
+  readonly faults: Faults;
+  readonly permissions: Permissions;
+  readonly isDenied: (name: string) => boolean;
+  readonly settings: SandboxSettings;
+  readonly now: () => number;
+}
+
+type Starter = (options: StartOptions) => Promise<SandboxServer | undefined>;
 
 const STARTERS: Record<SandboxPart, Starter> = {
   mqtt: startMqtt,
@@ -28,8 +39,12 @@ export interface SandboxOptions {
   /** Which servers to start. Default: all. */
   readonly parts?: readonly SandboxPart[];
   readonly projectId?: string;
-  /** Starts the control endpoint as well, `SANDBOX_CONTROL_URL`, by which another process adds faults. */
+  /** Starts the control endpoint as well, `SANDBOX_CONTROL_URL`, by which another process adds faults and changes settings. */
   readonly control?: boolean;
+  /** What is denied, and other settings, from the start; `Sandbox.settings` changes them later. */
+  readonly settings?: SettingsInput;
+  /** Milliseconds since 1970: the clock of Cloud Storage and BigQuery. Default: the machine's. */
+  readonly now?: () => number;
 }
 
 /** A local cloud on 127.0.0.1, in this process (but for Redis, which is a real `redis-server`). */
@@ -39,6 +54,8 @@ export interface Sandbox {
   readonly env: Readonly<Record<string, string>>;
   /** What goes wrong, on demand. */
   readonly faults: Faults;
+  /** What callers are denied, and how long a new column takes to be known. */
+  readonly settings: SandboxSettings;
   /** Servers that could not be had here, with the reason. */
   readonly missing: readonly string[];
   /** Sets `env` in this process. */
@@ -51,13 +68,18 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const parts = new Set(options.parts ?? Object.keys(STARTERS));
   const projectId = options.projectId ?? 'sandbox';
   const faults = new Faults();
+  const settings = new SandboxSettings();
+  settings.change(options.settings ?? {});
+  const { permissions } = settings;
+  const isDenied = (name: string) => permissions.isDenied(name);
+  const now = options.now ?? Date.now;
   const running: SandboxServer[] = [];
   const missing: string[] = [];
   const env: Record<string, string> = { GOOGLE_CLOUD_PROJECT: projectId, METADATA_SERVER_DETECTION: 'none' };
   const portOf = (offset: number) => (options.basePort === undefined ? 0 : options.basePort + offset);
   const start = async (part: SandboxPart, offset: number): Promise<void> => {
     if (!parts.has(part)) return;
-    const server = await STARTERS[part]({ port: portOf(offset), faults });
+    const server = await STARTERS[part]({ port: portOf(offset), faults, permissions, isDenied, settings, now });
     if (server === undefined) {
       missing.push(`${part}: not installed`);
       return;
@@ -68,7 +90,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   try {
     await Promise.all(PARTS.map(start));
     if (options.control) {
-      const control = await startControl(faults, portOf(PARTS.length));
+      const control = await startControl(faults, settings, portOf(PARTS.length));
       running.push(control);
       env.SANDBOX_CONTROL_URL = `http://127.0.0.1:${control.port}`;
     }
@@ -80,6 +102,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     projectId,
     env,
     faults,
+    settings,
     missing,
     applyEnv: () => {
       Object.assign(process.env, env);
@@ -97,7 +120,8 @@ function variableOf(part: SandboxPart, port: number): Record<string, string> {
   const host = `127.0.0.1:${port}`;
   switch (part) {
     case 'mqtt':
-      return { MQTT_URL: `mqtt://${host}` };
+      // aedes speaks nothing newer.
+      return { MQTT_URL: `mqtt://${host}`, MQTT_PROTOCOL_VERSION: '4' };
     case 'pubsub':
       return { PUBSUB_EMULATOR_HOST: host };
     case 'firestore':

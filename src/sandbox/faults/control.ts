@@ -1,19 +1,25 @@
 import { Hono } from 'hono';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
+import type { SandboxSettings } from '../settings.ts';
 import type { Fault, Faults } from './faults.ts';
 
 const shown = ({ id, rule, matched, fired }: Fault) => ({ id, rule, matched, fired });
 
-/** Serves the rules of a sandbox: `GET`, `POST` and `DELETE /faults`, `DELETE /faults/:id`. */
-export function startControl(faults: Faults, port: number): Promise<SandboxServer> {
+const messageOf = (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) });
+
+/**
+ * Serves the rules and the settings of a sandbox: `GET`, `POST` and `DELETE /faults`, `DELETE /faults/:id`; `GET` and
+ * `PATCH /settings`.
+ */
+export function startControl(faults: Faults, settings: SandboxSettings, port: number): Promise<SandboxServer> {
   const app = new Hono()
     .get('/faults', (context) => context.json(faults.list().map(shown)))
     .post('/faults', async (context) => {
       try {
         return context.json(shown(faults.add(await context.req.json())), 201);
       } catch (error) {
-        return context.json({ error: error instanceof Error ? error.message : String(error) }, 400);
+        return context.json(messageOf(error), 400);
       }
     })
     .delete('/faults', (context) => {
@@ -24,6 +30,16 @@ export function startControl(faults: Faults, port: number): Promise<SandboxServe
       const fault = faults.list().find(({ id }) => String(id) === context.req.param('id'));
       fault?.remove();
       return context.body(null, fault === undefined ? 404 : 204);
+    });
+  app
+    .get('/settings', (context) => context.json(settings))
+    .patch(async (context) => {
+      try {
+        settings.change(await context.req.json());
+        return context.json(settings);
+      } catch (error) {
+        return context.json(messageOf(error), 400);
+      }
     });
   return serveHttp(app.fetch, port);
 }

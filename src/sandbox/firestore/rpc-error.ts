@@ -13,6 +13,10 @@ export class RpcError extends Error {
 
 export const invalidArgument = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);
 
+/** The service does not name the permission; the sandbox does. */
+export const permissionDenied = (permission: string) =>
+  new RpcError(status.PERMISSION_DENIED, `Missing or insufficient permissions. (${permission})`);
+
 export function unimplemented(what: string): RpcError {
   const elsewhere = "Google's emulator does: gcloud emulators firestore start";
   return new RpcError(status.UNIMPLEMENTED, `The sandbox's Firestore does not have ${what}; ${elsewhere}`);

@@ -5,11 +5,13 @@ import { fromJSON } from '@grpc/proto-loader';
 import { Faults } from '../faults/faults.ts';
 import { asRpcError } from '../faults/grpc-faults.ts';
 import { serveGrpc } from '../grpc-server.ts';
+import { Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
 import { DocumentStore } from './document-store.ts';
 import type { FirestoreRequest } from './messages.ts';
 import { METHODS } from './methods.ts';
-import { unimplemented } from './rpc-error.ts';
+import { permissionsOf } from './permissions.ts';
+import { permissionDenied, unimplemented } from './rpc-error.ts';
 
 /** The definition of google.firestore.v1.Firestore out of the client's own package. */
 function firestoreService(): ServiceDefinition {
@@ -27,15 +29,17 @@ function firestoreService(): ServiceDefinition {
  * Everything else answers UNIMPLEMENTED, naming Google's emulator, which has queries, transactions and listeners (the
  * client's `onSnapshot` hides that answer and tries again for ever).
  *
- * It differs from the real service so: it has every database that is asked for, no access control, no limit on the size
+ * It differs from the real service so: it has every database that is asked for, one caller, with every permission that is not denied, no limit on the size
  * or the depth of documents or the rate of writes, no reserved field names, and keeps the nanoseconds of timestamps.
  */
 export async function startFirestore({
   port = 0,
   faults = new Faults(),
+  permissions = new Permissions(),
 }: {
   port?: number;
   faults?: Faults;
+  permissions?: Permissions;
 } = {}): Promise<SandboxServer> {
   const store = new DocumentStore();
 
@@ -46,7 +50,11 @@ export async function startFirestore({
     if (request.transaction?.length || request.newTransaction) throw unimplemented('transactions');
     if (request.readTime) throw unimplemented('reads of the past');
     const resource = request.name ?? request.parent ?? request.database ?? '';
-    const work = () => handle(store, request);
+    const work = () => {
+      const lacking = permissions.lackedBy(method, permissionsOf(method, request));
+      if (lacking !== undefined) throw permissionDenied(lacking);
+      return handle(store, request);
+    };
     return faults.pass({ server: 'firestore', method, resource }, work).catch((error) => {
       throw asRpcError(error);
     });

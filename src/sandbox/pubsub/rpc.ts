@@ -6,6 +6,10 @@ export const rpcError = (code: status, message: string) => Object.assign(new Err
 export const invalidArgument = (message: string) => rpcError(status.INVALID_ARGUMENT, message);
 export const notFound = (name: string) => rpcError(status.NOT_FOUND, `Resource not found (resource=${name}).`);
 
+/** The service does not name the permission; the sandbox does. */
+export const permissionDenied = (permission: string) =>
+  rpcError(status.PERMISSION_DENIED, `User not authorized to perform this action. (${permission})`);
+
 type Named = string | { readonly name?: string | null } | null;
 /** A request is about what it names, or in an update has, in one of these fields. */
 export type Request = { name?: string | null; subscription?: Named; topic?: Named; project?: string };

@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { protos } from '@google-cloud/pubsub';
 import type { Faults } from '../faults/faults.ts';
 import { asRpcError } from '../faults/grpc-faults.ts';
+import type { Permissions } from '../permissions.ts';
 import type { Entry } from './backlog.ts';
 import { Collection } from './collection.ts';
 import { orderingKeyOf, stamped, withAttributes } from './messages.ts';
+import { PUBSUB_PERMISSIONS } from './permissions.ts';
 import type { Decoded } from './protos.ts';
-import { invalidArgument, notFound, unary } from './rpc.ts';
+import { invalidArgument, notFound, permissionDenied, unary } from './rpc.ts';
 import { streamingPull } from './streaming-pull.ts';
 import { Subscription } from './subscription.ts';
 import { type SubscriptionSettings, subscriptionSettings } from './subscription-settings.ts';
@@ -22,6 +24,7 @@ const DELETED_TOPIC = '_deleted-topic_';
 /** What one server holds, and the calls on it; what is not listed answers UNIMPLEMENTED. */
 export class Services {
   readonly #faults: Faults;
+  readonly #permissions: Permissions;
   /** Message ids count from the microseconds since 1970 at the start. */
   #nextId = Date.now() * 1000;
 
@@ -90,15 +93,27 @@ export class Services {
 
   readonly streams;
 
-  constructor(faults: Faults) {
+  constructor(faults: Faults, permissions: Permissions) {
     this.#faults = faults;
-    this.streams = { StreamingPull: streamingPull((name) => this.#subscriptions.get(name), faults) };
+    this.#permissions = permissions;
+    const find = (name: string): Subscription => {
+      const lacking = this.#lackedByStreams();
+      if (lacking !== undefined) throw permissionDenied(lacking);
+      return this.#subscriptions.get(name);
+    };
+    this.streams = { StreamingPull: streamingPull(find, faults) };
   }
 
-  /** Takes back what was leased until now, and ends the streams that a fault names; to be called often. */
+  #lackedByStreams(): string | undefined {
+    return this.#permissions.lackedBy('StreamingPull', PUBSUB_PERMISSIONS.StreamingPull);
+  }
+
+  /** Takes back what was leased until now, and ends the streams that a fault names or a permission denies; to be called often. */
   expire(): void {
     for (const [resource, subscription] of this.#subscriptions.byName) {
       subscription.expire();
+      const lacking = this.#lackedByStreams();
+      if (lacking !== undefined) for (const each of [...subscription.subscribers]) each.end(permissionDenied(lacking));
       for (const subscriber of this.#faults.isEmpty ? [] : [...subscription.subscribers]) {
         const fault = this.#faults.breaks({ server: 'pubsub', method: 'StreamingPull', resource });
         if (fault !== undefined) subscriber.end(Object(asRpcError(fault)));

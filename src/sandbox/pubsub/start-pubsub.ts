@@ -2,9 +2,11 @@ import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-j
 import { Faults } from '../faults/faults.ts';
 import { faultyUnary } from '../faults/grpc-faults.ts';
 import { serveGrpc } from '../grpc-server.ts';
+import { type MethodPermissions, Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
+import { PUBSUB_PERMISSIONS } from './permissions.ts';
 import { service } from './protos.ts';
-import { type Request, resourceOf } from './rpc.ts';
+import { permissionDenied, type Request, resourceOf } from './rpc.ts';
 import { Services } from './services.ts';
 
 /**
@@ -16,22 +18,31 @@ import { Services } from './services.ts';
 export async function startPubSub({
   port = 0,
   faults = new Faults(),
+  permissions = new Permissions(),
 }: {
   port?: number;
   faults?: Faults;
+  permissions?: Permissions;
 } = {}): Promise<SandboxServer> {
-  const services = new Services(faults);
-  const faulty = (methods: Readonly<Record<string, unknown>>): UntypedServiceImplementation =>
+  const services = new Services(faults, permissions);
+  const needed: MethodPermissions = PUBSUB_PERMISSIONS;
+  const checked = (methods: Readonly<Record<string, unknown>>): UntypedServiceImplementation =>
     Object.fromEntries(
-      Object.entries(methods).map(([method, handler]) => {
-        const callOf = (request: Request) => ({ server: 'pubsub' as const, method, resource: resourceOf(request) });
+      Object.entries(methods).map(([method, made]) => {
         // All of them are made by `unary`, each with a request type of its own.
-        return [method, faultyUnary(faults, callOf, handler as handleUnaryCall<Request, object>)];
+        const handler = made as handleUnaryCall<Request, object>;
+        const permitted: typeof handler = (call, callback) => {
+          const lacking = permissions.lackedBy(method, needed[method] ?? []);
+          if (lacking === undefined) handler(call, callback);
+          else callback(permissionDenied(lacking));
+        };
+        const callOf = (request: Request) => ({ server: 'pubsub' as const, method, resource: resourceOf(request) });
+        return [method, faultyUnary(faults, callOf, permitted)];
       }),
     );
   const server = await serveGrpc((grpc) => {
-    grpc.addService(service('Publisher'), faulty(services.publisher));
-    grpc.addService(service('Subscriber'), { ...faulty(services.subscriber), ...services.streams });
+    grpc.addService(service('Publisher'), checked(services.publisher));
+    grpc.addService(service('Subscriber'), { ...checked(services.subscriber), ...services.streams });
   }, port);
   const timer = setInterval(() => services.expire(), 50);
   return {

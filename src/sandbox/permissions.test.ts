@@ -1,0 +1,125 @@
+import { FirestoreClient } from '@google-cloud/firestore-api/client_v1';
+import { PubSub } from '@google-cloud/pubsub';
+import { credentials } from '@grpc/grpc-js';
+import * as assert from 'uvu/assert';
+import { createFirestoreClient } from '../clients/firestore.ts';
+import { createPubSubClients } from '../clients/pubsub.ts';
+import { eventually } from '../testing/eventually.ts';
+import { suiteScope } from '../testing/scope.ts';
+import { suite } from '../testing/suite.ts';
+import { type Sandbox, startSandbox } from './sandbox.ts';
+
+const PERMISSION_DENIED = 7;
+const NOT_FOUND = 5;
+
+/** The gRPC code of a call that fails; 0 if it does not. */
+const codeOf = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => 0,
+    (error: { code?: unknown }) => error.code,
+  );
+
+suite('denied permissions', (it) => {
+  const { test, before, beforeEach } = it;
+  const whole = suiteScope(it);
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
+  const deny = (...names: string[]) => sandbox.settings.change({ deny: names });
+
+  before(async () => {
+    sandbox = whole.use(await startSandbox({ parts: ['pubsub', 'firestore'] }));
+    sandbox.applyEnv();
+    pubsub = whole.use(new PubSub({ projectId: sandbox.projectId }));
+    await pubsub.createTopic('topic');
+    await pubsub.topic('topic').createSubscription('subscription');
+  });
+  beforeEach(() => deny());
+
+  test('Pub/Sub: a publisher that may not read the topic can publish, and nothing else', async () => {
+    deny('pubsub.topics.get', 'pubsub.topics.list', 'pubsub.subscriptions.*');
+    assert.is(await codeOf(pubsub.topic('topic').getMetadata()), PERMISSION_DENIED);
+    assert.is(await codeOf(pubsub.getTopics()), PERMISSION_DENIED);
+    assert.is(await codeOf(pubsub.subscription('subscription').getMetadata()), PERMISSION_DENIED);
+    assert.is(await codeOf(pubsub.topic('nowhere').getMetadata()), PERMISSION_DENIED, 'before it says what there is');
+    assert.ok(await pubsub.topic('topic').publishMessage({ data: Buffer.from('x') }));
+    deny('pubsub.topics.publish');
+    assert.is(await codeOf(pubsub.topic('topic').publishMessage({ data: Buffer.from('x') })), PERMISSION_DENIED);
+    deny();
+    assert.is(await codeOf(pubsub.topic('nowhere').getMetadata()), NOT_FOUND);
+  });
+
+  test('Pub/Sub: a subscription needs the right to attach to the topic', async () => {
+    deny('pubsub.topics.attachSubscription');
+    assert.is(await codeOf(pubsub.topic('topic').createSubscription('second')), PERMISSION_DENIED);
+    deny();
+    await pubsub.topic('topic').createSubscription('second');
+  });
+
+  test('Pub/Sub: a denied method is denied though its permission is not', async () => {
+    deny('Acknowledge');
+    const { subscriber, close } = await createPubSubClients({ projectId: sandbox.projectId });
+    const subscription = `projects/${sandbox.projectId}/subscriptions/subscription`;
+    await pubsub.topic('topic').publishMessage({ data: Buffer.from('x') });
+    const [{ receivedMessages }] = await subscriber.pull({ subscription, maxMessages: 1 });
+    const ackIds = receivedMessages?.map(({ ackId }) => ackId ?? '') ?? [];
+    assert.is(ackIds.length, 1);
+    assert.is(await codeOf(subscriber.acknowledge({ subscription, ackIds })), PERMISSION_DENIED);
+    deny();
+    assert.is(await codeOf(subscriber.acknowledge({ subscription, ackIds })), 0);
+    await close();
+  });
+
+  test('Pub/Sub: an open stream ends when its permission goes, and cannot be opened again', async () => {
+    const { subscriber, close } = await createPubSubClients({ projectId: sandbox.projectId });
+    const stub = await subscriber.initialize();
+    const ended: number[] = [];
+    const open = () => {
+      const stream = stub.streamingPull?.call(stub);
+      stream.on('error', ({ code }: { code: number }) => ended.push(code));
+      stream.on('data', () => {});
+      stream.write({
+        subscription: `projects/${sandbox.projectId}/subscriptions/subscription`,
+        streamAckDeadlineSeconds: 10,
+      });
+    };
+    open();
+    deny('pubsub.subscriptions.consume');
+    await eventually(() => assert.equal(ended, [PERMISSION_DENIED]));
+    open();
+    await eventually(() => assert.equal(ended, [PERMISSION_DENIED, PERMISSION_DENIED]));
+    await close();
+  });
+
+  test('Firestore: reading, creating, changing and deleting are rights of their own', async () => {
+    const firestore = createFirestoreClient({ projectId: sandbox.projectId }, {});
+    whole.defer(() => firestore.terminate());
+    const document = firestore.doc('c/d');
+    deny('datastore.entities.update');
+    assert.is(await codeOf(document.set({ n: 1 })), PERMISSION_DENIED, 'may create or change');
+    assert.is(await codeOf(document.create({ n: 1 })), 0);
+    assert.is(await codeOf(document.update({ n: 2 })), PERMISSION_DENIED);
+    deny('datastore.entities.get');
+    // The high-level client tries a refused read again for seconds.
+    const [servicePath = '', port] = (sandbox.env.FIRESTORE_EMULATOR_HOST ?? '').split(':');
+    const reader = whole.use(
+      new FirestoreClient({ servicePath, port: Number(port), sslCreds: credentials.createInsecure() }),
+    );
+    const name = `projects/${sandbox.projectId}/databases/(default)/documents/c/d`;
+    assert.is(await codeOf(reader.getDocument({ name })), PERMISSION_DENIED);
+    assert.is(await codeOf(document.update({ n: 2 })), 0);
+    deny('datastore.entities.delete');
+    assert.is(await codeOf(document.delete()), PERMISSION_DENIED);
+    deny();
+    assert.equal((await document.get()).data(), { n: 2 });
+  });
+
+  test('a name that is neither a permission nor a method is refused, and what was denied stays', () => {
+    deny('pubsub.topics.get');
+    assert.throws(
+      () => deny('pubsub.topic.get'),
+      /"pubsub\.topic\.get" is not a permission or a method.*pubsub\.topics\.get/,
+    );
+    assert.throws(() => deny('storage.[a-z]'), /is not a permission/);
+    assert.equal(sandbox.settings.permissions.denied, ['pubsub.topics.get']);
+  });
+});

@@ -1,0 +1,49 @@
+import { SettingsError } from './settings-error.ts';
+
+/** What each method of a server needs: IAM permissions by the method's name in Google's reference. */
+export type MethodPermissions = Readonly<Record<string, readonly string[]>>;
+
+/** The permissions that callers of a sandbox lack. There are no identities: what is denied is denied to everybody. */
+export class Permissions {
+  readonly #known: ReadonlySet<string>;
+  #denied: ReadonlySet<string> = new Set();
+
+  /** @param methods of all servers: the names that can be denied. */
+  constructor(methods: readonly MethodPermissions[] = []) {
+    this.#known = new Set(methods.flatMap((each) => [...Object.keys(each), ...Object.values(each).flat()]));
+  }
+
+  get denied(): readonly string[] {
+    return [...this.#denied];
+  }
+
+  /**
+   * Denies from now on exactly these permissions (`storage.objects.get`) or methods (`tabledata.insertAll`); a method is
+   * also denied when one of the permissions that it needs is. `*` stands for anything: `storage.*`.
+   *
+   * @throws SettingsError that names what is neither a permission nor a method of a server here, and what there is.
+   */
+  deny(names: readonly string[]): void {
+    const denied = new Set<string>();
+    for (const name of names) {
+      const pattern = new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+      const found = /^[\w.*]+$/.test(name) ? [...this.#known].filter((each) => pattern.test(each)) : [];
+      if (found.length === 0) {
+        const all = [...this.#known].sort().join(', ');
+        throw new SettingsError(`deny: "${name}" is not a permission or a method of the sandbox; there are ${all}`);
+      }
+      for (const each of found) denied.add(each);
+    }
+    this.#denied = denied;
+  }
+
+  isDenied(name: string): boolean {
+    return this.#denied.has(name);
+  }
+
+  /** Returns a permission that a call lacks; undefined if it may pass. */
+  lackedBy(method: string, needed: readonly string[]): string | undefined {
+    if (this.#denied.size === 0) return undefined;
+    return this.#denied.has(method) ? (needed[0] ?? method) : needed.find((permission) => this.#denied.has(permission));
+  }
+}

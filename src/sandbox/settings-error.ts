@@ -1,0 +1,4 @@
+/** A setting of the sandbox that is refused. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}

@@ -1,0 +1,63 @@
+import * as assert from 'uvu/assert';
+import { suiteScope } from '../testing/scope.ts';
+import { suite } from '../testing/suite.ts';
+import { type Sandbox, startSandbox } from './sandbox.ts';
+
+suite('settings of a sandbox', (it) => {
+  const { test, before, beforeEach } = it;
+  const whole = suiteScope(it);
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = whole.use(
+      await startSandbox({ parts: ['pubsub'], control: true, settings: { deny: ['pubsub.topics.get'] } }),
+    );
+  });
+  beforeEach(() => sandbox.settings.change({ deny: [], schemaDelayMs: 0 }));
+
+  const call = async (method: string, body?: unknown): Promise<{ status: number; answer: unknown }> => {
+    const response = await fetch(`${sandbox.env.SANDBOX_CONTROL_URL}/settings`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, answer: await response.json() };
+  };
+
+  test('are shown and changed over the control endpoint, each by itself', async () => {
+    assert.equal(await call('GET'), { status: 200, answer: { deny: [], schemaDelayMs: 0 } });
+    const deny = ['pubsub.topics.get', 'pubsub.topics.publish'];
+    assert.equal(await call('PATCH', { deny }), { status: 200, answer: { deny, schemaDelayMs: 0 } });
+    assert.equal((await call('PATCH', { schemaDelayMs: 500 })).answer, { deny, schemaDelayMs: 500 });
+    assert.is(sandbox.settings.schemaDelayMs, 500);
+    assert.ok(sandbox.settings.permissions.isDenied('pubsub.topics.publish'));
+  });
+
+  test('are refused by name, and none is changed then', async () => {
+    for (const [settings, named] of [
+      [{ schemaDelayMs: -1 }, 'schemaDelayMs'],
+      [{ schemaDelayMs: 5, deny: ['pubsub.topic.get'] }, 'pubsub.topic.get'],
+      [{ denied: [] }, 'denied'],
+      ['deny', 'settings'],
+    ] as const) {
+      const { status, answer } = await call('PATCH', settings);
+      assert.is(status, 400);
+      assert.match(JSON.stringify(answer), named);
+    }
+    assert.equal((await call('GET')).answer, { deny: [], schemaDelayMs: 0 });
+  });
+});
+
+suite('settings of a sandbox, given at the start', ({ test }) => {
+  test('hold from the first call, or keep it from starting', async () => {
+    const sandbox = await startSandbox({ parts: [], settings: { deny: ['Publish'], schemaDelayMs: 7 } });
+    assert.equal(sandbox.settings.toJSON(), { deny: ['Publish'], schemaDelayMs: 7 });
+    await sandbox.close();
+    const refused = await startSandbox({ parts: [], settings: { deny: ['Publsh'] } }).catch(String);
+    assert.match(String(refused), 'deny: "Publsh" is not a permission');
+  });
+
+  test('MQTT of the sandbox names the version that it speaks', async () => {
+    const sandbox = await startSandbox({ parts: ['mqtt'] });
+    assert.is(sandbox.env.MQTT_PROTOCOL_VERSION, '4');
+    await sandbox.close();
+  });
+});

@@ -1,0 +1,40 @@
+import * as v from 'valibot';
+import { FIRESTORE_PERMISSIONS } from './firestore/permissions.ts';
+import { Permissions } from './permissions.ts';
+import { PUBSUB_PERMISSIONS } from './pubsub/permissions.ts';
+import { SettingsError } from './settings-error.ts';
+
+const settingsSchema = v.strictObject({
+  /** Permissions or methods that every caller is denied, for example `storage.objects.get`; `*` stands for anything. */
+  deny: v.optional(v.array(v.string())),
+  /** For so long after a change of a table's schema, inserts do not know its new columns. At first 0. */
+  schemaDelayMs: v.optional(v.pipe(v.number(), v.minValue(0))),
+});
+
+export type SettingsInput = v.InferInput<typeof settingsSchema>;
+
+/** What can be changed while a sandbox runs. */
+export class SandboxSettings {
+  readonly permissions = new Permissions([PUBSUB_PERMISSIONS, FIRESTORE_PERMISSIONS]);
+  schemaDelayMs = 0;
+
+  /**
+   * Changes the settings that are given, and leaves the others as they are.
+   *
+   * @throws SettingsError that names each setting that is wrong; none is changed then.
+   */
+  change(settings: unknown): void {
+    const parsed = v.safeParse(settingsSchema, settings);
+    if (!parsed.success) {
+      const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'}: ${issue.message}`);
+      throw new SettingsError(problems.join('\n'));
+    }
+    const { deny, schemaDelayMs = this.schemaDelayMs } = parsed.output;
+    if (deny !== undefined) this.permissions.deny(deny);
+    this.schemaDelayMs = schemaDelayMs;
+  }
+
+  toJSON(): Required<SettingsInput> {
+    return { deny: [...this.permissions.denied], schemaDelayMs: this.schemaDelayMs };
+  }
+}
