@@ -29,8 +29,10 @@ export class Permissions {
       const pattern = new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
       const found = /^[\w.*]+$/.test(name) ? [...this.#known].filter((each) => pattern.test(each)) : [];
       if (found.length === 0) {
-        const all = [...this.#known].sort().join(', ');
-        throw new SettingsError(`deny: "${name}" is not a permission or a method of the sandbox; there are ${all}`);
+        const [service = ''] = name.split('.');
+        const alike = [...this.#known].filter((each) => each.startsWith(`${service}.`));
+        const shown = (alike.length > 0 ? alike : [...this.#known]).sort().join(', ');
+        throw new SettingsError(`deny: "${name}" is not a permission or a method of the sandbox; there are ${shown}`);
       }
       for (const each of found) denied.add(each);
     }
