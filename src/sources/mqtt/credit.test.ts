@@ -1,34 +1,35 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { eventually } from '../src/testing/eventually.ts';
-import { mqttBench } from '../src/testing/mqtt-bench.ts';
-import type { MqttRig } from '../src/testing/mqtt-rig.ts';
-import { suite } from '../src/testing/suite.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { testScope } from '../../testing/scope.ts';
+import { startScriptedBroker } from '../../testing/scripted-broker.ts';
+import { suite } from '../../testing/suite.ts';
 
 suite('MQTT credit', (it) => {
   const { test } = it;
-  const bench = mqttBench(it);
+  const scope = testScope(it);
 
   /** Acknowledges whatever has come, in order, until so many are done. */
-  const ackAll = async (rig: MqttRig, count: number, from = 0): Promise<void> => {
+  const ackAll = async (harness: MqttHarness, count: number, from = 0): Promise<void> => {
     for (let index = from; index < count; index += 1) {
-      await rig.received(index + 1);
-      rig.ack(index);
+      await harness.received(index + 1);
+      harness.ack(index);
     }
   };
 
   for (const protocolVersion of [4, 5] as const) {
     test(`in protocol version ${protocolVersion} the connection is held at maxInFlight, and pings keep it alive`, async () => {
-      const broker = await bench.scripted();
+      const broker = scope.use(await startScriptedBroker());
       const keepAliveSeconds = 1;
-      const rig = bench.rig(broker.url, { protocolVersion, keepAliveSeconds, maxInFlight: 5 });
+      const harness = startMqttSource(scope, broker.url, { protocolVersion, keepAliveSeconds, maxInFlight: 5 });
       const connection = await broker.connection(1);
       const payloads = Array.from({ length: 20 }, (_, index) => `m${index + 1}`);
       for (const [index, payload] of payloads.entries()) connection.publish({ packetId: index + 1, payload });
-      await rig.received(5);
+      await harness.received(5);
       const heldAt = performance.now();
-      assert.ok(rig.source.isHeld);
-      assert.ok(rig.events('mqtt.held').length > 0);
+      assert.ok(harness.source.isHeld);
+      assert.ok(harness.events('mqtt.held').length > 0);
       // The broker cuts a client off that is silent for 1.5 × keepalive; MQTT.js does so without an answer.
       const pings = () => connection.of('pingreq').length;
       await eventually(() =>
@@ -36,95 +37,100 @@ suite('MQTT credit', (it) => {
       );
       assert.is(broker.connections.length, 1);
       assert.not(connection.closed);
-      assert.is(rig.deliveries.length, 5);
-      await ackAll(rig, 20);
+      assert.is(harness.deliveries.length, 5);
+      await ackAll(harness, 20);
       await eventually(() => assert.is(connection.pubacks.length, 20));
-      assert.equal(rig.texts, payloads);
-      assert.is(rig.desk.credit.peakMessages, 5);
-      assert.not(rig.source.isHeld);
+      assert.equal(harness.texts, payloads);
+      assert.is(harness.desk.credit.peakMessages, 5);
+      assert.not(harness.source.isHeld);
       assert.is(broker.connections.length, 1);
     });
   }
 
   test('strict: what is done behind a message that is not counts against maxInFlight, until its PUBACK is written', async () => {
     // MQTT 3.1.1, as well as a broker that does not keep to Receive Maximum, sends on and on.
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { protocolVersion: 4, ackOrder: 'strict', maxInFlight: 5 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { protocolVersion: 4, ackOrder: 'strict', maxInFlight: 5 });
     const connection = await broker.connection(1);
     for (let packetId = 1; packetId <= 20; packetId += 1) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(5);
-    for (const index of [1, 2, 3, 4]) rig.ack(index);
+    await harness.received(5);
+    for (const index of [1, 2, 3, 4]) harness.ack(index);
     await nextTurn();
     await nextTurn();
-    assert.is(rig.deliveries.length, 5, 'a crash now repeats 5');
-    assert.equal([rig.source.unconfirmed, rig.source.waitingPubacks], [5, 4]);
-    assert.ok(rig.source.isHeld);
-    rig.ack(0);
-    await rig.received(10);
+    assert.is(harness.deliveries.length, 5, 'a crash now repeats 5');
+    assert.equal([harness.source.unconfirmed, harness.source.waitingPubacks], [5, 4]);
+    assert.ok(harness.source.isHeld);
+    harness.ack(0);
+    await harness.received(10);
     assert.equal(connection.pubacks, [1, 2, 3, 4, 5]);
-    await ackAll(rig, 20, 5);
+    await ackAll(harness, 20, 5);
     await eventually(() => assert.is(connection.pubacks.length, 20));
   });
 
   for (const ackOrder of ['strict', 'asCompleted'] as const) {
     test(`${ackOrder}: what the broker does not send again after a reconnect does not count for ever`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { ackOrder, maxInFlight: 3 });
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url, { ackOrder, maxInFlight: 3 });
       const first = await broker.connection(1);
       for (const packetId of [1, 2, 3]) first.publish({ packetId, payload: `m${packetId}` });
-      await rig.received(3);
+      await harness.received(3);
       first.cut();
       const second = await broker.connection(2);
-      await eventually(() => assert.ok(rig.client.connected));
+      await eventually(() => assert.ok(harness.client.connected));
       // One is done before the broker has had its time, two are done after it.
-      rig.ack(0);
-      await eventually(() => assert.is(rig.source.unconfirmed, 2));
-      rig.ack(1);
-      rig.ack(2);
+      harness.ack(0);
+      await eventually(() => assert.is(harness.source.unconfirmed, 2));
+      harness.ack(1);
+      harness.ack(2);
       for (const packetId of [4, 5, 6]) second.publish({ packetId, payload: `m${packetId}` });
-      await rig.received(6);
-      await ackAll(rig, 6, 3);
+      await harness.received(6);
+      await ackAll(harness, 6, 3);
       await eventually(() => assert.equal(second.pubacks, [4, 5, 6]));
-      assert.is(rig.source.unconfirmed, 0);
+      assert.is(harness.source.unconfirmed, 0);
     });
   }
 
   test("the broker's own, shorter keepalive is kept while the connection is held", async () => {
-    const broker = await bench.scripted({ connack: () => ({ properties: { serverKeepAlive: 1 } }) });
-    const rig = bench.rig(broker.url, { protocolVersion: 5, keepAliveSeconds: 60, maxInFlight: 1 });
+    const broker = scope.use(await startScriptedBroker({ connack: () => ({ properties: { serverKeepAlive: 1 } }) }));
+    const harness = startMqttSource(scope, broker.url, { protocolVersion: 5, keepAliveSeconds: 60, maxInFlight: 1 });
     const connection = await broker.connection(1);
     connection.publish({ packetId: 1, payload: 'm1' });
     connection.publish({ packetId: 2, payload: 'm2' });
-    await rig.received(1);
+    await harness.received(1);
     const heldAt = performance.now();
     await eventually(() => assert.ok(connection.closed || performance.now() - heldAt > 3_000));
     assert.not(connection.closed, 'the connection stands');
-    await ackAll(rig, 2);
+    await ackAll(harness, 2);
     await eventually(() => assert.equal(connection.pubacks, [1, 2]));
     assert.is(broker.connections.length, 1);
   });
 
   test('the connection is held at maxInFlightBytes; a larger message is admitted alone', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { maxInFlightBytes: 100 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { maxInFlightBytes: 100 });
     const connection = await broker.connection(1);
     const sizes = [40, 40, 40, 1_000, 10];
     for (const [index, size] of sizes.entries()) {
       connection.publish({ packetId: index + 1, payload: Buffer.alloc(size) });
     }
-    await rig.received(2);
-    assert.ok(rig.source.isHeld);
+    await harness.received(2);
+    assert.ok(harness.source.isHeld);
     for (const [index, inFlight] of [80, 40, 1_000, 10, 0].entries()) {
-      rig.ack(index);
-      await eventually(() => assert.is(rig.desk.ledger.inFlightBytes, inFlight));
+      harness.ack(index);
+      await eventually(() => assert.is(harness.desk.ledger.inFlightBytes, inFlight));
     }
     await eventually(() => assert.is(connection.pubacks.length, 5));
   });
 
   test('maxInFlight is told to the broker as Receive Maximum, in MQTT 5', async () => {
-    const broker = await bench.scripted();
-    bench.rig(broker.url, { protocolVersion: 5, maxInFlight: 17, sessionExpirySeconds: 99, clientId: 'five' });
-    bench.rig(broker.url, { protocolVersion: 4, maxInFlight: 17, clientId: 'four' });
+    const broker = scope.use(await startScriptedBroker());
+    startMqttSource(scope, broker.url, {
+      protocolVersion: 5,
+      maxInFlight: 17,
+      sessionExpirySeconds: 99,
+      clientId: 'five',
+    });
+    startMqttSource(scope, broker.url, { protocolVersion: 4, maxInFlight: 17, clientId: 'four' });
     await broker.connection(1);
     await broker.connection(2);
     const connects = broker.connections.map(({ connect }) => connect);
@@ -137,41 +143,45 @@ suite('MQTT credit', (it) => {
   });
 
   test('a connection that breaks while it is held is noticed, and loses and doubles nothing', async () => {
-    const broker = await bench.scripted();
+    const broker = scope.use(await startScriptedBroker());
     // The end of the connection stands behind megabytes that nobody reads.
-    const rig = bench.rig(broker.url, { keepAliveSeconds: 1, maxInFlight: 2, ackOrder: 'asCompleted' });
+    const harness = startMqttSource(scope, broker.url, {
+      keepAliveSeconds: 1,
+      maxInFlight: 2,
+      ackOrder: 'asCompleted',
+    });
     const first = await broker.connection(1);
     const payloadOf = (packetId: number) => Buffer.alloc(64 * 1024, packetId);
     const ids = Array.from({ length: 100 }, (_, index) => index + 1);
     for (const packetId of ids) first.publish({ packetId, payload: payloadOf(packetId) });
-    await rig.received(2);
+    await harness.received(2);
     first.cut();
     const second = await broker.connection(2);
-    assert.is(rig.deliveries.length, 2);
+    assert.is(harness.deliveries.length, 2);
     for (const packetId of ids) second.publish({ packetId, payload: payloadOf(packetId), dup: true });
-    await ackAll(rig, 100);
+    await ackAll(harness, 100);
     await eventually(() => assert.is(second.pubacks.length, 100));
     assert.equal(
-      rig.deliveries.map(({ message }) => message.payload[0]),
+      harness.deliveries.map(({ message }) => message.payload[0]),
       ids,
     );
-    assert.is(rig.desk.credit.peakMessages, 2);
+    assert.is(harness.desk.credit.peakMessages, 2);
     assert.equal(first.pubacks, []);
   });
 
   test('a held message of QoS 0 outlives its connection, as no broker would send it again', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { maxInFlight: 1 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { maxInFlight: 1 });
     const first = await broker.connection(1);
     first.publish({ packetId: 0, payload: 'q1' });
     first.publish({ packetId: 0, payload: 'q2' });
-    await rig.received(1);
-    await eventually(() => assert.ok(rig.source.isHeld));
+    await harness.received(1);
+    await eventually(() => assert.ok(harness.source.isHeld));
     first.cut();
     const second = await broker.connection(2);
     second.publish({ packetId: 1, payload: 'm1' });
-    await ackAll(rig, 3);
-    assert.equal(rig.texts, ['q1', 'q2', 'm1']);
+    await ackAll(harness, 3);
+    assert.equal(harness.texts, ['q1', 'q2', 'm1']);
     await eventually(() => assert.equal(second.pubacks, [1]));
   });
 });

@@ -1,53 +1,53 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { eventually } from '../src/testing/eventually.ts';
-import { mqttBench } from '../src/testing/mqtt-bench.ts';
-import type { MqttRig } from '../src/testing/mqtt-rig.ts';
-import type { BrokerConnection } from '../src/testing/scripted-broker.ts';
-import { suite } from '../src/testing/suite.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { testScope } from '../../testing/scope.ts';
+import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
+import { suite } from '../../testing/suite.ts';
 
 const ORDERS = ['strict', 'asCompleted'] as const;
 
 suite('MQTT redelivery', (it) => {
   const { test } = it;
-  const bench = mqttBench(it);
+  const scope = testScope(it);
 
-  const receiveThree = async (rig: MqttRig, connection: BrokerConnection): Promise<void> => {
+  const receiveThree = async (harness: MqttHarness, connection: BrokerConnection): Promise<void> => {
     for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(3);
+    await harness.received(3);
   };
 
   for (const ackOrder of ORDERS) {
     for (const dup of [true, false]) {
       test(`${ackOrder}: with the session present, a resent message (DUP ${dup}) is attached to its work`, async () => {
-        const broker = await bench.scripted();
-        const rig = bench.rig(broker.url, { ackOrder });
+        const broker = scope.use(await startScriptedBroker());
+        const harness = startMqttSource(scope, broker.url, { ackOrder });
         const first = await broker.connection(1);
-        await receiveThree(rig, first);
-        rig.ack(0);
+        await receiveThree(harness, first);
+        harness.ack(0);
         await eventually(() => assert.equal(first.pubacks, [1]));
         first.cut();
         const second = await broker.connection(2);
         for (const packetId of [2, 3]) second.publish({ packetId, payload: `m${packetId}`, dup });
         second.publish({ packetId: 4, payload: 'm4' });
-        await rig.received(4);
-        assert.equal(rig.texts, ['m1', 'm2', 'm3', 'm4'], 'no second delivery');
-        await rig.roundTrip(second);
+        await harness.received(4);
+        assert.equal(harness.texts, ['m1', 'm2', 'm3', 'm4'], 'no second delivery');
+        await harness.roundTrip(second);
         assert.equal(second.pubacks, []);
-        for (const index of [1, 2, 3]) rig.ack(index);
+        for (const index of [1, 2, 3]) harness.ack(index);
         await eventually(() => assert.equal(second.pubacks, [2, 3, 4]));
         assert.equal(first.pubacks, [1], 'nothing more over the connection that is gone');
-        assert.is(rig.desk.ledger.received, 4);
-        assert.ok(rig.desk.ledger.balanced);
+        assert.is(harness.desk.ledger.received, 4);
+        assert.ok(harness.desk.ledger.balanced);
       });
     }
 
     test(`${ackOrder}: what is done offline is acknowledged after its redelivery, and not before`, async () => {
-      const broker = await bench.scripted({ connack: ({ number }) => (number === 1 ? {} : undefined) });
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
-      await receiveThree(rig, first);
-      const stale = rig.client.stream;
+      await receiveThree(harness, first);
+      const stale = harness.client.stream;
       let written = 0;
       const { write } = stale;
       stale.write = (...values: unknown[]): boolean => {
@@ -56,150 +56,150 @@ suite('MQTT redelivery', (it) => {
       };
       first.cut();
       const second = await broker.connection(2);
-      rig.ack(0);
-      rig.ack(2);
+      harness.ack(0);
+      harness.ack(2);
       await nextTurn();
       await nextTurn();
       second.accept();
-      await eventually(() => assert.ok(rig.client.connected));
-      await rig.roundTrip(second);
+      await eventually(() => assert.ok(harness.client.connected));
+      await harness.roundTrip(second);
       assert.is(written, 0, 'nothing is written to a stale stream');
       assert.equal(second.pubacks, [], 'these packet ids mean nothing yet over this connection');
-      assert.is(rig.source.unconfirmed, 3);
+      assert.is(harness.source.unconfirmed, 3);
       second.publish({ packetId: 1, payload: 'm1', dup: true });
       await eventually(() => assert.equal(second.pubacks, [1]));
       second.publish({ packetId: 2, payload: 'm2', dup: true });
       second.publish({ packetId: 3, payload: 'm3', dup: true });
-      await rig.roundTrip(second);
+      await harness.roundTrip(second);
       if (ackOrder === 'strict') assert.equal(second.pubacks, [1], '3 waits for 2');
       else assert.equal(second.pubacks, [1, 3]);
-      rig.ack(1);
+      harness.ack(1);
       await eventually(() => assert.equal(second.pubacks, ackOrder === 'strict' ? [1, 2, 3] : [1, 3, 2]));
-      assert.is(rig.deliveries.length, 3);
-      assert.is(rig.source.unconfirmed, 0);
+      assert.is(harness.deliveries.length, 3);
+      assert.is(harness.source.unconfirmed, 0);
     });
 
     test(`${ackOrder}: messages of a resumed session may come before its CONNACK, as aedes sends them`, async () => {
-      const broker = await bench.scripted({ connack: ({ number }) => (number === 1 ? {} : undefined) });
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
-      await receiveThree(rig, first);
+      await receiveThree(harness, first);
       first.cut();
       const second = await broker.connection(2);
       for (const packetId of [1, 2, 3, 4]) second.publish({ packetId, payload: `m${packetId}` });
-      await rig.received(4);
-      rig.ack(0);
+      await harness.received(4);
+      harness.ack(0);
       second.accept();
       await eventually(() => assert.equal(second.pubacks, [1]));
-      for (const index of [1, 2, 3]) rig.ack(index);
+      for (const index of [1, 2, 3]) harness.ack(index);
       await eventually(() => assert.equal(second.pubacks, [1, 2, 3, 4]));
-      assert.is(rig.deliveries.length, 4);
-      assert.is(rig.source.unconfirmed, 0);
+      assert.is(harness.deliveries.length, 4);
+      assert.is(harness.source.unconfirmed, 0);
     });
 
     test(`${ackOrder}: messages before the CONNACK of a new session are of that session`, async () => {
-      const broker = await bench.scripted({ connack: ({ number }) => (number === 1 ? {} : undefined) });
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
-      await receiveThree(rig, first);
+      await receiveThree(harness, first);
       first.cut();
       const second = await broker.connection(2);
       second.publish({ packetId: 4, payload: 'new' });
-      await rig.received(4);
+      await harness.received(4);
       second.accept({ sessionPresent: false });
-      await eventually(() => assert.is(rig.desk.ledger.lapsed, 3));
-      for (const index of [0, 1, 2, 3]) rig.ack(index);
+      await eventually(() => assert.is(harness.desk.ledger.lapsed, 3));
+      for (const index of [0, 1, 2, 3]) harness.ack(index);
       await eventually(() => assert.equal(second.pubacks, [4]));
-      assert.is(rig.source.unconfirmed, 0);
-      assert.is(rig.desk.ledger.settledLate, 3);
-      assert.ok(rig.desk.ledger.balanced);
+      assert.is(harness.source.unconfirmed, 0);
+      assert.is(harness.desk.ledger.settledLate, 3);
+      assert.ok(harness.desk.ledger.balanced);
     });
 
     test(`${ackOrder}: a packet id that now means another message is not acknowledged for it`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
-      await receiveThree(rig, first);
+      await receiveThree(harness, first);
       first.cut();
       const second = await broker.connection(2);
       second.publish({ packetId: 1, payload: 'another' });
       second.publish({ packetId: 2, payload: 'm2', topic: 'devices/d2' });
-      await rig.received(5);
-      for (const index of [0, 1]) rig.ack(index);
-      await rig.roundTrip(second);
+      await harness.received(5);
+      for (const index of [0, 1]) harness.ack(index);
+      await harness.roundTrip(second);
       assert.equal(second.pubacks, [], 'done is the old message, not the one of this packet id');
-      rig.ack(3);
-      rig.ack(4);
+      harness.ack(3);
+      harness.ack(4);
       await eventually(() => assert.equal(second.pubacks, [1, 2]));
-      rig.ack(2);
-      await rig.roundTrip(second);
+      harness.ack(2);
+      await harness.roundTrip(second);
       assert.equal(second.pubacks, [1, 2]);
     });
 
     test(`${ackOrder}: an acknowledged packet id is free for the next message, even an equal one`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const connection = await broker.connection(1);
       for (const round of [1, 2, 3]) {
         connection.publish({ packetId: 1, payload: 'on' });
-        await rig.received(round);
-        rig.ack(round - 1);
+        await harness.received(round);
+        harness.ack(round - 1);
         await eventually(() => assert.equal(connection.pubacks, Array(round).fill(1)));
       }
-      assert.is(rig.desk.ledger.acked, 3);
+      assert.is(harness.desk.ledger.acked, 3);
     });
 
     test(`${ackOrder}: a resend over the same connection makes no second delivery, and one PUBACK`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const connection = await broker.connection(1);
       connection.publish({ packetId: 1, payload: 'm1' });
       connection.publish({ packetId: 1, payload: 'm1', dup: true });
       connection.publish({ packetId: 2, payload: 'm2' });
-      await rig.received(2);
-      assert.equal(rig.texts, ['m1', 'm2']);
-      rig.ack(0);
-      rig.ack(1);
+      await harness.received(2);
+      assert.equal(harness.texts, ['m1', 'm2']);
+      harness.ack(0);
+      harness.ack(1);
       await eventually(() => assert.equal(connection.pubacks, [1, 2]));
-      await rig.roundTrip(connection);
+      await harness.roundTrip(connection);
       assert.equal(connection.pubacks, [1, 2]);
     });
 
     test(`${ackOrder}: with the session lost, unsettled messages lapse, and nothing of them is acknowledged`, async () => {
-      const broker = await bench.scripted({ connack: () => ({ sessionPresent: false }) });
-      const rig = bench.rig(broker.url, { ackOrder });
+      const broker = scope.use(await startScriptedBroker({ connack: () => ({ sessionPresent: false }) }));
+      const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
-      await receiveThree(rig, first);
+      await receiveThree(harness, first);
       await eventually(() => assert.is(first.of('subscribe').length, 1));
-      rig.ack(2);
+      harness.ack(2);
       if (ackOrder === 'asCompleted') await eventually(() => assert.equal(first.pubacks, [3]));
       first.cut();
       const second = await broker.connection(2);
-      await eventually(() => assert.is(rig.desk.ledger.lapsed, 2));
-      assert.is(rig.events('mqtt.session_lost')[0]?.lapsed, 2);
-      assert.is(rig.source.unconfirmed, 0);
-      assert.is(rig.desk.credit.messages, 2, 'the graph works on them still, and they keep their credit');
+      await eventually(() => assert.is(harness.desk.ledger.lapsed, 2));
+      assert.is(harness.events('mqtt.session_lost')[0]?.lapsed, 2);
+      assert.is(harness.source.unconfirmed, 0);
+      assert.is(harness.desk.credit.messages, 2, 'the graph works on them still, and they keep their credit');
       second.publish({ packetId: 1, payload: 'm1', dup: true });
-      await rig.received(4);
-      for (const index of [0, 1]) rig.ack(index);
-      await rig.roundTrip(second);
+      await harness.received(4);
+      for (const index of [0, 1]) harness.ack(index);
+      await harness.roundTrip(second);
       assert.equal(second.pubacks, [], 'the late settlements are not for this session');
-      assert.is(rig.desk.ledger.settledLate, 2);
-      assert.is(rig.desk.credit.messages, 1);
-      rig.ack(3);
+      assert.is(harness.desk.ledger.settledLate, 2);
+      assert.is(harness.desk.credit.messages, 1);
+      harness.ack(3);
       await eventually(() => assert.equal(second.pubacks, [1]));
       assert.is(second.of('subscribe').length, 1, 'a new session is subscribed anew');
-      const { received, acked, lapsed } = rig.desk.ledger;
+      const { received, acked, lapsed } = harness.desk.ledger;
       assert.equal({ received, acked, lapsed }, { received: 4, acked: 2, lapsed: 2 });
-      assert.ok(rig.desk.ledger.balanced);
+      assert.ok(harness.desk.ledger.balanced);
     });
 
     test(`${ackOrder}: no message is lost or doubled over twenty broken connections`, async () => {
       // A broker that keeps what is unacknowledged, and resends it in order.
       const unacknowledged = new Map<number, string>();
       let acknowledged = 0;
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url, { ackOrder, reconnectMinMs: 10, reconnectMaxMs: 10 });
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url, { ackOrder, reconnectMinMs: 10, reconnectMaxMs: 10 });
       let next = 1;
       let done = 0;
       for (let number = 1; number <= 20; number += 1) {
@@ -209,14 +209,14 @@ suite('MQTT redelivery', (it) => {
           unacknowledged.set(next, `m${next}`);
           connection.publish({ packetId: next, payload: `m${next}` });
         }
-        await rig.received(next - 1);
+        await harness.received(next - 1);
         // Some are done while connected, some while the connection breaks.
         const target = done + 20 - (number % 7);
         const middle = Math.floor((done + target) / 2);
-        for (; done < middle; done += 1) rig.ack(done);
-        await rig.roundTrip(connection);
+        for (; done < middle; done += 1) harness.ack(done);
+        await harness.roundTrip(connection);
         connection.cut();
-        for (; done < target; done += 1) rig.ack(done);
+        for (; done < target; done += 1) harness.ack(done);
         await eventually(() => assert.ok(connection.closed));
         for (const packetId of connection.pubacks) {
           assert.ok(unacknowledged.delete(packetId), `packet ${packetId} is acknowledged once`);
@@ -225,11 +225,11 @@ suite('MQTT redelivery', (it) => {
       }
       const last = await broker.connection(21);
       for (const [packetId, payload] of unacknowledged) last.publish({ packetId, payload, dup: true });
-      for (; done < rig.deliveries.length; done += 1) rig.ack(done);
+      for (; done < harness.deliveries.length; done += 1) harness.ack(done);
       await eventually(() => assert.is(acknowledged + last.pubacks.length, 400));
-      assert.is(rig.deliveries.length, 400, 'no second delivery');
-      assert.is(rig.desk.ledger.acked, 400);
-      assert.is(rig.source.unconfirmed, 0);
+      assert.is(harness.deliveries.length, 400, 'no second delivery');
+      assert.is(harness.desk.ledger.acked, 400);
+      assert.is(harness.source.unconfirmed, 0);
     });
   }
 });

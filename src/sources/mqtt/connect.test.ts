@@ -4,22 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions } from 'mqtt';
 import * as assert from 'uvu/assert';
-import type { ConfigIssue } from '../src/config/config-error.ts';
-import { parse } from '../src/config/parse.ts';
-import { FatalError } from '../src/core/errors.ts';
-import { mqttSourceSchema } from '../src/sources/mqtt/config.ts';
-import { hasOpenssl, makeCertificates } from '../src/testing/certificates.ts';
-import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
-import { findMosquitto } from '../src/testing/mosquitto.ts';
-import { mqttBench } from '../src/testing/mqtt-bench.ts';
-import type { MqttRig } from '../src/testing/mqtt-rig.ts';
-import { suite } from '../src/testing/suite.ts';
+import type { ConfigIssue } from '../../config/config-error.ts';
+import { parse } from '../../config/parse.ts';
+import { FatalError } from '../../core/errors.ts';
+import { hasOpenssl, makeCertificates } from '../../testing/certificates.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { freePort } from '../../testing/free-port.ts';
+import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { testScope } from '../../testing/scope.ts';
+import { startScriptedBroker } from '../../testing/scripted-broker.ts';
+import { suite } from '../../testing/suite.ts';
+import { mqttSourceSchema } from './config.ts';
 
 const VERSIONS = [4, 5] as const;
 
 suite('Connecting to mosquitto', (it) => {
-  const bench = mqttBench(it);
+  const scope = testScope(it);
   const hasMosquitto = findMosquitto() !== undefined;
   const test = (name: string, body: () => Promise<void>): void => {
     if (hasMosquitto) it.test(name, body);
@@ -27,7 +28,7 @@ suite('Connecting to mosquitto', (it) => {
   };
   const folderOfTest = (): string => {
     const folder = mkdtempSync(join(tmpdir(), 'mqtt-connect-'));
-    bench.defer(() => rmSync(folder, { recursive: true, force: true }));
+    scope.defer(() => rmSync(folder, { recursive: true, force: true }));
     return folder;
   };
   const publish = async (url: string, options: IClientOptions = {}): Promise<void> => {
@@ -35,33 +36,35 @@ suite('Connecting to mosquitto', (it) => {
     await publisher.publishAsync('devices/d1', 'hello', { qos: 1 });
     await publisher.endAsync();
   };
-  const carriesMessages = async (rig: MqttRig, publishUrl: string, options?: IClientOptions): Promise<void> => {
+  const carriesMessages = async (harness: MqttHarness, publishUrl: string, options?: IClientOptions): Promise<void> => {
     let readByMqttJs = 0;
-    rig.client.on('packetreceive', ({ cmd }) => {
+    harness.client.on('packetreceive', ({ cmd }) => {
       if (cmd === 'publish') readByMqttJs += 1;
     });
-    await eventually(() => assert.ok(rig.readiness.report.ready, JSON.stringify(rig.readiness.report.components)));
+    await eventually(() =>
+      assert.ok(harness.readiness.report.ready, JSON.stringify(harness.readiness.report.components)),
+    );
     await publish(publishUrl, options);
-    await rig.received(1);
-    assert.equal(rig.texts, ['hello']);
-    assert.is(rig.deliveries[0]?.message.attributes.mqtt_topic, 'devices/d1');
-    rig.ack(0);
-    await eventually(() => assert.is(rig.source.unconfirmed, 0));
+    await harness.received(1);
+    assert.equal(harness.texts, ['hello']);
+    assert.is(harness.deliveries[0]?.message.attributes.mqtt_topic, 'devices/d1');
+    harness.ack(0);
+    await eventually(() => assert.is(harness.source.unconfirmed, 0));
     assert.is(readByMqttJs, 0, 'the tap reads messages, over every transport');
   };
 
   for (const protocolVersion of VERSIONS) {
     test(`protocol version ${protocolVersion}, tcp`, async () => {
-      const broker = await bench.mosquitto();
-      await carriesMessages(bench.rig(broker.url, { protocolVersion }), broker.url);
+      const broker = scope.use(await startMosquitto());
+      await carriesMessages(startMqttSource(scope, broker.url, { protocolVersion }), broker.url);
       const url = broker.url.replace('mqtt:', 'tcp:');
-      await carriesMessages(bench.rig(url, { protocolVersion }), broker.url);
+      await carriesMessages(startMqttSource(scope, url, { protocolVersion }), broker.url);
     });
 
     test(`protocol version ${protocolVersion}, ws`, async () => {
       const port = await freePort();
-      const broker = await bench.mosquitto([`listener ${port} 127.0.0.1`, 'protocol websockets']);
-      await carriesMessages(bench.rig(`ws://127.0.0.1:${port}/mqtt`, { protocolVersion }), broker.url);
+      const broker = scope.use(await startMosquitto([`listener ${port} 127.0.0.1`, 'protocol websockets']));
+      await carriesMessages(startMqttSource(scope, `ws://127.0.0.1:${port}/mqtt`, { protocolVersion }), broker.url);
     });
 
     const overTls = `protocol version ${protocolVersion}, TLS with a client certificate, tcp and ws`;
@@ -76,29 +79,31 @@ suite('Connecting to mosquitto', (it) => {
           `keyfile ${server.keyFile}`,
           'require_certificate true',
         ];
-        const broker = await bench.mosquitto([
-          ...[`listener ${ports[0]} 127.0.0.1`, ...lines],
-          ...[`listener ${ports[1]} 127.0.0.1`, ...lines, 'protocol websockets'],
-        ]);
+        const broker = scope.use(
+          await startMosquitto([
+            ...[`listener ${ports[0]} 127.0.0.1`, ...lines],
+            ...[`listener ${ports[1]} 127.0.0.1`, ...lines, 'protocol websockets'],
+          ]),
+        );
         const tls = { caFile, ...client };
         for (const url of [
           `mqtts://127.0.0.1:${ports[0]}`,
           `ssl://127.0.0.1:${ports[0]}`,
           `wss://127.0.0.1:${ports[1]}`,
         ]) {
-          await carriesMessages(bench.rig(url, { protocolVersion, tls }), broker.url);
+          await carriesMessages(startMqttSource(scope, url, { protocolVersion, tls }), broker.url);
         }
         // A certificate that nobody has vouched for is refused, and no client certificate is refused too.
-        const untrusting = bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: client });
-        const anonymous = bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: { caFile } });
-        for (const rig of [untrusting, anonymous]) {
-          await eventually(() => assert.ok(rig.events('mqtt.disconnected').length >= 2));
-          assert.not(rig.client.connected);
-          assert.not(rig.readiness.report.ready);
+        const untrusting = startMqttSource(scope, `mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: client });
+        const anonymous = startMqttSource(scope, `mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: { caFile } });
+        for (const harness of [untrusting, anonymous]) {
+          await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 2));
+          assert.not(harness.client.connected);
+          assert.not(harness.readiness.report.ready);
         }
         const careless = { ...client, insecureSkipVerify: true };
         await carriesMessages(
-          bench.rig(`mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: careless }),
+          startMqttSource(scope, `mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: careless }),
           broker.url,
         );
       });
@@ -111,16 +116,16 @@ suite('Connecting to mosquitto', (it) => {
       test(withPassword, async () => {
         const file = join(folderOfTest(), 'passwords');
         assert.is(spawnSync('mosquitto_passwd', ['-b', '-c', file, 'ingestion', 's3cret']).status, 0);
-        const broker = await bench.mosquitto([`password_file ${file}`, 'allow_anonymous false']);
+        const broker = scope.use(await startMosquitto([`password_file ${file}`, 'allow_anonymous false']));
         const user = { username: 'ingestion', password: 's3cret' };
-        await carriesMessages(bench.rig(broker.url, { protocolVersion, ...user }), broker.url, user);
+        await carriesMessages(startMqttSource(scope, broker.url, { protocolVersion, ...user }), broker.url, user);
         for (const wrong of [{ ...user, password: 'wrong' }, {}]) {
-          const rig = bench.rig(broker.url, { protocolVersion, ...wrong });
-          await eventually(() => assert.instance(rig.error, FatalError));
-          const { message } = rig.error instanceof Error ? rig.error : new Error();
+          const harness = startMqttSource(scope, broker.url, { protocolVersion, ...wrong });
+          await eventually(() => assert.instance(harness.error, FatalError));
+          const { message } = harness.error instanceof Error ? harness.error : new Error();
           assert.match(message, /^mqtt\.username, mqtt\.password: mqtt:\/\/127\.0\.0\.1:\d+ refused: /);
           assert.not.match(message, 'wrong');
-          await rig.source.disconnected;
+          await harness.source.disconnected;
         }
       });
     }
@@ -150,14 +155,16 @@ suite('Connecting to mosquitto', (it) => {
       [5, 135, 'mqtt.username, mqtt.password'],
     ];
     for (const [protocolVersion, code, setting] of refusals) {
-      const broker = await bench.scripted({ connack: () => ({ code }) });
-      const rig = bench.rig(broker.url, { protocolVersion });
-      await eventually(() => assert.instance(rig.error, FatalError));
-      assert.ok(rig.error instanceof Error && rig.error.message.startsWith(`${setting}: mqtt://127.0.0.1`));
-      await rig.source.disconnected;
+      const broker = scope.use(await startScriptedBroker({ connack: () => ({ code }) }));
+      const harness = startMqttSource(scope, broker.url, { protocolVersion });
+      await eventually(() => assert.instance(harness.error, FatalError));
+      assert.ok(harness.error instanceof Error && harness.error.message.startsWith(`${setting}: mqtt://127.0.0.1`));
+      await harness.source.disconnected;
       // Later on, the same is an outage.
-      const changing = await bench.scripted({ connack: ({ number }) => (number === 2 ? { code } : {}) });
-      const patient = bench.rig(changing.url, { protocolVersion });
+      const changing = scope.use(
+        await startScriptedBroker({ connack: ({ number }) => (number === 2 ? { code } : {}) }),
+      );
+      const patient = startMqttSource(scope, changing.url, { protocolVersion });
       await eventually(() => assert.ok(patient.readiness.report.ready));
       changing.connections[0]?.cut();
       const third = await changing.connection(3);
@@ -174,11 +181,11 @@ suite('Connecting to mosquitto', (it) => {
       [5, 136],
       [5, 137],
     ] as const) {
-      const broker = await bench.scripted({ connack: ({ number }) => (number < 3 ? { code } : {}) });
-      const rig = bench.rig(broker.url, { protocolVersion });
-      await eventually(() => assert.ok(rig.readiness.report.ready));
+      const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number < 3 ? { code } : {}) }));
+      const harness = startMqttSource(scope, broker.url, { protocolVersion });
+      await eventually(() => assert.ok(harness.readiness.report.ready));
       assert.is(broker.connections.length, 3);
-      assert.is(rig.error, undefined);
+      assert.is(harness.error, undefined);
     }
   });
 });

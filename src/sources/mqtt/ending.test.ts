@@ -2,116 +2,116 @@ import { createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { of } from 'rxjs';
 import * as assert from 'uvu/assert';
-import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
-import { type MqttBench, mqttBench } from '../src/testing/mqtt-bench.ts';
-import type { MqttRig } from '../src/testing/mqtt-rig.ts';
-import type { BrokerConnection } from '../src/testing/scripted-broker.ts';
-import { suite } from '../src/testing/suite.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { freePort } from '../../testing/free-port.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { type Scope, testScope } from '../../testing/scope.ts';
+import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
+import { suite } from '../../testing/suite.ts';
 
-/** Many of the rig's waits between two attempts to reconnect. */
+/** Many of the harness's waits between two attempts to reconnect. */
 const NO_ZOMBIE_MS = 400;
 
 suite('The end of an MQTT source', (it) => {
   const { test } = it;
-  const bench = mqttBench(it);
+  const scope = testScope(it);
 
   /** What came after the SUBSCRIBE, by command. */
   const since = (connection: BrokerConnection): string[] =>
     connection.received.map(({ cmd }) => cmd).filter((cmd) => cmd !== 'connect' && cmd !== 'subscribe');
 
-  const ready = (rig: MqttRig) => eventually(() => assert.ok(rig.readiness.report.ready));
+  const ready = (harness: MqttHarness) => eventually(() => assert.ok(harness.readiness.report.ready));
 
   test('stop completes at once; acks after it go out, then DISCONNECT, and no UNSUBSCRIBE', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url);
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
     for (const packetId of [1, 2]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(2);
-    await ready(rig);
-    rig.stop();
-    assert.ok(rig.completed, 'inside of the call');
+    await harness.received(2);
+    await ready(harness);
+    harness.stop();
+    assert.ok(harness.completed, 'inside of the call');
     connection.publish({ packetId: 3, payload: 'm3' });
-    rig.ack(0);
+    harness.ack(0);
     await eventually(() => assert.equal(connection.pubacks, [1]));
     assert.not(connection.closed, 'connected, until the last delivery is settled');
-    rig.ack(1);
-    await rig.source.disconnected;
+    harness.ack(1);
+    await harness.source.disconnected;
     await eventually(() => assert.ok(connection.closed));
     assert.equal(since(connection), ['puback', 'puback', 'disconnect']);
     assert.equal(connection.pubacks, [1, 2]);
-    assert.equal(rig.texts, ['m1', 'm2'], 'nothing new after the stop');
-    assert.is(rig.source.unconfirmed, 0);
+    assert.equal(harness.texts, ['m1', 'm2'], 'nothing new after the stop');
+    assert.is(harness.source.unconfirmed, 0);
     assert.is(broker.connections.length, 1);
   });
 
   test('stop with nothing in flight disconnects at once', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { protocolVersion: 4 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { protocolVersion: 4 });
     const connection = await broker.connection(1);
-    await ready(rig);
-    rig.stop();
-    await rig.source.disconnected;
+    await ready(harness);
+    harness.stop();
+    await harness.source.disconnected;
     await eventually(() => assert.equal(since(connection), ['disconnect']));
   });
 
   test('a signal that was given before ends the source before it has begun', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, {}, [], of(undefined));
-    assert.ok(rig.completed);
-    await rig.source.disconnected;
-    await noZombie(rig, broker.connections);
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, {}, { subscriptions: [], stop: of(undefined) });
+    assert.ok(harness.completed);
+    await harness.source.disconnected;
+    await noZombie(harness, broker.connections);
   });
 
   test('held messages stay with the broker after the stop, while running ones are settled', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { keepAliveSeconds: 1, maxInFlight: 2 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { keepAliveSeconds: 1, maxInFlight: 2 });
     const connection = await broker.connection(1);
     for (const packetId of [1, 2, 3, 4]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(2);
-    rig.stop();
+    await harness.received(2);
+    harness.stop();
     const stoppedAt = performance.now();
-    rig.ack(0);
+    harness.ack(0);
     await eventually(() => assert.ok(performance.now() - stoppedAt > 2_000));
     assert.not(connection.closed, 'pings keep the session alive still');
-    rig.ack(1);
-    await rig.source.disconnected;
+    harness.ack(1);
+    await harness.source.disconnected;
     await eventually(() => assert.ok(connection.closed));
     assert.equal(connection.pubacks, [1, 2]);
-    assert.is(rig.deliveries.length, 2);
+    assert.is(harness.deliveries.length, 2);
     assert.is(connection.of('disconnect').length, 1);
   });
 
   test('after the stop a connection that breaks is made again, and what runs is acknowledged over it', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url);
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url);
     const first = await broker.connection(1);
     first.publish({ packetId: 1, payload: 'm1' });
-    await rig.received(1);
-    rig.stop();
+    await harness.received(1);
+    harness.stop();
     first.cut();
     const second = await broker.connection(2);
     second.publish({ packetId: 1, payload: 'm1', dup: true });
     second.publish({ packetId: 2, payload: 'm2' });
-    await eventually(() => assert.ok(rig.source.isHeld, 'the new message is held, and its elder was attached'));
-    rig.ack(0);
-    await rig.source.disconnected;
+    await eventually(() => assert.ok(harness.source.isHeld, 'the new message is held, and its elder was attached'));
+    harness.ack(0);
+    await harness.source.disconnected;
     await eventually(() => assert.equal(since(second), ['puback', 'disconnect']));
-    assert.is(rig.source.unconfirmed, 0);
-    assert.is(rig.deliveries.length, 1);
+    assert.is(harness.source.unconfirmed, 0);
+    assert.is(harness.deliveries.length, 1);
   });
 
   test('after the stop, a lost session leaves nothing to wait for', async () => {
-    const broker = await bench.scripted({ connack: () => ({ sessionPresent: false }) });
-    const rig = bench.rig(broker.url);
+    const broker = scope.use(await startScriptedBroker({ connack: () => ({ sessionPresent: false }) }));
+    const harness = startMqttSource(scope, broker.url);
     const first = await broker.connection(1);
     first.publish({ packetId: 1, payload: 'm1' });
-    await rig.received(1);
-    rig.stop();
+    await harness.received(1);
+    harness.stop();
     first.cut();
-    await eventually(() => assert.is(rig.desk.ledger.lapsed, 1));
-    rig.ack(0);
-    await within(2_000, rig.source.disconnected);
+    await eventually(() => assert.is(harness.desk.ledger.lapsed, 1));
+    harness.ack(0);
+    await within(2_000, harness.source.disconnected);
     const second = await broker.connection(2);
     await eventually(() => assert.ok(second.closed));
     assert.equal(
@@ -119,103 +119,107 @@ suite('The end of an MQTT source', (it) => {
       ['connect', 'subscribe', 'disconnect'],
       'the new session collects what arrives until the service is back',
     );
-    await noZombie(rig, broker.connections);
+    await noZombie(harness, broker.connections);
   });
 
   test('abort ends at once and acknowledges nothing: what is unsettled comes again', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'asCompleted' });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'asCompleted' });
     const connection = await broker.connection(1);
     for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(3);
-    rig.ack(1);
+    await harness.received(3);
+    harness.ack(1);
     await eventually(() => assert.equal(connection.pubacks, [2]));
-    rig.abort();
-    const { acked, nacked, inFlight } = rig.desk.ledger;
+    harness.abort();
+    const { acked, nacked, inFlight } = harness.desk.ledger;
     assert.equal({ acked, nacked, inFlight }, { acked: 1, nacked: 2, inFlight: 0 });
-    await within(500, rig.source.disconnected);
+    await within(500, harness.source.disconnected);
     await eventually(() => assert.ok(connection.closed));
-    rig.ack(0);
-    assert.is(rig.desk.ledger.settledTwice, 1);
+    harness.ack(0);
+    assert.is(harness.desk.ledger.settledTwice, 1);
     assert.equal(connection.pubacks, [2]);
     assert.equal(connection.of('unsubscribe'), []);
-    await noZombie(rig, broker.connections);
+    await noZombie(harness, broker.connections);
   });
 
   test('abort after the stop, when the deadline has passed, ends at once too', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url);
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
     connection.publish({ packetId: 1, payload: 'm1' });
-    await rig.received(1);
-    rig.stop();
-    rig.source.abort();
-    await within(500, rig.source.disconnected);
-    assert.is(rig.desk.ledger.nacked, 1);
+    await harness.received(1);
+    harness.stop();
+    harness.source.abort();
+    await within(500, harness.source.disconnected);
+    assert.is(harness.desk.ledger.nacked, 1);
     assert.equal(connection.pubacks, []);
-    await noZombie(rig, broker.connections);
+    await noZombie(harness, broker.connections);
   });
 
   for (const how of ['stop', 'abort'] as const) {
     test(`${how}: no zombie while nobody listens`, async () => {
-      const rig = bench.rig(`mqtt://127.0.0.1:${await freePort()}`);
-      await eventually(() => assert.ok(rig.events('mqtt.disconnected').length >= 2));
-      rig[how]();
-      await within(2_000, rig.source.disconnected);
-      const attempts = rig.events('mqtt.disconnected').length;
-      await noZombie(rig, []);
-      assert.is(rig.events('mqtt.disconnected').length, attempts);
+      const harness = startMqttSource(scope, `mqtt://127.0.0.1:${await freePort()}`);
+      await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 2));
+      harness[how]();
+      await within(2_000, harness.source.disconnected);
+      const attempts = harness.events('mqtt.disconnected').length;
+      await noZombie(harness, []);
+      assert.is(harness.events('mqtt.disconnected').length, attempts);
     });
 
     test(`${how}: no zombie against a server that never answers CONNECT`, async () => {
-      const silent = await silentServer(bench);
-      const rig = bench.rig(silent.url);
+      const silent = await silentServer(scope);
+      const harness = startMqttSource(scope, silent.url);
       await eventually(() => assert.is(silent.sockets.length, 1));
-      rig[how]();
-      await within(2_000, rig.source.disconnected);
-      await noZombie(rig, silent.sockets);
+      harness[how]();
+      await within(2_000, harness.source.disconnected);
+      await noZombie(harness, silent.sockets);
     });
 
     test(`${how}: no zombie between two attempts, after a connack timeout`, async () => {
-      const silent = await silentServer(bench);
-      const rig = bench.rig(silent.url, { connectTimeoutMs: 100, reconnectMinMs: 150, reconnectMaxMs: 150 });
-      await eventually(() => assert.ok(rig.events('mqtt.disconnected').length >= 2));
-      rig[how]();
-      await within(2_000, rig.source.disconnected);
-      await noZombie(rig, silent.sockets);
+      const silent = await silentServer(scope);
+      const harness = startMqttSource(scope, silent.url, {
+        connectTimeoutMs: 100,
+        reconnectMinMs: 150,
+        reconnectMaxMs: 150,
+      });
+      await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 2));
+      harness[how]();
+      await within(2_000, harness.source.disconnected);
+      await noZombie(harness, silent.sockets);
     });
 
     test(`${how}: no zombie against a broker that accepts and is deaf from then on`, async () => {
-      const broker = await bench.scripted({ deaf: true });
-      const rig = bench.rig(broker.url);
-      await eventually(() => assert.ok(rig.client.connected));
-      rig[how]();
-      const ended = rig.source.disconnected.then(() => rig.client.connected);
+      const broker = scope.use(await startScriptedBroker({ deaf: true }));
+      const harness = startMqttSource(scope, broker.url);
+      await eventually(() => assert.ok(harness.client.connected));
+      harness[how]();
+      const ended = harness.source.disconnected.then(() => harness.client.connected);
       await within(2_000, ended);
       assert.not(await ended, 'connected still when it says that it is not');
-      await noZombie(rig, broker.connections);
+      await noZombie(harness, broker.connections);
     });
 
     test(`${how}: no zombie against a broker that owes a SUBACK`, async () => {
-      const broker = await bench.scripted({ suback: () => undefined });
-      const rig = bench.rig(broker.url);
+      const broker = scope.use(await startScriptedBroker({ suback: () => undefined }));
+      const harness = startMqttSource(scope, broker.url);
       const connection = await broker.connection(1);
       await eventually(() => assert.is(connection.of('subscribe').length, 1));
-      rig[how]();
-      await within(2_000, rig.source.disconnected);
-      await noZombie(rig, broker.connections);
+      harness[how]();
+      await within(2_000, harness.source.disconnected);
+      await noZombie(harness, broker.connections);
     });
 
     test(`${how} in the moment in which the connection breaks`, async () => {
-      const broker = await bench.scripted();
-      const rig = bench.rig(broker.url);
+      const broker = scope.use(await startScriptedBroker());
+      const harness = startMqttSource(scope, broker.url);
       const connection = await broker.connection(1);
-      await ready(rig);
+      await ready(harness);
       connection.cut();
       await nextTurn();
-      rig[how]();
-      await within(2_000, rig.source.disconnected);
-      await noZombie(rig, broker.connections);
+      harness[how]();
+      await within(2_000, harness.source.disconnected);
+      await noZombie(harness, broker.connections);
     });
   }
 });
@@ -229,16 +233,18 @@ async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
 }
 
 /** Watches an ended source for signs of life. The wait can only miss a zombie, not find one by mistake. */
-async function noZombie(rig: MqttRig, connections: readonly unknown[]): Promise<void> {
+async function noZombie(harness: MqttHarness, connections: readonly unknown[]): Promise<void> {
   const before = connections.length;
   const until = performance.now() + NO_ZOMBIE_MS;
-  await eventually(() => assert.ok(connections.length > before || rig.client.connected || performance.now() > until));
+  await eventually(() =>
+    assert.ok(connections.length > before || harness.client.connected || performance.now() > until),
+  );
   assert.is(connections.length, before, 'no further connection');
-  assert.not(rig.client.connected);
+  assert.not(harness.client.connected);
 }
 
 /** Accepts connections, and reads and says nothing. */
-async function silentServer({ defer }: MqttBench): Promise<{ url: string; sockets: readonly Socket[] }> {
+async function silentServer({ defer }: Scope): Promise<{ url: string; sockets: readonly Socket[] }> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket.on('error', () => {}));

@@ -1,16 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
-import { NEVER } from 'rxjs';
 import * as assert from 'uvu/assert';
-import { PoisonError } from '../src/core/errors.ts';
-import { eventually } from '../src/testing/eventually.ts';
-import { mqttBench } from '../src/testing/mqtt-bench.ts';
-import { DEVICES } from '../src/testing/mqtt-rig.ts';
-import { suite } from '../src/testing/suite.ts';
+import { PoisonError } from '../../core/errors.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { startMqttSource } from '../../testing/mqtt-source.ts';
+import { testScope } from '../../testing/scope.ts';
+import { startScriptedBroker } from '../../testing/scripted-broker.ts';
+import { suite } from '../../testing/suite.ts';
 
 suite('PUBACKs', (it) => {
   const { test } = it;
-  const bench = mqttBench(it);
+  const scope = testScope(it);
 
   const ways = [
     ['read past MQTT.js', () => {}],
@@ -20,24 +20,24 @@ suite('PUBACKs', (it) => {
   for (const [way, prepare] of ways) {
     for (const protocolVersion of [4, 5] as const) {
       test(`in protocol version ${protocolVersion}, ${way}, none is sent before ack(), and reading goes on`, async () => {
-        const broker = await bench.scripted();
-        const rig = bench.rig(broker.url, { protocolVersion }, DEVICES, NEVER, prepare);
+        const broker = scope.use(await startScriptedBroker());
+        const harness = startMqttSource(scope, broker.url, { protocolVersion }, { prepare });
         let readByMqttJs = 0;
-        rig.client.on('packetreceive', ({ cmd }) => {
+        harness.client.on('packetreceive', ({ cmd }) => {
           if (cmd === 'publish') readByMqttJs += 1;
         });
         const connection = await broker.connection(1);
         for (const packetId of [1, 2, 3, 0]) connection.publish({ packetId, payload: `m${packetId}` });
-        await rig.received(4);
-        await rig.roundTrip(connection);
+        await harness.received(4);
+        await harness.roundTrip(connection);
         assert.equal(connection.pubacks, [], 'before ack()');
-        assert.is(rig.source.unconfirmed, 3);
-        for (const index of [0, 1, 2, 3]) rig.ack(index);
+        assert.is(harness.source.unconfirmed, 3);
+        for (const index of [0, 1, 2, 3]) harness.ack(index);
         await eventually(() => assert.equal(connection.pubacks, [1, 2, 3]));
-        await rig.roundTrip(connection);
+        await harness.roundTrip(connection);
         assert.equal(connection.pubacks, [1, 2, 3], 'none for QoS 0');
-        assert.is(rig.source.unconfirmed, 0);
-        assert.equal(rig.events('mqtt.error'), []);
+        assert.is(harness.source.unconfirmed, 0);
+        assert.equal(harness.events('mqtt.error'), []);
         assert.is(broker.connections.length, 1);
         assert.is(readByMqttJs, way === 'read by MQTT.js' ? 4 : 0);
       });
@@ -45,34 +45,34 @@ suite('PUBACKs', (it) => {
   }
 
   test('strict: PUBACKs follow the order of receipt, whatever the order of completion', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'strict' });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'strict' });
     const connection = await broker.connection(1);
     const ids = [7, 3, 65_535, 256, 1];
     for (const packetId of ids) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(5);
-    for (const index of [4, 2, 1]) rig.ack(index);
-    await rig.roundTrip(connection);
+    await harness.received(5);
+    for (const index of [4, 2, 1]) harness.ack(index);
+    await harness.roundTrip(connection);
     assert.equal(connection.pubacks, []);
-    assert.is(rig.source.waitingPubacks, 3);
-    rig.ack(0);
+    assert.is(harness.source.waitingPubacks, 3);
+    harness.ack(0);
     await eventually(() => assert.equal(connection.pubacks, [7, 3, 65_535]));
-    assert.is(rig.source.waitingPubacks, 1);
-    rig.ack(3);
+    assert.is(harness.source.waitingPubacks, 1);
+    harness.ack(3);
     await eventually(() => assert.equal(connection.pubacks, ids));
-    assert.is(rig.source.unconfirmed, 0);
+    assert.is(harness.source.unconfirmed, 0);
   });
 
   test('strict: the order holds for a window of messages that are done in any order', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'strict', maxInFlight: 3_000 });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'strict', maxInFlight: 3_000 });
     const connection = await broker.connection(1);
     const ids = Array.from({ length: 3_000 }, (_, index) => index + 1);
     for (const packetId of ids) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(ids.length);
+    await harness.received(ids.length);
     const order = ids.map((_, index) => index).sort(() => Math.random() - 0.5);
     for (const [turn, index] of order.entries()) {
-      rig.ack(index);
+      harness.ack(index);
       if (turn % 100 === 0) await nextTurn();
     }
     await eventually(() => assert.is(connection.pubacks.length, ids.length));
@@ -80,57 +80,57 @@ suite('PUBACKs', (it) => {
   });
 
   test('strict: a message that went back holds up nothing, and is not acknowledged', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'strict' });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'strict' });
     const connection = await broker.connection(1);
     for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(3);
-    rig.ack(1);
-    rig.deliveries[0]?.nack();
-    rig.ack(2);
+    await harness.received(3);
+    harness.ack(1);
+    harness.deliveries[0]?.nack();
+    harness.ack(2);
     await eventually(() => assert.equal(connection.pubacks, [2, 3]));
-    await rig.roundTrip(connection);
+    await harness.roundTrip(connection);
     assert.equal(connection.pubacks, [2, 3]);
     // It is resent when the session is resumed, and is a new delivery then.
     connection.cut();
     const resumed = await broker.connection(2);
     resumed.publish({ packetId: 1, payload: 'm1', dup: true });
-    await rig.received(4);
-    rig.ack(3);
+    await harness.received(4);
+    harness.ack(3);
     await eventually(() => assert.equal(resumed.pubacks, [1]));
-    const { received, acked, nacked } = rig.desk.ledger;
+    const { received, acked, nacked } = harness.desk.ledger;
     assert.equal({ received, acked, nacked }, { received: 4, acked: 3, nacked: 1 });
   });
 
   test('asCompleted: PUBACKs leave as messages are done', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'asCompleted' });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'asCompleted' });
     const connection = await broker.connection(1);
     for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(3);
-    rig.ack(2);
+    await harness.received(3);
+    harness.ack(2);
     await eventually(() => assert.equal(connection.pubacks, [3]));
-    assert.is(rig.source.waitingPubacks, 0);
-    rig.ack(0);
-    rig.ack(1);
+    assert.is(harness.source.waitingPubacks, 0);
+    harness.ack(0);
+    harness.ack(1);
     await eventually(() => assert.equal(connection.pubacks, [3, 1, 2]));
   });
 
   test('dropped and dead-lettered messages are acknowledged, the latter once their dead letter is safe', async () => {
-    const broker = await bench.scripted();
-    const rig = bench.rig(broker.url, { ackOrder: 'asCompleted' });
+    const broker = scope.use(await startScriptedBroker());
+    const harness = startMqttSource(scope, broker.url, { ackOrder: 'asCompleted' });
     const connection = await broker.connection(1);
     for (const packetId of [1, 2]) connection.publish({ packetId, payload: `m${packetId}` });
-    await rig.received(2);
-    rig.deliveries[0]?.deadLetter(new PoisonError('undecodable', 'no JSON'));
-    rig.deliveries[1]?.drop();
+    await harness.received(2);
+    harness.deliveries[0]?.deadLetter(new PoisonError('undecodable', 'no JSON'));
+    harness.deliveries[1]?.drop();
     await eventually(() => assert.equal(connection.pubacks, [2]));
-    await rig.roundTrip(connection);
+    await harness.roundTrip(connection);
     assert.equal(connection.pubacks, [2]);
-    const [burial] = rig.desk.burials;
+    const [burial] = harness.desk.burials;
     assert.equal(Buffer.from(burial?.original.data ?? '').toString(), 'm1');
     burial?.publish();
     await eventually(() => assert.equal(connection.pubacks, [2, 1]));
-    assert.ok(rig.desk.ledger.balanced);
+    assert.ok(harness.desk.ledger.balanced);
   });
 });

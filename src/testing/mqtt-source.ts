@@ -1,0 +1,95 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MqttClient } from 'mqtt';
+import { BehaviorSubject, type Observable, type SchedulerLike } from 'rxjs';
+import * as v from 'valibot';
+import { createMqttClient } from '../clients/mqtt.ts';
+import { mqttSourceSchema } from '../sources/mqtt/config.ts';
+import { MqttSource } from '../sources/mqtt/mqtt-source.ts';
+import type { MqttSubscription } from '../sources/mqtt/subscriptions.ts';
+import type { Scope } from './scope.ts';
+import type { BrokerConnection } from './scripted-broker.ts';
+import { SourceHarness, type SourceHarnessOptions } from './source-harness.ts';
+
+const DEVICES: readonly MqttSubscription[] = [{ filter: 'devices/+', qos: 1 }];
+
+/** Settings as a `pipeline.yaml` has them. */
+type MqttSettings = Partial<v.InferInput<typeof mqttSourceSchema>>;
+
+export interface MqttHarnessOptions {
+  /** The first list of subscriptions. Default: `devices/+` at QoS 1. */
+  readonly subscriptions?: readonly MqttSubscription[];
+  /** A stop signal beside that of `stop()`. */
+  readonly stop?: Observable<unknown>;
+  /** Changes the client before it connects. */
+  readonly prepare?: (client: MqttClient) => void;
+  /** The source's clock and timers. Default: real time. */
+  readonly scheduler?: SchedulerLike;
+}
+
+/** An MQTT source with the client that it has in production. */
+export class MqttHarness extends SourceHarness<MqttSource> {
+  readonly client: MqttClient;
+  readonly subscriptions: BehaviorSubject<readonly MqttSubscription[]>;
+
+  constructor(
+    scope: Scope,
+    client: MqttClient,
+    subscriptions: BehaviorSubject<readonly MqttSubscription[]>,
+    options: SourceHarnessOptions<MqttSource>,
+  ) {
+    super(scope, options);
+    this.client = client;
+    this.subscriptions = subscriptions;
+  }
+
+  /** Resolves once the broker has received all that the client has written, and the client has received the answers. */
+  async roundTrip(connection: BrokerConnection): Promise<void> {
+    const { client } = this;
+    // What the broker has written before, such as a PUBLISH, arrives before the PINGRESP.
+    const answered = new Promise<void>((resolve) => {
+      const onPacket = ({ cmd }: { cmd?: string }): void => {
+        if (cmd !== 'pingresp') return;
+        client.off('packetreceive', onPacket);
+        resolve();
+      };
+      client.on('packetreceive', onPacket);
+    });
+    const pings = connection.of('pingreq').length;
+    await nextTurn();
+    client.sendPing();
+    await answered;
+    if (connection.of('pingreq').length === pings) throw new Error('the ping went over another connection');
+    // The source may write its answers in the next turn only.
+    await nextTurn();
+    await nextTurn();
+  }
+}
+
+let clients = 0;
+
+/** Starts an MQTT source that reconnects within 30 ms, and ends it with `scope`, whatever its state. */
+export function startMqttSource(
+  scope: Scope,
+  url: string,
+  settings: MqttSettings = {},
+  { subscriptions: wanted = DEVICES, stop, prepare, scheduler }: MqttHarnessOptions = {},
+): MqttHarness {
+  clients += 1;
+  const config = v.parse(mqttSourceSchema, {
+    url,
+    clientId: `test-${process.pid}-${clients}`,
+    reconnectMinMs: 10,
+    reconnectMaxMs: 30,
+    ...settings,
+  });
+  const client = createMqttClient(config);
+  prepare?.(client);
+  const subscriptions = new BehaviorSubject(wanted);
+  const timing = scheduler === undefined ? {} : { scheduler };
+  return new MqttHarness(scope, client, subscriptions, {
+    limits: { maxMessages: config.maxInFlight, maxBytes: config.maxInFlightBytes },
+    stop,
+    create: ({ desk, telemetry, readiness }) =>
+      new MqttSource({ client, config, subscriptions, desk, telemetry, readiness, ...timing }),
+  });
+}
