@@ -138,8 +138,8 @@ export class MqttConnection {
     this.#pings.unsubscribe();
     return new Promise((resolve) => {
       const grace = this.#scheduler.schedule(() => {
-        // Only then does the client no longer take itself for connected.
-        if (client.stream === undefined || client.stream.closed) resolve();
+        // A stream is `closed` before it emits 'close', and the client is connected until then.
+        if (client.stream === undefined || (client.stream.closed && !client.connected)) resolve();
         else client.stream.once('close', resolve);
         this.destroy();
       }, END_GRACE_MS);
