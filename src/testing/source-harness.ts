@@ -95,6 +95,14 @@ export class SourceHarness<Tested extends Source = Source> implements SourcePart
     delivery.ack();
   }
 
+  /** Acknowledges the deliveries from index `from` on, one by one as they arrive, until there are `count`. */
+  async ackEach(count: number, from = 0): Promise<void> {
+    for (let index = from; index < count; index += 1) {
+      if (this.#deliveries.length <= index) await this.received(index + 1);
+      this.ack(index);
+    }
+  }
+
   /** Resolves once `count` deliveries have arrived. */
   received(count: number): Promise<void> {
     return eventually(() => {

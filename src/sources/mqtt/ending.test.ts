@@ -4,13 +4,16 @@ import { of } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { freePort } from '../../testing/free-port.ts';
+import { ManualScheduler } from '../../testing/manual-scheduler.ts';
 import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
 import { type Scope, testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** Many of the harness's waits between two attempts to reconnect. */
-const NO_ZOMBIE_MS = 400;
+/** Several times the longest wait between two attempts to reconnect. */
+const NO_ZOMBIE_MS = 150;
+/** How long the broker may take to close the connection after DISCONNECT. */
+const END_GRACE_MS = 1_000;
 
 suite('The end of an MQTT source', (it) => {
   const { test } = it;
@@ -180,8 +183,8 @@ suite('The end of an MQTT source', (it) => {
       const silent = await silentServer(scope);
       const harness = startMqttSource(scope, silent.url, {
         connectTimeoutMs: 100,
-        reconnectMinMs: 150,
-        reconnectMaxMs: 150,
+        reconnectMinMs: 30,
+        reconnectMaxMs: 30,
       });
       await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 2));
       harness[how]();
@@ -191,9 +194,11 @@ suite('The end of an MQTT source', (it) => {
 
     test(`${how}: no zombie against a broker that accepts and is deaf from then on`, async () => {
       const broker = scope.use(await startScriptedBroker({ deaf: true }));
-      const harness = startMqttSource(scope, broker.url);
+      const scheduler = new ManualScheduler();
+      const harness = startMqttSource(scope, broker.url, {}, { scheduler });
       await eventually(() => assert.ok(harness.client.connected));
       harness[how]();
+      scheduler.advance(END_GRACE_MS);
       const ended = harness.source.disconnected.then(() => harness.client.connected);
       await within(2_000, ended);
       assert.not(await ended, 'connected still when it says that it is not');
@@ -202,10 +207,12 @@ suite('The end of an MQTT source', (it) => {
 
     test(`${how}: no zombie against a broker that owes a SUBACK`, async () => {
       const broker = scope.use(await startScriptedBroker({ suback: () => undefined }));
-      const harness = startMqttSource(scope, broker.url);
+      const scheduler = new ManualScheduler();
+      const harness = startMqttSource(scope, broker.url, {}, { scheduler });
       const connection = await broker.connection(1);
       await eventually(() => assert.is(connection.of('subscribe').length, 1));
       harness[how]();
+      scheduler.advance(END_GRACE_MS);
       await within(2_000, harness.source.disconnected);
       await noZombie(harness, broker.connections);
     });

@@ -52,33 +52,6 @@ suite('The MQTT source on mosquitto', (it) => {
       const third = startMqttSource(scope, broker.url, session);
       assert.equal(await marker(publisher, third), [], 'the broker has forgotten them');
     });
-
-    test(`protocol version ${protocolVersion}: held longer than the keepalive allows, everything flows after`, async () => {
-      const broker = scope.use(await startMosquitto());
-      const publisher = await publisherAt(broker.url);
-      const harness = startMqttSource(scope, broker.url, {
-        protocolVersion,
-        keepAliveSeconds: 3,
-        maxInFlight: 50,
-        maxInFlightBytes: 20,
-      });
-      await ready(harness);
-      const payloads = Array.from({ length: 500 }, (_, index) => `m${index}`);
-      await Promise.all(payloads.map((payload) => publisher.publishAsync('devices/d1', payload, { qos: 1 })));
-      await harness.received(10);
-      const heldAt = performance.now();
-      await eventually(() => assert.ok(performance.now() - heldAt > 6_000));
-      assert.ok(harness.source.isHeld);
-      assert.is(harness.deliveries.length, 10);
-      for (const index of payloads.keys()) {
-        if (harness.deliveries.length <= index) await harness.received(index + 1);
-        harness.ack(index);
-      }
-      await eventually(() => assert.is(harness.source.unconfirmed, 0));
-      assert.equal(harness.texts, payloads);
-      assert.is(harness.desk.credit.peakMessages, 10);
-      assert.is(harness.events('mqtt.disconnected').length, 0);
-    });
   }
 
   test('payloads arrive byte for byte, of every QoS', async () => {

@@ -1,0 +1,15 @@
+import { VirtualTimeScheduler } from 'rxjs';
+
+/** A clock with timers that stands still until a test advances it. */
+export class ManualScheduler extends VirtualTimeScheduler {
+  constructor() {
+    super(undefined, 0);
+  }
+
+  /** Runs, in order, what is due within the next `ms`. */
+  advance(ms: number): void {
+    this.maxFrames += ms;
+    this.flush();
+    this.frame = this.maxFrames;
+  }
+}
