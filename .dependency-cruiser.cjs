@@ -1,9 +1,12 @@
+/** Tests, and the contracts that they run on more than one server. */
+const TESTS = '\\.(test|contract)\\.ts$';
+
 /** The folders are the architecture: imports go one way (docs/architecture.md), and never in a circle. */
 const layer = (name, from, to, comment) => ({
   name,
   comment,
   severity: 'error',
-  from: { path: from, pathNot: '\\.test\\.ts$' },
+  from: { path: from, pathNot: TESTS },
   to: { path: to },
 });
 
@@ -23,7 +26,7 @@ module.exports = {
     {
       name: 'sandbox-is-not-the-product',
       severity: 'error',
-      from: { path: '^src/(?!sandbox/|commands/(sandbox|demo))', pathNot: '\\.test\\.ts$|^src/testing/' },
+      from: { path: '^src/(?!sandbox/|commands/(sandbox|demo))', pathNot: `${TESTS}|^src/testing/` },
       to: { path: '^src/sandbox/' },
     },
     layer(
@@ -35,13 +38,13 @@ module.exports = {
     {
       name: 'tests-stay-tests',
       severity: 'error',
-      from: { path: '^src/', pathNot: '\\.test\\.ts$|^src/testing/' },
-      to: { path: '^(e2e|bench)/|^src/testing/|\\.test\\.ts$' },
+      from: { path: '^src/', pathNot: `${TESTS}|^src/testing/` },
+      to: { path: `^(e2e|bench)/|^src/testing/|${TESTS}` },
     },
     {
       name: 'not-to-dev-dep',
       severity: 'error',
-      from: { path: '^src/', pathNot: '\\.test\\.ts$|^src/(testing|sandbox)/' },
+      from: { path: '^src/', pathNot: `${TESTS}|^src/(testing|sandbox)/` },
       to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
     },
   ],

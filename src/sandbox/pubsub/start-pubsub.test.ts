@@ -8,7 +8,7 @@ import { startPubSub } from './start-pubsub.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 
-/** What the service's documentation says and Google's emulator does not do; the rest is e2e/contract/pubsub.test.ts. */
+/** What the service's documentation says and Google's emulator does not do; the rest is pubsub.contract.ts. */
 suite('startPubSub', ({ test, before, after }) => {
   let server: SandboxServer;
   let it: TestClient;

@@ -1,8 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
-import { startPubSub } from '../../src/sandbox/pubsub/start-pubsub.ts';
-import { eventually } from '../../src/testing/eventually.ts';
-import { hasGoogleEmulators, startGoogleEmulator } from '../../src/testing/google-emulator.ts';
+import { eventually } from '../../testing/eventually.ts';
 import {
   ackIds,
   codeOf,
@@ -11,27 +9,32 @@ import {
   testClient,
   text,
   texts,
-} from '../../src/testing/pubsub-client.ts';
-import { suite } from '../../src/testing/suite.ts';
+} from '../../testing/pubsub-client.ts';
+import { suiteScope } from '../../testing/scope.ts';
+import { type Suite, suite } from '../../testing/suite.ts';
+
+/** A Pub/Sub server under test. */
+export interface PubSubTarget {
+  /** `127.0.0.1:port` */
+  readonly host: string;
+  close(): Promise<void>;
+}
 
 /**
- * What the sandbox's Pub/Sub and Google's own emulator have in common, through the official client. Where the emulator
- * is known to fall short of the service's documentation, src/sandbox/pubsub/start-pubsub.test.ts tests the sandbox
- * alone: limits of messages and deadlines, flow control and keepalive of streams, backoff, updates of topics, how
- * ordering keys come back and spread over streams, and what the emulator pretends to do (filters, seek).
+ * Tests what the sandbox's Pub/Sub and Google's own emulator have in common, through the official client; `size` says
+ * whether every run has these tests, or only one at full size. Where the emulator is known to fall short of the
+ * service's documentation, start-pubsub.test.ts tests the sandbox alone: limits of messages and deadlines, flow control
+ * and keepalive of streams, backoff, updates of topics, how ordering keys come back and spread over streams, and what
+ * the emulator pretends to do (filters, seek).
  */
-function contract(name: string, start: () => Promise<{ host: string; close(): Promise<void> }>): void {
-  suite(`Pub/Sub contract: ${name}`, ({ test, before, after }) => {
-    let server: { close(): Promise<void> };
+export function pubsubContract(name: string, size: 'test' | 'long', start: () => Promise<PubSubTarget>): void {
+  suite(`Pub/Sub contract: ${name}`, (tests: Suite) => {
+    const test = tests[size];
+    const scope = suiteScope(tests);
     let it: TestClient;
-    before(async () => {
-      const started = await start();
-      server = started;
-      it = await testClient(started.host);
-    });
-    after(async () => {
-      await it.close();
-      await server.close();
+    tests.before(async () => {
+      const { host } = scope.use(await start());
+      it = scope.use(await testClient(host));
     });
 
     test('topics are created, found, listed in pages, and deleted', async () => {
@@ -333,14 +336,3 @@ function contract(name: string, start: () => Promise<{ host: string; close(): Pr
     });
   });
 }
-
-contract('sandbox', async () => {
-  const server = await startPubSub();
-  return { host: `127.0.0.1:${server.port}`, close: () => server.close() };
-});
-
-if (hasGoogleEmulators()) contract("Google's emulator", () => startGoogleEmulator('pubsub'));
-else
-  suite("Pub/Sub contract: Google's emulator", ({ skip }) => {
-    skip('all', 'gcloud or java is not on the PATH: the sandbox was tested alone');
-  });

@@ -1,0 +1,30 @@
+import * as assert from 'uvu/assert';
+import { suite } from '../../testing/suite.ts';
+import { useFirestore } from './firestore.contract.ts';
+import { startFirestore } from './start-firestore.ts';
+
+const UNIMPLEMENTED = 12;
+
+suite('Firestore: what the sandbox leaves out', (it) => {
+  const { database, raw, collection } = useFirestore(it, async () => {
+    const { port, close } = await startFirestore();
+    return { host: `127.0.0.1:${port}`, close };
+  });
+
+  it.long('queries, transactions and the rest answer UNIMPLEMENTED, and name who has them', async () => {
+    const document = collection().doc('a');
+    // In parallel, because the client asks again for 7 seconds before it passes on an error of a streaming read.
+    const failures = await Promise.allSettled([
+      collection().get(),
+      collection().count().get(),
+      database().runTransaction((transaction) => transaction.get(document), { maxAttempts: 1 }),
+      document.listCollections(),
+      raw().beginTransaction({ database: 'projects/contract/databases/(default)' }),
+    ]);
+    for (const failure of failures) {
+      if (failure.status === 'fulfilled') throw new Error('the call should have failed');
+      assert.is(failure.reason.code, UNIMPLEMENTED);
+      assert.match(failure.reason.message, /Google's emulator/);
+    }
+  });
+});
