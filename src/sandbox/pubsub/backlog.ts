@@ -1,5 +1,8 @@
 import type { Message } from './messages.ts';
 
+/** Milliseconds of a clock that is never set back. */
+export type Clock = () => number;
+
 /** Who takes messages from a subscription, a StreamingPull stream or a Pull call, and what it has of them. */
 export interface Consumer {
   readonly maxMessages: number;
@@ -55,6 +58,11 @@ export class Backlog {
   readonly #lanes = new Map<string, Lane>();
   /** Those in which messages wait, in the order of their turns. */
   readonly #busy = new Set<Lane>();
+  readonly #now: Clock;
+
+  constructor(now: Clock) {
+    this.#now = now;
+  }
 
   get size(): number {
     return Array.from(this.#busy).reduce((size, { waiting }) => size + waiting.length, 0);
@@ -70,8 +78,9 @@ export class Backlog {
   /** Takes the next messages for a consumer, as many as `fits` accepts. */
   take(consumer: Consumer, fits: (entry: Entry) => boolean): Entry[] {
     const taken: Entry[] = [];
+    const now = this.#now();
     for (const lane of this.#busy) {
-      if (lane.heldUntilMs > performance.now() || (lane.consumer ?? consumer) !== consumer) continue;
+      if (lane.heldUntilMs > now || (lane.consumer ?? consumer) !== consumer) continue;
       const refused = lane.waiting.findIndex((entry) => !fits(entry));
       const entries = lane.waiting.splice(0, refused < 0 ? lane.waiting.length : refused);
       taken.push(...entries);

@@ -3,7 +3,7 @@ import type { protos } from '@google-cloud/pubsub';
 import type { Faults } from '../faults/faults.ts';
 import { asRpcError } from '../faults/grpc-faults.ts';
 import type { Permissions } from '../permissions.ts';
-import type { Entry } from './backlog.ts';
+import type { Clock, Entry } from './backlog.ts';
 import { Collection } from './collection.ts';
 import { orderingKeyOf, stamped, withAttributes } from './messages.ts';
 import { PUBSUB_PERMISSIONS } from './permissions.ts';
@@ -25,6 +25,7 @@ const DELETED_TOPIC = '_deleted-topic_';
 export class Services {
   readonly #faults: Faults;
   readonly #permissions: Permissions;
+  readonly #clock: Clock;
   /** Message ids count from the microseconds since 1970 at the start. */
   #nextId = Date.now() * 1000;
 
@@ -47,7 +48,7 @@ export class Services {
       if (asked.deadLetterPolicy) this.#topics.get(asked.deadLetterPolicy.deadLetterTopic ?? '');
       return subscriptionSettings(asked);
     },
-    open: (settings) => new Subscription(settings, this.#deadLetter.bind(this)),
+    open: (settings) => new Subscription(settings, this.#deadLetter.bind(this), this.#clock),
   });
 
   readonly publisher = {
@@ -93,9 +94,10 @@ export class Services {
 
   readonly streams;
 
-  constructor(faults: Faults, permissions: Permissions) {
+  constructor(faults: Faults, permissions: Permissions, clock: Clock) {
     this.#faults = faults;
     this.#permissions = permissions;
+    this.#clock = clock;
     const find = (name: string): Subscription => {
       const lacking = this.#lackedByStreams();
       if (lacking !== undefined) throw permissionDenied(lacking);

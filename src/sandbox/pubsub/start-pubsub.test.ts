@@ -2,23 +2,22 @@ import { status } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { ackIds, codeOf, type TestClient, testClient, texts } from '../../testing/pubsub-client.ts';
+import { suiteScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
-import type { SandboxServer } from '../server.ts';
 import { startPubSub } from './start-pubsub.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 
 /** What the service's documentation says and Google's emulator does not do; the rest is pubsub.contract.ts. */
-suite('startPubSub', ({ test, before, after }) => {
-  let server: SandboxServer;
+suite('startPubSub', (tests) => {
+  const { test } = tests;
+  const scope = suiteScope(tests);
+  /** The server's time, which stands still unless a test advances it. */
+  let clockMs = 0;
   let it: TestClient;
-  before(async () => {
-    server = await startPubSub();
-    it = await testClient(`127.0.0.1:${server.port}`);
-  });
-  after(async () => {
-    await it.close();
-    await server.close();
+  tests.before(async () => {
+    const { port } = scope.use(await startPubSub({ clock: () => clockMs }));
+    it = scope.use(await testClient(`127.0.0.1:${port}`));
   });
 
   test('publish refuses messages over the limits', async () => {
@@ -123,6 +122,7 @@ suite('startPubSub', ({ test, before, after }) => {
     await it.modify(subscription, stream.received.slice(5, 6), 0);
     await stream.until(11);
     await it.modify(subscription, stream.received.slice(6, 7), 1);
+    clockMs += 1_000;
     await stream.until(12);
     const other = it.stream(subscription);
     await other.until(9);
@@ -156,19 +156,18 @@ suite('startPubSub', ({ test, before, after }) => {
 
   test('backoff doubles from the minimum to the maximum', async () => {
     const { topic, subscription } = await it.newPair({
-      retryPolicy: { minimumBackoff: { nanos: 300_000_000 }, maximumBackoff: { nanos: 600_000_000 } },
+      retryPolicy: { minimumBackoff: { seconds: 3 }, maximumBackoff: { seconds: 9 } },
     });
     await it.publish(topic, ['x']);
     const stream = it.stream(subscription);
     await stream.until(1);
-    for (const [index, atLeastMs] of [300, 600, 600, 600, 600].entries()) {
-      const before = performance.now();
+    for (const [index, backoffMs] of [3_000, 6_000, 9_000, 9_000, 9_000].entries()) {
       await it.modify(subscription, stream.received.slice(index), 0);
+      clockMs += backoffMs - 1;
+      assert.ok(await it.isEmpty(subscription), `before ${backoffMs} ms`);
+      assert.is(stream.received.length, index + 1);
+      clockMs += 1;
       await stream.until(index + 2);
-      const waitedMs = performance.now() - before;
-      assert.ok(waitedMs >= atLeastMs, `${waitedMs} ms instead of ${atLeastMs}`);
-      // Without the maximum the last one would be 4,800.
-      assert.ok(waitedMs < 4_700, `${waitedMs} ms instead of ${atLeastMs}`);
     }
   });
 

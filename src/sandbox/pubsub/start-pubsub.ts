@@ -4,6 +4,7 @@ import { faultyUnary } from '../faults/grpc-faults.ts';
 import { serveGrpc } from '../grpc-server.ts';
 import { type MethodPermissions, Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
+import type { Clock } from './backlog.ts';
 import { PUBSUB_PERMISSIONS } from './permissions.ts';
 import { service } from './protos.ts';
 import { permissionDenied, type Request, resourceOf } from './rpc.ts';
@@ -12,19 +13,23 @@ import { Services } from './services.ts';
 /**
  * Starts an in-memory Pub/Sub for the official client, which finds it by `PUBSUB_EMULATOR_HOST=127.0.0.1:<port>`; port
  * 0, the default, picks a free one. Messages live in each subscription until acknowledged, without a bound on how many
- * wait: retention and expiration are stored, and never enforced. Filters, push and export
- * subscriptions, schemas, snapshots, seek and IAM answer UNIMPLEMENTED.
+ * wait: retention and expiration are stored, and never enforced. Leases and backoffs follow `now`, so that a test can
+ * pass a clock that it advances. Filters, push and export subscriptions, schemas, snapshots, seek and IAM answer
+ * UNIMPLEMENTED.
  */
 export async function startPubSub({
   port = 0,
   faults = new Faults(),
   permissions = new Permissions(),
+  clock = () => performance.now(),
 }: {
   port?: number;
   faults?: Faults;
   permissions?: Permissions;
+  /** Milliseconds of leases and backoffs; only differences count. */
+  clock?: Clock;
 } = {}): Promise<SandboxServer> {
-  const services = new Services(faults, permissions);
+  const services = new Services(faults, permissions, clock);
   const needed: MethodPermissions = PUBSUB_PERMISSIONS;
   const checked = (methods: Readonly<Record<string, unknown>>): UntypedServiceImplementation =>
     Object.fromEntries(

@@ -1,4 +1,4 @@
-import { Backlog, type Consumer, type Entry, type Subscriber } from './backlog.ts';
+import { Backlog, type Clock, type Consumer, type Entry, type Subscriber } from './backlog.ts';
 import type { Message } from './messages.ts';
 import { invalidAckIds, invalidArgument } from './rpc.ts';
 import { type SubscriptionSettings, seconds } from './subscription-settings.ts';
@@ -18,15 +18,22 @@ export class Subscription {
   settings: SubscriptionSettings;
   /** Publishes to the dead-letter topic; false if that cannot be done, and the message stays. */
   readonly #deadLetter: (entry: Entry, settings: SubscriptionSettings) => boolean;
-  readonly #backlog = new Backlog();
+  readonly #now: Clock;
+  readonly #backlog: Backlog;
   readonly #leases = new Map<string, Entry>();
   /** What one has outstanding when it is removed stays leased until it is acknowledged or expires. */
   readonly subscribers = new Set<Subscriber>();
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(settings: SubscriptionSettings, deadLetter: (entry: Entry, settings: SubscriptionSettings) => boolean) {
+  constructor(
+    settings: SubscriptionSettings,
+    deadLetter: (entry: Entry, settings: SubscriptionSettings) => boolean,
+    now: Clock = () => performance.now(),
+  ) {
     this.settings = settings;
     this.#deadLetter = deadLetter;
+    this.#now = now;
+    this.#backlog = new Backlog(now);
   }
 
   add(messages: readonly Message[]): void {
@@ -55,14 +62,14 @@ export class Subscription {
       }
       if (outcome === 'acknowledged') this.#done(entry, outcome);
       else if (outcome === 0) this.#giveBack(entry);
-      else entry.leasedUntilMs = performance.now() + outcome * 1000;
+      else entry.leasedUntilMs = this.#now() + outcome * 1000;
     }
     this.dispatch();
     if (ended.length > 0 && this.settings.enableExactlyOnceDelivery) throw invalidAckIds(ended);
   }
 
   /** Takes back what was leased until now, and looks whose backoff is over; to be called often. */
-  expire(nowMs = performance.now()): void {
+  expire(nowMs = this.#now()): void {
     for (const entry of this.#leases.values()) if (entry.leasedUntilMs <= nowMs) this.#giveBack(entry);
     this.dispatch();
   }
@@ -95,7 +102,7 @@ export class Subscription {
       consumer.outstandingBytes += message.bytes.length;
       return true;
     });
-    const leasedUntilMs = performance.now() + consumer.ackDeadlineSeconds * 1000;
+    const leasedUntilMs = this.#now() + consumer.ackDeadlineSeconds * 1000;
     return entries.map((entry) => {
       Subscription.#lastAckId += 1;
       entry.ackId = String(Subscription.#lastAckId);
@@ -126,6 +133,6 @@ export class Subscription {
     const doubled = seconds(retryPolicy?.minimumBackoff) * 2 ** (entry.failures - 1);
     const backoffMs = Math.min(doubled, seconds(retryPolicy?.maximumBackoff)) * 1000;
     if (exhausted && this.#deadLetter(entry, this.settings)) this.#done(entry, 'forwarded');
-    else for (const one of this.#backlog.giveBack(entry, performance.now() + backoffMs)) this.#release(one);
+    else for (const one of this.#backlog.giveBack(entry, this.#now() + backoffMs)) this.#release(one);
   }
 }
