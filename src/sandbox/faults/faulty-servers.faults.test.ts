@@ -3,9 +3,10 @@ import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createBigQueryClient } from '../../clients/bigquery.ts';
 import { createFirestoreClient } from '../../clients/firestore.ts';
-import { createPubSubClients, type PubSubClients } from '../../clients/pubsub.ts';
+import { createPubSubClients } from '../../clients/pubsub.ts';
 import { createStorageClient } from '../../clients/storage.ts';
 import { eventually } from '../../testing/eventually.ts';
+import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
 import { type Sandbox, startSandbox } from '../sandbox.ts';
 
@@ -20,10 +21,10 @@ const failureOf = (call: Promise<unknown>): Promise<Failure | undefined> =>
     (error: Failure) => error,
   );
 
-suite('faulty servers, as the official clients see them', ({ test, before, after, afterEach }) => {
+suite('faulty servers, as the official clients see them', (it) => {
+  const { test, long, before, afterEach } = it;
+  const servers = suiteScope(it);
   let sandbox: Sandbox;
-  let pubsub: PubSub;
-  let clients: PubSubClients;
   let publisher: v1.PublisherClient;
   let subscriber: v1.SubscriberClient;
   const topic = 'projects/sandbox/topics/faulty';
@@ -36,12 +37,12 @@ suite('faulty servers, as the official clients see them', ({ test, before, after
   };
 
   before(async () => {
-    sandbox = await startSandbox({ parts: ['pubsub', 'firestore', 'storage', 'bigquery'], control: true });
+    sandbox = servers.use(await startSandbox({ parts: ['pubsub', 'firestore', 'storage', 'bigquery'], control: true }));
     sandbox.applyEnv();
-    pubsub = new PubSub({ projectId: 'sandbox' });
+    const pubsub = servers.use(new PubSub({ projectId: 'sandbox' }));
     await pubsub.createTopic('faulty');
     await pubsub.topic('faulty').createSubscription('faulty');
-    clients = await createPubSubClients({ projectId: 'sandbox' });
+    const clients = servers.use(await createPubSubClients({ projectId: 'sandbox' }));
     publisher = clients.publisher;
     subscriber = clients.subscriber;
     await createStorageClient({ projectId: 'sandbox' }).createBucket('faulty');
@@ -49,11 +50,7 @@ suite('faulty servers, as the official clients see them', ({ test, before, after
     await dataset.createTable('rows', { schema: { fields: [{ name: 'n', type: 'INT64' }] } });
   });
   afterEach(() => sandbox.faults.clear());
-  after(async () => {
-    await clients.close();
-    await pubsub.close();
-    await sandbox.close();
-  });
+  const scope = testScope(it);
 
   test('Pub/Sub: refused, with the time to wait; late; done without an answer', async () => {
     sandbox.faults.add({
@@ -113,14 +110,25 @@ suite('faulty servers, as the official clients see them', ({ test, before, after
     stream.cancel();
   });
 
-  test('Firestore: refused', async () => {
+  test('Firestore: a write is refused', async () => {
     const firestore = createFirestoreClient({ projectId: 'sandbox' }, {});
+    scope.defer(() => firestore.terminate());
+    sandbox.faults.add({ server: 'firestore', method: 'Commit', error: { code: 'PERMISSION_DENIED' } });
+    assert.is((await failureOf(firestore.doc('c/w').set({ n: 1 })))?.code, 7);
+    sandbox.faults.clear();
+    await firestore.doc('c/w').set({ n: 2 });
+    assert.equal((await firestore.doc('c/w').get()).data(), { n: 2 });
+  });
+
+  // The client retries a streaming read for 7 seconds before it passes on the error.
+  long('Firestore: a read is refused', async () => {
+    const firestore = createFirestoreClient({ projectId: 'sandbox' }, {});
+    scope.defer(() => firestore.terminate());
     await firestore.doc('c/d').set({ n: 1 });
     sandbox.faults.add({ server: 'firestore', method: 'BatchGetDocuments', error: { code: 'PERMISSION_DENIED' } });
     assert.is((await failureOf(firestore.doc('c/d').get()))?.code, 7);
     sandbox.faults.clear();
     assert.equal((await firestore.doc('c/d').get()).data(), { n: 1 });
-    await firestore.terminate();
   });
 
   test('Storage: refused, with Retry-After; stored without an answer', async () => {
