@@ -121,7 +121,7 @@ const PACKET_IDS = 65_536;
 
 /** The ticket of each packet id. A Map of thousands that come and go costs more than it looks: see `LinkedList`. */
 class PacketTable {
-  readonly #tickets: (MqttTicket | undefined)[] = Array.from({ length: PACKET_IDS });
+  readonly #tickets = new Array<MqttTicket | undefined>(PACKET_IDS).fill(undefined);
   #size = 0;
 
   get size(): number {
