@@ -61,7 +61,7 @@ suite('a stream that does not work', (it) => {
       await eventually(() => assert.is(fault.fired, 1));
     }
     await eventually(() => assert.is(new Set(harness.texts).size, texts.length));
-    assert.is(harness.events('pubsub.stream_lost').length, ROUNDS);
+    await eventually(() => assert.is(harness.events('pubsub.stream_lost').length, ROUNDS));
     await harness.stop();
     assert.is(harness.source.unconfirmed, 0);
   });
