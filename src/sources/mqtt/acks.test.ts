@@ -3,7 +3,7 @@ import type { MqttClient } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { PoisonError } from '../../core/errors.ts';
 import { eventually } from '../../testing/eventually.ts';
-import { startMqttSource } from '../../testing/mqtt-source.ts';
+import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

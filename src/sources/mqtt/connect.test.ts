@@ -11,7 +11,7 @@ import { hasOpenssl, makeCertificates } from '../../testing/certificates.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { freePort } from '../../testing/free-port.ts';
 import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
-import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

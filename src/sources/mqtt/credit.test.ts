@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { ManualScheduler } from '../../testing/manual-scheduler.ts';
-import { startMqttSource } from '../../testing/mqtt-source.ts';
+import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

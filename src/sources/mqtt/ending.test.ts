@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { freePort } from '../../testing/free-port.ts';
 import { ManualScheduler } from '../../testing/manual-scheduler.ts';
-import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-harness.ts';
 import { type Scope, testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

@@ -2,7 +2,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
-import { startMqttSource } from '../../testing/mqtt-source.ts';
+import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { sized } from '../../testing/size.ts';

@@ -2,7 +2,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
-import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
 

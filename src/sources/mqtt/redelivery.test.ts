@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
-import { type MqttHarness, startMqttSource } from '../../testing/mqtt-source.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

@@ -1,7 +1,7 @@
 import type { IPublishPacket } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
-import { startMqttSource } from '../../testing/mqtt-source.ts';
+import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';

@@ -2,7 +2,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
 import { eventually } from '../../testing/eventually.ts';
-import { startPubSubSource } from '../../testing/pubsub-source.ts';
+import { startPubSubSource } from '../../testing/pubsub-harness.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
 import { PubSubTicket } from './pubsub-ticket.ts';
