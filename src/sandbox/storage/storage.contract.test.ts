@@ -4,10 +4,10 @@ import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { type Bucket, CRC32C, Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import type { SandboxServer } from '../../src/sandbox/server.ts';
-import { startStorage } from '../../src/sandbox/storage/start-storage.ts';
-import { eventually } from '../../src/testing/eventually.ts';
-import { suite } from '../../src/testing/suite.ts';
+import type { SandboxServer } from '../server.ts';
+import { startStorage } from './start-storage.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { suite } from '../../testing/suite.ts';
 
 /** The smallest chunk that the service accepts. */
 const CHUNK = 256 * 1024;
