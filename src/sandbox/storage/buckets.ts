@@ -1,42 +1,84 @@
+import { decideBucketFields, isUniform } from './bucket-fields.ts';
+import { bucketName } from './bucket-name.ts';
 import type { Call } from './call.ts';
-import { parseJsonObject } from './json-object.ts';
-import { checkPreconditions, createResource, pageOf, patchResource } from './resource.ts';
-import { invalid, StorageError } from './storage-error.ts';
+import { isJsonObject, parseJsonObject } from './json-object.ts';
+import { refuseAcls } from './object-fields.ts';
+import { pageOf } from './page.ts';
+import { flag, requiredParameter } from './parameters.ts';
+import { checkPreconditions, createResource, updateResource } from './resource.ts';
+import { shownBucket } from './shown.ts';
+import { badRequest, notImplemented, required, StorageError } from './storage-error.ts';
 
-/** Not all of https://cloud.google.com/storage/docs/buckets#naming, but what is easily got wrong. */
-const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/;
-
-export async function insertBucket({ state, request }: Call): Promise<Response> {
-  const { name, location = 'US', ...fields } = parseJsonObject(await request.text());
-  if (typeof name !== 'string' || !BUCKET_NAME.test(name)) throw invalid(`Invalid bucket name: '${name}'`);
+export async function insertBucket({ state, request, query, origin, require }: Call): Promise<Response> {
+  const project = requiredParameter(query, 'project');
+  const { name: given, ...body } = parseJsonObject(await request.text());
+  if (typeof given !== 'string') throw required('name');
+  const name = bucketName(given);
   if (state.buckets.has(name)) throw new StorageError(409, 'conflict', `You already own the bucket '${name}'.`);
-  const settings = { storageClass: 'STANDARD', location: String(location).toUpperCase(), ...fields };
-  const resource = createResource(name, { ...settings, kind: 'storage#bucket', id: name });
-  state.buckets.set(name, { resource, objects: new Map() });
-  return Response.json(resource);
+  const settings = decideBucketFields(name, body, {}, state.clock.now());
+  refuseAcls(settings, query, body);
+  const retains = flag(query, 'enableObjectRetention');
+  if (retains) require('storage.buckets.enableObjectRetention');
+  const fields = { ...settings, ...(retains ? { objectRetention: { mode: 'Enabled' } } : {}) };
+  const bucket = {
+    resource: createResource(name, fields, state.clock),
+    project,
+    live: new Map(),
+    noncurrent: new Map(),
+  };
+  state.buckets.set(name, bucket);
+  return Response.json(shownBucket(bucket, origin));
 }
 
-export function listBuckets({ state, query }: Call): Response {
-  const { names, nextPageToken } = pageOf(state.buckets.keys(), query);
-  const items = names.map((name) => state.bucket(name).resource);
+export function listBuckets({ state, query, origin }: Call): Response {
+  const project = requiredParameter(query, 'project');
+  const prefix = query.get('prefix') ?? '';
+  const entries = [...state.buckets]
+    .filter(([name, bucket]) => bucket.project === project && name.startsWith(prefix))
+    .map(([name, value]) => ({ name, value }));
+  const { values, nextPageToken } = pageOf(entries, query);
+  const items = values.map((bucket) => shownBucket(bucket, origin));
   return Response.json({ kind: 'storage#buckets', items, nextPageToken });
 }
 
-export function getBucket({ state, query, bucket: name }: Call): Response {
-  const { resource } = state.bucket(name);
-  checkPreconditions(query, resource, true);
-  return Response.json(resource);
+export function getBucket(call: Call): Response {
+  const bucket = call.state.bucket(call.bucket);
+  checkPreconditions(call, bucket.resource, true);
+  if (call.query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
+  return Response.json(shownBucket(bucket, call.origin));
 }
 
-export async function patchBucket({ state, request, query, bucket: name }: Call): Promise<Response> {
+export async function patchBucket(call: Call): Promise<Response> {
+  const { state, request, query, origin } = call;
   const patch = parseJsonObject(await request.text());
-  return patchResource(state.bucket(name), query, patch);
+  const bucket = state.bucket(call.bucket);
+  const { resource } = bucket;
+  checkPreconditions(call, resource);
+  refuseAcls(resource, query, patch);
+  const fields = decideBucketFields(resource.name, patch, resource, state.clock.now());
+  bucket.resource = updateResource(resource, fields, state.clock);
+  return Response.json(shownBucket(bucket, origin));
 }
 
-export function deleteBucket({ state, query, bucket: name }: Call): Response {
-  const { resource, objects } = state.bucket(name);
-  checkPreconditions(query, resource);
-  if (objects.size > 0) throw new StorageError(409, 'conflict', 'The bucket you tried to delete is not empty.');
-  state.buckets.delete(name);
+export function deleteBucket(call: Call): Response {
+  const { resource, live, noncurrent } = call.state.bucket(call.bucket);
+  checkPreconditions(call, resource);
+  if (live.size > 0 || noncurrent.size > 0) {
+    throw new StorageError(409, 'conflict', 'The bucket you tried to delete is not empty.');
+  }
+  call.state.buckets.delete(call.bucket);
   return new Response(null, { status: 204 });
+}
+
+/** Locks a retention policy, for good. https://cloud.google.com/storage/docs/json_api/v1/buckets/lockRetentionPolicy */
+export function lockRetentionPolicy(call: Call): Response {
+  const { state, query, origin } = call;
+  requiredParameter(query, 'ifMetagenerationMatch');
+  const bucket = state.bucket(call.bucket);
+  checkPreconditions(call, bucket.resource);
+  const { retentionPolicy } = bucket.resource;
+  if (!isJsonObject(retentionPolicy)) throw badRequest('Cannot lock a bucket that does not have a retention policy.');
+  const locked = { retentionPolicy: { ...retentionPolicy, isLocked: true } };
+  bucket.resource = updateResource(bucket.resource, locked, state.clock);
+  return Response.json(shownBucket(bucket, origin));
 }

@@ -1,3 +1,4 @@
+import type { Require } from './permissions.ts';
 import type { StorageState } from './storage-state.ts';
 
 /** One call, its path taken apart and decoded. `bucket` and `object` are empty where the path has none. */
@@ -7,4 +8,8 @@ export interface Call {
   readonly query: URLSearchParams;
   readonly bucket: string;
   readonly object: string;
+  /** Scheme, host and port by which the caller reached the server: what the links in an answer begin with. */
+  readonly origin: string;
+  /** Throws 403 if the caller lacks an IAM permission. */
+  readonly require: Require;
 }

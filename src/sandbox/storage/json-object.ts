@@ -1,8 +1,9 @@
-import { StorageError } from './storage-error.ts';
+import * as v from 'valibot';
+import { invalid, StorageError } from './storage-error.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-function isJsonObject(value: unknown): value is JsonObject {
+export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -30,4 +31,12 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
     else merged[key] = value;
   }
   return merged;
+}
+
+/** Reads the fields of a body that a schema has, and drops the others, as the service does. Throws 400 naming the field. */
+export function readFields<T extends v.GenericSchema>(schema: T, body: JsonObject): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, body);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw invalid(`Invalid argument: ${v.getDotPath(issue) ?? 'body'}: ${issue.message}`);
 }

@@ -1,65 +1,57 @@
+import { isUniform } from './bucket-fields.ts';
 import type { Call } from './call.ts';
+import { download } from './download.ts';
+import { checkCustomerKey, customerKeyOf } from './encryption.ts';
 import { parseJsonObject } from './json-object.ts';
-import { checkPreconditions, pageOf, patchResource } from './resource.ts';
-import { notImplemented, StorageError } from './storage-error.ts';
-import type { StoredObject } from './storage-state.ts';
+import { hasObjectRetention, patchObjectFields, refuseAcls } from './object-fields.ts';
+import { flag } from './parameters.ts';
+import { checkPreconditions, updateResource } from './resource.ts';
+import { decideRetention } from './retention.ts';
+import { shownObject } from './shown.ts';
+import { invalid, notImplemented } from './storage-error.ts';
 
-/** Parameters that would change the result of a list: refused rather than ignored. */
-const REFUSED = ['startOffset', 'endOffset', 'matchGlob', 'versions', 'softDeleted', 'filter'];
-
-/**
- * Lists objects in the order of their names' bytes; with `delimiter`, those that have it behind `prefix` are folded
- * into `prefixes`, which count towards the page like objects.
- */
-export function listObjects({ state, query, bucket }: Call): Response {
-  for (const parameter of REFUSED) if (query.has(parameter)) throw notImplemented(`the list parameter ${parameter}`);
-  const prefix = query.get('prefix') ?? '';
-  const delimiter = query.get('delimiter') ?? '';
-  const found = new Set<string>();
-  const folded = new Set<string>();
-  for (const name of state.bucket(bucket).objects.keys()) {
-    const end = delimiter === '' ? -1 : name.indexOf(delimiter, prefix.length);
-    if (end < 0) found.add(name);
-    else folded.add(name.slice(0, end + delimiter.length));
-  }
-  const { names, nextPageToken } = pageOf([...found, ...folded], query);
-  const items = names.filter((name) => found.has(name)).map((name) => state.object(bucket, name).resource);
-  const prefixes = names.filter((name) => folded.has(name));
-  return Response.json({ kind: 'storage#objects', items, prefixes, nextPageToken });
+export function getObject(call: Call): Response {
+  const { state, request, query, origin } = call;
+  const bucket = state.bucket(call.bucket);
+  const object = state.object(call.bucket, call.object, query.get('generation'));
+  checkPreconditions(call, object.resource, true);
+  const key = customerKeyOf(request);
+  const isDownload = query.get('alt') === 'media';
+  checkCustomerKey(object.resource, key, isDownload);
+  if (isDownload) return download(request, object);
+  if (query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
+  return Response.json(shownObject(bucket, object, origin, key !== undefined));
 }
 
-export function getObject({ state, request, query, bucket, object: name }: Call): Response {
-  const object = state.object(bucket, name, query.get('generation'));
-  checkPreconditions(query, object.resource, true);
-  return query.get('alt') === 'media' ? download(request, object) : Response.json(object.resource);
-}
-
-/** Answers as the object is stored (gzip stays gzip), all of it or the part that `Range` asks for. */
-function download(request: Request, { content, resource }: StoredObject): Response {
-  const { contentType, contentEncoding, crc32c, md5Hash } = resource;
-  const size = content.byteLength;
-  const headers = new Headers({
-    'content-type': String(contentType ?? 'application/octet-stream'),
-    'x-goog-hash': `crc32c=${crc32c},md5=${md5Hash}`,
-    'x-goog-stored-content-encoding': String(contentEncoding ?? 'identity'),
-  });
-  if (contentEncoding !== undefined) headers.set('content-encoding', String(contentEncoding));
-  const [range, from, to] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.get('range') ?? '') ?? [];
-  if (range === undefined) return new Response(content, { headers });
-  const first = from ? Number(from) : Math.max(0, size - Number(to));
-  const end = from && to ? Math.min(Number(to) + 1, size) : size;
-  if (first >= end) throw new StorageError(416, 'requestedRangeNotSatisfiable', 'Request range not satisfiable');
-  headers.set('content-range', `bytes ${first}-${end - 1}/${size}`);
-  return new Response(content.subarray(first, end), { status: 206, headers });
-}
-
-export async function patchObject({ state, request, query, bucket, object: name }: Call): Promise<Response> {
+export async function patchObject(call: Call): Promise<Response> {
+  const { state, request, query, origin, require } = call;
   const patch = parseJsonObject(await request.text());
-  return patchResource(state.object(bucket, name, query.get('generation')), query, patch);
+  const bucket = state.bucket(call.bucket);
+  const object = state.object(call.bucket, call.object, query.get('generation'));
+  const { resource } = object;
+  checkPreconditions(call, resource);
+  refuseAcls(bucket.resource, query, patch);
+  const key = customerKeyOf(request);
+  checkCustomerKey(resource, key, false);
+  const fields = patchObjectFields(resource, patch);
+  const override = flag(query, 'overrideUnlockedRetention');
+  if (patch.retention !== undefined) require('storage.objects.setRetention');
+  if (override) require('storage.objects.overrideUnlockedRetention');
+  const now = state.clock.now();
+  const isEnabled = hasObjectRetention(bucket.resource);
+  const retention = decideRetention(patch.retention, resource.retention, { now, isEnabled, override });
+  if (retention !== undefined && fields.eventBasedHold === true) {
+    throw invalid('An object cannot have a retention and an event-based hold.');
+  }
+  if (resource.eventBasedHold === true && fields.eventBasedHold !== true) object.retainedFrom = now;
+  object.resource = updateResource(resource, { ...fields, retention }, state.clock);
+  return Response.json(shownObject(bucket, object, origin, key !== undefined));
 }
 
-export function deleteObject({ state, query, bucket, object: name }: Call): Response {
-  checkPreconditions(query, state.object(bucket, name, query.get('generation')).resource);
-  state.bucket(bucket).objects.delete(name);
+export function deleteObject(call: Call): Response {
+  const { state, query } = call;
+  const generation = query.get('generation');
+  checkPreconditions(call, state.object(call.bucket, call.object, generation).resource);
+  state.removeObject(call.bucket, call.object, generation);
   return new Response(null, { status: 204 });
 }

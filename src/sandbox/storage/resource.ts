@@ -1,7 +1,8 @@
-import { type JsonObject, mergePatch } from './json-object.ts';
-import { StorageError } from './storage-error.ts';
+import type { Clock } from './clock.ts';
+import type { JsonObject } from './json-object.ts';
+import { conditionNotMet, StorageError } from './storage-error.ts';
 
-/** A bucket or an object as the JSON API shows it. */
+/** A bucket or an object as it is kept: what a caller sets, and what the service decides. */
 export interface Resource extends JsonObject {
   readonly name: string;
   /** Microseconds since 1970, and always growing. */
@@ -10,49 +11,57 @@ export interface Resource extends JsonObject {
   readonly metageneration: string;
 }
 
-let lastGeneration = 0;
-
-export function createResource(name: string, fields: JsonObject): Resource {
-  lastGeneration = Math.max(lastGeneration + 1, Date.now() * 1000);
-  const updated = new Date().toISOString();
-  const decided = { name, generation: String(lastGeneration), metageneration: '1', timeCreated: updated, updated };
-  return { ...mergePatch({}, fields), ...decided };
+export function createResource(name: string, fields: JsonObject, clock: Clock): Resource {
+  const updated = clock.timestamp();
+  return {
+    name,
+    ...fields,
+    generation: clock.nextGeneration(),
+    metageneration: '1',
+    timeCreated: updated,
+    updated,
+  };
 }
 
-/** Answers a patch with what becomes of the bucket or object that `holder` holds. */
-export function patchResource(holder: { resource: Resource }, query: URLSearchParams, patch: JsonObject): Response {
-  const { name, generation, metageneration } = holder.resource;
-  checkPreconditions(query, holder.resource);
-  const decided = { name, generation, metageneration: String(Number(metageneration) + 1) };
-  holder.resource = { ...mergePatch(holder.resource, patch), ...decided, updated: new Date().toISOString() };
-  return Response.json(holder.resource);
+/** A resource with the fields of `kept` in place of those that a caller may set. */
+export function updateResource(resource: Resource, fields: JsonObject, clock: Clock): Resource {
+  const metageneration = String(Number(resource.metageneration) + 1);
+  return { ...resource, ...fields, metageneration, updated: clock.timestamp() };
 }
+
+/** Changes with each generation and metageneration. */
+export const etagOf = ({ generation, metageneration }: Resource): string =>
+  Buffer.from(`${generation}/${metageneration}`).toString('base64');
 
 /**
- * Throws unless the `if…Match` parameters of a call hold for `current`: 412, or 304 for a read whose `if…NotMatch`
- * fails. What does not exist has generation 0. https://cloud.google.com/storage/docs/request-preconditions
+ * Throws unless the `if…Match` parameters and the ETag headers of a call hold for `current`: 412, or 304 for a read whose
+ * `if…NotMatch` fails. What does not exist has generation 0.
+ * https://cloud.google.com/storage/docs/request-preconditions
  */
-export function checkPreconditions(query: URLSearchParams, current: Resource | undefined, reading = false): void {
+export function checkPreconditions(
+  { query, request }: { readonly query: URLSearchParams; readonly request?: Request },
+  current: Resource | undefined,
+  reading = false,
+): void {
   const { generation = '0', metageneration = '0' } = current ?? {};
-  for (const [kind, actual] of Object.entries({ Generation: generation, Metageneration: metageneration })) {
-    const differs = (query.get(`if${kind}Match`) ?? actual) !== actual;
-    const same = query.get(`if${kind}NotMatch`) === actual;
-    if (same && reading) throw new StorageError(304, 'notModified', 'Not Modified');
-    if (!differs && !same) continue;
-    throw new StorageError(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.');
+  let differs = false;
+  let same = false;
+  for (const [kind, actual] of [
+    ['Generation', generation],
+    ['Metageneration', metageneration],
+  ] as const) {
+    differs ||= (query.get(`if${kind}Match`) ?? actual) !== actual;
+    same ||= query.get(`if${kind}NotMatch`) === actual;
   }
+  const ifMatch = request?.headers.get('if-match');
+  const ifNoneMatch = request?.headers.get('if-none-match');
+  if (ifMatch) differs ||= !namesEtag(ifMatch, current);
+  if (ifNoneMatch) same ||= namesEtag(ifNoneMatch, current);
+  if (same && reading) throw new StorageError(304, 'notModified', 'Not Modified');
+  if (differs || same) throw conditionNotMet();
 }
 
-const MAX_PAGE_SIZE = 1000;
-
-/** One page of those names that begin with `prefix`, by their UTF-8 bytes: up to `maxResults` after `pageToken`. */
-export function pageOf(names: Iterable<string>, query: URLSearchParams) {
-  const size = Math.min(Number(query.get('maxResults')) || MAX_PAGE_SIZE, MAX_PAGE_SIZE);
-  const after = Buffer.from(query.get('pageToken') ?? '', 'base64url');
-  const rest = Array.from(names, (name) => Buffer.from(name))
-    .filter((name) => name.toString().startsWith(query.get('prefix') ?? '') && Buffer.compare(name, after) > 0)
-    .sort(Buffer.compare);
-  const shown = rest.slice(0, size);
-  const nextPageToken = rest.length > size ? shown.at(-1)?.toString('base64url') : undefined;
-  return { names: shown.map(String), nextPageToken };
+function namesEtag(header: string, current: Resource | undefined): boolean {
+  if (current === undefined) return false;
+  return header.split(',').some((part) => ['*', etagOf(current)].includes(part.trim().replaceAll('"', '')));
 }

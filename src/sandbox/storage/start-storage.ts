@@ -4,72 +4,210 @@ import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
 import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
-import { deleteBucket, getBucket, insertBucket, listBuckets, patchBucket } from './buckets.ts';
+import { deleteBucket, getBucket, insertBucket, listBuckets, lockRetentionPolicy, patchBucket } from './buckets.ts';
 import type { Call } from './call.ts';
-import { deleteObject, getObject, listObjects, patchObject } from './objects.ts';
-import { notImplemented, StorageError } from './storage-error.ts';
-import { StorageState } from './storage-state.ts';
-import { continueUpload, insertObject } from './uploads.ts';
+import { Clock } from './clock.ts';
+import { isJsonObject } from './json-object.ts';
+import { listObjects } from './list-objects.ts';
+import { deleteObject, getObject, patchObject } from './objects.ts';
+import { checkParameters } from './parameters.ts';
+import { partialResponse } from './partial-response.ts';
+import { type IsDenied, type Permission, requireBy } from './permissions.ts';
+import { cancelUpload, continueUpload } from './resumable-uploads.ts';
+import { notFound, notImplemented, reasonOf, StorageError } from './storage-error.ts';
+import { isRequesterPays, StorageState } from './storage-state.ts';
+import { insertObject } from './uploads.ts';
 
-/** One method of the JSON API: its name in Google's reference, how it is called, what answers it. */
-type Operation = readonly [name: string, method: string, path: string, (call: Call) => Response | Promise<Response>];
+/** One method of the JSON API. */
+interface Operation {
+  /** As in Google's reference. */
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  /** What it always needs; what it needs only sometimes, its handler requires. A session URI needs nothing more. */
+  readonly permission?: Permission;
+  readonly handle: (call: Call) => Response | Promise<Response>;
+}
+
+const UPLOAD = '/upload/storage/v1/b/:bucket/o';
 
 const OPERATIONS: readonly Operation[] = [
-  ['storage.buckets.insert', 'POST', '/b', insertBucket],
-  ['storage.buckets.list', 'GET', '/b', listBuckets],
-  ['storage.buckets.get', 'GET', '/b/:bucket', getBucket],
-  ['storage.buckets.patch', 'PATCH', '/b/:bucket', patchBucket],
-  ['storage.buckets.delete', 'DELETE', '/b/:bucket', deleteBucket],
-  ['storage.objects.list', 'GET', '/b/:bucket/o', listObjects],
-  ['storage.objects.get', 'GET', '/b/:bucket/o/:object', getObject],
-  ['storage.objects.patch', 'PATCH', '/b/:bucket/o/:object', patchObject],
-  ['storage.objects.delete', 'DELETE', '/b/:bucket/o/:object', deleteObject],
-  ['storage.objects.insert', 'POST', '/upload/storage/v1/b/:bucket/o', insertObject],
-  ['storage.objects.insert', 'PUT', '/upload/storage/v1/b/:bucket/o', continueUpload],
+  {
+    name: 'storage.buckets.insert',
+    method: 'POST',
+    path: '/b',
+    permission: 'storage.buckets.create',
+    handle: insertBucket,
+  },
+  { name: 'storage.buckets.list', method: 'GET', path: '/b', permission: 'storage.buckets.list', handle: listBuckets },
+  {
+    name: 'storage.buckets.get',
+    method: 'GET',
+    path: '/b/:bucket',
+    permission: 'storage.buckets.get',
+    handle: getBucket,
+  },
+  {
+    name: 'storage.buckets.patch',
+    method: 'PATCH',
+    path: '/b/:bucket',
+    permission: 'storage.buckets.update',
+    handle: patchBucket,
+  },
+  {
+    name: 'storage.buckets.delete',
+    method: 'DELETE',
+    path: '/b/:bucket',
+    permission: 'storage.buckets.delete',
+    handle: deleteBucket,
+  },
+  {
+    name: 'storage.buckets.lockRetentionPolicy',
+    method: 'POST',
+    path: '/b/:bucket/lockRetentionPolicy',
+    permission: 'storage.buckets.update',
+    handle: lockRetentionPolicy,
+  },
+  {
+    name: 'storage.objects.list',
+    method: 'GET',
+    path: '/b/:bucket/o',
+    permission: 'storage.objects.list',
+    handle: listObjects,
+  },
+  {
+    name: 'storage.objects.get',
+    method: 'GET',
+    path: '/b/:bucket/o/:object',
+    permission: 'storage.objects.get',
+    handle: getObject,
+  },
+  {
+    name: 'storage.objects.get',
+    method: 'GET',
+    path: '/download/storage/v1/b/:bucket/o/:object',
+    permission: 'storage.objects.get',
+    handle: getObject,
+  },
+  {
+    name: 'storage.objects.patch',
+    method: 'PATCH',
+    path: '/b/:bucket/o/:object',
+    permission: 'storage.objects.update',
+    handle: patchObject,
+  },
+  {
+    name: 'storage.objects.delete',
+    method: 'DELETE',
+    path: '/b/:bucket/o/:object',
+    permission: 'storage.objects.delete',
+    handle: deleteObject,
+  },
+  {
+    name: 'storage.objects.insert',
+    method: 'POST',
+    path: UPLOAD,
+    permission: 'storage.objects.create',
+    handle: insertObject,
+  },
+  { name: 'storage.objects.insert', method: 'PUT', path: UPLOAD, handle: continueUpload },
+  { name: 'storage.objects.insert', method: 'DELETE', path: UPLOAD, handle: cancelUpload },
 ];
 
+/** Calls that the service has and the sandbox has not. Any other call is 404, as from the service. */
+const MISSING: readonly RegExp[] = [
+  /^\/(?:batch|channels|projects)\b/,
+  /^\/b\/[^/]+\/(?:acl|anywhereCaches|defaultObjectAcl|folders|iam|managedFolders|notificationConfigs|operations)\b/,
+  /^\/b\/[^/]+\/(?:relocate|restore|storageLayout)$/,
+  /^\/b\/[^/]+\/o\/(?:bulkRestore|watch)$/,
+  /^\/b\/[^/]+\/o\/[^/]+\/(?:acl|compose|copyTo|iam|moveTo|restore|rewriteTo)\b/,
+];
+
+export interface StorageOptions {
+  readonly port?: number;
+  readonly faults?: Faults;
+  /** Milliseconds since 1970: the clock of generations, times, retention and upload sessions. */
+  readonly now?: () => number;
+  /**
+   * Denies the caller a permission: asked with the IAM permission (`storage.objects.create`) and, if that is not denied,
+   * with the method (`storage.objects.insert`).
+   */
+  readonly isDenied?: IsDenied;
+}
+
 /**
- * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory. A call
- * that it does not have answers 501.
+ * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory, with
+ * versions, retention, holds, customer-supplied keys and requester pays.
  *
- * It differs from the real service so: no access control, no versions but the live one, no lifecycle actions (the rules
- * are kept and shown), no copying or composing, no partial responses (`fields` is ignored), and an object stored
- * compressed is served compressed, whatever the caller accepts.
+ * A call, parameter or setting that it does not have answers 501, and one that the service does not have, 404. It differs
+ * from the service in these points: one caller with every permission that `isDenied` does not take, no soft delete (off in
+ * every bucket), no lifecycle actions (rules are checked, kept and shown), no ACLs, Cloud KMS, copying or composing.
  */
 export async function startStorage({
   port = 0,
   faults = new Faults(),
-}: {
-  port?: number;
-  faults?: Faults;
-} = {}): Promise<SandboxServer> {
-  const state = new StorageState();
+  now = Date.now,
+  isDenied = () => false,
+}: StorageOptions = {}): Promise<SandboxServer> {
+  const state = new StorageState(new Clock(now));
   const app = new Hono<{ Bindings: HttpBindings }>();
 
   /** Every call passes here, with the operation's name and the bucket and object it is about. */
-  const perform = async ([method, , , handle]: Operation, context: Context): Promise<Response> => {
-    const { searchParams: query } = new URL(context.req.url);
+  const perform = async ({ name, permission, handle }: Operation, context: Context): Promise<Response> => {
+    const { origin, searchParams: query } = new URL(context.req.url);
     const { bucket = '', object = '' } = context.req.param();
+    const { raw: request } = context.req;
+    const require = requireBy(isDenied, name);
+    const work = () => {
+      if (permission !== undefined) {
+        require(permission);
+        checkParameters(query, name.startsWith('storage.objects.'));
+        checkPayer(query, request, bucket);
+      }
+      return handle({ state, request, query, bucket, object, origin, require });
+    };
     const resource = `${bucket}/${object || query.get('name') || ''}`;
-    const work = () => handle({ state, request: context.req.raw, query, bucket, object });
-    return await faults.pass({ server: 'storage', method, resource }, work);
+    const response = await faults.pass({ server: 'storage', method: name, resource }, work);
+    const fields = query.get('fields');
+    return fields === null ? response : partOf(response, fields);
+  };
+
+  const checkPayer = (query: URLSearchParams, { headers }: Request, name: string): void => {
+    const bucket = state.buckets.get(name);
+    if (bucket === undefined || !isRequesterPays(bucket)) return;
+    if (query.get('userProject') || headers.get('x-goog-user-project')) return;
+    throw new StorageError(400, 'required', 'Bucket is a requester pays bucket but no user project provided.');
   };
 
   for (const operation of OPERATIONS) {
-    const [, method, path] = operation;
+    const { method, path } = operation;
     // Calls to `apiEndpoint` have /storage/v1, those to STORAGE_EMULATOR_HOST have not.
     app.on(method, [path, `/storage/v1${path}`], (context) => perform(operation, context));
   }
-  app.notFound((context) => notImplemented(`the call ${context.req.method} ${context.req.path}`).toResponse(false));
+  app.notFound((context) => {
+    const path = new URL(context.req.url).pathname.replace(/^\/storage\/v1/, '');
+    const isMissing = context.req.method === 'PUT' || MISSING.some((pattern) => pattern.test(path));
+    const error = isMissing ? notImplemented(`the call ${context.req.method} ${path}`) : notFound('Not Found');
+    return error.toResponse(false);
+  });
   app.onError((error, context) => {
     if (error instanceof LostResponse) return loseResponse(context);
     const asText = context.req.query('alt') === 'media';
-    if (error instanceof InjectedError) {
-      const { code, reason, message } = error.fault;
-      return withRetryAfter(new StorageError(Number(code), reason, message).toResponse(asText), error);
-    }
+    if (error instanceof InjectedError) return withRetryAfter(injected(error).toResponse(asText), error);
     const known = error instanceof StorageError ? error : new StorageError(500, 'internalError', String(error));
     return known.toResponse(asText);
   });
   return serveHttp(app.fetch, port);
+}
+
+async function partOf(response: Response, fields: string): Promise<Response> {
+  if (!response.headers.get('content-type')?.startsWith('application/json')) return response;
+  const answer: unknown = await response.json();
+  return Response.json(isJsonObject(answer) ? partialResponse(answer, fields) : answer, response);
+}
+
+/** The reason that a rule leaves out is the one that the service documents for its status. */
+function injected({ fault }: InjectedError): StorageError {
+  const status = Number(fault.code);
+  return new StorageError(status, fault.reason === 'backendError' ? reasonOf(status) : fault.reason, fault.message);
 }

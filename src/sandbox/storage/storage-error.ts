@@ -1,13 +1,21 @@
+/** Where in a request the fault lies, as some errors say. */
+interface Location {
+  readonly locationType: 'header' | 'parameter';
+  readonly location: string;
+}
+
 /** An error as the JSON API answers it, see https://cloud.google.com/storage/docs/json_api/v1/status-codes. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly status: number;
   readonly reason: string;
+  readonly location: Location | undefined;
 
-  constructor(status: number, reason: string, message: string) {
+  constructor(status: number, reason: string, message: string, location?: Location) {
     super(message);
     this.status = status;
     this.reason = reason;
+    this.location = location;
   }
 
   /** The answer to a call; a download gets the bare message as text, as from the real service. */
@@ -15,14 +23,68 @@ export class StorageError extends Error {
     const { status, message, reason } = this;
     if (status === 304) return new Response(null, { status });
     if (asText) return new Response(message, { status });
-    return Response.json({ error: { code: status, message, errors: [{ message, domain: 'global', reason }] } }, this);
+    const errors = [{ message, domain: 'global', reason, ...this.location }];
+    return Response.json({ error: { code: status, message, errors } }, { status });
   }
 }
 
 export const invalid = (message: string) => new StorageError(400, 'invalid', message);
 
+/** A request that does not fit the settings of its bucket. */
+export const badRequest = (message: string) => new StorageError(400, 'badRequest', message);
+
+export const required = (parameter: string) =>
+  new StorageError(400, 'required', `Required parameter: ${parameter}`, {
+    locationType: 'parameter',
+    location: parameter,
+  });
+
+export const invalidParameter = (parameter: string, value: string) =>
+  new StorageError(400, 'invalidParameter', `Invalid value for ${parameter}: ${value}`, {
+    locationType: 'parameter',
+    location: parameter,
+  });
+
 export const notFound = (message: string) => new StorageError(404, 'notFound', message);
+
+/** The service answers a failed precondition and a refused kind of encryption alike, but for the message. */
+export const conditionNotMet = (message = 'At least one of the pre-conditions you specified did not hold.') =>
+  new StorageError(412, 'conditionNotMet', message, { locationType: 'header', location: 'If-Match' });
+
+const RESOURCES = {
+  object: 'Google Cloud Storage object',
+  bucket: 'Google Cloud Storage bucket',
+  project: 'Google Cloud project',
+};
+
+/** The one identity of a sandbox, which has no accounts. */
+const CALLER = 'caller@sandbox.iam.gserviceaccount.com';
+
+/** The caller lacks an IAM permission on an object, a bucket or the project. */
+export const forbidden = (permission: string, what: keyof typeof RESOURCES) =>
+  new StorageError(
+    403,
+    'forbidden',
+    `${CALLER} does not have ${permission} access to the ${RESOURCES[what]}. Permission '${permission}' denied on resource (or it may not exist).`,
+  );
 
 /** What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. */
 export const notImplemented = (what: string) =>
   new StorageError(501, 'notImplemented', `The sandbox's Cloud Storage does not have ${what}.`);
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'invalid',
+  401: 'authError',
+  403: 'forbidden',
+  404: 'notFound',
+  405: 'methodNotAllowed',
+  408: 'uploadBrokenConnection',
+  409: 'conflict',
+  412: 'conditionNotMet',
+  413: 'uploadTooLarge',
+  416: 'requestedRangeNotSatisfiable',
+  429: 'rateLimitExceeded',
+};
+
+/** The reason that the service documents for a status, `backendError` for what has none. */
+export const reasonOf = (status: number): string => REASONS[status] ?? 'backendError';

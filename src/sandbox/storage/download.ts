@@ -1,0 +1,71 @@
+import { gunzipSync } from 'node:zlib';
+import { etagOf } from './resource.ts';
+import { StorageError } from './storage-error.ts';
+import type { StoredObject } from './storage-state.ts';
+
+/**
+ * Answers with the content, all of it or the part that `Range` asks for. What is stored with the content encoding gzip is
+ * decompressed for a caller that does not accept gzip; a range of it cannot be had, and is ignored.
+ * https://cloud.google.com/storage/docs/transcoding
+ */
+export function download(request: Request, object: StoredObject): Response {
+  const headers = headersOf(object);
+  const { contentEncoding } = object.resource;
+  const plain = isTranscoded(request, object) ? decompressed(object.content) : undefined;
+  if (plain !== undefined) {
+    headers.set('warning', '214 UploadServer gunzipped');
+    // A stream has no content length; the service sends none either.
+    return new Response(new Blob([plain]).stream(), { headers });
+  }
+  if (contentEncoding !== undefined) headers.set('content-encoding', String(contentEncoding));
+  return partOf(object.content, request.headers.get('range'), headers);
+}
+
+function headersOf({ resource, content }: StoredObject): Headers {
+  const { crc32c, md5Hash, generation, metageneration, storageClass, contentType, contentEncoding } = resource;
+  const headers = new Headers({
+    'content-type': String(contentType ?? 'application/octet-stream'),
+    etag: etagOf(resource),
+    'last-modified': new Date(String(resource.timeCreated)).toUTCString(),
+    'cache-control': String(resource.cacheControl ?? 'no-cache, no-store, max-age=0, must-revalidate'),
+    'x-goog-generation': generation,
+    'x-goog-metageneration': metageneration,
+    'x-goog-hash': `crc32c=${crc32c},md5=${md5Hash}`,
+    'x-goog-storage-class': String(storageClass),
+    'x-goog-stored-content-encoding': String(contentEncoding ?? 'identity'),
+    'x-goog-stored-content-length': String(content.byteLength),
+  });
+  for (const [header, value] of [
+    ['content-disposition', resource.contentDisposition],
+    ['content-language', resource.contentLanguage],
+  ] as const) {
+    // Headers have bytes; what a name in them has beyond Latin-1 stays in the object's metadata.
+    if (typeof value === 'string') headers.set(header, Buffer.from(value).toString('latin1'));
+  }
+  return headers;
+}
+
+function isTranscoded({ headers }: Request, { resource }: StoredObject): boolean {
+  if (resource.contentEncoding !== 'gzip' || /\bno-transform\b/i.test(String(resource.cacheControl))) return false;
+  return !/(?:^|,)\s*gzip\s*(?:,|$|;(?!\s*q=0(?:\.0+)?\s*(?:,|$)))/i.test(headers.get('accept-encoding') ?? '');
+}
+
+/** Undefined for what only claims to be gzip: served as it is stored. */
+function decompressed(content: Buffer): Buffer<ArrayBuffer> | undefined {
+  try {
+    return gunzipSync(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function partOf(content: Buffer<ArrayBuffer>, range: string | null, headers: Headers): Response {
+  const size = content.byteLength;
+  const [given, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
+  if (given === undefined || (!from && !to)) return new Response(content, { headers });
+  const first = from ? Number(from) : Math.max(0, size - Number(to));
+  const end = from && to ? Math.min(Number(to) + 1, size) : size;
+  if (first >= end) throw new StorageError(416, 'requestedRangeNotSatisfiable', 'Request range not satisfiable');
+  headers.set('content-range', `bytes ${first}-${end - 1}/${size}`);
+  return new Response(content.subarray(first, end), { status: 206, headers });
+}

@@ -1,0 +1,37 @@
+import { isUniform } from './bucket-fields.ts';
+import type { Call } from './call.ts';
+import { type Entry, pageOf } from './page.ts';
+import { flag } from './parameters.ts';
+import { shownObject } from './shown.ts';
+import { notImplemented } from './storage-error.ts';
+import type { Bucket, StoredObject } from './storage-state.ts';
+
+/**
+ * Lists objects in the order of their names' bytes, with `versions=true` also those that are not live, oldest first. With
+ * `delimiter`, those that have it behind `prefix` are folded into `prefixes`, which count towards the page like objects.
+ */
+export function listObjects({ state, query, bucket: name, origin }: Call): Response {
+  const bucket = state.bucket(name);
+  if (query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
+  const prefix = query.get('prefix') ?? '';
+  const delimiter = query.get('delimiter') ?? '';
+  const entries: Entry<StoredObject | string>[] = [];
+  const folded = new Set<string>();
+  for (const object of versionsOf(bucket, flag(query, 'versions'))) {
+    const { name, generation } = object.resource;
+    if (!name.startsWith(prefix)) continue;
+    const end = delimiter === '' ? -1 : name.indexOf(delimiter, prefix.length);
+    if (end < 0) entries.push({ name, generation, value: object });
+    else folded.add(name.slice(0, end + delimiter.length));
+  }
+  for (const name of folded) entries.push({ name, value: name });
+  const { values, nextPageToken } = pageOf(entries, query);
+  const items = values.filter((value) => typeof value !== 'string').map((value) => shownObject(bucket, value, origin));
+  const prefixes = values.filter((value) => typeof value === 'string');
+  return Response.json({ kind: 'storage#objects', items, prefixes, nextPageToken });
+}
+
+function* versionsOf({ live, noncurrent }: Bucket, all: boolean): Iterable<StoredObject> {
+  yield* live.values();
+  if (all) for (const versions of noncurrent.values()) yield* versions;
+}

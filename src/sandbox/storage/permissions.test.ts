@@ -1,0 +1,94 @@
+import * as assert from 'uvu/assert';
+import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { suite } from '../../testing/suite.ts';
+import { Faults } from '../faults/faults.ts';
+
+suite('permissions', ({ test, before, after, beforeEach }) => {
+  let server: Awaited<ReturnType<typeof startTestStorage>>;
+  const faults = new Faults();
+  let isDenied = (_name: string) => false;
+  let buckets = 0;
+  const once = { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } };
+  const newBucket = async () => {
+    buckets += 1;
+    isDenied = () => false;
+    const [bucket] = await server.client().createBucket(`permissions-${buckets}`);
+    return bucket;
+  };
+
+  before(async () => {
+    server = await startTestStorage({ faults, isDenied: (name) => isDenied(name) });
+  });
+  after(() => server.close());
+  beforeEach(() => faults.clear());
+
+  test('who may only create uploads, and neither reads, lists, replaces nor deletes', async () => {
+    const bucket = await newBucket();
+    isDenied = (name) => name.startsWith('storage.') && !/^storage\.objects\.(?:create|insert)$/.test(name);
+    const file = bucket.file('created');
+    await file.save('x', once);
+    assert.equal(await storageFailure(file.getMetadata()), {
+      code: 403,
+      reason: 'forbidden',
+      message:
+        "caller@sandbox.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).",
+    });
+    assert.is((await storageFailure(file.download())).code, 403);
+    const replaced = await storageFailure(file.save('y', { resumable: false }));
+    assert.equal([replaced.code, replaced.reason], [403, 'forbidden']);
+    assert.match(replaced.message, 'does not have storage.objects.delete access');
+    assert.is((await storageFailure(file.save('y', { resumable: true }))).code, 403);
+    assert.equal(await refusalOf(file.save('y', once)), [412, 'conditionNotMet'], 'the precondition comes first');
+    assert.equal(await refusalOf(file.delete()), [403, 'forbidden']);
+    assert.equal(await refusalOf(bucket.getFiles()), [403, 'forbidden']);
+    assert.match((await storageFailure(bucket.getMetadata())).message, 'access to the Google Cloud Storage bucket.');
+    assert.match((await storageFailure(server.client().createBucket('denied'))).message, 'Google Cloud project.');
+  });
+
+  test('a method is denied by its own name too', async () => {
+    const bucket = await newBucket();
+    const asked: string[] = [];
+    isDenied = (name) => {
+      asked.push(name);
+      return name === 'storage.objects.insert';
+    };
+    assert.equal(await refusalOf(bucket.file('x').save('x', once)), [403, 'forbidden']);
+    assert.equal(asked, ['storage.objects.create', 'storage.objects.insert']);
+  });
+
+  test('retention of objects takes permissions of its own', async () => {
+    isDenied = (name) => name === 'storage.buckets.enableObjectRetention';
+    const create = server.client().createBucket('retaining', { enableObjectRetention: true });
+    assert.equal(await refusalOf(create), [403, 'forbidden']);
+    isDenied = () => false;
+    const [bucket] = await server.client().createBucket('retaining', { enableObjectRetention: true });
+    isDenied = (name) => name === 'storage.objects.setRetention';
+    const retention = { mode: 'Unlocked', retainUntilTime: '2999-01-01T00:00:00Z' };
+    const save = bucket.file('x').save('x', { resumable: false, metadata: { retention } });
+    assert.equal(await refusalOf(save), [403, 'forbidden']);
+    await bucket.file('x').save('x', { resumable: false });
+  });
+
+  test('an organization policy that a fault rule stands for answers as the service does', async () => {
+    const bucket = await newBucket();
+    const message = 'Request violates constraint constraints/storage.retentionPolicySeconds';
+    const rule = { server: 'storage', method: 'storage.objects.insert' } as const;
+    const fault = faults.add({ ...rule, error: { code: 412, reason: 'orgPolicyConstraintFailed', message } });
+    assert.equal(await storageFailure(bucket.file('x').save('x', once)), {
+      code: 412,
+      reason: 'orgPolicyConstraintFailed',
+      message,
+    });
+    fault.remove();
+    for (const [code, reason] of [
+      [412, 'conditionNotMet'],
+      ['403', 'forbidden'],
+      [429, 'rateLimitExceeded'],
+      [503, 'backendError'],
+    ] as const) {
+      const fault = faults.add({ ...rule, error: { code } });
+      assert.equal(await refusalOf(bucket.file('x').save('x', once)), [Number(code), reason]);
+      fault.remove();
+    }
+  });
+});

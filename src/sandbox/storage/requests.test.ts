@@ -1,0 +1,149 @@
+import type { Bucket } from '@google-cloud/storage';
+import * as assert from 'uvu/assert';
+import { isRecord, refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { suite } from '../../testing/suite.ts';
+
+suite('requests and answers of the JSON API', ({ test, before, after, beforeEach }) => {
+  let server: Awaited<ReturnType<typeof startTestStorage>>;
+  let bucket: Bucket;
+  let buckets = 0;
+  const save = (name: string) => bucket.file(name).save('x', { resumable: false });
+  const get = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${server.origin}/storage/v1/${path}`, { headers });
+    const text = await response.text();
+    const body: unknown = text === '' ? {} : JSON.parse(text);
+    return { status: response.status, body: isRecord(body) ? body : {} };
+  };
+  const reasonOf = async (path: string) => {
+    const { status, body } = await get(path);
+    const { errors } = isRecord(body.error) ? body.error : {};
+    const [first]: unknown[] = Array.isArray(errors) ? errors : [];
+    return [status, isRecord(first) ? first.reason : undefined];
+  };
+
+  before(async () => {
+    server = await startTestStorage();
+  });
+  after(() => server.close());
+  beforeEach(async () => {
+    buckets += 1;
+    [bucket] = await server.client().createBucket(`requests-${buckets}`);
+  });
+
+  test('an object shows what the service shows, with links that lead to it', async () => {
+    const name = 'dir/ü 1';
+    await save(name);
+    const [first] = await bucket.file(name).getMetadata();
+    assert.is(first.kind, 'storage#object');
+    assert.is(first.id, `${bucket.name}/${name}/${first.generation}`);
+    assert.is(first.bucket, bucket.name);
+    assert.is(first.storageClass, 'STANDARD');
+    assert.is(first.timeStorageClassUpdated, first.timeCreated);
+    assert.is(first.selfLink, `${server.origin}/storage/v1/b/${bucket.name}/o/${encodeURIComponent(name)}`);
+    assert.is(await (await fetch(String(first.mediaLink))).text(), 'x');
+    const linked: unknown = await (await fetch(String(first.selfLink))).json();
+    assert.is(isRecord(linked) ? linked.id : undefined, first.id);
+    const [patched] = await bucket.file(name).setMetadata({ metadata: { k: 'v' } });
+    assert.ok(first.etag && patched.etag && first.etag !== patched.etag);
+    const [[listed]] = await bucket.getFiles();
+    assert.is(listed?.metadata.etag, patched.etag);
+  });
+
+  test('a bucket shows what the service shows, and gives new objects its storage class', async () => {
+    const [metadata] = await bucket.getMetadata();
+    assert.is(metadata.kind, 'storage#bucket');
+    assert.is(metadata.id, bucket.name);
+    assert.match(String(metadata.projectNumber), /^\d+$/);
+    assert.is(metadata.selfLink, `${server.origin}/storage/v1/b/${bucket.name}`);
+    const uniform = metadata.iamConfiguration?.uniformBucketLevelAccess;
+    assert.equal(uniform, { enabled: false });
+    const [patched] = await bucket.setMetadata({ storageClass: 'NEARLINE' });
+    assert.is.not(patched.etag, metadata.etag);
+    await save('near');
+    assert.is((await bucket.file('near').getMetadata())[0].storageClass, 'NEARLINE');
+    const other = await get('b?project=another-project');
+    assert.equal(other.body.items, [], 'buckets are listed by project');
+  });
+
+  test('an ETag is a precondition', async () => {
+    await save('tagged');
+    const [{ etag = '' }] = await bucket.file('tagged').getMetadata();
+    const path = `b/${bucket.name}/o/tagged`;
+    assert.is((await get(path, { 'if-none-match': `"${etag}"` })).status, 304);
+    assert.is((await get(path, { 'if-match': `"${etag}"` })).status, 200);
+    assert.is((await get(path, { 'if-match': '"other"' })).status, 412);
+  });
+
+  test('the parameter fields answers those fields alone', async () => {
+    await save('a');
+    const path = `b/${bucket.name}/o`;
+    assert.equal((await get(`${path}?fields=items(name,size)`)).body, { items: [{ name: 'a', size: '1' }] });
+    assert.equal((await get(`${path}/a?fields=name, bucket`)).body, { name: 'a', bucket: bucket.name });
+    assert.equal((await get(`${path}?fields=items/name,kind`)).body, {
+      kind: 'storage#objects',
+      items: [{ name: 'a' }],
+    });
+    assert.equal(await reasonOf(`${path}?fields=items(`), [400, 'invalidParameter']);
+  });
+
+  test('booleans are read in any case, and nothing else as one', async () => {
+    await bucket.setMetadata({ versioning: { enabled: true } });
+    await save('a');
+    await save('a');
+    for (const [value, count] of [
+      ['True', 2],
+      ['TRUE', 2],
+      ['False', 1],
+    ] as const) {
+      const { body } = await get(`b/${bucket.name}/o?versions=${value}`);
+      assert.is(Array.isArray(body.items) ? body.items.length : 0, count, value);
+    }
+    assert.equal(await reasonOf(`b/${bucket.name}/o?versions=1`), [400, 'invalidParameter']);
+  });
+
+  test('a parameter is refused that the service refuses, or that the sandbox does not have', async () => {
+    const path = `b/${bucket.name}/o`;
+    for (const query of ['projection=some', 'maxResults=-1', 'generation=x', 'ifGenerationMatch=one']) {
+      assert.equal(await reasonOf(`${path}?${query}`), [400, 'invalidParameter'], query);
+    }
+    assert.equal(await reasonOf(`${path}?alt=xml`), [400, 'invalidAltValue']);
+    for (const query of ['startOffset=a', 'matchGlob=**', 'softDeleted=true', 'projection=full', 'callback=f']) {
+      assert.equal(await reasonOf(`${path}?${query}`), [501, 'notImplemented'], query);
+    }
+    for (const query of ['projection=noAcl', 'prettyPrint=false', 'softDeleted=False', 'unknown=ignored']) {
+      assert.is((await get(`${path}?${query}`)).status, 200, query);
+    }
+    assert.equal(await reasonOf('b'), [400, 'required']);
+    const upload = `${server.origin}/upload/storage/v1/${path}`;
+    for (const query of ['uploadType=magic&name=x', 'name=x', 'uploadType=media']) {
+      assert.is((await fetch(`${upload}?${query}`, { method: 'POST', body: 'x' })).status, 400, query);
+    }
+  });
+
+  test('an object name is refused that the service refuses', async () => {
+    for (const name of ['.', '..', '.well-known/acme-challenge/x', 'a\nb', 'a\rb', 'x'.repeat(1025), 'ü'.repeat(513)]) {
+      assert.equal(await refusalOf(save(name)), [400, 'invalid'], JSON.stringify(name));
+    }
+    const upload = `${server.origin}/upload/storage/v1/b/${bucket.name}/o?uploadType=media&name=`;
+    for (const name of ['', '%FF', 'a%C3']) {
+      assert.is((await fetch(upload + name, { method: 'POST', body: 'x' })).status, 400, name);
+    }
+    for (const name of ['ü'.repeat(512), '.a', 'a/../b', '.well-known/x', 'a\tb']) {
+      await save(name);
+      await bucket.file(name).delete();
+    }
+  });
+
+  test('a failed precondition says which header it stands for, as from the service', async () => {
+    await save('a');
+    const { status, body } = await get(`b/${bucket.name}/o/a?ifGenerationMatch=0`);
+    const message = 'At least one of the pre-conditions you specified did not hold.';
+    assert.is(status, 412);
+    assert.equal(body.error, {
+      code: 412,
+      message,
+      errors: [{ message, domain: 'global', reason: 'conditionNotMet', locationType: 'header', location: 'If-Match' }],
+    });
+    assert.is((await storageFailure(bucket.file('b').download())).code, 404);
+  });
+});

@@ -1,0 +1,30 @@
+import type { Call } from './call.ts';
+import { customerKeyOf } from './encryption.ts';
+import type { JsonObject } from './json-object.ts';
+import { readObjectFields } from './object-fields.ts';
+import { checkNameIsUtf8, objectName } from './object-name.ts';
+import { invalidParameter } from './storage-error.ts';
+import type { Upload } from './storage-state.ts';
+
+/** What a call says of the object. A field may stand in the query or in the body; in both it must be the same. */
+export function uploadOf(call: Call, body: JsonObject, contentType: string | null): Upload {
+  const { request, query, bucket, require } = call;
+  checkNameIsUtf8(request.url);
+  const name = objectName(fromEither('name', query, body));
+  const contentEncoding = fromEither('contentEncoding', query, body);
+  const fields = readObjectFields({ contentType, ...body, contentEncoding, ...hashesIn(request) });
+  return { bucket, name, query, request, require, body, fields, customerKey: customerKeyOf(request) };
+}
+
+function fromEither(name: string, query: URLSearchParams, body: JsonObject): unknown {
+  const given = query.get(name);
+  const inBody = body[name] ?? undefined;
+  if (given !== null && inBody !== undefined && inBody !== given) throw invalidParameter(name, given);
+  return given ?? inBody;
+}
+
+/** The hashes in the header `x-goog-hash: crc32c=…,md5=…`, by the names that they have in an object resource. */
+export function hashesIn({ headers }: Request): JsonObject {
+  const hashes = headers.get('x-goog-hash')?.matchAll(/(crc32c|md5)=([^,\s]+)/g) ?? [];
+  return Object.fromEntries(Array.from(hashes, ([, kind, hash]) => [kind === 'md5' ? 'md5Hash' : 'crc32c', hash]));
+}
