@@ -1,7 +1,7 @@
 import { Storage } from '@google-cloud/storage';
 import { type StorageOptions, startStorage } from '../sandbox/storage/start-storage.ts';
 
-/** What a call was refused with, as the official client tells it. */
+/** The refusal of a call, as the official client reports it. */
 export interface StorageFailure {
   readonly code: unknown;
   readonly message: string;
@@ -13,7 +13,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * What a call that must fail rejects with: an ApiError, a GaxiosError from the start of a resumable upload, and from its
+ * Returns the refusal of a call that must fail: an ApiError, a GaxiosError from the start of a resumable upload, and from its
  * later requests a bare object.
  */
 export async function storageFailure(call: Promise<unknown>): Promise<StorageFailure> {
@@ -27,7 +27,7 @@ export async function storageFailure(call: Promise<unknown>): Promise<StorageFai
   throw new Error('the call should have failed');
 }
 
-/** Status and reason of a call that must fail. */
+/** Returns status and reason of a call that must fail. */
 export async function refusalOf(call: Promise<unknown>): Promise<[code: unknown, reason: unknown]> {
   const { code, reason } = await storageFailure(call);
   return [code, reason];

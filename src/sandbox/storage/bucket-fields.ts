@@ -86,6 +86,15 @@ function refuseUnsupported(settings: JsonObject): void {
   }
 }
 
+/** Reads `bucketPolicyOnly`, the older name of uniform access, where a patch has it alone. */
+function withUniformAccess(patch: JsonObject): JsonObject {
+  const { iamConfiguration } = patch;
+  if (!isJsonObject(iamConfiguration) || iamConfiguration.uniformBucketLevelAccess !== undefined) return patch;
+  const { bucketPolicyOnly } = iamConfiguration;
+  if (bucketPolicyOnly === undefined) return patch;
+  return { ...patch, iamConfiguration: { ...iamConfiguration, uniformBucketLevelAccess: bucketPolicyOnly } };
+}
+
 const LOCK_DAYS = 90;
 
 function decideIamConfiguration(given: Settings['iamConfiguration'], previous: unknown, now: number): JsonObject {
@@ -122,9 +131,12 @@ function decideEncryption(given: Settings['encryption'], previous: unknown, effe
  */
 export function decideBucketFields(name: string, patch: JsonObject, previous: JsonObject, now: number): JsonObject {
   refuseUnsupported(mergePatch({}, patch));
-  const settings = readFields(bucketSchema, mergePatch(previous, patch));
+  const settings = readFields(bucketSchema, mergePatch(previous, withUniformAccess(patch)));
   if (previous.location !== undefined && previous.location !== settings.location) {
     throw invalid('The location of a bucket cannot be changed.');
+  }
+  if (settings.rpo === 'ASYNC_TURBO' && locationType(settings.location) !== 'dual-region') {
+    throw invalid('Turbo replication needs a dual-region.');
   }
   if (settings.softDeletePolicy?.retentionDurationSeconds) throw notImplemented('soft delete');
   if (settings.autoclass?.enabled) throw notImplemented('Autoclass');
@@ -149,7 +161,7 @@ export function decideBucketFields(name: string, patch: JsonObject, previous: Js
   };
 }
 
-/** Whether access is by IAM alone, which refuses ACLs. */
+/** True if access is by IAM alone, which refuses ACLs. */
 export function isUniform({ iamConfiguration }: JsonObject): boolean {
   const uniform = isJsonObject(iamConfiguration) ? iamConfiguration.uniformBucketLevelAccess : undefined;
   return isJsonObject(uniform) && uniform.enabled === true;

@@ -46,6 +46,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
       { location: 'Atlantis' },
       { location: 'europe-west' },
       { rpo: 'NEVER' },
+      { rpo: 'ASYNC_TURBO' },
       { iamConfiguration: { publicAccessPrevention: 'sometimes' } },
       { iamConfiguration: { uniformBucketLevelAccess: { enabled: 'yes' } } },
       { autoclass: { enabled: false, terminalStorageClass: 'STANDARD' } },
@@ -134,6 +135,10 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     const withAcl = bucket.file('x').save('x', { resumable: true, metadata: { acl: [] } });
     assert.is((await storageFailure(withAcl)).code, 400);
     assert.equal(await bucket.file('x').exists(), [false]);
+    const [{ iamConfiguration: older }] = await (
+      await create({ iamConfiguration: { bucketPolicyOnly: { enabled: true } } })
+    ).getMetadata();
+    assert.is(older?.uniformBucketLevelAccess?.enabled, true, 'by its older name');
     now += 90 * DAY_MS;
     const disable = bucket.setMetadata({ iamConfiguration: { uniformBucketLevelAccess: { enabled: false } } });
     assert.equal(await refusalOf(disable), [400, 'badRequest']);

@@ -37,6 +37,8 @@ export function listBuckets({ state, query, origin }: Call): Response {
     .filter(([name, bucket]) => bucket.project === project && name.startsWith(prefix))
     .map(([name, value]) => ({ name, value }));
   const { values, nextPageToken } = pageOf(entries, query);
+  const showsAcls = query.get('projection') === 'full' && !values.every(({ resource }) => isUniform(resource));
+  if (showsAcls) throw notImplemented('ACLs');
   const items = values.map((bucket) => shownBucket(bucket, origin));
   return Response.json({ kind: 'storage#buckets', items, nextPageToken });
 }

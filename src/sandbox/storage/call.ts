@@ -6,6 +6,7 @@ export interface Call {
   readonly state: StorageState;
   readonly request: Request;
   readonly query: URLSearchParams;
+  readonly headers: Headers;
   readonly bucket: string;
   readonly object: string;
   /** Scheme, host and port by which the caller reached the server: what the links in an answer begin with. */

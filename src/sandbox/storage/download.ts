@@ -50,7 +50,7 @@ function isTranscoded({ headers }: Request, { resource }: StoredObject): boolean
   return !/(?:^|,)\s*gzip\s*(?:,|$|;(?!\s*q=0(?:\.0+)?\s*(?:,|$)))/i.test(headers.get('accept-encoding') ?? '');
 }
 
-/** Undefined for what only claims to be gzip: served as it is stored. */
+/** Decompresses gzip; undefined for content that is not gzip, and is served as stored. */
 function decompressed(content: Buffer): Buffer<ArrayBuffer> | undefined {
   try {
     return gunzipSync(content);

@@ -7,7 +7,7 @@ import { badRequest, invalid, notImplemented } from './storage-error.ts';
 
 const MAX_METADATA_BYTES = 8 * 1024;
 
-/** What becomes a header of a download. */
+/** A value that becomes a header of a download. */
 const header = v.pipe(v.string(), v.regex(/^[^\p{Cc}]*$/u, 'must not have control characters'));
 
 const metadataSchema = v.pipe(

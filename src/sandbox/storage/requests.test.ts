@@ -120,6 +120,22 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     }
   });
 
+  test('a call is told apart that the sandbox lacks, that goes the wrong way, and that does not exist', async () => {
+    for (const [method, path, status, reason] of [
+      ['PUT', `b/${bucket.name}`, 501, 'notImplemented'],
+      ['GET', `b/${bucket.name}/o/a/acl`, 501, 'notImplemented'],
+      ['POST', `b/${bucket.name}/o/a/rewriteTo/b/c/o/d`, 501, 'notImplemented'],
+      ['POST', `b/${bucket.name}/o`, 400, 'wrongUrlForUpload'],
+      ['POST', `b/${bucket.name}/o/a`, 405, 'methodNotAllowed'],
+      ['GET', `b/${bucket.name}/o/a/b`, 404, 'notFound'],
+      ['PUT', 'c/d', 404, 'notFound'],
+    ] as const) {
+      const response = await fetch(`${server.origin}/storage/v1/${path}`, { method });
+      assert.is(response.status, status, `${method} ${path}`);
+      assert.match(await response.text(), `"reason":"${reason}"`);
+    }
+  });
+
   test('an object name is refused that the service refuses', async () => {
     for (const name of ['.', '..', '.well-known/acme-challenge/x', 'a\nb', 'a\rb', 'x'.repeat(1025), 'ü'.repeat(513)]) {
       assert.equal(await refusalOf(save(name)), [400, 'invalid'], JSON.stringify(name));

@@ -23,7 +23,7 @@ export function createResource(name: string, fields: JsonObject, clock: Clock): 
   };
 }
 
-/** A resource with the fields of `kept` in place of those that a caller may set. */
+/** Returns `resource` after a patch that set `fields`; undefined removes a field. */
 export function updateResource(resource: Resource, fields: JsonObject, clock: Clock): Resource {
   const metageneration = String(Number(resource.metageneration) + 1);
   return { ...resource, ...fields, metageneration, updated: clock.timestamp() };
@@ -39,7 +39,7 @@ export const etagOf = ({ generation, metageneration }: Resource): string =>
  * https://cloud.google.com/storage/docs/request-preconditions
  */
 export function checkPreconditions(
-  { query, request }: { readonly query: URLSearchParams; readonly request?: Request },
+  { query, headers }: { readonly query: URLSearchParams; readonly headers: Headers },
   current: Resource | undefined,
   reading = false,
 ): void {
@@ -53,8 +53,8 @@ export function checkPreconditions(
     differs ||= (query.get(`if${kind}Match`) ?? actual) !== actual;
     same ||= query.get(`if${kind}NotMatch`) === actual;
   }
-  const ifMatch = request?.headers.get('if-match');
-  const ifNoneMatch = request?.headers.get('if-none-match');
+  const ifMatch = headers.get('if-match');
+  const ifNoneMatch = headers.get('if-none-match');
   if (ifMatch) differs ||= !namesEtag(ifMatch, current);
   if (ifNoneMatch) same ||= namesEtag(ifNoneMatch, current);
   if (same && reading) throw new StorageError(304, 'notModified', 'Not Modified');

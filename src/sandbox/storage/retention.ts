@@ -6,7 +6,7 @@ import { invalid, StorageError } from './storage-error.ts';
 /** An object under a bucket's retention policy, its own retention configuration, or a hold. */
 interface Retained {
   readonly resource: Resource;
-  /** Milliseconds since 1970 when the bucket's period began: the creation, or the release of an event-based hold. */
+  /** Start of the bucket's period, in milliseconds since 1970: creation, or the release of an event-based hold. */
   readonly retainedFrom: number;
 }
 
@@ -93,7 +93,7 @@ function checkChange(before: Retention, after: Retention | undefined, override: 
   );
 }
 
-/** When an object may go: not told while an event-based hold defers it. Milliseconds since 1970. */
+/** The time when an object may go, in milliseconds since 1970; undefined while an event-based hold defers it. */
 export function retentionExpiration({ resource, retainedFrom }: Retained, bucket: Resource): number | undefined {
   const ends: number[] = [];
   const { retentionPolicy } = bucket;

@@ -24,7 +24,7 @@ interface Operation {
   readonly name: string;
   readonly method: string;
   readonly path: string;
-  /** What it always needs; what it needs only sometimes, its handler requires. A session URI needs nothing more. */
+  /** The permission that every call needs; handlers require others. A session URI stands for its permission. */
   readonly permission?: Permission;
   readonly handle: (call: Call) => Response | Promise<Response>;
 }
@@ -114,13 +114,14 @@ const OPERATIONS: readonly Operation[] = [
   { name: 'storage.objects.insert', method: 'DELETE', path: UPLOAD, handle: cancelUpload },
 ];
 
-/** Calls that the service has and the sandbox has not. Any other call is 404, as from the service. */
+/** Calls that the service has and the sandbox has not, by method and path. */
 const MISSING: readonly RegExp[] = [
-  /^\/(?:batch|channels|projects)\b/,
-  /^\/b\/[^/]+\/(?:acl|anywhereCaches|defaultObjectAcl|folders|iam|managedFolders|notificationConfigs|operations)\b/,
-  /^\/b\/[^/]+\/(?:relocate|restore|storageLayout)$/,
-  /^\/b\/[^/]+\/o\/(?:bulkRestore|watch)$/,
-  /^\/b\/[^/]+\/o\/[^/]+\/(?:acl|compose|copyTo|iam|moveTo|restore|rewriteTo)\b/,
+  /^PUT \/b\/[^/]+(?:\/o\/[^/]+)?$/,
+  /^\w+ \/(?:batch|channels|projects)\b/,
+  /^\w+ \/b\/[^/]+\/(?:acl|anywhereCaches|defaultObjectAcl|folders|iam|managedFolders|notificationConfigs|operations)\b/,
+  /^\w+ \/b\/[^/]+\/(?:relocate|restore|storageLayout)$/,
+  /^\w+ \/b\/[^/]+\/o\/(?:bulkRestore|watch)$/,
+  /^\w+ \/b\/[^/]+\/o\/[^/]+\/(?:acl|compose|copyTo|iam|moveTo|restore|rewriteTo)\b/,
 ];
 
 export interface StorageOptions {
@@ -129,7 +130,7 @@ export interface StorageOptions {
   /** Milliseconds since 1970: the clock of generations, times, retention and upload sessions. */
   readonly now?: () => number;
   /**
-   * Denies the caller a permission: asked with the IAM permission (`storage.objects.create`) and, if that is not denied,
+   * Denies the caller a permission. Called with the IAM permission (`storage.objects.create`) and, if that is not denied,
    * with the method (`storage.objects.insert`).
    */
   readonly isDenied?: IsDenied;
@@ -139,9 +140,9 @@ export interface StorageOptions {
  * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory, with
  * versions, retention, holds, customer-supplied keys and requester pays.
  *
- * A call, parameter or setting that it does not have answers 501, and one that the service does not have, 404. It differs
- * from the service in these points: one caller with every permission that `isDenied` does not take, no soft delete (off in
- * every bucket), no lifecycle actions (rules are checked, kept and shown), no ACLs, Cloud KMS, copying or composing.
+ * A call, parameter or setting that only the service has answers 501; a call that the service does not have either, 404.
+ * The differences: one caller, with every permission that `isDenied` does not deny; no soft delete (it is off in every
+ * bucket); no lifecycle actions (rules are checked, kept and shown); no ACLs, Cloud KMS, copying or composing.
  */
 export async function startStorage({
   port = 0,
@@ -164,7 +165,7 @@ export async function startStorage({
         checkParameters(query, name.startsWith('storage.objects.'));
         checkPayer(query, request, bucket);
       }
-      return handle({ state, request, query, bucket, object, origin, require });
+      return handle({ state, request, query, headers: request.headers, bucket, object, origin, require });
     };
     const resource = `${bucket}/${object || query.get('name') || ''}`;
     const response = await faults.pass({ server: 'storage', method: name, resource }, work);
@@ -186,9 +187,7 @@ export async function startStorage({
   }
   app.notFound((context) => {
     const path = new URL(context.req.url).pathname.replace(/^\/storage\/v1/, '');
-    const isMissing = context.req.method === 'PUT' || MISSING.some((pattern) => pattern.test(path));
-    const error = isMissing ? notImplemented(`the call ${context.req.method} ${path}`) : notFound('Not Found');
-    return error.toResponse(false);
+    return refusalOf(context.req.method, path).toResponse(false);
   });
   app.onError((error, context) => {
     if (error instanceof LostResponse) return loseResponse(context);
@@ -198,6 +197,17 @@ export async function startStorage({
     return known.toResponse(asText);
   });
   return serveHttp(app.fetch, port);
+}
+
+/** The answer to a call that no operation takes. */
+function refusalOf(method: string, path: string): StorageError {
+  const call = `${method} ${path}`;
+  if (MISSING.some((pattern) => pattern.test(call))) return notImplemented(`the call ${call}`);
+  if (/^POST \/b\/[^/]+\/o$/.test(call)) {
+    return new StorageError(400, 'wrongUrlForUpload', 'Objects are inserted by uploads, below /upload.');
+  }
+  const isKnown = OPERATIONS.some((each) => new RegExp(`^${each.path.replace(/:\w+/g, '[^/]+')}$`).test(path));
+  return isKnown ? new StorageError(405, 'methodNotAllowed', 'Method Not Allowed') : notFound('Not Found');
 }
 
 async function partOf(response: Response, fields: string): Promise<Response> {

@@ -1,4 +1,4 @@
-/** Where in a request the fault lies, as some errors say. */
+/** The part of a request that an error is about. */
 interface Location {
   readonly locationType: 'header' | 'parameter';
   readonly location: string;

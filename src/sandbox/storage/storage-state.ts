@@ -30,9 +30,9 @@ export interface StoredObject {
 export interface Upload {
   readonly bucket: string;
   readonly name: string;
-  /** The call that began the upload, for its preconditions. */
+  /** Query and headers of the call that began the upload, for its preconditions. */
   readonly query: URLSearchParams;
-  readonly request: Request;
+  readonly headers: Headers;
   readonly require: Require;
   /** The object resource that the caller gave, with the hashes that the content must have. */
   readonly body: JsonObject;
@@ -160,6 +160,6 @@ function checkHashes(given: JsonObject, { crc32c, md5Hash }: { crc32c: string; m
   }
 }
 
-/** Whether callers of a bucket have to name a project that pays. */
+/** True if callers of a bucket have to name a project that pays. */
 export const isRequesterPays = ({ resource: { billing } }: Bucket): boolean =>
   isJsonObject(billing) && billing.requesterPays === true;

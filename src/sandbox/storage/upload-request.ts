@@ -6,14 +6,14 @@ import { checkNameIsUtf8, objectName } from './object-name.ts';
 import { invalidParameter } from './storage-error.ts';
 import type { Upload } from './storage-state.ts';
 
-/** What a call says of the object. A field may stand in the query or in the body; in both it must be the same. */
+/** Reads the object that a call describes. A field in both the query and the body must be the same in both. */
 export function uploadOf(call: Call, body: JsonObject, contentType: string | null): Upload {
   const { request, query, bucket, require } = call;
   checkNameIsUtf8(request.url);
   const name = objectName(fromEither('name', query, body));
   const contentEncoding = fromEither('contentEncoding', query, body);
   const fields = readObjectFields({ contentType, ...body, contentEncoding, ...hashesIn(request) });
-  return { bucket, name, query, request, require, body, fields, customerKey: customerKeyOf(request) };
+  return { bucket, name, query, headers: request.headers, require, body, fields, customerKey: customerKeyOf(request) };
 }
 
 function fromEither(name: string, query: URLSearchParams, body: JsonObject): unknown {
