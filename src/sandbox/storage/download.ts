@@ -17,33 +17,32 @@ export function download(request: Request, object: StoredObject): Response {
     // A stream has no content length; the service sends none either.
     return new Response(new Blob([plain]).stream(), { headers });
   }
-  if (contentEncoding !== undefined) headers.set('content-encoding', String(contentEncoding));
+  if (contentEncoding !== undefined) headers.set('content-encoding', headerOf(contentEncoding));
   return partOf(object.content, request.headers.get('range'), headers);
 }
 
 function headersOf({ resource, content }: StoredObject): Headers {
   const { crc32c, md5Hash, generation, metageneration, storageClass, contentType, contentEncoding } = resource;
+  const { contentDisposition, contentLanguage } = resource;
   const headers = new Headers({
-    'content-type': String(contentType ?? 'application/octet-stream'),
+    'content-type': headerOf(contentType ?? 'application/octet-stream'),
     etag: etagOf(resource),
     'last-modified': new Date(String(resource.timeCreated)).toUTCString(),
-    'cache-control': String(resource.cacheControl ?? 'no-cache, no-store, max-age=0, must-revalidate'),
+    'cache-control': headerOf(resource.cacheControl ?? 'no-cache, no-store, max-age=0, must-revalidate'),
     'x-goog-generation': generation,
     'x-goog-metageneration': metageneration,
     'x-goog-hash': `crc32c=${crc32c},md5=${md5Hash}`,
     'x-goog-storage-class': String(storageClass),
-    'x-goog-stored-content-encoding': String(contentEncoding ?? 'identity'),
+    'x-goog-stored-content-encoding': headerOf(contentEncoding ?? 'identity'),
     'x-goog-stored-content-length': String(content.byteLength),
   });
-  for (const [header, value] of [
-    ['content-disposition', resource.contentDisposition],
-    ['content-language', resource.contentLanguage],
-  ] as const) {
-    // Headers have bytes; what a name in them has beyond Latin-1 stays in the object's metadata.
-    if (typeof value === 'string') headers.set(header, Buffer.from(value).toString('latin1'));
-  }
+  if (contentDisposition !== undefined) headers.set('content-disposition', headerOf(contentDisposition));
+  if (contentLanguage !== undefined) headers.set('content-language', headerOf(contentLanguage));
   return headers;
 }
+
+/** A value as the bytes of its UTF-8, which is what goes over the wire. */
+const headerOf = (value: unknown): string => Buffer.from(String(value)).toString('latin1');
 
 function isTranscoded({ headers }: Request, { resource }: StoredObject): boolean {
   if (resource.contentEncoding !== 'gzip' || /\bno-transform\b/i.test(String(resource.cacheControl))) return false;

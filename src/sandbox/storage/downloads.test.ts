@@ -85,6 +85,11 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
   test('a download carries the metadata that the service sends', async () => {
     const metadata = { contentDisposition: 'attachment; filename="a.txt"', contentLanguage: 'en' };
     await bucket.file('a').save('x', { resumable: false, contentType: 'text/x', metadata });
+    await bucket.file('snow').save('☃', { resumable: false, contentType: 'text/plain; name="☃"' });
+    assert.is(
+      Buffer.from(String((await fetchBare('snow')).headers['content-type']), 'latin1').toString(),
+      'text/plain; name="☃"',
+    );
     const [{ generation, etag }] = await bucket.file('a').getMetadata();
     const { headers } = await fetchBare('a');
     assert.is(headers['content-type'], 'text/x');

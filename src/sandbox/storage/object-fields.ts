@@ -4,6 +4,7 @@ import { isJsonObject, type JsonObject, mergePatch, readFields } from './json-ob
 import type { Resource } from './resource.ts';
 import { storageClass } from './storage-class.ts';
 import { badRequest, invalid, notImplemented } from './storage-error.ts';
+import { timestamp } from './timestamp.ts';
 
 const MAX_METADATA_BYTES = 8 * 1024;
 
@@ -24,7 +25,7 @@ const objectSchema = v.object({
   cacheControl: v.optional(header),
   storageClass: v.optional(storageClass),
   metadata: v.optional(metadataSchema),
-  customTime: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+  customTime: v.optional(timestamp),
   temporaryHold: v.optional(v.boolean()),
   eventBasedHold: v.optional(v.boolean()),
 });

@@ -84,6 +84,8 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
       items: [{ name: 'a' }],
     });
     assert.equal(await reasonOf(`${path}?fields=items(`), [400, 'invalidParameter']);
+    await bucket.file('b').save('{"stays":1}', { resumable: false, contentType: 'application/json' });
+    assert.equal((await get(`${path}/b?alt=media&fields=name`)).body, { stays: 1 }, 'content is not an answer');
   });
 
   test('booleans are read in any case, and nothing else as one', async () => {

@@ -139,6 +139,7 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
       { retention: { ...retention, mode: 'Sealed' } },
       { retention: { ...retention, retainUntilTime: at(-1) } },
       { retention: { ...retention, retainUntilTime: 'tomorrow' } },
+      { retention: { ...retention, retainUntilTime: '2999-01-01T00:00:00+05' } },
       { retention, eventBasedHold: true },
     ]) {
       assert.equal(await refusalOf(save(wrong)), [400, 'invalid'], JSON.stringify(wrong));

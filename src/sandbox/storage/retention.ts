@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { isJsonObject, type JsonObject, readFields } from './json-object.ts';
 import type { Resource } from './resource.ts';
 import { invalid, StorageError } from './storage-error.ts';
+import { timestamp } from './timestamp.ts';
 
 /** An object under a bucket's retention policy, its own retention configuration, or a hold. */
 interface Retained {
@@ -53,7 +54,7 @@ export function decideRetentionPolicy(
 
 const retentionSchema = v.object({
   mode: v.picklist(['Unlocked', 'Locked']),
-  retainUntilTime: v.pipe(v.string(), v.isoTimestamp()),
+  retainUntilTime: timestamp,
 });
 
 export type Retention = v.InferOutput<typeof retentionSchema>;

@@ -170,7 +170,7 @@ export async function startStorage({
     const resource = `${bucket}/${object || query.get('name') || ''}`;
     const response = await faults.pass({ server: 'storage', method: name, resource }, work);
     const fields = query.get('fields');
-    return fields === null ? response : partOf(response, fields);
+    return fields === null || query.get('alt') === 'media' ? response : partOf(response, fields);
   };
 
   const checkPayer = (query: URLSearchParams, { headers }: Request, name: string): void => {
