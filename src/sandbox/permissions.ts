@@ -39,10 +39,6 @@ export class Permissions {
     this.#denied = denied;
   }
 
-  isDenied(name: string): boolean {
-    return this.#denied.has(name);
-  }
-
   /** Returns a permission that a call lacks; undefined if it may pass. */
   lackedBy(method: string, needed: readonly string[]): string | undefined {
     if (this.#denied.size === 0) return undefined;

@@ -17,7 +17,6 @@ interface StartOptions {
   readonly port: number;
   readonly faults: Faults;
   readonly permissions: Permissions;
-  readonly isDenied: (name: string) => boolean;
   readonly settings: SandboxSettings;
   readonly now: () => number;
 }
@@ -71,7 +70,6 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const settings = new SandboxSettings();
   settings.change(options.settings ?? {});
   const { permissions } = settings;
-  const isDenied = (name: string) => permissions.isDenied(name);
   const now = options.now ?? Date.now;
   const running: SandboxServer[] = [];
   const missing: string[] = [];
@@ -79,7 +77,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const portOf = (offset: number) => (options.basePort === undefined ? 0 : options.basePort + offset);
   const start = async (part: SandboxPart, offset: number): Promise<void> => {
     if (!parts.has(part)) return;
-    const server = await STARTERS[part]({ port: portOf(offset), faults, permissions, isDenied, settings, now });
+    const server = await STARTERS[part]({ port: portOf(offset), faults, permissions, settings, now });
     if (server === undefined) {
       missing.push(`${part}: not installed`);
       return;

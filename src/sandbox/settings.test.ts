@@ -28,7 +28,7 @@ suite('settings of a sandbox', (it) => {
     assert.equal(await call('PATCH', { deny }), { status: 200, answer: { deny, schemaDelayMs: 0 } });
     assert.equal((await call('PATCH', { schemaDelayMs: 500 })).answer, { deny, schemaDelayMs: 500 });
     assert.is(sandbox.settings.schemaDelayMs, 500);
-    assert.ok(sandbox.settings.permissions.isDenied('pubsub.topics.publish'));
+    assert.is(sandbox.settings.permissions.lackedBy('Publish', ['pubsub.topics.publish']), 'pubsub.topics.publish');
   });
 
   test('are refused by name, and none is changed then', async () => {

@@ -3,6 +3,7 @@ import { FIRESTORE_PERMISSIONS } from './firestore/permissions.ts';
 import { Permissions } from './permissions.ts';
 import { PUBSUB_PERMISSIONS } from './pubsub/permissions.ts';
 import { SettingsError } from './settings-error.ts';
+import { STORAGE_PERMISSIONS } from './storage/permissions.ts';
 
 const settingsSchema = v.strictObject({
   /** Permissions or methods that every caller is denied, for example `storage.objects.get`; `*` stands for anything. */
@@ -15,7 +16,7 @@ export type SettingsInput = v.InferInput<typeof settingsSchema>;
 
 /** What can be changed while a sandbox runs. */
 export class SandboxSettings {
-  readonly permissions = new Permissions([PUBSUB_PERMISSIONS, FIRESTORE_PERMISSIONS]);
+  readonly permissions = new Permissions([PUBSUB_PERMISSIONS, FIRESTORE_PERMISSIONS, STORAGE_PERMISSIONS]);
   schemaDelayMs = 0;
 
   /**

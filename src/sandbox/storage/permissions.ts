@@ -1,3 +1,4 @@
+import type { MethodPermissions, Permissions } from '../permissions.ts';
 import { forbidden } from './storage-error.ts';
 
 export type Require = (permission: Permission) => void;
@@ -18,15 +19,29 @@ export type Permission =
   | 'storage.objects.setRetention'
   | 'storage.objects.update';
 
-/** Called with an IAM permission (`storage.objects.create`) or a method (`storage.objects.insert`). */
-export type IsDenied = (name: string) => boolean;
+/** Everything that a method may need; some of it only for what a call asks. */
+export const STORAGE_PERMISSIONS = {
+  'storage.buckets.insert': ['storage.buckets.create', 'storage.buckets.enableObjectRetention'],
+  'storage.buckets.list': ['storage.buckets.list'],
+  'storage.buckets.get': ['storage.buckets.get'],
+  'storage.buckets.patch': ['storage.buckets.update'],
+  'storage.buckets.delete': ['storage.buckets.delete'],
+  'storage.buckets.lockRetentionPolicy': ['storage.buckets.update'],
+  'storage.objects.list': ['storage.objects.list'],
+  'storage.objects.get': ['storage.objects.get'],
+  'storage.objects.patch': [
+    'storage.objects.update',
+    'storage.objects.setRetention',
+    'storage.objects.overrideUnlockedRetention',
+  ],
+  'storage.objects.delete': ['storage.objects.delete'],
+  'storage.objects.insert': ['storage.objects.create', 'storage.objects.delete', 'storage.objects.setRetention'],
+} as const satisfies MethodPermissions & Readonly<Record<string, readonly Permission[]>>;
 
 /** Creates the check of one call. A permission is denied by its own name, or by the name of the method that needs it. */
-export function requireBy(isDenied: IsDenied, method: string): Require {
+export function requireBy(permissions: Permissions, method: string): Require {
   return (permission) => {
-    if (isDenied(permission) || (method !== permission && isDenied(method))) {
-      throw forbidden(permission, resourceOf(permission));
-    }
+    if (permissions.lackedBy(method, [permission]) !== undefined) throw forbidden(permission, resourceOf(permission));
   };
 }
 

@@ -3,6 +3,7 @@ import { type Context, Hono } from 'hono';
 import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
 import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
+import { Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
 import { deleteBucket, getBucket, insertBucket, listBuckets, lockRetentionPolicy, patchBucket } from './buckets.ts';
 import type { Call } from './call.ts';
@@ -12,7 +13,7 @@ import { listObjects } from './list-objects.ts';
 import { deleteObject, getObject, patchObject } from './objects.ts';
 import { checkParameters } from './parameters.ts';
 import { partialResponse } from './partial-response.ts';
-import { type IsDenied, type Permission, requireBy } from './permissions.ts';
+import { type Permission, requireBy } from './permissions.ts';
 import { cancelUpload, continueUpload } from './resumable-uploads.ts';
 import { notFound, notImplemented, reasonOf, StorageError } from './storage-error.ts';
 import { isRequesterPays, StorageState } from './storage-state.ts';
@@ -129,11 +130,7 @@ export interface StorageOptions {
   readonly faults?: Faults;
   /** Milliseconds since 1970: the clock of generations, times, retention and upload sessions. */
   readonly now?: () => number;
-  /**
-   * Denies the caller a permission. Called with the IAM permission (`storage.objects.create`) and, if that is not denied,
-   * with the method (`storage.objects.insert`).
-   */
-  readonly isDenied?: IsDenied;
+  readonly permissions?: Permissions;
 }
 
 /**
@@ -141,14 +138,14 @@ export interface StorageOptions {
  * versions, retention, holds, customer-supplied keys and requester pays.
  *
  * A call, parameter or setting that only the service has answers 501; a call that the service does not have either, 404.
- * The differences: one caller, with every permission that `isDenied` does not deny; no soft delete (it is off in every
+ * The differences: one caller, with every permission that is not denied; no soft delete (it is off in every
  * bucket); no lifecycle actions (rules are checked, kept and shown); no ACLs, Cloud KMS, copying or composing.
  */
 export async function startStorage({
   port = 0,
   faults = new Faults(),
   now = Date.now,
-  isDenied = () => false,
+  permissions = new Permissions(),
 }: StorageOptions = {}): Promise<SandboxServer> {
   const state = new StorageState(new Clock(now));
   const app = new Hono<{ Bindings: HttpBindings }>();
@@ -158,7 +155,7 @@ export async function startStorage({
     const { origin, searchParams: query } = new URL(context.req.url);
     const { bucket = '', object = '' } = context.req.param();
     const { raw: request } = context.req;
-    const require = requireBy(isDenied, name);
+    const require = requireBy(permissions, name);
     const work = () => {
       if (permission !== undefined) {
         require(permission);
