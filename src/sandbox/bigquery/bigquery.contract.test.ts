@@ -1,44 +1,15 @@
 import { BigQuery, type Dataset, type Table } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
-import { startBigQuery } from '../../src/sandbox/bigquery/start-bigquery.ts';
-import type { SandboxServer } from '../../src/sandbox/server.ts';
-import { suite } from '../../src/testing/suite.ts';
-
-interface Failure {
-  code: unknown;
-  message: string;
-  reason: unknown;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-/** What a call that must fail rejects with. */
-async function failureOf(call: Promise<unknown>): Promise<Failure> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isRecord(error)) throw error;
-    const [first]: unknown[] = Array.isArray(error.errors) ? error.errors : [];
-    return { code: error.code, message: String(error.message), reason: isRecord(first) ? first.reason : undefined };
-  }
-  throw new Error('the call should have failed');
-}
-
-/** The `insertErrors` of a raw insert that must fail in part, as the service sent them. */
-async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {
-  try {
-    await call;
-  } catch (error) {
-    if (isRecord(error) && isRecord(error.response)) return error.response.insertErrors;
-    throw error;
-  }
-  throw new Error('the insert should have failed in part');
-}
-
-const RAW = { raw: true, partialRetries: 0 };
+import {
+  type BigQueryRig,
+  failureOf,
+  insertErrorsOf,
+  isRecord,
+  RAW,
+  startBigQueryRig,
+} from '../../testing/bigquery-rig.ts';
+import { suite } from '../../testing/suite.ts';
 
 const EVERY_TYPE = [
   { name: 'string', type: 'STRING', mode: 'REQUIRED' },
@@ -96,44 +67,26 @@ const FULL_WIRE = {
 };
 
 suite('BigQuery through its official client', ({ test, before, after, beforeEach }) => {
-  let server: SandboxServer;
-  let origin: string;
+  let rig: BigQueryRig;
   let bigquery: BigQuery;
   let dataset: Dataset;
-  let datasets = 0;
 
-  const connect = () =>
-    new BigQuery({ projectId: 'my-project', apiEndpoint: origin, authClient: new PassThroughClient() });
-  const post = async (path: string, body: string) => {
-    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project${path}`, { method: 'POST', body });
-    const json: unknown = await reply.json();
-    assert.ok(isRecord(json));
-    return { status: reply.status, body: json, error: isRecord(json.error) ? json.error : {} };
-  };
-  const get = async (path: string) => {
-    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project${path}`);
-    const body: unknown = await reply.json();
-    assert.ok(isRecord(body));
-    return body;
-  };
   const rowsOf = async (query: string, options = {}): Promise<unknown[]> =>
     (await bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' }, ...options }))[0];
   const createTable = async (fields: object[], options = {}): Promise<Table> =>
     (await dataset.createTable('t', { schema: fields, ...options }))[0];
 
   before(async () => {
-    server = await startBigQuery();
-    origin = `http://127.0.0.1:${server.port}`;
-    bigquery = connect();
+    rig = await startBigQueryRig();
+    bigquery = rig.bigquery;
   });
-  after(() => server.close());
+  after(() => rig.close());
   beforeEach(async () => {
-    datasets += 1;
-    [dataset] = await bigquery.createDataset(`data_${datasets}`);
+    dataset = await rig.newDataset();
   });
 
   test('answers with and without /bigquery/v2', async () => {
-    process.env.BIGQUERY_EMULATOR_HOST = origin;
+    process.env.BIGQUERY_EMULATOR_HOST = rig.origin;
     try {
       const client = new BigQuery({ projectId: 'my-project', authClient: new PassThroughClient() });
       const [found] = await client.dataset(dataset.id ?? '').get();
@@ -225,10 +178,10 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const table = await createTable(EVERY_TYPE);
     await table.insert([FULL_ROW, { string: 'nothing else' }]);
     const path = `/datasets/${dataset.id}/tables/t`;
-    const { rows } = await get(`${path}/data?formatOptions.useInt64Timestamp=true`);
+    const { rows } = (await rig.get(`${path}/data?formatOptions.useInt64Timestamp=true`)).body;
     assert.ok(Array.isArray(rows));
     assert.equal(rows[0], FULL_WIRE);
-    const { rows: floats } = await get(`${path}/data?maxResults=1`);
+    const { rows: floats } = (await rig.get(`${path}/data?maxResults=1`)).body;
     assert.match(JSON.stringify(floats), '{"v":"1772323199.123456"}');
 
     const [listed] = await table.getRows();
@@ -245,11 +198,11 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.equal(empty.list, []);
 
     const job = { query: `SELECT * FROM \`my-project.${dataset.id}.t\` LIMIT 1`, useLegacySql: false };
-    const { body } = await post('/queries', JSON.stringify({ ...job, formatOptions: { useInt64Timestamp: true } }));
+    const { body } = await rig.post('/queries', JSON.stringify({ ...job, formatOptions: { useInt64Timestamp: true } }));
     assert.equal(body.rows, [FULL_WIRE]);
     const types = ({ schema }: Record<string, unknown>) =>
       isRecord(schema) && Array.isArray(schema.fields) ? schema.fields.map(({ type }) => type) : [];
-    assert.equal(types(body), types(await get(path)));
+    assert.equal(types(body), types((await rig.get(path)).body));
     assert.is(types(body).at(-1), 'RECORD');
   });
 
@@ -314,18 +267,18 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
   test('a request of too many rows or bytes, or of none, is refused', async () => {
     await createTable([{ name: 's', type: 'STRING' }]);
     const path = `/datasets/${dataset.id}/tables/t/insertAll`;
-    const none = await post(path, '{"rows": []}');
+    const none = await rig.post(path, '{"rows": []}');
     assert.is(none.status, 400);
     assert.is(none.error.message, 'No rows present in the request.');
-    const many = await post(path, JSON.stringify({ rows: Array(50_001).fill({ json: {} }) }));
+    const many = await rig.post(path, JSON.stringify({ rows: Array(50_001).fill({ json: {} }) }));
     assert.is(many.status, 400);
     assert.match(String(many.error.message), 'too many rows present in the request');
-    const large = await post(path, JSON.stringify({ rows: [{ json: { s: 'x'.repeat(10 * 1024 * 1024) } }] }));
+    const large = await rig.post(path, JSON.stringify({ rows: [{ json: { s: 'x'.repeat(10 * 1024 * 1024) } }] }));
     assert.is(large.status, 413);
     assert.is(large.error.message, 'Request payload size exceeds the limit: 10485760 bytes.');
-    const template = await post(path, '{"rows": [{"json": {}}], "templateSuffix": "_a"}');
+    const template = await rig.post(path, '{"rows": [{"json": {}}], "templateSuffix": "_a"}');
     assert.match(String(template.error.message), 'templateSuffix is not supported');
-    assert.is((await post(path, '{"rows": [')).status, 400);
+    assert.is((await rig.post(path, '{"rows": [')).status, 400);
   });
 
   test('rows are paged in the order of their arrival', async () => {
@@ -413,7 +366,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
         code,
       );
     }
-    const { error } = await post(
+    const { error } = await rig.post(
       '/queries',
       JSON.stringify({ query: 'SELECT x FROM (SELECT 1)', useLegacySql: false }),
     );
@@ -421,11 +374,11 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const where = { location: 'query', locationType: 'parameter' };
     const errors = [{ message, domain: 'global', reason: 'invalidQuery', ...where }];
     assert.equal(error, { code: 400, message, errors, status: 'INVALID_ARGUMENT' });
-    assert.is((await post('/queries', '{"query": "SELECT 1"}')).status, 400);
+    assert.is((await rig.post('/queries', '{"query": "SELECT 1"}')).status, 400);
   });
 
   test('a job keeps the id it is given, once', async () => {
-    const options = { query: 'SELECT 1 AS one', jobId: `mine_${datasets}` };
+    const options = { query: 'SELECT 1 AS one', jobId: 'mine' };
     const [job] = await bigquery.createQueryJob(options);
     assert.equal((await job.getQueryResults())[0], [{ one: 1 }]);
     const again = await failureOf(bigquery.createQueryJob(options));
@@ -434,7 +387,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
   });
 
   test('what the sandbox does not know is a 404 in JSON', async () => {
-    const reply = await fetch(`${origin}/bigquery/v2/projects/my-project/datasets/d/routines`);
+    const reply = await fetch(`${rig.origin}/bigquery/v2/projects/my-project/datasets/d/routines`);
     assert.is(reply.status, 404);
     const body: unknown = await reply.json();
     assert.ok(isRecord(body) && isRecord(body.error) && body.error.status === 'NOT_FOUND');
