@@ -1,4 +1,9 @@
-const STATUSES: Readonly<Record<number, string>> = { 404: 'NOT_FOUND', 409: 'ALREADY_EXISTS', 500: 'INTERNAL' };
+const STATUSES: Readonly<Record<number, string>> = {
+  404: 'NOT_FOUND',
+  409: 'ALREADY_EXISTS',
+  500: 'INTERNAL',
+  501: 'UNIMPLEMENTED',
+};
 
 /** A failure as the API answers it, see https://cloud.google.com/bigquery/docs/error-messages. */
 export class ApiError extends Error {
@@ -27,10 +32,18 @@ export const invalidQuery = (message: string): ApiError => new ApiError(400, 'in
 /** What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. */
 export const unsupported = (what: string): ApiError => invalidQuery(`${what} is not supported by the local sandbox`);
 
+/** A call that the sandbox does not have: never "not found", which the clients take for an answer about a resource. */
+export const notImplemented = (call: string): ApiError =>
+  new ApiError(501, 'notImplemented', `${call} is not implemented by the local sandbox`);
+
 /** One call, its path taken apart and decoded; the parts are empty where the operation's path has none. */
 export interface Call extends Readonly<Record<'project' | 'dataset' | 'table' | 'job', string>> {
   readonly query: Readonly<Record<string, string>>;
   readonly body: Record<string, unknown>;
+  /** The body as it came. */
+  readonly text: string;
+  /** Parses the body again; numbers of more digits than a double holds are WideNumbers there. */
+  readonly losslessBody: () => Record<string, unknown>;
 }
 
 /** Operations by name as in Google's reference, method, and path below the root; they return the reply's body. */

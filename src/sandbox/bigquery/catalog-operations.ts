@@ -1,40 +1,65 @@
-import { ApiError, alreadyExists, invalid, type Operations, objectAt, unsupported } from './api.ts';
+import { ApiError, alreadyExists, invalid, type Operations, objectAt, pageOf, unsupported } from './api.ts';
 import type { Catalog } from './catalog.ts';
+import { flagAt } from './query-parameters.ts';
 import { parseFields, quoteName } from './schema.ts';
 import { Table } from './table.ts';
 
 const DATASETS = '/projects/:project/datasets';
 const TABLES = `${DATASETS}/:dataset/tables`;
 
-const taken = (what: string) => () => {
-  throw alreadyExists(what);
+const taken = (what: string) => (error: unknown) => {
+  throw error instanceof ApiError ? error : alreadyExists(what);
 };
-function validId(id: unknown): string {
-  if (typeof id === 'string' && /^[\p{L}\p{N}_-]{1,1024}$/u.test(id)) return id;
-  throw invalid(`Invalid ID "${id}". IDs must be alphanumeric (plus underscores) and at most 1024 characters long.`);
+/** See https://docs.cloud.google.com/bigquery/docs/datasets#dataset-naming. */
+function datasetId(id: unknown): string {
+  if (typeof id === 'string' && /^\w{1,1024}$/.test(id)) return id;
+  throw invalid(
+    `Invalid dataset ID "${id}". Dataset IDs must be alphanumeric (plus underscores) and must be at most 1024 characters long.`,
+  );
 }
+/** See https://docs.cloud.google.com/bigquery/docs/tables#table_naming. */
+function tableId(id: unknown): string {
+  const isNamed = typeof id === 'string' && /^[\p{L}\p{M}\p{N}\p{Pc}\p{Pd}\p{Zs}]+$/u.test(id);
+  if (isNamed && Buffer.byteLength(id) <= 1024) return id;
+  throw invalid(`Invalid table ID "${id}".`);
+}
+/** What would make something else of a table, or its values mean something else. */
+const OTHER_TABLES = [
+  'view',
+  'materializedView',
+  'externalDataConfiguration',
+  'biglakeConfiguration',
+  'cloneDefinition',
+  'snapshotDefinition',
+  'tableReplicationInfo',
+  'defaultCollation',
+  'defaultRoundingMode',
+];
 
 /** The methods of datasets and tables, see https://cloud.google.com/bigquery/docs/reference/rest. */
 export const catalogOperations = (catalog: Catalog): Operations => ({
   [`datasets.insert POST ${DATASETS}`]: async ({ project, body }) => {
-    const datasetId = validId(objectAt(body, 'datasetReference').datasetId);
-    const id = `${project}:${datasetId}`;
-    const datasetReference = { projectId: project, datasetId };
-    const resource = { location: 'US', ...body, kind: 'bigquery#dataset', id, datasetReference };
-    const schema = `${quoteName(project)}.${quoteName(datasetId)}`;
+    const name = datasetId(objectAt(body, 'datasetReference').datasetId);
+    const id = `${project}:${name}`;
+    const datasetReference = { projectId: project, datasetId: name };
+    const creationTime = String(catalog.now());
+    const resource = { location: 'US', ...body, kind: 'bigquery#dataset', id, datasetReference, creationTime };
+    const schema = `${quoteName(project)}.${quoteName(name)}`;
     await catalog.writer.run(`ATTACH IF NOT EXISTS ':memory:' AS ${quoteName(project)}`);
     await catalog.writer.run(`CREATE SCHEMA ${schema}`).catch(taken(`Dataset ${id}`));
     catalog.datasets.set(id, { resource, tables: new Map() });
     return resource;
   },
-  [`datasets.list GET ${DATASETS}`]: ({ project }) => {
+  [`datasets.list GET ${DATASETS}`]: ({ project, query }) => {
     const own = [...catalog.datasets].filter(([id]) => id.startsWith(`${project}:`));
-    return { kind: 'bigquery#datasetList', datasets: own.map(([, { resource }]) => resource) };
+    const { from, to, token } = pageOf(own.length, query);
+    const datasets = own.slice(from, to).map(([, { resource }]) => resource);
+    return { kind: 'bigquery#datasetList', datasets, nextPageToken: token };
   },
   [`datasets.get GET ${DATASETS}/:dataset`]: ({ project, dataset }) => catalog.dataset(project, dataset).resource,
   [`datasets.delete DELETE ${DATASETS}/:dataset`]: async ({ project, dataset, query }) => {
     const { tables } = catalog.dataset(project, dataset);
-    if (tables.size > 0 && query.deleteContents !== 'true') {
+    if (tables.size > 0 && !flagAt(query, 'deleteContents')) {
       throw new ApiError(400, 'resourceInUse', `Dataset ${project}:${dataset} is still in use`);
     }
     catalog.datasets.delete(`${project}:${dataset}`);
@@ -44,15 +69,23 @@ export const catalogOperations = (catalog: Catalog): Operations => ({
 
   [`tables.insert POST ${TABLES}`]: async ({ project, dataset, body }) => {
     const { tables } = catalog.dataset(project, dataset);
-    const tableId = validId(objectAt(body, 'tableReference').tableId);
-    const table = new Table(catalog.writer, [project, dataset, tableId], body);
+    const id = tableId(objectAt(body, 'tableReference').tableId);
+    const other = OTHER_TABLES.find((key) => body[key] !== undefined);
+    if (other !== undefined) throw unsupported(`${other} of a table`);
+    const table = new Table(catalog, [project, dataset, id], body);
     await table.setFields(parseFields(objectAt(body, 'schema').fields)).catch(taken(`Table ${table.name}`));
-    tables.set(tableId, table);
+    tables.set(id, table);
     return table;
   },
-  [`tables.list GET ${TABLES}`]: ({ project, dataset }) => {
+  [`tables.list GET ${TABLES}`]: ({ project, dataset, query }) => {
     const tables = [...catalog.dataset(project, dataset).tables.values()];
-    return { kind: 'bigquery#tableList', tables };
+    const { from, to, token } = pageOf(tables.length, query);
+    return {
+      kind: 'bigquery#tableList',
+      tables: tables.slice(from, to),
+      totalItems: tables.length,
+      nextPageToken: token,
+    };
   },
   [`tables.get GET ${TABLES}/:table`]: (call) => catalog.table(call),
   [`tables.patch PATCH ${TABLES}/:table`]: async (call) => {

@@ -1,6 +1,7 @@
 import { DuckDBInstance, type DuckDBValue, StatementType } from '@duckdb/node-api';
 import { ApiError, type Call, invalidQuery, notFound, unsupported } from './api.ts';
 import { quoteName, resultField } from './schema.ts';
+import type { Settings } from './settings.ts';
 import type { Table } from './table.ts';
 
 export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
@@ -9,10 +10,10 @@ export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
  * Opens a DuckDB in memory, in UTC, without files or network: a project is an attached database there, a dataset a
  * schema in it. `writer` makes all changes; queries have connections of their own, so that a slow one holds up no inserts.
  */
-export async function openCatalog() {
+export async function openCatalog(now: () => number, settings: Settings) {
   // BigQuery: nulls are the smallest values.
-  const settings = { enable_external_access: 'false', default_null_order: 'nulls_first_on_asc_last_on_desc' };
-  const instance = await DuckDBInstance.create(':memory:', settings);
+  const configuration = { enable_external_access: 'false', default_null_order: 'nulls_first_on_asc_last_on_desc' };
+  const instance = await DuckDBInstance.create(':memory:', configuration);
   const writer = await instance.connect();
   await writer.run(`SET GLOBAL TimeZone = 'UTC'`);
   /** By `project:dataset`: the resource as its owner gave it, and the tables by id. */
@@ -23,6 +24,7 @@ export async function openCatalog() {
     return found;
   };
   const table = (call: Call) => {
+    if (call.table.includes('$')) throw unsupported(`The partition decorator of ${call.table} in this call`);
     const found = dataset(call.project, call.dataset).tables.get(call.table);
     if (found === undefined) throw notFound(`Table ${call.project}:${call.dataset}.${call.table}`);
     return found;
@@ -31,7 +33,7 @@ export async function openCatalog() {
     writer.closeSync();
     instance.closeSync();
   };
-  return { instance, writer, datasets, dataset, table, close };
+  return { instance, writer, datasets, now, settings, dataset, table, close };
 }
 
 /** Runs a SELECT of DuckDB's over all inserted rows, on a connection of its own; `inside` a project and dataset. */

@@ -10,8 +10,12 @@ export async function failRows(
   const rows: unknown[] = Array.isArray(call.body.rows) ? call.body.rows : [];
   const failed = rows.map(() => random() < (rowErrors?.probability ?? 0));
   const kept = rows.map((_, index) => index).filter((index) => !failed[index]);
-  const body = { ...call.body, rows: kept.map((index) => rows[index]) };
-  const reply = kept.length === 0 ? {} : await handle({ ...call, body });
+  const keep = (body: Call['body']) => {
+    const all: unknown[] = Array.isArray(body.rows) ? body.rows : [];
+    return { ...body, rows: kept.map((index) => all[index]) };
+  };
+  const losslessBody = () => keep(call.losslessBody());
+  const reply = kept.length === 0 ? {} : await handle({ ...call, body: keep(call.body), losslessBody });
   const errors = isObject(reply) && Array.isArray(reply.insertErrors) ? reply.insertErrors : [];
   const insertErrors = [
     ...errors.map((error: { index: number }) => ({ ...error, index: kept[error.index] })),

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { DuckDBValue } from '@duckdb/node-api';
 import * as api from './api.ts';
 import { type Catalog, runSql } from './catalog.ts';
+import { int64Timestamps, timestampsOf } from './query-parameters.ts';
 import { wireRow } from './row-codec.ts';
-import { scalarType } from './schema.ts';
+import { scalarType } from './scalar-types.ts';
 import { translateSql } from './translate-sql.ts';
 
 type Job = Awaited<ReturnType<typeof runQuery>> & { readonly resource: Record<string, unknown> };
@@ -11,9 +12,9 @@ type Job = Awaited<ReturnType<typeof runQuery>> & { readonly resource: Record<st
 /** The service keeps results for a day; the sandbox those of the last jobs. */
 const MAX_JOBS = 100;
 
-function resultPage({ fields, rows, resource }: Job, request: Record<string, unknown>, int64Timestamps: boolean) {
+function resultPage({ fields, rows, resource }: Job, request: Record<string, unknown>, inMicros: boolean) {
   const { from, to, token } = api.pageOf(rows.length, request);
-  const page = rows.slice(from, to).map((row) => wireRow(fields, row, int64Timestamps));
+  const page = rows.slice(from, to).map((row) => wireRow(fields, row, inMicros));
   const about = { jobReference: resource.jobReference, jobComplete: true, schema: { fields } };
   return { ...about, totalRows: String(rows.length), pageToken: token, rows: page };
 }
@@ -25,10 +26,10 @@ export function jobOperations(catalog: Catalog): api.Operations {
   const run = async (projectId: string, query: api.Call['body'], jobId: unknown = randomUUID()): Promise<Job> => {
     const id = `${projectId}:US.${jobId}`;
     if (jobs.has(id)) throw api.alreadyExists(`Job ${id}`);
-    const startTime = String(Date.now());
+    const startTime = String(catalog.now());
     const result = await runQuery(catalog, projectId, query);
     const jobReference = { projectId, jobId, location: 'US' };
-    const statistics = { creationTime: startTime, startTime, endTime: String(Date.now()) };
+    const statistics = { creationTime: startTime, startTime, endTime: String(catalog.now()) };
     const job = { ...result, resource: { id, jobReference, statistics, status: { state: 'DONE' } } };
     jobs.set(id, job);
     const [oldest = ''] = jobs.keys();
@@ -43,9 +44,9 @@ export function jobOperations(catalog: Catalog): api.Operations {
 
   return {
     'jobs.query POST /projects/:project/queries': async ({ project, body }) =>
-      resultPage(await run(project, body), body, api.objectAt(body, 'formatOptions').useInt64Timestamp === true),
+      resultPage(await run(project, body), body, timestampFormat(api.objectAt(body, 'formatOptions'))),
     'jobs.getQueryResults GET /projects/:project/queries/:job': (call) =>
-      resultPage(find(call), call.query, call.query['formatOptions.useInt64Timestamp'] === 'true'),
+      resultPage(find(call), call.query, timestampsOf(call.query)),
     'jobs.insert POST /projects/:project/jobs': async ({ project, body }) => {
       const { query, dryRun } = api.objectAt(body, 'configuration');
       const request = { ...api.objectAt({ query }, 'query'), dryRun };
@@ -55,17 +56,30 @@ export function jobOperations(catalog: Catalog): api.Operations {
   };
 }
 
+const timestampFormat = ({ useInt64Timestamp, timestampOutputFormat }: Record<string, unknown>): boolean =>
+  int64Timestamps(useInt64Timestamp === true, timestampOutputFormat);
+
+/** A BIGNUMERIC or GEOGRAPHY that DuckDB has made a text of, see `scalar-types.ts`. */
+const isLeak = (value: DuckDBValue): boolean =>
+  typeof value === 'string' && /['"]\$(bignumeric|geography)['"]/.test(value);
+
 /** Runs the query of a QueryRequest or JobConfigurationQuery; throws an ApiError. */
 async function runQuery(catalog: Catalog, project: string, request: Record<string, unknown>) {
   const { query, queryParameters, useLegacySql, dryRun = false, destinationTable } = request;
+  const { createSession = false, connectionProperties = [] } = request;
   if (typeof query !== 'string') throw api.invalid('Required parameter is missing: query');
   // The service's default is legacy SQL; the client always says which.
   const isPlain = useLegacySql === false && dryRun === false && destinationTable === undefined;
   if (!isPlain) throw api.unsupported('Legacy SQL (useLegacySql must be false), dryRun or destinationTable');
+  if (createSession !== false || !Array.isArray(connectionProperties) || connectionProperties.length > 0) {
+    throw api.unsupported('createSession or connectionProperties');
+  }
   const { projectId = project, datasetId = 'main' } = api.objectAt(request, 'defaultDataset');
   const values: DuckDBValue[] = [];
   const sql = translateSql(query, parameterReader(queryParameters, values));
-  return await runSql(catalog, [`${projectId}`, `${datasetId}`], sql, values);
+  const result = await runSql(catalog, [`${projectId}`, `${datasetId}`], sql, values);
+  if (result.rows.some((row) => row.some(isLeak))) throw api.unsupported('A text made of a BIGNUMERIC or GEOGRAPHY');
+  return result;
 }
 
 /** Gives the SQL of a parameter, by name or place, and adds its value to the `values` to bind. */
@@ -77,7 +91,7 @@ function parameterReader(given: unknown, values: DuckDBValue[]): (key: string | 
     const { value = null } = api.objectAt(found, 'parameterValue');
     const { duckDb, read, refusal } = scalarType(`${api.objectAt(found, 'parameterType').type}`);
     const bound = value === null ? null : read(`${value}`, `${value}`);
-    if (bound === undefined) throw api.invalidQuery(refusal(`${value}`));
+    if (bound === undefined) throw api.invalidQuery(refusal(`${value}`, `${value}`));
     return `CAST ( $${values.push(bound)} AS ${duckDb} )`;
   };
 }

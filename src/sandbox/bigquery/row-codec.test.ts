@@ -5,10 +5,12 @@ import { type Field, parseFields } from './schema.ts';
 
 const columns = (type: string, mode = 'NULLABLE'): Field[] => parseFields([{ name: 'x', type, mode }]);
 
+const PLAIN = { ignoreUnknown: false, isLossless: true };
+
 /** What a value comes back as. */
 const carried = (type: string, value: unknown, mode?: string): unknown => {
   const fields = columns(type, mode);
-  return wireRow(fields, readRow(fields, { x: value }, false), true).f[0]?.v;
+  return wireRow(fields, readRow(fields, { x: value }, PLAIN), true).f[0]?.v;
 };
 
 const problem = (type: string, value: unknown, mode?: string): string => {
@@ -34,7 +36,7 @@ suite('rows of BigQuery', ({ test }) => {
     }
     assert.is(carried('TIMESTAMP', '1969-12-31T23:59:59.9Z'), '-100000');
     assert.is(carried('TIMESTAMP', '0001-01-01 00:00:00'), '-62135596800000000');
-    const seconds = wireRow(columns('TIMESTAMP'), readRow(columns('TIMESTAMP'), { x: 1.5 }, false), false);
+    const seconds = wireRow(columns('TIMESTAMP'), readRow(columns('TIMESTAMP'), { x: 1.5 }, PLAIN), false);
     assert.equal(seconds, { f: [{ v: '1.5' }] });
   });
 
@@ -43,7 +45,7 @@ suite('rows of BigQuery', ({ test }) => {
       assert.ok(problem('TIMESTAMP', text).startsWith(`x: Could not parse '${text}' as a timestamp.`), text);
     }
     assert.match(problem('TIMESTAMP', '2026-01-01T00:00:00.123456789Z'), 'Could not parse');
-    assert.match(problem('TIMESTAMP', 1e15), 'Could not parse');
+    assert.is(problem('TIMESTAMP', 1e15), 'x: Timestamp field value is out of range:1000000000000000000000');
     assert.is(carried('DATE', '2024-02-29'), '2024-02-29');
     assert.match(problem('DATE', '2023-02-29'), 'Cannot convert value to date');
   });
@@ -62,7 +64,7 @@ suite('rows of BigQuery', ({ test }) => {
       ['1.50', 10, '-0.000000001', 0.1].map((value) => carried('NUMERIC', value)),
       ['1.5', '10', '-0.000000001', '0.1'],
     );
-    assert.match(problem('NUMERIC', '0.0000000001'), 'Cannot convert value to numeric');
+    assert.is(problem('NUMERIC', '0.0000000001'), 'x: Invalid NUMERIC value: 0.0000000001');
   });
 
   test('booleans, bytes, JSON, strings', () => {
@@ -73,7 +75,7 @@ suite('rows of BigQuery', ({ test }) => {
     assert.match(problem('BOOL', 1), 'Cannot convert value to boolean (bad value): 1');
     assert.is(carried('BYTES', 'AAH_'), 'AAH/');
     assert.match(problem('BYTES', 'A'), 'Could not decode base64');
-    assert.is(carried('JSON', '{"a": 1}'), '{"a": 1}');
+    assert.is(carried('JSON', '{"a": 1}'), '{"a":1}');
     assert.match(problem('JSON', '{a}'), 'Cannot convert value to JSON');
     assert.is(carried('STRING', 5), '5');
   });

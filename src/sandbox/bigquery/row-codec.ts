@@ -1,6 +1,8 @@
 import { DuckDBListValue, DuckDBStructValue, type DuckDBValue, listValue, structValue } from '@duckdb/node-api';
 import { isObject } from './api.ts';
-import { type Field, scalarType } from './schema.ts';
+import { WideNumber } from './lossless-json.ts';
+import { canonicalType, scalarType } from './scalar-types.ts';
+import type { Field } from './schema.ts';
 
 /** Why a row was refused, in the service's words; `location` is the path of the field, e.g. `fields[0].value`. */
 export class RowProblem extends Error {
@@ -12,34 +14,80 @@ export class RowProblem extends Error {
   }
 }
 
-/** Reads a row of insertAll, or the record at `path`: values in the order of `fields`. Throws a RowProblem. */
-export function readRow(fields: readonly Field[], json: unknown, ignoreUnknown: boolean, path = ''): DuckDBValue[] {
-  if (!isObject(json)) throw new RowProblem(path, 'A record must be a JSON object.');
-  const unknown = ignoreUnknown ? undefined : Object.keys(json).find((key) => !fields.some(({ name }) => name === key));
-  if (unknown !== undefined) throw new RowProblem(path + unknown, `no such field: ${unknown}.`);
+/** Thrown for a number that lost digits when the request was parsed: its rows are read again, from a lossless parse. */
+export class LostDigits extends Error {}
+
+export interface RowOptions {
+  readonly ignoreUnknown: boolean;
+  /** The rows come from a lossless parse. */
+  readonly isLossless: boolean;
+  /** Columns that inserts do not know yet. */
+  readonly hidden?: ReadonlySet<string>;
+}
+
+/** Names of the fields of a table or record. */
+const namesOf = new WeakMap<readonly Field[], ReadonlySet<string>>();
+
+function isKnown(fields: readonly Field[], key: string): boolean {
+  let names = namesOf.get(fields);
+  if (names === undefined) {
+    names = new Set(fields.map(({ name }) => name));
+    namesOf.set(fields, names);
+  }
+  return names.has(key);
+}
+
+/** Reads a row of insertAll: values in the order of `fields`. Throws a RowProblem, or LostDigits. */
+export function readRow(fields: readonly Field[], json: unknown, options: RowOptions): DuckDBValue[] {
+  return readRecord(fields, json, options, '');
+}
+
+function readRecord(fields: readonly Field[], json: unknown, options: RowOptions, path: string): DuckDBValue[] {
+  if (!isObject(json) || json instanceof WideNumber) throw new RowProblem(path, 'A record must be a JSON object.');
+  const hidden = path === '' ? options.hidden : undefined;
+  if (!options.ignoreUnknown) {
+    for (const key in json) {
+      if (!isKnown(fields, key) || hidden?.has(key)) throw new RowProblem(path + key, `no such field: ${key}.`);
+    }
+  }
   return fields.map((field) => {
     const at = path + field.name;
-    const value = json[field.name] ?? (field.mode === 'REPEATED' ? [] : null);
+    const given = hidden?.has(field.name) || !Object.hasOwn(json, field.name) ? null : json[field.name];
+    const value = given ?? (field.mode === 'REPEATED' ? [] : null);
     if (value === null && field.mode !== 'REQUIRED') return null;
     if (value === null) throw new RowProblem('', `Missing required field: Msg_0_CLOUD_QUERY_TABLE.${at}.`);
-    if (field.mode !== 'REPEATED') return readValue(field, value, ignoreUnknown, at);
+    if (field.mode !== 'REPEATED') return readValue(field, value, options, at);
     if (!Array.isArray(value)) throw new RowProblem(at, 'Repeated field must be imported as a JSON array.');
-    return listValue(value.map((item: unknown, index) => readValue(field, item, ignoreUnknown, `${at}[${index}]`)));
+    return listValue(value.map((item: unknown, index) => readItem(field, item, options, `${at}[${index}]`)));
   });
 }
 
-function readValue({ name, type, fields }: Field, value: unknown, ignoreUnknown: boolean, path: string): DuckDBValue {
-  if (Array.isArray(value)) throw new RowProblem(path, `Array specified for non-repeated field: ${name}.`);
+function readItem(field: Field, item: unknown, options: RowOptions, path: string): DuckDBValue {
+  if (item !== null) return readValue(field, item, options, path);
+  throw new RowProblem(path, `Only optional fields can be set to NULL. Field: ${field.name}; Value: NULL`);
+}
+
+function readValue({ name, type, fields }: Field, given: unknown, options: RowOptions, path: string): DuckDBValue {
+  if (Array.isArray(given)) throw new RowProblem(path, `Array specified for non-repeated field: ${name}.`);
   if (fields !== undefined) {
-    const values = readRow(fields, value, ignoreUnknown, `${path}.`);
+    const values = readRecord(fields, given, options, `${path}.`);
     return structValue(Object.fromEntries(fields.map((field, at) => [field.name, values[at] ?? null])));
   }
-  if (typeof value === 'object') throw new RowProblem(path, `This field: ${name} is not a record.`);
+  if (typeof given === 'number' && !options.isLossless && !(Math.abs(given) <= Number.MAX_SAFE_INTEGER)) {
+    throw new LostDigits();
+  }
+  const json = given instanceof WideNumber ? Number(given.source) : given;
+  if (typeof json === 'object') throw new RowProblem(path, `This field: ${name} is not a record.`);
   const { read, refusal } = scalarType(type);
-  const result = read(`${value}`, value);
-  if (result === undefined) throw new RowProblem(path, refusal(`${value}`));
+  const text = `${given}`;
+  const result = read(text, json);
+  if (result === undefined) throw new RowProblem(path, refusal(text, json));
   return result;
 }
+
+/** True if a JSON number of the column loses digits that count when it is read as a double. */
+export const hasFractions = ({ type, fields = [] }: Field): boolean =>
+  /NUMERIC$/.test(canonicalType(type)) || fields.some(hasFractions);
 
 /** A row as tabledata.list and the results of queries carry it; timestamps in microseconds, or as float seconds. */
 export const wireRow = (fields: readonly Field[], values: readonly DuckDBValue[], int64Timestamps: boolean) => ({

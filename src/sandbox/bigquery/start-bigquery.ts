@@ -4,14 +4,18 @@ import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
 import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
 import type { SandboxServer } from '../server.ts';
-import { ApiError, invalid, isObject, notFound } from './api.ts';
+import { ApiError, invalid, isObject, notImplemented } from './api.ts';
 import { openCatalog } from './catalog.ts';
 import { catalogOperations } from './catalog-operations.ts';
 import { failRows } from './fail-rows.ts';
 import { jobOperations } from './job-operations.ts';
+import { parseLossless } from './lossless-json.ts';
+import { checkParameters } from './query-parameters.ts';
 import { rowOperations } from './row-operations.ts';
+import type { Settings } from './settings.ts';
 
 const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
+const MAX_CHARACTER_BYTES = 3;
 
 /**
  * Starts a BigQuery in memory that speaks enough of REST v2 for the official client. What it cannot do it refuses. It
@@ -21,11 +25,17 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 export async function startBigQuery({
   port = 0,
   faults = new Faults(),
+  now = Date.now,
+  settings = { schemaDelayMs: 0 },
 }: {
-  port?: number;
-  faults?: Faults;
+  readonly port?: number;
+  readonly faults?: Faults;
+  /** The clock of insert ids, of partition bounds and of creation times, in milliseconds since 1970. */
+  readonly now?: () => number;
+  /** May be changed while the server runs. */
+  readonly settings?: Settings;
 } = {}): Promise<SandboxServer> {
-  const catalog = await openCatalog();
+  const catalog = await openCatalog(now, settings);
   const operations = { ...catalogOperations(catalog), ...rowOperations(catalog), ...jobOperations(catalog) };
   const app = new Hono<{ Bindings: HttpBindings }>();
   for (const [operation, handle] of Object.entries(operations)) {
@@ -34,15 +44,19 @@ export async function startBigQuery({
     app.on(method, [path, `/bigquery/v2${path}`], async ({ req }) => {
       const { project = '', dataset = '', table = '', job = '' }: Partial<Record<string, string>> = req.param();
       // Every call passes here, with the operation's name and what it is about.
-      const body = parseBody(await req.text());
-      const call = { project, dataset, table, job, query: req.query(), body };
+      const text = await req.text();
+      const query = req.query();
+      checkParameters(name, query);
+      const body = parseBody(text, JSON.parse);
+      const losslessBody = () => parseBody(text, parseLossless);
+      const call = { project, dataset, table, job, query, body, text, losslessBody };
       const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) =>
         rows === undefined ? handle(call) : failRows(rows, call, handle),
       );
       return reply === undefined ? new Response(null, { status: 204 }) : Response.json(reply);
     });
   }
-  app.notFound(({ req }) => notFound(`${req.method} ${req.path} (no such method here)`).toResponse());
+  app.notFound(({ req }) => notImplemented(`${req.method} ${req.path}`).toResponse());
   app.onError((error, context) => {
     if (error instanceof LostResponse) return loseResponse(context);
     if (error instanceof InjectedError) {
@@ -59,10 +73,11 @@ export async function startBigQuery({
   return { port: server.port, close: () => server.close().finally(catalog.close) };
 }
 
-function parseBody(text: string): Record<string, unknown> {
-  if (Buffer.byteLength(text) > MAX_REQUEST_BYTES) {
-    throw new ApiError(413, 'uploadTooLarge', `Request payload size exceeds the limit: ${MAX_REQUEST_BYTES} bytes.`);
+function parseBody(text: string, parse: (text: string) => unknown): Record<string, unknown> {
+  if (text.length > MAX_REQUEST_BYTES / MAX_CHARACTER_BYTES && Buffer.byteLength(text) > MAX_REQUEST_BYTES) {
+    const message = `Request payload size exceeds the limit: ${MAX_REQUEST_BYTES} bytes.`;
+    throw new ApiError(400, 'badRequest', message);
   }
-  const body: unknown = JSON.parse(text || '{}');
+  const body = parse(text || '{}');
   return isObject(body) ? body : {};
 }

@@ -1,12 +1,19 @@
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
 import { invalid } from './api.ts';
+import { InsertIds } from './insert-ids.ts';
+import { parsePartitioning, type TimePartitioning } from './partitioning.ts';
 import { duckDbType, type Field, quoteName } from './schema.ts';
+import type { Settings } from './settings.ts';
 
 type TablePath = readonly [project: string, dataset: string, table: string];
 /** As many rows as one of DuckDB's chunks holds; so many of a table wait outside of DuckDB at most. */
 const ROWS_PER_CHUNK = 2048;
-/** With so many known insertIds a table forgets all; the service forgets each after about a minute. */
-const MAX_INSERT_IDS = 1_000_000;
+
+interface TableSurroundings {
+  readonly writer: DuckDBConnection;
+  readonly now: () => number;
+  readonly settings: Settings;
+}
 
 /** One table: its rows, in DuckDB under its own name, and what its owner said about it. */
 export class Table {
@@ -15,22 +22,31 @@ export class Table {
   readonly sqlName: string;
   readonly #resource: Record<string, unknown>;
   fields: readonly Field[] = [];
+  partitioning: TimePartitioning | undefined;
   rowCount = 0;
   readonly #path: TablePath;
   readonly #writer: DuckDBConnection;
   #pending: DuckDBValue[][] = [];
   /** Absent while the table is being made or altered: rows wait meanwhile. */
   #appender: DuckDBAppender | undefined;
-  readonly #insertIds = new Set<string>();
+  readonly insertIds: InsertIds;
+  /** When a patch added a column. */
+  readonly #addedAt = new Map<string, number>();
+  readonly #now: () => number;
+  readonly #settings: Settings;
 
-  constructor(writer: DuckDBConnection, path: TablePath, given: Record<string, unknown>) {
+  constructor({ writer, now, settings }: TableSurroundings, path: TablePath, given: Record<string, unknown>) {
     const [projectId, datasetId, tableId] = path;
     this.name = `${projectId}:${datasetId}.${tableId}`;
     this.sqlName = path.map(quoteName).join('.');
     const tableReference = { projectId, datasetId, tableId };
-    this.#resource = { ...given, kind: 'bigquery#table', type: 'TABLE', id: this.name, tableReference };
+    const creationTime = String(now());
+    this.#resource = { ...given, kind: 'bigquery#table', type: 'TABLE', id: this.name, tableReference, creationTime };
     this.#path = path;
     this.#writer = writer;
+    this.#now = now;
+    this.#settings = settings;
+    this.insertIds = new InsertIds(now);
   }
 
   toJSON(): Record<string, unknown> {
@@ -41,6 +57,7 @@ export class Table {
   async setFields(fields: readonly Field[]): Promise<void> {
     const isNew = this.fields.length === 0;
     const added = fields.filter(({ name }) => !this.fields.some((old) => old.name === name));
+    if (isNew) this.partitioning = parsePartitioning(this.#resource, fields);
     const shape = (field: Field) => `${field.name} ${field.mode} ${duckDbType(field)}`;
     const isKept = this.fields.every((old) => fields.some((field) => shape(field) === shape(old)));
     if (!isKept || (!isNew && added.some(({ mode }) => mode === 'REQUIRED'))) {
@@ -52,6 +69,7 @@ export class Table {
     this.#appender?.closeSync();
     this.#appender = undefined;
     this.fields = [...this.fields, ...added];
+    if (!isNew) for (const { name } of added) this.#addedAt.set(name, this.#now());
     const rows = isNew ? `${columns} LIMIT 0` : `${['*', ...columns]} FROM ${this.sqlName}`;
     await this.#writer.run(`CREATE ${isNew ? '' : 'OR REPLACE '}TABLE ${this.sqlName} AS SELECT ${rows}`);
     this.#appender = await this.#writer.createAppender(this.#path[2], this.#path[1], this.#path[0]);
@@ -63,12 +81,11 @@ export class Table {
     await this.#writer.run(`DROP TABLE ${this.sqlName}`);
   }
 
-  /** Remembers an insertId, and says whether it is new. */
-  isNewId(id: string): boolean {
-    if (this.#insertIds.has(id)) return false;
-    if (this.#insertIds.size === MAX_INSERT_IDS) this.#insertIds.clear();
-    this.#insertIds.add(id);
-    return true;
+  /** The columns that inserts do not know yet, because a patch has just added them. */
+  hiddenColumns(): ReadonlySet<string> | undefined {
+    if (this.#addedAt.size === 0) return undefined;
+    const since = this.#now() - this.#settings.schemaDelayMs;
+    return new Set([...this.#addedAt].flatMap(([name, at]) => (at > since ? [name] : [])));
   }
 
   /** Adds rows, all at once; their values stand in the order of the fields. */

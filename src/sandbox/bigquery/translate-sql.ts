@@ -1,5 +1,6 @@
 import { invalidQuery, unsupported } from './api.ts';
-import { quoteName, scalarType } from './schema.ts';
+import { scalarType } from './scalar-types.ts';
+import { quoteName } from './schema.ts';
 
 const TOKENS = new RegExp(
   String.raw`(?<skipped>\s+|(?:#|--)[^\n]*|/\*[\s\S]*?\*/)
@@ -14,8 +15,10 @@ const TOKENS = new RegExp(
 const RENAMED = new Map(Object.entries({ EXCEPT: 'EXCLUDE', SAFE_CAST: 'TRY_CAST', COUNTIF: 'count_if' }));
 /** What DuckDB has with another meaning, or another treatment of NULL. */
 const REFUSED_CALLS =
-  /^(CONCAT|FORMAT|GREATEST|JSON_VALUE|LEAST|LOG|MD5|REGEXP_EXTRACT|REGEXP_REPLACE|SHA1|SHA256|TIMESTAMP|UNNEST)$/;
-const REFUSED_WORDS = /^(DAYOFWEEK|INFORMATION_SCHEMA|USER|WEEK)$/;
+  /^(CONCAT|DATETIME|FORMAT|GREATEST|JSON_VALUE|LEAST|LOG|MD5|REGEXP_EXTRACT|REGEXP_REPLACE|SHA1|SHA256|TIME|TIMESTAMP|UNNEST)$/;
+/** What DuckDB has no type for. */
+const REFUSED_CASTS = /^(BIGNUMERIC|BIGDECIMAL|GEOGRAPHY)$/;
+const REFUSED_WORDS = /^(DAYOFWEEK|INFORMATION_SCHEMA|USER|WEEK|_PARTITION(DATE|TIME))$/;
 
 /**
  * Translates a GoogleSQL query for DuckDB, token by token: what differs is rewritten, what would silently mean another
@@ -43,13 +46,14 @@ export function translateSql(sql: string, parameter: (key: string | number) => s
     } else if (string !== undefined) {
       const isText = /^r$/i.test(prefix ?? '') || (prefix === '' && !string.includes('\\'));
       if (!isText) throw unsupported('A bytes literal or an escape sequence');
-      const isTyped = /^(TIMESTAMP|DATE|NUMERIC|JSON)$/.test(before);
+      const isTyped = /^(TIMESTAMP|DATE|DATETIME|TIME|NUMERIC|DECIMAL|JSON)$/.test(before);
       if (isTyped) out.pop();
       const literal = `'${string.replaceAll("'", "''")}'`;
       out.push(isTyped ? `CAST ( ${literal} AS ${scalarType(before).duckDb} )` : literal);
     } else if (groups.parameter !== undefined) {
       out.push(parameter(token === '?' ? positional++ : token.slice(1).toLowerCase()));
     } else if (word !== undefined && before === 'AS' && /^(SAFE_)?CAST$/.test(calls.at(-1) ?? '')) {
+      if (REFUSED_CASTS.test(upper)) throw unsupported(`A cast to ${upper}`);
       out.push(scalarType(upper).duckDb);
     } else if (quoted !== undefined) out.push(quoted.split('.').map(quoteName).join('.'));
     else if (project !== undefined) out.push(quoteName(project));
