@@ -9,6 +9,7 @@ import {
   startBigQueryRig,
 } from '../../testing/bigquery-rig.ts';
 import { suite } from '../../testing/suite.ts';
+import { Faults } from '../faults/faults.ts';
 
 const NEW_TYPES = [
   { name: 'big', type: 'BIGNUMERIC' },
@@ -28,6 +29,7 @@ const NEW_TYPES = [
 const MAX_BIGNUMERIC = '578960446186580977117854925043439539266.34992332820282019728792003956564819967';
 
 suite('values that insertAll takes and refuses', ({ test, before, after, beforeEach }) => {
+  const faults = new Faults();
   let rig: BigQueryRig;
   let dataset: Dataset;
 
@@ -59,7 +61,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     (await rig.bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' } }))[0];
 
   before(async () => {
-    rig = await startBigQueryRig();
+    rig = await startBigQueryRig({ faults });
   });
   after(() => rig.close());
   beforeEach(async () => {
@@ -385,6 +387,18 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     const { rows } = (await rig.get(`/datasets/${dataset.id}/tables/t/data`)).body;
     const cells = (...values: (string | null)[]) => ({ f: values.map((v) => ({ v })) });
     assert.equal(rows, [cells(null, null, null), cells('c', 'p', null)]);
+  });
+
+  test('rows that an injected fault leaves keep their digits', async () => {
+    await column('INT64');
+    const given = Array.from({ length: 20 }, (_, n) => String(9_007_199_254_740_993n + 2n * BigInt(n)));
+    const rowErrors = { reason: 'backendError', probability: 0.5 };
+    const fault = faults.add({ server: 'bigquery', method: 'tabledata.insertAll', seed: 7, rowErrors });
+    await insert(given);
+    fault.remove();
+    const kept = await stored();
+    assert.ok(kept.length > 0 && kept.length < given.length);
+    assert.ok(kept.every((digits) => given.includes(String(digits))));
   });
 
   test('a request of insertAll is read strictly', async () => {

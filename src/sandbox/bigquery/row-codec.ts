@@ -25,18 +25,6 @@ export interface RowOptions {
   readonly hidden?: ReadonlySet<string>;
 }
 
-/** Names of the fields of a table or record. */
-const namesOf = new WeakMap<readonly Field[], ReadonlySet<string>>();
-
-function isKnown(fields: readonly Field[], key: string): boolean {
-  let names = namesOf.get(fields);
-  if (names === undefined) {
-    names = new Set(fields.map(({ name }) => name));
-    namesOf.set(fields, names);
-  }
-  return names.has(key);
-}
-
 /** Reads a row of insertAll: values in the order of `fields`. Throws a RowProblem, or LostDigits. */
 export function readRow(fields: readonly Field[], json: unknown, options: RowOptions): DuckDBValue[] {
   return readRecord(fields, json, options, '');
@@ -45,14 +33,10 @@ export function readRow(fields: readonly Field[], json: unknown, options: RowOpt
 function readRecord(fields: readonly Field[], json: unknown, options: RowOptions, path: string): DuckDBValue[] {
   if (!isObject(json) || json instanceof WideNumber) throw new RowProblem(path, 'A record must be a JSON object.');
   const hidden = path === '' ? options.hidden : undefined;
-  if (!options.ignoreUnknown) {
-    for (const key in json) {
-      if (!isKnown(fields, key) || hidden?.has(key)) throw new RowProblem(path + key, `no such field: ${key}.`);
-    }
-  }
+  if (!options.ignoreUnknown) refuseUnknown(fields, json, hidden, path);
   return fields.map((field) => {
     const at = path + field.name;
-    const given = hidden?.has(field.name) || !Object.hasOwn(json, field.name) ? null : json[field.name];
+    const given = hidden?.has(field.name) ? undefined : memberOf(json, field.name);
     const value = given ?? (field.mode === 'REPEATED' ? [] : null);
     if (value === null && field.mode !== 'REQUIRED') return null;
     if (value === null) throw new RowProblem('', `Missing required field: Msg_0_CLOUD_QUERY_TABLE.${at}.`);
@@ -60,6 +44,24 @@ function readRecord(fields: readonly Field[], json: unknown, options: RowOptions
     if (!Array.isArray(value)) throw new RowProblem(at, 'Repeated field must be imported as a JSON array.');
     return listValue(value.map((item: unknown, index) => readItem(field, item, options, `${at}[${index}]`)));
   });
+}
+
+function refuseUnknown(
+  fields: readonly Field[],
+  json: Record<string, unknown>,
+  hidden: RowOptions['hidden'],
+  path: string,
+) {
+  for (const key in json) {
+    const isKnown = fields.some(({ name }) => name === key) && !hidden?.has(key);
+    if (!isKnown) throw new RowProblem(path + key, `no such field: ${key}.`);
+  }
+}
+
+/** A member of a parsed object, or undefined; not what objects inherit, e.g. `constructor`. */
+function memberOf(json: Record<string, unknown>, name: string): unknown {
+  const value = json[name];
+  return typeof value === 'function' || value === Object.prototype ? undefined : value;
 }
 
 function readItem(field: Field, item: unknown, options: RowOptions, path: string): DuckDBValue {

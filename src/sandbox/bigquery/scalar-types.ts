@@ -137,10 +137,12 @@ const CANONICAL = new Map(
 /** The API's name of a type. */
 export const canonicalType = (name: string): string => CANONICAL.get(name) ?? name;
 
+const BY_NAME = new Map(Object.entries(SCALAR_TYPES));
+
 /** The type of this name, which may be that of SQL. */
 export function scalarType(name: string): ScalarType {
+  const type = BY_NAME.get(name) ?? BY_NAME.get(canonicalType(name));
+  if (type !== undefined) return type;
   if (name === 'INTERVAL' || name === 'RANGE') throw unsupported(`The type ${name}`);
-  const type = Object.hasOwn(SCALAR_TYPES, canonicalType(name)) ? SCALAR_TYPES[canonicalType(name)] : undefined;
-  if (type === undefined) throw invalid(`Invalid value for type: ${name} is not a valid value`);
-  return type;
+  throw invalid(`Invalid value for type: ${name} is not a valid value`);
 }

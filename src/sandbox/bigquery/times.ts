@@ -17,8 +17,7 @@ const MAX_MICROS = 253_402_300_799_999_999n;
 function dateMs(text: string): number | undefined {
   const ms = /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
   // JavaScript takes February 30th for March 2nd.
-  const isReal = !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
-  return isReal ? ms : undefined;
+  return new Date(ms).getUTCDate() === Number(text.slice(8)) ? ms : undefined;
 }
 
 export const readDate = (text: string) => {
@@ -33,7 +32,7 @@ function timestampMicros(text: string): bigint | undefined {
     return Number.isFinite(micros) ? BigInt(micros) : undefined;
   }
   const [, date = '', , clock = '', fraction = '', hours = '+00', minutes = '00'] = TIMESTAMP.exec(text) ?? [];
-  const dashed = date.replaceAll('/', '-');
+  const dashed = date.includes('/') ? date.replaceAll('/', '-') : date;
   if (dateMs(dashed) === undefined) return undefined;
   const ms = Date.parse(`${dashed}T${clock}${hours}:${minutes}`);
   return Number.isNaN(ms) ? undefined : BigInt(ms) * 1000n + BigInt(fraction.padEnd(6, '0'));
