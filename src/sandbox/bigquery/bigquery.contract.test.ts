@@ -150,7 +150,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is((await failureOf(dataset.createTable('u', { schema: 'a:string, A:string' }))).code, 400);
   });
 
-  test('columns can be added to a table; every other change is refused', async () => {
+  test('columns can be added to a table and made NULLABLE; every other change is refused', async () => {
     const id = { name: 'id', type: 'STRING', mode: 'REQUIRED' };
     const table = await createTable([id]);
     const patch = (...fields: object[]) => table.setMetadata({ schema: { fields } });
@@ -168,10 +168,21 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const removed = await failureOf(patch(tags, record));
     assert.equal([removed.code, removed.reason], [400, 'invalid']);
     assert.match(removed.message, mismatch);
-    assert.match((await failureOf(patch({ ...id, type: 'INT64' }, tags, record))).message, mismatch);
+    assert.is(removed.message, `${mismatch}. Field id is missing in new schema`);
+    const changed = async (...fields: object[]) => (await failureOf(patch(...fields))).message;
+    const retyped = `${mismatch}. Field id has changed type from STRING to INTEGER`;
+    assert.is(await changed({ ...id, type: 'INT64' }, tags, record), retyped);
+    const remoded = `${mismatch}. Field tags has changed mode from REPEATED to NULLABLE`;
+    assert.is(await changed(id, { ...tags, mode: 'NULLABLE' }, record), remoded);
+    const wider = { ...record, fields: [...record.fields, { name: 'b', type: 'INT64' }] };
+    assert.is(await changed(id, tags, wider), 'A change inside of RECORD r is not supported by the local sandbox');
     assert.match((await failureOf(patch(id, tags, record, { ...id, name: 'more' }))).message, mismatch);
     assert.is((await failureOf(table.setMetadata({ description: 'other' }))).code, 400);
     assert.equal((await table.getMetadata())[0].schema.fields.length, 3);
+    await patch({ ...id, mode: 'NULLABLE', description: 'may be absent' }, tags, record);
+    await table.insert({ tags: ['y'] });
+    assert.equal((await table.getRows())[0].at(-1), { id: null, tags: ['y'], r: null });
+    assert.match(await changed(id, tags, record), 'has changed mode from NULLABLE to REQUIRED');
   });
 
   test('every type comes back as the API carries it, from the table and from a query', async () => {

@@ -18,9 +18,10 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 const MAX_CHARACTER_BYTES = 3;
 
 /**
- * Starts a BigQuery in memory that speaks enough of REST v2 for the official client. What it cannot do it refuses. It
- * differs so: no access control, If-Match or expiration; partitions and clusters are only shown; queries do not tell
- * upper from lower case in the names of tables.
+ * Starts a BigQuery in memory that speaks enough of REST v2 for the official clients. What it cannot do it refuses: an
+ * unknown call with 501 `notImplemented`, an unknown parameter with 400. It checks rows, columns, partitions and clusters
+ * as the service does; `docs/sandbox.md` lists what the documentation leaves open. It differs so: no access control,
+ * If-Match or expiration; clusters are only shown; queries do not tell upper from lower case in the names of tables.
  */
 export async function startBigQuery({
   port = 0,

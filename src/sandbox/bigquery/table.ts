@@ -1,5 +1,5 @@
 import { type DuckDBAppender, type DuckDBConnection, DuckDBDataChunk, type DuckDBValue } from '@duckdb/node-api';
-import { invalid } from './api.ts';
+import { type ApiError, invalid, unsupported } from './api.ts';
 import { InsertIds } from './insert-ids.ts';
 import { parsePartitioning, type TimePartitioning } from './partitioning.ts';
 import { duckDbType, type Field, quoteName } from './schema.ts';
@@ -53,26 +53,45 @@ export class Table {
     return { ...this.#resource, schema: { fields: this.fields }, numRows: String(this.rowCount) };
   }
 
-  /** Makes the table, or adds to its columns those that `fields` has more; refuses every other change. */
+  /** Makes the table, or changes its columns: adds some, makes REQUIRED ones NULLABLE, describes them otherwise. */
   async setFields(fields: readonly Field[]): Promise<void> {
     const isNew = this.fields.length === 0;
-    const added = fields.filter(({ name }) => !this.fields.some((old) => old.name === name));
     if (isNew) this.partitioning = parsePartitioning(this.#resource, fields);
-    const shape = (field: Field) => `${field.name} ${field.mode} ${duckDbType(field)}`;
-    const isKept = this.fields.every((old) => fields.some((field) => shape(field) === shape(old)));
-    if (!isKept || (!isNew && added.some(({ mode }) => mode === 'REQUIRED'))) {
-      throw invalid(`Provided Schema does not match Table ${this.name}: only columns not REQUIRED can be added`);
-    }
+    const kept = this.fields.map((old) =>
+      this.#changed(
+        old,
+        fields.find(({ name }) => name === old.name),
+      ),
+    );
+    const added = fields.filter(({ name }) => !kept.some((field) => field.name === name));
+    if (!isNew && added.some(({ mode }) => mode === 'REQUIRED'))
+      throw this.#mismatch('Cannot add required fields to an existing schema.');
     const empty = ({ mode }: Field) => (mode === 'REPEATED' ? '[]' : 'NULL');
     const columns = added.map((field) => `${empty(field)}::${duckDbType(field)} AS ${quoteName(field.name)}`);
     this.flush();
     this.#appender?.closeSync();
     this.#appender = undefined;
-    this.fields = [...this.fields, ...added];
+    this.fields = [...kept, ...added];
     if (!isNew) for (const { name } of added) this.#addedAt.set(name, this.#now());
     const rows = isNew ? `${columns} LIMIT 0` : `${['*', ...columns]} FROM ${this.sqlName}`;
     await this.#writer.run(`CREATE ${isNew ? '' : 'OR REPLACE '}TABLE ${this.sqlName} AS SELECT ${rows}`);
     this.#appender = await this.#writer.createAppender(this.#path[2], this.#path[1], this.#path[0]);
+  }
+
+  #changed(old: Field, field: Field | undefined): Field {
+    if (field === undefined) throw this.#mismatch(`Field ${old.name} is missing in new schema`);
+    const { mode, name, type } = field;
+    if (mode !== old.mode && !(old.mode === 'REQUIRED' && mode === 'NULLABLE')) {
+      throw this.#mismatch(`Field ${name} has changed mode from ${old.mode} to ${mode}`);
+    }
+    if (type !== old.type) throw this.#mismatch(`Field ${name} has changed type from ${old.type} to ${type}`);
+    if (duckDbType({ ...field, mode: old.mode }) !== duckDbType(old))
+      throw unsupported(`A change inside of RECORD ${name}`);
+    return field;
+  }
+
+  #mismatch(why: string): ApiError {
+    return invalid(`Provided Schema does not match Table ${this.name}. ${why}`);
   }
 
   async drop(): Promise<void> {
