@@ -404,6 +404,10 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const message = `GET ${path} is not implemented by the local sandbox`;
     assert.equal(await failureOf(routine.exists()), { code: 501, message, reason: 'notImplemented' });
     assert.is((await failureOf(dataset.getModels())).code, 501);
+    for (const kind of ['load', 'copy', 'extract']) {
+      const { status, error } = await rig.post('/jobs', JSON.stringify({ configuration: { [kind]: {} } }));
+      assert.equal([status, error.message], [501, `A ${kind} job is not implemented by the local sandbox`]);
+    }
     const { error } = await rig.get(`/datasets/${dataset.id}/routines/x`);
     assert.is(error.status, 'UNIMPLEMENTED');
     const replace = await fetch(`${rig.origin}/bigquery/v2/projects/my-project/datasets/${dataset.id}`, {

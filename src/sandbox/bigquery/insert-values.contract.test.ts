@@ -389,6 +389,40 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     assert.equal(rows, [cells(null, null, null), cells('c', 'p', null)]);
   });
 
+  test('a record is an object, and every problem has the path of its field', async () => {
+    const inner = { name: 'list', type: 'RECORD', mode: 'REPEATED', fields: [{ name: 'n', type: 'INT64' }] };
+    const [table] = await dataset.createTable('t', { schema: [{ name: 'r', type: 'RECORD', fields: [inner] }] });
+    const records = [
+      5,
+      'x',
+      [],
+      { list: [{ n: 1 }, 7] },
+      { list: [{ n: 1 }, { n: 'x' }] },
+      { list: [null] },
+      { more: 1 },
+    ];
+    const rows = records.map((r) => ({ json: { r } }));
+    const errors = await insertErrorsOf(table.insert(rows, { ...RAW, skipInvalidRows: true }));
+    assert.ok(Array.isArray(errors));
+    assert.equal(
+      errors.map((each) => `${each.errors[0].location}: ${each.errors[0].message}`),
+      [
+        'r: A record must be a JSON object.',
+        'r: A record must be a JSON object.',
+        'r: Array specified for non-repeated field: r.',
+        'r.list[1]: A record must be a JSON object.',
+        'r.list[1].n: Cannot convert value to integer (bad value): x',
+        'r.list[0]: Only optional fields can be set to NULL. Field: list; Value: NULL',
+        'r.more: no such field: more.',
+      ],
+    );
+    const wide = await rig.post(
+      `/datasets/${dataset.id}/tables/t/insertAll`,
+      '{"rows":[{"json":{"r":12345678901234567890}}]}',
+    );
+    assert.match(JSON.stringify(wide.body.insertErrors), 'A record must be a JSON object.');
+  });
+
   test('rows that an injected fault leaves keep their digits', async () => {
     await column('INT64');
     const given = Array.from({ length: 20 }, (_, n) => String(9_007_199_254_740_993n + 2n * BigInt(n)));

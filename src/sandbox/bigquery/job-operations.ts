@@ -48,7 +48,9 @@ export function jobOperations(catalog: Catalog): api.Operations {
     'jobs.getQueryResults GET /projects/:project/queries/:job': (call) =>
       resultPage(find(call), call.query, timestampsOf(call.query)),
     'jobs.insert POST /projects/:project/jobs': async ({ project, body }) => {
-      const { query, dryRun } = api.objectAt(body, 'configuration');
+      const { query, dryRun, ...other } = api.objectAt(body, 'configuration');
+      const [kind] = ['load', 'copy', 'extract'].filter((key) => other[key] !== undefined);
+      if (kind !== undefined) throw api.notImplemented(`A ${kind} job`);
       const request = { ...api.objectAt({ query }, 'query'), dryRun };
       return (await run(project, request, api.objectAt(body, 'jobReference').jobId)).resource;
     },

@@ -31,7 +31,9 @@ export function readRow(fields: readonly Field[], json: unknown, options: RowOpt
 }
 
 function readRecord(fields: readonly Field[], json: unknown, options: RowOptions, path: string): DuckDBValue[] {
-  if (!isObject(json) || json instanceof WideNumber) throw new RowProblem(path, 'A record must be a JSON object.');
+  if (!isObject(json) || json instanceof WideNumber) {
+    throw new RowProblem(path.replace(/\.$/, ''), 'A record must be a JSON object.');
+  }
   const hidden = path === '' ? options.hidden : undefined;
   if (!options.ignoreUnknown) refuseUnknown(fields, json, hidden, path);
   return fields.map((field) => {
