@@ -350,6 +350,26 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     ]);
   });
 
+  test('a cast to STRING writes numbers as GoogleSQL does', async () => {
+    const [row] = await rowsOf(`SELECT CAST(5 AS STRING) AS i, CAST(5.0 AS STRING) AS f, CAST(0.25 AS STRING) AS q,
+      CAST(NUMERIC '1.500' AS STRING) AS n, CAST(NUMERIC '100' AS STRING) AS h, CAST(NULL AS STRING) AS z,
+      CAST(true AS STRING) AS b, CAST(DATE '2026-01-02' AS STRING) AS d, SAFE_CAST('x' AS STRING) AS s,
+      CAST(DATETIME '2026-01-02T03:04:05' AS STRING) AS t, CAST(CAST('NaN' AS FLOAT64) AS STRING) AS nan`);
+    const times = { d: '2026-01-02', t: '2026-01-02 03:04:05' };
+    assert.equal(row, {
+      i: '5',
+      f: '5',
+      q: '0.25',
+      n: '1.5',
+      h: '100',
+      z: null,
+      b: 'true',
+      s: 'x',
+      nan: 'nan',
+      ...times,
+    });
+  });
+
   test('a bad query is refused with the code and reason of the service', async () => {
     await createTable([{ name: 'n', type: 'INT64' }]);
     const cases: [string, number, string, string][] = [

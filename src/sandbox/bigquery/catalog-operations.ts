@@ -23,7 +23,7 @@ function tableId(id: unknown): string {
   if (isNamed && Buffer.byteLength(id) <= 1024) return id;
   throw invalid(`Invalid table ID "${id}".`);
 }
-/** What would make something else of a table, or its values mean something else. */
+/** Properties that would make another kind of table, or change the meaning of its values. */
 const OTHER_TABLES = [
   'view',
   'materializedView',

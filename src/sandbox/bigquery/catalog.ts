@@ -3,6 +3,7 @@ import { ApiError, type Call, invalidQuery, notFound, unsupported } from './api.
 import { quoteName, resultField } from './schema.ts';
 import type { Settings } from './settings.ts';
 import type { Table } from './table.ts';
+import { CREATE_TEXT_MACRO } from './translate-sql.ts';
 
 export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
 
@@ -16,6 +17,7 @@ export async function openCatalog(now: () => number, settings: Settings) {
   const instance = await DuckDBInstance.create(':memory:', configuration);
   const writer = await instance.connect();
   await writer.run(`SET GLOBAL TimeZone = 'UTC'`);
+  await writer.run(CREATE_TEXT_MACRO);
   /** By `project:dataset`: the resource as its owner gave it, and the tables by id. */
   const datasets = new Map<string, { resource: Record<string, unknown>; tables: Map<string, Table> }>();
   const dataset = (project: string, id: string) => {

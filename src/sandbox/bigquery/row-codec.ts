@@ -21,7 +21,7 @@ export interface RowOptions {
   readonly ignoreUnknown: boolean;
   /** The rows come from a lossless parse. */
   readonly isLossless: boolean;
-  /** Columns that inserts do not know yet. */
+  /** Columns that are refused as unknown for now. */
   readonly hidden?: ReadonlySet<string>;
 }
 

@@ -1,5 +1,5 @@
-/** What a running server may be told to do otherwise; changes count at once. */
+/** Settings of a running server; a change counts at once. */
 export interface Settings {
-  /** For so long after a patch of the schema inserts do not know the columns that it added. */
+  /** Inserts refuse the columns that a patch of the schema added for this long. */
   schemaDelayMs: number;
 }

@@ -100,7 +100,7 @@ export class Table {
     await this.#writer.run(`DROP TABLE ${this.sqlName}`);
   }
 
-  /** The columns that inserts do not know yet, because a patch has just added them. */
+  /** The columns that inserts refuse as unknown, because a patch has just added them. */
   hiddenColumns(): ReadonlySet<string> | undefined {
     if (this.#addedAt.size === 0) return undefined;
     const since = this.#now() - this.#settings.schemaDelayMs;

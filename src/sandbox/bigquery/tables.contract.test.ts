@@ -332,7 +332,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     assert.is((await dataset.getMetadata())[0].creationTime, String(NOON));
   });
 
-  test('inserts know an added column only after the delay, which may change meanwhile', async () => {
+  test('inserts refuse an added column until the delay has passed, which may change meanwhile', async () => {
     const id = { name: 'id', type: 'STRING' };
     const added = { name: 'added', type: 'STRING', mode: 'REPEATED' };
     const table = await createTable([id]);

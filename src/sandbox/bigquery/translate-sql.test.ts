@@ -28,6 +28,11 @@ suite('translateSql', ({ test }) => {
     'types are renamed where they are types': [
       ['SELECT CAST(date AS FLOAT64) AS date', 'SELECT CAST ( date AS DOUBLE ) AS date'],
       ['SELECT SAFE_CAST(f(a) AS TIMESTAMP)', 'SELECT TRY_CAST ( f ( a ) AS TIMESTAMPTZ )'],
+      ['SELECT CAST(f(a) AS STRING)', 'SELECT CAST ( memory.main.googlesql_text ( f ( a ) ) AS VARCHAR )'],
+      [
+        'SELECT CAST(CAST(a AS STRING) AS INT64), SAFE_CAST((b) AS STRING)',
+        'SELECT CAST ( CAST ( memory.main.googlesql_text ( a ) AS VARCHAR ) AS BIGINT ) , TRY_CAST ( memory.main.googlesql_text ( ( b ) ) AS VARCHAR )',
+      ],
       ['SELECT (SELECT a AS timestamp)', 'SELECT ( SELECT a AS timestamp )'],
     ],
     'words that DuckDB has other words for': [
