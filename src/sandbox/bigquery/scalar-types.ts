@@ -51,7 +51,10 @@ const hasDigitTooMany = (json: unknown): json is number =>
 const readNumeric = (text: string, json: unknown) => {
   const value = scaledDecimal(text, NUMERIC_SCALE);
   const fits = value !== undefined && value > -NUMERIC_LIMIT && value < NUMERIC_LIMIT;
-  return fits && !hasDigitTooMany(json) ? new duck.DuckDBDecimalValue(value, 38, NUMERIC_SCALE) : undefined;
+  // Fifteen digits give a double back, so a short text is the service's own.
+  return fits && (text.length <= 15 || !hasDigitTooMany(json))
+    ? new duck.DuckDBDecimalValue(value, 38, NUMERIC_SCALE)
+    : undefined;
 };
 const numericRefusal = (text: string, json: unknown) => {
   const isText = !hasDigitTooMany(json) || scaledDecimal(text, NUMERIC_SCALE) === undefined;
