@@ -28,6 +28,7 @@ suite('rows of BigQuery', ({ test }) => {
       '2026-02-28T23:59:59.123456Z',
       '2026-02-28 23:59:59.123456',
       '2026-02-28 23:59:59.123456 UTC',
+      '2026-02-28T23:59:59.123456789Z',
       '2026-03-01T01:29:59.123456+01:30',
       '2026-02-28 15:59:59.123456-08',
       1772323199.123456,
@@ -44,7 +45,7 @@ suite('rows of BigQuery', ({ test }) => {
     for (const text of ['', 'x', '2026-02-30T00:00:00Z', '2026-01-01', '2026-01-01T24:00:00Z', '0000-01-01 00:00:00']) {
       assert.ok(problem('TIMESTAMP', text).startsWith(`x: Could not parse '${text}' as a timestamp.`), text);
     }
-    assert.match(problem('TIMESTAMP', '2026-01-01T00:00:00.123456789Z'), 'Could not parse');
+    assert.match(problem('TIMESTAMP', '2026-01-01T00:00:00.1234567891Z'), 'Could not parse');
     assert.is(problem('TIMESTAMP', 1e15), 'x: Timestamp field value is out of range:1000000000000000000000');
     assert.is(carried('DATE', '2024-02-29'), '2024-02-29');
     assert.match(problem('DATE', '2023-02-29'), 'Cannot convert value to date');

@@ -1,14 +1,20 @@
 import * as duck from '@duckdb/node-api';
 
 const DAY_MS = 86_400_000;
-const CLOCK = String.raw`((?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)(?:\.(\d{1,6}))?`;
-/** Digits beyond microseconds are refused: the documented formats have at most six. */
+const CLOCK = String.raw`((?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)`;
+/** The documented formats have six digits of a second at most. */
+const MICROSECONDS = String.raw`(?:\.(\d{1,6}))?`;
+/**
+ * A TIMESTAMP may have nine, of which the last three are dropped: Google's Go client sends every time.Time as RFC 3339
+ * with nanoseconds (`toUploadValueReflect` in its value.go), and such rows are inserted.
+ */
+const NANOSECONDS = String.raw`(?:\.(\d{1,6})\d{0,3})?`;
 const TIMESTAMP = new RegExp(
-  String.raw`^(\d{4}([-/])\d\d\2\d\d)[ T]${CLOCK} ?(?:Z|UTC|([+-]\d\d)(?::?(\d\d))?)?$`,
+  String.raw`^(\d{4}([-/])\d\d\2\d\d)[ T]${CLOCK}${NANOSECONDS} ?(?:Z|UTC|([+-]\d\d)(?::?(\d\d))?)?$`,
   'i',
 );
-const DATETIME = new RegExp(String.raw`^(\d{4}-\d\d-\d\d)(?:[ T]${CLOCK})?$`, 'i');
-const TIME = new RegExp(`^${CLOCK}$`);
+const DATETIME = new RegExp(String.raw`^(\d{4}-\d\d-\d\d)(?:[ T]${CLOCK}${MICROSECONDS})?$`, 'i');
+const TIME = new RegExp(`^${CLOCK}${MICROSECONDS}$`);
 const SECONDS = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const MIN_MICROS = -62_135_596_800_000_000n;
 const MAX_MICROS = 253_402_300_799_999_999n;
