@@ -2,8 +2,10 @@ import { FirestoreClient } from '@google-cloud/firestore-api/client_v1';
 import { PubSub } from '@google-cloud/pubsub';
 import { credentials } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
+import { createBigQueryClient } from '../clients/bigquery.ts';
 import { createFirestoreClient } from '../clients/firestore.ts';
 import { createPubSubClients } from '../clients/pubsub.ts';
+import { createStorageClient } from '../clients/storage.ts';
 import { eventually } from '../testing/eventually.ts';
 import { suiteScope } from '../testing/scope.ts';
 import { suite } from '../testing/suite.ts';
@@ -27,7 +29,7 @@ suite('denied permissions', (it) => {
   const deny = (...names: string[]) => sandbox.settings.change({ deny: names });
 
   before(async () => {
-    sandbox = whole.use(await startSandbox({ parts: ['pubsub', 'firestore'] }));
+    sandbox = whole.use(await startSandbox({ parts: ['pubsub', 'firestore', 'storage', 'bigquery'] }));
     sandbox.applyEnv();
     pubsub = whole.use(new PubSub({ projectId: sandbox.projectId }));
     await pubsub.createTopic('topic');
@@ -111,6 +113,54 @@ suite('denied permissions', (it) => {
     assert.is(await codeOf(document.delete()), PERMISSION_DENIED);
     deny();
     assert.equal((await document.get()).data(), { n: 2 });
+  });
+
+  test('BigQuery: a writer that may not read the table can insert rows, and neither sees nor queries them', async () => {
+    const bigquery = createBigQueryClient({ projectId: sandbox.projectId });
+    const table = bigquery.dataset('d').table('t');
+    const refusal = (call: Promise<unknown>) =>
+      call.then(
+        () => undefined,
+        ({ code, message }: { code: unknown; message: string }) => [Number(code), message],
+      );
+    deny('bigquery.tables.create');
+    await bigquery.createDataset('d');
+    const schema = { fields: [{ name: 'n', type: 'INT64' }] };
+    const denied = (permission: string, what: string) => [
+      403,
+      `Access Denied: ${what}: Permission ${permission} denied on ${what[0]?.toLowerCase()}${what.slice(1)} (or it may not exist).`,
+    ];
+    const create = () => bigquery.dataset('d').createTable('t', { schema });
+    assert.equal(await refusal(create()), denied('bigquery.tables.create', 'Dataset sandbox:d'));
+    deny();
+    await create();
+    deny('bigquery.tables.get', 'bigquery.tables.getData', 'bigquery.tables.list');
+    await table.insert([{ n: 1 }]);
+    assert.equal(await refusal(table.getMetadata()), denied('bigquery.tables.get', 'Table sandbox:d.t'));
+    assert.equal(await refusal(table.getRows()), denied('bigquery.tables.getData', 'Table sandbox:d.t'));
+    assert.match(String(await refusal(bigquery.query('SELECT n FROM d.t'))), 'bigquery.tables.getData denied');
+    assert.equal((await bigquery.query('SELECT 1 AS one'))[0], [{ one: 1 }]);
+    deny('bigquery.tables.updateData');
+    assert.equal(await refusal(table.insert([{ n: 2 }])), denied('bigquery.tables.updateData', 'Table sandbox:d.t'));
+    deny('tabledata.insertAll');
+    assert.equal(await refusal(table.insert([{ n: 2 }])), denied('bigquery.tables.updateData', 'Table sandbox:d.t'));
+    deny('bigquery.jobs.create');
+    assert.equal(await refusal(bigquery.query('SELECT 1')), denied('bigquery.jobs.create', 'Project sandbox'));
+    deny();
+    assert.equal((await bigquery.query('SELECT n FROM d.t'))[0], [{ n: 1 }]);
+  });
+
+  test('Cloud Storage: is checked as the other servers are', async () => {
+    const bucket = createStorageClient({ projectId: sandbox.projectId }).bucket('denied-bucket');
+    await bucket.create();
+    deny('storage.buckets.get', 'storage.objects.*');
+    const codes = await Promise.all(
+      [bucket.getMetadata(), bucket.file('x').save('x', { resumable: false }), bucket.getFiles()].map(codeOf),
+    );
+    assert.equal(codes.map(Number), [403, 403, 403]);
+    deny('storage.objects.get');
+    await bucket.file('x').save('x', { resumable: false });
+    assert.is(Number(await codeOf(bucket.file('x').download())), 403);
   });
 
   test('a name that is neither a permission nor a method is refused, and what was denied stays', () => {

@@ -1,4 +1,6 @@
 import * as assert from 'uvu/assert';
+import { createBigQueryClient } from '../clients/bigquery.ts';
+import { createStorageClient } from '../clients/storage.ts';
 import { suiteScope } from '../testing/scope.ts';
 import { suite } from '../testing/suite.ts';
 import { type Sandbox, startSandbox } from './sandbox.ts';
@@ -53,6 +55,33 @@ suite('settings of a sandbox, given at the start', ({ test }) => {
     await sandbox.close();
     const refused = await startSandbox({ parts: [], settings: { deny: ['Publsh'] } }).catch(String);
     assert.match(String(refused), 'deny: "Publsh" is not a permission');
+  });
+
+  test('hold for BigQuery and Cloud Storage, and so does the clock', async () => {
+    let now = Date.parse('2026-02-03T04:05:06Z');
+    const sandbox = await startSandbox({
+      parts: ['bigquery', 'storage'],
+      now: () => now,
+      settings: { schemaDelayMs: 5_000 },
+    });
+    sandbox.applyEnv();
+    try {
+      const { projectId } = sandbox;
+      const [dataset] = await createBigQueryClient({ projectId }).createDataset('d');
+      const column = (name: string) => ({ name, type: 'INT64' });
+      const [table] = await dataset.createTable('t', { schema: { fields: [column('a')] } });
+      await table.setMetadata({ schema: { fields: [column('a'), column('b')] } });
+      const refused = await table
+        .insert([{ b: 1 }], { partialRetries: 0 })
+        .catch((error: Error) => JSON.stringify(error));
+      assert.match(String(refused), 'no such field: b.');
+      now += 5_001;
+      await table.insert([{ b: 1 }]);
+      const [bucket] = await createStorageClient({ projectId }).createBucket('clock-of-the-sandbox');
+      assert.is((await bucket.getMetadata())[0].timeCreated, '2026-02-03T04:05:11.001Z');
+    } finally {
+      await sandbox.close();
+    }
   });
 
   test('MQTT of the sandbox names the version that it speaks', async () => {

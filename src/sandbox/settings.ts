@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { BIGQUERY_PERMISSIONS } from './bigquery/permissions.ts';
 import { FIRESTORE_PERMISSIONS } from './firestore/permissions.ts';
 import { Permissions } from './permissions.ts';
 import { PUBSUB_PERMISSIONS } from './pubsub/permissions.ts';
@@ -16,7 +17,12 @@ export type SettingsInput = v.InferInput<typeof settingsSchema>;
 
 /** What can be changed while a sandbox runs. */
 export class SandboxSettings {
-  readonly permissions = new Permissions([PUBSUB_PERMISSIONS, FIRESTORE_PERMISSIONS, STORAGE_PERMISSIONS]);
+  readonly permissions = new Permissions([
+    PUBSUB_PERMISSIONS,
+    FIRESTORE_PERMISSIONS,
+    STORAGE_PERMISSIONS,
+    BIGQUERY_PERMISSIONS,
+  ]);
   schemaDelayMs = 0;
 
   /**

@@ -1,4 +1,5 @@
 const STATUSES: Readonly<Record<number, string>> = {
+  403: 'PERMISSION_DENIED',
   404: 'NOT_FOUND',
   409: 'ALREADY_EXISTS',
   500: 'INTERNAL',
@@ -23,6 +24,14 @@ export class ApiError extends Error {
     const error = { code, message, errors, status: STATUSES[code] ?? 'INVALID_ARGUMENT' };
     return Response.json({ error }, { status: code });
   }
+}
+
+/** The words of https://cloud.google.com/bigquery/docs/error-messages, of what the call is about. */
+export function accessDenied(permission: string, { project, dataset, table }: Call): ApiError {
+  const name = [`${project}:${dataset}`, table].filter(Boolean).join('.');
+  const [kind, about] = dataset === '' ? ['Project', project] : [table === '' ? 'Dataset' : 'Table', name];
+  const denied = `Permission ${permission} denied on ${kind.toLowerCase()} ${about} (or it may not exist).`;
+  return new ApiError(403, 'accessDenied', `Access Denied: ${kind} ${about}: ${denied}`);
 }
 
 export const notFound = (what: string): ApiError => new ApiError(404, 'notFound', `Not found: ${what}`);

@@ -2,13 +2,13 @@ import { BigQuery, type Dataset, type Table } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
 import {
-  type BigQueryRig,
   failureOf,
   insertErrorsOf,
   isRecord,
   RAW,
-  startBigQueryRig,
-} from '../../testing/bigquery-rig.ts';
+  startTestBigQuery,
+  type TestBigQuery,
+} from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const EVERY_TYPE = [
@@ -67,7 +67,7 @@ const FULL_WIRE = {
 };
 
 suite('BigQuery through its official client', ({ test, before, after, beforeEach }) => {
-  let rig: BigQueryRig;
+  let rig: TestBigQuery;
   let bigquery: BigQuery;
   let dataset: Dataset;
 
@@ -77,7 +77,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     (await dataset.createTable('t', { schema: fields, ...options }))[0];
 
   before(async () => {
-    rig = await startBigQueryRig();
+    rig = await startTestBigQuery();
     bigquery = rig.bigquery;
   });
   after(() => rig.close());

@@ -1,13 +1,13 @@
 import type { Dataset, Table } from '@google-cloud/bigquery';
 import * as assert from 'uvu/assert';
 import {
-  type BigQueryRig,
   failureOf,
   insertErrorsOf,
   isRecord,
   RAW,
-  startBigQueryRig,
-} from '../../testing/bigquery-rig.ts';
+  startTestBigQuery,
+  type TestBigQuery,
+} from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 import { Faults } from '../faults/faults.ts';
 
@@ -30,7 +30,7 @@ const MAX_BIGNUMERIC = '578960446186580977117854925043439539266.3499233282028201
 
 suite('values that insertAll takes and refuses', ({ test, before, after, beforeEach }) => {
   const faults = new Faults();
-  let rig: BigQueryRig;
+  let rig: TestBigQuery;
   let dataset: Dataset;
 
   /** Makes the table `t` of one column `x`. */
@@ -61,7 +61,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     (await rig.bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' } }))[0];
 
   before(async () => {
-    rig = await startBigQueryRig({ faults });
+    rig = await startTestBigQuery({ faults });
   });
   after(() => rig.close());
   beforeEach(async () => {

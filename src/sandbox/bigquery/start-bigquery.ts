@@ -3,13 +3,15 @@ import { Hono } from 'hono';
 import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
 import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
+import { Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
-import { ApiError, invalid, isObject, notImplemented } from './api.ts';
+import { ApiError, accessDenied, invalid, isObject, notImplemented } from './api.ts';
 import { openCatalog } from './catalog.ts';
 import { catalogOperations } from './catalog-operations.ts';
 import { failRows } from './fail-rows.ts';
 import { jobOperations } from './job-operations.ts';
 import { parseLossless } from './lossless-json.ts';
+import { permissionsOf } from './permissions.ts';
 import { checkParameters } from './query-parameters.ts';
 import { rowOperations } from './row-operations.ts';
 import type { Settings } from './settings.ts';
@@ -20,14 +22,15 @@ const MAX_CHARACTER_BYTES = 3;
 /**
  * Starts a BigQuery in memory that speaks enough of REST v2 for the official clients. What it cannot do it refuses: an
  * unknown call with 501 `notImplemented`, an unknown parameter with 400. It checks rows, columns, partitions and clusters
- * as the service does; `docs/sandbox.md` lists what the documentation leaves open. It differs so: no access control,
- * If-Match or expiration; clusters are only shown; queries do not tell upper from lower case in the names of tables.
+ * as the service does; `docs/sandbox.md` lists what the documentation leaves open. It differs so: one caller,
+ * with every permission that is not denied; no If-Match or expiration; clusters are only shown; queries do not tell upper from lower case in the names of tables.
  */
 export async function startBigQuery({
   port = 0,
   faults = new Faults(),
   now = Date.now,
   settings = { schemaDelayMs: 0 },
+  permissions = new Permissions(),
 }: {
   readonly port?: number;
   readonly faults?: Faults;
@@ -35,6 +38,7 @@ export async function startBigQuery({
   readonly now?: () => number;
   /** May be changed while the server runs. */
   readonly settings?: Settings;
+  readonly permissions?: Permissions;
 } = {}): Promise<SandboxServer> {
   const catalog = await openCatalog(now, settings);
   const operations = { ...catalogOperations(catalog), ...rowOperations(catalog), ...jobOperations(catalog) };
@@ -51,9 +55,11 @@ export async function startBigQuery({
       const body = parseBody(text, JSON.parse);
       const losslessBody = () => parseBody(text, parseLossless);
       const call = { project, dataset, table, job, query, body, text, losslessBody };
-      const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) =>
-        rows === undefined ? handle(call) : failRows(rows, call, handle),
-      );
+      const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) => {
+        const lacking = permissions.lackedBy(name, permissionsOf(name, body));
+        if (lacking !== undefined) throw accessDenied(lacking, call);
+        return rows === undefined ? handle(call) : failRows(rows, call, handle);
+      });
       return reply === undefined ? new Response(null, { status: 204 }) : Response.json(reply);
     });
   }

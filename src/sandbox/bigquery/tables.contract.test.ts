@@ -1,13 +1,13 @@
 import type { Dataset, Table } from '@google-cloud/bigquery';
 import * as assert from 'uvu/assert';
 import {
-  type BigQueryRig,
   failureOf,
   insertErrorsOf,
   isRecord,
   RAW,
-  startBigQueryRig,
-} from '../../testing/bigquery-rig.ts';
+  startTestBigQuery,
+  type TestBigQuery,
+} from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,7 +18,7 @@ const decorator = (days: number): string => dayFromNow(days).replaceAll('-', '')
 suite('tables, their columns and partitions, by a clock of the test', ({ test, before, after, beforeEach }) => {
   const settings = { schemaDelayMs: 0 };
   let now = NOON;
-  let rig: BigQueryRig;
+  let rig: TestBigQuery;
   let dataset: Dataset;
 
   const createTable = async (fields: object[], options = {}): Promise<Table> =>
@@ -39,7 +39,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
   };
 
   before(async () => {
-    rig = await startBigQueryRig({ now: () => now, settings });
+    rig = await startTestBigQuery({ now: () => now, settings });
   });
   after(() => rig.close());
   beforeEach(async () => {

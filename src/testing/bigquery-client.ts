@@ -40,7 +40,7 @@ export async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {
 export const RAW = { raw: true, partialRetries: 0 };
 
 /** A BigQuery of the sandbox with the official client, and plain HTTP beside it. */
-export async function startBigQueryRig(options: Parameters<typeof startBigQuery>[0] = {}) {
+export async function startTestBigQuery(options: Parameters<typeof startBigQuery>[0] = {}) {
   const server = await startBigQuery(options);
   const origin = `http://127.0.0.1:${server.port}`;
   const bigquery = new BigQuery({
@@ -68,4 +68,4 @@ export async function startBigQueryRig(options: Parameters<typeof startBigQuery>
   };
 }
 
-export type BigQueryRig = Awaited<ReturnType<typeof startBigQueryRig>>;
+export type TestBigQuery = Awaited<ReturnType<typeof startTestBigQuery>>;
