@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDERS = ['src', 'e2e', 'bench'];
+const FOLDERS = ['src', 'e2e', 'bench', 'docs'];
 const FAULTS = '.faults.test.ts';
 
 /** Test files to run, and the part of a title that a test must have; `''` selects all of them. */

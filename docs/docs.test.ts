@@ -1,0 +1,47 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { suite } from '../src/testing/suite.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })];
+/** Paths from the root, or from `src/` as the tables of docs/guarantees.md have them; `*` stands for anything. */
+const PATH = /`((?:[\w-]+\/)+[\w.*-]+\.(?:ts|mjs|yaml))`/g;
+const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
+const SCRIPT = /\bnpm run (?:-s )?([a-z][\w:]*)/g;
+
+const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+const isThere = (path: string) => globSync([path, `src/${path}`], { cwd: ROOT }).length > 0;
+
+suite('the documentation', ({ test }) => {
+  test('names files that exist', () => {
+    const named = PAGES.flatMap((page) => Array.from(read(page).matchAll(PATH), ([, path = '']) => ({ page, path })));
+    assert.ok(named.length > 50, `${named.length} paths are found`);
+    // A pipeline of the reader's own stands for one that they write.
+    const missing = named.filter(({ path }) => !path.startsWith('pipelines/mine/') && !isThere(path));
+    assert.equal(missing, []);
+  });
+
+  test('links to pages that exist', () => {
+    const links = PAGES.flatMap((page) =>
+      Array.from(read(page).matchAll(LINK), ([, link = '']) => ({ page, path: join(dirname(page), link) })),
+    );
+    assert.ok(links.length > 10, `${links.length} links are found`);
+    assert.equal(
+      links.filter(({ path }) => !existsSync(join(ROOT, path))),
+      [],
+    );
+  });
+
+  test('names npm scripts that exist', () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
+    const named = PAGES.flatMap((page) =>
+      Array.from(read(page).matchAll(SCRIPT), ([, script = '']) => ({ page, script })),
+    );
+    assert.ok(named.length > 10, `${named.length} scripts are found`);
+    assert.equal(
+      named.filter(({ script }) => !(script in scripts)),
+      [],
+    );
+  });
+});
