@@ -15,8 +15,8 @@ const RATE = 1_500;
 const TEST_TIMEOUT_MS = 400_000;
 
 /**
- * How often a message can come a second time: what one crash leaves unsettled. A row is never there twice, since
- * BigQuery knows its insert id.
+ * Messages that one crash can repeat: those that it leaves unsettled. A row never comes twice: BigQuery knows its insert
+ * id.
  */
 const REPEATED_BY_A_CRASH: Record<ServiceName, number> = {
   ingestion: 1_000,

@@ -16,7 +16,7 @@ interface Case {
   readonly lost: readonly FaultRule[];
   /** The event by which the service tells that it tried again. */
   readonly event: string;
-  /** Whether a second try can make a second entry: a publish has no name by which Pub/Sub would know it. */
+  /** A second publish makes a second message: Pub/Sub does not compare contents. */
   readonly mayRepeat: boolean;
   readonly env: Readonly<Record<string, string>>;
 }
@@ -92,7 +92,7 @@ suite('responses that are lost after the work was done', (it) => {
         const fired = faults.map((fault) => fault.fired);
         console.log(`  ${name}: ${fired.join(' and ')} responses lost, ${entries - MESSAGES} duplicated`);
         assert.ok(metrics.events(event) > 0, `no ${event}`);
-        for (const count of fired) assert.ok(count > 2, `${count} faults are no test`);
+        for (const count of fired) assert.ok(count > 2, `only ${count} faults`);
         if (mayRepeat) {
           // A request whose answer is lost is published once more, with all that is in it.
           const flushed = metrics.value('dataflow_probe_total', { probe: `${name}.flushed` });

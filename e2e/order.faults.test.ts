@@ -42,7 +42,7 @@ suite('order of each key', (it) => {
     const published = await tested.load({ ratePerSecond: RATE, count: MESSAGES }).done;
     assert.is(published, MESSAGES);
     onLoaded();
-    // What was on its way when a stream broke comes back when its lease ends.
+    // Messages in flight when a stream broke come back when their lease ends.
     await tested.arrival(MESSAGES, 130_000);
     assertOrder(tested.firstIds());
     const metrics = await service.scrape();
@@ -92,7 +92,7 @@ suite('order of each key', (it) => {
       console.log(
         `  enrich: ${MESSAGES} messages, ${nacked} nacked, ${metrics.value('dataflow_source_out_of_turn_total')} refused on arrival, ${metrics.events('pubsub.stream_lost')} streams lost, ${entries - MESSAGES} duplicated`,
       );
-      assert.ok(nacked > MESSAGES / 60, `${nacked} nacks are no test`);
+      assert.ok(nacked > MESSAGES / 60, `only ${nacked} nacks`);
       assert.ok(metrics.events('pubsub.stream_lost') > 1);
     },
     TEST_TIMEOUT_MS,

@@ -9,7 +9,7 @@ import { openService } from '../src/testing/test-run.ts';
 const MESSAGES = 5_000;
 const RATE = 500;
 const AWAY_MS = 2_000;
-/** What was on its way when a stream broke is leased to nobody, for as long as the subscription says: 60 s. */
+/** Messages in flight when a stream broke come back when their lease ends: after the subscription's 60 s. */
 const LEASE_MS = 60_000;
 const TEST_TIMEOUT_MS = 600_000;
 

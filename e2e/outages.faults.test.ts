@@ -10,7 +10,7 @@ import { suite } from '../src/testing/suite.ts';
 import { openRun, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
 
 const OUTAGE_MS = sized({ full: 10_000, short: 1_500 });
-/** What was on its way when a stream broke comes back when its lease ends. */
+/** Messages in flight when a stream broke come back when their lease ends. */
 const LEASE_MS = sized({ full: 60_000, short: 10_000 });
 /** For a service to notice that a server is away: longer than a short outage. */
 const NOTICED_WITHIN_MS = 10_000;

@@ -2,28 +2,7 @@ import { BigQuery, type Dataset } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
 import { startBigQuery } from '../sandbox/bigquery/start-bigquery.ts';
-
-export interface Failure {
-  readonly code: unknown;
-  readonly message: string;
-  readonly reason: unknown;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
-}
-
-/** Resolves with the error of a call that must fail. */
-export async function failureOf(call: Promise<unknown>): Promise<Failure> {
-  try {
-    await call;
-  } catch (error) {
-    if (!isRecord(error)) throw error;
-    const [first]: unknown[] = Array.isArray(error.errors) ? error.errors : [];
-    return { code: error.code, message: String(error.message), reason: isRecord(first) ? first.reason : undefined };
-  }
-  throw new Error('the call should have failed');
-}
+import { isRecord } from './api-failure.ts';
 
 /** The `insertErrors` of a raw insert that must fail in part, as the service sent them. */
 export async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {

@@ -1,14 +1,8 @@
 import { BigQuery, type Dataset, type Table } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
-import {
-  failureOf,
-  insertErrorsOf,
-  isRecord,
-  RAW,
-  startTestBigQuery,
-  type TestBigQuery,
-} from '../../testing/bigquery-client.ts';
+import { apiFailure, isRecord } from '../../testing/api-failure.ts';
+import { insertErrorsOf, RAW, startTestBigQuery, type TestBigQuery } from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const EVERY_TYPE = [
@@ -102,7 +96,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const [made] = await bigquery.createDataset('life', { labels: { env: 'test' }, description: 'one' });
     assert.is(made.metadata.id, 'my-project:life');
     assert.is(made.metadata.location, 'US');
-    const again = await failureOf(bigquery.createDataset('life'));
+    const again = await apiFailure(bigquery.createDataset('life'));
     assert.equal(again, { code: 409, message: 'Already Exists: Dataset my-project:life', reason: 'duplicate' });
     const [metadata] = await made.getMetadata();
     assert.is(metadata.description, 'one');
@@ -110,13 +104,13 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const [all] = await bigquery.getDatasets();
     assert.ok(all.some(({ id }) => id === 'life'));
     await made.createTable('t', { schema: 'a:string' });
-    const inUse = await failureOf(made.delete());
+    const inUse = await apiFailure(made.delete());
     assert.equal(inUse, { code: 400, message: 'Dataset my-project:life is still in use', reason: 'resourceInUse' });
     await made.delete({ force: true });
     assert.is((await made.exists())[0], false);
-    const gone = await failureOf(made.getMetadata());
+    const gone = await apiFailure(made.getMetadata());
     assert.equal(gone, { code: 404, message: 'Not found: Dataset my-project:life', reason: 'notFound' });
-    assert.match((await failureOf(bigquery.createDataset('a b'))).message, 'Invalid dataset ID "a b"');
+    assert.match((await apiFailure(bigquery.createDataset('a b'))).message, 'Invalid dataset ID "a b"');
     await bigquery.createDataset('life');
     assert.equal((await made.getTables())[0], []);
   });
@@ -136,18 +130,18 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.equal(metadata.labels, { a: 'b' });
     assert.is(metadata.numRows, '0');
     assert.equal(metadata.schema.fields, [fields[0], { ...fields[1], mode: 'NULLABLE' }]);
-    const again = await failureOf(createTable([{ name: 'a', type: 'STRING' }]));
+    const again = await apiFailure(createTable([{ name: 'a', type: 'STRING' }]));
     assert.equal(again, { code: 409, message: `Already Exists: Table ${name}`, reason: 'duplicate' });
     const [tables] = await dataset.getTables();
     assert.is(tables.map(({ id }) => id).join(), 't');
     await table.delete();
-    const gone = await failureOf(table.getMetadata());
+    const gone = await apiFailure(table.getMetadata());
     assert.equal(gone, { code: 404, message: `Not found: Table ${name}`, reason: 'notFound' });
-    assert.equal((await failureOf(table.insert({ id: 'x' }))).message, `Not found: Table ${name}`);
-    assert.match((await failureOf(dataset.createTable('a.b', {}))).message, 'Invalid table ID "a.b"');
-    assert.is((await failureOf(dataset.createTable('v', { view: 'SELECT 1' }))).code, 400);
-    assert.is((await failureOf(dataset.createTable('u', { schema: 'a:uuid' }))).code, 400);
-    assert.is((await failureOf(dataset.createTable('u', { schema: 'a:string, A:string' }))).code, 400);
+    assert.equal((await apiFailure(table.insert({ id: 'x' }))).message, `Not found: Table ${name}`);
+    assert.match((await apiFailure(dataset.createTable('a.b', {}))).message, 'Invalid table ID "a.b"');
+    assert.is((await apiFailure(dataset.createTable('v', { view: 'SELECT 1' }))).code, 400);
+    assert.is((await apiFailure(dataset.createTable('u', { schema: 'a:uuid' }))).code, 400);
+    assert.is((await apiFailure(dataset.createTable('u', { schema: 'a:string, A:string' }))).code, 400);
   });
 
   test('columns can be added to a table and made NULLABLE; every other change is refused', async () => {
@@ -165,19 +159,19 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     ]);
     assert.is((await table.getMetadata())[0].numRows, '3001');
     const mismatch = `Provided Schema does not match Table my-project:${dataset.id}.t`;
-    const removed = await failureOf(patch(tags, record));
+    const removed = await apiFailure(patch(tags, record));
     assert.equal([removed.code, removed.reason], [400, 'invalid']);
     assert.match(removed.message, mismatch);
     assert.is(removed.message, `${mismatch}. Field id is missing in new schema`);
-    const changed = async (...fields: object[]) => (await failureOf(patch(...fields))).message;
+    const changed = async (...fields: object[]) => (await apiFailure(patch(...fields))).message;
     const retyped = `${mismatch}. Field id has changed type from STRING to INTEGER`;
     assert.is(await changed({ ...id, type: 'INT64' }, tags, record), retyped);
     const remoded = `${mismatch}. Field tags has changed mode from REPEATED to NULLABLE`;
     assert.is(await changed(id, { ...tags, mode: 'NULLABLE' }, record), remoded);
     const wider = { ...record, fields: [...record.fields, { name: 'b', type: 'INT64' }] };
     assert.is(await changed(id, tags, wider), 'A change inside of RECORD r is not supported by the local sandbox');
-    assert.match((await failureOf(patch(id, tags, record, { ...id, name: 'more' }))).message, mismatch);
-    assert.is((await failureOf(table.setMetadata({ description: 'other' }))).code, 400);
+    assert.match((await apiFailure(patch(id, tags, record, { ...id, name: 'more' }))).message, mismatch);
+    assert.is((await apiFailure(table.setMetadata({ description: 'other' }))).code, 400);
     assert.equal((await table.getMetadata())[0].schema.fields.length, 3);
     await patch({ ...id, mode: 'NULLABLE', description: 'may be absent' }, tags, record);
     await table.insert({ tags: ['y'] });
@@ -265,7 +259,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     ];
     assert.equal(await insertErrorsOf(table.insert(rows, RAW)), [problem(0, '', '', 'stopped'), ...bad]);
     assert.equal((await table.getRows())[0], []);
-    assert.is((await failureOf(table.getRows({ selectedFields: 'id' }))).code, 400);
+    assert.is((await apiFailure(table.getRows({ selectedFields: 'id' }))).code, 400);
     assert.equal(await insertErrorsOf(table.insert(rows, { ...RAW, skipInvalidRows: true })), bad);
     assert.equal((await table.getRows())[0], [{ id: 'good', n: null, at: null, list: [] }]);
     await table.insert([{ insertId: 'u', json: { id: 'b', x: 1, list: [{ y: 1 }] } }], {
@@ -310,7 +304,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is((await job.getQueryResults())[0].length, total);
     assert.is((await rowsOf('SELECT n FROM t')).length, total);
     assert.is((await job.getMetadata())[0].status.state, 'DONE');
-    assert.is((await failureOf(bigquery.job('nope').getMetadata())).message, 'Not found: Job my-project:nope');
+    assert.is((await apiFailure(bigquery.job('nope').getMetadata())).message, 'Not found: Job my-project:nope');
   });
 
   test('parameters by name and by place', async () => {
@@ -321,9 +315,9 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.equal(await rowsOf('SELECT ? + ? AS x', { params: [1, 2] }), [{ x: 3 }]);
     const typed = { params: { p: null, c: 'AAH/' }, types: { p: 'STRING', c: 'BYTES' } };
     assert.equal(await rowsOf('SELECT @p AS p, @c AS c', typed), [{ p: null, c: Buffer.from([0, 1, 255]) }]);
-    const missing = await failureOf(rowsOf('SELECT @nope'));
+    const missing = await apiFailure(rowsOf('SELECT @nope'));
     assert.is(missing.message, "Query parameter 'nope' not found");
-    assert.is((await failureOf(rowsOf('SELECT @list AS x', { params: { list: ['a'] } }))).code, 400);
+    assert.is((await apiFailure(rowsOf('SELECT @list AS x', { params: { list: ['a'] } }))).code, 400);
   });
 
   test('joins, groups, windows, nested and repeated columns', async () => {
@@ -390,11 +384,11 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
       ['SELECT n FROM UNNEST([1, 2]) AS n', 400, 'invalidQuery', 'UNNEST() is not supported'],
     ];
     for (const [query, code, reason, message] of cases) {
-      const failure = await failureOf(rowsOf(query));
+      const failure = await apiFailure(rowsOf(query));
       assert.equal({ code: failure.code, reason: failure.reason }, { code, reason }, query);
       assert.ok(failure.message.startsWith(message), `${query}: ${failure.message}`);
       assert.is(
-        (await failureOf(bigquery.createQueryJob({ query, defaultDataset: dataset.metadata.datasetReference }))).code,
+        (await apiFailure(bigquery.createQueryJob({ query, defaultDataset: dataset.metadata.datasetReference }))).code,
         code,
       );
     }
@@ -413,17 +407,17 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const options = { query: 'SELECT 1 AS one', jobId: 'mine' };
     const [job] = await bigquery.createQueryJob(options);
     assert.equal((await job.getQueryResults())[0], [{ one: 1 }]);
-    const again = await failureOf(bigquery.createQueryJob(options));
+    const again = await apiFailure(bigquery.createQueryJob(options));
     assert.equal([again.code, again.message], [409, `Already Exists: Job my-project:US.${options.jobId}`]);
-    assert.is((await failureOf(bigquery.createQueryJob({ ...options, jobId: 'dry', dryRun: true }))).code, 400);
+    assert.is((await apiFailure(bigquery.createQueryJob({ ...options, jobId: 'dry', dryRun: true }))).code, 400);
   });
 
   test('a call that the sandbox does not have is not implemented, never not found', async () => {
     const routine = dataset.routine('x');
     const path = `/bigquery/v2/projects/my-project/datasets/${dataset.id}/routines/x`;
     const message = `GET ${path} is not implemented by the local sandbox`;
-    assert.equal(await failureOf(routine.exists()), { code: 501, message, reason: 'notImplemented' });
-    assert.is((await failureOf(dataset.getModels())).code, 501);
+    assert.equal(await apiFailure(routine.exists()), { code: 501, message, reason: 'notImplemented' });
+    assert.is((await apiFailure(dataset.getModels())).code, 501);
     for (const kind of ['load', 'copy', 'extract']) {
       const { status, error } = await rig.post('/jobs', JSON.stringify({ configuration: { [kind]: {} } }));
       assert.equal([status, error.message], [501, `A ${kind} job is not implemented by the local sandbox`]);

@@ -1,13 +1,7 @@
 import type { Dataset, Table } from '@google-cloud/bigquery';
 import * as assert from 'uvu/assert';
-import {
-  failureOf,
-  insertErrorsOf,
-  isRecord,
-  RAW,
-  startTestBigQuery,
-  type TestBigQuery,
-} from '../../testing/bigquery-client.ts';
+import { apiFailure, isRecord } from '../../testing/api-failure.ts';
+import { insertErrorsOf, RAW, startTestBigQuery, type TestBigQuery } from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 import { Faults } from '../faults/faults.ts';
 
@@ -252,7 +246,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
       'CAST(x AS FLOAT64)',
       'CAST("1" AS BIGNUMERIC)',
     ]) {
-      assert.is((await failureOf(queried(`SELECT ${bad} AS y FROM t`))).code, 400, bad);
+      assert.is((await apiFailure(queried(`SELECT ${bad} AS y FROM t`))).code, 400, bad);
     }
     const limits = [`"${MAX_BIGNUMERIC}"`.replace('7"', '8"'), '"-1e39"', `"0.${'0'.repeat(38)}1"`, '"x"'];
     for (const message of await refusals(limits)) assert.match(message, 'Invalid BIGNUMERIC value: ');

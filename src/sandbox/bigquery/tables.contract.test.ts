@@ -1,13 +1,7 @@
 import type { Dataset, Table } from '@google-cloud/bigquery';
 import * as assert from 'uvu/assert';
-import {
-  failureOf,
-  insertErrorsOf,
-  isRecord,
-  RAW,
-  startTestBigQuery,
-  type TestBigQuery,
-} from '../../testing/bigquery-client.ts';
+import { apiFailure, isRecord } from '../../testing/api-failure.ts';
+import { insertErrorsOf, RAW, startTestBigQuery, type TestBigQuery } from '../../testing/bigquery-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const DAY_MS = 86_400_000;
@@ -25,10 +19,10 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     (await dataset.createTable('t', { schema: fields, ...options }))[0];
   /** Why a table of these columns is refused, by tables.insert and by tables.patch. */
   const refusalOf = async (...fields: object[]): Promise<string> => {
-    const made = await failureOf(createTable(fields));
+    const made = await apiFailure(createTable(fields));
     const first = { name: 'first', type: 'STRING', mode: 'NULLABLE' };
     const [table] = await (await rig.newDataset()).createTable('t', { schema: [first] });
-    const patched = await failureOf(table.setMetadata({ schema: { fields: [first, ...fields] } }));
+    const patched = await apiFailure(table.setMetadata({ schema: { fields: [first, ...fields] } }));
     assert.equal(patched, made);
     assert.is(made.code, 400);
     return made.message;
@@ -80,7 +74,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     const signs = [...'!"$()*,./;?@[\\]^`{}~'].map((sign) => `a${sign}b`);
     for (const name of [...signs, '', 'n'.repeat(301), 'a\nb', '🙂']) {
       const message = `Invalid field name "${name}". ${allowed}`;
-      assert.is((await failureOf(createTable([{ name, type: 'STRING' }]))).message, message);
+      assert.is((await apiFailure(createTable([{ name, type: 'STRING' }]))).message, message);
     }
     const record = (name: string) => ({ name: 'r', type: 'RECORD', fields: [{ name, type: 'STRING' }] });
     assert.match(await refusalOf(record('a.b')), 'Invalid field name "a.b"');
@@ -88,7 +82,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     for (const prefix of [...prefixes, '_CHANGE_SEQUENCE_NUMBER', '_CHANGE_TYPE', '_CHANGE_TIMESTAMP']) {
       const name = `${prefix.toLowerCase()}x`;
       const message = `Invalid field name "${name}". Field names are not allowed to start with the (case-insensitive) prefixes`;
-      assert.match((await failureOf(createTable([{ name, type: 'STRING' }]))).message, message);
+      assert.match((await apiFailure(createTable([{ name, type: 'STRING' }]))).message, message);
     }
     assert.match(await refusalOf({ name: '_PartitionTime', type: 'STRING' }), 'Invalid field name "_PartitionTime"');
     assert.match(await refusalOf(record('_change_type')), 'Invalid field name "_change_type"');
@@ -119,18 +113,18 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
       depth === 1 ? text : { name: 'r', type: 'RECORD', fields: [nested(depth - 1)] };
     await createTable([nested(15)]);
     assert.match(await refusalOf(nested(17)), 'nested more than 15 levels deep');
-    assert.match((await failureOf(createTable([text], { view: { query: 'SELECT 1' } }))).message, 'view of a table');
+    assert.match((await apiFailure(createTable([text], { view: { query: 'SELECT 1' } }))).message, 'view of a table');
   });
 
   test('names of datasets and tables', async () => {
     for (const id of ['a-b', 'ä', 'x'.repeat(1025)]) {
-      assert.match((await failureOf(rig.bigquery.createDataset(id))).message, `Invalid dataset ID "${id}"`);
+      assert.match((await apiFailure(rig.bigquery.createDataset(id))).message, `Invalid dataset ID "${id}"`);
     }
     const [table] = await dataset.createTable('tab le-größe', { schema: 'a:string' });
     assert.is((await table.exists())[0], true);
     for (const id of ['a.b', 'a$b', 'ä'.repeat(513)]) {
       assert.match(
-        (await failureOf(dataset.createTable(id, { schema: 'a:string' }))).message,
+        (await apiFailure(dataset.createTable(id, { schema: 'a:string' }))).message,
         `Invalid table ID "${id}"`,
       );
     }
@@ -279,7 +273,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
       assert.match(await insertInto(id), `Invalid partition my-project:${dataset.id}.t$${id}`);
     }
     assert.is(await rowCount(), 3);
-    assert.match((await failureOf(dataset.table('t$20261128').getRows())).message, 'partition decorator');
+    assert.match((await apiFailure(dataset.table('t$20261128').getRows())).message, 'partition decorator');
     for (const [type, good, bad] of [
       ['HOUR', '2026112812', '20261128'],
       ['MONTH', '202611', '202610281'],
@@ -303,7 +297,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
   test('queries of _PARTITIONTIME are refused by name', async () => {
     await createTable([{ name: 'a', type: 'STRING' }], { timePartitioning: { type: 'DAY' } });
     for (const name of ['_PARTITIONTIME', '_partitiondate']) {
-      const { message } = await failureOf(rig.bigquery.query(`SELECT a FROM ${dataset.id}.t WHERE ${name} IS NULL`));
+      const { message } = await apiFailure(rig.bigquery.query(`SELECT a FROM ${dataset.id}.t WHERE ${name} IS NULL`));
       assert.match(message, `${name.toUpperCase()} is not supported by the local sandbox`);
     }
   });

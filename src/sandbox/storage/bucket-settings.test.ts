@@ -1,6 +1,7 @@
 import type { CreateBucketRequest, Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const INVALID = [400, 'invalid'];
@@ -126,14 +127,14 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     const lockedTime = new Date(now + 90 * DAY_MS).toISOString();
     assert.equal(iamConfiguration?.uniformBucketLevelAccess, { enabled: true, lockedTime });
     assert.is(iamConfiguration?.publicAccessPrevention, 'inherited');
-    const refused = await storageFailure(ofObject('publicRead'));
+    const refused = await apiFailure(ofObject('publicRead'));
     assert.equal([refused.code, refused.reason], [400, 'badRequest']);
     assert.match(
       refused.message,
       'Cannot insert legacy ACL for an object when uniform bucket-level access is enabled.',
     );
     const withAcl = bucket.file('x').save('x', { resumable: true, metadata: { acl: [] } });
-    assert.is((await storageFailure(withAcl)).code, 400);
+    assert.is((await apiFailure(withAcl)).code, 400);
     assert.equal(await bucket.file('x').exists(), [false]);
     const [{ iamConfiguration: older }] = await (
       await create({ iamConfiguration: { bucketPolicyOnly: { enabled: true } } })
@@ -149,16 +150,16 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
   test('who does not own a bucket with requester pays names a project', async () => {
     const bucket = await create({ requesterPays: true });
     const payer = storage.bucket(bucket.name, { userProject: 'payer-project' });
-    assert.equal(await storageFailure(bucket.getMetadata()), {
+    assert.equal(await apiFailure(bucket.getMetadata()), {
       code: 400,
       reason: 'required',
       message: 'Bucket is a requester pays bucket but no user project provided.',
     });
     for (const resumable of [false, true]) {
-      assert.is((await storageFailure(bucket.file('x').save('x', { resumable }))).code, 400);
+      assert.is((await apiFailure(bucket.file('x').save('x', { resumable }))).code, 400);
       await payer.file('x').save('x', { resumable });
     }
-    assert.is((await storageFailure(bucket.file('x').download())).code, 400);
+    assert.is((await apiFailure(bucket.file('x').download())).code, 400);
     assert.is(String((await payer.file('x').download({ userProject: 'payer-project' }))[0]), 'x');
     assert.equal((await payer.getFiles())[0].length, 1);
     const invalidPayer = storage.bucket(bucket.name, { userProject: 'Not A Project' });

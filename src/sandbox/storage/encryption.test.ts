@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const once = { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } };
@@ -33,16 +34,16 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
     const config = metadata.encryption?.googleManagedEncryptionEnforcementConfig;
     assert.is(config?.restrictionMode, 'FullyRestricted');
     assert.ok(config?.effectiveTime);
-    const refused = await storageFailure(bucket.file('after').save('x', once));
+    const refused = await apiFailure(bucket.file('after').save('x', once));
     assert.equal(refused, {
       code: 412,
       reason: 'conditionNotMet',
       message:
         "Requested encryption type for object is not compliant with the bucket's encryption enforcement configuration.",
     });
-    assert.is((await storageFailure(bucket.file('after').save('x', { resumable: true }))).code, 412);
+    assert.is((await apiFailure(bucket.file('after').save('x', { resumable: true }))).code, 412);
     assert.equal(await bucket.file('after').exists(), [false]);
-    const raced = await storageFailure(bucket.file('before').save('x', once));
+    const raced = await apiFailure(bucket.file('before').save('x', once));
     assert.is(raced.message, 'At least one of the pre-conditions you specified did not hold.');
     assert.is(raced.reason, refused.reason);
     assert.is(String((await bucket.file('before').download())[0]), 'x', 'objects that exist are not touched');
@@ -52,7 +53,7 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
   test('customer-supplied keys can be refused, and customer-managed ones may be', async () => {
     await restrict('customerSupplied');
     await restrict('customerManaged');
-    assert.is((await storageFailure(bucket.file('keyed', { encryptionKey: key }).save('x', once))).code, 412);
+    assert.is((await apiFailure(bucket.file('keyed', { encryptionKey: key }).save('x', once))).code, 412);
     await bucket.file('plain').save('x', once);
     const wrong = { googleManagedEncryptionEnforcementConfig: { restrictionMode: 'Sometimes' } };
     assert.equal(await refusalOf(bucket.setMetadata({ encryption: wrong as object })), [400, 'invalid']);
@@ -71,12 +72,12 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
       assert.equal([withoutKey.crc32c, withoutKey.md5Hash, withoutKey.size], [undefined, undefined, '6']);
       const [[listed]] = await bucket.getFiles();
       assert.is(listed?.metadata.crc32c, undefined);
-      const download = await storageFailure(bucket.file('keyed').download());
+      const download = await apiFailure(bucket.file('keyed').download());
       assert.is(download.code, 400);
       assert.is(download.message, 'The target object is encrypted by a customer-supplied encryption key.');
       const other = bucket.file('keyed', { encryptionKey: randomBytes(32) });
       assert.equal(await refusalOf(other.getMetadata()), [400, 'customerEncryptionKeyIsIncorrect']);
-      assert.is((await storageFailure(other.download())).code, 400);
+      assert.is((await apiFailure(other.download())).code, 400);
       await bucket.file('keyed').delete();
     });
   }
@@ -105,7 +106,7 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
 
   test('Cloud KMS keys are refused: there is no Cloud KMS', async () => {
     const kmsKeyName = 'projects/p/locations/eu/keyRings/r/cryptoKeys/k';
-    assert.is((await storageFailure(bucket.file('kms', { kmsKeyName }).save('x', once))).code, 501);
+    assert.is((await apiFailure(bucket.file('kms', { kmsKeyName }).save('x', once))).code, 501);
     const defaultKey = bucket.setMetadata({ encryption: { defaultKmsKeyName: kmsKeyName } });
     assert.equal(await refusalOf(defaultKey), [501, 'notImplemented']);
   });

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
-import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 import { Faults } from '../faults/faults.ts';
 import { Permissions } from '../permissions.ts';
@@ -30,22 +31,22 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
     permissions.deny(others.filter((name) => name !== 'storage.objects.create'));
     const file = bucket.file('created');
     await file.save('x', once);
-    assert.equal(await storageFailure(file.getMetadata()), {
+    assert.equal(await apiFailure(file.getMetadata()), {
       code: 403,
       reason: 'forbidden',
       message:
         "caller@sandbox.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).",
     });
-    assert.is((await storageFailure(file.download())).code, 403);
-    const replaced = await storageFailure(file.save('y', { resumable: false }));
+    assert.is((await apiFailure(file.download())).code, 403);
+    const replaced = await apiFailure(file.save('y', { resumable: false }));
     assert.equal([replaced.code, replaced.reason], [403, 'forbidden']);
     assert.match(replaced.message, 'does not have storage.objects.delete access');
-    assert.is((await storageFailure(file.save('y', { resumable: true }))).code, 403);
+    assert.is((await apiFailure(file.save('y', { resumable: true }))).code, 403);
     assert.equal(await refusalOf(file.save('y', once)), [412, 'conditionNotMet'], 'the precondition comes first');
     assert.equal(await refusalOf(file.delete()), [403, 'forbidden']);
     assert.equal(await refusalOf(bucket.getFiles()), [403, 'forbidden']);
-    assert.match((await storageFailure(bucket.getMetadata())).message, 'access to the Google Cloud Storage bucket.');
-    assert.match((await storageFailure(server.client().createBucket('denied'))).message, 'Google Cloud project.');
+    assert.match((await apiFailure(bucket.getMetadata())).message, 'access to the Google Cloud Storage bucket.');
+    assert.match((await apiFailure(server.client().createBucket('denied'))).message, 'Google Cloud project.');
   });
 
   test('a method is denied by its own name too', async () => {
@@ -76,7 +77,7 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
     const message = 'Request violates constraint constraints/storage.retentionPolicySeconds';
     const rule = { server: 'storage', method: 'storage.objects.insert' } as const;
     const fault = faults.add({ ...rule, error: { code: 412, reason: 'orgPolicyConstraintFailed', message } });
-    assert.equal(await storageFailure(bucket.file('x').save('x', once)), {
+    assert.equal(await apiFailure(bucket.file('x').save('x', once)), {
       code: 412,
       reason: 'orgPolicyConstraintFailed',
       message,

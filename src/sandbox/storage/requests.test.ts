@@ -1,6 +1,7 @@
 import type { Bucket } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { isRecord, refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure, isRecord } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('requests and answers of the JSON API', ({ test, before, after, beforeEach }) => {
@@ -162,6 +163,6 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
       message,
       errors: [{ message, domain: 'global', reason: 'conditionNotMet', locationType: 'header', location: 'If-Match' }],
     });
-    assert.is((await storageFailure(bucket.file('b').download())).code, 404);
+    assert.is((await apiFailure(bucket.file('b').download())).code, 404);
   });
 });

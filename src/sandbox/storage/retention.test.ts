@@ -1,6 +1,7 @@
 import type { Bucket, FileMetadata } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const HOUR_MS = 3_600_000;
@@ -45,14 +46,14 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
       assert.is(shown.retentionExpirationTime, at(HOUR_MS));
       assert.equal(await refusalOf(file.delete()), RETAINED);
       assert.equal(await refusalOf(save(name, 'other')), RETAINED);
-      assert.is((await storageFailure(file.save('other', { resumable: true }))).code, 403);
+      assert.is((await apiFailure(file.save('other', { resumable: true }))).code, 403);
       await file.setMetadata({ metadata: { still: 'editable' } });
     }
-    const { message } = await storageFailure(bucket.file('old').delete());
+    const { message } = await apiFailure(bucket.file('old').delete());
     assert.match(message, `Object '${bucket.name}/old' is subject to bucket's retention policy`);
     const raced = bucket.file('old').save('x', { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } });
     assert.equal(await refusalOf(raced), [412, 'conditionNotMet'], 'preconditions come first');
-    assert.is((await storageFailure(bucket.delete())).code, 409);
+    assert.is((await apiFailure(bucket.delete())).code, 409);
     now += HOUR_MS;
     await save('old', 'replaced');
     await bucket.file('new').delete();

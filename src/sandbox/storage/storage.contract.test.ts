@@ -4,8 +4,9 @@ import { request } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { type Bucket, CRC32C, Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
+import { apiFailure, isRecord } from '../../testing/api-failure.ts';
 import { eventually } from '../../testing/eventually.ts';
-import { isRecord, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 /** The smallest chunk that the service accepts. */
@@ -52,21 +53,21 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
   });
 
   test('errors of buckets: 409 for a second one, 409 while it holds objects, 400 for a bad name, 404 for none', async () => {
-    assert.equal(await storageFailure(storage.createBucket(bucket.name)), {
+    assert.equal(await apiFailure(storage.createBucket(bucket.name)), {
       code: 409,
       message: `You already own the bucket '${bucket.name}'.`,
       reason: 'conflict',
     });
     await bucket.file('held').save('x', { resumable: false });
-    assert.is((await storageFailure(bucket.delete())).code, 409);
+    assert.is((await apiFailure(bucket.delete())).code, 409);
     await bucket.file('held').delete();
     await bucket.delete();
     assert.equal(await bucket.exists(), [false]);
     for (const name of ['Upper', 'no', 'x'.repeat(64), '-edge']) {
-      assert.is((await storageFailure(storage.createBucket(name))).code, 400, name);
+      assert.is((await apiFailure(storage.createBucket(name))).code, 400, name);
     }
     const missing = storage.bucket('not-there').file('x');
-    assert.equal(await storageFailure(missing.save('x', { resumable: false })), {
+    assert.equal(await apiFailure(missing.save('x', { resumable: false })), {
       code: 404,
       message: 'The specified bucket does not exist.',
       reason: 'notFound',
@@ -125,7 +126,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     const file = bucket.file('once');
     await file.save('first', { ...once, resumable: false });
     for (const resumable of [false, true]) {
-      const failure = await storageFailure(file.save('second', { ...once, resumable }));
+      const failure = await apiFailure(file.save('second', { ...once, resumable }));
       assert.is(failure.code, 412);
       assert.is(failure.message, 'At least one of the pre-conditions you specified did not hold.');
       if (!resumable) assert.is(failure.reason, 'conditionNotMet');
@@ -138,7 +139,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     const preconditionOpts = { ifGenerationMatch: 0 };
     const [uri] = await file.createResumableUpload({ preconditionOpts });
     await file.save('winner', { resumable: false });
-    assert.is((await storageFailure(file.save('loser', { uri, preconditionOpts }))).code, 412);
+    assert.is((await apiFailure(file.save('loser', { uri, preconditionOpts }))).code, 412);
     assert.is(String((await file.download())[0]), 'winner');
   });
 
@@ -152,14 +153,14 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.is(patched.metageneration, '2');
     assert.is(patched.contentType, 'text/x');
     assert.equal(patched.metadata, { k: 'v' });
-    assert.is((await storageFailure(file.setMetadata({}, { ifMetagenerationMatch: 1 }))).code, 412);
+    assert.is((await apiFailure(file.setMetadata({}, { ifMetagenerationMatch: 1 }))).code, 412);
     await file.save('2', { resumable: false, preconditionOpts: { ifGenerationMatch: Number(first.generation) } });
     const [second] = await file.getMetadata();
     assert.ok(Number(second.generation) > Number(first.generation));
     assert.is(second.metageneration, '1');
-    assert.is((await storageFailure(file.delete({ ifGenerationMatch: Number(first.generation) }))).code, 412);
+    assert.is((await apiFailure(file.delete({ ifGenerationMatch: Number(first.generation) }))).code, 412);
     const same = { ifGenerationNotMatch: Number(second.generation) };
-    assert.is((await storageFailure(file.save('3', { resumable: false, preconditionOpts: same }))).code, 412);
+    assert.is((await apiFailure(file.save('3', { resumable: false, preconditionOpts: same }))).code, 412);
     const url = `${origin}/b/${bucket.name}/o/versions?ifGenerationNotMatch=${second.generation}`;
     assert.is((await fetch(url)).status, 304);
     await file.delete({ ifGenerationMatch: Number(second.generation) });
@@ -170,8 +171,8 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     const wrong = { md5Hash: createHash('md5').update('other').digest('base64') };
     for (const resumable of [false, true]) {
       const file = bucket.file(`refused-${resumable}`);
-      assert.is((await storageFailure(file.save('x', { resumable, metadata: wrong }))).code, 400);
-      assert.is((await storageFailure(file.save('x', { resumable, metadata: { crc32c: 'AAAAAA==' } }))).code, 400);
+      assert.is((await apiFailure(file.save('x', { resumable, metadata: wrong }))).code, 400);
+      assert.is((await apiFailure(file.save('x', { resumable, metadata: { crc32c: 'AAAAAA==' } }))).code, 400);
       assert.equal(await file.exists(), [false]);
     }
     const right = { crc32c: crc32c(Buffer.from('x')), md5Hash: createHash('md5').update('x').digest('base64') };
@@ -184,7 +185,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.is(String((await file.download({ start: 2, end: 4 }))[0]), '234');
     assert.is(String((await file.download({ start: 7 }))[0]), '789');
     assert.is(String((await file.download({ end: -3 }))[0]), '789');
-    assert.is((await storageFailure(file.download({ start: 10 }))).code, 416);
+    assert.is((await apiFailure(file.download({ start: 10 }))).code, 416);
     const partial = await fetch(`${origin}/b/${bucket.name}/o/digits?alt=media`, { headers: { range: 'bytes=8-20' } });
     assert.is(partial.status, 206);
     assert.is(partial.headers.get('content-range'), 'bytes 8-9/10');
@@ -211,7 +212,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     };
     assert.equal(await list({}), ['a/1', 'a/2', 'a/b/3', 'b/4', 'c', '\uFF5E', '\u{1F600}']);
     assert.equal(await list({ prefix: 'a/' }), ['a/1', 'a/2', 'a/b/3']);
-    assert.is((await storageFailure(bucket.getFiles({ startOffset: 'a/2' }))).code, 501, 'refused, not ignored');
+    assert.is((await apiFailure(bucket.getFiles({ startOffset: 'a/2' }))).code, 501, 'refused, not ignored');
 
     const pages: string[][] = [];
     for (let query: object | null = { autoPaginate: false, delimiter: '/', maxResults: 2 }; query !== null; ) {
@@ -255,14 +256,14 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
   test('an object that is missing is 404, in words for a download too; a call that only the sandbox lacks is 501', async () => {
     const file = bucket.file('none');
     const message = `No such object: ${bucket.name}/none`;
-    assert.equal(await storageFailure(file.getMetadata()), { code: 404, message, reason: 'notFound' });
-    const download = await storageFailure(file.download());
+    assert.equal(await apiFailure(file.getMetadata()), { code: 404, message, reason: 'notFound' });
+    const download = await apiFailure(file.download());
     assert.is(download.code, 404);
     assert.is(download.message, message);
-    assert.is((await storageFailure(file.delete())).code, 404);
+    assert.is((await apiFailure(file.delete())).code, 404);
     await file.delete({ ignoreNotFound: true });
-    assert.is((await storageFailure(file.acl.get())).code, 501);
-    assert.is((await storageFailure(file.copy('other'))).code, 501);
+    assert.is((await apiFailure(file.acl.get())).code, 501);
+    assert.is((await apiFailure(file.copy('other'))).code, 501);
     for (const path of [`b/${bucket.name}/nothing`, `b/${bucket.name}/o/an/unencoded/slash`, 'nothing']) {
       const unknown = await fetch(`${origin}/storage/v1/${path}`);
       assert.match(await unknown.text(), /"code":404.*"reason":"notFound"/, path);

@@ -1,6 +1,7 @@
 import type { Bucket, File } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { refusalOf, startTestStorage, storageFailure } from '../../testing/storage-client.ts';
+import { apiFailure } from '../../testing/api-failure.ts';
+import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('versions of objects', ({ test, before, after, beforeEach }) => {
@@ -44,7 +45,7 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
     assert.equal(await bucket.file('b').exists(), [false]);
     const [replaced] = await bucket.file('a', { generation: first ?? 0 }).getMetadata();
     assert.ok(replaced.timeDeleted);
-    assert.is((await storageFailure(bucket.file('a', { generation: 1 }).download())).code, 404);
+    assert.is((await apiFailure(bucket.file('a', { generation: 1 }).download())).code, 404);
   });
 
   test('versions are listed in pages, with delimiter and prefix', async () => {
@@ -64,13 +65,13 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
   test('deleting a generation removes it for good, and an empty bucket has no versions either', async () => {
     await save('a', '1');
     await bucket.file('a').delete();
-    assert.is((await storageFailure(bucket.delete())).code, 409);
+    assert.is((await apiFailure(bucket.delete())).code, 409);
     const [gone] = await versions();
     assert.ok(gone);
     const generation = gone.metadata.generation ?? 0;
     await bucket.file('a', { generation }).delete();
     assert.equal(await versions(), []);
-    assert.is((await storageFailure(bucket.file('a', { generation }).delete())).code, 404);
+    assert.is((await apiFailure(bucket.file('a', { generation }).delete())).code, 404);
     await save('live', '1');
     const [{ generation: live = 0 }] = await bucket.file('live').getMetadata();
     await bucket.file('live', { generation: live }).delete();
