@@ -61,7 +61,7 @@ const FULL_WIRE = {
 };
 
 suite('BigQuery through its official client', ({ test, before, after, beforeEach }) => {
-  let rig: TestBigQuery;
+  let server: TestBigQuery;
   let bigquery: BigQuery;
   let dataset: Dataset;
 
@@ -71,16 +71,16 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     (await dataset.createTable('t', { schema: fields, ...options }))[0];
 
   before(async () => {
-    rig = await startTestBigQuery();
-    bigquery = rig.bigquery;
+    server = await startTestBigQuery();
+    bigquery = server.bigquery;
   });
-  after(() => rig.close());
+  after(() => server.close());
   beforeEach(async () => {
-    dataset = await rig.newDataset();
+    dataset = await server.newDataset();
   });
 
   test('answers with and without /bigquery/v2', async () => {
-    process.env.BIGQUERY_EMULATOR_HOST = rig.origin;
+    process.env.BIGQUERY_EMULATOR_HOST = server.origin;
     try {
       const client = new BigQuery({ projectId: 'my-project', authClient: new PassThroughClient() });
       const [found] = await client.dataset(dataset.id ?? '').get();
@@ -183,10 +183,10 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const table = await createTable(EVERY_TYPE);
     await table.insert([FULL_ROW, { string: 'nothing else' }]);
     const path = `/datasets/${dataset.id}/tables/t`;
-    const { rows } = (await rig.get(`${path}/data?formatOptions.useInt64Timestamp=true`)).body;
+    const { rows } = (await server.get(`${path}/data?formatOptions.useInt64Timestamp=true`)).body;
     assert.ok(Array.isArray(rows));
     assert.equal(rows[0], FULL_WIRE);
-    const { rows: floats } = (await rig.get(`${path}/data?maxResults=1`)).body;
+    const { rows: floats } = (await server.get(`${path}/data?maxResults=1`)).body;
     assert.match(JSON.stringify(floats), '{"v":"1772323199.123456"}');
 
     const [listed] = await table.getRows();
@@ -203,11 +203,14 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.equal(empty.list, []);
 
     const job = { query: `SELECT * FROM \`my-project.${dataset.id}.t\` LIMIT 1`, useLegacySql: false };
-    const { body } = await rig.post('/queries', JSON.stringify({ ...job, formatOptions: { useInt64Timestamp: true } }));
+    const { body } = await server.post(
+      '/queries',
+      JSON.stringify({ ...job, formatOptions: { useInt64Timestamp: true } }),
+    );
     assert.equal(body.rows, [FULL_WIRE]);
     const types = ({ schema }: Record<string, unknown>) =>
       isRecord(schema) && Array.isArray(schema.fields) ? schema.fields.map(({ type }) => type) : [];
-    assert.equal(types(body), types((await rig.get(path)).body));
+    assert.equal(types(body), types((await server.get(path)).body));
     assert.is(types(body).at(-1), 'RECORD');
   });
 
@@ -272,19 +275,19 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
   test('a request of too many rows or bytes, or of none, is refused', async () => {
     await createTable([{ name: 's', type: 'STRING' }]);
     const path = `/datasets/${dataset.id}/tables/t/insertAll`;
-    const none = await rig.post(path, '{"rows": []}');
+    const none = await server.post(path, '{"rows": []}');
     assert.is(none.status, 400);
     assert.is(none.error.message, 'No rows present in the request.');
-    const many = await rig.post(path, JSON.stringify({ rows: Array(50_001).fill({ json: {} }) }));
+    const many = await server.post(path, JSON.stringify({ rows: Array(50_001).fill({ json: {} }) }));
     assert.is(many.status, 400);
     assert.match(String(many.error.message), 'too many rows present in the request');
-    const large = await rig.post(path, JSON.stringify({ rows: [{ json: { s: 'x'.repeat(10 * 1024 * 1024) } }] }));
+    const large = await server.post(path, JSON.stringify({ rows: [{ json: { s: 'x'.repeat(10 * 1024 * 1024) } }] }));
     assert.is(large.status, 400);
     assert.equal(large.error.errors, [{ message: large.error.message, domain: 'global', reason: 'badRequest' }]);
     assert.is(large.error.message, 'Request payload size exceeds the limit: 10485760 bytes.');
-    const template = await rig.post(path, '{"rows": [{"json": {}}], "templateSuffix": "_a"}');
+    const template = await server.post(path, '{"rows": [{"json": {}}], "templateSuffix": "_a"}');
     assert.match(String(template.error.message), 'templateSuffix is not supported');
-    assert.is((await rig.post(path, '{"rows": [')).status, 400);
+    assert.is((await server.post(path, '{"rows": [')).status, 400);
   });
 
   test('rows are paged in the order of their arrival', async () => {
@@ -392,7 +395,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
         code,
       );
     }
-    const { error } = await rig.post(
+    const { error } = await server.post(
       '/queries',
       JSON.stringify({ query: 'SELECT x FROM (SELECT 1)', useLegacySql: false }),
     );
@@ -400,7 +403,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const where = { location: 'query', locationType: 'parameter' };
     const errors = [{ message, domain: 'global', reason: 'invalidQuery', ...where }];
     assert.equal(error, { code: 400, message, errors, status: 'INVALID_ARGUMENT' });
-    assert.is((await rig.post('/queries', '{"query": "SELECT 1"}')).status, 400);
+    assert.is((await server.post('/queries', '{"query": "SELECT 1"}')).status, 400);
   });
 
   test('a job keeps the id it is given, once', async () => {
@@ -419,12 +422,12 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.equal(await apiFailure(routine.exists()), { code: 501, message, reason: 'notImplemented' });
     assert.is((await apiFailure(dataset.getModels())).code, 501);
     for (const kind of ['load', 'copy', 'extract']) {
-      const { status, error } = await rig.post('/jobs', JSON.stringify({ configuration: { [kind]: {} } }));
+      const { status, error } = await server.post('/jobs', JSON.stringify({ configuration: { [kind]: {} } }));
       assert.equal([status, error.message], [501, `A ${kind} job is not implemented by the local sandbox`]);
     }
-    const { error } = await rig.get(`/datasets/${dataset.id}/routines/x`);
+    const { error } = await server.get(`/datasets/${dataset.id}/routines/x`);
     assert.is(error.status, 'UNIMPLEMENTED');
-    const replace = await fetch(`${rig.origin}/bigquery/v2/projects/my-project/datasets/${dataset.id}`, {
+    const replace = await fetch(`${server.origin}/bigquery/v2/projects/my-project/datasets/${dataset.id}`, {
       method: 'PUT',
     });
     assert.is(replace.status, 501);
@@ -436,24 +439,24 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     const data = `/datasets/${dataset.id}/tables/t/data?formatOptions`;
     const micros = [{ f: [{ v: '1767225600000000' }] }];
     for (const query of ['useInt64Timestamp=True', 'useInt64Timestamp=TRUE', 'timestampOutputFormat=INT64']) {
-      assert.equal((await rig.get(`${data}.${query}`)).body.rows, micros, query);
+      assert.equal((await server.get(`${data}.${query}`)).body.rows, micros, query);
     }
     const seconds = [{ f: [{ v: '1767225600.0' }] }];
-    assert.equal((await rig.get(`${data}.useInt64Timestamp=False`)).body.rows, seconds);
+    assert.equal((await server.get(`${data}.useInt64Timestamp=False`)).body.rows, seconds);
     for (const query of ['useInt64Timestamp=yes', 'timestampOutputFormat=ISO8601_STRING', 'other=1']) {
-      assert.is((await rig.get(`${data}.${query}`)).status, 400, query);
+      assert.is((await server.get(`${data}.${query}`)).status, 400, query);
     }
     for (const query of ['alt=media', 'filter=labels.a:b']) {
-      assert.is((await rig.get(`/datasets?${query}`)).status, 400, query);
+      assert.is((await server.get(`/datasets?${query}`)).status, 400, query);
     }
-    const { body } = await rig.get(`/datasets?maxResults=1&prettyPrint=false&alt=json&fields=datasets`);
+    const { body } = await server.get(`/datasets?maxResults=1&prettyPrint=false&alt=json&fields=datasets`);
     assert.ok(Array.isArray(body.datasets) && body.datasets.length === 1);
     assert.is(body.nextPageToken, '1');
     const job = await bigquery.createQueryJob('SELECT TIMESTAMP "2026-01-01 00:00:00Z" AS at');
     const results = `/queries/${job[0].id}?formatOptions.useInt64Timestamp`;
-    assert.equal((await rig.get(`${results}=True`)).body.rows, micros);
+    assert.equal((await server.get(`${results}=True`)).body.rows, micros);
     const inUse = `/bigquery/v2/projects/my-project/datasets/${dataset.id}?deleteContents`;
-    const remove = (value: string) => fetch(`${rig.origin}${inUse}=${value}`, { method: 'DELETE' });
+    const remove = (value: string) => fetch(`${server.origin}${inUse}=${value}`, { method: 'DELETE' });
     assert.is((await remove('False')).status, 400);
     assert.is((await remove('True')).status, 204);
     assert.is((await dataset.exists())[0], false);

@@ -24,7 +24,7 @@ const MAX_BIGNUMERIC = '578960446186580977117854925043439539266.3499233282028201
 
 suite('values that insertAll takes and refuses', ({ test, before, after, beforeEach }) => {
   const faults = new Faults();
-  let rig: TestBigQuery;
+  let server: TestBigQuery;
   let dataset: Dataset;
 
   /** Makes the table `t` of one column `x`. */
@@ -36,7 +36,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
   const insert = async (values: readonly string[], options = '') => {
     const rows = values.map((value) => `{"json":{"x":${value}}}`);
     const body = `{"skipInvalidRows":true,${options}"rows":[${rows}]}`;
-    return (await rig.post(`/datasets/${dataset.id}/tables/t/insertAll`, body)).body;
+    return (await server.post(`/datasets/${dataset.id}/tables/t/insertAll`, body)).body;
   };
   /** Why each of the values is refused; the accepted ones are named. */
   const refusals = async (values: readonly string[]): Promise<string[]> => {
@@ -48,18 +48,19 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
   };
   /** What the column holds, as the API carries it. */
   const stored = async (): Promise<unknown[]> => {
-    const { rows } = (await rig.get(`/datasets/${dataset.id}/tables/t/data?formatOptions.useInt64Timestamp=true`)).body;
+    const { rows } = (await server.get(`/datasets/${dataset.id}/tables/t/data?formatOptions.useInt64Timestamp=true`))
+      .body;
     return Array.isArray(rows) ? rows.map(({ f }) => f[0].v) : [];
   };
   const queried = async (query: string): Promise<unknown[]> =>
-    (await rig.bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' } }))[0];
+    (await server.bigquery.query({ query, defaultDataset: { datasetId: dataset.id ?? '' } }))[0];
 
   before(async () => {
-    rig = await startTestBigQuery({ faults });
+    server = await startTestBigQuery({ faults });
   });
-  after(() => rig.close());
+  after(() => server.close());
   beforeEach(async () => {
-    dataset = await rig.newDataset();
+    dataset = await server.newDataset();
   });
 
   test('NUMERIC has 29 digits before the point and 9 after it, as the request has them', async () => {
@@ -312,7 +313,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     ]) {
       assert.equal(await refusals([`"${text}"`]), [`Invalid datetime string "${text}"`]);
     }
-    dataset = await rig.newDataset();
+    dataset = await server.newDataset();
     await column('TIME');
     await insert(['"03:04:05.5"', '"23:59"']);
     assert.equal(await stored(), ['03:04:05.500000', '23:59:00']);
@@ -366,7 +367,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     assert.equal(await stored(), ['true', 'false', 'true']);
     const bad = ['1', '0', '"1"', '"t"', '"yes"', '""'];
     for (const message of await refusals(bad)) assert.match(message, 'Cannot convert value to boolean (bad value)');
-    dataset = await rig.newDataset();
+    dataset = await server.newDataset();
     await column('DATE');
     await insert(['"0001-01-01"', '"9999-12-31"']);
     assert.equal(await stored(), ['0001-01-01', '9999-12-31']);
@@ -378,8 +379,8 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     const fields = ['constructor', '__proto__', 'toString'].map((name) => ({ name, type: 'STRING' }));
     await dataset.createTable('t', { schema: fields });
     const path = `/datasets/${dataset.id}/tables/t/insertAll`;
-    await rig.post(path, '{"rows":[{"json":{}},{"json":{"__proto__":"p","constructor":"c"}}]}');
-    const { rows } = (await rig.get(`/datasets/${dataset.id}/tables/t/data`)).body;
+    await server.post(path, '{"rows":[{"json":{}},{"json":{"__proto__":"p","constructor":"c"}}]}');
+    const { rows } = (await server.get(`/datasets/${dataset.id}/tables/t/data`)).body;
     const cells = (...values: (string | null)[]) => ({ f: values.map((v) => ({ v })) });
     assert.equal(rows, [cells(null, null, null), cells('c', 'p', null)]);
   });
@@ -411,7 +412,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
         'r.more: no such field: more.',
       ],
     );
-    const wide = await rig.post(
+    const wide = await server.post(
       `/datasets/${dataset.id}/tables/t/insertAll`,
       '{"rows":[{"json":{"r":12345678901234567890}}]}',
     );
@@ -455,7 +456,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
       ],
       ['{"rows":[{"json":{}}],"skipInvalidRows":"yes"}', "Invalid value at 'skip_invalid_rows' (TYPE_BOOL)"],
     ] as const) {
-      const { status, error } = await rig.post(path, body);
+      const { status, error } = await server.post(path, body);
       assert.equal([status, error.message], [400, message]);
     }
   });

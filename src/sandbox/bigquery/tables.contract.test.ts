@@ -12,7 +12,7 @@ const decorator = (days: number): string => dayFromNow(days).replaceAll('-', '')
 suite('tables, their columns and partitions, by a clock of the test', ({ test, before, after, beforeEach }) => {
   const settings = { schemaDelayMs: 0 };
   let now = NOON;
-  let rig: TestBigQuery;
+  let server: TestBigQuery;
   let dataset: Dataset;
 
   const createTable = async (fields: object[], options = {}): Promise<Table> =>
@@ -21,25 +21,25 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
   const refusalOf = async (...fields: object[]): Promise<string> => {
     const made = await apiFailure(createTable(fields));
     const first = { name: 'first', type: 'STRING', mode: 'NULLABLE' };
-    const [table] = await (await rig.newDataset()).createTable('t', { schema: [first] });
+    const [table] = await (await server.newDataset()).createTable('t', { schema: [first] });
     const patched = await apiFailure(table.setMetadata({ schema: { fields: [first, ...fields] } }));
     assert.equal(patched, made);
     assert.is(made.code, 400);
     return made.message;
   };
   const rowCount = async (): Promise<unknown> => {
-    const [row] = (await rig.bigquery.query(`SELECT COUNT(*) AS n FROM ${dataset.id}.t`))[0];
+    const [row] = (await server.bigquery.query(`SELECT COUNT(*) AS n FROM ${dataset.id}.t`))[0];
     return isRecord(row) ? row.n : undefined;
   };
 
   before(async () => {
-    rig = await startTestBigQuery({ now: () => now, settings });
+    server = await startTestBigQuery({ now: () => now, settings });
   });
-  after(() => rig.close());
+  after(() => server.close());
   beforeEach(async () => {
     now = NOON;
     settings.schemaDelayMs = 0;
-    dataset = await rig.newDataset();
+    dataset = await server.newDataset();
   });
 
   test('names of columns: letters of every language, digits, some signs', async () => {
@@ -60,7 +60,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     await table.insert({ ...row, r: row });
     assert.equal((await table.getRows())[0], [{ ...row, r: row }]);
     const query = `SELECT \`first-name\`, \`größe\`, \`1st\`, t.r.\`with space\` FROM ${dataset.id}.t`;
-    const [selected] = (await rig.bigquery.query(query))[0];
+    const [selected] = (await server.bigquery.query(query))[0];
     assert.equal(Object.values(isRecord(selected) ? selected : {}), [
       'value of first-name',
       'value of größe',
@@ -100,7 +100,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     assert.is(await refusalOf({ name: 'r', type: 'STRUCT', fields: [] }), 'Field r is type RECORD but has no schema');
     // The client would make a RECORD of it.
     const table = { tableReference: { tableId: 't' }, schema: { fields: [{ ...text, fields: [text] }] } };
-    const { error } = await rig.post(`/datasets/${dataset.id}/tables`, JSON.stringify(table));
+    const { error } = await server.post(`/datasets/${dataset.id}/tables`, JSON.stringify(table));
     assert.is(error.message, 'Field a is type STRING and cannot have fields');
     assert.match(await refusalOf({ ...text, type: 'VARCHAR' }), 'Invalid value for type: VARCHAR is not a valid value');
     assert.match(await refusalOf({ ...text, type: 'constructor' }), 'Invalid value for type: CONSTRUCTOR');
@@ -118,7 +118,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
 
   test('names of datasets and tables', async () => {
     for (const id of ['a-b', 'ä', 'x'.repeat(1025)]) {
-      assert.match((await apiFailure(rig.bigquery.createDataset(id))).message, `Invalid dataset ID "${id}"`);
+      assert.match((await apiFailure(server.bigquery.createDataset(id))).message, `Invalid dataset ID "${id}"`);
     }
     const [table] = await dataset.createTable('tab le-größe', { schema: 'a:string' });
     assert.is((await table.exists())[0], true);
@@ -208,7 +208,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
       ['DATETIME', 'MONTH', 'T00:00:00', (day: string) => `${day}T00:00:00`],
       ['DATE', 'YEAR', '', (day: string) => day],
     ] as const) {
-      dataset = await rig.newDataset();
+      dataset = await server.newDataset();
       const table = await createTable([{ name: 'at', type }], { timePartitioning: { type: unit, field: 'AT' } });
       const at = (days: number) => `${dayFromNow(days)}${time}`;
       const rows = [-1825, 0, 366, -1826, 367].map((days) => ({ json: { at: at(days) } }));
@@ -251,7 +251,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
       }
     };
     const refill = async (options: object, fields: object[] = [{ name: 'a', type: 'STRING' }]) => {
-      dataset = await rig.newDataset();
+      dataset = await server.newDataset();
       await createTable(fields, options);
     };
     await refill({});
@@ -297,7 +297,9 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
   test('queries of _PARTITIONTIME are refused by name', async () => {
     await createTable([{ name: 'a', type: 'STRING' }], { timePartitioning: { type: 'DAY' } });
     for (const name of ['_PARTITIONTIME', '_partitiondate']) {
-      const { message } = await apiFailure(rig.bigquery.query(`SELECT a FROM ${dataset.id}.t WHERE ${name} IS NULL`));
+      const { message } = await apiFailure(
+        server.bigquery.query(`SELECT a FROM ${dataset.id}.t WHERE ${name} IS NULL`),
+      );
       assert.match(message, `${name.toUpperCase()} is not supported by the local sandbox`);
     }
   });
