@@ -76,7 +76,7 @@ export class LetterBox {
       if (page.length > 0) {
         yield page;
         newAt = performance.now();
-      } else await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
+      } else await sleep(Math.min(PAUSE_MS, quietMs), undefined, { signal }).catch(() => {});
     }
   }
 

@@ -16,13 +16,21 @@ export interface OpenLetters {
   close(): Promise<void>;
 }
 
-/** Opens the dead-letter subscription of a pipeline. Throws a FatalError that names the setting or option at fault. */
-export async function openLetters(config: ServiceConfig, choice: SubscriptionChoice): Promise<OpenLetters> {
+/**
+ * Opens the dead-letter subscription of a pipeline. Reading ends when nothing new has come for `idleTimeoutMs`.
+ *
+ * @throws FatalError naming the setting or option at fault.
+ */
+export async function openLetters(
+  config: ServiceConfig,
+  choice: SubscriptionChoice,
+  idleTimeoutMs: number,
+): Promise<OpenLetters> {
   const clients = await createPubSubClients(config.google);
   let storage: Storage | undefined;
   try {
     const subscription = await findSubscription(clients, config, choice);
-    const box = new LetterBox({ client: clients.subscriber, subscription: subscription.name });
+    const box = new LetterBox({ client: clients.subscriber, subscription: subscription.name, quietMs: idleTimeoutMs });
     return {
       clients,
       subscription,

@@ -29,6 +29,12 @@ function rate(text: string): number {
   throw new InvalidArgumentError('Expected letters a second, such as 100 or 100/s.');
 }
 
+function idleTimeout(text: string): number {
+  const seconds = Number(text);
+  if (text !== '' && seconds >= 0 && seconds <= 3_600) return seconds;
+  throw new InvalidArgumentError('Expected seconds from 0 to 3600, such as 2 or 0.5.');
+}
+
 const AFTER_HELP = `
 The subscription that is read: --subscription, else deadLetters.subscriptionId of the pipeline, else the only
 subscription of its dead-letter topic. Reading holds letters for as long as the command runs, and gives them back.
@@ -51,6 +57,7 @@ export function addDeadLetters(
       .argument('<pipeline>', 'folder of the pipeline')
       .option('--subscription <id>', 'read this subscription')
       .option('--policy', "read what Pub/Sub itself has set aside, by the source subscription's dead-letter policy")
+      .option('--idle-timeout <seconds>', 'stop reading when nothing new has come for so long', idleTimeout, 2)
       .option('--json', 'print one JSON object', false)
       .addHelpText('after', AFTER_HELP);
   const filtered = (command: Command): Command =>

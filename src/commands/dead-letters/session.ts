@@ -6,8 +6,14 @@ import { type OpenLetters, openLetters } from '../../dead-letters/open-letters.t
 import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
 import { EXIT } from '../exit-codes.ts';
 
+/** Which letters to read, and for how long. */
+interface ReadingOptions extends SubscriptionChoice {
+  /** Reading ends when nothing new has come for so many seconds. */
+  readonly idleTimeout: number;
+}
+
 /** Options of all three commands. */
-export interface ReadOptions extends SubscriptionChoice {
+export interface ReadOptions extends ReadingOptions {
   readonly json: boolean;
 }
 
@@ -29,7 +35,7 @@ export const say = (text: string): void => console.error(text);
 /** Opens a pipeline's letters for a command, and closes them again; Ctrl-C is a signal to it, a second one ends at once. */
 export async function session(
   path: string,
-  options: SubscriptionChoice,
+  options: ReadingOptions,
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const stopped = new AbortController();
@@ -40,7 +46,7 @@ export async function session(
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
     const config = readPipelineConfig(path);
-    const opened = await openLetters(config, options);
+    const opened = await openLetters(config, options, options.idleTimeout * 1_000);
     try {
       if (opened.subscription.hasPolicy) {
         say(`${opened.subscription.name} has a dead-letter policy of its own: each look counts as a delivery`);
