@@ -1,23 +1,33 @@
+import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { FatalError, RetryableError } from '../src/core/errors.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich, type EnrichDependencies } from '../src/services/enrich/enrich.ts';
+import { collectMessages } from '../src/testing/collect-messages.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { newTopics } from '../src/testing/new-topic.ts';
+import { publishEnvelope } from '../src/testing/publish-envelope.ts';
+import { suiteScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
-import { type LettersRig, startLettersRig } from './letters-rig.ts';
 
 suite('attempts before dead-letter', ({ test, before, after }) => {
-  let rig: LettersRig;
+  const scope = suiteScope({ after });
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
   before(async () => {
-    rig = await startLettersRig();
+    sandbox = scope.use(await startSandbox());
+    sandbox.applyEnv();
+    pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  after(() => rig?.close());
+  /** Settings that every pipeline of this suite begins with. */
+  const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   const enrich = (input: string, output: string, deadLetters: object | undefined, hooks: EnrichDependencies = {}) => {
     const lines: string[] = [];
     const config = {
-      ...{ service: 'enrich', ...rig.common, source: { subscriptionId: input }, key: ['payload.device'] },
+      ...{ service: 'enrich', ...common(), source: { subscriptionId: input }, key: ['payload.device'] },
       ...{ lookup: { firestore: { collection: input } }, output: { topicId: output }, withoutKey: 'deadLetter' },
       ...(deadLetters === undefined ? {} : { deadLetters }),
     };
@@ -29,7 +39,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
   };
 
   test('a hook that fails is tried again so often; others pass, outages do not count, what cannot be mended goes at once', async () => {
-    const [input, output, dead] = [await rig.newTopic('in'), await rig.newTopic('out'), await rig.newTopic('dead')];
+    const [input, output, dead] = await newTopics(pubsub, 'in', 'out', 'dead');
     const calls = new Map<string, number>();
     const { service, events } = enrich(
       input,
@@ -48,12 +58,12 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     );
     await service.start();
     await service.ready;
-    const letters = rig.collect(dead);
-    const enriched = rig.collect(output);
-    const data = await rig.publish(input, 'poisoned', {}, { uid: 'u1' });
-    await rig.publish(input, 'keyless', {});
-    await rig.publish(input, 'recovers', {});
-    for (let index = 0; index < 50; index += 1) await rig.publish(input, `good-${index}`, {});
+    const letters = collectMessages(scope, pubsub, dead);
+    const enriched = collectMessages(scope, pubsub, output);
+    const data = await publishEnvelope(pubsub, input, 'poisoned', {}, { uid: 'u1' });
+    await publishEnvelope(pubsub, input, 'keyless', {});
+    await publishEnvelope(pubsub, input, 'recovers', {});
+    for (let index = 0; index < 50; index += 1) await publishEnvelope(pubsub, input, `good-${index}`, {});
     await eventually(() => assert.is(letters.length, 2));
     await eventually(() => assert.is(enriched.length, 51));
     const poisoned = letters.find(({ attributes }) => attributes.dlq_reason === 'hook_failed');
@@ -74,13 +84,13 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
   });
 
   test('without a dead-letter topic poison loops, and both the start and each round say so', async () => {
-    const [input, output] = [await rig.newTopic('loop-in'), await rig.newTopic('loop-out')];
+    const [input, output] = await newTopics(pubsub, 'loop-in', 'loop-out');
     const { service, events } = enrich(input, output, undefined);
     assert.is(events('dead_letter.unconfigured').length, 0);
     await service.start();
     await service.ready;
     assert.is(events('dead_letter.unconfigured').length, 1);
-    await rig.pubsub.topic(input).publishMessage({ data: Buffer.from('no envelope') });
+    await pubsub.topic(input).publishMessage({ data: Buffer.from('no envelope') });
     await eventually(() => assert.ok(service.ledger.nacked >= 3));
     assert.ok(events('dead_letter.refused').length >= 3);
     assert.is(service.ledger.deadLettered, 0);
@@ -88,11 +98,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
   });
 
   test('what deadLetters names must exist; the error names the setting', async () => {
-    const [input, output, dead] = [
-      await rig.newTopic('c-in'),
-      await rig.newTopic('c-out'),
-      await rig.newTopic('c-dead'),
-    ];
+    const [input, output, dead] = await newTopics(pubsub, 'c-in', 'c-out', 'c-dead');
     for (const [deadLetters, expected] of [
       [{ topicId: 'missing-topic' }, /^deadLetters\.topicId: .*missing-topic/],
       [{ topicId: dead, subscriptionId: 'missing-sub' }, /^deadLetters\.subscriptionId: .*missing-sub/],

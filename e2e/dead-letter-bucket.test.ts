@@ -1,45 +1,49 @@
-import { connectAsync } from 'mqtt';
+import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createStorageClient } from '../src/clients/storage.ts';
-import { decodeEnvelope } from '../src/core/envelope.ts';
+import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
-import { ingestionSchema } from '../src/services/ingestion/config.ts';
-import { createIngestion } from '../src/services/ingestion/ingestion.ts';
+import { collectMessages } from '../src/testing/collect-messages.ts';
+import { listDeadLetters, runDeadLetters } from '../src/testing/dead-letters-cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { largeData } from '../src/testing/large-data.ts';
+import { newTopics } from '../src/testing/new-topic.ts';
+import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
+import { suiteScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
-import { type LettersRig, startLettersRig } from './letters-rig.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-/** Text that no compression or encoding would leave as it is by chance. */
-function largeData(bytes: number): Buffer {
-  const data = Buffer.alloc(bytes);
-  for (let index = 0; index < bytes; index += 1) data[index] = (index * 31 + (index >> 8)) & 0xff;
-  return data;
-}
-
 suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => {
-  let rig: LettersRig;
+  const scope = suiteScope({ after });
+  const folder = pipelineFolder(scope);
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
   before(async () => {
-    rig = await startLettersRig();
+    sandbox = scope.use(await startSandbox());
+    sandbox.applyEnv();
+    pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  after(() => rig?.close());
+  /** Settings that every pipeline of this suite begins with. */
+  const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  const shown = async (pipeline: string, id: string) => {
-    const { code, stdout, output } = await rig.run('show', pipeline, id, '--json');
+  const shown = async (pipeline: string, id: string, ...options: string[]) => {
+    const { code, stdout, output } = await runDeadLetters('show', pipeline, id, '--json', ...options);
     assert.is(code, 0, output);
     return JSON.parse(stdout);
   };
 
   test('9.5 MB and 100 attributes from Pub/Sub: kept in the bucket, shown, and replayed byte by byte', async () => {
-    const [input, dead] = [await rig.newTopic('in'), await rig.newTopic('dead')];
-    const storage = createStorageClient({ projectId: rig.sandbox.projectId });
+    const [input, dead] = await newTopics(pubsub, 'in', 'dead');
+    const second = `${dead}-second`;
+    await pubsub.topic(dead).createSubscription(second);
+    const storage = createStorageClient({ projectId: sandbox.projectId });
     const bucket = `letters-${input}`;
     await storage.createBucket(bucket);
     const config = {
-      ...{ service: 'icestore', ...rig.common, source: { subscriptionId: input } },
+      ...{ service: 'icestore', ...common(), source: { subscriptionId: input } },
       ...{ bucket: { name: `archive-${input}`, create: true }, archive: { maxAgeMs: 100 } },
       deadLetters: { topicId: dead, subscriptionId: dead, bucket },
     };
@@ -50,13 +54,13 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     const attributes = Object.fromEntries(
       Array.from({ length: 100 }, (_, index) => [`name-${index}`, `value ${index}`]),
     );
-    await rig.pubsub.topic(input).publishMessage({ data: large, attributes: { uid: 'u1' }, orderingKey: 'k1' });
-    await rig.pubsub.topic(input).publishMessage({ data: Buffer.from('no envelope'), attributes });
+    await pubsub.topic(input).publishMessage({ data: large, attributes: { uid: 'u1' }, orderingKey: 'k1' });
+    await pubsub.topic(input).publishMessage({ data: Buffer.from('no envelope'), attributes });
     await eventually(() => assert.is(service.ledger.deadLettered, 2));
     assert.is((await service.shutdown()).abandoned, 0);
 
-    const pipeline = rig.pipeline(config);
-    const { letters } = await rig.list(pipeline);
+    const pipeline = folder.pipeline(config);
+    const { letters } = await listDeadLetters(pipeline);
     assert.is(letters.length, 2);
     for (const { object, truncated } of letters) {
       assert.match(
@@ -65,99 +69,24 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
       );
       assert.not(truncated);
     }
-    // One after the other: each holds the letters of the subscription while it looks for its own.
-    const originals = [];
-    for (const { id } of letters) originals.push(await shown(pipeline, id));
+    // Each command holds the letters of a subscription while it looks for its own.
+    const originals = await Promise.all(
+      letters.map(({ id }, index) => shown(pipeline, id, '--subscription', index === 0 ? dead : second)),
+    );
     const ofLarge = originals.find(({ bytes }) => bytes === 9_500_000);
     assert.ok(Buffer.from(ofLarge.original.data, 'base64').equals(large));
     assert.equal([ofLarge.original.attributes, ofLarge.original.orderingKey], [{ uid: 'u1' }, 'k1']);
     const ofMany = originals.find(({ bytes }) => bytes === 11);
     assert.equal(ofMany.original.attributes, attributes);
 
-    const again = rig.collect(input);
-    const { code, output } = await rig.run('replay', pipeline);
+    const again = collectMessages(scope, pubsub, input);
+    const { code, output } = await runDeadLetters('replay', pipeline);
     assert.is(code, 0, output);
     await eventually(() => assert.is(again.length, 2));
     const replayed = again.find(({ data }) => data.byteLength === large.byteLength);
     assert.ok(replayed?.data.equals(large));
     assert.equal([replayed?.attributes, replayed?.orderingKey], [{ uid: 'u1' }, 'k1']);
     assert.equal(again.find(({ data }) => data.byteLength === 11)?.attributes, attributes);
-    assert.equal((await rig.list(pipeline)).letters, []);
-  });
-
-  test('an MQTT payload of 12 MB: red while the bucket is away, then kept; replayed over MQTT', async () => {
-    const [output, dead] = [await rig.newTopic('raw'), await rig.newTopic('mqtt-dead')];
-    const storage = createStorageClient({ projectId: rig.sandbox.projectId });
-    const bucket = `letters-${output}`;
-    await storage.createBucket(bucket);
-    const config = {
-      ...{ service: 'ingestion', ...rig.common },
-      mqtt: { url: rig.sandbox.env.MQTT_URL, clientId: output, protocolVersion: 4 },
-      routes: { all: { source: { mqtt_topic: 'big/+', qos: 1 }, destination: { route_name: 'raw' } } },
-      producers: { raw: { outputTopicId: output } },
-      deadLetters: { topicId: dead, subscriptionId: dead, bucket },
-    };
-    const service = createIngestion(v.parse(ingestionSchema, config), QUIET);
-    await service.start();
-    await service.ready;
-    const client = await connectAsync(rig.sandbox.env.MQTT_URL ?? '');
-    const received: Buffer[] = [];
-    client.on('message', (_, payload) => received.push(payload));
-    await storage.bucket(bucket).delete();
-    const large = largeData(12_000_000);
-    await client.publishAsync('big/one', large, { qos: 1 });
-    await eventually(async () => {
-      const report = await (await fetch(`${service.url}/readyz`)).json();
-      assert.match(JSON.stringify(report), 'dead_letter_bucket');
-      assert.match(JSON.stringify(report), 'failing');
-    });
-    assert.is(service.ledger.deadLettered, 0);
-    await storage.createBucket(bucket);
-    await eventually(() => assert.is(service.ledger.deadLettered, 1));
-    await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
-
-    const pipeline = rig.pipeline(config);
-    const [letter] = (await rig.list(pipeline)).letters;
-    const { original, source, attempt, reason } = await shown(pipeline, letter?.id ?? '');
-    assert.equal([source, attempt, reason], ['mqtt:big/one', 1, 'too_large']);
-    assert.ok(Buffer.from(original.data, 'base64').equals(large));
-    assert.is((await service.shutdown()).abandoned, 0);
-
-    await client.subscribeAsync('big/+', { qos: 1 });
-    const { code, output: printed } = await rig.run('replay', pipeline);
-    assert.is(code, 0, printed);
-    await eventually(() => assert.is(received.length, 1));
-    assert.ok(received[0]?.equals(large));
-    await client.endAsync();
-  });
-
-  test('without a bucket they are cut, say so, and are not replayed', async () => {
-    const [input, dead] = [await rig.newTopic('cut-in'), await rig.newTopic('cut-dead')];
-    const config = {
-      ...{ service: 'icestore', ...rig.common, source: { subscriptionId: input } },
-      ...{ bucket: { name: `archive-${input}`, create: true }, archive: { maxAgeMs: 100 } },
-      deadLetters: { topicId: dead, subscriptionId: dead },
-    };
-    const service = createIcestore(v.parse(icestoreSchema, config), QUIET);
-    await service.start();
-    await service.ready;
-    await rig.pubsub.topic(input).publishMessage({ data: largeData(9_500_000) });
-    await rig.pubsub.topic(input).publishMessage({ data: Buffer.from('whole') });
-    await eventually(() => assert.is(service.ledger.deadLettered, 2));
-    assert.is((await service.shutdown()).abandoned, 0);
-    const pipeline = rig.pipeline(config);
-    const { code, stdout, output } = await rig.run('replay', pipeline, '--json');
-    assert.is(code, 1, output);
-    const report = JSON.parse(stdout);
-    assert.is(report.replayed, 1);
-    assert.match(report.left[0].error, 'truncated');
-    const { letters: left } = await rig.list(pipeline);
-    assert.equal(
-      left.map(({ id, truncated }) => [id, truncated]),
-      [[report.left[0].id, true]],
-    );
-    const { original } = await shown(pipeline, report.left[0].id);
-    assert.is(Buffer.from(original.data, 'base64').byteLength, 9_000_000);
-    assert.throws(() => decodeEnvelope(Buffer.from(original.data, 'base64')), /no JSON envelope/);
+    assert.equal((await listDeadLetters(pipeline)).letters, []);
   });
 });

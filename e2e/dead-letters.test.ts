@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Message, PubSub, type Subscription } from '@google-cloud/pubsub';
+import { type Message, PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
@@ -13,37 +13,25 @@ import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
+import { collectMessages } from '../src/testing/collect-messages.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { receiveMessages } from '../src/testing/receive-messages.ts';
+import { newTopic } from '../src/testing/new-topic.ts';
+import { envelopeData } from '../src/testing/publish-envelope.ts';
+import { suiteScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 const NEW_LETTERS_MS = 15_000;
 
 suite('poisoned messages', ({ test, before, after }) => {
+  const scope = suiteScope({ after });
   let sandbox: Sandbox;
   let pubsub: PubSub;
-  let subscription: Subscription;
   let letters: readonly Message[] = [];
+  let deadTopic: string;
   const run = randomBytes(4).toString('hex');
-  const deadLetters = { topicId: `dead-${run}` };
   const http = { host: '127.0.0.1', port: 0 };
-  const common = () => ({ google: { projectId: sandbox.projectId }, http, deadLetters });
-
-  const createInput = async (name: string): Promise<string> => {
-    await pubsub.createTopic(`${name}-${run}`);
-    await pubsub.topic(`${name}-${run}`).createSubscription(`${name}-${run}`);
-    return `${name}-${run}`;
-  };
-  const envelope = (id: string, payload: unknown): { data: Buffer } => ({
-    data: Buffer.from(
-      JSON.stringify({
-        id,
-        payload: Buffer.from(JSON.stringify(payload)).toString('base64'),
-        publishTime: '2026-02-03T04:05:06Z',
-      }),
-    ),
-  });
+  const common = () => ({ google: { projectId: sandbox.projectId }, http, deadLetters: { topicId: deadTopic } });
   /** Every letter of a service has its six attributes. */
   const assertEnvelope = (service: string, source: (letter: Message) => string): void => {
     for (const letter of lettersOf(service)) {
@@ -60,22 +48,15 @@ suite('poisoned messages', ({ test, before, after }) => {
   const lettersOf = (service: string) => letters.filter((letter) => letter.attributes.dlq_service === service);
 
   before(async () => {
-    sandbox = await startSandbox();
+    sandbox = scope.use(await startSandbox());
     sandbox.applyEnv();
-    pubsub = new PubSub({ projectId: sandbox.projectId });
-    await pubsub.createTopic(deadLetters.topicId);
-    await pubsub.topic(deadLetters.topicId).createSubscription(`letters-${run}`);
-    subscription = pubsub.subscription(`letters-${run}`);
-    letters = receiveMessages(subscription);
-  });
-  after(async () => {
-    await subscription?.close();
-    await pubsub?.close();
-    await sandbox?.close();
+    pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
+    deadTopic = await newTopic(pubsub, 'dead');
+    letters = collectMessages(scope, pubsub, deadTopic);
   });
 
   test('bigqueries: one invalid row fails alone, with the reason that BigQuery gave', async () => {
-    const input = await createInput('rows');
+    const input = await newTopic(pubsub, 'rows');
     const service = createBigQueries(
       v.parse(bigqueriesSchema, {
         service: 'bigqueries',
@@ -97,11 +78,11 @@ suite('poisoned messages', ({ test, before, after }) => {
     await service.ready;
     const topic = pubsub.topic(input);
     for (let index = 0; index < 200; index += 1) {
-      void topic.publishMessage(envelope(`good-${index}`, { value: index }));
+      void topic.publishMessage({ data: envelopeData(`good-${index}`, { value: index }) });
     }
-    await topic.publishMessage({ ...envelope('wrong-type', { value: 'many' }), attributes: { uid: 'u1' } });
-    await topic.publishMessage(envelope('missing', { other: 1 }));
-    await topic.publishMessage(envelope('no-object', 'text'));
+    await topic.publishMessage({ data: envelopeData('wrong-type', { value: 'many' }), attributes: { uid: 'u1' } });
+    await topic.publishMessage({ data: envelopeData('missing', { other: 1 }) });
+    await topic.publishMessage({ data: envelopeData('no-object', 'text') });
     await topic.publishMessage({ data: Buffer.from([0xff, 0x00, 0x80]) });
     await topic.flush();
     await eventually(() => assert.is(lettersOf('bigqueries').length, 4), { deadlineMs: NEW_LETTERS_MS });
@@ -114,7 +95,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     assert.match(wrongType?.attributes.dlq_error ?? '', /value/);
     assert.is(wrongType?.attributes.uid, 'u1', 'the original attributes stay');
     assertEnvelope('bigqueries', () => subscriptionName(input));
-    assert.equal(wrongType?.data, envelope('wrong-type', { value: 'many' }).data, 'the original data stays');
+    assert.equal(wrongType?.data, envelopeData('wrong-type', { value: 'many' }), 'the original data stays');
 
     const [rows] = await createBigQueryClient({ projectId: sandbox.projectId }).query(
       `SELECT COUNT(*) AS n FROM \`${sandbox.projectId}.poison_${run}.rows\``,
@@ -125,7 +106,7 @@ suite('poisoned messages', ({ test, before, after }) => {
   });
 
   test('ingestion: what does not fit into Pub/Sub goes to dead-letter, the rest passes', async () => {
-    const output = await createInput('raw');
+    const output = await newTopic(pubsub, 'raw');
     const service = createIngestion(
       v.parse(ingestionSchema, {
         service: 'ingestion',
@@ -164,8 +145,8 @@ suite('poisoned messages', ({ test, before, after }) => {
   });
 
   test('enrich: a message without key or data goes where the policy says', async () => {
-    const input = await createInput('keys');
-    const output = await createInput('enriched');
+    const input = await newTopic(pubsub, 'keys');
+    const output = await newTopic(pubsub, 'enriched');
     const service = createEnrich(
       v.parse(enrichSchema, {
         service: 'enrich',
@@ -182,9 +163,9 @@ suite('poisoned messages', ({ test, before, after }) => {
     await service.start();
     await service.ready;
     const topic = pubsub.topic(input);
-    await topic.publishMessage(envelope('no-key', { value: 1 }));
-    await topic.publishMessage(envelope('unknown', { device: 'nobody' }));
-    await topic.publishMessage(envelope('hostile', { device: '../../secrets/x' }));
+    await topic.publishMessage({ data: envelopeData('no-key', { value: 1 }) });
+    await topic.publishMessage({ data: envelopeData('unknown', { device: 'nobody' }) });
+    await topic.publishMessage({ data: envelopeData('hostile', { device: '../../secrets/x' }) });
     await eventually(() => assert.is(service.ledger.deadLettered, 1));
     await eventually(() => assert.is(service.ledger.dropped, 2));
     await eventually(() => assert.is(lettersOf('enrich')[0]?.attributes.dlq_reason, 'no_key'));
@@ -194,7 +175,7 @@ suite('poisoned messages', ({ test, before, after }) => {
   });
 
   test('icestore: a message without a time to file it under goes to dead-letter; hostile locations stay one part', async () => {
-    const input = await createInput('archive');
+    const input = await newTopic(pubsub, 'archive');
     const service = createIcestore(
       v.parse(icestoreSchema, {
         service: 'icestore',
@@ -210,8 +191,8 @@ suite('poisoned messages', ({ test, before, after }) => {
     await service.start();
     await service.ready;
     const topic = pubsub.topic(input);
-    await topic.publishMessage(envelope('timeless', { at: 'yesterday' }));
-    await topic.publishMessage(envelope('hostile', { at: '2026-01-02T23:30:00-02:00', site: '../../x' }));
+    await topic.publishMessage({ data: envelopeData('timeless', { at: 'yesterday' }) });
+    await topic.publishMessage({ data: envelopeData('hostile', { at: '2026-01-02T23:30:00-02:00', site: '../../x' }) });
     await eventually(() => assert.is(lettersOf('icestore').length, 1), { deadlineMs: NEW_LETTERS_MS });
     await eventually(() => assert.is(stored.length, 1));
     assertEnvelope('icestore', () => subscriptionName(input));

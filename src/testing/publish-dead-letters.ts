@@ -1,0 +1,27 @@
+import type { PubSub } from '@google-cloud/pubsub';
+
+export interface DeadLettersToPublish {
+  /** Short name of the subscription that the originals came from. */
+  readonly source: string;
+  readonly count: number;
+  /** Attributes beside, or instead of, those that icestore gives to a rejected message. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** Publishes dead letters as the service of a pipeline would. Their data is `original 0`, `original 1` and so on. */
+export async function publishDeadLetters(
+  pubsub: PubSub,
+  topic: string,
+  { source, count, attributes = {} }: DeadLettersToPublish,
+): Promise<void> {
+  const deadLetters = Array.from({ length: count }, (_, index) => ({
+    data: Buffer.from(`original ${index}`),
+    attributes: {
+      ...{ uid: 'u1', dlq_service: 'icestore', dlq_reason: 'rejected', dlq_error: 'no time', dlq_attempt: '1' },
+      dlq_source: `projects/${pubsub.projectId}/subscriptions/${source}`,
+      dlq_time: new Date().toISOString(),
+      ...attributes,
+    },
+  }));
+  await Promise.all(deadLetters.map((deadLetter) => pubsub.topic(topic).publishMessage(deadLetter)));
+}
