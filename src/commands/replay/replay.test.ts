@@ -1,20 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { PubSub } from '@google-cloud/pubsub';
+import { type Message, PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
-import { type Child, startChild } from '../src/testing/child.ts';
-import { eventually } from '../src/testing/eventually.ts';
-import { receiveMessages } from '../src/testing/receive-messages.ts';
-import { suite } from '../src/testing/suite.ts';
+import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Child } from '../../testing/child.ts';
+import { builtInPipeline, lastJson, runCli, startCli } from '../../testing/cli.ts';
+import { collectMessages } from '../../testing/collect-messages.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { newTopic } from '../../testing/new-topic.ts';
+import { suiteScope } from '../../testing/scope.ts';
+import { suite } from '../../testing/suite.ts';
 
-const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 /** Lines of a program that writes only what the format demands. */
-const FOREIGN = readFileSync(join(import.meta.dirname, 'flows/fixtures/archive.jsonl'));
+const FOREIGN = readFileSync(join(import.meta.dirname, '../../../e2e/flows/fixtures/archive.jsonl'));
 
 const line = (device: string, sequence: number): string =>
   JSON.stringify({
@@ -28,15 +30,16 @@ const line = (device: string, sequence: number): string =>
   });
 
 suite('the command replay', ({ test, before, after }) => {
+  const scope = suiteScope({ after });
   let sandbox: Sandbox;
   let storage: Storage;
   let pubsub: PubSub;
 
   before(async () => {
-    sandbox = await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] });
+    sandbox = scope.use(await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] }));
     sandbox.applyEnv();
     storage = new Storage({ projectId: sandbox.projectId, authClient: new PassThroughClient() });
-    pubsub = new PubSub({ projectId: sandbox.projectId });
+    pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     await storage.createBucket('archive');
     const save = (name: string, content: Buffer) => storage.bucket('archive').file(name).save(content);
     // Lines of both devices in both objects, in no order: only their times tell.
@@ -47,36 +50,27 @@ suite('the command replay', ({ test, before, after }) => {
     await save('own/2026/01/01/2.jsonl.gz', gzipSync(`${even.join('\n')}\n`));
     await save('foreign/2026/03/04/hall/x.jsonl.gz', gzipSync(FOREIGN));
   });
-  after(async () => {
-    await pubsub?.close();
-    await sandbox?.close();
-  });
 
-  const start = (...args: string[]): Promise<Child> =>
-    startChild(process.execPath, [LAUNCH, 'replay', ...args], { env: { ...process.env, ...sandbox.env } });
+  const start = (...args: string[]): Promise<Child> => startCli(['replay', ...args]);
   const run = async (...args: string[]) => {
-    const child = await start(...args);
-    const code = await child.exited;
-    const last = child.stdout.trim().split('\n').at(-1) ?? '';
-    const report: Record<string, unknown> = last.startsWith('{') ? JSON.parse(last) : {};
-    return { code, output: child.output, report };
+    const ended = await runCli(['replay', ...args]);
+    const report: Record<string, unknown> = lastJson(ended) ?? {};
+    return { ...ended, report };
   };
   /** A topic with a subscription, and what comes to it. */
-  const topic = async (name: string) => {
-    await pubsub.createTopic(name);
-    const [subscription] = await pubsub.topic(name).createSubscription(name, { enableMessageOrdering: true });
-    return { messages: receiveMessages(subscription), close: () => subscription.close() };
+  const topic = async (): Promise<{ name: string; messages: readonly Message[] }> => {
+    const name = await newTopic(pubsub, 'replayed', { enableMessageOrdering: true });
+    return { name, messages: collectMessages(scope, pubsub, name) };
   };
 
   test('publishes envelopes to a topic, in the order of each device', async () => {
-    const { messages, close } = await topic('replayed');
+    const { name, messages } = await topic();
     const { code, report, output } = await run(
-      ...['gs://archive/own', '--to', 'pubsub', '--topic', 'replayed', '--speed', 'max', '--json'],
+      ...['gs://archive/own', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--json'],
     );
     assert.is(code, 0, output);
     assert.equal([report.objects, report.lines, report.replayed, report.unsent], [2, 1_000, 1_000, 0]);
     await eventually(() => assert.is(messages.length, 1_000));
-    await close();
     for (const device of ['a', 'b']) {
       const own = messages
         .filter(({ orderingKey }) => orderingKey === device)
@@ -96,13 +90,12 @@ suite('the command replay', ({ test, before, after }) => {
   });
 
   test('takes the lines of another program', async () => {
-    const { messages, close } = await topic('foreign');
+    const { name, messages } = await topic();
     const { code, output } = await run(
-      ...['archive/foreign', '--to', 'pubsub', '--topic', 'foreign', '--speed', 'max', '--json'],
+      ...['archive/foreign', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--json'],
     );
     assert.is(code, 0, output);
     await eventually(() => assert.is(messages.length, 2));
-    await close();
     const sent = messages
       .map(({ data }) => JSON.parse(data.toString()))
       .sort((one, other) => (one.id < other.id ? -1 : 1));
@@ -148,30 +141,18 @@ suite('the command replay', ({ test, before, after }) => {
     await eventually(() => assert.match(child.output, /\] {2,3}[1-9]\d? %/), { deadlineMs: 30_000 });
     const code = await child.end('SIGINT');
     assert.is(code, 1, child.output);
-    const report = JSON.parse(child.stdout.trim().split('\n').at(-1) ?? '{}');
+    const report = lastJson(child);
     assert.is(report.stoppedBy, 'signal');
     assert.is(report.unsent, 1_000 - report.replayed);
     assert.ok(report.replayed > 0 && report.unsent > 0, child.output);
     assert.match(child.output, `--from ${report.continueFrom} goes on`);
-    const { messages, close } = await topic('goes-on');
+    const { name, messages } = await topic();
     const rest = await run(
-      ...[
-        'archive/own',
-        '--to',
-        'pubsub',
-        '--topic',
-        'goes-on',
-        '--speed',
-        'max',
-        '--from',
-        report.continueFrom,
-        '--json',
-      ],
+      ...['archive/own', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--from', report.continueFrom, '--json'],
     );
     assert.is(rest.code, 0, rest.output);
     assert.ok(Number(rest.report.replayed) >= report.unsent, 'nothing is left out between the two');
     await eventually(() => assert.is(messages.length, rest.report.replayed));
-    await close();
   });
 
   test('says what is wrong with its options', async () => {
@@ -183,12 +164,14 @@ suite('the command replay', ({ test, before, after }) => {
       [['archive/own', '--to', 'mqtt', '--speed', '0'], 2, /Expected a number above 0/],
       [['archive/own', '--to', 'mqtt', '--from', 'yesterday'], 2, /Expected a time/],
       [['archive/own', '--to', 'mqtt', '--time', 'taken_at'], 2, /Expected a path/],
-      [['archive/own', '--to', 'mqtt', '--pipeline', join(import.meta.dirname, '../pipelines/nothing')], 2, /nothing/],
+      [['archive/own', '--to', 'mqtt', '--pipeline', builtInPipeline('nothing')], 2, /nothing/],
     ];
-    for (const [args, code, message] of cases) {
-      const ran = await run(...args);
-      assert.is(ran.code, code, `${args.join(' ')}: ${ran.output}`);
-      assert.match(ran.output, message);
-    }
+    await Promise.all(
+      cases.map(async ([args, code, message]) => {
+        const ran = await run(...args);
+        assert.is(ran.code, code, `${args.join(' ')}: ${ran.output}`);
+        assert.match(ran.output, message);
+      }),
+    );
   });
 });
