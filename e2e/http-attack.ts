@@ -2,10 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** Far more than the server takes at one time. */
-const SLOW_CLIENTS = 1_500;
-
-const { port }: { port: number } = workerData;
+const { port, slowClients }: { port: number; slowClients: number } = workerData;
 const answers = new Map<string, number>();
 
 function dial(begin: (socket: Socket) => void): void {
@@ -32,7 +29,7 @@ function endlessBody(socket: Socket): void {
 }
 
 parentPort?.on('message', () => parentPort?.postMessage(answers));
-for (let index = 0; index < SLOW_CLIENTS; index += 1) setTimeout(() => dial(slowLoris), index);
+for (let index = 0; index < slowClients; index += 1) setTimeout(() => dial(slowLoris), index);
 for (let index = 0; index < 5; index += 1) {
   dial((socket) => socket.write(Buffer.from(Array.from({ length: 2_000 }, (_, byte) => (byte * 7) % 256))));
   dial((socket) => socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`));

@@ -3,11 +3,14 @@ import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService } from '../src/testing/test-run.ts';
 import type { Probes } from './http-probes.ts';
 
-const MESSAGES = 6_000;
+const MESSAGES = sized({ full: 6_000, short: 2_000 });
+/** Far more than the 1,000 that the server takes at one time. */
+const SLOW_CLIENTS = 1_500;
 const RATE = 1_000;
 /** Kubernetes ends a container that is late this often in a row (`timeoutSeconds`, `failureThreshold`: the defaults). */
 const PROBE_WITHIN_MS = 1_000;
@@ -18,7 +21,9 @@ const MAX_RSS_MB = 450;
 
 /** Attacks a port from a thread of its own, so that this one goes on. */
 function attack(port: number) {
-  const worker = new Worker(new URL('./http-attack.ts', import.meta.url), { workerData: { port } });
+  const worker = new Worker(new URL('./http-attack.ts', import.meta.url), {
+    workerData: { port, slowClients: SLOW_CLIENTS },
+  });
   return {
     /** How often each status line came back. */
     async answers(): Promise<ReadonlyMap<string, number>> {
