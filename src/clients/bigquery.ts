@@ -1,6 +1,6 @@
 import { BigQuery } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
-import type { GoogleConfig } from './pubsub.ts';
+import type { GoogleConfig } from './google-config.ts';
 
 /**
  * Builds the client, without retries of its own: ours know about credit, readiness and shutdown. With

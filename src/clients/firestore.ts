@@ -1,5 +1,5 @@
 import { Firestore } from '@google-cloud/firestore';
-import type { GoogleConfig } from './pubsub.ts';
+import type { GoogleConfig } from './google-config.ts';
 
 /** Builds the client; `FIRESTORE_EMULATOR_HOST` is honoured by it. */
 export function createFirestoreClient(

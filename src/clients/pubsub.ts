@@ -1,15 +1,5 @@
 import { PubSub, v1 } from '@google-cloud/pubsub';
-import * as v from 'valibot';
-import { readableFile, text } from '../config/schemas.ts';
-
-/** How to reach Google Cloud: Application Default Credentials, unless a key file is named. */
-export const googleSchema = v.strictObject({
-  projectId: text,
-  /** Path of a service account's key file. Default: Application Default Credentials. */
-  keyFilename: v.optional(readableFile),
-});
-
-export type GoogleConfig = v.InferOutput<typeof googleSchema>;
+import type { GoogleConfig } from './google-config.ts';
 
 /** As the high-level client sets them: Google's front ends refuse clients that ping an idle channel more often. */
 const KEEPALIVE_MS = 300_000;

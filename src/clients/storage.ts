@@ -1,6 +1,6 @@
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
-import type { GoogleConfig } from './pubsub.ts';
+import type { GoogleConfig } from './google-config.ts';
 
 /**
  * Builds the client, without retries of its own: ours know about credit, readiness and shutdown. With

@@ -1,6 +1,5 @@
 import { ConfigError } from '../config/config-error.ts';
 import { toError } from '../core/errors.ts';
-import { createPipelineService } from '../services/create-service.ts';
 import { loadPipeline } from '../services/pipeline.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -18,6 +17,8 @@ export async function run(path = namedByEnv()): Promise<number> {
     console.error(pipeline.message);
     return EXIT.configurationRefused;
   }
+  // Only now: the clients of the services take most of a second to load.
+  const { createPipelineService } = await import('../services/create-service.ts');
   const service = createPipelineService(pipeline);
   const signalled = new Promise<void>((resolve) => {
     let signals = 0;

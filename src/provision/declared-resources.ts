@@ -1,6 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import type { Storage } from '@google-cloud/storage';
-import type { GoogleConfig, PubSubClients } from '../clients/pubsub.ts';
+import type { GoogleConfig } from '../clients/google-config.ts';
+import type { PubSubClients } from '../clients/pubsub.ts';
 import { FatalError } from '../core/errors.ts';
 import { bucketResource } from './bucket.ts';
 import type { ResourcesConfig, TableResource } from './config.ts';

@@ -1,5 +1,5 @@
 import { PubSub } from '@google-cloud/pubsub';
-import type { GoogleConfig } from '../clients/pubsub.ts';
+import type { GoogleConfig } from '../clients/google-config.ts';
 import { errorCode, FatalError, PoisonError, toError } from '../core/errors.ts';
 import type { Destination } from './destination.ts';
 

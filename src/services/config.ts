@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { googleSchema } from '../clients/pubsub.ts';
+import { googleSchema } from '../clients/google-config.ts';
 import { milliseconds } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
 import { inputSchema } from '../operators/decode-input.ts';

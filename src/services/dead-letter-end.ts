@@ -1,5 +1,6 @@
 import type { Storage } from '@google-cloud/storage';
-import type { GoogleConfig, PubSubClients } from '../clients/pubsub.ts';
+import type { GoogleConfig } from '../clients/google-config.ts';
+import type { PubSubClients } from '../clients/pubsub.ts';
 import { createStorageClient } from '../clients/storage.ts';
 import type { Desk } from '../core/delivery.ts';
 import { checkDeadLetters } from '../sinks/dead-letters/check-dead-letters.ts';

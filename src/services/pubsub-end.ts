@@ -1,5 +1,6 @@
+import type { GoogleConfig } from '../clients/google-config.ts';
 import { asStartError } from '../clients/grpc-errors.ts';
-import { createPubSubClients, type GoogleConfig, type PubSubClients } from '../clients/pubsub.ts';
+import { createPubSubClients, type PubSubClients } from '../clients/pubsub.ts';
 import type { Probe } from '../core/probe.ts';
 import type { DeadLettersConfig } from '../sinks/dead-letters/config.ts';
 import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
