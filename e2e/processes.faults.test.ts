@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import { decodeEnvelope } from '../src/core/envelope.ts';
 import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
-import { type Child, startChild } from '../src/testing/child.ts';
+import type { Child } from '../src/testing/child.ts';
+import { startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { hasGoogleEmulators, startGoogleEmulator } from '../src/testing/google-emulator.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
@@ -13,7 +13,6 @@ import { testScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun, SERVICES } from '../src/testing/test-run.ts';
 
-const LAUNCH = join(import.meta.dirname, '../src/launch.mjs');
 const MESSAGES = 300;
 const TEST_TIMEOUT_MS = 150_000;
 const FLEET = { devices: 10, seed: 3 };
@@ -50,7 +49,7 @@ suite('services as processes of their own', (it) => {
     test(
       onSandbox,
       async () => {
-        const sandbox = await startChild(process.execPath, [LAUNCH, 'sandbox'], { readyWhen: /sandbox ready/ });
+        const sandbox = await startCli(['sandbox'], { readyWhen: /sandbox ready/ });
         const exported = [...sandbox.stdout.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
         const env: Record<string, string> = Object.fromEntries(exported);
         Object.assign(process.env, env);

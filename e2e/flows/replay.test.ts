@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { startChild } from '../../src/testing/child.ts';
+import { lastJson, runCli } from '../../src/testing/cli.ts';
 import { flow } from './harness/define-flow.ts';
 import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { assertRows } from './harness/rows.ts';
 import { readRows } from './harness/sinks.ts';
 
 const READINGS = 2_000;
-const LAUNCH = join(import.meta.dirname, '../../src/launch.mjs');
 
 /**
  * What was archived is read back, replayed over MQTT in each device's order at ten times its pace, and lands in a new
@@ -52,14 +50,11 @@ flow(
     const began = performance.now();
     const command = await timing.during('load', async () => {
       const options = ['--to', 'mqtt', '--speed', '10', '--time', 'payload.taken_at', '--json'];
-      const child = await startChild(process.execPath, [LAUNCH, 'replay', `${scope.names.bucket}/raw`, ...options], {
-        env: { ...process.env, ...run.target.env },
-      });
-      return { code: await child.exited, child };
+      return runCli(['replay', `${scope.names.bucket}/raw`, ...options], { env: run.target.env });
     });
     const tookMs = performance.now() - began;
-    const report = JSON.parse(command.child.stdout.trim().split('\n').at(-1) ?? '{}');
-    assert.is(command.code, 0, command.child.output);
+    const report = lastJson(command) ?? {};
+    assert.is(command.code, 0, command.output);
     assert.equal(
       [report.selected, report.replayed, report.refused, report.unreadable, report.unsent],
       [READINGS, READINGS, 0, 0, 0],

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
 import { createStorageClient } from '../../src/clients/storage.ts';
-import { startChild } from '../../src/testing/child.ts';
+import { runCli } from '../../src/testing/cli.ts';
 import { flow } from './harness/define-flow.ts';
 import { readArchive, readRows, watchTopic } from './harness/sinks.ts';
 
@@ -25,7 +25,6 @@ const FIXTURES: readonly Fixture[] = JSON.parse(
 );
 /** Lines that have only what the format demands. */
 const ARCHIVE = readFileSync(join(import.meta.dirname, 'fixtures/archive.jsonl'), 'utf8');
-const LAUNCH = join(import.meta.dirname, '../../src/launch.mjs');
 const READINGS = 10;
 
 /** Messages and archive lines as docs/wire-formats.md describes them, from and for programs that are not ours. */
@@ -118,10 +117,8 @@ flow(
       const storage = createStorageClient({ projectId: names.projectId });
       await storage.bucket(names.bucket).file(name).save(gzipSync(ARCHIVE));
       const options = ['--to', 'pubsub', '--topic', names.topics.raw, '--speed', 'max'];
-      const child = await startChild(process.execPath, [LAUNCH, 'replay', `${names.bucket}/theirs`, ...options], {
-        env: { ...process.env, ...run.target.env },
-      });
-      assert.is(await child.exited, 0, child.output);
+      const { code, output } = await runCli(['replay', `${names.bucket}/theirs`, ...options], { env: run.target.env });
+      assert.is(code, 0, output);
     });
     await timing.during('verification', () =>
       run.until('the archived lines have passed enrich', () => {

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
-import { type Child, startChild } from './child.ts';
+import type { Child } from './child.ts';
+import { builtInPipeline, startCli } from './cli.ts';
 import { Scrape } from './scrape.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 /** Against a service that hangs: four at once, each compiling itself, take a slow machine most of a minute. */
 const READY_WITHIN_MS = 120_000;
 
@@ -17,15 +16,11 @@ export interface ServiceProcess extends Child {
 
 /** Runs one pipeline of `pipelines/`, and waits until it says that it is ready. */
 export async function startService(pipeline: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  const child = await startChild(
-    process.execPath,
-    [join(ROOT, 'src/launch.mjs'), 'run', join(ROOT, 'pipelines', pipeline)],
-    {
-      env: { ...process.env, HTTP_PORT: '0', ...env, LOG_LEVEL: 'info' },
-      readyWhen: /"event":"service.ready"(.|\n)*"url":"http|"url":"http(.|\n)*"event":"service.ready"/,
-      readyWithinMs: READY_WITHIN_MS,
-    },
-  );
+  const child = await startCli(['run', builtInPipeline(pipeline)], {
+    env: { HTTP_PORT: '0', ...env, LOG_LEVEL: 'info' },
+    readyWhen: /"event":"service.ready"(.|\n)*"url":"http|"url":"http(.|\n)*"event":"service.ready"/,
+    readyWithinMs: READY_WITHIN_MS,
+  });
   const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1] ?? '';
   const get = (path: string) => fetch(`${url}${path}`, { signal: AbortSignal.timeout(10_000) });
   return {
