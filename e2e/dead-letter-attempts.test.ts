@@ -2,7 +2,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { FatalError, RetryableError } from '../src/core/errors.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich, type EnrichDependencies } from '../src/services/enrich/enrich.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
@@ -10,6 +10,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { newTopics } from '../src/testing/new-topic.ts';
 import { publishEnvelope } from '../src/testing/publish-envelope.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 suite('attempts before dead-letter', ({ test, before, after }) => {
@@ -17,8 +18,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
   /** Settings that every pipeline of this suite begins with. */

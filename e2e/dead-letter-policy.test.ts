@@ -1,7 +1,7 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
@@ -11,6 +11,7 @@ import { newTopic, newTopics } from '../src/testing/new-topic.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { publishEnvelope } from '../src/testing/publish-envelope.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -21,8 +22,7 @@ suite('messages that Pub/Sub itself has set aside', ({ test, before, after }) =>
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
   /** Settings that every pipeline of this suite begins with. */

@@ -3,7 +3,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { decodeEnvelope } from '../src/core/envelope.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
@@ -13,6 +13,7 @@ import { newTopics } from '../src/testing/new-topic.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { publishEnvelope } from '../src/testing/publish-envelope.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -23,8 +24,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
   /** Settings that every pipeline of this suite begins with. */

@@ -3,7 +3,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { decodeEnvelope } from '../src/core/envelope.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
@@ -12,6 +12,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { newTopics } from '../src/testing/new-topic.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -22,8 +23,7 @@ suite('dead letters of a mended ingestion', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
   /** Settings that every pipeline of this suite begins with. */

@@ -2,7 +2,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { decodeEnvelope } from '../src/core/envelope.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { listDeadLetters, runDeadLetters } from '../src/testing/dead-letters-cli.ts';
@@ -11,6 +11,7 @@ import { largeData } from '../src/testing/large-data.ts';
 import { newTopics } from '../src/testing/new-topic.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -21,8 +22,7 @@ suite('dead letters that are cut', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
   /** Settings that every pipeline of this suite begins with. */

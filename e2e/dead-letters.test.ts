@@ -4,7 +4,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createBigQueryClient } from '../src/clients/bigquery.ts';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { createBigQueries } from '../src/services/bigqueries/bigqueries.ts';
 import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
@@ -18,6 +18,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { newTopic } from '../src/testing/new-topic.ts';
 import { envelopeData } from '../src/testing/publish-envelope.ts';
 import { suiteScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
@@ -48,8 +49,7 @@ suite('poisoned messages', ({ test, before, after }) => {
   const lettersOf = (service: string) => letters.filter((letter) => letter.attributes.dlq_service === service);
 
   before(async () => {
-    sandbox = scope.use(await startSandbox());
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     deadTopic = await newTopic(pubsub, 'dead');
     letters = collectMessages(scope, pubsub, deadTopic);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../src/sandbox/sandbox.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { type Child, startChild } from '../src/testing/child.ts';
 import { runCli, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
@@ -12,6 +12,7 @@ import { type PipelineFolder, pipelineFolder } from '../src/testing/pipeline-fol
 import { envelopeData } from '../src/testing/publish-envelope.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { assertNotPrinted, ingestionYaml, LOUD, newSecret } from '../src/testing/secrets.ts';
+import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const hasRedis = spawnSync('redis-server', ['--version']).error === undefined;
@@ -40,8 +41,7 @@ suite('secrets', ({ test, skip, before, after, afterEach }) => {
   let pubsub: PubSub;
 
   before(async () => {
-    sandbox = suiteEnd.use(await startSandbox({ parts: ['pubsub', 'firestore'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(suiteEnd, { parts: ['pubsub', 'firestore'] }));
     pubsub = suiteEnd.use(new PubSub({ projectId: sandbox.projectId }));
   });
 

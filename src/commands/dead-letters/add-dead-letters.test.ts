@@ -1,10 +1,10 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { startSandbox } from '../../sandbox/sandbox.ts';
 import { runDeadLetters } from '../../testing/dead-letters-cli.ts';
 import { newTopics } from '../../testing/new-topic.ts';
 import { pipelineFolder } from '../../testing/pipeline-folder.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('dead-letters command line', ({ test, after }) => {
@@ -12,8 +12,7 @@ suite('dead-letters command line', ({ test, after }) => {
   const folder = pipelineFolder(scope);
 
   test('refuses with code 2, and says what is wrong', async () => {
-    const sandbox = scope.use(await startSandbox({ parts: ['pubsub'] }));
-    sandbox.applyEnv();
+    const { sandbox } = await startServers(scope, { parts: ['pubsub'] });
     const pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
     const icestore = (deadLetters: object | undefined) =>

@@ -1,6 +1,6 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { collectMessages } from '../../testing/collect-messages.ts';
 import { listDeadLetters, runDeadLetters } from '../../testing/dead-letters-cli.ts';
 import { eventually } from '../../testing/eventually.ts';
@@ -8,6 +8,7 @@ import { newTopics } from '../../testing/new-topic.ts';
 import { pipelineFolder } from '../../testing/pipeline-folder.ts';
 import { publishDeadLetters } from '../../testing/publish-dead-letters.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('dead-letters filters', ({ test, before, after }) => {
@@ -16,8 +17,7 @@ suite('dead-letters filters', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['pubsub'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['pubsub'] }));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
 

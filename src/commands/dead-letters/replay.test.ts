@@ -1,6 +1,6 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { collectMessages } from '../../testing/collect-messages.ts';
 import { listDeadLetters, runDeadLetters, startDeadLetters } from '../../testing/dead-letters-cli.ts';
 import { eventually } from '../../testing/eventually.ts';
@@ -9,6 +9,7 @@ import { pipelineFolder } from '../../testing/pipeline-folder.ts';
 import { publishDeadLetters } from '../../testing/publish-dead-letters.ts';
 import { receiveMessages } from '../../testing/receive-messages.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('dead-letters replay', ({ test, before, after }) => {
@@ -17,8 +18,7 @@ suite('dead-letters replay', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['pubsub'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['pubsub'] }));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
 

@@ -5,11 +5,12 @@ import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
 import { namedResources, type RunResources } from '../../demo/run-resources.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { startChild } from '../../testing/child.ts';
 import { LAUNCH } from '../../testing/cli.ts';
 import { outcomes, PIPELINES, runProvision, stepOf } from '../../testing/provision-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('provision and teardown', ({ test, before, beforeEach, after }) => {
@@ -22,8 +23,7 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
   let bigquery: BigQuery;
 
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['pubsub', 'storage', 'bigquery'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['pubsub', 'storage', 'bigquery'] }));
     const { projectId } = sandbox;
     pubsub = scope.use(new PubSub({ projectId }));
     storage = new Storage({ projectId, authClient: new PassThroughClient() });

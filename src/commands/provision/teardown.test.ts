@@ -5,9 +5,10 @@ import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
 import { namedResources, type RunResources } from '../../demo/run-resources.ts';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { outcomes, PIPELINES, runProvision, stepOf } from '../../testing/provision-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('teardown', ({ test, before, beforeEach, after }) => {
@@ -20,8 +21,7 @@ suite('teardown', ({ test, before, beforeEach, after }) => {
   let bigquery: BigQuery;
 
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['pubsub', 'storage', 'bigquery'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['pubsub', 'storage', 'bigquery'] }));
     const { projectId } = sandbox;
     pubsub = scope.use(new PubSub({ projectId }));
     storage = new Storage({ projectId, authClient: new PassThroughClient() });

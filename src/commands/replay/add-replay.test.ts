@@ -1,17 +1,16 @@
 import * as assert from 'uvu/assert';
-import { startSandbox } from '../../sandbox/sandbox.ts';
 import { createArchiveToReplay } from '../../testing/archive-to-replay.ts';
 import { builtInPipeline } from '../../testing/cli.ts';
 import { runReplay } from '../../testing/replay-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('the command line of replay', ({ test, after }) => {
   const scope = suiteScope({ after });
 
   test('says what is wrong with its options', async () => {
-    const sandbox = scope.use(await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] }));
-    sandbox.applyEnv();
+    const { sandbox } = await startServers(scope, { parts: ['mqtt', 'pubsub', 'storage'] });
     await createArchiveToReplay(sandbox.projectId);
     const cases: [string[], number, RegExp][] = [
       [['archive/own'], 2, /--to/],

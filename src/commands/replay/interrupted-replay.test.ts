@@ -1,6 +1,6 @@
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { createArchiveToReplay } from '../../testing/archive-to-replay.ts';
 import { lastJson } from '../../testing/cli.ts';
 import { collectMessages } from '../../testing/collect-messages.ts';
@@ -8,6 +8,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { newTopic } from '../../testing/new-topic.ts';
 import { runReplay, startReplay } from '../../testing/replay-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('the command replay, interrupted', ({ test, before, after }) => {
@@ -16,8 +17,7 @@ suite('the command replay, interrupted', ({ test, before, after }) => {
   let pubsub: PubSub;
 
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['mqtt', 'pubsub', 'storage'] }));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     await createArchiveToReplay(sandbox.projectId);
   });

@@ -1,13 +1,14 @@
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
-import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { createArchiveToReplay } from '../../testing/archive-to-replay.ts';
 import { collectMessages } from '../../testing/collect-messages.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { newTopic } from '../../testing/new-topic.ts';
 import { runReplay } from '../../testing/replay-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 suite('the command replay', ({ test, before, after }) => {
@@ -16,8 +17,7 @@ suite('the command replay', ({ test, before, after }) => {
   let pubsub: PubSub;
 
   before(async () => {
-    sandbox = scope.use(await startSandbox({ parts: ['mqtt', 'pubsub', 'storage'] }));
-    sandbox.applyEnv();
+    ({ sandbox } = await startServers(scope, { parts: ['mqtt', 'pubsub', 'storage'] }));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     await createArchiveToReplay(sandbox.projectId);
   });
