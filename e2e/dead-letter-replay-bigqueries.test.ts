@@ -40,6 +40,7 @@ suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
           { name: 'value', type: 'INT64', mode: 'REQUIRED' },
         ],
       },
+      insert: { maxDelayMs: 50 },
       deadLetters: { topicId: dead, subscriptionId: dead, maxAttempts: 2 },
     };
     const pipeline = folder.pipeline(config);

@@ -32,6 +32,8 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
 
   test('enrich: what had no data is listed, and arrives once when the documents are there', async () => {
     const [input, output, dead] = await newTopics(pubsub, 'e-in', 'e-out', 'e-dead');
+    const [forTable, forDryRun] = [`${dead}-table`, `${dead}-dry-run`];
+    for (const name of [forTable, forDryRun]) await pubsub.topic(dead).createSubscription(name);
     const config = {
       ...{ service: 'enrich', ...common(), source: { subscriptionId: input }, key: ['payload.device'] },
       lookup: { memory: {}, firestore: { collection: input }, missingTtlMs: 1 },
@@ -47,16 +49,19 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     for (const id of ids) await publishEnvelope(pubsub, input, id, { device: `d-${id}` }, { uid: id });
     await eventually(() => assert.is(service.ledger.deadLettered, 30));
 
-    const table = await runDeadLetters('list', pipeline);
+    // A command holds what it reads: commands that run together read subscriptions of their own.
+    const [table, dry, before] = await Promise.all([
+      runDeadLetters('list', pipeline, '--subscription', forTable),
+      runDeadLetters('replay', pipeline, '--dry-run', '--subscription', forDryRun),
+      listDeadLetters(pipeline),
+    ]);
     assert.is(table.code, 0, table.output);
     assert.match(table.stdout, /^id +time +service +reason +attempt +bytes +error\n/);
     assert.match(table.stdout, /enrich +no_data +1 +\d+ +there is no data for "d-m0"\n/);
     assert.match(table.stdout, /\n30 letters: no_data 30\n$/);
-    const dry = await runDeadLetters('replay', pipeline, '--dry-run');
     assert.is(dry.code, 0, dry.output);
     assert.match(dry.stdout, /30 letters would be replayed, 0 left/);
     assert.match(dry.output, `would replay to projects/${sandbox.projectId}/topics/${input}`);
-    const before = await listDeadLetters(pipeline);
     assert.equal(before.byReason, { no_data: 30 });
     assert.is(service.ledger.received, 30, 'a dry run changes nothing');
 

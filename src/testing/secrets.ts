@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
+import type { Child } from './child.ts';
+import { runCli } from './cli.ts';
+import { eventually } from './eventually.ts';
 
 /** A value that may be printed nowhere; each place has its own, so that a leak names the place that it comes from. */
 export const newSecret = (place: string): string => `${place}-${randomBytes(8).toString('hex')}`;
@@ -37,3 +40,26 @@ export const LOUD = [
   'log: { level: trace }',
   'readiness: { stalledAfterMs: 1000 }',
 ] as const;
+
+/** What a service says of itself over HTTP. */
+export async function overHttp(url: string): Promise<string> {
+  const answers = await Promise.all(
+    ['/healthz', '/readyz', '/metrics'].map(async (path) => (await fetch(url + path)).text()),
+  );
+  return answers.join('\n');
+}
+
+/** The address of a service, once it has printed it. */
+export const urlOf = (child: Child): Promise<string> =>
+  eventually(() => {
+    const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1];
+    if (url === undefined) throw new Error(`no address yet:\n${child.output}`);
+    return url;
+  });
+
+/** Fails if `validate` prints a secret of a pipeline, or refuses it. */
+export async function assertValidateHides(pipeline: string, ...secrets: readonly string[]): Promise<void> {
+  const { code, output } = await runCli(['validate', pipeline]);
+  assert.is(code, 0, output);
+  assertNotPrinted(output, ...secrets);
+}
