@@ -9,7 +9,10 @@ const decompress = promisify(gunzip);
 const archiveLine = v.object({ id: v.string(), batchKey: v.string(), attributes: v.record(v.string(), v.string()) });
 
 /** Every line of a run's archive. */
-export async function readLines({ projectId, bucket }: RunResources): Promise<v.InferOutput<typeof archiveLine>[]> {
+export async function readLines({
+  projectId,
+  bucket,
+}: Pick<RunResources, 'projectId' | 'bucket'>): Promise<v.InferOutput<typeof archiveLine>[]> {
   const [files] = await createStorageClient({ projectId }).bucket(bucket).getFiles();
   const lines: v.InferOutput<typeof archiveLine>[] = [];
   for (const file of files) {

@@ -114,6 +114,29 @@ suite('pipeline configuration', ({ test }) => {
     assert.match((await refusal(INGESTION, { DATAFLOW_DEAD_LETTERS__MAX_ATTEMPTS: '3' })).join(), 'no such setting');
   });
 
+  test('identity has one setting, of the services that write to a sink', async () => {
+    const icestore = `
+service: icestore
+google: { projectId: p }
+source: { subscriptionId: s }
+bucket: { name: b }
+`;
+    const identity = async (text: string, env: Record<string, string> = {}) => {
+      const config = await read(text, env);
+      return config.service === 'icestore' ? config.identity : undefined;
+    };
+    assert.equal(await identity(icestore), { publishTime: false });
+    assert.equal(await identity(icestore, { DATAFLOW_IDENTITY__PUBLISH_TIME: 'true' }), { publishTime: true });
+    assert.equal(await refusal(`${icestore}identity: { publishTime: sometimes }\n`), [
+      'identity.publishTime: expected true or false, got "sometimes"',
+    ]);
+    assert.match(
+      (await refusal(`${icestore}identity: { topic: false }\n`)).join(),
+      /identity\.topic: there is no such setting/,
+    );
+    assert.match((await refusal(`${ENRICH}identity: {}\n`)).join(), /identity: there is no such setting/);
+  });
+
   test('a file that is missing, no YAML, or of no known service', async () => {
     assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
     assert.match((await refusal('a: [\n')).join(), 'line 2');

@@ -8,6 +8,7 @@ import { settle } from '../../operators/settle.ts';
 import { bigquerySink } from '../../sinks/bigquery/bigquery-sink.ts';
 import { ensureTable } from '../../sinks/bigquery/ensure-table.ts';
 import { type RowOf, rowBy } from '../../sinks/bigquery/row-of.ts';
+import { identityBy } from '../../sinks/identity.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
 import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
@@ -55,6 +56,7 @@ export function createBigQueries(
             config: config.insert,
             credit,
             rowOf: dependencies.transformer ?? rowBy(config.table.schema),
+            identityOf: identityBy(config.identity),
             telemetry,
             readiness,
             onFlush: probes.flushed.hit,

@@ -1,11 +1,13 @@
 import * as v from 'valibot';
 import { insertSchema, tableSchema } from '../../sinks/bigquery/config.ts';
+import { identitySchema } from '../../sinks/identity.ts';
 import { consumerEntries } from '../config.ts';
 
 /** Configuration of a bigqueries service: Pub/Sub to BigQuery. */
 export const bigqueriesSchema = v.strictObject({
   service: v.literal('bigqueries'),
   ...consumerEntries,
+  identity: v.optional(identitySchema, {}),
   table: tableSchema,
   insert: v.optional(insertSchema, {}),
 });

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { identitySchema } from '../../sinks/identity.ts';
 import { archiveSchema, bucketSchema } from '../../sinks/storage/config.ts';
 import { consumerEntries } from '../config.ts';
 
@@ -6,6 +7,7 @@ import { consumerEntries } from '../config.ts';
 export const icestoreSchema = v.strictObject({
   service: v.literal('icestore'),
   ...consumerEntries,
+  identity: v.optional(identitySchema, {}),
   bucket: bucketSchema,
   archive: v.optional(archiveSchema, {}),
 });

@@ -4,6 +4,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
+import { identityBy } from '../../sinks/identity.ts';
 import { type BatchKeyOf, batchKeyBy } from '../../sinks/storage/batch-key.ts';
 import { ensureBucket } from '../../sinks/storage/ensure-bucket.ts';
 import { type StoredObject, storageSink } from '../../sinks/storage/storage-sink.ts';
@@ -37,7 +38,7 @@ export function createIcestore(
   };
 
   return createService(shell, config, probes, async () => {
-    const { archive, bucket } = config;
+    const { archive, bucket, identity } = config;
     const storage = dependencies.storage ?? createStorageClient(config.google);
     const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, {
       ...dependencies,
@@ -60,6 +61,7 @@ export function createIcestore(
             config: archive,
             credit,
             batchKeyOf: dependencies.batchKey ?? batchKeyBy(archive.time, archive.location),
+            identityOf: identityBy(identity),
             telemetry,
             readiness,
             onFlush: probes.flushed.hit,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { BigQuery } from '@google-cloud/bigquery';
 import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of, switchMap } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
@@ -12,12 +11,10 @@ import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { type IdentityOf, insertIdOf } from '../identity.ts';
 import type { InsertConfig, TableConfig } from './config.ts';
 import { insertRows, type RowResult } from './inserter.ts';
 import type { RowOf } from './row-of.ts';
-
-/** BigQuery's bound for an insertId, in characters. */
-const MAX_INSERT_ID = 128;
 
 export interface BigQuerySinkOptions {
   readonly client: BigQuery;
@@ -25,6 +22,7 @@ export interface BigQuerySinkOptions {
   readonly config: InsertConfig;
   readonly credit: Credit;
   readonly rowOf: RowOf;
+  readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   readonly onFlush?: (batch: Batch) => void;
@@ -36,11 +34,11 @@ interface PreparedRow extends BatchItem {
 }
 
 /**
- * Inserts deliveries as rows, in batches, and emits what became of each. The insertId is the message's id, so that a
- * message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
+ * Inserts deliveries as rows, in batches, and emits what became of each. The insertId is made of the message's
+ * identity, so that a message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { config, credit, rowOf } = options;
+  const { config, credit, rowOf, identityOf } = options;
   const insert = insertEffect(options);
   return batchInto<PreparedRow>(
     {
@@ -49,7 +47,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       credit,
       prepare: (delivery) => {
         const row = JSON.stringify(plainObject('transformer', rowOf(delivery.message)));
-        const text = `{"insertId":${JSON.stringify(insertId(delivery.message.id))},"json":${row}}`;
+        const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${row}}`;
         return { delivery, key: '', bytes: Buffer.byteLength(text), text };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
@@ -66,11 +64,6 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
         ),
       ),
   );
-}
-
-/** Ids that are too long for an insertId are replaced by their hash, always by the same. */
-function insertId(id: string): string {
-  return id.length <= MAX_INSERT_ID ? id : createHash('sha256').update(id).digest('hex');
 }
 
 /** What became of some rows: their results, and which of them have to be tried again. */

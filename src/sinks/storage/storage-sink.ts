@@ -15,6 +15,7 @@ import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { contentHashOf, type IdentityOf } from '../identity.ts';
 import { archiveLine } from './archive-line.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
@@ -33,6 +34,7 @@ export interface StorageSinkOptions {
   readonly config: ArchiveConfig;
   readonly credit: Credit;
   readonly batchKeyOf: BatchKeyOf;
+  readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   readonly onFlush?: (batch: Batch) => void;
@@ -88,18 +90,18 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
 
 /** Uploads a group; emits undefined once it is safe, or the error of the last try. */
 function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>) => Observable<Error | undefined> {
-  const { bucket, prefix, config, telemetry, readiness, onStored } = options;
+  const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
     'dataflow_upload_seconds',
     'Time of one upload, without retries.',
     CALL_SECONDS,
   );
   return (batch) => {
-    const name = objectName(
-      prefix,
+    const contentHash = contentHashOf(
       batch.key,
-      batch.items.map(({ delivery }) => delivery.message),
+      batch.items.map(({ delivery }) => identityOf(delivery.message)),
     );
+    const name = objectName(prefix, batch.key, contentHash);
     const content = defer(() => compress(batch.items.map((item) => item.line).join('')));
     const save = async (body: Buffer): Promise<undefined> => {
       const started = performance.now();
