@@ -62,6 +62,10 @@ export const EVENTS = {
   'upload.retried': event('warn', 'uploading failed, trying again'),
   'upload.failed': event('error', 'uploading failed for good, the messages go back'),
   'upload.existed': event('info', 'the object was there already: an earlier upload had succeeded'),
+  'upload.renamed': event(
+    'warn',
+    'the object has a name of its own: another one has its name, or it may not be read (storage.objects.get)',
+  ),
   'cache.skipped': event('warn', 'a cache layer failed and was skipped'),
   'lookup.retried': event('warn', 'the lookup failed, trying again'),
   'lookup.failed': event('error', 'the lookup failed for good, the message goes back'),

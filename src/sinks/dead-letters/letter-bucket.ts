@@ -1,16 +1,12 @@
 import type { Bucket } from '@google-cloud/storage';
-import { defer, type Observable, type SchedulerLike, switchMap } from 'rxjs';
-import { asHttpError } from '../../clients/http-errors.ts';
-import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { defer, map, type Observable, type SchedulerLike } from 'rxjs';
 import type { Original } from '../../core/message.ts';
 import type { Readiness } from '../../core/readiness.ts';
-import { failAfter } from '../../operators/fail-after.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { encodeOriginal, letterObjectName } from './letter-object.ts';
+import { writeOnce } from '../storage/write-once.ts';
+import { encodeOriginal, letterContentHash, letterObjectName } from './letter-object.ts';
 
-/** The object was there already: an earlier try had succeeded. */
-const PRECONDITION_FAILED = 412;
 const TIMEOUT_MS = 120_000;
 
 export interface LetterBucketOptions {
@@ -28,37 +24,25 @@ export interface LetterBucketOptions {
  */
 export function letterBucket(options: LetterBucketOptions): (original: Original, time: Date) => Observable<string> {
   const { bucket, service, retry, telemetry, readiness, scheduler } = options;
-  const save = async (name: string, content: Buffer): Promise<string> => {
-    try {
-      await bucket.file(name).save(content, {
-        resumable: false,
-        contentType: 'application/json',
-        preconditionOpts: { ifGenerationMatch: 0 },
-      });
-    } catch (thrown) {
-      if (Number(errorCode(thrown)) !== PRECONDITION_FAILED) {
-        throw new RetryableError(toError(thrown).message, { cause: asHttpError(thrown) });
-      }
-    }
-    readiness.set('dead_letter_bucket', 'ok');
-    return `gs://${bucket.name}/${name}`;
-  };
+  const write = writeOnce({ bucket, timeoutMs: TIMEOUT_MS, ...(scheduler === undefined ? {} : { scheduler }) });
   return (original, time) =>
     defer(() => {
       const content = encodeOriginal(original);
-      return [{ content, name: letterObjectName(service, time, content) }];
-    }).pipe(
-      switchMap(({ content, name }) =>
-        defer(() => save(name, content)).pipe(
-          failAfter(TIMEOUT_MS, 'upload', scheduler),
-          retryWithBackoff(retry, {
-            onRetry: (error) => {
-              telemetry.event('dead_letter.retried', { bucket: bucket.name, error: error.message });
-              readiness.set('dead_letter_bucket', 'failing', `writing to ${bucket.name} fails: ${error.message}`);
-            },
-            ...(scheduler === undefined ? {} : { scheduler }),
-          }),
-        ),
-      ),
-    );
+      const contentHash = letterContentHash(content);
+      const name = (suffix: string) => letterObjectName(service, time, contentHash, suffix);
+      return write({ name, content, contentType: 'application/json', contentHash }).pipe(
+        map((written) => {
+          if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
+          readiness.set('dead_letter_bucket', 'ok');
+          return `gs://${bucket.name}/${written.name}`;
+        }),
+        retryWithBackoff(retry, {
+          onRetry: (error) => {
+            telemetry.event('dead_letter.retried', { bucket: bucket.name, error: error.message });
+            readiness.set('dead_letter_bucket', 'failing', `writing to ${bucket.name} fails: ${error.message}`);
+          },
+          ...(scheduler === undefined ? {} : { scheduler }),
+        }),
+      );
+    });
 }

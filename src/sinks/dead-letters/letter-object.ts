@@ -23,17 +23,23 @@ export function encodeOriginal({ data, attributes, orderingKey }: Original): Buf
 
 /** The original that an object holds. Throws when its content is another than the one that its name was made from. */
 export function decodeOriginal(name: string, content: Uint8Array): Original {
-  if (!name.endsWith(`/${digestOf(content)}.json`)) throw new Error(`${name} does not hold what was written there`);
+  const [, named] = /\/([0-9a-f]{64})(?:-[0-9a-f]+)?\.json$/.exec(name) ?? [];
+  if (named !== letterContentHash(content)) throw new Error(`${name} does not hold what was written there`);
   const { data, attributes, orderingKey } = v.parse(schema, JSON.parse(Buffer.from(content).toString('utf8')));
   return { data: Buffer.from(data, 'base64'), attributes, orderingKey };
 }
 
-/** `dead-letters/<service>/<YYYY>/<MM>/<DD>/<sha256 of the content>.json`: the same content has the same name. */
-export function letterObjectName(service: string, time: Date, content: Uint8Array): string {
+/**
+ * `dead-letters/<service>/<YYYY>/<MM>/<DD>/<sha256 of the content>.json`: the same content has the same name.
+ *
+ * @param suffix tells an object from another of the same content.
+ */
+export function letterObjectName(service: string, time: Date, contentHash: string, suffix = ''): string {
   const day = time.toISOString().slice(0, 10).replaceAll('-', '/');
-  return `dead-letters/${service}/${day}/${digestOf(content)}.json`;
+  return `dead-letters/${service}/${day}/${contentHash}${suffix}.json`;
 }
 
-function digestOf(content: Uint8Array): string {
+/** SHA-256 of an object's content, in hexadecimal digits. */
+export function letterContentHash(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -1,18 +1,16 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Bucket } from '@google-cloud/storage';
-import { catchError, concatMap, defer, from, type Observable, type OperatorFunction, of } from 'rxjs';
-import { asHttpError } from '../../clients/http-errors.ts';
+import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { RetryableError, toError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { remembering } from '../../core/remembering.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
-import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { contentHashOf, type IdentityOf } from '../identity.ts';
@@ -20,13 +18,11 @@ import { archiveLine } from './archive-line.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
+import { writeOnce } from './write-once.ts';
 
 const compress = promisify(gzip);
 
 const REMEMBERED_KEYS = 10_000;
-
-/** The object was there already: an earlier try had succeeded. */
-const PRECONDITION_FAILED = 412;
 
 export interface StorageSinkOptions {
   readonly bucket: Bucket;
@@ -56,7 +52,7 @@ interface PreparedLine extends BatchItem {
 
 /**
  * Archives deliveries as gzip JSONL, one object for a group, and emits what became of each. Compression runs on libuv's
- * pool. An object is written once: its name comes from its content, and it may not exist before.
+ * pool. An object is written once: its name comes from its content (see `writeOnce`).
  */
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { config, credit, batchKeyOf } = options;
@@ -96,37 +92,36 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
     'Time of one upload, without retries.',
     CALL_SECONDS,
   );
+  const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
   return (batch) => {
     const contentHash = contentHashOf(
       batch.key,
       batch.items.map(({ delivery }) => identityOf(delivery.message)),
     );
-    const name = objectName(prefix, batch.key, contentHash);
-    const content = defer(() => compress(batch.items.map((item) => item.line).join('')));
-    const save = async (body: Buffer): Promise<undefined> => {
-      const started = performance.now();
-      try {
-        await bucket.file(name).save(body, {
-          resumable: false,
-          contentType: 'application/gzip',
-          preconditionOpts: { ifGenerationMatch: 0 },
-        });
-      } catch (thrown) {
-        // A refused object is nobody's fault in particular, so it is waited out like an outage, and red meanwhile.
-        if (Number(errorCode(thrown)) !== PRECONDITION_FAILED) {
-          throw new RetryableError(toError(thrown).message, { cause: asHttpError(thrown) });
-        }
-        telemetry.event('upload.existed', { object: name });
-      }
-      observeSeconds((performance.now() - started) / 1000);
-      readiness.set('upload', 'ok');
-      onStored?.({ name, key: batch.key, lines: batch.items.length, bytes: body.byteLength });
-      return undefined;
-    };
-    return content.pipe(
-      concatMap((body) =>
-        defer(() => save(body)).pipe(
-          failAfter(config.timeoutMs, 'upload'),
+    const name = (suffix: string) => objectName(prefix, batch.key, contentHash, suffix);
+    const compressed = defer(() => compress(batch.items.map((item) => item.line).join('')));
+    const save = (content: Buffer): Observable<undefined> =>
+      defer(() => {
+        const started = performance.now();
+        return write({ name, content, contentType: 'application/gzip', contentHash }).pipe(
+          map((written) => {
+            observeSeconds((performance.now() - started) / 1000);
+            if (written.existed) telemetry.event('upload.existed', { object: written.name });
+            else if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
+            readiness.set('upload', 'ok');
+            onStored?.({
+              name: written.name,
+              key: batch.key,
+              lines: batch.items.length,
+              bytes: content.byteLength,
+            });
+            return undefined;
+          }),
+        );
+      });
+    return compressed.pipe(
+      concatMap((content) =>
+        save(content).pipe(
           retryWithBackoff(
             { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
             {
@@ -140,7 +135,7 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
       ),
       catchError((thrown: unknown) => {
         const error = new RetryableError(toError(thrown).message, { cause: thrown });
-        telemetry.event('upload.failed', { object: name, messages: batch.items.length, error: error.message });
+        telemetry.event('upload.failed', { object: name(''), messages: batch.items.length, error: error.message });
         return of(error);
       }),
     );
