@@ -9,7 +9,7 @@ export type LookupData = Readonly<Record<string, unknown>>;
  */
 export interface Fetcher {
   /**
-   * Emits the data once, or undefined if the key is known to have none, and completes. Errors with a RetryableError
+   * Emits the data once, frozen where others get the same, or undefined if the key is known to have none, and completes. Errors with a RetryableError
    * when it cannot be known now.
    */
   fetch(key: string): Observable<LookupData | undefined>;

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { of, tap } from 'rxjs';
+import { deepFreeze } from '../core/deep-freeze.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 export interface MemoryCacheOptions {
@@ -12,7 +13,10 @@ export interface MemoryCacheOptions {
 /** What stands for "known to have no data". */
 const MISSING = Symbol('missing');
 
-/** The least recently used keys leave first; entries live for their TTL, and those without data for a shorter one. */
+/**
+ * The least recently used keys leave first; entries live for their TTL, and those without data for a shorter one. Entries
+ * are frozen, so that no hook changes what later messages get.
+ */
 export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher {
   const { maxEntries, ttlMs, missingTtlMs, onAnswer } = options;
   const entries = new LRUCache<string, LookupData | typeof MISSING>({ max: maxEntries, ttl: ttlMs });
@@ -35,6 +39,7 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
       const before = invalidations;
       return next.fetch(key).pipe(
         tap((data) => {
+          deepFreeze(data);
           // What was fetched before an invalidation may be what was to be forgotten.
           if (invalidations !== before) return;
           if (data === undefined) entries.set(key, MISSING, { ttl: missingTtlMs });

@@ -1,7 +1,8 @@
-import { finalize, type Observable, share } from 'rxjs';
+import { finalize, map, type Observable, share } from 'rxjs';
+import { deepFreeze } from '../core/deep-freeze.ts';
 import type { Fetcher, LookupData } from './fetcher.ts';
 
-/** Lets concurrent fetches of one key share one fetch of the layer behind it. */
+/** Lets concurrent fetches of one key share one fetch of the layer behind it. What they share is frozen. */
 export function singleFlight(next: Fetcher): Fetcher {
   const flights = new Map<string, Observable<LookupData | undefined>>();
   return {
@@ -9,6 +10,7 @@ export function singleFlight(next: Fetcher): Fetcher {
       const known = flights.get(key);
       if (known !== undefined) return known;
       const flight: Observable<LookupData | undefined> = next.fetch(key).pipe(
+        map(deepFreeze),
         finalize(() => {
           if (flights.get(key) === flight) flights.delete(key);
         }),

@@ -1,6 +1,8 @@
-import { NEVER, type Observable, of, throwError } from 'rxjs';
+import { delay, firstValueFrom, NEVER, type Observable, of, throwError } from 'rxjs';
 import * as assert from 'uvu/assert';
-import type { LookupData } from '../../caches/fetcher.ts';
+import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
+import { memoryCache } from '../../caches/memory-cache.ts';
+import { singleFlight } from '../../caches/single-flight.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
 import { eventually } from '../../testing/eventually.ts';
@@ -51,6 +53,18 @@ function look(
     },
   });
   return { delivery, emitted, fetched: fetcher.fetched, ended };
+}
+
+/** The data that one message has got in the end, or what its lookup failed with. */
+function lookUp(fetcher: Fetcher, apply: LookupOptions['apply']): Promise<unknown> {
+  const delivery = testDelivery(testDesk(), { attributes: { uid: 'd1' } });
+  const retry = { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 };
+  const policies = { withoutKey: 'drop', withoutData: 'drop' } as const;
+  const run = lookup({ fetcher, keyOf: KEYS, apply, ...policies, retry, onRetry: () => {} });
+  return firstValueFrom(run(delivery)).then(
+    ({ message }) => message.enrichmentData,
+    (thrown: unknown) => thrown,
+  );
 }
 
 const reasonOf = (thrown: unknown) => (thrown instanceof PoisonError ? thrown.reason : `no poison: ${thrown}`);
@@ -144,6 +158,41 @@ suite('lookup', ({ test }) => {
     assert.is(reasonOf(look({ apply: promised as () => LookupData }).ended), 'hook_failed', 'an async applier');
     const outage = new RetryableError('down');
     assert.is(look({ apply: throwing(outage) }).ended, outage);
+  });
+
+  test('a hook that changes what was looked up costs its message alone, and changes no later one', async () => {
+    const document = () => ({ name: 'pump', place: { floors: [{ room: 'hall' }] } });
+    // A hook in JavaScript has no types that keep it from writing.
+    const hooks: ((data: Partial<ReturnType<typeof document>>) => LookupData)[] = [
+      (data) => {
+        delete data.name;
+        return data;
+      },
+      (data) => Object.assign(data, { name: 'other' }),
+      (data) => {
+        for (const floor of data.place?.floors ?? []) floor.room = 'cellar';
+        return data;
+      },
+      (data) => {
+        data.place?.floors.push({ room: 'roof' });
+        return data;
+      },
+    ];
+    const behind = fakeFetcher({}, () => of(document()).pipe(delay(1)));
+    const caches: readonly Fetcher[] = [
+      singleFlight(behind),
+      memoryCache(behind, { maxEntries: 10, ttlMs: 60_000, missingTtlMs: 1_000, onAnswer: () => {} }),
+    ];
+    for (const fetcher of caches) {
+      for (const apply of hooks) {
+        // Both at once: one fetch may serve them.
+        const changing = lookUp(fetcher, apply as LookupOptions['apply']);
+        const reading = lookUp(fetcher, (data) => data);
+        assert.is(reasonOf(await changing), 'hook_failed', apply.toString());
+        assert.equal(await reading, document());
+        assert.equal(await lookUp(fetcher, (data) => data), document());
+      }
+    }
   });
 
   test("a key extractor of one's own may return a text, a number or nothing", () => {
