@@ -16,7 +16,7 @@ export interface Route {
   readonly routeName: string;
   /** The topic and the route's name: MQTT has no other attributes. The same object for each message of a remembered topic. */
   readonly attributes: Attributes;
-  /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. */
+  /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. Frozen: all messages of the topic share it. */
   readonly device: EnrichmentData;
   /** What the standard enricher says of its messages, as JSON, up to the time. */
   readonly standardJsonHead: string;
@@ -59,7 +59,7 @@ export class RouteTable {
     const [name, config] = found;
     const routeName = config.destination.route_name;
     const attributes = Object.freeze({ mqtt_topic: topic, route_name: routeName });
-    const device = deviceOf(config, topic);
+    const device = Object.freeze(deviceOf(config, topic));
     return {
       name,
       routeName,

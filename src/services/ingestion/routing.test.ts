@@ -175,6 +175,15 @@ suite('a message on its route', ({ test }) => {
     }
   });
 
+  test('costs itself alone when its enricher changes what the topic tells', () => {
+    const renaming = routeBy(
+      () => routes,
+      (_, device) => Object.assign(device, { DeviceID: 'other' }),
+    );
+    assert.throws(() => renaming(message), TypeError);
+    assert.equal(routeBy(() => routes)(message).enrichmentData.DeviceID, 'd1');
+  });
+
   test('holds what another enricher says, and not the standard one', () => {
     const routed = routeBy(
       () => routes,
