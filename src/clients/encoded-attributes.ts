@@ -31,8 +31,10 @@ export class EncodedAttributes {
   }
 
   /**
-   * Whether a name begins with that ASCII text. Only looked at, not decoded; true also where an entry does not begin with
-   * its name, so that whoever asks has to decode.
+   * Whether a name begins with that text, in any case of its letters. Only looked at, not decoded; true also where an
+   * entry does not begin with its name, so that whoever asks has to decode.
+   *
+   * @param text lower-case ASCII letters.
    */
   mayHaveNameBeginning(text: string): boolean {
     const { bytes, end } = this;
@@ -44,7 +46,9 @@ export class EncodedAttributes {
       if (reader.pos < entryEnd && reader.uint32() !== NAME) return true;
       const length = reader.pos < entryEnd ? reader.uint32() : 0;
       let same = 0;
-      while (same < length && same < text.length && bytes[reader.pos + same] === text.charCodeAt(same)) same += 1;
+      while (same < length && same < text.length && lowerCase(bytes[reader.pos + same]) === text.charCodeAt(same)) {
+        same += 1;
+      }
       if (same === text.length) return true;
       reader.pos = entryEnd;
     }
@@ -61,6 +65,11 @@ export class EncodedAttributes {
     }
     return attributes;
   }
+}
+
+/** An ASCII letter in lower case; what is no letter becomes none. */
+function lowerCase(byte = 0): number {
+  return byte | 0x20;
 }
 
 function readEntry(reader: Reader, end: number, attributes: Record<string, string>): void {

@@ -2,6 +2,7 @@ import type { protos } from '@google-cloud/pubsub';
 import type { Attributes, Original } from '../core/message.ts';
 import { rfc3339 } from '../core/rfc3339.ts';
 import { MARK_PREFIX } from '../sinks/dead-letters/letter.ts';
+import { isReserved } from '../sinks/pubsub/reserved-attributes.ts';
 
 type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
@@ -96,7 +97,7 @@ function marksIn(attributes: Attributes, publishTime: string): Marks | undefined
 export function originalAttributes(attributes: Attributes): Attributes {
   return Object.fromEntries(
     Object.entries(attributes).filter(
-      ([name]) => !name.startsWith(MARK_PREFIX) && !name.startsWith(POLICY_PREFIX) && !name.startsWith('goog'),
+      ([name]) => !name.startsWith(MARK_PREFIX) && !name.startsWith(POLICY_PREFIX) && !isReserved(name),
     ),
   );
 }

@@ -1,6 +1,7 @@
 import { PubSub } from '@google-cloud/pubsub';
 import type { GoogleConfig } from '../clients/google-config.ts';
 import { errorCode, FatalError, PoisonError, toError } from '../core/errors.ts';
+import { withoutReserved } from '../sinks/pubsub/reserved-attributes.ts';
 import type { Destination } from './destination.ts';
 
 const GRPC_INVALID_ARGUMENT = 3;
@@ -32,7 +33,7 @@ export async function topicDestination(google: GoogleConfig, topicId: string): P
       try {
         await topic.publishMessage({
           data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-          attributes: { ...attributes },
+          attributes: { ...withoutReserved(attributes) },
           ...(orderingKey === '' ? {} : { orderingKey }),
         });
       } catch (thrown) {

@@ -57,6 +57,10 @@ export const EVENTS = {
   'pubsub.ack_late': event('warn', 'the lease was over before the acknowledgement: these messages are delivered again'),
   'publish.retried': event('warn', 'publishing failed, trying again'),
   'publish.failed': event('error', 'publishing failed for good, the messages go back'),
+  'publish.attributes_left_out': event(
+    'warn',
+    "attributes that Pub/Sub keeps for itself (goog…) were left out: it adds them to a topic's messages, and takes none from others",
+  ),
   'insert.retried': event('warn', 'inserting rows failed, trying again'),
   'insert.failed': event('error', 'inserting rows failed for good, the messages go back'),
   'upload.retried': event('warn', 'uploading failed, trying again'),

@@ -19,6 +19,17 @@ const LIMITS: readonly [maximum: number, what: string, of: (message: PubsubMessa
   [1024, 'bytes in the ordering key', ({ orderingKey }) => Buffer.byteLength(orderingKey)],
 ];
 
+/** Reserved names that the service takes, since the official clients publish them to carry on traces. */
+const OF_CLIENTS: ReadonlySet<string> = new Set([
+  'googclient_traceparent',
+  'googclient_tracestate',
+  'googclient_OpenTelemetrySpanContext',
+]);
+
+function isRefusedName(name: string): boolean {
+  return name === '' || (/^goog/i.test(name) && !OF_CLIENTS.has(name));
+}
+
 /** The ordering key that the messages of a request share; throws for messages that the service refuses. */
 export function orderingKeyOf(bodies: readonly Buffer[]): string {
   if (bodies.length === 0 || bodies.length > 1000)
@@ -31,6 +42,13 @@ export function orderingKeyOf(bodies: readonly Buffer[]): string {
     keys.add(message.orderingKey);
     if (message.data.length === 0 && message.attributes.length === 0)
       throw invalidArgument('Each message must contain either non-empty data, or at least one attribute.');
+    for (const { key } of message.attributes) {
+      const name = key.toString();
+      if (!isRefusedName(name)) continue;
+      throw invalidArgument(
+        `The request contains an attribute key that is not valid (key=${name}). Attribute keys must be non-empty and must not begin with 'goog' (case-insensitive).`,
+      );
+    }
     for (const [maximum, what, of] of LIMITS)
       if (of(message) > maximum) throw invalidArgument(`A message has more than ${maximum} ${what}.`);
   }

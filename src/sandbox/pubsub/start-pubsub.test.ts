@@ -45,6 +45,24 @@ suite('startPubSub', (tests) => {
     assert.is(await publish(...mixed), status.INVALID_ARGUMENT);
   });
 
+  test('publish refuses attributes whose names are reserved, but for those of the official clients', async () => {
+    const topic = await it.newTopic();
+    const publish = (name: string) =>
+      codeOf(it.publisher.publish({ topic, messages: [{ attributes: { [name]: 'v' } }] }));
+    for (const name of [
+      'agoog',
+      'goo',
+      'googclient_traceparent',
+      'googclient_tracestate',
+      'googclient_OpenTelemetrySpanContext',
+    ]) {
+      assert.is(await publish(name), status.OK, name);
+    }
+    for (const name of ['', 'goog', 'Google', 'googclient_x-cloud-trace-context', 'googclient_schemaencoding']) {
+      assert.is(await publish(name), status.INVALID_ARGUMENT, name);
+    }
+  });
+
   test('settings out of bounds are refused', async () => {
     const topic = await it.newTopic();
     const deadLetterTopic = topic;

@@ -121,6 +121,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
             publisher,
             config: config.publish,
             credit,
+            telemetry,
             address: addressBy(output.topicId, output.orderingKey),
             onFlush: probes.flushed.hit,
           }),

@@ -120,6 +120,7 @@ export function createIngestion(
             publisher,
             config: config.publish,
             credit,
+            telemetry,
             address: addressBy(currentTable),
             onFlush: probes.flushed.hit,
           }),

@@ -56,6 +56,7 @@ suite('dead letter', ({ test }) => {
     ] as const) {
       const { message, isWhole } = letterOf(original(fields), MARKS);
       assert.is(isWhole, expected, JSON.stringify(fields).slice(0, 60));
+      assert.is(message.attributes.googclient_schemaencoding, undefined);
       assert.is(message.attributes.dlq_truncated, expected ? undefined : 'true');
       assert.is(message.attributes.dlq_reason, 'hook_failed');
       checkLimits(message);

@@ -1,5 +1,6 @@
 import type { Attributes, Original } from '../../core/message.ts';
 import { type OutgoingMessage, PUBSUB_LIMITS } from '../pubsub/limits.ts';
+import { isReserved } from '../pubsub/reserved-attributes.ts';
 
 /** What the names of our attributes begin with. An original's own of that name are marks of an earlier letter. */
 export const MARK_PREFIX = 'dlq_';
@@ -83,9 +84,9 @@ function attributesOf({ orderingKey }: Original, marks: LetterMarks): Record<str
   };
 }
 
-/** Without those that no letter carries on: `goog…` is set by Pub/Sub alone, `dlq_…` by an earlier burial. */
+/** Without those that no letter carries on: some `goog…` are set by Pub/Sub alone, `dlq_…` by an earlier burial. */
 function ownAttributes({ attributes }: Original): [string, string][] {
-  return Object.entries(attributes).filter(([name]) => !name.startsWith('goog') && !name.startsWith(MARK_PREFIX));
+  return Object.entries(attributes).filter(([name]) => !isReserved(name) && !name.startsWith(MARK_PREFIX));
 }
 
 /** Those that Pub/Sub takes beside our own. */

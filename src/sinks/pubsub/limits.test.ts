@@ -33,7 +33,7 @@ suite('Pub/Sub limits', ({ test }) => {
       { attributes: { ['k'.repeat(256)]: 'v'.repeat(1_024) } },
       { attributes: { ['ä'.repeat(128)]: '語'.repeat(341) } },
       { orderingKey: 'k'.repeat(1_024) },
-      { attributes: { agoog: 'v', Google: 'v' } },
+      { attributes: { agoog: 'v', goo: 'v', googclient_traceparent: 'v' } },
     ]) {
       assert.is(refusal(fields), undefined, JSON.stringify(fields).slice(0, 60));
     }
@@ -50,6 +50,7 @@ suite('Pub/Sub limits', ({ test }) => {
       [{ attributes: { a: '語'.repeat(342) } }, 'rejected', '1026 bytes'],
       [{ attributes: { '': 'v' } }, 'rejected', 'without a name'],
       [{ attributes: { googclient_x: 'v' } }, 'rejected', 'reserved'],
+      [{ attributes: { Google: 'v' } }, 'rejected', 'reserved'],
       [{ orderingKey: 'k'.repeat(1_025) }, 'rejected', 'the ordering key has 1025 bytes'],
     ] as const) {
       const found = refusal(fields);

@@ -2,6 +2,7 @@ import { EncodedAttributes } from '../../clients/encoded-attributes.ts';
 import type { Unwritten } from '../../clients/protobuf-writer.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
+import { isReserved } from './reserved-attributes.ts';
 
 /** Pub/Sub's limits for a message and a request, https://docs.cloud.google.com/pubsub/quotas#resource_limits */
 export const PUBSUB_LIMITS = {
@@ -12,9 +13,6 @@ export const PUBSUB_LIMITS = {
   attributeValueBytes: 1_024,
   orderingKeyBytes: 1_024,
 } as const;
-
-/** Names that begin so are Pub/Sub's own. */
-const RESERVED = 'goog';
 
 /** What a message weighs in a request beyond its data and attributes: tags, lengths, the topic's share. */
 const OVERHEAD_BYTES = 64;
@@ -38,7 +36,8 @@ export function requestBytes(message: OutgoingMessage): number {
 
 /**
  * Throws a PoisonError if Pub/Sub would refuse the message: one refused message fails the whole request, so it must
- * not get into one.
+ * not get into one. Encoded attributes that came from Pub/Sub are within its limits, but for those that
+ * `withoutReserved` leaves out.
  *
  * @returns bytes that the message takes of a request.
  */
@@ -50,7 +49,7 @@ export function checkLimits(message: OutgoingMessage): number {
     throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
   }
   const hasAttributes =
-    attributes instanceof EncodedAttributes ? checkEncoded(attributes) : checkAttributes(attributes);
+    attributes instanceof EncodedAttributes ? attributes.byteLength > 0 : checkAttributes(attributes);
   if (data.byteLength === 0 && !hasAttributes) {
     throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
   }
@@ -68,17 +67,6 @@ export function areWithinLimits(attributes: Attributes): boolean {
   } catch {
     return false;
   }
-}
-
-/**
- * What came from Pub/Sub is within its limits, but for the names that it adds itself, as to messages of a topic with a
- * schema.
- *
- * @returns whether there are any.
- */
-function checkEncoded(attributes: EncodedAttributes): boolean {
-  if (!attributes.isAccepted && attributes.mayHaveNameBeginning(RESERVED)) checkAttributes(attributes.decode());
-  return attributes.byteLength > 0;
 }
 
 /** @returns whether there are any. */
@@ -102,8 +90,8 @@ function checkAttribute(name: string, value: string): void {
     throw tooLong(`the attribute "${name}"`, value, PUBSUB_LIMITS.attributeValueBytes);
   }
   if (name === '') throw new PoisonError('rejected', 'an attribute without a name');
-  if (name.startsWith(RESERVED)) {
-    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "${RESERVED}"`);
+  if (isReserved(name)) {
+    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "goog"`);
   }
 }
 

@@ -4,9 +4,11 @@ import type { Delivery } from '../../core/delivery.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
 import type { Publisher } from './publisher.ts';
+import { withoutReserved } from './reserved-attributes.ts';
 
 /** Where a delivery goes, and as what. */
 export interface Address {
@@ -23,6 +25,7 @@ export interface PubSubSinkOptions {
   readonly publisher: Publisher;
   readonly config: PublishConfig;
   readonly credit: Credit;
+  readonly telemetry: Telemetry;
   /** A PoisonError thrown here costs that delivery alone. */
   readonly address: (delivery: Delivery) => Address;
   readonly onFlush?: (batch: Batch) => void;
@@ -30,14 +33,14 @@ export interface PubSubSinkOptions {
 }
 
 /**
- * Publishes deliveries in batches, and emits what became of each.
+ * Publishes deliveries in batches, and emits what became of each. Attributes that Pub/Sub keeps for itself are left out.
  *
  * One request holds one topic and one ordering key. Requests without an ordering key run in parallel; those of one key
  * follow each other, so that a retry overtakes nothing. Two ordering keys never wait for each other, as long as there
  * is a free slot.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { publisher, config, credit, address } = options;
+  const { publisher, config, credit, telemetry, address } = options;
   const keyOf = batchKeys();
   return batchInto<Outgoing>(
     {
@@ -52,7 +55,11 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       credit,
       isSerial: (key) => !key.endsWith('\n'),
       prepare: (delivery) => {
-        const { topicId, message } = address(delivery);
+        const { topicId, message: addressed } = address(delivery);
+        const attributes = withoutReserved(addressed.attributes);
+        const isWhole = attributes === addressed.attributes;
+        if (!isWhole) telemetry.event('publish.attributes_left_out', { topic: topicId, id: delivery.message.id });
+        const message = isWhole ? addressed : { ...addressed, attributes };
         const bytes = checkLimits(message);
         return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
       },
