@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { concat, EMPTY, type Observable, of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
-import { mergeMap, tap } from 'rxjs/operators';
+import { concat, defer, EMPTY, type Observable, of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import { catchError, last, mergeMap, tap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Desk } from '../core/delivery.ts';
 import { PoisonError, RetryableError } from '../core/errors.ts';
@@ -8,7 +8,7 @@ import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testDesk } from '../testing/test-desk.ts';
-import { batchInto } from './batch-into.ts';
+import { batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import { settle } from './settle.ts';
 
@@ -16,6 +16,8 @@ import { settle } from './settle.ts';
 const NEVER_MS = 1_000_000_000;
 const LONGEST_EFFECT_MS = 40;
 const LONGEST_GAP_MS = 20;
+const LONGEST_PAUSE_MS = 25;
+const MOST_PAUSES = 2;
 
 const ENDS = [
   'accepts',
@@ -32,8 +34,20 @@ const effectPlan = fc.record({
   end: fc.oneof({ weight: 3, arbitrary: fc.constant('accepts' as const) }, fc.constantFrom(...ENDS)),
   /** 0: inside of the call. */
   afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: LONGEST_EFFECT_MS })),
+  /** Before its last try, which takes `afterMs`: how long it pauses, and of which target. */
+  pauses: fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    fc.array(fc.record({ forMs: fc.nat(LONGEST_PAUSE_MS), target: fc.constantFrom('own', 'all') }), {
+      minLength: 1,
+      maxLength: MOST_PAUSES,
+    }),
+  ),
 });
-type EffectPlan = { readonly end: (typeof ENDS)[number]; readonly afterMs: number };
+interface EffectPlan {
+  readonly end: (typeof ENDS)[number];
+  readonly afterMs: number;
+  readonly pauses: readonly { readonly forMs: number; readonly target: string }[];
+}
 
 const scenario = fc.record({
   messages: fc.array(
@@ -103,23 +117,65 @@ function play({ messages, limits, credit, concurrency, serial, plans }: Scenario
   let inProgress = 0;
   let completedAtMs: number | undefined;
 
-  const effect = (batch: Batch): Observable<Outcome> => {
+  /** Targets that a batch has paused for, until a batch of that target is done. */
+  const blocked = new Set<string>();
+  const targetsOf = (key: string) => [key, 'all'];
+
+  const effect = (batch: Batch, slot: Slot): Observable<Outcome> => {
     if (inProgress >= concurrency) violations.push('more batches are out than there are slots');
     if (serial && busyKeys.has(batch.key)) violations.push('two batches of a serial key are out');
-    const plan = plans[batches % plans.length] ?? { end: 'accepts', afterMs: 0 };
+    if (targetsOf(batch.key).some((target) => blocked.has(target))) violations.push('a blocked target has left');
+    const plan: EffectPlan = plans[batches % plans.length] ?? { end: 'accepts', afterMs: 0, pauses: [] };
     batches += 1;
     const names = batch.items.map(({ delivery }) => Number(delivery.message.id));
     flushed.set(batch.key, [...(flushed.get(batch.key) ?? []), ...names]);
-    if (plan.afterMs === 0) return outcomes(plan, batch);
+    const outcomesThenUnblock = (): Observable<Outcome> => {
+      const unblock = defer(() => {
+        for (const target of targetsOf(batch.key)) blocked.delete(target);
+        return EMPTY;
+      });
+      try {
+        return concat(
+          outcomes(plan, batch).pipe(
+            catchError((error) =>
+              concat(
+                unblock,
+                throwError(() => error),
+              ),
+            ),
+          ),
+          unblock,
+        );
+      } catch (thrown) {
+        unblock.subscribe();
+        throw thrown;
+      }
+    };
+    if (plan.afterMs === 0) return outcomesThenUnblock();
     inProgress += 1;
     busyKeys.add(batch.key);
     const done = () => {
       inProgress -= 1;
       busyKeys.delete(batch.key);
     };
-    return timer(plan.afterMs, scheduler).pipe(
+    const pauseFor = ({ forMs, target }: EffectPlan['pauses'][number]) =>
+      defer(() => {
+        const name = target === 'own' ? batch.key : target;
+        blocked.add(name);
+        inProgress -= 1;
+        slot.pause(name);
+        return timer(forMs, scheduler).pipe(
+          mergeMap(() => slot.resume()),
+          tap(() => {
+            inProgress += 1;
+            if (inProgress > concurrency) violations.push('a batch resumed without a slot');
+          }),
+        );
+      });
+    return concat(...plan.pauses.map(pauseFor), timer(plan.afterMs, scheduler)).pipe(
+      last(),
       tap(done),
-      mergeMap(() => outcomes(plan, batch)),
+      mergeMap(outcomesThenUnblock),
     );
   };
 
@@ -136,6 +192,7 @@ function play({ messages, limits, credit, concurrency, serial, plans }: Scenario
             bytes: delivery.message.payload.byteLength,
           }),
           isSerial: () => serial,
+          targetsOf,
           scheduler,
         },
         effect,
@@ -155,7 +212,7 @@ function play({ messages, limits, credit, concurrency, serial, plans }: Scenario
     }, abortAtMs);
   }
   scheduler.flush();
-  assert.equal(violations, []);
+  assert.equal(violations.join(), '');
   return { desk, source, outcomesById, flushed, completedAtMs, lastArrivalMs: atMs };
 }
 
@@ -169,7 +226,11 @@ suite('batchInto, whatever happens', ({ test }) => {
         const count = played.messages.length;
         assert.is(source.emitted.length, count, 'the source is stuck on credit');
         assert.ok(completedAtMs !== undefined, 'the stream did not complete');
-        assert.ok(completedAtMs <= lastArrivalMs + count * (LONGEST_EFFECT_MS + 30 + 3), `stalled: ${completedAtMs}`);
+        assert.ok(
+          completedAtMs <=
+            lastArrivalMs + count * (LONGEST_EFFECT_MS + MOST_PAUSES * (LONGEST_PAUSE_MS + LONGEST_EFFECT_MS) + 30 + 3),
+          `stalled: ${completedAtMs}`,
+        );
         assert.is(outcomesById.size, count);
         assert.ok([...outcomesById.values()].every((outcomes) => outcomes === 1));
         assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
@@ -205,7 +266,7 @@ suite('batchInto, whatever happens', ({ test }) => {
         credit: { maxMessages, maxBytes: 1_000_000 },
         concurrency: 1,
         serial: true,
-        plans: [{ end: 'accepts', afterMs: 10 }],
+        plans: [{ end: 'accepts', afterMs: 10, pauses: [] }],
       });
       assert.ok(completedAtMs !== undefined && completedAtMs <= 600, `${maxMessages}: ${completedAtMs}`);
     }

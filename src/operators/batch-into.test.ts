@@ -1,4 +1,15 @@
-import { concat, EMPTY, NEVER, type Observable, of, Subject, throwError, timer, VirtualTimeScheduler } from 'rxjs';
+import {
+  concat,
+  defer,
+  EMPTY,
+  NEVER,
+  type Observable,
+  of,
+  Subject,
+  throwError,
+  timer,
+  VirtualTimeScheduler,
+} from 'rxjs';
 import { finalize, mergeMap, take } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
@@ -6,18 +17,18 @@ import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { suite } from '../testing/suite.ts';
 import { testDelivery, testDesk } from '../testing/test-desk.ts';
-import { type BatchIntoOptions, batchInto } from './batch-into.ts';
+import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 
-type Effect = (batch: Batch) => Observable<Outcome>;
+type Effect = (batch: Batch, slot: Slot) => Observable<Outcome>;
 
 const TAKES_MS = 100;
 
-const accepting: Effect = ({ items }) => of(...items.map(({ delivery }) => accepted(delivery)));
+const accepting = ({ items }: Batch): Observable<Outcome> => of(...items.map(({ delivery }) => accepted(delivery)));
 
 /** What runs a test's batches: what went in, what came out and when, all in virtual time. */
 function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
-  const scheduler = new VirtualTimeScheduler();
+  const scheduler = options.scheduler instanceof VirtualTimeScheduler ? options.scheduler : new VirtualTimeScheduler();
   const desk = testDesk();
   const input = new Subject<Delivery>();
   const log: string[] = [];
@@ -246,9 +257,81 @@ suite('batchInto: failures', ({ test }) => {
     assert.is(log.at(-1), '0 complete');
   });
 
+  /** An effect whose batches of the keys in `broken` fail until they are mended, and wait 100 ms between tries. */
+  const retrying = (broken: Set<string>, log: string[]) => {
+    const withScheduler = (scheduler: VirtualTimeScheduler): Effect => {
+      const attempt = (batch: Batch, slot: Slot): Observable<Outcome> =>
+        defer(() => {
+          log.push(`${scheduler.now()} try ${batch.key}`);
+          if (!broken.has(batch.key)) return timer(10, scheduler).pipe(mergeMap(() => accepting(batch)));
+          slot.pause(batch.key);
+          return timer(100, scheduler).pipe(
+            mergeMap(() => slot.resume()),
+            mergeMap(() => attempt(batch, slot)),
+          );
+        });
+      return attempt;
+    };
+    return withScheduler;
+  };
+
+  test('a batch that pauses gives up its slot: its target waits, others go on, and the target goes on when it works', () => {
+    const broken = new Set(['bad']);
+    const tries: string[] = [];
+    const scheduler = new VirtualTimeScheduler();
+    const { emit, input, log } = bench(
+      { concurrency: 1, scheduler, targetsOf: (key) => [key] },
+      retrying(broken, tries)(scheduler),
+    );
+    for (const id of ['b1', 'b2', 'b3', 'b4', 'b5', 'b6']) emit(id, 'bad');
+    for (const id of ['g1', 'g2', 'g3']) emit(id, 'good');
+    scheduler.schedule(() => broken.clear(), 150);
+    scheduler.schedule(() => input.complete(), 160);
+    scheduler.flush();
+    assert.equal(tries, ['0 try bad', '0 try good', '100 try bad', '200 try bad', '210 try bad']);
+    assert.equal(
+      log.filter((line) => / ack | complete/.test(line)),
+      [
+        '10 ack g1',
+        '10 ack g2',
+        '10 ack g3',
+        '210 ack b1',
+        '210 ack b2',
+        '210 ack b3',
+        '220 ack b4',
+        '220 ack b5',
+        '220 ack b6',
+        '220 complete',
+      ],
+    );
+  });
+
+  test('a batch that resumes waits for a free slot, and comes before batches that have not begun', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const order: string[] = [];
+    let first = true;
+    const { emit, log } = bench({ concurrency: 1, scheduler, targetsOf: (key) => [key] }, (batch, slot) => {
+      order.push(`${scheduler.now()} ${batch.key}`);
+      if (batch.key !== 'a' || !first) return timer(TAKES_MS, scheduler).pipe(mergeMap(() => accepting(batch)));
+      first = false;
+      slot.pause('a');
+      return timer(10, scheduler).pipe(
+        mergeMap(() => slot.resume()),
+        mergeMap(() => {
+          order.push(`${scheduler.now()} a again`);
+          return accepting(batch);
+        }),
+      );
+    });
+    for (const key of ['a', 'b', 'c']) for (const n of [1, 2, 3]) emit(`${key}${n}`, key);
+    scheduler.flush();
+    assert.equal(order, ['0 a', '0 b', '100 a again', '100 c']);
+    assert.is(log.filter((line) => line.includes(' ack ')).length, 9);
+  });
+
   test('where order counts, what waits behind a delivery that goes back goes back too; other keys go on', () => {
     const outage = new RetryableError('outage');
-    const ways: Record<string, Effect> = {
+    const ways: Record<string, (batch: Batch) => Observable<Outcome>> = {
       'as an outcome': ({ items }) => of(...items.map(({ delivery }) => failed(delivery, outage))),
       'as an error': () => throwError(() => outage),
       'by leaving it out': () => EMPTY,

@@ -6,9 +6,20 @@ import { failed, type Outcome } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 import { Unsettled } from './unsettled.ts';
 
+/** The right of one batch to be worked on: there are `concurrency` of them. */
+export interface Slot {
+  /**
+   * Gives the slot to other batches while this one waits for its next try, and holds back the batches of `target`, which
+   * would meet the same failure. They may go again once a batch of that target is done.
+   */
+  pause(target: string): void;
+  /** Emits and completes once the batch has a slot again; before batches that have not begun. */
+  resume(): Observable<void>;
+}
+
 export interface BatchIntoOptions<T extends BatchItem> {
   readonly limits: BatchLimits;
-  /** Batches that the effect works on at one time: the slots of the sink. */
+  /** Batches that the effect works on at a time, those that have paused left out: the slots of the sink. */
   readonly concurrency: number;
   /**
    * Makes a delivery ready for the sink, and says which batch it belongs to. What it throws costs that delivery alone:
@@ -17,6 +28,8 @@ export interface BatchIntoOptions<T extends BatchItem> {
   readonly prepare: (delivery: Delivery) => T;
   /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
   readonly isSerial?: (key: string) => boolean;
+  /** What the batch of a key depends on, by the names that its effect pauses with. Default: nothing. */
+  readonly targetsOf?: (key: string) => readonly string[];
   /** The source's credit: when it is used up, the fullest batch leaves before it is old. */
   readonly credit: Credit;
   readonly onFlush?: (batch: Batch<T>) => void;
@@ -36,24 +49,35 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
  * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small ones
  * wait for another batch to return. What it holds is bounded by the source's credit.
  *
+ * A batch whose effect has paused holds no slot: a target that fails holds up its own batches, and no others.
+ *
  * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
  * failed with a PoisonError). A nack of a serial key takes along what waits of that key, and a delivery that is out of
  * turn goes back on arrival. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
  */
 export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
-  effect: (batch: Batch<T>) => Observable<Outcome>,
+  effect: (batch: Batch<T>, slot: Slot) => Observable<Outcome>,
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? asyncScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
+  const targetsOf = options.targetsOf ?? (() => []);
   const now = () => scheduler.now();
 
   return (source) =>
     new Observable<Outcome>((subscriber) => {
-      const batcher = new Batcher<T>(options.limits, isSerial);
+      /** Targets that a paused batch waits for. */
+      const blocked = new Set<string>();
+      const isBlocked = (key: string) => blocked.size > 0 && targetsOf(key).some((target) => blocked.has(target));
+      const batcher = new Batcher<T>(options.limits, isSerial, isBlocked);
       const running = new Subscription();
+      /** Batches that hold a slot. */
       let inProgress = 0;
+      /** Batches that have paused. */
+      let paused = 0;
+      /** Paused batches that want a slot again, in order. */
+      const resuming = new Set<() => void>();
       let completing = false;
       let dispatching = false;
       let timer: Subscription | undefined;
@@ -64,12 +88,17 @@ export function batchInto<T extends BatchItem>(
         if (dispatching) return;
         dispatching = true;
         while (inProgress < concurrency && !subscriber.closed) {
+          const [resume] = resuming;
+          if (resume !== undefined) {
+            resume();
+            continue;
+          }
           const batch = batcher.take(now(), completing ? 'completion' : pressing);
           if (batch === undefined) break;
           run(batch);
         }
         dispatching = false;
-        if (completing && inProgress === 0 && batcher.isEmpty) subscriber.complete();
+        if (completing && inProgress + paused === 0 && batcher.isEmpty) subscriber.complete();
         else if (inProgress < concurrency) {
           armTimer();
           if (credit.starved && pressing === undefined) checkPressure();
@@ -126,14 +155,42 @@ export function batchInto<T extends BatchItem>(
             subscriber.error(error);
             return;
           }
+          // First: what goes back makes room for batches that may pause in turn.
+          for (const target of targetsOf(batch.key)) blocked.delete(target);
           closeRest(error);
-          inProgress -= 1;
+          if (isPaused) paused -= 1;
+          else inProgress -= 1;
           batcher.returned(batch.key);
           dispatch();
         };
+        let isPaused = false;
+        const slot: Slot = {
+          pause: (target) => {
+            blocked.add(target);
+            if (isPaused) return;
+            isPaused = true;
+            inProgress -= 1;
+            paused += 1;
+            dispatch();
+          },
+          resume: () =>
+            new Observable<void>((waiting) => {
+              const resume = (): void => {
+                resuming.delete(resume);
+                isPaused = false;
+                paused -= 1;
+                inProgress += 1;
+                waiting.next();
+                waiting.complete();
+              };
+              resuming.add(resume);
+              dispatch();
+              return () => resuming.delete(resume);
+            }),
+        };
         let result: Observable<Outcome>;
         try {
-          result = effect(batch);
+          result = effect(batch, slot);
         } catch (thrown) {
           finish(toError(thrown));
           return;

@@ -53,20 +53,29 @@ export class Batcher<T extends BatchItem> {
   /** Serial keys that are out, with the batches that wait for them. */
   readonly #out = new Map<string, Batch<T>[]>();
   readonly #isSerial: (key: string) => boolean;
+  readonly #isBlocked: (key: string) => boolean;
 
-  /** @param isSerial keys of which at most one batch may be out at one time; `returned` says when it is back. */
-  constructor(limits: BatchLimits, isSerial: (key: string) => boolean) {
+  /**
+   * @param isSerial keys of which at most one batch may be out at a time; `returned` says when it is back.
+   * @param isBlocked keys of which no batch may go at present.
+   */
+  constructor(
+    limits: BatchLimits,
+    isSerial: (key: string) => boolean,
+    isBlocked: (key: string) => boolean = () => false,
+  ) {
     this.#limits = limits;
     this.#isSerial = isSerial;
+    this.#isBlocked = isBlocked;
   }
 
   get openCount(): number {
     return this.#open.size;
   }
 
-  /** Items of the fullest open batch whose key is not out: 0 if there is none. */
+  /** Items of the fullest open batch that may go: 0 if there is none. */
   get fullestCount(): number {
-    return this.#fullest((batch) => !this.#out.has(batch.key))?.items.length ?? 0;
+    return this.#fullest((batch) => this.#mayGo(batch))?.items.length ?? 0;
   }
 
   get isEmpty(): boolean {
@@ -112,14 +121,14 @@ export class Batcher<T extends BatchItem> {
 
   /** The batch that should go now, if any: what is sealed, then what is old, then, if asked, whatever there is. */
   take(now: number, pressing: 'pressure' | 'completion' | undefined): Batch<T> | undefined {
-    const sealed = this.#sealed.shift();
-    if (sealed !== undefined) return this.#depart(sealed);
+    const sealed = this.#sealed.findIndex(({ key }) => !this.#isBlocked(key));
+    if (sealed >= 0) return this.#sealed.splice(sealed, 1).map((batch) => this.#depart(batch))[0];
     const oldest = this.#firstIdle();
     if (oldest === undefined) return undefined;
     if (oldest.openedAt + this.#limits.maxAgeMs <= now) return this.#depart(this.#unopen(oldest, 'age'));
     if (pressing === 'completion') return this.#depart(this.#unopen(oldest, 'completion'));
     if (pressing === 'pressure') {
-      const fullest = this.#fullest((batch) => !this.#out.has(batch.key)) ?? oldest;
+      const fullest = this.#fullest((batch) => this.#mayGo(batch)) ?? oldest;
       return this.#depart(this.#unopen(fullest, 'pressure'));
     }
     return undefined;
@@ -166,8 +175,12 @@ export class Batcher<T extends BatchItem> {
   }
 
   #firstIdle(): OpenBatch<T> | undefined {
-    for (const batch of this.#open.values()) if (!this.#out.has(batch.key)) return batch;
+    for (const batch of this.#open.values()) if (this.#mayGo(batch)) return batch;
     return undefined;
+  }
+
+  #mayGo({ key }: OpenBatch<T>): boolean {
+    return !this.#out.has(key) && !this.#isBlocked(key);
   }
 
   #fullest(eligible: (batch: OpenBatch<T>) => boolean): OpenBatch<T> | undefined {

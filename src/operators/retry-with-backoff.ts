@@ -1,7 +1,9 @@
 import {
   asyncScheduler,
+  concatMap,
   defer,
   type MonoTypeOperatorFunction,
+  type Observable,
   retry,
   type SchedulerLike,
   throwError,
@@ -27,6 +29,8 @@ export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {
 export interface RetryHooks {
   /** Called before each wait, with how long the effect has been failing. */
   readonly onRetry?: (error: RetryableError, attempt: number, failingForMs: number) => void;
+  /** Subscribed when a wait is over: the next try begins when it emits. */
+  readonly beforeRetry?: () => Observable<unknown>;
   readonly scheduler?: SchedulerLike;
   /** Source of jitter, in [0, 1). */
   readonly random?: () => number;
@@ -54,7 +58,9 @@ export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {})
             const delayMs = Math.max(1, random() * ceiling);
             if (failingForMs + delayMs > policy.giveUpAfterMs) return throwError(() => error);
             hooks.onRetry?.(error, attempt, failingForMs);
-            return timer(delayMs, scheduler);
+            const wait = timer(delayMs, scheduler);
+            const { beforeRetry } = hooks;
+            return beforeRetry === undefined ? wait : wait.pipe(concatMap(() => beforeRetry()));
           },
         }),
       );

@@ -4,6 +4,7 @@ import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts'
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
+import type { Slot } from '../../operators/batch-into.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import type { OutgoingMessage } from './limits.ts';
@@ -46,25 +47,27 @@ export class Publisher {
    * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
    * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
    * follow each other, and the second is not tried after an outage of the first, so that order is kept.
+   *
+   * @param slot of the batch that the request is made of: given up while the request waits for its next try.
    */
-  publish(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
-    return this.#request(topicId, messages).pipe(
+  publish(topicId: string, messages: readonly OutgoingMessage[], slot?: Slot): Observable<PublishResult> {
+    return this.#request(topicId, messages, slot).pipe(
       catchError((thrown: unknown): Observable<PublishResult> => {
         const error = toError(thrown);
         if (!(error instanceof PoisonError) || messages.length === 1) return of(messages.map(() => error));
         const middle = messages.length >> 1;
-        return this.publish(topicId, messages.slice(0, middle)).pipe(
+        return this.publish(topicId, messages.slice(0, middle), slot).pipe(
           switchMap((first) => {
             const outage = first.find((result) => result !== undefined && !(result instanceof PoisonError));
             if (outage !== undefined) return of([...first, ...messages.slice(middle).map(() => outage)]);
-            return this.publish(topicId, messages.slice(middle)).pipe(map((second) => [...first, ...second]));
+            return this.publish(topicId, messages.slice(middle), slot).pipe(map((second) => [...first, ...second]));
           }),
         );
       }),
     );
   }
 
-  #request(topicId: string, messages: readonly OutgoingMessage[]): Observable<PublishResult> {
+  #request(topicId: string, messages: readonly OutgoingMessage[], slot: Slot | undefined): Observable<PublishResult> {
     const { client, projectId, retry, timeoutMs, telemetry, scheduler } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const metadata = routedBy('topic', topic);
@@ -86,7 +89,9 @@ export class Publisher {
           failing = true;
           this.#report(topicId, error);
           telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
+          slot?.pause(topicId);
         },
+        ...(slot === undefined ? {} : { beforeRetry: slot.resume }),
         ...(scheduler === undefined ? {} : { scheduler }),
       }),
       catchError((error: Error) => {

@@ -37,7 +37,7 @@ export interface PubSubSinkOptions {
  *
  * One request holds one topic and one ordering key. Requests without an ordering key run in parallel; those of one key
  * follow each other, so that a retry overtakes nothing. Two ordering keys never wait for each other, as long as there
- * is a free slot.
+ * is a free slot. A topic that fails holds up its own requests alone.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { publisher, config, credit, telemetry, address } = options;
@@ -54,6 +54,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       concurrency: config.concurrency,
       credit,
       isSerial: (key) => !key.endsWith('\n'),
+      targetsOf: (key) => [key.slice(0, key.indexOf('\n'))],
       prepare: (delivery) => {
         const { topicId, message: addressed } = address(delivery);
         const attributes = withoutReserved(addressed.attributes);
@@ -66,13 +67,14 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     },
-    ({ items }) => {
+    ({ items }, slot) => {
       const [first] = items;
       if (first === undefined) return EMPTY;
       return publisher
         .publish(
           first.topicId,
           items.map((item) => item.message),
+          slot,
         )
         .pipe(
           concatMap((results) =>

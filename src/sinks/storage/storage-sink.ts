@@ -4,12 +4,12 @@ import type { Bucket } from '@google-cloud/storage';
 import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { RetryableError, toError } from '../../core/errors.ts';
+import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { remembering } from '../../core/remembering.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
-import { batchInto } from '../../operators/batch-into.ts';
+import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
@@ -23,6 +23,12 @@ import { writeOnce } from './write-once.ts';
 const compress = promisify(gzip);
 
 const REMEMBERED_KEYS = 10_000;
+
+/** The target of every object, beside its place: the bucket as a whole. */
+const BUCKET = '';
+
+/** Statuses that may refuse one place and take another: a name, or a condition of an IAM binding. */
+const REFUSED_PLACE: ReadonlySet<number> = new Set([400, 403]);
 
 export interface StorageSinkOptions {
   readonly bucket: Bucket;
@@ -67,6 +73,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
         maxOpen: config.maxOpenGroups,
       },
       concurrency: config.concurrency,
+      targetsOf: (key) => [key, BUCKET],
       credit,
       prepare: (delivery) => {
         const key = pathOf(batchKeyOf(delivery.message));
@@ -75,8 +82,8 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
-    (batch) =>
-      upload(batch).pipe(
+    (batch, slot) =>
+      upload(batch, slot).pipe(
         concatMap((error) =>
           from(batch.items.map(({ delivery }) => (error === undefined ? accepted(delivery) : failed(delivery, error)))),
         ),
@@ -85,7 +92,9 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
 }
 
 /** Uploads a group; emits undefined once it is safe, or the error of the last try. */
-function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>) => Observable<Error | undefined> {
+function uploadEffect(
+  options: StorageSinkOptions,
+): (batch: Batch<PreparedLine>, slot: Slot) => Observable<Error | undefined> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
     'dataflow_upload_seconds',
@@ -93,7 +102,15 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
     CALL_SECONDS,
   );
   const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
-  return (batch) => {
+  /** What fails at present, with the reason: a place, or the bucket. */
+  const failing = new Map<string, string>();
+  const report = (): void => {
+    const [reason] = failing.values();
+    if (reason === undefined) readiness.set('upload', 'ok');
+    else readiness.set('upload', 'failing', reason);
+  };
+  return (batch, slot) => {
+    let target = BUCKET;
     const contentHash = contentHashOf(
       batch.key,
       batch.items.map(({ delivery }) => identityOf(delivery.message)),
@@ -108,7 +125,9 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
             observeSeconds((performance.now() - started) / 1000);
             if (written.existed) telemetry.event('upload.existed', { object: written.name });
             else if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
-            readiness.set('upload', 'ok');
+            failing.delete(batch.key);
+            failing.delete(BUCKET);
+            report();
             onStored?.({
               name: written.name,
               key: batch.key,
@@ -126,18 +145,36 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>)
             { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
             {
               onRetry: (error, attempt) => {
-                readiness.set('upload', 'failing', `uploading to ${bucket.name} fails: ${error.message}`);
+                target = REFUSED_PLACE.has(statusOf(error)) ? batch.key : BUCKET;
+                const where =
+                  target === BUCKET ? bucket.name : `${bucket.name}/${[prefix, target].filter(Boolean).join('/')}`;
+                failing.set(target, `uploading to ${where} fails: ${error.message}`);
+                report();
                 telemetry.event('upload.retried', { bucket: bucket.name, attempt, error: error.message });
+                slot.pause(target);
               },
+              beforeRetry: slot.resume,
             },
           ),
         ),
       ),
       catchError((thrown: unknown) => {
         const error = new RetryableError(toError(thrown).message, { cause: thrown });
+        // A place may have no other message: what comes again turns it red again.
+        if (target !== BUCKET) failing.delete(target);
+        report();
         telemetry.event('upload.failed', { object: name(''), messages: batch.items.length, error: error.message });
         return of(error);
       }),
     );
   };
+}
+
+/** The HTTP status that an error, or one of its causes, has; NaN if none has one. */
+function statusOf(error: unknown): number {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const status = Number(errorCode(cause));
+    if (!Number.isNaN(status)) return status;
+  }
+  return Number.NaN;
 }

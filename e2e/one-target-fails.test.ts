@@ -1,0 +1,146 @@
+import { PubSub } from '@google-cloud/pubsub';
+import { connectAsync } from 'mqtt';
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { createStorageClient } from '../src/clients/storage.ts';
+import { icestoreSchema } from '../src/services/icestore/config.ts';
+import { createIcestore } from '../src/services/icestore/icestore.ts';
+import { ingestionSchema } from '../src/services/ingestion/config.ts';
+import { createIngestion } from '../src/services/ingestion/ingestion.ts';
+import { collectIds } from '../src/testing/collect-ids.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const MESSAGES = 300;
+
+/** Fails while one of two targets is away, until every message of the other has arrived. */
+suite('one of several targets fails', (it) => {
+  const { test, before, afterEach } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
+  let pubsub: PubSub;
+  before(async () => {
+    servers = await startServers(whole, { parts: ['mqtt', 'pubsub', 'storage'] });
+    pubsub = whole.use(new PubSub({ projectId: servers.sandbox.projectId }));
+  });
+  afterEach(() => servers.sandbox.faults.clear());
+
+  const common = () => ({
+    google: { projectId: servers.sandbox.projectId },
+    http: { host: '127.0.0.1', port: 0 },
+    log: { level: 'silent' },
+  });
+  const newTopic = async (id: string) => {
+    const [topic] = await pubsub.createTopic(id);
+    await topic.createSubscription(id);
+  };
+
+  test('ingestion: a topic that is away holds up its own messages alone, and is named', async () => {
+    const { sandbox, mqttEnv } = servers;
+    const { projectId } = sandbox;
+    for (const id of ['healthy', 'away', 'dead-letters']) await newTopic(id);
+    const healthy = scope.use(collectIds(projectId, 'healthy'));
+    const away = scope.use(collectIds(projectId, 'away'));
+    const route = (topic: string) => ({
+      source: { mqtt_topic: `${topic}/+`, qos: 1 },
+      destination: { route_name: topic },
+    });
+    const service = createIngestion(
+      v.parse(ingestionSchema, {
+        ...common(),
+        service: 'ingestion',
+        mqtt: { url: mqttEnv.MQTT_URL, clientId: 'one-away', protocolVersion: 4 },
+        id: 'payload.id',
+        routes: { healthy: route('healthy'), away: route('away') },
+        producers: {
+          healthy: { outputTopicId: 'healthy', orderingKey: 'enrichmentData.DeviceID' },
+          away: { outputTopicId: 'away', orderingKey: 'enrichmentData.DeviceID' },
+        },
+        deadLetters: { topicId: 'dead-letters' },
+        publish: { concurrency: 4, retry: { initialDelayMs: 50, maxDelayMs: 200 } },
+      }),
+    );
+    scope.defer(() => service.shutdown());
+    await service.start();
+    await service.ready;
+    const fault = sandbox.faults.add({
+      server: 'pubsub',
+      method: 'Publish',
+      resource: '*/away',
+      error: { code: 'UNAVAILABLE' },
+    });
+    const client = await connectAsync(mqttEnv.MQTT_URL);
+    scope.defer(() => client.endAsync());
+    const send = (topic: string, n: number) =>
+      client.publishAsync(`${topic}/d${n % 20}`, JSON.stringify({ id: `${topic}-${n}` }), { qos: 1 });
+    for (let n = 0; n < MESSAGES; n += 1) await Promise.all([send('away', n), send('healthy', n)]);
+    await eventually(() => assert.is(healthy.ids.size, MESSAGES));
+    assert.is(away.ids.size, 0);
+    const ready = await fetch(`${service.url}/readyz`);
+    assert.is(ready.status, 503);
+    assert.match(await ready.text(), 'publishing to away fails');
+    fault.remove();
+    await eventually(() => assert.is(away.ids.size, MESSAGES));
+    await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
+    assert.is(away.total, MESSAGES, 'none twice');
+    assert.is((await fetch(`${service.url}/readyz`)).status, 200);
+  });
+
+  test('icestore: a place that is refused holds up its own objects alone, and is named', async () => {
+    const { sandbox } = servers;
+    const { projectId } = sandbox;
+    await newTopic('archive');
+    await newTopic('archive-dead-letters');
+    const [bucket] = await createStorageClient({ projectId }).createBucket('places');
+    const service = createIcestore(
+      v.parse(icestoreSchema, {
+        ...common(),
+        service: 'icestore',
+        source: { subscriptionId: 'archive' },
+        input: 'raw',
+        bucket: { name: bucket.name, prefix: 'raw' },
+        archive: {
+          location: ['attributes.site'],
+          maxAgeMs: 50,
+          maxLines: 10,
+          concurrency: 2,
+          retry: { initialDelayMs: 50, maxDelayMs: 200 },
+        },
+        deadLetters: { topicId: 'archive-dead-letters' },
+      }),
+    );
+    scope.defer(() => service.shutdown());
+    await service.start();
+    await service.ready;
+    const fault = sandbox.faults.add({
+      server: 'storage',
+      method: 'storage.objects.insert',
+      resource: '*/refused/*',
+      error: { code: 403, reason: 'forbidden' },
+    });
+    const topic = pubsub.topic('archive');
+    await Promise.all(
+      Array.from({ length: MESSAGES }, (_, n) =>
+        Promise.all(
+          ['refused', 'allowed'].map((site) =>
+            topic.publishMessage({ data: Buffer.from(`${site} ${n}`), attributes: { site } }),
+          ),
+        ),
+      ),
+    );
+    const placesOf = async (): Promise<string[]> =>
+      (await bucket.getFiles())[0].map(({ name }) => name.split('/').at(-2) ?? '');
+    await eventually(() => assert.is(service.ledger.acked, MESSAGES));
+    assert.equal([...new Set(await placesOf())], ['allowed']);
+    const ready = await fetch(`${service.url}/readyz`);
+    assert.is(ready.status, 503);
+    assert.match(await ready.text(), /uploading to places\/raw\/\d{4}\/\d\d\/\d\d\/refused fails/);
+    fault.remove();
+    await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
+    assert.equal([...new Set(await placesOf())].sort(), ['allowed', 'refused']);
+    await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
+  });
+});
