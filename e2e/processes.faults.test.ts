@@ -53,6 +53,7 @@ suite('services as processes of their own', (it) => {
         const exported = [...sandbox.stdout.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
         const env: Record<string, string> = Object.fromEntries(exported);
         Object.assign(process.env, env);
+        assert.is(env.MQTT_PROTOCOL_VERSION, '4', 'the version of the sandbox stands beside its addresses');
         const run = await openRun(scope, { ...FLEET, projectId: env.GOOGLE_CLOUD_PROJECT ?? '', env });
         const { resources, fleet } = run;
         const services: Child[] = [];

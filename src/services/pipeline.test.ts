@@ -137,6 +137,16 @@ bucket: { name: b }
     assert.match((await refusal(`${ENRICH}identity: {}\n`)).join(), /identity: there is no such setting/);
   });
 
+  test('the shipped ingestion pipeline speaks MQTT 5, unless the environment names another version', () => {
+    const path = join(import.meta.dirname, '../../pipelines/ingestion');
+    const versionOf = (env: Record<string, string>) => {
+      const config = readPipelineConfig(path, { GOOGLE_CLOUD_PROJECT: 'p', ...env });
+      return config.service === 'ingestion' ? config.mqtt.protocolVersion : undefined;
+    };
+    assert.is(versionOf({}), 5);
+    assert.is(versionOf({ MQTT_PROTOCOL_VERSION: '4' }), 4);
+  });
+
   test('a file that is missing, no YAML, or of no known service', async () => {
     assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
     assert.match((await refusal('a: [\n')).join(), 'line 2');
