@@ -1,8 +1,9 @@
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
+import { errorReason } from './denied-check.ts';
 
 /**
  * What an error of a running HTTP call (BigQuery, Storage) means. 400 and 413 are the request's own fault: poison, of
- * one message in it or of its size. Everything else is an outage: 401, 403 (also `rateLimitExceeded` and
+ * one message in it or of its size; inserts into a table look closer at a 400. Everything else is an outage: 401, 403 (also `rateLimitExceeded` and
  * `quotaExceeded`), 404, 408, 429, 5xx and whatever the network does. See `asCallError` for the reasons.
  */
 export function asHttpError(thrown: unknown): RetryableError | PoisonError {
@@ -22,12 +23,14 @@ function isAuthError({ message }: Error): boolean {
 }
 
 const FATAL_AT_START: ReadonlySet<number> = new Set([400, 401, 403, 404]);
+/** Reasons of a 403 that pass with time: https://docs.cloud.google.com/bigquery/docs/error-messages */
+const PASSES_WITH_TIME: ReadonlySet<unknown> = new Set(['rateLimitExceeded', 'userRateLimitExceeded', 'quotaExceeded']);
 
 /** What an error of an HTTP call at start means: what a configuration can cause is fatal and names the setting. */
 export function asHttpStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {
   const error = toError(thrown);
   const message = `${setting}: ${value}: ${error.message}`;
-  return FATAL_AT_START.has(Number(errorCode(thrown)))
+  return FATAL_AT_START.has(Number(errorCode(thrown))) && !PASSES_WITH_TIME.has(errorReason(thrown))
     ? new FatalError(message, { cause: error })
     : new RetryableError(message, { cause: error });
 }

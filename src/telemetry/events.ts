@@ -74,6 +74,8 @@ export const EVENTS = {
   'lookup.retried': event('warn', 'the lookup failed, trying again'),
   'lookup.failed': event('error', 'the lookup failed for good, the message goes back'),
   'resource.created': event('info', 'created'),
+  'check.skipped': event('warn', 'a check at start was skipped: this identity lacks the permission for it'),
+  'table.mismatched': event('error', 'the table refuses configured columns; their rows wait'),
 } as const satisfies Record<string, EventDescription>;
 
 export type EventName = keyof typeof EVENTS;

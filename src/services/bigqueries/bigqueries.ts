@@ -31,6 +31,7 @@ export function createBigQueries(
 ): Service<BigQueriesProbes> {
   const shell = openShell('bigqueries', config, config.source, dependencies);
   const { credit, telemetry, readiness } = shell;
+  const hasHook = dependencies.transformer !== undefined;
   const probes: BigQueriesProbes = {
     ...shell.commonProbes(),
     decoded: shell.probe('decoded'),
@@ -43,7 +44,7 @@ export function createBigQueries(
       source,
       check: async () => {
         await check();
-        await ensureTable(client, config.table, telemetry);
+        await ensureTable(client, config.table, { telemetry, hasHook });
       },
       graph: (deliveries) =>
         deliveries.pipe(
@@ -53,6 +54,7 @@ export function createBigQueries(
           bigquerySink({
             client,
             table: config.table,
+            hasHook,
             config: config.insert,
             credit,
             rowOf: dependencies.transformer ?? rowBy(config.table.schema),

@@ -1,5 +1,15 @@
-import type { BigQuery } from '@google-cloud/bigquery';
-import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of, switchMap } from 'rxjs';
+import {
+  catchError,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  map,
+  type Observable,
+  type OperatorFunction,
+  of,
+  switchMap,
+} from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
@@ -12,13 +22,12 @@ import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { type IdentityOf, insertIdOf } from '../identity.ts';
-import type { InsertConfig, TableConfig } from './config.ts';
+import type { InsertConfig } from './config.ts';
 import { insertRows, type RowResult } from './inserter.ts';
 import type { RowOf } from './row-of.ts';
+import { TableFault, type TableVerdictOptions, tableVerdict } from './table-verdict.ts';
 
-export interface BigQuerySinkOptions {
-  readonly client: BigQuery;
-  readonly table: TableConfig;
+export interface BigQuerySinkOptions extends TableVerdictOptions {
   readonly config: InsertConfig;
   readonly credit: Credit;
   readonly rowOf: RowOf;
@@ -73,12 +82,17 @@ interface Attempt {
 }
 
 /**
- * Inserts rows, with retries. Rows that BigQuery could not take now, though it took others, are tried again alone. What
- * it refuses as a whole is halved until the refused row stands alone.
+ * Inserts rows, with retries. Rows that BigQuery could not take now, though it took others, are tried again alone; so are
+ * those that the table should take and does not. A request that it refuses for the size of a row, or since it cannot
+ * read one, is halved until that row stands alone. Any other refusal of a request costs no row: it is tried again.
  */
 function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) => Observable<readonly RowResult[]> {
   const { client, table, config, telemetry, readiness } = options;
   const target = `${table.datasetId}.${table.tableId}`;
+  const judged = tableVerdict(options);
+  /** What has rows that wait for the table: others may succeed meanwhile, and the service stays red. */
+  const waiting = new Set<Attempt>();
+  let isTableFailing = false;
   const observeSeconds = telemetry.histogram(
     'dataflow_insert_seconds',
     'Time of one insertAll request, without retries.',
@@ -91,7 +105,22 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
       const results = await insertRows(client, table.datasetId, table.tableId, rows);
       observeSeconds((performance.now() - started) / 1000);
       return results;
-    }).pipe(failAfter(config.timeoutMs, 'insertAll'));
+    }).pipe(failAfter(config.timeoutMs, 'insertAll'), concatMap(judged));
+
+  const observeTable = (attempt: Attempt, results: readonly RowResult[]): void => {
+    const fault = results.find((result) => result instanceof TableFault);
+    if (fault !== undefined) {
+      waiting.add(attempt);
+      isTableFailing = true;
+      readiness.set('table', 'failing', fault.message);
+      telemetry.event('table.mismatched', { table: target, error: fault.message });
+      return;
+    }
+    waiting.delete(attempt);
+    if (!isTableFailing || waiting.size > 0) return;
+    isTableFailing = false;
+    readiness.set('table', 'ok');
+  };
 
   const insert = (rows: readonly string[]): Observable<readonly RowResult[]> =>
     defer(() => {
@@ -99,6 +128,7 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
       let { pending } = attempt;
       return defer(() => request(pending.map((index) => rows[index] ?? ''))).pipe(
         map((results) => {
+          observeTable(attempt, results);
           const again: number[] = [];
           let reason: RetryableError | undefined;
           for (const [position, index] of pending.entries()) {
@@ -117,7 +147,8 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
           { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
           {
             onRetry: (error, count) => {
-              readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
+              if (error instanceof TableFault) readiness.set('insert', 'ok');
+              else readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
               telemetry.event('insert.retried', { table: target, attempt: count, error: error.message });
             },
           },
@@ -132,6 +163,7 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
           telemetry.event('insert.failed', { table: target, rows: pending.length, error: error.message });
           return given(attempt, pending, new RetryableError(error.message, { cause: error }));
         }),
+        finalize(() => waiting.delete(attempt)),
       );
     });
 

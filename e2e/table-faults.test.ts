@@ -1,0 +1,295 @@
+import { randomBytes } from 'node:crypto';
+import type { BigQuery, TableField } from '@google-cloud/bigquery';
+import { type Message, PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import type { FaultRule } from '../src/sandbox/faults/fault-rule.ts';
+import type { Sandbox } from '../src/sandbox/sandbox.ts';
+import { type BigQueriesDependencies, createBigQueries } from '../src/services/bigqueries/bigqueries.ts';
+import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { startServers } from '../src/testing/servers.ts';
+import { suite } from '../src/testing/suite.ts';
+
+type Field = TableField;
+
+const CONFIGURED: readonly Field[] = [
+  { name: 'what', type: 'STRING' },
+  { name: 'fresh', type: 'STRING' },
+];
+const WITHOUT_FRESH: readonly Field[] = [{ name: 'what', type: 'STRING' }];
+
+suite('faults of the table', (it) => {
+  const { test, before, afterEach } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let sandbox: Sandbox;
+  let pubsub: PubSub;
+  let bigquery: BigQuery;
+  before(async () => {
+    ({ sandbox } = await startServers(whole, { parts: ['pubsub', 'bigquery'] }));
+    pubsub = new PubSub({ projectId: sandbox.projectId });
+    whole.defer(() => pubsub.close());
+    bigquery = createBigQueryClient({ projectId: sandbox.projectId });
+  });
+  afterEach(() => {
+    sandbox.faults.clear();
+    sandbox.settings.change({ deny: [], schemaDelayMs: 0 });
+  });
+
+  /** A service before its table, which has the columns `table`. */
+  const open = async (
+    table: readonly Field[],
+    schema: readonly Field[] = CONFIGURED,
+    dependencies: BigQueriesDependencies = {},
+  ) => {
+    const name = `t${randomBytes(4).toString('hex')}`;
+    for (const topic of [name, `${name}-dead`]) {
+      await pubsub.createTopic(topic);
+      await pubsub.topic(topic).createSubscription(topic);
+    }
+    await bigquery.createDataset(name);
+    const dataset = bigquery.dataset(name);
+    const makeTable = (fields: readonly Field[]) => dataset.createTable('rows', { schema: { fields: [...fields] } });
+    await makeTable(table);
+    const service = createBigQueries(
+      v.parse(bigqueriesSchema, {
+        service: 'bigqueries',
+        google: { projectId: sandbox.projectId },
+        http: { host: '127.0.0.1', port: 0 },
+        input: 'raw',
+        source: { subscriptionId: name },
+        deadLetters: { topicId: `${name}-dead`, subscriptionId: `${name}-dead` },
+        table: { datasetId: name, tableId: 'rows', schema },
+        insert: { maxDelayMs: 50, retry: { initialDelayMs: 20, maxDelayMs: 200 } },
+      }),
+      { telemetry: { level: 'silent', processMetrics: false }, ...dependencies },
+    );
+    scope.defer(() => service.shutdown(2_000));
+    const letters = (): readonly Message[] => {
+      const subscription = scope.use(pubsub.subscription(`${name}-dead`));
+      return receiveMessages(subscription);
+    };
+    return {
+      name,
+      service,
+      dataset,
+      makeTable,
+      letters: letters(),
+      start: async () => {
+        await service.start();
+        await service.ready;
+      },
+      publish: async (...payloads: readonly object[]) => {
+        for (const payload of payloads)
+          await pubsub.topic(name).publishMessage({ data: Buffer.from(JSON.stringify(payload)) });
+      },
+      /** The values of a column, sorted. */
+      stored: async (column: string): Promise<unknown[]> => {
+        const [rows] = await dataset.table('rows').getRows();
+        return rows.map((row) => row[column]).sort();
+      },
+      readyz: async () => {
+        const reply = await fetch(`${service.url}/readyz`);
+        return { status: reply.status, text: await reply.text() };
+      },
+    };
+  };
+  type Opened = Awaited<ReturnType<typeof open>>;
+  const isRed = (opened: Opened, detail: RegExp) =>
+    eventually(async () => {
+      const { status, text } = await opened.readyz();
+      assert.is(status, 503, text);
+      assert.match(text, detail);
+    });
+  const isGreen = (opened: Opened) =>
+    eventually(async () => {
+      const { status, text } = await opened.readyz();
+      assert.is(status, 200, text);
+    });
+  const names = (count: number) =>
+    Array.from({ length: count }, (_, index) => `good ${String(index).padStart(2, '0')}`);
+
+  test('at start every difference between configuration and table is named, in one error', async () => {
+    const opened = await open(
+      [
+        { name: 'WHAT', type: 'STRING', mode: 'REQUIRED' },
+        { name: 'count', type: 'FLOAT64' },
+        { name: 'tags', type: 'STRING', mode: 'REPEATED' },
+        { name: 'needed', type: 'STRING', mode: 'REQUIRED' },
+        {
+          name: 'position',
+          type: 'RECORD',
+          fields: [
+            { name: 'lat', type: 'STRING' },
+            { name: 'height', type: 'FLOAT64', mode: 'REQUIRED' },
+          ],
+        },
+      ],
+      [
+        { name: 'what', type: 'STRING' },
+        { name: 'count', type: 'INT64' },
+        { name: 'tags', type: 'STRING' },
+        { name: 'fresh', type: 'STRING' },
+        {
+          name: 'position',
+          type: 'STRUCT',
+          fields: [
+            { name: 'lat', type: 'FLOAT64' },
+            { name: 'lon', type: 'FLOAT64' },
+          ],
+        },
+      ],
+    );
+    try {
+      await opened.service.start();
+    } catch (error) {
+      assert.ok(error instanceof Error);
+      assert.is(error.name, 'FatalError');
+      for (const expected of [
+        /table\.schema/,
+        new RegExp(`${opened.name}\\.rows`),
+        /what: has the mode REQUIRED in the table, and is configured as NULLABLE/,
+        /count: has the type FLOAT in the table, and is configured as INT64/,
+        /tags: has the mode REPEATED in the table, and is configured as NULLABLE/,
+        /fresh: is missing in the table/,
+        /needed: is REQUIRED in the table, and table\.schema does not name it/,
+        /position\.lat: has the type STRING in the table, and is configured as FLOAT64/,
+        /position\.lon: is missing in the table/,
+        /position\.height: is REQUIRED in the table/,
+      ]) {
+        assert.match(error.message, expected);
+      }
+      return;
+    }
+    throw new Error('the service started');
+  });
+
+  test('a table that has more, is written otherwise or takes NULL is as configured', async () => {
+    const opened = await open(
+      [
+        { name: 'What', type: 'STRING' },
+        { name: 'count', type: 'INTEGER' },
+        { name: 'more', type: 'DATE' },
+        { name: 'position', type: 'RECORD', fields: [{ name: 'lat', type: 'FLOAT' }] },
+      ],
+      [
+        { name: 'What', type: 'STRING', mode: 'REQUIRED' },
+        { name: 'count', type: 'INT64' },
+        { name: 'position', type: 'STRUCT', fields: [{ name: 'lat', type: 'FLOAT64' }] },
+      ],
+    );
+    await opened.start();
+    await opened.publish({ What: 'x', count: 1, position: { lat: 1.5 } });
+    await eventually(() => assert.is(opened.service.ledger.acked, 1));
+  });
+
+  test('a hook may write a required column that table.schema does not name', async () => {
+    const opened = await open([...WITHOUT_FRESH, { name: 'needed', type: 'STRING', mode: 'REQUIRED' }], WITHOUT_FRESH, {
+      transformer: ({ payload }) => ({ what: String(payload.byteLength), needed: 'yes' }),
+    });
+    await opened.start();
+    await opened.publish({ what: 'x' });
+    await eventually(async () => assert.equal(await opened.stored('needed'), ['yes']));
+  });
+
+  test('a 400 for the whole request costs no message: red with the cause, then every row is there', async () => {
+    const opened = await open(CONFIGURED);
+    await opened.start();
+    const rule: FaultRule = {
+      server: 'bigquery',
+      method: 'tabledata.insertAll',
+      error: { code: 400, reason: 'invalid', message: 'The destination table is of type VIEW: cannot add rows.' },
+    };
+    sandbox.faults.add(rule);
+    const good = names(40);
+    await opened.publish(...good.map((what) => ({ what })));
+    await opened.publish({ what: { wrong: 'type' } });
+    await isRed(opened, /rows.*VIEW.*table\.schema/);
+    assert.is(opened.service.ledger.deadLettered, 0);
+    sandbox.faults.clear();
+    await isGreen(opened);
+    await eventually(async () => assert.equal(await opened.stored('what'), good));
+    await eventually(() => assert.is(opened.letters.length, 1));
+    assert.is(opened.service.ledger.nacked, 0);
+    assert.is(opened.service.ledger.deadLettered, 1);
+  });
+
+  test('one row that is too large is found by halving, and costs only itself', async () => {
+    const opened = await open(CONFIGURED);
+    await opened.start();
+    const rule: FaultRule = {
+      server: 'bigquery',
+      method: 'tabledata.insertAll',
+      times: 1,
+      error: { code: 413, reason: 'uploadTooLarge', message: 'Request Entity Too Large' },
+    };
+    sandbox.faults.add(rule);
+    const good = names(4);
+    await opened.publish(...good.map((what) => ({ what })));
+    await eventually(async () =>
+      assert.is((await opened.stored('what')).length + opened.service.ledger.deadLettered, 4),
+    );
+    assert.ok(opened.service.ledger.deadLettered <= 1);
+  });
+
+  test('rows for a configured column that the table lost wait, red, until the inserts know it again', async () => {
+    const opened = await open(CONFIGURED);
+    await opened.start();
+    await opened.publish({ what: 'before', fresh: 'x' });
+    await eventually(() => assert.is(opened.service.ledger.acked, 1));
+    await opened.dataset.table('rows').delete();
+    await opened.makeTable(WITHOUT_FRESH);
+
+    const good = names(20);
+    await opened.publish(...good.map((what) => ({ what, fresh: 'y' })));
+    await opened.publish({ what: 'poison', fresh: { a: 1 } }, { what: 'without it' });
+    await isRed(opened, /fresh.*missing in the table/);
+    assert.is(opened.service.ledger.deadLettered, 0);
+
+    sandbox.settings.change({ schemaDelayMs: 1_500 });
+    await opened.dataset.table('rows').setMetadata({ schema: { fields: [...CONFIGURED] } });
+    await isRed(opened, /fresh/);
+    await isGreen(opened);
+    await eventually(async () => assert.equal(await opened.stored('what'), [...good, 'without it']));
+    await eventually(() => assert.is(opened.letters.length, 1));
+    assert.match(opened.letters[0]?.data.toString() ?? '', /poison/);
+    assert.is(opened.service.ledger.nacked, 0);
+  });
+
+  test('a column of a hook that neither table nor configuration has is its row’s fault', async () => {
+    const opened = await open(CONFIGURED, CONFIGURED, {
+      transformer: ({ payload }) => JSON.parse(Buffer.from(payload).toString()),
+    });
+    await opened.start();
+    await opened.publish({ what: 'a', unknown: 1 }, { what: 'b', fresh: 'x' });
+    await eventually(() => assert.is(opened.letters.length, 1));
+    await eventually(async () => assert.equal(await opened.stored('what'), ['b']));
+    assert.match(opened.letters[0]?.attributes.dlq_error ?? '', /no such field: unknown/);
+  });
+
+  test('a column of a hook that only the table has waits until inserts know it', async () => {
+    const opened = await open(CONFIGURED, CONFIGURED, { transformer: () => ({ what: 'a', late: 'x' }) });
+    await opened.start();
+    sandbox.settings.change({ schemaDelayMs: 1_500 });
+    await opened.dataset
+      .table('rows')
+      .setMetadata({ schema: { fields: [...CONFIGURED, { name: 'late', type: 'STRING' }] } });
+    await opened.publish({});
+    await isRed(opened, /late/);
+    await isGreen(opened);
+    await eventually(async () => assert.equal(await opened.stored('late'), ['x']));
+    assert.is(opened.service.ledger.deadLettered, 0);
+  });
+
+  test('many rows of one fault are each poison', async () => {
+    const opened = await open(CONFIGURED);
+    await opened.start();
+    await opened.publish(...names(20).map((what) => ({ what, fresh: { a: 1 } })));
+    await eventually(() => assert.is(opened.letters.length, 20));
+    await isGreen(opened);
+  });
+});

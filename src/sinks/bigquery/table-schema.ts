@@ -1,0 +1,126 @@
+import * as v from 'valibot';
+import type { Column, NestedField } from './config.ts';
+
+/** A column of a table as BigQuery's API answers it. */
+export interface TableField {
+  readonly name: string;
+  readonly type: string;
+  readonly mode: string;
+  readonly fields: readonly TableField[];
+}
+
+const tableField: v.GenericSchema<unknown, TableField> = v.lazy(() =>
+  v.object({
+    name: v.string(),
+    type: v.string(),
+    mode: v.optional(v.string(), 'NULLABLE'),
+    fields: v.optional(v.array(tableField), []),
+  }),
+);
+
+/** The part of a table's resource that decides whether rows can be inserted. */
+export const tableResource = v.object({
+  type: v.optional(v.string(), 'TABLE'),
+  schema: v.optional(v.object({ fields: v.optional(v.array(tableField), []) }), {}),
+});
+
+export type TableResource = v.InferOutput<typeof tableResource>;
+
+/** One way in which a table is not as configured. */
+export interface TableDifference {
+  /** Path of the column, such as `position.lat`; empty for the table itself. */
+  readonly path: string;
+  readonly problem: string;
+}
+
+/** Names of one type: https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema */
+const ALIASES: Readonly<Record<string, string>> = {
+  INT64: 'INTEGER',
+  FLOAT64: 'FLOAT',
+  BOOL: 'BOOLEAN',
+  STRUCT: 'RECORD',
+  DECIMAL: 'NUMERIC',
+  BIGDECIMAL: 'BIGNUMERIC',
+};
+
+/** The name that the API answers for a type: INTEGER for INT64. */
+export function canonicalType(type: string): string {
+  return ALIASES[type] ?? type;
+}
+
+/**
+ * Compares configured columns with a table, and returns every difference that lets rows be refused. The table may have
+ * more columns than are configured, and may take NULL where the configuration says REQUIRED.
+ *
+ * @param hasHook whether a hook makes the rows: then it may write required columns that the configuration lacks.
+ */
+export function tableDifferences(
+  columns: readonly Column[],
+  { type, schema }: TableResource,
+  hasHook: boolean,
+): TableDifference[] {
+  if (type !== 'TABLE') return [{ path: '', problem: `is a ${type}; rows can be inserted into a TABLE only` }];
+  if (schema.fields.length === 0) return [{ path: '', problem: 'has no columns yet' }];
+  return fieldDifferences(columns, schema.fields, '', hasHook);
+}
+
+function fieldDifferences(
+  columns: readonly (Column | NestedField)[],
+  fields: readonly TableField[],
+  prefix: string,
+  hasHook: boolean,
+): TableDifference[] {
+  const found = columns.flatMap((column) => differencesOf(column, fields, prefix, hasHook));
+  if (hasHook) return found;
+  const unwritten = fields.filter(({ name, mode }) => mode === 'REQUIRED' && fieldNamed(columns, name) === undefined);
+  return [
+    ...found,
+    ...unwritten.map(({ name }) => ({
+      path: prefix + name,
+      problem: 'is REQUIRED in the table, and table.schema does not name it',
+    })),
+  ];
+}
+
+function differencesOf(
+  column: Column | NestedField,
+  fields: readonly TableField[],
+  prefix: string,
+  hasHook: boolean,
+): TableDifference[] {
+  const path = prefix + column.name;
+  const field = fieldNamed(fields, column.name);
+  if (field === undefined) return [{ path, problem: `is missing in the table (configured as ${column.type})` }];
+  const type = canonicalType(column.type);
+  const tableType = canonicalType(field.type);
+  if (type !== tableType) {
+    return [{ path, problem: `has the type ${tableType} in the table, and is configured as ${column.type}` }];
+  }
+  const found: TableDifference[] = [];
+  // A table that takes NULL takes every row of a column that is configured as REQUIRED.
+  const isRelaxed = column.mode === 'REQUIRED' && field.mode === 'NULLABLE';
+  if (column.mode !== field.mode && !isRelaxed) {
+    found.push({ path, problem: `has the mode ${field.mode} in the table, and is configured as ${column.mode}` });
+  }
+  if (type !== 'RECORD') return found;
+  return [...found, ...fieldDifferences(column.fields ?? [], field.fields, `${path}.`, hasHook)];
+}
+
+/** Finds a field by its name; names are compared without case. */
+export function fieldNamed<T extends { readonly name: string }>(fields: readonly T[], name: string): T | undefined {
+  const lower = name.toLowerCase();
+  return fields.find((field) => field.name.toLowerCase() === lower);
+}
+
+interface Nested {
+  readonly name: string;
+  readonly fields?: readonly Nested[] | undefined;
+}
+
+/** Whether a path such as `position.lat` or `list[0].value` leads to one of the fields. */
+export function hasField(fields: readonly Nested[], path: string): boolean {
+  const [first = '', ...rest] = path.replaceAll(/\[\d+\]/g, '').split('.');
+  const found = fieldNamed(fields, first);
+  if (found === undefined || rest.length === 0) return found !== undefined;
+  return hasField(found.fields ?? [], rest.join('.'));
+}

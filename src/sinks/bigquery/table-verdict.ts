@@ -1,0 +1,86 @@
+import type { BigQuery } from '@google-cloud/bigquery';
+import { defer, firstValueFrom } from 'rxjs';
+import { RetryableError } from '../../core/errors.ts';
+import { failAfter } from '../../operators/fail-after.ts';
+import type { TableConfig } from './config.ts';
+import { RefusedRow, type RowResult } from './inserter.ts';
+import { readTable } from './read-table.ts';
+import { hasField, type TableResource, tableDifferences } from './table-schema.ts';
+
+/** A table's columns are read again at most so often, however many rows are refused. */
+const READ_EVERY_MS = 5_000;
+const READ_TIMEOUT_MS = 10_000;
+
+/** A row that the table refuses, and should take by the configuration: it waits until the table does. */
+export class TableFault extends RetryableError {}
+
+export interface TableVerdictOptions {
+  readonly client: BigQuery;
+  readonly table: TableConfig;
+  /** Whether a hook makes the rows. */
+  readonly hasHook: boolean;
+}
+
+/**
+ * Decides whose fault a refused row is. It is the table's if the refused column
+ *
+ * - is configured, and BigQuery says that it does not exist: the table lacks it, or inserts do not know it yet;
+ * - is written by a hook alone and does not exist for inserts, though the table has it: they will know it soon;
+ * - is in the table with another type or mode than is configured.
+ *
+ * Anything else is the row's own fault, a column too that only a hook writes and the table lacks: a device may have
+ * named it. Reads the table for it, at most every five seconds. Where it may not be read, only the first rule holds.
+ */
+export function tableVerdict(
+  options: TableVerdictOptions,
+): (results: readonly RowResult[]) => Promise<readonly RowResult[]> {
+  const { client, table, hasHook } = options;
+  const target = `${table.datasetId}.${table.tableId}`;
+  let known: Promise<TableResource | undefined> | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
+
+  const currentTable = (): Promise<TableResource | undefined> => {
+    if (known === undefined || performance.now() - readAt >= READ_EVERY_MS) {
+      readAt = performance.now();
+      known = firstValueFrom(
+        defer(() => readTable(client, table)).pipe(failAfter(READ_TIMEOUT_MS, 'tables.get')),
+      ).catch(() => undefined);
+    }
+    return known;
+  };
+
+  const faultOf = (row: RefusedRow, column: string, found: TableResource | undefined): string | undefined => {
+    const path = plainPath(column);
+    const differences = found === undefined ? [] : tableDifferences(table.schema, found, hasHook);
+    const difference = differences.find((each) => isAt(path, plainPath(each.path)));
+    const isConfigured = hasField(table.schema, path);
+    if (difference !== undefined && (isConfigured || !row.isUnknownColumn)) {
+      return `${difference.path === '' ? target : difference.path} ${difference.problem}`;
+    }
+    if (!row.isUnknownColumn) return undefined;
+    const isInTable = found !== undefined && hasField(found.schema.fields, path);
+    return isConfigured || isInTable ? `${column} is not known to inserts yet (${row.message})` : undefined;
+  };
+
+  return async (results) => {
+    if (!results.some((result) => result instanceof RefusedRow && result.columns.length > 0)) return results;
+    const found = await currentTable();
+    return results.map((result) => {
+      if (!(result instanceof RefusedRow)) return result;
+      const fault = result.columns.map((column) => faultOf(result, column, found)).find((each) => each !== undefined);
+      if (fault === undefined) return result;
+      return new TableFault(`${target} refuses rows: ${fault}; change the table, or table.schema and start again`, {
+        cause: result,
+      });
+    });
+  };
+}
+
+function plainPath(path: string): string {
+  return path.replaceAll(/\[\d+\]/g, '').toLowerCase();
+}
+
+/** Whether one of two paths is the other, or leads through it. The empty path is the table's. */
+function isAt(path: string, other: string): boolean {
+  return other === '' || path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`);
+}
