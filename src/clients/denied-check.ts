@@ -37,6 +37,25 @@ export interface StartCheck {
   readonly unchecked: string;
 }
 
+/**
+ * Makes a check at start. Where the caller may not make it, warns and resolves with undefined: the work itself needs no
+ * such right. Other errors pass through `asError`.
+ */
+export async function checkUnlessDenied<T>(
+  telemetry: Telemetry,
+  check: StartCheck,
+  call: () => Promise<T>,
+  asError: (setting: string, value: string, thrown: unknown) => Error,
+): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (thrown) {
+    if (!isDenied(thrown)) throw asError(check.setting, check.resource, thrown);
+    warnOfSkippedCheck(telemetry, check);
+    return undefined;
+  }
+}
+
 /** Logs and counts that a check at start is skipped: this identity may not look, and needs no right to. */
 export function warnOfSkippedCheck(telemetry: Telemetry, { setting, resource, permission, unchecked }: StartCheck) {
   telemetry.event('check.skipped', { setting, resource, permission, unchecked });

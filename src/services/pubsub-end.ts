@@ -1,3 +1,4 @@
+import { checkUnlessDenied } from '../clients/denied-check.ts';
 import type { GoogleConfig } from '../clients/google-config.ts';
 import { asStartError } from '../clients/grpc-errors.ts';
 import { createPubSubClients, type PubSubClients } from '../clients/pubsub.ts';
@@ -85,11 +86,17 @@ export async function openPubSubEnd(
     clients,
     source,
     check: async () => {
-      try {
-        await clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 });
-      } catch (thrown) {
-        throw asStartError('source.subscriptionId', subscription, thrown);
-      }
+      await checkUnlessDenied(
+        telemetry,
+        {
+          setting: 'source.subscriptionId',
+          resource: subscription,
+          permission: 'pubsub.subscriptions.get',
+          unchecked: 'that the subscription exists',
+        },
+        () => clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 }),
+        asStartError,
+      );
       await letters.check();
     },
     close: async () => {

@@ -97,7 +97,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
       source,
       check: async () => {
         await check();
-        await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]]);
+        await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
         if (firestore && firestoreConfig) await checkFirestore(firestore, firestoreConfig.collection);
       },
       graph: (deliveries) =>

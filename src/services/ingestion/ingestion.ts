@@ -107,7 +107,7 @@ export function createIngestion(
       source,
       check: async () => {
         const topics = table.value.topicIds.map((topicId) => ['producers', topicId] as const);
-        await checkTopics(pubsub.publisher, config.google.projectId, topics);
+        await checkTopics(pubsub.publisher, config.google.projectId, topics, telemetry);
         await letters.check();
       },
       graph: (deliveries) =>

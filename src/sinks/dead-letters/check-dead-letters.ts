@@ -1,4 +1,5 @@
 import type { Bucket } from '@google-cloud/storage';
+import { checkUnlessDenied } from '../../clients/denied-check.ts';
 import { asStartError } from '../../clients/grpc-errors.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import type { PubSubClients } from '../../clients/pubsub.ts';
@@ -11,7 +12,7 @@ const CALL = { retry: null, timeout: 10_000 };
 
 /**
  * Checks at start that what `deadLetters` names exists: topic, bucket, subscription. Warns when nobody is subscribed to
- * the topic: a letter would vanish at once.
+ * the topic: a letter would vanish at once. Warns of what may not be read: writing letters needs no such right.
  *
  * @throws FatalError naming the setting, or RetryableError while Google Cloud cannot be reached.
  */
@@ -23,26 +24,42 @@ export async function checkDeadLetters(
   telemetry: Telemetry,
 ): Promise<void> {
   const topic = `projects/${projectId}/topics/${config.topicId}`;
-  await checkTopics(clients.publisher, projectId, [['deadLetters.topicId', config.topicId]]);
+  await checkTopics(clients.publisher, projectId, [['deadLetters.topicId', config.topicId]], telemetry);
   if (bucket !== undefined) {
-    await bucket.getMetadata().catch((thrown: unknown) => {
-      throw asHttpStartError('deadLetters.bucket', bucket.name, thrown);
-    });
+    await checkUnlessDenied(
+      telemetry,
+      {
+        setting: 'deadLetters.bucket',
+        resource: bucket.name,
+        permission: 'storage.buckets.get',
+        unchecked: 'that the bucket exists',
+      },
+      () => bucket.getMetadata(),
+      asHttpStartError,
+    );
   }
   if (config.subscriptionId !== undefined) {
     const subscription = `projects/${projectId}/subscriptions/${config.subscriptionId}`;
-    const [found] = await clients.subscriber.getSubscription({ subscription }, CALL).catch((thrown: unknown) => {
-      throw asStartError('deadLetters.subscriptionId', subscription, thrown);
-    });
-    if (found.topic === topic) return;
+    const reply = await checkUnlessDenied(
+      telemetry,
+      {
+        setting: 'deadLetters.subscriptionId',
+        resource: subscription,
+        permission: 'pubsub.subscriptions.get',
+        unchecked: 'that the subscription exists, and receives from deadLetters.topicId',
+      },
+      () => clients.subscriber.getSubscription({ subscription }, CALL),
+      asStartError,
+    );
+    if (reply === undefined || reply[0].topic === topic) return;
     throw new FatalError(
-      `deadLetters.subscriptionId: ${subscription} receives from ${found.topic}, not from ${topic} (deadLetters.topicId)`,
+      `deadLetters.subscriptionId: ${subscription} receives from ${reply[0].topic}, not from ${topic} (deadLetters.topicId)`,
     );
   }
   try {
     const [subscriptions] = await clients.publisher.listTopicSubscriptions({ topic }, CALL);
     if (subscriptions.length === 0) telemetry.event('dead_letter.unread', { topic });
   } catch {
-    // Whoever may publish need not be allowed to list: then there is nothing to say.
+    // A publisher need not be allowed to list: `checkTopics` has warned of the same permission.
   }
 }

@@ -1,8 +1,10 @@
 import type { v1 } from '@google-cloud/pubsub';
+import { checkUnlessDenied } from '../../clients/denied-check.ts';
 import { asStartError } from '../../clients/grpc-errors.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 
 /**
- * Checks at start that topics exist.
+ * Checks at start that topics exist. Warns of those that may not be read: publishing needs no such right.
  *
  * @param topics pairs of the setting that names a topic, and the topic's short name.
  * @throws FatalError naming the setting, or RetryableError while Pub/Sub cannot be reached.
@@ -11,13 +13,15 @@ export async function checkTopics(
   client: v1.PublisherClient,
   projectId: string,
   topics: readonly (readonly [setting: string, topicId: string])[],
+  telemetry: Telemetry,
 ): Promise<void> {
   for (const [setting, topicId] of topics) {
     const topic = `projects/${projectId}/topics/${topicId}`;
-    try {
-      await client.getTopic({ topic }, { retry: null, timeout: 10_000 });
-    } catch (thrown) {
-      throw asStartError(setting, topic, thrown);
-    }
+    await checkUnlessDenied(
+      telemetry,
+      { setting, resource: topic, permission: 'pubsub.topics.get', unchecked: 'that the topic exists' },
+      () => client.getTopic({ topic }, { retry: null, timeout: 10_000 }),
+      asStartError,
+    );
   }
 }
