@@ -285,6 +285,21 @@ suite('faults of the table', (it) => {
     assert.is(opened.service.ledger.deadLettered, 0);
   });
 
+  test('flexible column names and aliases of types pass from the configuration to the rows', async () => {
+    const columns = ['first-name', 'with space', 'größe', '1st'].map((name) => ({ name, type: 'STRING' }));
+    const opened = await open(
+      [...columns, { name: 'exact', type: 'NUMERIC' }],
+      [...columns, { name: 'exact', type: 'DECIMAL' }],
+    );
+    await opened.start();
+    await opened.publish({ 'first-name': 'a', 'with space': 'b', größe: 'c', '1st': 'd', exact: '1.5' });
+    await eventually(() => assert.is(opened.service.ledger.acked, 1));
+    assert.equal(await opened.stored('first-name'), ['a']);
+    assert.equal(await opened.stored('with space'), ['b']);
+    assert.equal(await opened.stored('größe'), ['c']);
+    assert.equal(await opened.stored('1st'), ['d']);
+  });
+
   test('many rows of one fault are each poison', async () => {
     const opened = await open(CONFIGURED);
     await opened.start();

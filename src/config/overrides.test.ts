@@ -77,6 +77,18 @@ suite('overrides', ({ test }) => {
     }
   });
 
+  test('of a setting that was renamed name what takes its place', () => {
+    const issues: ConfigIssue[] = [];
+    const renamed = { 'source.leaseMs': 'is now source.ackDeadlineMs' };
+    applyOverrides({}, v.strictObject({}), { DATAFLOW_SOURCE__LEASE_MS: '1' }, issues, renamed);
+    assert.equal(issues, [
+      {
+        path: 'DATAFLOW_SOURCE__LEASE_MS',
+        problem: 'this override names no setting: it is now source.ackDeadlineMs',
+      },
+    ]);
+  });
+
   test('other variables are none', () => {
     assert.equal(overridden({ SOURCE__STRICT: 'true', XDATAFLOW_PASSWORD: 'x' }), { value: {}, issues: [] });
   });

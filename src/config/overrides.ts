@@ -1,5 +1,6 @@
 import type { ConfigIssue } from './config-error.ts';
 import { isRecord } from './interpolate.ts';
+import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
 import { childrenOf } from './schema-walk.ts';
 
 /** What the names of overriding environment variables begin with. */
@@ -15,20 +16,28 @@ export function applyOverrides(
   schema: unknown,
   env: NodeJS.ProcessEnv,
   issues: ConfigIssue[],
+  renamed: RenamedSettings = RENAMED_SETTINGS,
 ): unknown {
   let result = value;
   for (const [variable, text] of Object.entries(env).sort()) {
     if (!variable.startsWith(OVERRIDE_PREFIX) || text === undefined) continue;
     const segments = variable.slice(OVERRIDE_PREFIX.length).split('__');
     const path = resolve(segments, schema, result);
-    if (path === undefined) issues.push({ path: variable, problem: 'this override names no setting' });
-    else result = withValue(result, path, text);
+    if (path === undefined) {
+      const now = renamedTo(plain(segments.join('.')), plainPaths(renamed));
+      const problem = 'this override names no setting';
+      issues.push({ path: variable, problem: now === undefined ? problem : `${problem}: it ${now}` });
+    } else result = withValue(result, path, text);
   }
   return result;
 }
 
 function plain(name: string): string {
   return name.replaceAll('_', '').toLowerCase();
+}
+
+function plainPaths(renamed: RenamedSettings): RenamedSettings {
+  return Object.fromEntries(Object.entries(renamed).map(([path, now]) => [plain(path), now]));
 }
 
 function resolve(segments: readonly string[], schema: unknown, value: unknown): string[] | undefined {

@@ -33,6 +33,25 @@ suite('parse', ({ test }) => {
     assert.equal(parse(SCHEMA, GOOD, []), { ...GOOD, maxInFlight: 10, strict: false });
   });
 
+  test('a setting that was renamed or removed names what takes its place', () => {
+    const renamed = { 'routes.*.topic': 'is now routes.*.source.topic', old: 'is gone; leave it out' };
+    for (const [value, expected] of [
+      [
+        { routes: { uplinks: { ...GOOD.routes.uplinks, topic: 'a' } } },
+        'routes.uplinks.topic: there is no such setting: it is now routes.*.source.topic',
+      ],
+      [{ ...GOOD, old: 1 }, 'old: there is no such setting: it is gone; leave it out'],
+      [{ ...GOOD, other: 1 }, 'other: there is no such setting'],
+    ] as const) {
+      const issues: ConfigIssue[] = [];
+      parse(SCHEMA, value, issues, '', renamed);
+      assert.equal(
+        issues.map(({ path, problem }) => `${path}: ${problem}`),
+        [expected],
+      );
+    }
+  });
+
   test('says what is wrong in words, by path', () => {
     const qos = (value: unknown) => ({ routes: { uplinks: { source: { topic: 'a', qos: value } } } });
     for (const [value, expected] of [

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { ConfigIssue } from './config-error.ts';
+import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
 import { maskAddress } from './schema-walk.ts';
 
 type Issue = v.BaseIssue<unknown>;
@@ -45,9 +46,13 @@ const KINDS: Record<string, string> = {
   Array: 'a list',
 };
 
+function isUnknown(issue: Issue): boolean {
+  return issue.type === 'strict_object' && issue.expected === 'never';
+}
+
 function problemOf(issue: Issue, masked: boolean): string {
   const received = masked ? 'something else' : shown(issue.input);
-  if (issue.type === 'strict_object' && issue.expected === 'never') return 'there is no such setting';
+  if (isUnknown(issue)) return 'there is no such setting';
   if (issue.type === 'strict_object' && issue.input === undefined) return 'is missing';
   if (issue.kind === 'schema' && issue.received === 'undefined' && issue.input === undefined) {
     return `is missing; expected ${expectation(issue)}`;
@@ -68,12 +73,14 @@ function expectation(issue: Issue): string {
  * Parses a value; every problem is reported at once, by path and in words.
  *
  * @param root path under which the value stands in its file, put before each issue's own.
+ * @param renamed what became of former settings: said where one of them is found.
  */
 export function parse<const TSchema extends v.GenericSchema>(
   schema: TSchema,
   value: unknown,
   issues: ConfigIssue[],
   root = '',
+  renamed: RenamedSettings = RENAMED_SETTINGS,
 ): v.InferOutput<TSchema> | undefined {
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
@@ -81,7 +88,9 @@ export function parse<const TSchema extends v.GenericSchema>(
     for (const leaf of leaves(issue)) {
       // The issues inside of a union count their paths from the union.
       const path = [root, pathOf(issue), leaf === issue ? '' : pathOf(leaf)].filter((part) => part !== '').join('.');
-      issues.push({ path, problem: problemOf(leaf, /password|secret|key$/i.test(path)) });
+      const problem = problemOf(leaf, /password|secret|key$/i.test(path));
+      const now = isUnknown(leaf) ? renamedTo(path, renamed) : undefined;
+      issues.push({ path, problem: now === undefined ? problem : `${problem}: it ${now}` });
     }
   }
   return undefined;

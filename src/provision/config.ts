@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { count, flag, milliseconds, text } from '../config/schemas.ts';
 import { tableSchema } from '../sinks/bigquery/config.ts';
+import { tableRules } from '../sinks/bigquery/table-rules.ts';
 
 const DAY_LIMIT = 3_650;
 
@@ -71,14 +72,16 @@ const bucketSchema = v.strictObject({
 
 const datasetSchema = v.strictObject({ datasetId, location: v.optional(text) });
 
-/** A table; where it is the pipeline's own, its schema is that of the setting `table`, and need not be said again. */
-const tableEntry = v.strictObject({
+const tableEntries = v.strictObject({
   datasetId,
   tableId: text,
   schema: v.optional(tableSchema.entries.schema),
   partitioning: tableSchema.entries.partitioning,
   clustering: tableSchema.entries.clustering,
 });
+
+/** A table; where it is the pipeline's own, its schema is that of the setting `table`, and need not be said again. */
+const tableEntry = v.pipe(tableEntries, tableRules<v.InferOutput<typeof tableEntries>>());
 
 const ownerName = v.pipe(
   v.string(),

@@ -1,4 +1,5 @@
 import type { BigQuery } from '@google-cloud/bigquery';
+import { canonicalType } from '../sinks/bigquery/column-types.ts';
 import type { TableConfig } from '../sinks/bigquery/config.ts';
 import { type ApiField, tableOptions } from '../sinks/bigquery/table-options.ts';
 import { httpCall, httpCreate } from './cloud-call.ts';
@@ -44,12 +45,9 @@ export function tableResource(bigquery: BigQuery, projectId: string, config: Tab
   };
 }
 
-/** BigQuery answers with the older names of some types. */
-const OLDER_NAMES: Record<string, string> = { INTEGER: 'INT64', FLOAT: 'FLOAT64', BOOLEAN: 'BOOL', STRUCT: 'RECORD' };
-
 function columns(fields: readonly Partial<ApiField>[]): string[] {
   return fields.map(({ name, type = '', mode = 'NULLABLE', fields: nested }) => {
     const inner = nested === undefined ? '' : `(${columns(nested).join(', ')})`;
-    return `${name} ${OLDER_NAMES[type] ?? type}${inner} ${mode}`;
+    return `${name} ${canonicalType(type)}${inner} ${mode}`;
   });
 }

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { columnName, tableRules } from './table-rules.ts';
 
 const COLUMN_TYPES = [
   'STRING',
@@ -10,7 +11,9 @@ const COLUMN_TYPES = [
   'FLOAT64',
   'FLOAT',
   'NUMERIC',
+  'DECIMAL',
   'BIGNUMERIC',
+  'BIGDECIMAL',
   'BOOL',
   'BOOLEAN',
   'TIMESTAMP',
@@ -22,12 +25,6 @@ const COLUMN_TYPES = [
   'RECORD',
   'STRUCT',
 ] as const;
-
-/** Column names, https://docs.cloud.google.com/bigquery/docs/schemas#column_names (the plain form). */
-const columnName = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,299}$/, 'expected letters, digits and underscores, not beginning with a digit'),
-);
 
 const fieldEntries = {
   name: columnName,
@@ -58,8 +55,7 @@ const columnSchema = v.strictObject({
 
 export type Column = v.InferOutput<typeof columnSchema>;
 
-/** The table that rows go to. */
-export const tableSchema = v.strictObject({
+const tableEntries = v.strictObject({
   datasetId: text,
   tableId: text,
   /** Create the dataset and the table if they are missing. */
@@ -75,8 +71,11 @@ export const tableSchema = v.strictObject({
       expirationMs: v.optional(count()),
     }),
   ),
-  clustering: v.optional(v.pipe(v.array(text), v.maxLength(4))),
+  clustering: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(4))),
 });
+
+/** The table that rows go to. */
+export const tableSchema = v.pipe(tableEntries, tableRules<v.InferOutput<typeof tableEntries>>());
 
 export type TableConfig = v.InferOutput<typeof tableSchema>;
 

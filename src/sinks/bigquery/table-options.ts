@@ -1,3 +1,4 @@
+import { canonicalType } from './column-types.ts';
 import type { Column, NestedField, TableConfig } from './config.ts';
 
 /** A column as BigQuery's API wants it. */
@@ -33,7 +34,7 @@ export function tableOptions({
 function fieldOf(column: Column | NestedField): ApiField {
   return {
     name: column.name,
-    type: column.type,
+    type: canonicalType(column.type),
     mode: column.mode,
     ...(column.description === undefined ? {} : { description: column.description }),
     ...(column.fields === undefined ? {} : { fields: column.fields.map(fieldOf) }),

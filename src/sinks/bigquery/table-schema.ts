@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { canonicalType, fieldNamed } from './column-types.ts';
 import type { Column, NestedField } from './config.ts';
 
 /** A column of a table as BigQuery's API answers it. */
@@ -31,21 +32,6 @@ export interface TableDifference {
   /** Path of the column, such as `position.lat`; empty for the table itself. */
   readonly path: string;
   readonly problem: string;
-}
-
-/** Names of one type: https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema */
-const ALIASES: Readonly<Record<string, string>> = {
-  INT64: 'INTEGER',
-  FLOAT64: 'FLOAT',
-  BOOL: 'BOOLEAN',
-  STRUCT: 'RECORD',
-  DECIMAL: 'NUMERIC',
-  BIGDECIMAL: 'BIGNUMERIC',
-};
-
-/** The name that the API answers for a type: INTEGER for INT64. */
-export function canonicalType(type: string): string {
-  return ALIASES[type] ?? type;
 }
 
 /**
@@ -104,12 +90,6 @@ function differencesOf(
   }
   if (type !== 'RECORD') return found;
   return [...found, ...fieldDifferences(column.fields ?? [], field.fields, `${path}.`, hasHook)];
-}
-
-/** Finds a field by its name; names are compared without case. */
-export function fieldNamed<T extends { readonly name: string }>(fields: readonly T[], name: string): T | undefined {
-  const lower = name.toLowerCase();
-  return fields.find((field) => field.name.toLowerCase() === lower);
 }
 
 interface Nested {

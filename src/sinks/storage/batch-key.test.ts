@@ -19,7 +19,7 @@ suite('safe part', ({ test }) => {
       fc.property(anyText, (text) => {
         const part = safePart(text);
         assert.ok(part.length > 0 && part.length <= 128);
-        assert.not.match(part, /[\p{Cc}/\\#?*[\]]/u);
+        assert.not.match(part, /[\p{Cc}\p{Cf}/\\#?*[\]]/u);
         assert.not.match(part, /^\.+$/);
         assert.ok(part.isWellFormed(), 'no name in UTF-8');
         assert.is(encodeURIComponent(part).length > 0, true);
@@ -39,6 +39,11 @@ suite('safe part', ({ test }) => {
       'a_b',
       'what_',
     ]);
+  });
+
+  test('what nobody sees does not pass', () => {
+    assert.is(safePart('a\u202eb'), 'a_b');
+    assert.is(safePart('\ufeffhall\u200b'), '_hall_');
   });
 
   test('one text in two spellings is one part', () => {

@@ -7,7 +7,7 @@ import { remembering } from '../../core/remembering.ts';
 export type BatchKeyOf = (message: Message) => string;
 
 /** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
-const MAX_KEY_BYTES = 700;
+export const MAX_KEY_BYTES = 700;
 /** Longest part of an object's name that a location may take, in characters. */
 const MAX_PART = 128;
 const REMEMBERED_LOCATIONS = 10_000;
@@ -40,8 +40,8 @@ export function safePath(batchKey: string): string {
   return path;
 }
 
-/** What would end a part, is invisible, or is a pattern to `gsutil` and shells. */
-const UNSAFE = /[\p{Cc}/\\#?*[\]]/gu;
+/** What would end a part, is invisible or turns text around, or is a pattern to `gsutil` and shells. */
+const UNSAFE = /[\p{Cc}\p{Cf}/\\#?*[\]]/gu;
 
 /** A text as one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */
 export function safePart(text: string): string {

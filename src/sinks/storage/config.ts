@@ -1,12 +1,32 @@
 import * as v from 'valibot';
 import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { MAX_KEY_BYTES } from './batch-key.ts';
+
+const MAX_OBJECT_NAME_BYTES = 1024;
+/** For the object's own name, behind prefix and batch key. */
+const MAX_FILE_BYTES = 64;
+/** What is left of an object's name for the prefix, beside the longest batch key, the name and two slashes. */
+export const MAX_PREFIX_BYTES = MAX_OBJECT_NAME_BYTES - MAX_KEY_BYTES - MAX_FILE_BYTES - 2;
+
+const prefix = v.pipe(
+  v.string(),
+  v.check(
+    (text) => text.isWellFormed() && !/[\p{Cc}\p{Cf}]/u.test(text),
+    'expected no control or format characters, and text that UTF-8 can write',
+  ),
+  v.check(
+    (text) => Buffer.byteLength(text) <= MAX_PREFIX_BYTES,
+    ({ input }) =>
+      `expected at most ${MAX_PREFIX_BYTES} bytes, got ${Buffer.byteLength(input)}: with batch key and name an object's name has at most ${MAX_OBJECT_NAME_BYTES}`,
+  ),
+);
 
 /** Where objects go. */
 export const bucketSchema = v.strictObject({
   name: text,
   /** Put before every object's name, for example `raw/v1`. */
-  prefix: v.optional(v.string(), ''),
+  prefix: v.optional(prefix, ''),
   /** Create the bucket if it is missing. */
   create: v.optional(flag, false),
   /** Location and storage class of a created bucket. */
