@@ -5,6 +5,8 @@ import { PubSub } from '@google-cloud/pubsub';
 import { connectAsync, type MqttClient } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { startMqtt } from '../src/sandbox/mqtt/start-mqtt.ts';
+import { Permissions } from '../src/sandbox/permissions.ts';
+import { PUBSUB_PERMISSIONS } from '../src/sandbox/pubsub/permissions.ts';
 import { startPubSub } from '../src/sandbox/pubsub/start-pubsub.ts';
 import type { SandboxServer } from '../src/sandbox/server.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
@@ -14,6 +16,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const PROJECT = 'mqtt-routes';
+const permissions = new Permissions([PUBSUB_PERMISSIONS]);
 
 suite('Routes that change while ingestion runs', ({ test, before, after }) => {
   let mqtt: SandboxServer;
@@ -46,7 +49,7 @@ deadLetters: { topicId: dead-letters }
 
   before(async () => {
     mqtt = await startMqtt();
-    pubsubServer = await startPubSub();
+    pubsubServer = await startPubSub({ permissions });
     process.env.PUBSUB_EMULATOR_HOST = `127.0.0.1:${pubsubServer.port}`;
     pubsub = new PubSub({ projectId: PROJECT });
     for (const name of ['raw', 'events', 'dead-letters']) {
@@ -132,6 +135,64 @@ deadLetters: { topicId: dead-letters }
     assert.is(collected['dead-letters']?.total, 0);
     const { received, acked, deadLettered } = service.ledger;
     assert.equal({ received, acked, deadLettered }, { received: 6, acked: 6, deadLettered: 0 });
+  });
+
+  test('an edit is checked like a start, and no edit ends the service', async () => {
+    const own = (text: string) => text.replace('ingestion-0', 'ingestion-1').replaceAll('sites/', 'yards/');
+    const readings = { filter: 'yards/+/readings', to: 'raw' };
+    const good = own(yaml({ readings }));
+    writeFileSync(file, good);
+    const lines: Record<string, unknown>[] = [];
+    const service = createIngestion(readIngestion(file), {
+      routeChanges: watchRoutes(file),
+      telemetry: { destination: { write: (line) => lines.push(JSON.parse(line)) }, processMetrics: false },
+    });
+    const logged = (event: string) => lines.filter((line) => line.event === event);
+    const refusedAfter = async (text: string): Promise<string> => {
+      const before = logged('routes.refused').length;
+      writeFileSync(file, text);
+      await eventually(() => assert.is(logged('routes.refused').length, before + 1));
+      return String(logged('routes.refused').at(-1)?.error);
+    };
+    await service.start();
+    try {
+      await service.ready;
+      const missing = await refusedAfter(own(yaml({ readings, events: { filter: 'yards/+/events', to: 'nowhere' } })));
+      assert.match(missing, /producers: .*topics\/nowhere/);
+      // Reverted: there is nothing to do, and the next good edit takes effect.
+      writeFileSync(file, good);
+      await eventually(() => assert.is(logged('routes.unchanged').length, 1));
+
+      for (const [text, why] of [
+        ['a: &a [*a]\n', /refers to itself/],
+        [good.slice(0, 40), /problem/],
+        ['', /service/],
+      ] as const) {
+        assert.match(await refusedAfter(text), why);
+      }
+
+      permissions.deny(['pubsub.topics.get']);
+      writeFileSync(file, own(yaml({ readings, events: { filter: 'yards/+/events', to: 'events' } })));
+      await eventually(() => assert.is(logged('routes.changed').length, 1));
+      assert.is(logged('check.skipped').at(-1)?.permission, 'pubsub.topics.get');
+      permissions.deny([]);
+      await eventually(() => assert.is(logged('mqtt.subscribed').length, 2));
+
+      const both = own(yaml({ readings, events: { filter: 'yards/+/events', to: 'events' } }));
+      assert.is(logged('config.needs_restart').length, 0);
+      writeFileSync(
+        file,
+        both.replace('reconnectMinMs: 50', 'reconnectMinMs: 60').replace('topicId: dead', 'topicId: de'),
+      );
+      await eventually(() => assert.is(logged('config.needs_restart').length, 1));
+      assert.equal(logged('config.needs_restart')[0]?.settings, ['mqtt.reconnectMinMs', 'deadLetters.topicId']);
+      const events = collected.events?.total ?? 0;
+      await send('yards/a/events', 'y1');
+      await eventually(() => assert.is(collected.events?.total, events + 1));
+    } finally {
+      permissions.deny([]);
+      await service.shutdown(5_000);
+    }
   });
 });
 

@@ -24,6 +24,16 @@ suite('read YAML', ({ test }) => {
     });
   });
 
+  test('an alias that leads to itself is an issue', async () => {
+    for (const text of ['a: &a [*a]\n', 'a: &a { b: *a }\n', 'a: &a { b: { c: [*a] } }\n']) {
+      const { value, problems } = await read(text);
+      assert.is(value, undefined);
+      assert.match(problems[0] ?? '', /alias .*refers to itself/);
+    }
+    assert.is((await read(`a: ${'['.repeat(50_000)}`)).value, undefined, 'nested too deep');
+    assert.equal((await read('a: &a [1]\nb: [*a, *a]\n')).problems, []);
+  });
+
   test('an error has its line', async () => {
     for (const [text, line] of [
       ['a: 1\nb: [1, 2\n', 3],

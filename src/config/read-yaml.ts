@@ -12,15 +12,28 @@ export function readYaml(file: string, issues: ConfigIssue[]): unknown {
     issues.push({ path: '', problem: `cannot be read: ${toError(thrown).message}` });
     return undefined;
   }
-  const document = parseDocument(text);
-  for (const error of document.errors)
-    issues.push({ path: '', problem: error.message.split('\n')[0] ?? error.message });
-  if (document.errors.length > 0) return undefined;
   try {
-    return document.toJS();
+    const document = parseDocument(text);
+    for (const error of document.errors)
+      issues.push({ path: '', problem: error.message.split('\n')[0] ?? error.message });
+    if (document.errors.length > 0) return undefined;
+    const value: unknown = document.toJS();
+    if (!hasCycle(value)) return value;
+    issues.push({ path: '', problem: 'an alias (*name) refers to itself' });
   } catch (thrown) {
-    // Aliases are resolved only now: one without an anchor, or too many of them.
+    // Nested too deep; or an alias without an anchor, or too many of them: those are resolved by `toJS`.
     issues.push({ path: '', problem: toError(thrown).message });
-    return undefined;
   }
+  return undefined;
+}
+
+/** Whether a value holds itself, as an alias inside of its own anchor makes it. */
+function hasCycle(value: unknown, above = new Set<unknown>(), known = new Set<unknown>()): boolean {
+  if (typeof value !== 'object' || value === null || known.has(value)) return false;
+  if (above.has(value)) return true;
+  above.add(value);
+  const found = Object.values(value).some((each) => hasCycle(each, above, known));
+  above.delete(value);
+  known.add(value);
+  return found;
 }

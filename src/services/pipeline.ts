@@ -15,7 +15,7 @@ import { type BigQueriesConfig, bigqueriesSchema } from './bigqueries/config.ts'
 import { type EnrichConfig, enrichSchema } from './enrich/config.ts';
 import { type IcestoreConfig, icestoreSchema } from './icestore/config.ts';
 import { type IngestionConfig, ingestionSchema } from './ingestion/config.ts';
-import { type RoutingConfig, routingEntries, routingProblems } from './ingestion/routing.ts';
+import { routingEntries, routingProblems } from './ingestion/routing.ts';
 
 const SCHEMAS = {
   ingestion: ingestionSchema,
@@ -117,11 +117,11 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   return hooks;
 }
 
-/** The routes of an ingestion pipeline, or why they are refused, whenever its file has changed. */
+/** The configuration of an ingestion pipeline, or why it is refused, whenever its file has changed. */
 export function watchRoutes(
   file: string,
   env: NodeJS.ProcessEnv = process.env,
-): Observable<RoutingConfig | ConfigError> {
+): Observable<IngestionConfig | ConfigError> {
   return watchFile(file).pipe(
     map(() => {
       try {
@@ -132,7 +132,7 @@ export function watchRoutes(
         ]);
       } catch (thrown) {
         if (thrown instanceof ConfigError) return thrown;
-        throw thrown;
+        return new ConfigError(file, [{ path: '', problem: `cannot be read: ${toError(thrown).message}` }]);
       }
     }),
   );

@@ -1,5 +1,5 @@
 import type { MqttClient } from 'mqtt';
-import { BehaviorSubject, map, type Observable, tap } from 'rxjs';
+import { BehaviorSubject, EMPTY, map, type Observable, tap } from 'rxjs';
 import { createMqttClient } from '../../clients/mqtt.ts';
 import { createPubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
@@ -19,6 +19,7 @@ import type { IngestionConfig } from './config.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
 import { routeBy } from './route-by.ts';
+import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 
@@ -26,8 +27,8 @@ export interface IngestionDependencies extends CommonDependencies {
   /** A client that has not connected yet; built from `mqtt` when left out. */
   readonly mqtt?: MqttClient;
   readonly enricher?: Enricher;
-  /** Changed routes while the service runs; a refused change leaves the running ones. */
-  readonly routeChanges?: Observable<RoutingConfig | ConfigError>;
+  /** Edits of the configuration while the service runs; a refused one leaves the running routes. */
+  readonly routeChanges?: Observable<IngestionConfig | ConfigError>;
 }
 
 export interface IngestionProbes extends CommonProbes {
@@ -93,21 +94,25 @@ export function createIngestion(
       ],
       ['state'],
     );
-    const applyChange = (change: RoutingConfig | ConfigError): void => {
-      if (change instanceof Error) telemetry.event('routes.refused', { error: change.message });
-      else {
-        table.next(new RouteTable(change));
-        telemetry.event('routes.changed', { routes: Object.keys(change.routes) });
-        probes.routesChanged.hit(change);
-      }
-    };
-    const changes = dependencies.routeChanges?.subscribe(applyChange);
+    const check = (topicIds: readonly string[]) =>
+      checkTopics(
+        pubsub.publisher,
+        config.google.projectId,
+        topicIds.map((topicId) => ['producers', topicId] as const),
+        telemetry,
+      );
+    const changes = followEdits(dependencies.routeChanges ?? EMPTY, {
+      config,
+      table,
+      check,
+      telemetry,
+      onChanged: probes.routesChanged.hit,
+    });
 
     return {
       source,
       check: async () => {
-        const topics = table.value.topicIds.map((topicId) => ['producers', topicId] as const);
-        await checkTopics(pubsub.publisher, config.google.projectId, topics, telemetry);
+        await check(table.value.topicIds);
         await letters.check();
       },
       graph: (deliveries) =>
@@ -128,7 +133,7 @@ export function createIngestion(
           tap(probes.settled.hit),
         ),
       close: async () => {
-        changes?.unsubscribe();
+        changes.unsubscribe();
         if (dependencies.pubsub === undefined) await pubsub.close();
       },
     };

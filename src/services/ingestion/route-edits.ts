@@ -1,0 +1,108 @@
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type BehaviorSubject,
+  catchError,
+  defer,
+  map,
+  type Observable,
+  type OperatorFunction,
+  of,
+  type Subscription,
+  switchMap,
+} from 'rxjs';
+import { isRecord } from '../../config/interpolate.ts';
+import { type RetryableError, toError } from '../../core/errors.ts';
+import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { IngestionConfig } from './config.ts';
+import { RouteTable } from './route-table.ts';
+import type { RoutingConfig } from './routing.ts';
+
+const RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
+/** What an edit changes while the service runs, and what no service reads. */
+const LIVE: ReadonlySet<string> = new Set(['routes', 'producers', 'resources']);
+
+export interface FollowEditsOptions {
+  /** The configuration that the service was started with. */
+  readonly config: IngestionConfig;
+  /** The running routes; an edit that is accepted takes their place. */
+  readonly table: BehaviorSubject<RouteTable>;
+  /** Checks that topics exist; rejects with a RetryableError while that cannot be said. */
+  readonly check: (topicIds: readonly string[]) => Promise<void>;
+  readonly telemetry: Telemetry;
+  readonly onChanged: (routing: RoutingConfig) => void;
+}
+
+/**
+ * Lets edits of the configuration take effect. New topics are checked as at start; a refused edit is logged and counted,
+ * and the running routes stay. An edit of other settings is logged: it counts after a restart. Nothing ends the service.
+ */
+export function followEdits(edits: Observable<IngestionConfig | Error>, options: FollowEditsOptions): Subscription {
+  const { config, table, check, telemetry, onChanged } = options;
+  let running: RoutingConfig = { routes: config.routes, producers: config.producers };
+
+  const checkNew = async ({ producers }: IngestionConfig): Promise<void> => {
+    const known = new Set(table.value.topicIds);
+    const named = new Set(Object.values(producers).map(({ outputTopicId }) => outputTopicId));
+    await check([...named].filter((topicId) => !known.has(topicId)));
+  };
+  const apply = (edit: IngestionConfig): void => {
+    const settings = settingsForRestart(config, edit);
+    if (settings.length > 0) telemetry.event('config.needs_restart', { settings });
+    const { routes, producers } = edit;
+    if (isDeepStrictEqual({ routes, producers }, running)) {
+      telemetry.event('routes.unchanged');
+      return;
+    }
+    table.next(new RouteTable(edit));
+    running = { routes, producers };
+    telemetry.event('routes.changed', { routes: Object.keys(routes) });
+    onChanged(running);
+  };
+  const refuse = (error: Error) => telemetry.event('routes.refused', { error: error.message });
+  const postpone = (error: RetryableError) => telemetry.event('routes.postponed', { error: error.message });
+
+  return edits.pipe(checkedEdits(checkNew, postpone)).subscribe({
+    next: (edit) => {
+      try {
+        if (edit instanceof Error) refuse(edit);
+        else apply(edit);
+      } catch (thrown) {
+        refuse(toError(thrown));
+      }
+    },
+    error: (thrown) => telemetry.event('routes.unwatched', { error: toError(thrown).message }),
+  });
+}
+
+/**
+ * Checks each edit as a start does, and emits it, or why it is refused. An outage is waited out; a newer edit takes the
+ * place of one that waits.
+ */
+export function checkedEdits(
+  check: (edit: IngestionConfig) => Promise<void>,
+  onRetry: (error: RetryableError) => void,
+): OperatorFunction<IngestionConfig | Error, IngestionConfig | Error> {
+  return switchMap((edit) =>
+    edit instanceof Error
+      ? of(edit)
+      : defer(() => check(edit)).pipe(
+          retryWithBackoff(RETRY, { onRetry }),
+          map(() => edit),
+          catchError((thrown: unknown) => of(toError(thrown))),
+        ),
+  );
+}
+
+/** Lists the settings that an edit changes and that count only after a restart, as paths without values. */
+export function settingsForRestart(running: IngestionConfig, edit: IngestionConfig): string[] {
+  const without = (config: IngestionConfig) =>
+    Object.fromEntries(Object.entries(config).filter(([key]) => !LIVE.has(key)));
+  return changedPaths(without(running), without(edit), '');
+}
+
+function changedPaths(one: unknown, other: unknown, path: string): string[] {
+  if (!isRecord(one) || !isRecord(other)) return isDeepStrictEqual(one, other) ? [] : [path];
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].flatMap((name) => changedPaths(one[name], other[name], path === '' ? name : `${path}.${name}`));
+}
