@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { BigQuery, TableField } from '@google-cloud/bigquery';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
@@ -218,22 +220,49 @@ suite('faults of the table', (it) => {
     assert.is(opened.service.ledger.deadLettered, 1);
   });
 
-  test('one row that is too large is found by halving, and costs only itself', async () => {
-    const opened = await open(CONFIGURED);
+  test('a row that is too large for a request is found by halving, and costs only itself', async () => {
+    const accepted: string[] = [];
+    /** A BigQuery that refuses each request with the large row in it, as the service does. */
+    const server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk) => chunks.push(chunk));
+      request.on('end', () => {
+        response.setHeader('content-type', 'application/json');
+        if (request.method === 'GET') {
+          response.end(JSON.stringify({ schema: { fields: CONFIGURED } }));
+          return;
+        }
+        const { rows } = JSON.parse(Buffer.concat(chunks).toString());
+        const values: string[] = rows.map((row: { json: { what: string } }) => row.json.what);
+        if (values.includes('large')) {
+          const message = 'Request payload size exceeds the limit: 10485760 bytes.';
+          response.statusCode = 400;
+          response.end(JSON.stringify({ error: { code: 400, message, errors: [{ message, reason: 'badRequest' }] } }));
+          return;
+        }
+        accepted.push(...values);
+        response.end('{}');
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    scope.defer(() => server.close());
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    // The client takes its address from the environment when it is made.
+    const { BIGQUERY_EMULATOR_HOST } = process.env;
+    process.env.BIGQUERY_EMULATOR_HOST = `http://127.0.0.1:${address.port}`;
+    const client = createBigQueryClient({ projectId: sandbox.projectId });
+    Object.assign(process.env, { BIGQUERY_EMULATOR_HOST });
+    const opened = await open(CONFIGURED, CONFIGURED, { bigquery: client });
     await opened.start();
-    const rule: FaultRule = {
-      server: 'bigquery',
-      method: 'tabledata.insertAll',
-      times: 1,
-      error: { code: 413, reason: 'uploadTooLarge', message: 'Request Entity Too Large' },
-    };
-    sandbox.faults.add(rule);
-    const good = names(4);
-    await opened.publish(...good.map((what) => ({ what })));
-    await eventually(async () =>
-      assert.is((await opened.stored('what')).length + opened.service.ledger.deadLettered, 4),
-    );
-    assert.ok(opened.service.ledger.deadLettered <= 1);
+    const good = names(15);
+    await Promise.all([...good.slice(0, 7), 'large', ...good.slice(7)].map((what) => opened.publish({ what })));
+    await eventually(() => assert.equal(accepted.toSorted(), good));
+    await eventually(() => assert.is(opened.letters.length, 1));
+    assert.is(opened.letters[0]?.attributes.dlq_reason, 'too_large');
+    assert.match(opened.letters[0]?.data.toString() ?? '', /large/);
+    await isGreen(opened);
   });
 
   test('rows for a configured column that the table lost wait, red, until the inserts know it again', async () => {
@@ -258,6 +287,16 @@ suite('faults of the table', (it) => {
     await eventually(() => assert.is(opened.letters.length, 1));
     assert.match(opened.letters[0]?.data.toString() ?? '', /poison/);
     assert.is(opened.service.ledger.nacked, 0);
+  });
+
+  test('a member of a record that is written in another case than its field is its row’s fault', async () => {
+    const record = { name: 'rec', type: 'RECORD', fields: [{ name: 'value', type: 'STRING' }] };
+    const opened = await open([...CONFIGURED, record], [...CONFIGURED, record]);
+    await opened.start();
+    await opened.publish({ what: 'a', rec: { Value: 'x' } }, { what: 'b', rec: { value: 'x' } });
+    await opened.publish({ what: 'c', rec: { value: 'x', unit: 'C' } });
+    await eventually(() => assert.is(opened.service.ledger.deadLettered, 2), { deadlineMs: 5_000 });
+    await eventually(async () => assert.equal(await opened.stored('what'), ['b']));
   });
 
   test('a column of a hook that neither table nor configuration has is its row’s fault', async () => {

@@ -32,6 +32,8 @@ suite('differences between configuration and table', ({ test }) => {
   test('a path leads through lists and records, in any case', () => {
     const fields = [{ name: 'Position', fields: [{ name: 'lat' }] }];
     assert.ok(hasField(fields, 'position[3].LAT'));
+    assert.not(hasField(fields, 'position[3].LAT', { isExact: true }));
+    assert.ok(hasField(fields, 'Position[3].lat', { isExact: true }));
     assert.not(hasField(fields, 'position.lon'));
     assert.not(hasField(fields, 'lat'));
   });

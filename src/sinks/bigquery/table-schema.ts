@@ -97,10 +97,14 @@ interface Nested {
   readonly fields?: readonly Nested[] | undefined;
 }
 
-/** Whether a path such as `position.lat` or `list[0].value` leads to one of the fields. */
-export function hasField(fields: readonly Nested[], path: string): boolean {
+/**
+ * Whether a path such as `position.lat` or `list[0].value` leads to one of the fields.
+ *
+ * @param isExact whether upper and lower case count.
+ */
+export function hasField(fields: readonly Nested[], path: string, { isExact = false } = {}): boolean {
   const [first = '', ...rest] = path.replaceAll(/\[\d+\]/g, '').split('.');
   const found = fieldNamed(fields, first);
-  if (found === undefined || rest.length === 0) return found !== undefined;
-  return hasField(found.fields ?? [], rest.join('.'));
+  if (found === undefined || (isExact && found.name !== first)) return false;
+  return rest.length === 0 || hasField(found.fields ?? [], rest.join('.'), { isExact });
 }

@@ -53,12 +53,13 @@ export function tableVerdict(
     const path = plainPath(column);
     const differences = found === undefined ? [] : tableDifferences(table.schema, found, hasHook);
     const difference = differences.find((each) => isAt(path, plainPath(each.path)));
-    const isConfigured = hasField(table.schema, path);
-    if (difference !== undefined && (isConfigured || !row.isUnknownColumn)) {
+    if (difference !== undefined && (hasField(table.schema, path) || !row.isUnknownColumn)) {
       return `${difference.path === '' ? target : difference.path} ${difference.problem}`;
     }
     if (!row.isUnknownColumn) return undefined;
-    const isInTable = found !== undefined && hasField(found.schema.fields, path);
+    // A name in another case than the column's is the row's fault: it would wait for ever.
+    const isConfigured = hasField(table.schema, column, { isExact: true });
+    const isInTable = found !== undefined && hasField(found.schema.fields, column, { isExact: true });
     return isConfigured || isInTable ? `${column} is not known to inserts yet (${row.message})` : undefined;
   };
 
