@@ -1,4 +1,4 @@
-import { Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
+import { FieldValue, Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
 import { firstValueFrom } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { RetryableError } from '../core/errors.ts';
@@ -95,5 +95,25 @@ suite('firestore fetcher', ({ test }) => {
       nothing: null,
       number: 7,
     });
+  });
+
+  test('values that JSON cannot hold keep their digits, microseconds, and names', async () => {
+    const documents: Documents = {
+      d1: {
+        serial: 9_007_199_254_740_993n,
+        small: 7n,
+        at: new Timestamp(1_764_345_600, 123_456_000),
+        before: new Timestamp(-1, 1_000),
+        vector: FieldValue.vector([1.5, Number.NaN]),
+        nan: Number.NaN,
+        infinite: [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+        zero: -0,
+      },
+    };
+    assert.is(
+      JSON.stringify(await fetcherOf(documents).get('d1')),
+      '{"serial":9007199254740993,"small":7,"at":"2025-11-28T16:00:00.123456Z","before":"1969-12-31T23:59:59.000001Z",' +
+        '"vector":[1.5,"NaN"],"nan":"NaN","infinite":["Infinity","-Infinity"],"zero":-0.0}',
+    );
   });
 });

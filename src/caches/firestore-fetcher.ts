@@ -1,6 +1,7 @@
-import { DocumentReference, type Firestore, GeoPoint, Timestamp } from '@google-cloud/firestore';
+import { DocumentReference, type Firestore, GeoPoint, Timestamp, VectorValue } from '@google-cloud/firestore';
 import { asyncScheduler, EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
 import { errorCode, RetryableError, toError } from '../core/errors.ts';
+import { JsonNumber } from '../core/json-number.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 export interface FirestoreFetcherOptions {
@@ -125,13 +126,33 @@ function plainData(data: Record<string, unknown> | undefined): LookupData | unde
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, plain(value)]));
 }
 
-/** Firestore's own kinds of value as JSON has them: times as RFC 3339, bytes as base64, references as paths. */
+/**
+ * Firestore's own kinds of value as JSON has them: times as RFC 3339, bytes as base64, references as paths, vectors as
+ * lists, and numbers that JSON does not have as the texts `NaN`, `Infinity` and `-Infinity`.
+ */
 function plain(value: unknown): unknown {
-  if (value instanceof Timestamp) return value.toDate().toISOString();
+  if (typeof value === 'bigint') return plainInteger(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (Object.is(value, -0)) return new JsonNumber('-0.0');
+  if (value instanceof Timestamp) return plainTime(value);
+  if (value instanceof VectorValue) return value.toArray().map(plain);
   if (value instanceof GeoPoint) return { latitude: value.latitude, longitude: value.longitude };
   if (value instanceof DocumentReference) return value.path;
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
+}
+
+/** The client gives every integer as a bigint. */
+function plainInteger(value: bigint): number | JsonNumber {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : new JsonNumber(String(value));
+}
+
+/** Milliseconds at least; microseconds, which Firestore counts, where there are any. */
+function plainTime(time: Timestamp): string {
+  const text = time.toDate().toISOString();
+  const micros = Math.floor(time.nanoseconds / 1_000) % 1_000;
+  return micros === 0 ? text : `${text.slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
 }

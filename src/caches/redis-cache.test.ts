@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { firstValueFrom } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { createRedisClient } from '../clients/redis.ts';
+import { parseExact } from '../core/lossless-json.ts';
 import { Readiness } from '../core/readiness.ts';
 import { startRedis } from '../sandbox/redis/start-redis.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
@@ -32,7 +33,10 @@ async function startServer(port?: number): Promise<Server> {
 /** A cache in front of a table, over a connected client. */
 async function cacheOn(
   server: Server,
-  { table = { d1: { a: 1, nested: { b: [true, null] } } }, timeoutMs = NEVER_MS } = {},
+  {
+    table = { d1: { a: 1, nested: { b: [true, null] } } },
+    timeoutMs = NEVER_MS,
+  }: { readonly table?: Record<string, Record<string, unknown>>; readonly timeoutMs?: number } = {},
 ) {
   const readiness = new Readiness();
   const answers: string[] = [];
@@ -84,6 +88,15 @@ suite('redis cache', ({ test, skip, beforeEach, afterEach }) => {
     assert.equal(answers, ['redis d1 true']);
   });
 
+  test('numbers keep their digits, and members their names', async () => {
+    const data = '{"serial":9007199254740993,"zero":-0.0,"a.b":"dotted","__proto__":{"x":1}}';
+    const table: Record<string, Record<string, unknown>> = { d1: Object(parseExact(data)) };
+    const { client, get } = await cacheOn(server, { table });
+    assert.is(JSON.stringify(await get('d1')), data);
+    await eventually(async () => assert.is((await held(client, 'device:d1'))[0], data));
+    assert.is(JSON.stringify(await get('d1')), data, 'from Redis');
+  });
+
   test('keeps that a key has no data, for another time', async () => {
     const { client, get, behind, answers } = await cacheOn(server);
     assert.is(await get('nothing'), undefined);
@@ -97,12 +110,12 @@ suite('redis cache', ({ test, skip, beforeEach, afterEach }) => {
 
   test('what is none of its own in Redis is fetched anew, and replaced', async () => {
     const { client, get, behind } = await cacheOn(server, { table: { d1: { a: 1, nested: { b: [] } } } });
-    for (const text of ['{broken', '7', '[1]', '"x"', '']) {
+    for (const text of ['{broken', '7', '12345678901234567890', '[1]', '"x"', '']) {
       await client.set('device:d1', text);
       assert.equal(await get('d1'), { a: 1, nested: { b: [] } }, text);
       await eventually(async () => assert.is((await held(client, 'device:d1'))[0], '{"a":1,"nested":{"b":[]}}'));
     }
-    assert.is(behind.fetched.length, 5);
+    assert.is(behind.fetched.length, 6);
   });
 
   test('a value of another kind under the key is skipped, and does not turn the service red', async () => {

@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import { catchError, concat, defer, EMPTY, from, ignoreElements, type Observable, of, switchMap, tap } from 'rxjs';
 import { toError } from '../core/errors.ts';
+import { isJsonObject } from '../core/json-number.ts';
+import { parseExact } from '../core/lossless-json.ts';
 import type { Readiness } from '../core/readiness.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
@@ -85,8 +87,8 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
 function parsed(text: string): { data: LookupData | undefined } | undefined {
   if (text === MISSING) return { data: undefined };
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { data: { ...value } } : undefined;
+    const value = parseExact(text);
+    return isJsonObject(value) ? { data: value } : undefined;
   } catch {
     return undefined;
   }

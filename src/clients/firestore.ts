@@ -7,6 +7,8 @@ export function createFirestoreClient(
   { projectId, databaseId }: { projectId?: string | undefined; databaseId?: string | undefined },
 ): Firestore {
   return new Firestore({
+    // Else an integer of 64 bits is rounded to a double.
+    useBigInt: true,
     projectId: projectId ?? google.projectId,
     ...(databaseId === undefined ? {} : { databaseId }),
     ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import * as v from 'valibot';
-import { compilePath } from '../core/message-path.ts';
+import { pathProblem } from '../core/message-path.ts';
 
 /** A whole number of milliseconds. */
 export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max?: number } = {}) {
@@ -60,8 +60,8 @@ export const flag = v.pipe(
 /** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
 export const messagePath = v.pipe(
   v.string(),
-  v.check(
-    (path) => compilePath(path) !== undefined,
-    'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.device.id',
-  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? pathProblem(dataset.value) : undefined;
+    if (problem !== undefined) addIssue({ message: problem });
+  }),
 );

@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-desk.ts';
-import { decodeEnvelope, encodeEnvelope, openEnvelope } from './envelope.ts';
+import { dataJson, decodeEnvelope, encodeEnvelope, openEnvelope } from './envelope.ts';
 import { EnvelopedMessage, enriched, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
+import type { Message } from './message.ts';
 
 const GOOD = { id: 'm1', payload: 'aGVsbG8=', publishTime: '2026-11-23T10:00:00.123456Z' };
 
 function refusal(data: unknown): string {
-  const bytes = Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
+  const bytes = Buffer.isBuffer(data) ? data : Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
   try {
     decodeEnvelope(bytes);
   } catch (thrown) {
@@ -100,6 +101,8 @@ suite('envelope', ({ test }) => {
       [{ ...GOOD, publishTime: 1_700_000_000 }, '"publishTime"'],
       [{ ...GOOD, enrichmentData: [] }, '"enrichmentData"'],
       [{ ...GOOD, enrichmentData: 'x' }, '"enrichmentData"'],
+      ['12345678901234567890', 'no JSON object'],
+      [JSON.stringify({ ...GOOD, enrichmentData: 7 }).replace(':7', ':12345678901234567890'), '"enrichmentData"'],
     ];
     for (const [data, problem] of cases) assert.match(refusal(data), problem);
   });
@@ -232,5 +235,64 @@ suite('an envelope that is read where it lies', ({ test }) => {
     const more = openEnvelope(testMessage({ payload: encodeEnvelope(enriched(opened, { owner: '李' })) }));
     assert.equal(more.enrichmentData, { location: 'Zürich', owner: '李' });
     assert.is(Buffer.from(more.payload).toString(), '{}');
+  });
+});
+
+suite('enrichment data that is handed on', ({ test }) => {
+  const head = '{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z"';
+  /** Written as this project does, and otherwise. */
+  const opened = (data: string) =>
+    [
+      `${head},"enrichmentData":${data}}`,
+      `${head}, "enrichmentData" : ${data} }`,
+      `\ufeff${head},"enrichmentData":${data}}`,
+    ].map((payload) => openEnvelope(testMessage({ payload })));
+  const handedOn = (message: Message): string =>
+    encodeEnvelope(message).toString().slice(`${head},"enrichmentData":`.length, -1);
+
+  test('keeps every byte of the members that nobody touched', () => {
+    const data =
+      '{"serial":9007199254740993,"t":21.50,"e":1e400,"z":-0,"s":"\\u00fc","gap" : [ 1 ],"__proto__":{"a":1}}';
+    for (const message of opened(data)) {
+      assert.is(handedOn(message), data);
+      assert.is(handedOn(enriched(message, {})), data);
+      assert.is(handedOn(enriched(message, { none: undefined })), data);
+      assert.is(handedOn(enriched(enriched(message, { a: 1 }), { b: 'x' })), `${data.slice(0, -1)},"a":1,"b":"x"}`);
+      assert.is(dataJson(message), data);
+    }
+  });
+
+  test('replaces a member that is there, and never doubles it', () => {
+    for (const message of opened('{"n":1.0,"name":"old","deep":{"name":1},"name":"older","last":2.0}')) {
+      assert.is(handedOn(enriched(message, { name: 'new' })), '{"n":1.0,"name":"new","deep":{"name":1},"last":2.0}');
+      assert.is(handedOn(enriched(message, { last: 3, name: undefined })), '{"n":1.0,"deep":{"name":1},"last":3}');
+      assert.equal(enriched(message, { name: 'new' }).enrichmentData.name, 'new');
+    }
+  });
+
+  test('is what merging its objects gives, whatever is in them', () => {
+    const name = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'a"b', 'x\\'), fc.string());
+    const object = fc.dictionary(name, fc.jsonValue(), { maxKeys: 5 });
+    fc.assert(
+      fc.property(object, fc.array(object, { maxLength: 3 }), fc.constantFrom(undefined, 1), (data, extras, indent) => {
+        for (const came of opened(JSON.stringify(data, undefined, indent))) {
+          let message = came;
+          let merged: Record<string, unknown> = JSON.parse(JSON.stringify(data));
+          for (const extra of extras) {
+            message = enriched(message, extra);
+            merged = { ...merged, ...extra };
+          }
+          const { enrichmentData = {} } = JSON.parse(encodeEnvelope(message).toString());
+          assert.equal(Object.fromEntries(Object.entries(enrichmentData)), JSON.parse(JSON.stringify(merged)));
+          assert.is(JSON.stringify(message.enrichmentData), JSON.stringify(merged));
+        }
+      }),
+    );
+  });
+
+  test('an envelope that is not UTF-8 is poison', () => {
+    const bytes = Buffer.from(`${head},"enrichmentData":{"name":"B\u00fcro"}}`, 'latin1');
+    assert.match(refusal(bytes), 'UTF-8');
+    assert.throws(() => openEnvelope(testMessage({ payload: bytes })), 'UTF-8');
   });
 });

@@ -1,6 +1,10 @@
-import { asBuffer } from './bytes.ts';
+import { asBuffer, utf8Text } from './bytes.ts';
+import { enrichmentText, keepEnrichmentText } from './enrichment-text.ts';
 import { EnvelopedMessage, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
+import { jsonMembers } from './json-members.ts';
+import { isJsonObject } from './json-number.ts';
+import { parseLossless } from './lossless-json.ts';
 import { type EnrichmentData, type Message, utcTime } from './message.ts';
 import { readInPlace } from './read-envelope.ts';
 import { UnwrittenEnvelope } from './unwritten-envelope.ts';
@@ -12,12 +16,31 @@ import { UnwrittenEnvelope } from './unwritten-envelope.ts';
 
 /** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function envelopeOf(message: Message): UnwrittenEnvelope {
-  const data = message.enrichmentJson ?? (isEmpty(message.enrichmentData) ? undefined : dataJson(message));
-  const end = data === undefined ? '}' : `,"enrichmentData":${data}}`;
-  if (message instanceof EnvelopedMessage) return new UnwrittenEnvelope(message.envelope, end);
+  if (message instanceof EnvelopedMessage) return handedOn(message);
   const { id, publishTime } = message;
   const head = `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"`;
-  return new UnwrittenEnvelope(undefined, head + end);
+  return new UnwrittenEnvelope(undefined, 0, `${head}${endOf(message)}`);
+}
+
+/** The envelope that a message came in. Its bytes are copied up to what was added. */
+function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
+  const { envelope, added } = message;
+  const { enrichmentData, bytes, headLength } = envelope;
+  if (isEmpty(enrichmentData)) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  if (added === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
+  for (const name in added) {
+    if (Object.hasOwn(enrichmentData, name)) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  }
+  const more = asJson(added);
+  if (more === '{}') return new UnwrittenEnvelope(envelope, bytes.length, '');
+  // In the place of the two braces at the end.
+  return new UnwrittenEnvelope(envelope, bytes.length - 2, `,${more.slice(1)}}`);
+}
+
+/** What follows the publish time in an envelope. */
+function endOf(message: Message): string {
+  const known = isEmpty(message.enrichmentData) ? undefined : dataJson(message);
+  return known === undefined ? '}' : `,"enrichmentData":${known}}`;
 }
 
 /** A message's envelope as bytes. */
@@ -29,32 +52,46 @@ export function encodeEnvelope(message: Message): Buffer {
 }
 
 /** A message's enrichment data as JSON; a PoisonError (`rejected`) if there is no JSON of it. */
-export function dataJson({ enrichmentData }: Message): string {
+export function dataJson(message: Message): string {
   try {
-    return JSON.stringify(enrichmentData);
+    return enrichmentText(message) ?? JSON.stringify(message.enrichmentData);
   } catch (thrown) {
-    throw new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause: thrown });
+    throw noJson(thrown);
   }
+}
+
+function asJson(data: EnrichmentData): string {
+  try {
+    return JSON.stringify(data);
+  } catch (thrown) {
+    throw noJson(thrown);
+  }
+}
+
+function noJson(cause: unknown): PoisonError {
+  return new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause });
 }
 
 /** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
 export function openEnvelope(outer: Message): Message {
   const data = asBuffer(outer.payload);
   const read = readInPlace(data);
-  if (read !== undefined) return new EnvelopedMessage(read, outer, read.enrichmentData);
+  if (read !== undefined) return new EnvelopedMessage(read, outer);
   const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
   return { id, payload, publishTime, attributes: outer.attributes, enrichmentData };
 }
 
 /** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */
 export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
+  const text = utf8Text(data);
+  if (text === undefined) throw undecodable('the envelope is not UTF-8');
   let value: unknown;
   try {
-    value = JSON.parse(asBuffer(data).toString('utf8'));
+    value = parseLossless(data, text);
   } catch (thrown) {
     throw new PoisonError('undecodable', 'the data is no JSON envelope', { cause: thrown });
   }
-  if (!isObject(value)) throw undecodable('the envelope is no JSON object');
+  if (!isJsonObject(value)) throw undecodable('the envelope is no JSON object');
   const { id, payload, publishTime, enrichmentData } = value;
   if (typeof id !== 'string' || id === '') throw undecodable('the envelope has no "id"');
   if (typeof payload !== 'string') throw undecodable('the envelope has no "payload" in base64');
@@ -62,18 +99,19 @@ export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
   if (!isBase64(payload, bytes)) throw undecodable('the envelope\'s "payload" is no base64');
   const time = typeof publishTime === 'string' ? utcTime(publishTime) : undefined;
   if (time === undefined) throw undecodable('the envelope\'s "publishTime" is no RFC 3339 time');
-  if (enrichmentData !== undefined && enrichmentData !== null && !isObject(enrichmentData)) {
+  if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
     throw undecodable('the envelope\'s "enrichmentData" is no JSON object');
   }
-  return { id, payload: bytes, publishTime: time, enrichmentData: enrichmentData ?? {} };
+  if (enrichmentData === undefined || enrichmentData === null) {
+    return { id, payload: bytes, publishTime: time, enrichmentData: {} };
+  }
+  const written = jsonMembers(text).findLast(({ name }) => name === 'enrichmentData')?.value;
+  if (written !== undefined) keepEnrichmentText(enrichmentData, written);
+  return { id, payload: bytes, publishTime: time, enrichmentData };
 }
 
 function undecodable(problem: string): PoisonError {
   return new PoisonError('undecodable', problem);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isEmpty(data: EnrichmentData): boolean {

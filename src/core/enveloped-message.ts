@@ -1,4 +1,6 @@
 import { asBuffer } from './bytes.ts';
+import { enrichmentText, keepEnrichmentText } from './enrichment-text.ts';
+import { withMembers } from './json-members.ts';
 import type { Attributes, EnrichmentData, Message } from './message.ts';
 import type { ReadEnvelope } from './read-envelope.ts';
 
@@ -10,12 +12,27 @@ export class EnvelopedMessage implements Message {
   readonly envelope: ReadEnvelope;
   /** The message whose payload the envelope is: its attributes are this one's. */
   readonly outer: Message;
-  readonly enrichmentData: EnrichmentData;
+  /** What was added to the enrichment data of the envelope. */
+  readonly added: EnrichmentData | undefined;
+  #data: EnrichmentData | undefined;
 
-  constructor(envelope: ReadEnvelope, outer: Message, enrichmentData: EnrichmentData) {
+  constructor(envelope: ReadEnvelope, outer: Message, added?: EnrichmentData) {
     this.envelope = envelope;
     this.outer = outer;
-    this.enrichmentData = enrichmentData;
+    this.added = added;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    if (this.added === undefined) return this.envelope.enrichmentData;
+    this.#data ??= { ...this.envelope.enrichmentData, ...this.added };
+    return this.#data;
+  }
+
+  /** Members that nobody touched stand there as they came. */
+  get enrichmentJson(): string | undefined {
+    const text = this.envelope.dataText;
+    if (this.added === undefined) return text;
+    return withMembers(text ?? '{}', this.added);
   }
 
   get attributes(): Attributes {
@@ -40,10 +57,17 @@ export function payloadBase64(message: Message): string {
   return message instanceof EnvelopedMessage ? message.envelope.base64 : asBuffer(message.payload).toString('base64');
 }
 
-/** Returns the message with `extra` merged over its enrichment data. */
+/**
+ * Returns the message with `extra` merged over its enrichment data. Members that are not in `extra` are handed on as
+ * they came, to the byte.
+ */
 export function enriched(message: Message, extra: EnrichmentData): Message {
-  const data = { ...message.enrichmentData, ...extra };
-  if (message instanceof EnvelopedMessage) return new EnvelopedMessage(message.envelope, message.outer, data);
+  if (message instanceof EnvelopedMessage) {
+    return new EnvelopedMessage(message.envelope, message.outer, { ...message.added, ...extra });
+  }
   const { id, payload, publishTime, attributes } = message;
+  const data = { ...message.enrichmentData, ...extra };
+  const text = enrichmentText(message);
+  if (text !== undefined) keepEnrichmentText(data, withMembers(text, extra));
   return { id, payload, publishTime, attributes, enrichmentData: data };
 }

@@ -2,7 +2,19 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-desk.ts';
-import { compilePath, keyText, MessageView, PATH_ROOTS, validPath } from './message-path.ts';
+import { openEnvelope } from './envelope.ts';
+import { enriched } from './enveloped-message.ts';
+import { JsonNumber } from './json-number.ts';
+import {
+  compilePath,
+  exactPath,
+  keyPath,
+  keyText,
+  MessageView,
+  PATH_ROOTS,
+  pathProblem,
+  validPath,
+} from './message-path.ts';
 
 const VIEW = new MessageView(
   testMessage({
@@ -102,9 +114,51 @@ suite('message path', ({ test }) => {
     assert.is(validPath('payload.a')(new MessageView(testMessage({ payload }))), 1);
   });
 
+  test('reads names with dots and brackets in quotes', () => {
+    const payload = '{"a.b":{"c[0]":1,"":2,"q\\"":3},"a":{"b":4}}';
+    const view = new MessageView(testMessage({ payload, attributes: { 'x[y]': '5', 'a.b': '6' } }));
+    for (const [path, value] of [
+      ['payload["a.b"]["c[0]"]', 1],
+      ['payload["a.b"][""]', 2],
+      ['payload["a.b"]["q\\""]', 3],
+      ['payload.a.b', 4],
+      ['payload["a"].b', 4],
+      ['attributes["x[y]"]', '5'],
+      ['attributes["a.b"]', '6'],
+    ] as const) {
+      assert.is(validPath(path)(view), value, path);
+    }
+  });
+
+  test('says what is wrong with a path', () => {
+    for (const [path, problem] of [
+      ['data.a', 'begins with payload, enrichmentData, attributes or metadata'],
+      ['payload.a[0].b', 'write .0'],
+      ['payload[a.b]', 'stands in quotes'],
+      ['payload["a.b"', 'stands in quotes'],
+      ['payload["\\x"]', 'stands in quotes'],
+      ['payload["a"]b', 'stands in quotes'],
+      ['payload..a', 'a name is missing'],
+      ['payload.', 'a name is missing'],
+      ['metadata.other', 'metadata.id or metadata.publishTime'],
+    ] as const) {
+      assert.match(pathProblem(path) ?? 'no problem', problem, path);
+      assert.is(compilePath(path), undefined);
+    }
+    assert.is(pathProblem('payload["a.b"].c'), undefined);
+  });
+
+  test('skips a byte order mark; a payload that is not UTF-8 leads nowhere', () => {
+    const of = (payload: Buffer) => new MessageView(testMessage({ payload }));
+    assert.is(validPath('payload.a')(of(Buffer.from('\ufeff{"a":1}'))), 1);
+    assert.is(validPath('payload.a')(of(Buffer.from('{"a":"B\u00fcro"}', 'latin1'))), undefined);
+    assert.is(validPath('payload.a')(of(Buffer.from('{"a":"\ufffd"}'))), '\ufffd', 'it may stand there itself');
+    assert.is(of(Buffer.from('{"a":"B\u00fcro"}', 'latin1')).payloadText, undefined);
+  });
+
   test('finds every value of any JSON, by the names that lead to it', () => {
     const part = fc.oneof(
-      fc.string({ minLength: 1 }).filter((name) => !name.includes('.')),
+      fc.string({ minLength: 1 }).filter((name) => !/[.[\]]/.test(name)),
       fc.constant('__proto__'),
     );
     fc.assert(
@@ -114,6 +168,52 @@ suite('message path', ({ test }) => {
         assert.is(JSON.stringify(found), JSON.stringify(value));
       }),
     );
+  });
+});
+
+suite('key path', ({ test }) => {
+  const keyOf = (path: string, payload: string) => keyPath(path)(new MessageView(testMessage({ payload })));
+
+  test('a number gives its digits as they stand in the payload', () => {
+    for (const digits of [
+      '9007199254740993',
+      '12345678901234567890',
+      '1.0',
+      '1e3',
+      '-0',
+      '1e400',
+      '0.10',
+      '7',
+      '-2.5',
+    ]) {
+      assert.is(keyOf('payload.id', `{"x":1,"id":${digits}}`), digits);
+      assert.is(keyOf('payload', digits), digits);
+      assert.is(keyOf('payload.list.1', `{"list":["a",${digits}]}`), digits);
+    }
+  });
+
+  test('ids beyond 2^53 stay as many as they were', () => {
+    const ids = Array.from({ length: 10 }, (_, index) => String(1_764_345_600_000_000_000n + BigInt(index)));
+    assert.equal(
+      ids.map((id) => keyOf('payload.message_id', `{"message_id":${id}}`)),
+      ids,
+    );
+  });
+
+  test('a number in the enrichment data gives the digits that came, and those that were added', () => {
+    const data = `{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z","enrichmentData":{"n":1.0,"w":9007199254740993}}`;
+    for (const payload of [data, ` ${data}`]) {
+      const message = enriched(openEnvelope(testMessage({ payload })), { more: new JsonNumber('2.50') });
+      const key = (name: string) => keyPath(`enrichmentData.${name}`)(new MessageView(message));
+      assert.equal(['n', 'w', 'more'].map(key), ['1.0', '9007199254740993', '2.50']);
+    }
+  });
+
+  test('an exact path leads to what prints as it stood', () => {
+    const view = new MessageView(testMessage({ payload: '{"a":{"n":1.50},"b":1.5,"s":"x"}' }));
+    assert.is(JSON.stringify(exactPath('payload.a')(view)), '{"n":1.50}');
+    assert.is(exactPath('payload.b')(view), 1.5);
+    assert.is(exactPath('payload.s')(view), 'x');
   });
 });
 

@@ -1,27 +1,66 @@
-import { asBuffer } from './bytes.ts';
+import { utf8Text } from './bytes.ts';
+import { enrichmentText } from './enrichment-text.ts';
+import { JsonNumber } from './json-number.ts';
+import { parseExact, parseLossless } from './lossless-json.ts';
 import type { Message } from './message.ts';
+import { pathParts } from './path-parts.ts';
 
 /** A value out of a message, by path. The payload is parsed as JSON at most once for each view. */
 export class MessageView {
   readonly message: Message;
   #payload: unknown;
   #parsed = false;
+  #text: string | undefined;
+  #exactPayload: unknown;
+  #exactParsed = false;
 
   constructor(message: Message) {
     this.message = message;
   }
 
-  /** The payload as JSON; undefined if it is none. */
+  /** The payload as text, without a byte order mark; undefined if it is not UTF-8. */
+  get payloadText(): string | undefined {
+    return utf8Text(this.message.payload);
+  }
+
+  /** The payload as JSON; undefined if it is none. Integers that a double cannot hold are JsonNumbers. */
   get payload(): unknown {
     if (!this.#parsed) {
       this.#parsed = true;
+      this.#text = this.payloadText;
       try {
-        this.#payload = JSON.parse(asBuffer(this.message.payload).toString('utf8'));
+        if (this.#text !== undefined) this.#payload = parseLossless(this.message.payload, this.#text);
       } catch {
         this.#payload = undefined;
       }
     }
     return this.#payload;
+  }
+
+  /** The payload as JSON, in which every number prints as it stood there; undefined if it is none. */
+  get exactPayload(): unknown {
+    if (!this.#exactParsed) {
+      this.#exactParsed = true;
+      const { payload } = this;
+      this.#exactPayload = payload === undefined ? undefined : exact(this.#text, payload);
+    }
+    return this.#exactPayload;
+  }
+
+  /** The enrichment data, in which every number prints as it stood in the envelope. */
+  get exactEnrichmentData(): unknown {
+    return exact(enrichmentText(this.message), this.message.enrichmentData);
+  }
+}
+
+/** What a JSON text holds, to the digit; the same value as before if there is nothing to gain. */
+function exact(text: string | undefined, value: unknown): unknown {
+  if (text === undefined) return value;
+  try {
+    return parseExact(text, value);
+  } catch {
+    // Nested too deeply for a reviver.
+    return value;
   }
 }
 
@@ -32,33 +71,50 @@ export type MessagePath = (view: MessageView) => unknown;
 export const PATH_ROOTS = ['payload', 'enrichmentData', 'enrichment', 'attributes', 'metadata'] as const;
 
 /**
- * Compiles a path such as `payload.sensor.value`, `payload.readings.0`, `enrichment.DeviceID` (short for
- * `enrichmentData`), `attributes.uid`, `metadata.id` or `metadata.publishTime`. `payload` alone is the whole payload.
+ * Compiles a path such as `payload.sensor.value`, `payload.readings.0`, `payload["a.b"]`, `enrichment.DeviceID` (short
+ * for `enrichmentData`), `attributes.uid`, `metadata.id` or `metadata.publishTime`. `payload` alone is the whole payload.
  * Only own properties are read, so that `__proto__` in a message is a name like any other.
  *
- * @returns undefined if the text does not begin with one of PATH_ROOTS.
+ * @returns undefined if the text is no such path; `pathProblem` says why.
  */
 export function compilePath(text: string): MessagePath | undefined {
-  const [root, ...rest] = text.split('.');
-  if (rest.some((part) => part === '')) return undefined;
+  return compiled(text, false);
+}
+
+function compiled(text: string, exactly: boolean): MessagePath | undefined {
+  if (pathProblem(text) !== undefined) return undefined;
+  const parts = pathParts(text);
+  if (typeof parts === 'string') return undefined;
+  const { root, names } = parts;
   switch (root) {
     case 'payload':
-      return (view) => descend(view.payload, rest);
+      return exactly ? (view) => descend(view.exactPayload, names) : (view) => descend(view.payload, names);
     case 'enrichment':
     case 'enrichmentData':
-      return (view) => descend(view.message.enrichmentData, rest);
+      return exactly
+        ? (view) => descend(view.exactEnrichmentData, names)
+        : (view) => descend(view.message.enrichmentData, names);
     case 'attributes': {
-      const name = rest.join('.');
-      return name === '' ? (view) => view.message.attributes : (view) => own(view.message.attributes, name);
+      const name = names.join('.');
+      return names.length === 0 ? (view) => view.message.attributes : (view) => own(view.message.attributes, name);
     }
-    case 'metadata':
-      if (rest.length !== 1) return undefined;
-      if (rest[0] === 'id') return (view) => view.message.id;
-      if (rest[0] === 'publishTime') return (view) => view.message.publishTime;
-      return undefined;
     default:
-      return undefined;
+      return names[0] === 'id' ? (view) => view.message.id : (view) => view.message.publishTime;
   }
+}
+
+/** What is wrong with a text as a path into a message; undefined if it is one. */
+export function pathProblem(text: string): string | undefined {
+  const parts = pathParts(text);
+  const { root, names } = typeof parts === 'string' ? { root: /^[^.[]*/.exec(text)?.[0], names: [] } : parts;
+  if (!PATH_ROOTS.some((known) => known === root)) {
+    return 'expected a path that begins with payload, enrichmentData, attributes or metadata, such as payload.device.id';
+  }
+  if (typeof parts === 'string') return parts;
+  if (root === 'metadata' && (names.length !== 1 || (names[0] !== 'id' && names[0] !== 'publishTime'))) {
+    return 'expected metadata.id or metadata.publishTime';
+  }
+  return undefined;
 }
 
 /** The value that a list of names leads to, through own properties only; undefined where it leads nowhere. */
@@ -83,8 +139,32 @@ export function validPath(text: string): MessagePath {
   return path;
 }
 
+/** Compiles a path whose numbers print as they stood in the message: `1.0` and `1` are two values then. */
+export function exactPath(text: string): MessagePath {
+  const read = validPath(text);
+  const readExactly = compiled(text, true) ?? read;
+  return (view) => {
+    const value = read(view);
+    return typeof value === 'number' || (isObject(value) && !(value instanceof JsonNumber)) ? readExactly(view) : value;
+  };
+}
+
+/** Reads the text of a key; undefined where the path leads to none. */
+export type KeyPath = (view: MessageView) => string | undefined;
+
+/** Compiles a path to the text of a key: see `keyText`. A number gives its digits as they stood in the message. */
+export function keyPath(text: string): KeyPath {
+  const read = validPath(text);
+  const readExactly = compiled(text, true) ?? read;
+  return (view) => {
+    const value = read(view);
+    return keyText(typeof value === 'number' ? readExactly(view) : value);
+  };
+}
+
 /** A value as the text of a key, writable in UTF-8; undefined for what makes no key: objects, lists, the empty text, nothing. */
 export function keyText(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value.toWellFormed();
+  if (value instanceof JsonNumber) return value.toString();
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
 }

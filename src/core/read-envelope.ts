@@ -1,3 +1,5 @@
+import { utf8Text } from './bytes.ts';
+import { parseLossless } from './lossless-json.ts';
 import { type EnrichmentData, isPlainUtc } from './message.ts';
 
 /** What stands between the values of an envelope as this project and its like write it. */
@@ -52,6 +54,12 @@ export class ReadEnvelope {
   /** The payload in base64, with padding. */
   get base64(): string {
     return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
+  }
+
+  /** The enrichment data as it is written; undefined if there is none. */
+  get dataText(): string | undefined {
+    const start = this.headLength + BEFORE_DATA.length - 1;
+    return start < this.bytes.length ? this.bytes.toString('utf8', start, this.bytes.length - 1) : undefined;
   }
 
   get payload(): Buffer {
@@ -119,10 +127,17 @@ function dataBehind(bytes: Buffer, start: number): EnrichmentData | undefined {
   const last = bytes.length - 1;
   if (bytes[last] !== CLOSING_BRACE) return undefined;
   if (start === last) return {};
-  if (!matches(BEFORE_DATA, bytes, start)) return undefined;
+  if (!matches(BEFORE_DATA, bytes, start) || bytes[last - 1] !== CLOSING_BRACE) return undefined;
   try {
-    return JSON.parse(bytes.toString('utf8', start + BEFORE_DATA.length - 1, last));
+    const data = utf8Text(bytes.subarray(start + BEFORE_DATA.length - 1, last));
+    if (data === undefined) return undefined;
+    const value = parseLossless(bytes, data, start);
+    return isData(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isData(value: unknown): value is EnrichmentData {
+  return typeof value === 'object' && value !== null;
 }

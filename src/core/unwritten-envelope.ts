@@ -7,18 +7,21 @@ import type { ReadEnvelope } from './read-envelope.ts';
 export class UnwrittenEnvelope {
   readonly byteLength: number;
   readonly #head: ReadEnvelope | undefined;
+  readonly #headLength: number;
   readonly #text: string;
 
-  constructor(head: ReadEnvelope | undefined, text: string) {
-    this.byteLength = (head?.headLength ?? 0) + Buffer.byteLength(text);
+  /** @param headLength how many bytes of the head stay. */
+  constructor(head: ReadEnvelope | undefined, headLength: number, text: string) {
+    this.byteLength = headLength + Buffer.byteLength(text);
     this.#head = head;
+    this.#headLength = headLength;
     this.#text = text;
   }
 
   /** Writes `byteLength` bytes to a buffer that has room for them. */
   write(target: Buffer, start: number): void {
     let place = start;
-    if (this.#head !== undefined) place += this.#head.bytes.copy(target, start, 0, this.#head.headLength);
+    if (this.#head !== undefined) place += this.#head.bytes.copy(target, start, 0, this.#headLength);
     target.write(this.#text, place);
   }
 }

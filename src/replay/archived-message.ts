@@ -1,4 +1,8 @@
+import { keepEnrichmentText } from '../core/enrichment-text.ts';
 import { PoisonError } from '../core/errors.ts';
+import { jsonMembers } from '../core/json-members.ts';
+import { isJsonObject } from '../core/json-number.ts';
+import { parseExact } from '../core/lossless-json.ts';
 import { type Attributes, type EnrichmentData, type Message, utcTime } from '../core/message.ts';
 
 /** A message as an archive line holds it, and when it was archived (milliseconds since 1970). */
@@ -16,11 +20,11 @@ export interface ArchivedMessage {
 export function archivedMessage(text: string): ArchivedMessage {
   let line: unknown;
   try {
-    line = JSON.parse(text);
+    line = parseExact(text);
   } catch (thrown) {
     throw new PoisonError('undecodable', 'the line is no JSON', { cause: thrown });
   }
-  if (!isRecord(line)) throw new PoisonError('undecodable', 'the line is no JSON object');
+  if (!isJsonObject(line)) throw new PoisonError('undecodable', 'the line is no JSON object');
   const { id, originalPubSubPayload, archivedAt, attributes, enrichmentData } = line;
   if (typeof id !== 'string' || id === '') throw new PoisonError('undecodable', 'the line has no "id"');
   if (typeof originalPubSubPayload !== 'string') {
@@ -31,10 +35,13 @@ export function archivedMessage(text: string): ArchivedMessage {
   if (attributes !== undefined && !isAttributes(attributes)) {
     throw new PoisonError('undecodable', 'the line\'s "attributes" are no texts by name');
   }
-  if (enrichmentData !== undefined && enrichmentData !== null && !isRecord(enrichmentData)) {
+  if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
     throw new PoisonError('undecodable', 'the line\'s "enrichmentData" is no JSON object');
   }
   const known: EnrichmentData = enrichmentData ?? {};
+  const written = jsonMembers(text).findLast(({ name }) => name === 'enrichmentData')?.value;
+  if (enrichmentData !== undefined && enrichmentData !== null && written !== undefined)
+    keepEnrichmentText(known, written);
   const payload = Buffer.from(originalPubSubPayload, 'base64');
   return {
     message: { id, payload, publishTime, attributes: attributes ?? {}, enrichmentData: known },
@@ -49,10 +56,6 @@ function timeOf(line: Readonly<Record<string, unknown>>, member: string): string
   return time;
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function isAttributes(value: unknown): value is Attributes {
-  return isRecord(value) && Object.values(value).every((one) => typeof one === 'string');
+  return isJsonObject(value) && Object.values(value).every((one) => typeof one === 'string');
 }

@@ -1,5 +1,5 @@
 import type { Message } from '../core/message.ts';
-import { keyText, MessageView, validPath } from '../core/message-path.ts';
+import { keyPath, MessageView, validPath } from '../core/message-path.ts';
 
 /** Which messages of an archive are replayed, and what their time is. */
 export interface SelectionOptions {
@@ -27,14 +27,14 @@ export interface Selected {
 export function selectionOf(options: SelectionOptions): (message: Message) => Selected | undefined {
   const { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = options;
   const readTime = validPath(options.timePath);
-  const readDevice = options.devicePaths.map(validPath);
+  const readDevice = options.devicePaths.map(keyPath);
   const devices = new Set(options.devices);
   return (message) => {
     const view = new MessageView(message);
     const time = readTime(view);
     const timeMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
     if (Number.isNaN(timeMs)) return undefined;
-    const device = readDevice.map((read) => keyText(read(view))).find((id) => id !== undefined);
+    const device = readDevice.map((read) => read(view)).find((id) => id !== undefined);
     const isWanted = devices.size === 0 || (device !== undefined && devices.has(device));
     return { timeMs, device, isMeant: isWanted && timeMs >= from && timeMs < until };
   };

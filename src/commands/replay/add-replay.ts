@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcTime } from '../../core/message.ts';
-import { compilePath } from '../../core/message-path.ts';
+import { pathProblem } from '../../core/message-path.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 function time(text: string): number {
@@ -17,8 +17,9 @@ function speed(text: string): number {
 }
 
 function path(text: string): string {
-  if (compilePath(text) !== undefined) return text;
-  throw new InvalidArgumentError('Expected a path such as payload.taken_at or metadata.publishTime.');
+  const problem = pathProblem(text);
+  if (problem === undefined) return text;
+  throw new InvalidArgumentError(`Expected a path such as payload.taken_at or metadata.publishTime: ${problem}.`);
 }
 
 const collected = (text: string, before: readonly string[]): readonly string[] => [...before, text];

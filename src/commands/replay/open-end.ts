@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { FatalError } from '../../core/errors.ts';
 import type { Message, Original } from '../../core/message.ts';
-import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { keyPath, MessageView } from '../../core/message-path.ts';
 import type { Destination } from '../../replay/destination.ts';
 import { mqttDestination } from '../../replay/mqtt-destination.ts';
 import { topicDestination } from '../../replay/topic-destination.ts';
@@ -25,13 +25,13 @@ export async function openEnd(projectId: string, options: ReplayCommandOptions):
     };
   }
   if (options.topic === undefined) throw new FatalError('--topic: --to pubsub needs the name of a topic');
-  const orderingKey = validPath(options.orderingKey);
+  const orderingKey = keyPath(options.orderingKey);
   return {
     destination: await topicDestination({ projectId }, options.topic),
     toOriginal: (message) => ({
       data: encodeEnvelope(message),
       attributes: message.attributes,
-      orderingKey: keyText(orderingKey(new MessageView(message))) ?? '',
+      orderingKey: orderingKey(new MessageView(message)) ?? '',
     }),
   };
 }

@@ -2,7 +2,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { envelopeOf } from '../../core/envelope.ts';
 import { EnvelopedMessage } from '../../core/enveloped-message.ts';
 import type { Message } from '../../core/message.ts';
-import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { keyPath, keyText, MessageView } from '../../core/message-path.ts';
 import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import { ReceivedMessage } from '../../sources/pubsub/received-message.ts';
@@ -13,9 +13,9 @@ import type { KeyExtractor } from './lookup.ts';
  * as it is known before the lookup; else the one they came with; else the key of the lookup.
  */
 export function orderBy(path: string | undefined, keyOf: KeyExtractor): (delivery: Delivery) => string | undefined {
-  const read = path === undefined ? undefined : validPath(path);
+  const read = path === undefined ? undefined : keyPath(path);
   return ({ message, ticket }) => {
-    const configured = read === undefined ? undefined : keyText(read(new MessageView(message)));
+    const configured = read?.(new MessageView(message));
     return configured ?? keyText(ticket.original.orderingKey) ?? keyOf(message);
   };
 }
@@ -28,13 +28,13 @@ function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
 
 /** Where an enriched delivery is published, and under which ordering key. */
 export function addressBy(topicId: string, path: string | undefined): (delivery: Delivery) => Address {
-  const read = path === undefined ? undefined : validPath(path);
+  const read = path === undefined ? undefined : keyPath(path);
   return ({ message, ticket }) => ({
     topicId,
     message: {
       data: envelopeOf(message),
       attributes: unchangedAttributes(message),
-      orderingKey: read === undefined ? ticket.original.orderingKey : (keyText(read(new MessageView(message))) ?? ''),
+      orderingKey: read === undefined ? ticket.original.orderingKey : (read(new MessageView(message)) ?? ''),
     },
   });
 }

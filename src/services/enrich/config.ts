@@ -1,12 +1,21 @@
 import * as v from 'valibot';
 import { lookupSchema } from '../../caches/config.ts';
 import { count, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { fieldNames } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { consumerEntries } from '../config.ts';
 
 /** What becomes of a message that cannot be enriched. */
 const policy = v.picklist(['pass', 'drop', 'deadLetter']);
+
+const fieldName = v.pipe(
+  text,
+  v.rawCheck(({ dataset, addIssue }) => {
+    const names = dataset.typed ? fieldNames(dataset.value) : [];
+    if (typeof names === 'string') addIssue({ message: names });
+  }),
+);
 
 /** Configuration of an enrich service: Pub/Sub to Pub/Sub, with what is known about the device added. */
 export const enrichSchema = v.strictObject({
@@ -15,8 +24,8 @@ export const enrichSchema = v.strictObject({
   /** Paths to the key of the lookup; the first that leads to a text or number is taken. */
   key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
   lookup: lookupSchema,
-  /** What is added to the enrichment data: its name, and the field of the looked-up data (dots go deeper). */
-  apply: v.optional(v.record(text, text), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
+  /** What is added to the enrichment data: its name, and the field of the looked-up data. Dots go deeper; a name with a dot is `["a.b"]`. */
+  apply: v.optional(v.record(text, fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
   /** A message in which no path leads to a key. */
   withoutKey: v.optional(policy, 'pass'),
   /** A message whose key is known to have no data. */

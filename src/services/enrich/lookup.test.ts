@@ -4,6 +4,8 @@ import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import { memoryCache } from '../../caches/memory-cache.ts';
 import { singleFlight } from '../../caches/single-flight.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import { encodeEnvelope } from '../../core/envelope.ts';
+import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
@@ -244,5 +246,21 @@ suite('lookup keys and orders', ({ test }) => {
     assert.is(topicId, 'out');
     assert.is(message.attributes, delivery.message.attributes);
     assert.is(JSON.parse(written(message.data).toString()).id, 'm1');
+  });
+});
+
+suite('applyByNames', ({ test }) => {
+  const message = testMessage();
+
+  test('reaches fields with dots in their names', () => {
+    const apply = applyByNames({ dotted: '["a.b"]', deep: 'a["b.c"].d', plain: 'a.b' });
+    assert.equal(apply({ 'a.b': 1, a: { 'b.c': { d: 2 }, b: 3 } }, message), { dotted: 1, deep: 2, plain: 3 });
+  });
+
+  test('adds members of any name', () => {
+    const names = Object.fromEntries(['__proto__', 'constructor', 'prototype'].map((name) => [name, 'ClientID']));
+    const added = applyByNames(names)({ ClientID: 'c1' }, message);
+    assert.is(JSON.stringify(added), '{"__proto__":"c1","constructor":"c1","prototype":"c1"}');
+    assert.match(encodeEnvelope(enriched(message, added)).toString(), '"__proto__":"c1"');
   });
 });

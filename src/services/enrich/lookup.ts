@@ -5,7 +5,9 @@ import { enriched } from '../../core/enveloped-message.ts';
 import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
-import { descend, keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { descend, keyPath, keyText, MessageView } from '../../core/message-path.ts';
+import { fieldNames } from '../../core/path-parts.ts';
+import { setMember } from '../../core/set-member.ts';
 import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { EnrichConfig } from './config.ts';
@@ -18,11 +20,11 @@ export type Applier = (data: LookupData, message: Message) => EnrichmentData;
 
 /** Takes the first of the paths that leads to a key. */
 export function keyByPaths(paths: readonly string[]): KeyExtractor {
-  const readers = paths.map(validPath);
+  const readers = paths.map(keyPath);
   return (message) => {
     const view = new MessageView(message);
     for (const read of readers) {
-      const key = keyText(read(view));
+      const key = read(view);
       if (key !== undefined) return key;
     }
     return undefined;
@@ -31,15 +33,21 @@ export function keyByPaths(paths: readonly string[]): KeyExtractor {
 
 /** Copies fields of the data by name; a field that is missing adds nothing. */
 export function applyByNames(names: EnrichConfig['apply']): Applier {
-  const readers = Object.entries(names).map(([name, field]) => ({ name, parts: field.split('.') }));
+  const readers = Object.entries(names).map(([name, field]) => ({ name, parts: namesOf(field) }));
   return (data) => {
     const added: Record<string, unknown> = {};
     for (const { name, parts } of readers) {
       const value = descend(data, parts);
-      if (value !== undefined) added[name] = value;
+      if (value !== undefined) setMember(added, name, value);
     }
     return added;
   };
+}
+
+function namesOf(field: string): readonly string[] {
+  const names = fieldNames(field);
+  if (typeof names === 'string') throw new Error(`"${field}" is no name of a field: ${names}`);
+  return names;
 }
 
 /**

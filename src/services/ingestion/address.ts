@@ -3,7 +3,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { envelopeOf } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
-import { keyText, MessageView } from '../../core/message-path.ts';
+import { MessageView } from '../../core/message-path.ts';
 import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import type { RouteTable } from './route-table.ts';
@@ -32,7 +32,7 @@ export function addressBy(table: () => RouteTable): (delivery: Delivery) => Addr
       message: {
         data: envelopeOf(message),
         attributes: message instanceof RoutedMessage ? encoded(attributes) : attributes,
-        orderingKey: keyText(producer.orderingKey?.(new MessageView(message))) ?? '',
+        orderingKey: producer.orderingKey?.(new MessageView(message)) ?? '',
       },
     };
   };

@@ -1,12 +1,12 @@
 import type { Message } from '../../core/message.ts';
-import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { keyPath, MessageView } from '../../core/message-path.ts';
 
 /** Gives the message the id that its payload holds, where a path to it is configured and leads somewhere. */
 export function identifyBy(path: string | undefined): (message: Message) => Message {
   if (path === undefined) return (message) => message;
-  const read = validPath(path);
+  const read = keyPath(path);
   return (message) => {
-    const id = keyText(read(new MessageView(message)));
+    const id = read(new MessageView(message));
     return id === undefined ? message : { ...message, id };
   };
 }

@@ -1,5 +1,5 @@
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
-import { type MessagePath, validPath } from '../../core/message-path.ts';
+import { type KeyPath, keyPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
@@ -25,7 +25,7 @@ export interface Route {
 /** Where a route's messages are published. */
 export interface Producer {
   readonly topicId: string;
-  readonly orderingKey: MessagePath | undefined;
+  readonly orderingKey: KeyPath | undefined;
 }
 
 /** The routes of an ingestion service, compiled. Immutable; a change makes a new table. */
@@ -43,7 +43,7 @@ export class RouteTable {
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
-        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : validPath(orderingKey) },
+        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : keyPath(orderingKey) },
       ]),
     );
   }

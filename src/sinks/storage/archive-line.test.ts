@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { openEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { suite } from '../../testing/suite.ts';
 import { testMessage } from '../../testing/test-desk.ts';
@@ -22,6 +23,16 @@ suite('archive line', ({ test }) => {
       attributes: { uid: 'd\n1' },
       enrichmentData: { name: 'a\u2028b' },
     });
+  });
+
+  test('enrichment data stands there as it came, on one line', () => {
+    const data = '{\n  "serial": 9007199254740993,\r\n  "text": "a\\nb"\n}';
+    for (const end of ['}', ' }']) {
+      const payload = `{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z","enrichmentData":${data}${end}`;
+      const line = archiveLine(openEnvelope(testMessage({ payload })), 'k', 't');
+      assert.is(line.indexOf('\n'), line.length - 1);
+      assert.match(line, data.replace(/[\r\n]+/g, ' '));
+    }
   });
 
   test('what cannot be JSON is poison', () => {

@@ -1,6 +1,6 @@
 import { PoisonError } from '../../core/errors.ts';
 import { type Message, utcTime } from '../../core/message.ts';
-import { keyText, MessageView, validPath } from '../../core/message-path.ts';
+import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
 
 /** Names the group of a message, as the folder of its object. `hooks.ts` may replace it. */
@@ -15,7 +15,7 @@ const REMEMBERED_LOCATIONS = 10_000;
 /** `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location. */
 export function batchKeyBy(timePath: string, locationPaths: readonly string[]): BatchKeyOf {
   const readTime = validPath(timePath);
-  const readLocations = locationPaths.map(validPath);
+  const readLocations = locationPaths.map(keyPath);
   const part = remembering(safePart, REMEMBERED_LOCATIONS);
   return (message) => {
     const view = new MessageView(message);
@@ -24,7 +24,7 @@ export function batchKeyBy(timePath: string, locationPaths: readonly string[]): 
     if (time === undefined) throw new PoisonError('rejected', `no RFC 3339 time at "${timePath}" to file it under`);
     const day = `${time.slice(0, 4)}/${time.slice(5, 7)}/${time.slice(8, 10)}`;
     for (const read of readLocations) {
-      const location = keyText(read(view));
+      const location = read(view);
       if (location !== undefined) return `${day}/${part(location)}`;
     }
     return day;

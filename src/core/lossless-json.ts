@@ -1,0 +1,58 @@
+import { JsonNumber } from './json-number.ts';
+import { mayHaveWideInteger } from './wide-integer.ts';
+
+/** TypeScript does not type the context yet. */
+type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+const reviving: (text: string, reviver: Reviver) => unknown = JSON.parse;
+
+/** Every double holds this many decimal digits. */
+const DOUBLE_DIGITS = 15;
+
+/**
+ * Parses JSON; an integer that a double cannot hold becomes a JsonNumber, as do other numbers of that text that lose
+ * digits. Texts without such an integer are parsed by `JSON.parse` alone.
+ *
+ * @param bytes the text in UTF-8.
+ */
+export function parseLossless(bytes: Uint8Array, text: string, start = 0): unknown {
+  return mayHaveWideInteger(bytes, start) ? reviving(text, withLostDigits) : JSON.parse(text);
+}
+
+/**
+ * Parses JSON; every number that would print otherwise than it is written, such as `1.0` or `1e400`, becomes a JsonNumber.
+ *
+ * @param parsed what the text is known to hold, if its numbers print as they are written.
+ */
+export function parseExact(text: string, parsed?: unknown): unknown {
+  if (mayPrintOtherwise(text)) return reviving(text, withOtherText);
+  return parsed === undefined ? JSON.parse(text) : parsed;
+}
+
+const withLostDigits: Reviver = (_key, value, context) =>
+  typeof value === 'number' && context?.source !== undefined && losesDigits(context.source, value)
+    ? new JsonNumber(context.source)
+    : value;
+
+const withOtherText: Reviver = (_key, value, context) =>
+  typeof value === 'number' && context?.source !== undefined && String(value) !== context.source
+    ? new JsonNumber(context.source)
+    : value;
+
+function losesDigits(source: string, value: number): boolean {
+  if (String(value) === source) return false;
+  const digits = source.replace(/e.*$/i, '').replace(/[-.]/g, '').replace(/^0+/, '');
+  return digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (value === 0 && digits !== '');
+}
+
+/** Numbers of 16 digits, with exponents, zeros at the end of the fraction, seven leading zeros, and minus zero. */
+const OTHER_TEXT = new RegExp(
+  [
+    String.raw`(?:^|[[:,\s])-?(?:[\d.]{16}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?=[\s,\]}]|$)|0\.000000)`,
+    String.raw`(?:^|[[:,\s])-0(?=[\s,\]}]|$)`,
+  ].join('|'),
+);
+
+/** False if every number of a JSON text prints as it is written. True also for a few texts whose strings look so. */
+export function mayPrintOtherwise(text: string): boolean {
+  return OTHER_TEXT.test(text);
+}
