@@ -1,4 +1,5 @@
 import { JsonNumber } from './json-number.ts';
+import { mayPrintOtherwise } from './odd-numbers.ts';
 import { mayHaveWideInteger } from './wide-integer.ts';
 
 /** TypeScript does not type the context yet. */
@@ -42,17 +43,4 @@ function losesDigits(source: string, value: number): boolean {
   if (String(value) === source) return false;
   const digits = source.replace(/e.*$/i, '').replace(/[-.]/g, '').replace(/^0+/, '');
   return digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (value === 0 && digits !== '');
-}
-
-/** Numbers of 16 digits, with exponents, zeros at the end of the fraction, seven leading zeros, and minus zero. */
-const OTHER_TEXT = new RegExp(
-  [
-    String.raw`(?:^|[[:,\s])-?(?:[\d.]{16}|\d+(?:\.\d+)?[eE]|\d+\.\d*0(?=[\s,\]}]|$)|0\.000000)`,
-    String.raw`(?:^|[[:,\s])-0(?=[\s,\]}]|$)`,
-  ].join('|'),
-);
-
-/** False if every number of a JSON text prints as it is written. True also for a few texts whose strings look so. */
-export function mayPrintOtherwise(text: string): boolean {
-  return OTHER_TEXT.test(text);
 }

@@ -30,19 +30,22 @@ export interface Original {
   readonly messageId?: string;
 }
 
-/** Nearly every time is written so already; up to the 28th each month has its day. */
-const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
+/** Nearly every time is written so already; up to the 28th each month has its day. The calendar begins with the year 1. */
+const PLAIN_UTC =
+  /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
 
 /** Whether a text is a time as `utcTime` returns it; false also for a few that are, on the last days of a month. */
 export function isPlainUtc(text: string): boolean {
   return PLAIN_UTC.test(text);
 }
 
+const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59Z');
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /**
  * Returns an RFC 3339 time in UTC, with every digit of its fraction; undefined if it is not a time. A leap second and a
- * day that its month does not have are none.
+ * day that its month does not have are none, and neither is a time that in UTC is not in the years 1 to 9999.
  */
 export function utcTime(text: string): string | undefined {
   if (isPlainUtc(text)) return text;
@@ -51,7 +54,7 @@ export function utcTime(text: string): string | undefined {
   const local = Date.parse(`${date}T${time}Z`);
   // Date.parse takes 31 February for 3 March.
   if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== date) return undefined;
-  if (zone === 'Z' || zone === 'z') return `${date}T${time}${fraction}Z`;
-  const utc = Date.parse(`${date}T${time}${zone}`);
-  return Number.isNaN(utc) ? undefined : `${new Date(utc).toISOString().slice(0, 19)}${fraction}Z`;
+  const utc = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
+  if (Number.isNaN(utc) || utc < FIRST_MS || utc > LAST_MS) return undefined;
+  return `${new Date(utc).toISOString().slice(0, 19)}${fraction}Z`;
 }

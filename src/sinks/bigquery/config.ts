@@ -1,7 +1,10 @@
 import * as v from 'valibot';
 import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { pathProblem } from '../../core/message-path.ts';
+import { pathParts } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { columnName, tableRules } from './table-rules.ts';
+import type { TimeUnit } from './time-of-count.ts';
 
 const COLUMN_TYPES = [
   'STRING',
@@ -31,27 +34,77 @@ const fieldEntries = {
   type: v.picklist(COLUMN_TYPES),
   mode: v.optional(v.picklist(['NULLABLE', 'REQUIRED', 'REPEATED']), 'NULLABLE'),
   description: v.optional(v.string()),
+  /** In what the numbers of a TIMESTAMP count the time since 1970. Default: BigQuery's own reading, in seconds. */
+  unit: v.optional(v.picklist(['s', 'ms', 'us', 'ns'])),
+  /** `json`: a string is read as JSON before its value is taken. */
+  parse: v.optional(v.picklist(['json'])),
+  /** What becomes of a value that does not fit its column: the message is a dead letter, or the column is NULL. */
+  onError: v.optional(
+    v.pipe(
+      v.unknown(),
+      // YAML reads `null` as nothing.
+      v.transform((value) => (value === null ? 'null' : value)),
+      v.picklist(['reject', 'null']),
+    ),
+  ),
 };
 
-/** A column inside a RECORD: its value is the record's member of the same name. */
+/** A column inside of a RECORD. */
 export interface NestedField {
   readonly name: string;
   readonly type: (typeof COLUMN_TYPES)[number];
   readonly mode: 'NULLABLE' | 'REQUIRED' | 'REPEATED';
   readonly description?: string | undefined;
   readonly fields?: readonly NestedField[] | undefined;
+  readonly unit?: TimeUnit | undefined;
+  readonly parse?: 'json' | undefined;
+  readonly onError?: 'reject' | 'null' | undefined;
+  /** Default: `record.<name>`, the member of the same name of the record around it. */
+  readonly from?: string | undefined;
+}
+
+/** A path into the message, or one that begins with `record`: the record around the column, one of a repeated record's. */
+const recordPath = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const parts = pathParts(dataset.value);
+    if (typeof parts === 'object' && parts.root === 'record' && parts.names.length > 0) return;
+    const problem = typeof parts === 'string' ? parts : pathProblem(dataset.value);
+    if (problem !== undefined) addIssue({ message: `${problem}; inside of a record, record.<name> is a member of it` });
+  }),
+);
+
+/** What is wrong with settings that are each well-formed. */
+function problemsOf({ type, mode, unit, onError }: Pick<NestedField, 'type' | 'mode' | 'unit' | 'onError'>): string[] {
+  const problems: string[] = [];
+  if (unit !== undefined && type !== 'TIMESTAMP') problems.push('unit is for columns of the type TIMESTAMP');
+  if (mode === 'REQUIRED' && onError === 'null') {
+    problems.push('a REQUIRED column cannot be NULL: leave out onError, or make it NULLABLE');
+  }
+  return problems;
 }
 
 const nestedField: v.GenericSchema<unknown, NestedField> = v.lazy(() =>
-  v.strictObject({ ...fieldEntries, fields: v.optional(v.array(nestedField)) }),
+  v.pipe(
+    v.strictObject({ ...fieldEntries, fields: v.optional(v.array(nestedField)), from: v.optional(recordPath) }),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (dataset.typed) for (const message of problemsOf(dataset.value)) addIssue({ message });
+    }),
+  ),
 );
 
-const columnSchema = v.strictObject({
-  ...fieldEntries,
-  fields: v.optional(v.array(nestedField)),
-  /** Where the value comes from. Default: `payload.<name>`. */
-  from: v.optional(messagePath),
-});
+const columnSchema = v.pipe(
+  v.strictObject({
+    ...fieldEntries,
+    fields: v.optional(v.array(nestedField)),
+    /** Where the value comes from. Default: `payload.<name>`. */
+    from: v.optional(messagePath),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (dataset.typed) for (const message of problemsOf(dataset.value)) addIssue({ message });
+  }),
+);
 
 export type Column = v.InferOutput<typeof columnSchema>;
 

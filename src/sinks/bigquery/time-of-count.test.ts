@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { suite } from '../../testing/suite.ts';
+import { timeOfCount } from './time-of-count.ts';
+
+suite('time of a count', ({ test }) => {
+  test('is the time of a Date, for every millisecond of the calendar', () => {
+    const first = Date.parse('0001-01-01T00:00:00Z');
+    const last = Date.parse('9999-12-31T23:59:59.999Z');
+    fc.assert(
+      fc.property(fc.integer({ min: first, max: last }), fc.nat(999_999), (millis, finer) => {
+        const text = new Date(millis).toISOString();
+        const micros = Math.floor(finer / 1_000);
+        const withMicros = micros === 0 ? text : `${text.slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+        assert.is(timeOfCount(String(millis), 'ms'), text);
+        assert.is(timeOfCount(String(BigInt(millis) * 1_000_000n + BigInt(finer)), 'ns'), withMicros);
+        assert.is(timeOfCount(String(BigInt(millis) * 1_000n + BigInt(micros)), 'us'), withMicros);
+        assert.is(timeOfCount(`${millis}e-3`, 's'), text);
+      }),
+    );
+  });
+
+  test('there is none outside of it, and none of what is no number', () => {
+    for (const count of ['253402300800', '-62135596801', '1e41', '1e999999999', '', 'x', '1.', '--1']) {
+      assert.is(timeOfCount(count, 's'), undefined, count);
+    }
+    assert.is(timeOfCount('1e-999999999', 's'), '1970-01-01T00:00:00.000Z');
+    assert.is(timeOfCount('-1e-999999999', 's'), '1969-12-31T23:59:59.999999Z');
+    assert.is(timeOfCount('0e999999999', 's'), '1970-01-01T00:00:00.000Z');
+  });
+});

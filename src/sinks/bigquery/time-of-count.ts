@@ -1,0 +1,41 @@
+/** In what a number counts the time since 1970. */
+export type TimeUnit = 's' | 'ms' | 'us' | 'ns';
+
+/** Powers of ten from a unit to microseconds. */
+const TO_MICROS: Readonly<Record<TimeUnit, number>> = { s: 6, ms: 3, us: 0, ns: -3 };
+const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+/** No time of the calendar needs more; it bounds the work for `1e999999999`. */
+const MAX_EXPONENT = 40;
+/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z, in microseconds. */
+const FIRST = -62_135_596_800_000_000n;
+const LAST = 253_402_300_799_999_999n;
+
+/**
+ * Returns the time that a decimal number counts as RFC 3339 in UTC, down to the microsecond; what is finer is cut.
+ * Undefined if it is not in the years 1 to 9999.
+ */
+export function timeOfCount(count: string, unit: TimeUnit): string | undefined {
+  const [, sign, whole, fraction = '', exponent = '0'] = DECIMAL.exec(count) ?? [];
+  if (whole === undefined) return undefined;
+  const power = Number(exponent) - fraction.length + TO_MICROS[unit];
+  const digits = BigInt(`${sign}${whole}${fraction}`);
+  if (digits === 0n) return timeOf(0n);
+  if (power > MAX_EXPONENT) return undefined;
+  // Fewer than no digits are left of it.
+  if (power < -whole.length - fraction.length) return timeOf(digits < 0n ? -1n : 0n);
+  const micros = power >= 0 ? digits * 10n ** BigInt(power) : floorDivided(digits, 10n ** BigInt(-power));
+  return micros < FIRST || micros > LAST ? undefined : timeOf(micros);
+}
+
+function timeOf(micros: bigint): string {
+  const millis = floorDivided(micros, 1_000n);
+  const rest = micros - millis * 1_000n;
+  const text = new Date(Number(millis)).toISOString();
+  return rest === 0n ? text : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`;
+}
+
+/** Earlier, not nearer to 1970. */
+function floorDivided(value: bigint, by: bigint): bigint {
+  const quotient = value / by;
+  return value < 0n && quotient * by !== value ? quotient - 1n : quotient;
+}
