@@ -9,9 +9,9 @@ const REPLACEMENT = '\ufffd';
 const BYTE_ORDER_MARK = 0xfeff;
 
 /** Bytes as text, without a byte order mark; undefined if they are not UTF-8. */
-export function utf8Text(bytes: Uint8Array): string | undefined {
-  const text = asBuffer(bytes).toString('utf8');
+export function utf8Text(bytes: Uint8Array, start = 0, end = bytes.length): string | undefined {
+  const text = asBuffer(bytes).toString('utf8', start, end);
   // What is not UTF-8 comes out as replacement characters; most texts have none.
-  if (text.includes(REPLACEMENT) && !isUtf8(bytes)) return undefined;
+  if (text.includes(REPLACEMENT) && !isUtf8(bytes.subarray(start, end))) return undefined;
   return text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text;
 }

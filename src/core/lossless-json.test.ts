@@ -74,7 +74,7 @@ suite('lossless JSON', ({ test }) => {
 
   test('strings and plain numbers are no reason to look closer', () => {
     const text = '{"at":"2026-11-23T10:00:00.000Z","id":"3e5f-1.0","n":[0,7,-21.5,1000,0.001],"f":false}';
-    assert.is(mayPrintOtherwise(text), false);
+    assert.is(mayPrintOtherwise(Buffer.from(text)), false);
   });
 });
 

@@ -23,9 +23,10 @@ export function parseLossless(bytes: Uint8Array, text: string, start = 0): unkno
  * Parses JSON; every number that would print otherwise than it is written, such as `1.0` or `1e400`, becomes a JsonNumber.
  *
  * @param parsed what the text is known to hold, if its numbers print as they are written.
+ * @param bytes the text in UTF-8, where it is at hand.
  */
-export function parseExact(text: string, parsed?: unknown): unknown {
-  if (mayPrintOtherwise(text)) return reviving(text, withOtherText);
+export function parseExact(text: string, parsed?: unknown, bytes: Uint8Array = Buffer.from(text)): unknown {
+  if (mayPrintOtherwise(bytes)) return reviving(text, withOtherText);
   return parsed === undefined ? JSON.parse(text) : parsed;
 }
 

@@ -42,7 +42,7 @@ export class MessageView {
     if (!this.#exactParsed) {
       this.#exactParsed = true;
       const { payload } = this;
-      this.#exactPayload = payload === undefined ? undefined : exact(this.#text, payload);
+      this.#exactPayload = payload === undefined ? undefined : exact(this.#text, payload, this.message.payload);
     }
     return this.#exactPayload;
   }
@@ -54,10 +54,10 @@ export class MessageView {
 }
 
 /** What a JSON text holds, to the digit; the same value as before if there is nothing to gain. */
-function exact(text: string | undefined, value: unknown): unknown {
+function exact(text: string | undefined, value: unknown, bytes?: Uint8Array): unknown {
   if (text === undefined) return value;
   try {
-    return parseExact(text, value);
+    return parseExact(text, value, bytes);
   } catch {
     // Nested too deeply for a reviver.
     return value;

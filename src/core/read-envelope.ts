@@ -129,7 +129,7 @@ function dataBehind(bytes: Buffer, start: number): EnrichmentData | undefined {
   if (start === last) return {};
   if (!matches(BEFORE_DATA, bytes, start) || bytes[last - 1] !== CLOSING_BRACE) return undefined;
   try {
-    const data = utf8Text(bytes.subarray(start + BEFORE_DATA.length - 1, last));
+    const data = utf8Text(bytes, start + BEFORE_DATA.length - 1, last);
     if (data === undefined) return undefined;
     const value = parseLossless(bytes, data, start);
     return isData(value) ? value : undefined;

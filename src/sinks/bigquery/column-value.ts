@@ -61,8 +61,9 @@ function withAllDigits(value: unknown): unknown {
 
 /** JSON would write null in the place of a number that a double cannot hold. */
 function finite(name: string, value: unknown): unknown {
-  const isNumber = typeof value === 'number' || value instanceof JsonNumber;
-  if (isNumber && !Number.isFinite(Number(value))) throw rejected(`${name}: the number is beyond a FLOAT64`);
+  if (typeof value === 'string') return value;
+  const number = value instanceof JsonNumber ? Number(value) : value;
+  if (typeof number === 'number' && !Number.isFinite(number)) throw rejected(`${name}: the number is beyond a FLOAT64`);
   return value;
 }
 
