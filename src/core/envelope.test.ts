@@ -99,6 +99,8 @@ suite('envelope', ({ test }) => {
       [{ ...GOOD, publishTime: 'yesterday' }, '"publishTime"'],
       [{ ...GOOD, publishTime: '2026-13-01T00:00:00Z' }, '"publishTime"'],
       [{ ...GOOD, publishTime: 1_700_000_000 }, '"publishTime"'],
+      [{ ...GOOD, publishTime: '9999-12-31T23:59:59-01:00' }, '"publishTime"'],
+      [{ ...GOOD, publishTime: '0000-01-01T00:00:00Z' }, '"publishTime"'],
       [{ ...GOOD, enrichmentData: [] }, '"enrichmentData"'],
       [{ ...GOOD, enrichmentData: 'x' }, '"enrichmentData"'],
       ['12345678901234567890', 'no JSON object'],

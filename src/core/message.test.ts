@@ -43,6 +43,22 @@ suite('utc time', ({ test }) => {
     }
   });
 
+  test('there is none outside of the years 1 to 9999', () => {
+    for (const text of [
+      '9999-12-31T23:59:59-01:00',
+      '9999-12-31T23:59:59.5-00:01',
+      '0001-01-01T00:00:00+00:01',
+      '0000-01-01T00:00:00Z',
+      '0000-12-31T23:59:59-01:00',
+      '0000-02-29T00:00:00Z',
+    ]) {
+      assert.is(utcTime(text), text.startsWith('0000-12') ? '0001-01-01T00:59:59Z' : undefined, text);
+    }
+    assert.is(utcTime('9999-12-31T23:59:59.999Z'), '9999-12-31T23:59:59.999Z');
+    assert.is(utcTime('9999-12-31T23:59:59.999+01:00'), '9999-12-31T22:59:59.999Z');
+    assert.is(utcTime('0001-01-01T00:00:00z'), '0001-01-01T00:00:00Z');
+  });
+
   test('means the same moment as before, whatever the offset', () => {
     const moment = fc.date({ min: new Date(0), max: new Date('2100-01-01T00:00:00Z'), noInvalidDate: true });
     fc.assert(

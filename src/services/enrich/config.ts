@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { lookupSchema } from '../../caches/config.ts';
+import { byName } from '../../config/by-name.ts';
 import { count, messagePath, milliseconds, text } from '../../config/schemas.ts';
 import { fieldNames } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
@@ -25,7 +26,7 @@ export const enrichSchema = v.strictObject({
   key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
   lookup: lookupSchema,
   /** What is added to the enrichment data: its name, and the field of the looked-up data. Dots go deeper; a name with a dot is `["a.b"]`. */
-  apply: v.optional(v.record(text, fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
+  apply: v.optional(byName(fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
   /** A message in which no path leads to a key. */
   withoutKey: v.optional(policy, 'pass'),
   /** A message whose key is known to have no data. */

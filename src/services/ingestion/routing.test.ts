@@ -234,3 +234,22 @@ suite('a message on its route', ({ test }) => {
     );
   });
 });
+
+suite('names of routes and producers', ({ test }) => {
+  test('may be those of every object', () => {
+    const names = ['prototype', 'constructor', '__proto__', 'toString'];
+    const routes = Object.fromEntries(names.map((name) => [name, { topic: `${name}/+`, to: name }]));
+    const producers = Object.fromEntries(names.map((name) => [name, {}]));
+    assert.equal(problems(routes, producers), []);
+    const compiled = table(routes, producers);
+    assert.equal(
+      compiled.subscriptions.map(({ filter }) => filter),
+      names.map((name) => `${name}/+`),
+    );
+    for (const name of names) {
+      assert.is(compiled.routeOf(`${name}/d1`)?.name, name);
+      assert.is(compiled.producerOf(name)?.topicId, `topic-of-${name}`);
+    }
+    assert.is(compiled.producerOf('valueOf'), undefined);
+  });
+});

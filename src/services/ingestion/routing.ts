@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { byName } from '../../config/by-name.ts';
 import { count, messagePath, oneOf, text } from '../../config/schemas.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 
@@ -41,8 +42,8 @@ const producerSchema = v.strictObject({
 
 /** Which topics are received, and where their messages go. */
 export const routingEntries = {
-  routes: v.record(text, routeSchema),
-  producers: v.record(text, producerSchema),
+  routes: byName(routeSchema),
+  producers: byName(producerSchema),
 };
 
 export type RouteConfig = v.InferOutput<typeof routeSchema>;

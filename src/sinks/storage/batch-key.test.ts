@@ -81,3 +81,18 @@ suite('batch key', ({ test }) => {
     }
   });
 });
+
+suite('batch key at the ends of the calendar', ({ test }) => {
+  test('a time that is not in the years 1 to 9999 is poison, and makes no folder', () => {
+    const keyOf = batchKeyBy('payload.at', []);
+    const of = (at: string) => keyOf(testMessage({ payload: JSON.stringify({ at }) }));
+    assert.is(of('9999-12-31T23:59:59Z'), '9999/12/31');
+    assert.is(of('0001-01-01T00:00:00Z'), '0001/01/01');
+    for (const at of ['9999-12-31T23:59:59-01:00', '0001-01-01T00:00:00+01:00', '0000-06-01T00:00:00Z']) {
+      assert.throws(
+        () => of(at),
+        (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
+      );
+    }
+  });
+});
