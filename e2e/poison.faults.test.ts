@@ -72,6 +72,22 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'nested 10,000 deep, around it': { payload: text('{}'), data: text(nested), fate: noEnvelope },
   'wrong types': { payload: text('{"sequence":"many","temperature":{}}'), fate: onlyBigQuery('rejected') },
   binary: { payload: Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc3]), fate: onlyBigQuery('undecodable') },
+  'not UTF-8': {
+    payload: Buffer.from('{"sequence":1,"note":"B\u00fcro"}', 'latin1'),
+    fate: onlyBigQuery('undecodable'),
+  },
+  'a list': { payload: text('[{"sequence":1}]'), fate: onlyBigQuery('undecodable') },
+  'a byte order mark': { payload: text('\ufeff{"sequence":1}'), fate: everywhere('arrives') },
+  'a number beyond a double': { payload: text('{"sequence":1,"temperature":1e400}'), fate: onlyBigQuery('rejected') },
+  'a time beyond the calendar': {
+    payload: text('{"sequence":1,"taken_at":"9999-12-31T23:59:59-01:00"}'),
+    fate: onlyBigQuery('rejected'),
+  },
+  'a time beyond the calendar, around it': {
+    payload: text('{}'),
+    data: text('{"id":"x","payload":"","publishTime":"9999-12-31T23:59:59-01:00"}'),
+    fate: noEnvelope,
+  },
   'binary around it': { payload: Buffer.from([0]), data: Buffer.from([0xff, 0xfe, 0x00, 0x80]), fate: noEnvelope },
   // Made safe for a path; as a key of the lookup it is no document.
   'hostile path parts': {
