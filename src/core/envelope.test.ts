@@ -6,6 +6,7 @@ import { dataJson, decodeEnvelope, encodeEnvelope, openEnvelope } from './envelo
 import { EnvelopedMessage, enriched, payloadBase64 } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
 import type { Message } from './message.ts';
+import { keyPath, MessageView } from './message-path.ts';
 
 const GOOD = { id: 'm1', payload: 'aGVsbG8=', publishTime: '2026-11-23T10:00:00.123456Z' };
 
@@ -290,6 +291,20 @@ suite('enrichment data that is handed on', ({ test }) => {
         }
       }),
     );
+  });
+
+  test('what JSON does not know is poison when it is written, not before', () => {
+    for (const message of opened('{"n":1.0}')) {
+      for (const extra of [{ added: 1n }, { n: 1n }, circular()]) {
+        const more = enriched(message, extra);
+        assert.ok(keyPath('enrichmentData.other')(new MessageView(more)) === undefined);
+        keyPath('enrichmentData.n')(new MessageView(more));
+        assert.throws(
+          () => encodeEnvelope(more),
+          (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
+        );
+      }
+    }
   });
 
   test('an envelope that is not UTF-8 is poison', () => {

@@ -32,7 +32,7 @@ export class EnvelopedMessage implements Message {
   get enrichmentJson(): string | undefined {
     const text = this.envelope.dataText;
     if (this.added === undefined) return text;
-    return withMembers(text ?? '{}', this.added);
+    return text === undefined ? JSON.stringify(this.added) : withMembers(text, this.added);
   }
 
   get attributes(): Attributes {
@@ -68,6 +68,14 @@ export function enriched(message: Message, extra: EnrichmentData): Message {
   const { id, payload, publishTime, attributes } = message;
   const data = { ...message.enrichmentData, ...extra };
   const text = enrichmentText(message);
-  if (text !== undefined) keepEnrichmentText(data, withMembers(text, extra));
+  if (text !== undefined) keepSpliced(data, text, extra);
   return { id, payload, publishTime, attributes, enrichmentData: data };
+}
+
+function keepSpliced(data: EnrichmentData, text: string, extra: EnrichmentData): void {
+  try {
+    keepEnrichmentText(data, withMembers(text, extra));
+  } catch {
+    // There is no JSON of it: whoever writes the message says so.
+  }
 }

@@ -42,24 +42,25 @@ export class MessageView {
     if (!this.#exactParsed) {
       this.#exactParsed = true;
       const { payload } = this;
-      this.#exactPayload = payload === undefined ? undefined : exact(this.#text, payload, this.message.payload);
+      this.#exactPayload = payload === undefined ? undefined : exact(() => this.#text, payload, this.message.payload);
     }
     return this.#exactPayload;
   }
 
   /** The enrichment data, in which every number prints as it stood in the envelope. */
   get exactEnrichmentData(): unknown {
-    return exact(enrichmentText(this.message), this.message.enrichmentData);
+    return exact(() => enrichmentText(this.message), this.message.enrichmentData);
   }
 }
 
 /** What a JSON text holds, to the digit; the same value as before if there is nothing to gain. */
-function exact(text: string | undefined, value: unknown, bytes?: Uint8Array): unknown {
-  if (text === undefined) return value;
+function exact(textOf: () => string | undefined, value: unknown, bytes?: Uint8Array): unknown {
   try {
+    const text = textOf();
+    if (text === undefined) return value;
     return parseExact(text, value, bytes);
   } catch {
-    // Nested too deeply for a reviver.
+    // Nested too deeply for a reviver, or added by a hook and not to be written as JSON.
     return value;
   }
 }

@@ -9,6 +9,10 @@ suite('printable', ({ test }) => {
     assert.not.match(printableData(Buffer.from(JSON.stringify({ a: '\u001b[2J' }))), '\u001b');
   });
 
+  test('numbers are shown with the digits that came', () => {
+    assert.is(printableData(Buffer.from('[9007199254740993,1.0,1e400]')), '[\n  9007199254740993,\n  1.0,\n  1e400\n]');
+  });
+
   test('JSON is indented, other text stays, the rest is hexadecimal', () => {
     assert.is(printableData(Buffer.from('{"a":[1]}')), '{\n  "a": [\n    1\n  ]\n}');
     assert.is(printableData(Buffer.from('größe')), 'größe');

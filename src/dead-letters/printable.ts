@@ -1,3 +1,5 @@
+import { parseExact } from '../core/lossless-json.ts';
+
 /** One line without control characters: what stands in a letter must not move the cursor of whoever reads it. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
@@ -12,7 +14,7 @@ export function printableData(data: Uint8Array): string {
   const text = textIn(data);
   if (text === undefined) return hexDump(data);
   try {
-    return JSON.stringify(JSON.parse(text), undefined, 2);
+    return JSON.stringify(parseExact(text), undefined, 2);
   } catch {
     return text
       .split(/\r?\n/)
