@@ -209,7 +209,7 @@ suite('faults of the table', (it) => {
     sandbox.faults.add(rule);
     const good = names(40);
     await opened.publish(...good.map((what) => ({ what })));
-    await opened.publish({ what: { wrong: 'type' } });
+    await opened.publish({ what: true });
     await isRed(opened, /rows.*VIEW.*table\.schema/);
     assert.is(opened.service.ledger.deadLettered, 0);
     sandbox.faults.clear();
@@ -275,7 +275,7 @@ suite('faults of the table', (it) => {
 
     const good = names(20);
     await opened.publish(...good.map((what) => ({ what, fresh: 'y' })));
-    await opened.publish({ what: 'poison', fresh: { a: 1 } }, { what: 'without it' });
+    await opened.publish({ what: 'poison', fresh: true }, { what: 'without it' });
     await isRed(opened, /fresh.*missing in the table/);
     assert.is(opened.service.ledger.deadLettered, 0);
 
@@ -289,9 +289,12 @@ suite('faults of the table', (it) => {
     assert.is(opened.service.ledger.nacked, 0);
   });
 
-  test('a member of a record that is written in another case than its field is its row’s fault', async () => {
+  test('a member that a hook writes in another case than its field is its row’s fault', async () => {
     const record = { name: 'rec', type: 'RECORD', fields: [{ name: 'value', type: 'STRING' }] };
-    const opened = await open([...CONFIGURED, record], [...CONFIGURED, record]);
+    // Members that are not columns are left out; a hook decides by itself.
+    const opened = await open([...CONFIGURED, record], [...CONFIGURED, record], {
+      transformer: ({ payload }) => JSON.parse(Buffer.from(payload).toString()),
+    });
     await opened.start();
     await opened.publish({ what: 'a', rec: { Value: 'x' } }, { what: 'b', rec: { value: 'x' } });
     await opened.publish({ what: 'c', rec: { value: 'x', unit: 'C' } });
@@ -342,7 +345,7 @@ suite('faults of the table', (it) => {
   test('many rows of one fault are each poison', async () => {
     const opened = await open(CONFIGURED);
     await opened.start();
-    await opened.publish(...names(20).map((what) => ({ what, fresh: { a: 1 } })));
+    await opened.publish(...names(20).map((what) => ({ what, fresh: true })));
     await eventually(() => assert.is(opened.letters.length, 20));
     await isGreen(opened);
   });

@@ -24,7 +24,9 @@ export function conversionOf(field: Column | NestedField): Convert {
     case 'STRING':
       return (value) => (isTree(value) ? JSON.stringify(value) : withAllDigits(value));
     case 'NUMERIC':
+    case 'DECIMAL':
     case 'BIGNUMERIC':
+    case 'BIGDECIMAL':
       return withAllDigits;
     case 'INT64':
     case 'INTEGER':
@@ -44,7 +46,9 @@ export function readsDigits({ type, unit, parse }: Column | NestedField): boolea
   return unit !== undefined || parse !== undefined || DIGIT_TYPES.has(type);
 }
 
-const DIGIT_TYPES: ReadonlySet<string> = new Set(['STRING', 'NUMERIC', 'BIGNUMERIC', 'JSON', 'RECORD', 'STRUCT']);
+const DIGIT_TYPES: ReadonlySet<string> = new Set(
+  'STRING NUMERIC DECIMAL BIGNUMERIC BIGDECIMAL JSON RECORD STRUCT'.split(' '),
+);
 
 /** Objects and lists. */
 function isTree(value: unknown): boolean {

@@ -31,7 +31,9 @@ export function fits(type: Column['type'], value: unknown): boolean {
     case 'FLOAT':
       return typeof text === 'string' && (NUMBER.test(text) || NOT_FINITE.test(text));
     case 'NUMERIC':
+    case 'DECIMAL':
     case 'BIGNUMERIC':
+    case 'BIGDECIMAL':
       return typeof text === 'string' && NUMBER.test(text);
     case 'BOOL':
     case 'BOOLEAN':
