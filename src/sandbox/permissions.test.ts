@@ -112,7 +112,7 @@ suite('denied permissions', (it) => {
     deny('datastore.entities.delete');
     assert.is(await codeOf(document.delete()), PERMISSION_DENIED);
     deny();
-    assert.equal((await document.get()).data(), { n: 2 });
+    assert.equal((await document.get()).data(), { n: 2n });
   });
 
   test('BigQuery: a writer that may not read the table can insert rows, and neither sees nor queries them', async () => {

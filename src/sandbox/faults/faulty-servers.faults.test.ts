@@ -117,7 +117,7 @@ suite('faulty servers, as the official clients see them', (it) => {
     assert.is((await failureOf(firestore.doc('c/w').set({ n: 1 })))?.code, 7);
     sandbox.faults.clear();
     await firestore.doc('c/w').set({ n: 2 });
-    assert.equal((await firestore.doc('c/w').get()).data(), { n: 2 });
+    assert.equal((await firestore.doc('c/w').get()).data(), { n: 2n });
   });
 
   // The client retries a streaming read for 7 seconds before it passes on the error.
@@ -128,7 +128,7 @@ suite('faulty servers, as the official clients see them', (it) => {
     sandbox.faults.add({ server: 'firestore', method: 'BatchGetDocuments', error: { code: 'PERMISSION_DENIED' } });
     assert.is((await failureOf(firestore.doc('c/d').get()))?.code, 7);
     sandbox.faults.clear();
-    assert.equal((await firestore.doc('c/d').get()).data(), { n: 1 });
+    assert.equal((await firestore.doc('c/d').get()).data(), { n: 1n });
   });
 
   test('Storage: refused, with Retry-After; stored without an answer', async () => {
