@@ -6,7 +6,12 @@ import type { RunResources } from '../src/demo/run-resources.ts';
 
 const decompress = promisify(gunzip);
 
-const archiveLine = v.object({ id: v.string(), batchKey: v.string(), attributes: v.record(v.string(), v.string()) });
+const archiveLine = v.object({
+  id: v.string(),
+  batchKey: v.string(),
+  originalPubSubPayload: v.string(),
+  attributes: v.record(v.string(), v.string()),
+});
 
 /** Every line of a run's archive. */
 export async function readLines({

@@ -30,7 +30,7 @@ export async function openPlayground(seed: number): Promise<Playground> {
   const mqttUrl = mqttEnv.MQTT_URL;
   const servers = scope.use(await startProxies(sandbox, mqttUrl));
   const env = { ...mqttEnv, ...servers.env };
-  const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, env });
+  const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, sharedIds: true, env });
   // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
   const settings: Record<ServiceName, Readonly<Record<string, string>>> = {

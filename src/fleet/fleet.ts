@@ -27,7 +27,15 @@ export interface FleetOptions {
   readonly locations?: readonly string[];
   /** Time between two readings, in milliseconds. Default: a second. */
   readonly everyMs?: number;
+  /**
+   * Lets every device count alike: the nth readings of all devices have the same bytes, with an integer beyond 2^53 as
+   * their id. Only the topic tells them apart. Default: false.
+   */
+  readonly sharedIds?: boolean;
 }
+
+/** The smallest integer that a double does not hold. */
+const FIRST_WIDE_INTEGER = 2n ** 53n + 1n;
 
 const LOCATIONS = ['berlin', 'lisbon', 'oslo', 'turin'];
 const CATEGORIES = ['climate', 'energy', 'water'];
@@ -67,13 +75,19 @@ export class Fleet {
 
   /** The first `count` readings, round the devices in a random order, each device's own in sequence. */
   *readings(count: number): Generator<Reading> {
-    const { runId, seed, topicRoot = 'sites', everyMs = 1_000 } = this.#options;
+    const { runId, seed, topicRoot = 'sites', everyMs = 1_000, sharedIds = false } = this.#options;
     const random = randomBy(seed);
     const sequences = new Map<string, number>();
     for (let index = 0; index < count; index += 1) {
       const deviceId = this.deviceIds[Math.floor(random() * this.deviceIds.length)] ?? '';
       const sequence = sequences.get(deviceId) ?? 0;
       sequences.set(deviceId, sequence + 1);
+      const topic = `${topicRoot}/${this.recordOf(deviceId).LocationID}/devices/${deviceId}/readings`;
+      if (sharedIds) {
+        const id = String(FIRST_WIDE_INTEGER + BigInt(sequence));
+        yield { topic, payload: Buffer.from(`{"message_id":${id},"sequence":${id}}`), id, deviceId, sequence };
+        continue;
+      }
       const id = `${runId}-${deviceId}-${sequence}`;
       const reading = {
         message_id: id,
@@ -85,7 +99,7 @@ export class Fleet {
         battery: Math.round(random() * 100),
       };
       yield {
-        topic: `${topicRoot}/${this.recordOf(deviceId).LocationID}/devices/${deviceId}/readings`,
+        topic,
         payload: Buffer.from(JSON.stringify(reading)),
         id,
         deviceId,

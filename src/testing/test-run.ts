@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly devices?: number;
   /** The same seed makes the same readings. Default: 1. */
   readonly seed?: number;
+  /** Lets every device count alike, see `FleetOptions`. */
+  readonly sharedIds?: boolean;
   /** Overrides of settings, and addresses of servers, for every service of the run. */
   readonly env?: Env;
 }
@@ -65,11 +67,11 @@ export interface TestRun {
 /** Creates the resources of a run, as its pipelines declare them. */
 export async function openRun(
   scope: Scope,
-  { projectId, mqttUrl = '', devices = 50, seed = 1, env: more = {} }: RunOptions,
+  { projectId, mqttUrl = '', devices = 50, seed = 1, sharedIds = false, env: more = {} }: RunOptions,
   pipelines: readonly ServiceName[] = SERVICES,
 ): Promise<TestRun> {
   const resources = namedResources(randomBytes(4).toString('hex'), projectId);
-  const fleet = new Fleet({ devices, seed, runId: resources.runId });
+  const fleet = new Fleet({ devices, seed, sharedIds, runId: resources.runId });
   await createResources(resources, fleet, pipelines);
   const env: Env = { MQTT_URL: mqttUrl, ...resources.env, ...more };
   return {
