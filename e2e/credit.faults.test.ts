@@ -74,14 +74,14 @@ suite('credit far below batch size and keys', (it) => {
         acked = scrape.settled('acked');
         assert.ok(scrape.inFlight <= MAX_IN_FLIGHT, `${scrape.inFlight} in flight`);
         assert.ok(acked > MESSAGES - MAX_IN_FLIGHT, `${acked} of ${MESSAGES}`);
-        // What was not received yet would stay on the subscription, where the service's end leaves it.
+        // Messages that were not received stay on the subscription when the service ends.
         assert.is(scrape.received, MESSAGES);
         return scrape;
       },
       { deadlineMs: STUCK_MS, everyMs: 100, progress: () => acked },
     );
     metrics.assertLedger();
-    // What is in flight leaves on completion.
+    // Open batches leave on completion.
     assert.is(await service.end(), 0, service.output.slice(-2_000));
     let arrived = 0;
     await eventually(

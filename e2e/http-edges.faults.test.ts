@@ -9,7 +9,7 @@ import { openService } from '../src/testing/test-run.ts';
 import type { Probes } from './http-probes.ts';
 
 const MESSAGES = sized({ full: 6_000, short: 2_000 });
-/** Far more than the 1,000 that the server takes at one time. */
+/** The server takes 1,000 connections at a time. */
 const SLOW_CLIENTS = 1_500;
 const RATE = 1_000;
 /** Kubernetes ends a container that is late this often in a row (`timeoutSeconds`, `failureThreshold`: the defaults). */

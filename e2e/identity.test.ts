@@ -149,7 +149,7 @@ suite('the identity of a message', (it) => {
     const message = { id: '1', topic: 'a', payload: '{}' };
     await sinks.send([message]);
     await sinks.settled(1);
-    // What transport adds, and the time of another receipt, make no other message.
+    // Transport attributes and the time of receipt do not change the identity.
     const attributes = { route_name: 'other', traceparent: '00-1-2-01', mqtt_retained: 'true' };
     await sinks.send([{ ...message, attributes, publishTime: '2026-03-04T05:06:08Z' }]);
     assert.equal(await sinks.settled(2), { rows: 1, lines: 1, objects: 1 });

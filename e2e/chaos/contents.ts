@@ -3,7 +3,7 @@ import type { RunResources } from '../../src/demo/run-resources.ts';
 import type { Reading } from '../../src/fleet/fleet.ts';
 import { readLines } from '../read-lines.ts';
 
-/** What a sink holds of a run, compared with what was published. */
+/** The contents of a sink, compared with the published readings. */
 export interface Comparison {
   readonly entries: number;
   /** Readings that are there, each counted once. */
@@ -13,7 +13,7 @@ export interface Comparison {
   readonly strange: number;
 }
 
-/** What a reading is in each sink: topic, id, and the digits of its counter. */
+/** Topic, id and counter of a reading, as each sink holds them. */
 type Content = string;
 
 const contentOf = (topic: unknown, id: unknown, counter: unknown): Content => `${topic} ${id} ${counter}`;
