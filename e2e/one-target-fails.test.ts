@@ -92,8 +92,7 @@ suite('one of several targets fails', (it) => {
   test('icestore: a place that is refused holds up its own objects alone, and is named', async () => {
     const { sandbox } = servers;
     const { projectId } = sandbox;
-    await newTopic('archive');
-    await newTopic('archive-dead-letters');
+    for (const id of ['archive', 'archive-dead-letters']) await newTopic(id);
     const [bucket] = await createStorageClient({ projectId }).createBucket('places');
     const service = createIcestore(
       v.parse(icestoreSchema, {
@@ -142,5 +141,57 @@ suite('one of several targets fails', (it) => {
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
     assert.equal([...new Set(await placesOf())].sort(), ['allowed', 'refused']);
     await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
+  });
+
+  test('icestore: a place that is refused holds half of the credit at most, and loses nothing', async () => {
+    const { sandbox } = servers;
+    const { projectId } = sandbox;
+    for (const id of ['backlog', 'backlog-dead-letters']) await newTopic(id);
+    const [bucket] = await createStorageClient({ projectId }).createBucket('backlog');
+    const fault = sandbox.faults.add({
+      server: 'storage',
+      method: 'storage.objects.insert',
+      resource: '*/refused/*',
+      error: { code: 403, reason: 'forbidden' },
+    });
+    const topic = pubsub.topic('backlog');
+    const publish = (site: string) =>
+      Promise.all(
+        Array.from({ length: MESSAGES }, (_, n) =>
+          topic.publishMessage({ data: Buffer.from(`${site} ${n}`), attributes: { site } }),
+        ),
+      );
+    await publish('refused');
+    const service = createIcestore(
+      v.parse(icestoreSchema, {
+        ...common(),
+        service: 'icestore',
+        source: { subscriptionId: 'backlog', maxInFlight: 100 },
+        input: 'raw',
+        bucket: { name: bucket.name, prefix: 'raw' },
+        archive: {
+          location: ['attributes.site'],
+          maxAgeMs: 50,
+          maxLines: 10,
+          concurrency: 2,
+          retry: { initialDelayMs: 50, maxDelayMs: 200 },
+        },
+        deadLetters: { topicId: 'backlog-dead-letters' },
+      }),
+    );
+    scope.defer(() => service.shutdown());
+    await service.start();
+    await eventually(() => assert.ok(service.ledger.nacked > 0));
+    assert.ok(service.credit.messages <= 50, `${service.credit.messages} of 100 wait for the refused place`);
+    await publish('allowed');
+    await eventually(() => assert.is(service.ledger.acked, MESSAGES));
+    const { registry } = service.telemetry;
+    assert.match(
+      await registry.getSingleMetricAsString('dataflow_failing_target_messages'),
+      /target="backlog\/raw\/\d{4}\/\d\d\/\d\d\/refused",service="icestore"\} [1-5]?\d$/m,
+    );
+    fault.remove();
+    await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
+    assert.equal([service.ledger.deadLettered, service.ledger.lapsed], [0, 0]);
   });
 });

@@ -55,8 +55,13 @@ export abstract class Ticket {
   /** Tells the source that the message is safe elsewhere. */
   protected abstract acknowledge(): void;
 
-  /** Tells the source to deliver the message again. */
-  protected abstract giveBack(): void;
+  /** Tells the source to deliver the message again: no sooner than `afterMs` from now, as far as it can do that. */
+  protected abstract giveBack(afterMs: number): void;
+
+  /** True where the message may go back to wait at its source, and that does not count as a failed attempt. */
+  get mayPostpone(): boolean {
+    return false;
+  }
 
   /**
    * True when an earlier message of the same ordering key went back to the source: this one would overtake it, and has
@@ -77,10 +82,10 @@ export abstract class Ticket {
     this.acknowledge();
   }
 
-  nack(): void {
+  nack(afterMs = 0): void {
     if (!this.#claim()) return;
     this.#close('nacked');
-    this.giveBack();
+    this.giveBack(afterMs);
   }
 
   drop(): void {
@@ -115,7 +120,7 @@ export abstract class Ticket {
     }
     if (!this.isOpen) return;
     this.#close('nacked');
-    this.giveBack();
+    this.giveBack(0);
   }
 
   /** Claims the right to settle; false when it is spent. */
@@ -140,7 +145,7 @@ export abstract class Ticket {
     if (this.#state !== 'burying') return;
     this.#close(ending);
     if (ending === 'deadLettered') this.acknowledge();
-    else this.giveBack();
+    else this.giveBack(0);
   }
 
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
@@ -175,14 +180,19 @@ export class Delivery {
     return this.ticket.isOutOfTurn;
   }
 
+  /** See `Ticket.mayPostpone`. */
+  get mayPostpone(): boolean {
+    return this.ticket.mayPostpone;
+  }
+
   /** The message is safe on the other side. */
   ack(): void {
     this.ticket.ack();
   }
 
-  /** The message goes back to its source, to be delivered again. */
-  nack(): void {
-    this.ticket.nack();
+  /** The message goes back to its source, to be delivered again: no sooner than `afterMs` from now, where it can wait. */
+  nack(afterMs = 0): void {
+    this.ticket.nack(afterMs);
   }
 
   /** The message goes to dead-letter; it keeps its credit until the dead letter is published. */

@@ -5,12 +5,17 @@ import { PoisonError, toError } from './errors.ts';
 export type Outcome =
   | { readonly verdict: 'ack'; readonly delivery: Delivery }
   | { readonly verdict: 'drop'; readonly delivery: Delivery }
-  | { readonly verdict: 'nack'; readonly delivery: Delivery; readonly error: Error }
+  | { readonly verdict: 'nack'; readonly delivery: Delivery; readonly error: Error; readonly afterMs?: number }
   | { readonly verdict: 'deadLetter'; readonly delivery: Delivery; readonly poison: PoisonError };
 
 /** The other side confirmed. */
 export function accepted(delivery: Delivery): Outcome {
   return { verdict: 'ack', delivery };
+}
+
+/** The delivery goes back to its source, which delivers it again no sooner than `afterMs` from now. */
+export function postponed(delivery: Delivery, error: Error, afterMs: number): Outcome {
+  return { verdict: 'nack', delivery, error, afterMs };
 }
 
 /** What an error means for one delivery: poison goes to dead-letter, everything else goes back to the source. */

@@ -67,6 +67,8 @@ const scenario = fc.record({
   credit: fc.record({ maxMessages: fc.integer({ min: 1, max: 8 }), maxBytes: fc.constantFrom(20, 100, 1_000_000) }),
   concurrency: fc.integer({ min: 1, max: 4 }),
   serial: fc.boolean(),
+  /** Whether messages can wait at their source. */
+  mayPostpone: fc.boolean(),
   plans: fc.array(effectPlan, { minLength: 1, maxLength: 10 }),
 });
 
@@ -98,14 +100,14 @@ function outcomes(plan: EffectPlan, { items }: Batch): Observable<Outcome> {
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
 /** Plays a scenario to its end in virtual time; `abortAtMs` unsubscribes then. */
-function play({ messages, limits, credit, concurrency, serial, plans }: Scenario, abortAtMs?: number) {
+function play({ messages, limits, credit, concurrency, serial, mayPostpone, plans }: Scenario, abortAtMs?: number) {
   const scheduler = new VirtualTimeScheduler();
   const books = testDesk(credit);
   const desk: Desk = { ...books, bury: (_, __, { onPublished }) => scheduler.schedule(onPublished, 3) };
   let atMs = 0;
   const arrivals = messages.map(({ gapMs, key, bytes }, index) => {
     atMs += gapMs;
-    return { atMs, fields: { id: `${index}`, payload: Buffer.alloc(bytes), attributes: { key } } };
+    return { atMs, fields: { id: `${index}`, payload: Buffer.alloc(bytes), attributes: { key }, mayPostpone } };
   });
   const source = simulatedSource(desk, arrivals, scheduler);
   const outcomesById = new Map<string, number>();
@@ -164,6 +166,8 @@ function play({ messages, limits, credit, concurrency, serial, plans }: Scenario
         blocked.add(name);
         inProgress -= 1;
         slot.pause(name);
+        // It went back, to wait at its source.
+        if (batch.items.every(({ delivery }) => !delivery.ticket.isOpen)) busyKeys.delete(batch.key);
         return timer(forMs, scheduler).pipe(
           mergeMap(() => slot.resume()),
           tap(() => {
@@ -192,7 +196,8 @@ function play({ messages, limits, credit, concurrency, serial, plans }: Scenario
             bytes: delivery.message.payload.byteLength,
           }),
           isSerial: () => serial,
-          targetsOf,
+          targetOf: (key) => key,
+          sharedTarget: 'all',
           scheduler,
         },
         effect,
@@ -266,6 +271,7 @@ suite('batchInto, whatever happens', ({ test }) => {
         credit: { maxMessages, maxBytes: 1_000_000 },
         concurrency: 1,
         serial: true,
+        mayPostpone: false,
         plans: [{ end: 'accepts', afterMs: 10, pauses: [] }],
       });
       assert.ok(completedAtMs !== undefined && completedAtMs <= 600, `${maxMessages}: ${completedAtMs}`);

@@ -16,9 +16,11 @@ import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk, tryDelivery } from '../testing/test-desk.ts';
 import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
+import type { FailingTargetsView } from './failing-targets.ts';
+import { settle } from './settle.ts';
 
 type Effect = (batch: Batch, slot: Slot) => Observable<Outcome>;
 
@@ -280,7 +282,7 @@ suite('batchInto: failures', ({ test }) => {
     const tries: string[] = [];
     const scheduler = new VirtualTimeScheduler();
     const { emit, input, log } = bench(
-      { concurrency: 1, scheduler, targetsOf: (key) => [key] },
+      { concurrency: 1, scheduler, targetOf: (key) => key },
       retrying(broken, tries)(scheduler),
     );
     for (const id of ['b1', 'b2', 'b3', 'b4', 'b5', 'b6']) emit(id, 'bad');
@@ -306,11 +308,85 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
+  /** A target that fails, another one that works, and credit of eight messages. */
+  function shared(options: Partial<BatchIntoOptions<BatchItem>>, mayPostpone: boolean) {
+    const scheduler = new VirtualTimeScheduler();
+    const desk = testDesk({ maxMessages: 8 });
+    const settled: string[] = [];
+    const bad = new Set(['bad']);
+    const targets: FailingTargetsView[] = [];
+    const input = new Subject<Delivery>();
+    const operator = batchInto<BatchItem>(
+      {
+        limits: { maxCount: 2, maxBytes: 1_000, maxAgeMs: 5, maxOpen: 9 },
+        concurrency: 4,
+        credit: desk.credit,
+        prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
+        targetOf: (key) => key,
+        onFailingTargets: (view) => targets.push(view),
+        scheduler,
+        ...options,
+      },
+      retrying(bad, [])(scheduler),
+    );
+    input.pipe(operator, settle()).subscribe((outcome) => {
+      const delay = outcome.verdict === 'nack' ? ` ${outcome.afterMs}` : '';
+      settled.push(`${scheduler.now()} ${outcome.verdict} ${outcome.delivery.message.id}${delay}`);
+    });
+    const emit = (...ids: string[]) => {
+      for (const id of ids) {
+        const key = id.startsWith('b') ? 'bad' : 'good';
+        const delivery = tryDelivery(desk, { id, attributes: { key }, mayPostpone });
+        if (delivery === undefined) settled.push(`${scheduler.now()} no credit for ${id}`);
+        else input.next(delivery);
+      }
+    };
+    const at = (ms: number, work: () => void) => scheduler.schedule(work, ms);
+    return { emit, at, settled, desk, bad, scheduler, failing: () => targets.flatMap(({ entries }) => entries) };
+  }
+  const all = ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8'];
+
+  test('a target that fails keeps half of the credit; what is beyond it goes back, to wait at its source', () => {
+    const { emit, at, settled, bad, scheduler, failing, desk } = shared({}, true);
+    emit(...all);
+    at(1, () => emit('g1', 'g2', 'b9'));
+    at(90, () => settled.push(`failing ${failing()}`));
+    at(95, () => bad.clear());
+    scheduler.flush();
+    assert.equal(settled, [
+      ...['b5', 'b6', 'b7', 'b8'].map((id) => `0 nack ${id} 1000`),
+      '1 nack b9 1000',
+      '11 ack g1',
+      '11 ack g2',
+      'failing bad,4',
+      ...['110 ack b1', '110 ack b2', '120 ack b3', '120 ack b4'],
+    ]);
+    assert.is(desk.credit.messages, 0);
+    assert.equal(failing(), []);
+  });
+
+  test('nothing goes back where a message cannot wait at its source, or where no other target is left', () => {
+    const mqtt = shared({}, false);
+    const only = shared({ targetOf: () => 'none', sharedTarget: 'bad' }, true);
+    for (const { emit, at, settled, bad, scheduler, failing } of [mqtt, only]) {
+      emit(...all);
+      at(1, () => emit('g1'));
+      at(90, () => settled.push(`failing ${failing()}`));
+      at(95, () => bad.clear());
+      scheduler.flush();
+      assert.equal(settled.slice(0, 2), ['1 no credit for g1', 'failing bad,8']);
+      assert.equal(
+        settled.slice(2).map((line) => line.replace(/^\d+ /, '')),
+        all.map((id) => `ack ${id}`),
+      );
+    }
+  });
+
   test('a batch that resumes waits for a free slot, and comes before batches that have not begun', () => {
     const scheduler = new VirtualTimeScheduler();
     const order: string[] = [];
     let first = true;
-    const { emit, log } = bench({ concurrency: 1, scheduler, targetsOf: (key) => [key] }, (batch, slot) => {
+    const { emit, log } = bench({ concurrency: 1, scheduler, targetOf: (key) => key }, (batch, slot) => {
       order.push(`${scheduler.now()} ${batch.key}`);
       if (batch.key !== 'a' || !first) return timer(TAKES_MS, scheduler).pipe(mergeMap(() => accepting(batch)));
       first = false;

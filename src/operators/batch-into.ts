@@ -2,22 +2,24 @@ import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, 
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
-import { failed, type Outcome } from '../core/outcome.ts';
+import { failed, type Outcome, postponed } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+import { FailingTargets, type FailingTargetsView, type TargetNames } from './failing-targets.ts';
 import { Unsettled } from './unsettled.ts';
 
 /** The right of one batch to be worked on: there are `concurrency` of them. */
 export interface Slot {
   /**
    * Gives the slot to other batches while this one waits for its next try, and holds back the batches of `target`, which
-   * would meet the same failure. They may go again once a batch of that target is done.
+   * would meet the same failure. They may go again once a batch of that target is done. Ends the batch and unsubscribes
+   * its effect, if the target holds more than its share of the credit: the messages go back to wait at their source.
    */
   pause(target: string): void;
   /** Emits and completes once the batch has a slot again; before batches that have not begun. */
   resume(): Observable<void>;
 }
 
-export interface BatchIntoOptions<T extends BatchItem> {
+export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
   readonly limits: BatchLimits;
   /** Batches that the effect works on at a time, those that have paused left out: the slots of the sink. */
   readonly concurrency: number;
@@ -28,8 +30,8 @@ export interface BatchIntoOptions<T extends BatchItem> {
   readonly prepare: (delivery: Delivery) => T;
   /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
   readonly isSerial?: (key: string) => boolean;
-  /** What the batch of a key depends on, by the names that its effect pauses with. Default: nothing. */
-  readonly targetsOf?: (key: string) => readonly string[];
+  /** Called once for each stream with the targets that fail: a view that changes as they do. */
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   /** The source's credit: when it is used up, the fullest batch leaves before it is old. */
   readonly credit: Credit;
   readonly onFlush?: (batch: Batch<T>) => void;
@@ -49,7 +51,9 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
  * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small ones
  * wait for another batch to return. What it holds is bounded by the source's credit.
  *
- * A batch whose effect has paused holds no slot: a target that fails holds up its own batches, and no others.
+ * A batch whose effect has paused holds no slot: a target that fails holds up its own batches, and no others. It keeps
+ * half of the credit at most, where messages can wait at their source (`mayPostpone`): what is beyond that goes back, to
+ * come again after as long as the target has been failing, 1 s to 10 s.
  *
  * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
  * failed with a PoisonError). A nack of a serial key takes along what waits of that key, and a delivery that is out of
@@ -62,16 +66,16 @@ export function batchInto<T extends BatchItem>(
   const scheduler = options.scheduler ?? asyncScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
-  const targetsOf = options.targetsOf ?? (() => []);
   const now = () => scheduler.now();
 
   return (source) =>
     new Observable<Outcome>((subscriber) => {
-      /** Targets that a paused batch waits for. */
-      const blocked = new Set<string>();
-      const isBlocked = (key: string) => blocked.size > 0 && targetsOf(key).some((target) => blocked.has(target));
-      const batcher = new Batcher<T>(options.limits, isSerial, isBlocked);
+      const failing = new FailingTargets<T>(options, credit.limits, now);
+      options.onFailingTargets?.(failing);
+      const batcher = new Batcher<T>(options.limits, isSerial, (key) => failing.isBlocked(key));
       const running = new Subscription();
+      /** Batches that have left and are not done. */
+      const out = new Set<Batch<T>>();
       /** Batches that hold a slot. */
       let inProgress = 0;
       /** Batches that have paused. */
@@ -141,8 +145,37 @@ export function batchInto<T extends BatchItem>(
         for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));
       };
 
+      function* held(): Generator<T> {
+        yield* batcher.waiting();
+        for (const batch of out) yield* batch.items;
+      }
+
+      const postpone = (deliveries: readonly Delivery[], target: string): void => {
+        const afterMs = failing.postponeMs(target);
+        const error = new RetryableError(`${target} fails, and holds its share of what may be in flight`);
+        for (const delivery of deliveries) subscriber.next(postponed(delivery, error, afterMs));
+      };
+
+      const mayPostpone = (items: readonly T[]): boolean => items.every(({ delivery }) => delivery.mayPostpone);
+
+      /** Gives back what has not left yet, while its target holds more than its share. */
+      const giveBackExcess = (target: string): void => {
+        const excess = batcher.takeBack((items) => {
+          const [first] = items;
+          if (first === undefined || !failing.isOf(target, first) || !mayPostpone(items)) return false;
+          if (!failing.exceedsShare(target)) return false;
+          failing.remove(items);
+          return true;
+        });
+        postpone(
+          excess.map(({ delivery }) => delivery),
+          target,
+        );
+      };
+
       const run = (batch: Batch<T>): void => {
         inProgress += 1;
+        out.add(batch);
         options.onFlush?.(batch);
         const unsettled = new Unsettled(batch.items);
         const closeRest = (error: Error): void => {
@@ -156,22 +189,41 @@ export function batchInto<T extends BatchItem>(
             return;
           }
           // First: what goes back makes room for batches that may pause in turn.
-          for (const target of targetsOf(batch.key)) blocked.delete(target);
+          failing.unblock(batch.key);
           closeRest(error);
+          leave();
+        };
+        const leave = (): void => {
+          out.delete(batch);
           if (isPaused) paused -= 1;
           else inProgress -= 1;
           batcher.returned(batch.key);
           dispatch();
         };
+        /** One batch of a failing target stays, and tries again: others go back if the target holds too much. */
+        const postponeExcess = (target: string): void => {
+          if (!failing.exceedsShare(target)) return;
+          giveBackExcess(target);
+          const isAlone = ![...out].some((other) => other !== batch && failing.isOf(target, other));
+          if (isAlone || !failing.exceedsShare(target) || !mayPostpone(batch.items)) return;
+          running.remove(subscription);
+          subscription.unsubscribe();
+          failing.remove(batch.items);
+          gaveBack(batch.key, OUT_OF_TURN);
+          postpone(unsettled.drain(), target);
+          leave();
+        };
         let isPaused = false;
         const slot: Slot = {
           pause: (target) => {
-            blocked.add(target);
-            if (isPaused) return;
-            isPaused = true;
-            inProgress -= 1;
-            paused += 1;
-            dispatch();
+            failing.block(target, held);
+            if (!isPaused) {
+              isPaused = true;
+              inProgress -= 1;
+              paused += 1;
+              dispatch();
+            }
+            postponeExcess(target);
           },
           resume: () =>
             new Observable<void>((waiting) => {
@@ -188,16 +240,17 @@ export function batchInto<T extends BatchItem>(
               return () => resuming.delete(resume);
             }),
         };
+        // Made before it is used: an effect may complete inside of `subscribe`.
+        const subscription = new Subscription();
+        running.add(subscription);
         let result: Observable<Outcome>;
         try {
           result = effect(batch, slot);
         } catch (thrown) {
+          running.remove(subscription);
           finish(toError(thrown));
           return;
         }
-        // Made before it is used: an effect may complete inside of `subscribe`.
-        const subscription = new Subscription();
-        running.add(subscription);
         subscription.add(
           result.subscribe({
             next: (outcome) => {
@@ -232,7 +285,9 @@ export function batchInto<T extends BatchItem>(
             else subscriber.next(failed(delivery, asMessageError(thrown, 'internal')));
             return;
           }
-          if (batcher.add(item, now)) dispatch();
+          const full = failing.admit(item);
+          if (full !== undefined) postpone([delivery], full);
+          else if (batcher.add(item, now)) dispatch();
         },
         error: (error) => subscriber.error(error),
         complete: () => {

@@ -153,6 +153,30 @@ export class Batcher<T extends BatchItem> {
     return items;
   }
 
+  /** Emits the items of everything that has not left. */
+  *waiting(): Generator<T> {
+    for (const batch of this.#open.values()) yield* batch.items;
+    for (const batch of this.#sealed) yield* batch.items;
+    for (const batches of this.#out.values()) for (const batch of batches) yield* batch.items;
+  }
+
+  /**
+   * Takes out batches that have not left, the latest of each key first, as long as `isWanted` says so, and returns their
+   * items in order of arrival within a batch.
+   */
+  takeBack(isWanted: (items: readonly T[]) => boolean): T[] {
+    const taken: T[] = [];
+    const take = (items: readonly T[]): boolean => {
+      if (!isWanted(items)) return false;
+      taken.push(...items);
+      return true;
+    };
+    for (const batch of [...this.#open.values()].reverse()) if (take(batch.items)) this.#open.delete(batch.key);
+    for (const batches of this.#out.values()) takeLast(batches, take);
+    takeLast(this.#sealed, take);
+    return taken;
+  }
+
   #seal(batch: OpenBatch<T>, reason: FlushReason): void {
     const sealed = this.#unopen(batch, reason);
     const waiting = this.#out.get(batch.key);
@@ -190,5 +214,13 @@ export class Batcher<T extends BatchItem> {
       if (fullest === undefined || batch.items.length > fullest.items.length) fullest = batch;
     }
     return fullest;
+  }
+}
+
+/** Removes batches from the end on, whose items `take` takes. */
+function takeLast<T extends BatchItem>(batches: Batch<T>[], take: (items: readonly T[]) => boolean): void {
+  for (let index = batches.length - 1; index >= 0; index -= 1) {
+    const batch = batches[index];
+    if (batch !== undefined && take(batch.items)) batches.splice(index, 1);
   }
 }

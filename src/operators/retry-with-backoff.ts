@@ -29,6 +29,8 @@ export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {
 export interface RetryHooks {
   /** Called before each wait, with how long the effect has been failing. */
   readonly onRetry?: (error: RetryableError, attempt: number, failingForMs: number) => void;
+  /** When what the effect depends on began to fail, in ms of the scheduler's clock. Default: at its first failure. */
+  readonly failingSince?: () => number | undefined;
   /** Subscribed when a wait is over: the next try begins when it emits. */
   readonly beforeRetry?: () => Observable<unknown>;
   readonly scheduler?: SchedulerLike;
@@ -52,7 +54,7 @@ export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {})
         retry({
           delay: (error, attempt) => {
             if (!(error instanceof RetryableError)) return throwError(() => error);
-            failingSince ??= scheduler.now();
+            failingSince ??= hooks.failingSince?.() ?? scheduler.now();
             const failingForMs = scheduler.now() - failingSince;
             const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** Math.min(attempt - 1, 30));
             const delayMs = Math.max(1, random() * ceiling);

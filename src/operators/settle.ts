@@ -13,7 +13,7 @@ export function settle(): MonoTypeOperatorFunction<Outcome> {
       case 'drop':
         return outcome.delivery.drop();
       case 'nack':
-        return outcome.delivery.nack();
+        return outcome.delivery.nack(outcome.afterMs);
       case 'deadLetter':
         return outcome.delivery.deadLetter(outcome.poison);
     }

@@ -38,3 +38,31 @@ export function watchProgress({ ledger, readiness }: Shell, stalledAfterMs: numb
       );
   });
 }
+
+/** A target that holds so much of the credit keeps the source from receiving for others. */
+const STALLING_SHARE = 0.5;
+
+/** Turns a service red, and names the target, while messages for one that fails keep the source from receiving more. */
+export function watchStalls({ graphs, readiness, telemetry }: Shell): Subscription {
+  let stalledBy: string | undefined;
+  return interval(CHECK_EVERY_MS).subscribe(() => {
+    const [stall] = graphs.flatMap(({ credit, failing, remedy }) => {
+      const [worst] = failing.entries;
+      if (worst === undefined || !credit.starved) return [];
+      const [target, messages] = worst;
+      const { maxMessages } = credit.limits;
+      return messages < maxMessages * STALLING_SHARE ? [] : [{ target, messages, maxMessages, remedy }];
+    });
+    if (stall === undefined) {
+      stalledBy = undefined;
+      readiness.set('source', 'ok');
+      return;
+    }
+    const { target, messages, maxMessages, remedy } = stall;
+    const detail = `nothing more is received: ${messages} of ${maxMessages} messages in flight wait for ${target}`;
+    readiness.set('source', 'failing', remedy === undefined ? detail : `${detail}; ${remedy}`);
+    if (target === stalledBy) return;
+    stalledBy = target;
+    telemetry.event('source.stalled', { target, messages });
+  });
+}

@@ -86,7 +86,7 @@ export async function openPubSubEnd(
     clients,
     source,
     check: async () => {
-      await checkUnlessDenied(
+      const found = await checkUnlessDenied(
         telemetry,
         {
           setting: 'source.subscriptionId',
@@ -97,6 +97,7 @@ export async function openPubSubEnd(
         () => clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 }),
         asStartError,
       );
+      source.subscriptionBacksOff = Boolean(found?.[0].retryPolicy);
       await letters.check();
     },
     close: async () => {

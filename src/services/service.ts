@@ -23,7 +23,7 @@ import { type HttpServer, serveHttp } from '../http/http-server.ts';
 import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
-import { reportReadiness, watchProgress } from './progress.ts';
+import { reportReadiness, watchProgress, watchStalls } from './progress.ts';
 import type { Shell } from './shell.ts';
 
 /** A running part of the platform: one graph and its life. */
@@ -135,6 +135,7 @@ export function createService<Probes>(
     if (!hasFailed) readiness.set('service', 'ok');
     running.add(reportReadiness(shell));
     running.add(watchProgress(shell, config.readiness.stalledAfterMs));
+    running.add(watchStalls(shell));
   };
 
   const finish = async (deadlineMs: number): Promise<ShutdownReport> => {

@@ -8,6 +8,7 @@ import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
 import { TurnClock } from '../core/turn-clock.ts';
 import type { Batch } from '../operators/batcher.ts';
+import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
 import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
@@ -36,6 +37,12 @@ export interface Shell {
   readonly service: string;
   readonly ledger: Ledger;
   readonly credit: Credit;
+  /** More credit with the same limits, for a source of its own. */
+  openCredit(): Credit;
+  /** Each graph with the targets of it that fail. */
+  readonly graphs: readonly GraphState[];
+  /** Shows a graph's failing targets in metrics and readiness. */
+  watchTargets(state: GraphState): void;
   readonly readiness: Readiness;
   readonly telemetry: Telemetry;
   /** A new probe, `<service>.<name>`, which is a metric too. */
@@ -43,8 +50,19 @@ export interface Shell {
   /** The probes that every service has. */
   commonProbes(): CommonProbes;
   /** The desk that deliveries are opened and settled at. */
-  desk(bury: Desk['bury']): Desk;
+  desk(bury: Desk['bury'], credit?: Credit): Desk;
 }
+
+/** What a graph shows of itself while it runs. */
+export interface GraphState {
+  readonly credit: Credit;
+  readonly failing: FailingTargetsView;
+  /** What helps, when a failing target holds up the whole source. */
+  readonly remedy?: string;
+}
+
+/** Names of targets in a metric: places of an archive have no bound. */
+const MOST_TARGETS = 10;
 
 /** What may be unsettled at one time, as the settings of every source name it. */
 export interface InFlightLimits {
@@ -60,7 +78,11 @@ export function openShell(
   dependencies: CommonDependencies,
 ): Shell {
   const ledger = new Ledger();
-  const credit = new Credit({ maxMessages: maxInFlight, maxBytes: maxInFlightBytes });
+  const newCredit = () => new Credit({ maxMessages: maxInFlight, maxBytes: maxInFlightBytes });
+  const credit = newCredit();
+  const credits = [credit];
+  const total = (read: (credit: Credit) => number) => credits.reduce((sum, each) => sum + read(each), 0);
+  const graphs: GraphState[] = [];
   const readiness = new Readiness();
   const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
   const probes: { readonly label: string; readonly count: number }[] = [];
@@ -93,11 +115,23 @@ export function openShell(
     'dataflow_credit_messages',
     'Credit of the source: taken, its limit, and the most that was ever taken.',
     () => [
-      [{ of: 'taken' }, credit.messages],
-      [{ of: 'limit' }, credit.limits.maxMessages],
-      [{ of: 'peak' }, credit.peakMessages],
+      [{ of: 'taken' }, total(({ messages }) => messages)],
+      [{ of: 'limit' }, total(({ limits }) => limits.maxMessages)],
+      [{ of: 'peak' }, total(({ peakMessages }) => peakMessages)],
     ],
     ['of'],
+  );
+  telemetry.gauge(
+    'dataflow_failing_target_messages',
+    `Messages that wait for a target that fails: the ${MOST_TARGETS} with the most, and all others together.`,
+    () => {
+      const all = graphs.flatMap(({ failing }) => failing.entries).sort(([, one], [, other]) => other - one);
+      const others = all.slice(MOST_TARGETS).reduce((sum, [, messages]) => sum + messages, 0);
+      return [...all.slice(0, MOST_TARGETS), ...(others > 0 ? [['others', others] as const] : [])].map(
+        ([target, messages]) => [{ target }, messages],
+      );
+    },
+    ['target'],
   );
   telemetry.gauge('dataflow_ready', '1 while /readyz answers 200.', () => [[{}, readiness.report.ready ? 1 : 0]], []);
   telemetry.counter(
@@ -124,6 +158,13 @@ export function openShell(
     service,
     ledger,
     credit,
+    openCredit: () => {
+      const added = newCredit();
+      credits.push(added);
+      return added;
+    },
+    graphs,
+    watchTargets: (state) => graphs.push(state),
     readiness,
     telemetry,
     probe,
@@ -133,6 +174,11 @@ export function openShell(
       settled: probe('settled'),
       deadLettered: probe('deadLettered'),
     }),
-    desk: (bury) => ({ ledger, credit, bury, stopwatch: { now: () => clock.now(), onSettled } }),
+    desk: (bury, ofSource = credit) => ({
+      ledger,
+      credit: ofSource,
+      bury,
+      stopwatch: { now: () => clock.now(), onSettled },
+    }),
   };
 }

@@ -59,6 +59,7 @@ export const EVENTS = {
   'pubsub.ack_retried': event('warn', 'acknowledging failed, trying again'),
   'pubsub.ack_failed': event('error', 'acknowledging failed for good: these messages will be delivered again'),
   'pubsub.ack_late': event('warn', 'the lease was over before the acknowledgement: these messages are delivered again'),
+  'source.stalled': event('error', 'nothing more is received: what is in flight waits for a target that fails'),
   'publish.retried': event('warn', 'publishing failed, trying again'),
   'publish.failed': event('error', 'publishing failed for good, the messages go back'),
   'publish.attributes_left_out': event(

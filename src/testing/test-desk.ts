@@ -48,18 +48,31 @@ export function testDesk(limits: Partial<CreditLimits> = {}): TestDesk {
 /** A ticket that remembers what it told its source. */
 export class TestTicket extends Ticket {
   readonly told: ('acknowledged' | 'given back')[] = [];
+  /** How long it was asked to wait at its source, when it went back. */
+  afterMs: number | undefined;
+  readonly #mayPostpone: boolean;
+
+  constructor(desk: Desk, original: Original, mayPostpone = false) {
+    super(desk, original);
+    this.#mayPostpone = mayPostpone;
+  }
+
+  override get mayPostpone(): boolean {
+    return this.#mayPostpone;
+  }
 
   protected override acknowledge(): void {
     this.told.push('acknowledged');
   }
 
-  protected override giveBack(): void {
+  protected override giveBack(afterMs: number): void {
+    this.afterMs = afterMs;
     this.told.push('given back');
   }
 }
 
 /** A message of the test's making: what is left out has some value. */
-export function testMessage({ payload = '{}', ...rest }: TestFields = {}): Message {
+export function testMessage({ payload = '{}', mayPostpone: _, ...rest }: TestFields = {}): Message {
   return {
     id: 'm1',
     payload: typeof payload === 'string' ? Buffer.from(payload) : payload,
@@ -71,7 +84,11 @@ export function testMessage({ payload = '{}', ...rest }: TestFields = {}): Messa
 }
 
 /** A message's fields; a payload may be written as text. */
-export type TestFields = Partial<Omit<Message, 'payload'>> & { readonly payload?: string | Uint8Array };
+export type TestFields = Partial<Omit<Message, 'payload'>> & {
+  readonly payload?: string | Uint8Array;
+  /** Whether its source can take it back to wait. Default: false, as with MQTT. */
+  readonly mayPostpone?: boolean;
+};
 
 /** A delivery as a source emits it: with credit taken, and entered into the books. */
 export class TestDelivery extends Delivery {
@@ -83,7 +100,10 @@ export function tryDelivery(desk: Desk, fields: TestFields, orderingKey = ''): T
   const message = testMessage(fields);
   const { payload, attributes } = message;
   if (!desk.credit.tryTake(payload.byteLength)) return undefined;
-  return new TestDelivery(message, new TestTicket(desk, { data: payload, attributes, orderingKey }));
+  return new TestDelivery(
+    message,
+    new TestTicket(desk, { data: payload, attributes, orderingKey }, fields.mayPostpone),
+  );
 }
 
 /** Takes credit and makes a delivery of it, where there is credit enough. */

@@ -123,6 +123,8 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
             credit,
             telemetry,
             address: addressBy(output.topicId, output.orderingKey),
+            onlyTopicId: output.topicId,
+            onFailingTargets: (failing) => shell.watchTargets({ credit, failing }),
             onFlush: probes.flushed.hit,
           }),
           settle(),

@@ -64,6 +64,7 @@ export function createIcestore(
             identityOf: identityBy(identity),
             telemetry,
             readiness,
+            onFailingTargets: (failing) => shell.watchTargets({ credit, failing }),
             onFlush: probes.flushed.hit,
             onStored: probes.stored.hit,
           }),

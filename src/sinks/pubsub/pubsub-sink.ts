@@ -4,6 +4,7 @@ import type { Delivery } from '../../core/delivery.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
@@ -28,6 +29,9 @@ export interface PubSubSinkOptions {
   readonly telemetry: Telemetry;
   /** A PoisonError thrown here costs that delivery alone. */
   readonly address: (delivery: Delivery) => Address;
+  /** The topic of every address, where there is one alone: its failure leaves nothing that could go on. */
+  readonly onlyTopicId?: string;
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
   readonly scheduler?: SchedulerLike;
 }
@@ -40,13 +44,13 @@ export interface PubSubSinkOptions {
  * is a free slot. A topic that fails holds up its own requests alone.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { publisher, config, credit, telemetry, address } = options;
+  const { publisher, config, credit, telemetry, address, onlyTopicId } = options;
   const keyOf = batchKeys();
   return batchInto<Outgoing>(
     {
       limits: {
-        // At most half of what may be in flight: the other half fills the next request while this one is under way.
-        maxCount: Math.min(config.maxMessages, Math.ceil(credit.limits.maxMessages / 2)),
+        // The other half of what may be in flight fills the next request while this one is under way.
+        maxCount: Math.min(config.maxMessages, targetShare(credit.limits).maxMessages),
         maxBytes: config.maxBytes,
         maxAgeMs: config.maxDelayMs,
         maxOpen: credit.limits.maxMessages,
@@ -54,7 +58,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       concurrency: config.concurrency,
       credit,
       isSerial: (key) => !key.endsWith('\n'),
-      targetsOf: (key) => [key.slice(0, key.indexOf('\n'))],
+      ...(onlyTopicId === undefined ? { targetOf: topicOfKey } : { sharedTarget: onlyTopicId }),
       prepare: (delivery) => {
         const { topicId, message: addressed } = address(delivery);
         const attributes = withoutReserved(addressed.attributes);
@@ -64,6 +68,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         const bytes = checkLimits(message);
         return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
       },
+      ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     },
@@ -88,6 +93,10 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         );
     },
   );
+}
+
+function topicOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\n'));
 }
 
 /** Names the batch of a topic and an ordering key. Without order every message has the same one: it is made once. */

@@ -11,6 +11,7 @@ import { remembering } from '../../core/remembering.ts';
 import { rfc3339OfMillis } from '../../core/rfc3339.ts';
 import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { contentHashOf, type IdentityOf } from '../identity.ts';
@@ -24,9 +25,6 @@ const compress = promisify(gzip);
 
 const REMEMBERED_KEYS = 10_000;
 
-/** The target of every object, beside its place: the bucket as a whole. */
-const BUCKET = '';
-
 /** Statuses that may refuse one place and take another: a name, or a condition of an IAM binding. */
 const REFUSED_PLACE: ReadonlySet<number> = new Set([400, 403]);
 
@@ -39,6 +37,7 @@ export interface StorageSinkOptions {
   readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
   /** Called with each object that is safe. */
   readonly onStored?: (object: StoredObject) => void;
@@ -61,25 +60,30 @@ interface PreparedLine extends BatchItem {
  * pool. An object is written once: its name comes from its content (see `writeOnce`).
  */
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { config, credit, batchKeyOf } = options;
-  const upload = uploadEffect(options);
+  const { bucket, prefix, config, credit, batchKeyOf } = options;
+  const placeOf = (key: string) => [bucket.name, prefix, key].filter(Boolean).join('/');
+  const upload = uploadEffect(options, placeOf);
+  const share = targetShare(credit.limits);
   const pathOf = remembering(safePath, REMEMBERED_KEYS);
   return batchInto<PreparedLine>(
     {
       limits: {
-        maxCount: config.maxLines,
-        maxBytes: config.maxBytes,
+        // One object may not take the credit of all others.
+        maxCount: Math.min(config.maxLines, share.maxMessages),
+        maxBytes: Math.min(config.maxBytes, share.maxBytes),
         maxAgeMs: config.maxAgeMs,
         maxOpen: config.maxOpenGroups,
       },
       concurrency: config.concurrency,
-      targetsOf: (key) => [key, BUCKET],
+      targetOf: placeOf,
+      sharedTarget: bucket.name,
       credit,
       prepare: (delivery) => {
         const key = pathOf(batchKeyOf(delivery.message));
         const line = archiveLine(delivery.message, key, rfc3339OfMillis(Date.now()));
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },
+      ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
     (batch, slot) =>
@@ -91,9 +95,14 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   );
 }
 
-/** Uploads a group; emits undefined once it is safe, or the error of the last try. */
+/**
+ * Uploads a group; emits undefined once it is safe, or the error of the last try.
+ *
+ * @param placeOf names the place of a group's objects.
+ */
 function uploadEffect(
   options: StorageSinkOptions,
+  placeOf: (key: string) => string,
 ): (batch: Batch<PreparedLine>, slot: Slot) => Observable<Error | undefined> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
@@ -110,7 +119,8 @@ function uploadEffect(
     else readiness.set('upload', 'failing', reason);
   };
   return (batch, slot) => {
-    let target = BUCKET;
+    const place = placeOf(batch.key);
+    let target = bucket.name;
     const contentHash = contentHashOf(
       batch.key,
       batch.items.map(({ delivery }) => identityOf(delivery.message)),
@@ -125,8 +135,8 @@ function uploadEffect(
             observeSeconds((performance.now() - started) / 1000);
             if (written.existed) telemetry.event('upload.existed', { object: written.name });
             else if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
-            failing.delete(batch.key);
-            failing.delete(BUCKET);
+            failing.delete(place);
+            failing.delete(bucket.name);
             report();
             onStored?.({
               name: written.name,
@@ -145,10 +155,8 @@ function uploadEffect(
             { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
             {
               onRetry: (error, attempt) => {
-                target = REFUSED_PLACE.has(statusOf(error)) ? batch.key : BUCKET;
-                const where =
-                  target === BUCKET ? bucket.name : `${bucket.name}/${[prefix, target].filter(Boolean).join('/')}`;
-                failing.set(target, `uploading to ${where} fails: ${error.message}`);
+                target = REFUSED_PLACE.has(statusOf(error)) ? place : bucket.name;
+                failing.set(target, `uploading to ${target} fails: ${error.message}`);
                 report();
                 telemetry.event('upload.retried', { bucket: bucket.name, attempt, error: error.message });
                 slot.pause(target);
@@ -161,7 +169,7 @@ function uploadEffect(
       catchError((thrown: unknown) => {
         const error = new RetryableError(toError(thrown).message, { cause: thrown });
         // A place may have no other message: what comes again turns it red again.
-        if (target !== BUCKET) failing.delete(target);
+        if (target !== bucket.name) failing.delete(target);
         report();
         telemetry.event('upload.failed', { object: name(''), messages: batch.items.length, error: error.message });
         return of(error);

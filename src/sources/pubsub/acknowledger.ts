@@ -14,6 +14,8 @@ import type { Lease } from './lease.ts';
 const COLLECT_MS = 10;
 /** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */
 const IDS_PER_CALL = 1_000;
+/** The longest ack deadline that Pub/Sub takes. */
+const MAX_LEASE_SECONDS = 600;
 const CALL_TIMEOUT_MS = 30_000;
 const ACKNOWLEDGE = '/google.pubsub.v1.Subscriber/Acknowledge';
 const RETRY = { initialDelayMs: 100, maxDelayMs: 5_000 };
@@ -47,7 +49,7 @@ interface CallResult {
 }
 
 /**
- * Tells Pub/Sub what became of leases, in batches: acknowledged, given back, or extended. Calls are retried until the
+ * Tells Pub/Sub what became of leases, in batches: acknowledged, given back at once or later, or extended. Calls are retried until the
  * lease would have ended anyway; with exactly-once delivery only for the ack ids that failed.
  *
  * Acks travel in parallel. Nacks follow each other, in the order in which they were asked for: where messages have an
@@ -58,6 +60,8 @@ export class Acknowledger {
   readonly #scheduler: SchedulerLike;
   #acks: string[] = [];
   #nacks: string[] = [];
+  /** Ack ids by the seconds that they wait. */
+  #postponed = new Map<number, string[]>();
   #timer: Subscription | undefined;
   #lastNack: Promise<unknown> = Promise.resolve();
   readonly #calls = new Set<Promise<unknown>>();
@@ -83,6 +87,15 @@ export class Acknowledger {
   nack(lease: Lease): void {
     this.#nacks.push(lease.ackId);
     this.#collect(this.#nacks.length);
+  }
+
+  /** Gives a message back, to be delivered again no sooner than `afterMs` from now: its lease ends then. */
+  postpone(lease: Lease, afterMs: number): void {
+    const seconds = Math.min(MAX_LEASE_SECONDS, Math.max(1, Math.ceil(afterMs / 1_000)));
+    const ackIds = this.#postponed.get(seconds) ?? [];
+    ackIds.push(lease.ackId);
+    this.#postponed.set(seconds, ackIds);
+    this.#collect(ackIds.length);
   }
 
   /** Extends leases, in calls that are not tried again: whoever reviews the leases asks anew. */
@@ -146,12 +159,19 @@ export class Acknowledger {
     const nacks = this.#nacks;
     this.#acks = [];
     this.#nacks = [];
+    const postponed = this.#postponed;
+    this.#postponed = new Map();
     for (const ackIds of chunks(acks)) {
       void this.#track(this.#settle(ackIds, (ids) => this.#acknowledge(ids)));
     }
     for (const ackIds of chunks(nacks)) {
       this.#lastNack = this.#lastNack.then(() => this.#settle(ackIds, (ids) => this.#modify(ids, 0)));
       void this.#track(this.#lastNack);
+    }
+    for (const [seconds, waiting] of postponed) {
+      for (const ackIds of chunks(waiting)) {
+        void this.#track(this.#settle(ackIds, (ids) => this.#modify(ids, seconds * 1_000)));
+      }
     }
   }
 

@@ -9,7 +9,7 @@ const ids = (leases: readonly Lease[]) => leases.map(({ ackId }) => ackId);
 
 function hold(leases: Leases, ackId: string): Lease {
   const places = { messageIdStart: 0, messageIdEnd: 0, attributesStart: 0, attributesEnd: 0 };
-  const time = { publishSeconds: 0, publishNanos: 0 };
+  const time = { publishSeconds: 0, publishNanos: 0, deliveryAttempt: 0 };
   const nothing = Buffer.alloc(0);
   return leases.hold(new ReceivedMessage(nothing, { ackId, data: nothing, orderingKey: '', ...places, ...time }), 0);
 }

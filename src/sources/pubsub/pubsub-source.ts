@@ -40,6 +40,11 @@ export interface PubSubSourceOptions {
  */
 export class PubSubSource implements Source {
   readonly disconnected: Promise<void>;
+  /**
+   * Whether the subscription has a retry policy: Pub/Sub then delays what goes back, without counting it as outstanding.
+   * Else the source delays it by its lease, and what waits so takes room in the stream's flow control.
+   */
+  subscriptionBacksOff = false;
   readonly #options: PubSubSourceOptions;
   readonly #scheduler: SchedulerLike;
   readonly #leases: Leases;
@@ -82,7 +87,8 @@ export class PubSubSource implements Source {
       onMessages: () => this.#emit(),
     });
     this.#handlers = {
-      settled: (ticket, verdict) => this.#settled(ticket, verdict),
+      acknowledged: ({ lease }) => this.#acknowledged(lease),
+      givenBack: ({ lease }, afterMs) => this.#givenBack(lease, afterMs),
       isOutOfTurn: ({ lease }) => this.#barrier?.mustReturn(lease.message.orderingKey, lease.sequence) ?? false,
     };
     this.#streams = new PullStreams(config.streams, {
@@ -167,13 +173,24 @@ export class PubSubSource implements Source {
     this.#streams.flow(this.#inbox.ready === 0);
   }
 
-  #settled({ lease }: PubSubTicket, verdict: 'ack' | 'nack'): void {
+  #acknowledged(lease: Lease): void {
+    this.#letGo(lease);
+    this.#acknowledger.ack(lease);
+    this.#disconnectIfDone();
+  }
+
+  #givenBack(lease: Lease, afterMs: number): void {
+    this.#letGo(lease);
+    if (afterMs > 0 && !this.subscriptionBacksOff) this.#acknowledger.postpone(lease, afterMs);
+    else this.#acknowledger.nack(lease);
+    this.#wentBack(lease);
+    this.#disconnectIfDone();
+  }
+
+  #letGo(lease: Lease): void {
     this.#open -= 1;
     lease.holder = undefined;
     this.#leases.release(lease);
-    this.#acknowledger[verdict](lease);
-    if (verdict === 'nack') this.#wentBack(lease);
-    this.#disconnectIfDone();
   }
 
   #wentBack({ message: { orderingKey, messageId }, sequence }: Lease): void {

@@ -3,7 +3,8 @@ import type { Lease } from './lease.ts';
 
 /** What a ticket tells its source, and asks it. */
 export interface PubSubTicketHandlers {
-  readonly settled: (ticket: PubSubTicket, verdict: 'ack' | 'nack') => void;
+  readonly acknowledged: (ticket: PubSubTicket) => void;
+  readonly givenBack: (ticket: PubSubTicket, afterMs: number) => void;
   readonly isOutOfTurn: (ticket: PubSubTicket) => boolean;
 }
 
@@ -23,11 +24,16 @@ export class PubSubTicket extends Ticket {
     return this.#handlers.isOutOfTurn(this);
   }
 
-  protected override acknowledge(): void {
-    this.#handlers.settled(this, 'ack');
+  /** A subscription with a dead-letter policy counts each return as a failed attempt. */
+  override get mayPostpone(): boolean {
+    return this.lease.message.deliveryAttempt === 0;
   }
 
-  protected override giveBack(): void {
-    this.#handlers.settled(this, 'nack');
+  protected override acknowledge(): void {
+    this.#handlers.acknowledged(this);
+  }
+
+  protected override giveBack(afterMs: number): void {
+    this.#handlers.givenBack(this, afterMs);
   }
 }

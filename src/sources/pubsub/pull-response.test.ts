@@ -40,11 +40,11 @@ suite('a response of StreamingPull', ({ test }) => {
         const { messages, properties } = decodePullResponse(Buffer.from(StreamingPullResponse.encode(sent).finish()));
         assert.equal({ ...properties }, { ...sent.subscriptionProperties });
         assert.is(messages.length, sent.receivedMessages.length);
-        for (const [index, { ackId, message }] of sent.receivedMessages.entries()) {
+        for (const [index, { ackId, message, deliveryAttempt }] of sent.receivedMessages.entries()) {
           const read = messages[index] ?? nothing();
           assert.equal(
-            [read.ackId, read.messageId, read.id, read.orderingKey],
-            [ackId, message.messageId, message.messageId, message.orderingKey],
+            [read.ackId, read.messageId, read.id, read.orderingKey, read.deliveryAttempt],
+            [ackId, message.messageId, message.messageId, message.orderingKey, deliveryAttempt],
           );
           assert.equal([...read.data], [...message.data]);
           assert.equal(Object.entries(read.attributes).sort(), Object.entries(message.attributes).sort());

@@ -1,6 +1,6 @@
 import protobuf from 'protobufjs/minimal.js';
 import { asBuffer } from '../../core/bytes.ts';
-import { ReceivedMessage } from './received-message.ts';
+import { ReceivedMessage, type ReceivedParts } from './received-message.ts';
 
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
@@ -16,6 +16,9 @@ export interface PullResponse {
   readonly messages: readonly ReceivedMessage[];
   readonly properties: SubscriptionProperties;
 }
+
+/** What stands beside the message. */
+type OuterParts = Pick<ReceivedParts, 'ackId' | 'deliveryAttempt'>;
 
 const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
 const NOTHING = Buffer.alloc(0);
@@ -58,6 +61,7 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
   let ackId = '';
   let start = -1;
   let messageEnd = -1;
+  let deliveryAttempt = 0;
   while (reader.pos < end) {
     const tag = reader.uint32();
     switch (tag >>> 3) {
@@ -69,6 +73,9 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
         start = reader.pos;
         reader.skip(messageEnd - start);
         break;
+      case 3:
+        deliveryAttempt = reader.int32();
+        break;
       default:
         reader.skipType(tag & 7);
     }
@@ -76,12 +83,12 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
   if (start < 0) return undefined;
   // Protobuf does not promise the order of fields: the ack id may stand behind the message.
   reader.pos = start;
-  const message = readMessage(reader, messageEnd, ackId);
+  const message = readMessage(reader, messageEnd, { ackId, deliveryAttempt });
   reader.pos = end;
   return message;
 }
 
-function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessage {
+function readMessage(reader: Reader, end: number, outer: OuterParts): ReceivedMessage {
   const start = reader.pos;
   let data: Uint8Array = NOTHING;
   let orderingKey = '';
@@ -98,7 +105,7 @@ function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessag
         break;
       case 2:
         if (attributesStart === attributesEnd) attributesStart = fieldStart;
-        else if (fieldStart !== attributesEnd) return readScattered(reader, start, end, ackId);
+        else if (fieldStart !== attributesEnd) return readScattered(reader, start, end, outer);
         reader.skipType(tag & 7);
         attributesEnd = reader.pos;
         break;
@@ -126,7 +133,8 @@ function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessag
     }
   }
   return new ReceivedMessage(asBuffer(reader.buf), {
-    ackId,
+    ackId: outer.ackId,
+    deliveryAttempt: outer.deliveryAttempt,
     data,
     orderingKey,
     messageIdStart,
@@ -139,7 +147,7 @@ function readMessage(reader: Reader, end: number, ackId: string): ReceivedMessag
 }
 
 /** A message with other fields between its attributes: protobuf allows it, servers do not write it. */
-function readScattered(reader: Reader, start: number, end: number, ackId: string): ReceivedMessage {
+function readScattered(reader: Reader, start: number, end: number, outer: OuterParts): ReceivedMessage {
   const attributes: Uint8Array[] = [];
   const others: Uint8Array[] = [];
   reader.pos = start;
@@ -150,7 +158,7 @@ function readScattered(reader: Reader, start: number, end: number, ackId: string
     (tag >>> 3 === 2 ? attributes : others).push(reader.buf.subarray(fieldStart, reader.pos));
   }
   const together = Buffer.concat([...others, ...attributes]);
-  return readMessage(Reader.create(together), together.byteLength, ackId);
+  return readMessage(Reader.create(together), together.byteLength, outer);
 }
 
 function readProperties(reader: Reader, end: number): SubscriptionProperties {

@@ -17,6 +17,8 @@ export interface ReceivedParts {
   /** Since 1970; undefined if the server gave no time. */
   readonly publishSeconds: number | undefined;
   readonly publishNanos: number;
+  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  readonly deliveryAttempt: number;
 }
 
 /**
@@ -42,6 +44,11 @@ export class ReceivedMessage implements Original, Message {
 
   get messageId(): string {
     return this.#response.toString('utf8', this.#parts.messageIdStart, this.#parts.messageIdEnd);
+  }
+
+  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  get deliveryAttempt(): number {
+    return this.#parts.deliveryAttempt;
   }
 
   get encodedAttributes(): EncodedAttributes {

@@ -1,0 +1,121 @@
+import type { CreditLimits } from '../core/credit.ts';
+import type { BatchItem } from './batcher.ts';
+
+/** A failing target may hold half of all credit: the other half is left to the targets that work. */
+const SHARE = 0.5;
+/** Bounds of how long a message waits at its source when its target holds as much as it may. */
+const MIN_POSTPONE_MS = 1_000;
+const MAX_POSTPONE_MS = 10_000;
+
+/** What waits for one target that fails. */
+interface Waiting {
+  messages: number;
+  /** Of original data, as credit counts them. */
+  bytes: number;
+  /** When the target began to fail, in ms of the scheduler's clock. */
+  readonly since: number;
+}
+
+export interface TargetNames {
+  /** What the batch of a key depends on and others do not, by the name that its effect pauses with. Default: nothing. */
+  readonly targetOf?: (key: string) => string;
+  /** What every batch depends on, beside its own target. Default: nothing. */
+  readonly sharedTarget?: string;
+}
+
+/** The targets of one graph that fail at present, and how much waits for each: few, since each has a paused batch. */
+export interface FailingTargetsView {
+  /** Target and messages, those with the most messages first. */
+  readonly entries: readonly (readonly [target: string, messages: number])[];
+}
+
+/** Returns what one target may hold while it fails. Batches must not be larger, or one of them could hold more. */
+export function targetShare({ maxMessages, maxBytes }: CreditLimits): CreditLimits {
+  return { maxMessages: Math.ceil(maxMessages * SHARE), maxBytes: Math.ceil(maxBytes * SHARE) };
+}
+
+/** Counts what waits for targets that fail, and judges whether one of them holds more than its share of the credit. */
+export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #targetOf: (key: string) => string | undefined;
+  readonly #sharedTarget: string | undefined;
+  readonly #share: CreditLimits;
+  readonly #now: () => number;
+
+  constructor({ targetOf, sharedTarget }: TargetNames, limits: CreditLimits, now: () => number) {
+    this.#targetOf = targetOf ?? (() => undefined);
+    this.#sharedTarget = sharedTarget;
+    this.#share = targetShare(limits);
+    this.#now = now;
+  }
+
+  get entries(): readonly (readonly [target: string, messages: number])[] {
+    return [...this.#waiting]
+      .map(([target, { messages }]) => [target, messages] as const)
+      .sort(([, one], [, other]) => other - one);
+  }
+
+  isBlocked(key: string): boolean {
+    if (this.#waiting.size === 0) return false;
+    if (this.#sharedTarget !== undefined && this.#waiting.has(this.#sharedTarget)) return true;
+    const target = this.#targetOf(key);
+    return target !== undefined && this.#waiting.has(target);
+  }
+
+  /** Notes that a target fails. @param held everything that the graph holds, of every target. */
+  block(target: string, held: () => Iterable<T>): void {
+    if (this.#waiting.has(target)) return;
+    const waiting: Waiting = { messages: 0, bytes: 0, since: this.#now() };
+    this.#waiting.set(target, waiting);
+    for (const item of held()) if (this.isOf(target, item)) count(waiting, item, 1);
+  }
+
+  /** Notes that a batch of this key is done: what it depends on may be tried again. */
+  unblock(key: string): void {
+    if (this.#waiting.size === 0) return;
+    const target = this.#targetOf(key);
+    if (target !== undefined) this.#waiting.delete(target);
+    if (this.#sharedTarget !== undefined) this.#waiting.delete(this.#sharedTarget);
+  }
+
+  isOf(target: string, { key }: { readonly key: string }): boolean {
+    return target === this.#sharedTarget || this.#targetOf(key) === target;
+  }
+
+  /** Counts an item that arrives. Returns the target for whose sake it has to go back instead, if there is one. */
+  admit(item: T): string | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    this.#count(item, 1);
+    const target = this.#targetOf(item.key);
+    if (target === undefined || !item.delivery.mayPostpone || !this.exceedsShare(target)) return undefined;
+    this.#count(item, -1);
+    return target;
+  }
+
+  /** Counts items that went back. */
+  remove(items: readonly T[]): void {
+    for (const item of items) this.#count(item, -1);
+  }
+
+  /** Whether a target keeps credit from others. The one that all depend on does not. */
+  exceedsShare(target: string): boolean {
+    const waiting = this.#waiting.get(target);
+    if (waiting === undefined || target === this.#sharedTarget) return false;
+    return waiting.messages > this.#share.maxMessages || waiting.bytes > this.#share.maxBytes;
+  }
+
+  /** How long a message of a target should wait at its source: as long as the target has been failing, within bounds. */
+  postponeMs(target: string): number {
+    const since = this.#waiting.get(target)?.since ?? this.#now();
+    return Math.min(MAX_POSTPONE_MS, Math.max(MIN_POSTPONE_MS, this.#now() - since));
+  }
+
+  #count(item: T, sign: 1 | -1): void {
+    for (const [target, waiting] of this.#waiting) if (this.isOf(target, item)) count(waiting, item, sign);
+  }
+}
+
+function count(waiting: Waiting, { delivery: { ticket } }: BatchItem, sign: 1 | -1): void {
+  waiting.messages += sign;
+  waiting.bytes += sign * ticket.bytes;
+}
