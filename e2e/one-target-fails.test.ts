@@ -7,13 +7,14 @@ import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
+import type { DeadLetter } from '../src/sinks/dead-letters/dead-letters.ts';
 import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
-const MESSAGES = 300;
+const MESSAGES = 150;
 
 /** Fails while one of two targets is away, until every message of the other has arrived. */
 suite('one of several targets fails', (it) => {
@@ -38,55 +39,128 @@ suite('one of several targets fails', (it) => {
     await topic.createSubscription(id);
   };
 
-  test('ingestion: a topic that is away holds up its own messages alone, and is named', async () => {
+  /** An ingestion whose route `away/+` leads to a topic that is away, and `healthy/+` to one that works. */
+  async function openIngestion(name: string, mqtt: object, publish: object = {}) {
     const { sandbox, mqttEnv } = servers;
     const { projectId } = sandbox;
-    for (const id of ['healthy', 'away', 'dead-letters']) await newTopic(id);
-    const healthy = scope.use(collectIds(projectId, 'healthy'));
-    const away = scope.use(collectIds(projectId, 'away'));
+    const id = (topic: string) => `${name}-${topic}`;
+    for (const topic of ['healthy', 'away', 'dead']) await newTopic(id(topic));
+    const healthy = scope.use(collectIds(projectId, id('healthy')));
+    const away = scope.use(collectIds(projectId, id('away')));
     const route = (topic: string) => ({
-      source: { mqtt_topic: `${topic}/+`, qos: 1 },
+      source: { mqtt_topic: `${name}/${topic}/+`, qos: 1 },
       destination: { route_name: topic },
     });
+    const producer = (topic: string) => ({ outputTopicId: id(topic), orderingKey: 'enrichmentData.DeviceID' });
     const service = createIngestion(
       v.parse(ingestionSchema, {
         ...common(),
         service: 'ingestion',
-        mqtt: { url: mqttEnv.MQTT_URL, clientId: 'one-away', protocolVersion: 4 },
+        mqtt: { url: mqttEnv.MQTT_URL, clientId: name, protocolVersion: 4, ...mqtt },
         id: 'payload.id',
         routes: { healthy: route('healthy'), away: route('away') },
-        producers: {
-          healthy: { outputTopicId: 'healthy', orderingKey: 'enrichmentData.DeviceID' },
-          away: { outputTopicId: 'away', orderingKey: 'enrichmentData.DeviceID' },
-        },
-        deadLetters: { topicId: 'dead-letters' },
-        publish: { concurrency: 4, retry: { initialDelayMs: 50, maxDelayMs: 200 } },
+        producers: { healthy: producer('healthy'), away: producer('away') },
+        deadLetters: { topicId: id('dead') },
+        publish: { concurrency: 4, retry: { initialDelayMs: 50, maxDelayMs: 200 }, ...publish },
       }),
     );
-    scope.defer(() => service.shutdown());
+    scope.defer(() => service.shutdown(1_000));
     await service.start();
     await service.ready;
     const fault = sandbox.faults.add({
       server: 'pubsub',
       method: 'Publish',
-      resource: '*/away',
+      resource: `*/${id('away')}`,
       error: { code: 'UNAVAILABLE' },
     });
     const client = await connectAsync(mqttEnv.MQTT_URL);
     scope.defer(() => client.endAsync());
     const send = (topic: string, n: number) =>
-      client.publishAsync(`${topic}/d${n % 20}`, JSON.stringify({ id: `${topic}-${n}` }), { qos: 1 });
-    for (let n = 0; n < MESSAGES; n += 1) await Promise.all([send('away', n), send('healthy', n)]);
+      client.publishAsync(`${name}/${topic}/d${n % 20}`, JSON.stringify({ id: `${topic}-${n}` }), { qos: 1 });
+    const sendAll = async (...topics: string[]) => {
+      for (let n = 0; n < MESSAGES; n += 1) await Promise.all(topics.map((topic) => send(topic, n)));
+    };
+    const readyz = async () => {
+      const response = await fetch(`${service.url}/readyz`);
+      return { status: response.status, text: await response.text() };
+    };
+    return { service, healthy, away, fault, sendAll, readyz };
+  }
+
+  test('ingestion: a topic that is away holds up its own messages alone, and is named', async () => {
+    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('room', {});
+    await sendAll('away', 'healthy');
     await eventually(() => assert.is(healthy.ids.size, MESSAGES));
     assert.is(away.ids.size, 0);
-    const ready = await fetch(`${service.url}/readyz`);
-    assert.is(ready.status, 503);
-    assert.match(await ready.text(), 'publishing to away fails');
+    const red = await readyz();
+    assert.is(red.status, 503);
+    assert.match(red.text, 'publishing to room-away fails');
     fault.remove();
     await eventually(() => assert.is(away.ids.size, MESSAGES));
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
     assert.is(away.total, MESSAGES, 'none twice');
-    assert.is((await fetch(`${service.url}/readyz`)).status, 200);
+    assert.is((await readyz()).status, 200);
+  });
+
+  test('ingestion: messages for a topic that is away fill one connection, and the stall names it', async () => {
+    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('full', { maxInFlight: 40 });
+    await sendAll('away');
+    await sendAll('healthy');
+    await eventually(async () =>
+      assert.match(
+        (await readyz()).text,
+        /nothing more is received: 40 of 40 messages in flight wait for full-away; mqtt\.connectionPerProducer /,
+      ),
+    );
+    assert.is(healthy.ids.size, 0);
+    const metric = await service.telemetry.registry.getSingleMetricAsString('dataflow_failing_target_messages');
+    assert.match(metric, 'target="full-away",service="ingestion"} 40');
+    fault.remove();
+    await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
+    assert.equal([healthy.ids.size, away.ids.size], [MESSAGES, MESSAGES]);
+    await eventually(async () => assert.is((await readyz()).status, 200));
+  });
+
+  test('ingestion: with a connection for each producer, a topic that is away stalls no other', async () => {
+    const settings = { maxInFlight: 40, connectionPerProducer: true };
+    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('apart', settings);
+    await sendAll('away');
+    await sendAll('healthy');
+    await eventually(() => assert.is(healthy.ids.size, MESSAGES));
+    assert.is(away.ids.size, 0);
+    assert.is(service.ledger.inFlight, 40);
+    const red = await readyz();
+    assert.match(red.text, 'publishing to apart-away fails');
+    assert.match(red.text, '"mqtt.away.subscriptions"');
+    fault.remove();
+    await eventually(() => assert.is(away.ids.size, MESSAGES));
+    await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
+  });
+
+  test('ingestion: after publish.deadLetterAfterMs the messages of a topic that is away become dead letters', async () => {
+    const publish = { deadLetterAfterMs: 1_000 };
+    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion(
+      'late',
+      { maxInFlight: 40 },
+      publish,
+    );
+    await sendAll('away');
+    await sendAll('healthy');
+    await eventually(() => assert.is(service.ledger.deadLettered, MESSAGES));
+    const letters: DeadLetter[] = [];
+    const collecting = service.probes.deadLettered.subscribe((letter) => letters.push(letter));
+    scope.defer(() => collecting.unsubscribe());
+    await eventually(() => assert.is(healthy.ids.size, MESSAGES));
+    await eventually(() => assert.is(service.ledger.inFlight, 0));
+    assert.match((await readyz()).text, 'publishing to late-away fails', 'red until it works');
+    await sendAll('away');
+    await eventually(() => assert.is(letters.length, MESSAGES));
+    assert.equal([...new Set(letters.map(({ poison }) => poison.reason))], ['undelivered']);
+    fault.remove();
+    await sendAll('away');
+    await eventually(() => assert.is(away.ids.size, MESSAGES));
+    assert.is((await readyz()).status, 200);
+    assert.is(service.ledger.balanced, true);
   });
 
   test('icestore: a place that is refused holds up its own objects alone, and is named', async () => {

@@ -3,6 +3,7 @@ export const POISON_REASONS = [
   'unroutable',
   'too_large',
   'rejected',
+  'undelivered',
   'no_key',
   'no_data',
   'hook_failed',

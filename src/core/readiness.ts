@@ -15,6 +15,9 @@ export interface ReadinessReport {
   readonly components: Readonly<Record<string, Condition>>;
 }
 
+/** Reports one part's condition. */
+export type ConditionSetter = Pick<Readiness, 'set'>;
+
 /**
  * Collects the conditions of a service's parts. The service is ready while no part is failing: an idle service is
  * ready, and so is one that runs without a layer it may skip.

@@ -159,9 +159,9 @@ export function pipelineWarnings(config: ServiceConfig): string[] {
       `source.maxInFlight (${config.source.maxInFlight}) is below insert.maxRows (${config.insert.maxRows}): requests leave when credit is used up, with fewer rows`,
     );
   }
-  if (config.service === 'icestore' && config.source.maxInFlight < config.archive.maxLines) {
+  if (config.service === 'icestore' && config.source.maxInFlight < 2 * config.archive.maxLines) {
     warnings.push(
-      `source.maxInFlight (${config.source.maxInFlight}) is below archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
+      `source.maxInFlight (${config.source.maxInFlight}) is below twice archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
     );
   }
   if (config.service === 'bigqueries' || config.service === 'icestore') {

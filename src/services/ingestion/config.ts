@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { messagePath } from '../../config/schemas.ts';
+import { messagePath, milliseconds } from '../../config/schemas.ts';
 import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
@@ -15,7 +15,17 @@ export const ingestionSchema = v.pipe(
     /** Path to the message id in the payload; without it, an id is made at receipt. */
     id: v.optional(messagePath),
     ...routingEntries,
-    publish: v.optional(publishSchema, {}),
+    publish: v.optional(
+      v.strictObject({
+        ...publishSchema.entries,
+        /**
+         * After a topic has failed for so long, its messages become dead letters: each request is tried once more, then
+         * no longer waited for. Default: never, since an outage is no fault of a message.
+         */
+        deadLetterAfterMs: v.optional(milliseconds({ min: 1_000 })),
+      }),
+      {},
+    ),
     /** Needed: MQTT has no way to give a poisoned message back. */
     deadLetters: mqttDeadLettersSchema,
   }),

@@ -1,21 +1,24 @@
 import type { MqttClient } from 'mqtt';
-import { BehaviorSubject, EMPTY, map, type Observable, tap } from 'rxjs';
+import { BehaviorSubject, EMPTY, type Observable, tap } from 'rxjs';
 import { createMqttClient } from '../../clients/mqtt.ts';
 import { createPubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
+import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import { MergedSource } from '../../core/merged-source.ts';
 import type { Probe } from '../../core/probe.ts';
+import { byCredit } from '../../operators/by-credit.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
 import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
 import { Publisher } from '../../sinks/pubsub/publisher.ts';
 import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
-import { MqttSource } from '../../sources/mqtt/mqtt-source.ts';
 import { openDeadLetters } from '../dead-letter-end.ts';
 import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy } from './address.ts';
 import type { IngestionConfig } from './config.ts';
+import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
 import { routeBy } from './route-by.ts';
@@ -23,9 +26,13 @@ import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 
+/** MQTT cannot give back what waits for a topic that fails. */
+const REMEDY =
+  'mqtt.connectionPerProducer keeps other producers going, publish.deadLetterAfterMs ends the wait for this one';
+
 export interface IngestionDependencies extends CommonDependencies {
-  /** A client that has not connected yet; built from `mqtt` when left out. */
-  readonly mqtt?: MqttClient;
+  /** Makes a client that has not connected yet; built from `mqtt` when left out. */
+  readonly mqtt?: (clientId: string) => MqttClient;
   readonly enricher?: Enricher;
   /** Edits of the configuration while the service runs; a refused one leaves the running routes. */
   readonly routeChanges?: Observable<IngestionConfig | ConfigError>;
@@ -43,7 +50,7 @@ export function createIngestion(
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
   const shell = openShell('ingestion', config, config.mqtt, dependencies);
-  const { credit, telemetry, readiness } = shell;
+  const { telemetry, readiness } = shell;
   const probes: IngestionProbes = {
     ...shell.commonProbes(),
     routed: shell.probe('routed'),
@@ -71,29 +78,10 @@ export function createIngestion(
       sourceOf: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
       probe: probes.deadLettered,
     });
-    const source = new MqttSource({
-      client: dependencies.mqtt ?? createMqttClient(config.mqtt),
-      config: config.mqtt,
-      subscriptions: table.pipe(map((routes) => routes.subscriptions)),
-      desk: shell.desk(letters.bury),
-      telemetry,
-      readiness,
+    const connections = openConnections(shell, config, table, {
+      createClient: dependencies.mqtt ?? ((clientId) => createMqttClient({ ...config.mqtt, clientId })),
+      bury: letters.bury,
     });
-    telemetry.gauge(
-      'dataflow_mqtt_held',
-      '1 while the connection is held for want of credit.',
-      () => [[{}, source.isHeld ? 1 : 0]],
-      [],
-    );
-    telemetry.gauge(
-      'dataflow_mqtt_pubacks',
-      'PUBACKs that are owed, and those of them that wait only for an older one, as strict order demands.',
-      () => [
-        [{ state: 'owed' }, source.unconfirmed],
-        [{ state: 'waiting' }, source.waitingPubacks],
-      ],
-      ['state'],
-    );
     const check = (topicIds: readonly string[]) =>
       checkTopics(
         pubsub.publisher,
@@ -101,6 +89,17 @@ export function createIngestion(
         topicIds.map((topicId) => ['producers', topicId] as const),
         telemetry,
       );
+    const publish = (credit: Credit) =>
+      pubsubSink({
+        publisher,
+        config: config.publish,
+        credit,
+        telemetry,
+        address: addressBy(currentTable),
+        deadLetterAfterMs: config.publish.deadLetterAfterMs,
+        onFailingTargets: (failing) => shell.watchTargets({ credit, failing, remedy: REMEDY }),
+        onFlush: probes.flushed.hit,
+      });
     const changes = followEdits(dependencies.routeChanges ?? EMPTY, {
       config,
       table,
@@ -110,7 +109,7 @@ export function createIngestion(
     });
 
     return {
-      source,
+      source: new MergedSource(connections),
       check: async () => {
         await check(table.value.topicIds);
         await letters.check();
@@ -121,14 +120,7 @@ export function createIngestion(
           mapMessage(identifyBy(config.id)),
           mapMessage(routeBy(currentTable, dependencies.enricher)),
           tap(probes.routed.hit),
-          pubsubSink({
-            publisher,
-            config: config.publish,
-            credit,
-            telemetry,
-            address: addressBy(currentTable),
-            onFlush: probes.flushed.hit,
-          }),
+          connections.length === 1 ? publish(shell.credit) : byCredit(publish),
           settle(),
           tap(probes.settled.hit),
         ),

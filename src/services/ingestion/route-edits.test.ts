@@ -5,7 +5,7 @@ import { FatalError, RetryableError } from '../../core/errors.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { suite } from '../../testing/suite.ts';
 import { type IngestionConfig, ingestionSchema } from './config.ts';
-import { checkedEdits, settingsForRestart } from './route-edits.ts';
+import { checkConnections, checkedEdits, settingsForRestart } from './route-edits.ts';
 
 const configOf = (changes: object = {}): IngestionConfig =>
   v.parse(ingestionSchema, {
@@ -51,5 +51,20 @@ suite('edits of a running ingestion', ({ test }) => {
     });
     assert.equal(settingsForRestart(running, edit), ['mqtt.url', 'id']);
     assert.equal(settingsForRestart(running, configOf()), []);
+  });
+
+  test('with a connection for each producer, an edit keeps the producers, and each filter its producer', () => {
+    const running = configOf();
+    const route = (mqtt_topic: string, route_name: string) => ({
+      source: { mqtt_topic, qos: 1 },
+      destination: { route_name },
+    });
+    const other = { raw: { outputTopicId: 'raw' }, other: { outputTopicId: 'other' } };
+    const two = configOf({ routes: { up: route('a/+', 'raw'), down: route('b/+', 'other') }, producers: other });
+    const moved = configOf({ routes: { up: route('a/+', 'other'), down: route('b/+', 'raw') }, producers: other });
+    const more = configOf({ routes: { up: route('a/+', 'raw'), more: route('c/+', 'raw') } });
+    assert.throws(() => checkConnections(running, two), /^producers: raw became other, raw: .* needs a restart$/);
+    assert.throws(() => checkConnections(two, moved), /^routes\.up: "a\/\+" moves from raw to other: .* a restart$/);
+    assert.not.throws(() => checkConnections(running, more));
   });
 });

@@ -11,7 +11,7 @@ import {
   switchMap,
 } from 'rxjs';
 import { isRecord } from '../../config/interpolate.ts';
-import { type RetryableError, toError } from '../../core/errors.ts';
+import { FatalError, type RetryableError, toError } from '../../core/errors.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { IngestionConfig } from './config.ts';
@@ -41,7 +41,8 @@ export function followEdits(edits: Observable<IngestionConfig | Error>, options:
   const { config, table, check, telemetry, onChanged } = options;
   let running: RoutingConfig = { routes: config.routes, producers: config.producers };
 
-  const checkNew = async ({ producers }: IngestionConfig): Promise<void> => {
+  const checkNew = async ({ routes, producers }: IngestionConfig): Promise<void> => {
+    if (config.mqtt.connectionPerProducer) checkConnections(running, { routes, producers });
     const known = new Set(table.value.topicIds);
     const named = new Set(Object.values(producers).map(({ outputTopicId }) => outputTopicId));
     await check([...named].filter((topicId) => !known.has(topicId)));
@@ -92,6 +93,24 @@ export function checkedEdits(
           catchError((thrown: unknown) => of(toError(thrown))),
         ),
   );
+}
+
+/** @throws FatalError if an edit needs other connections than those that are open, one for each producer. */
+export function checkConnections(running: RoutingConfig, edit: RoutingConfig): void {
+  const hint = 'with mqtt.connectionPerProducer this needs a restart';
+  const names = ({ producers }: RoutingConfig) => Object.keys(producers).sort();
+  if (!isDeepStrictEqual(names(running), names(edit))) {
+    throw new FatalError(`producers: ${names(running).join(', ')} became ${names(edit).join(', ')}: ${hint}`);
+  }
+  const producerOf = ({ routes }: RoutingConfig, filter: string) =>
+    Object.values(routes).find(({ source }) => source.mqtt_topic === filter)?.destination.route_name;
+  for (const [name, { source, destination }] of Object.entries(edit.routes)) {
+    const before = producerOf(running, source.mqtt_topic);
+    if (before === undefined || before === destination.route_name) continue;
+    throw new FatalError(
+      `routes.${name}: "${source.mqtt_topic}" moves from ${before} to ${destination.route_name}: ${hint}`,
+    );
+  }
 }
 
 /** Lists the settings that an edit changes and that count only after a restart, as paths without values. */

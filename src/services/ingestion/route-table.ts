@@ -31,6 +31,8 @@ export interface Producer {
 /** The routes of an ingestion service, compiled. Immutable; a change makes a new table. */
 export class RouteTable {
   readonly subscriptions: readonly MqttSubscription[];
+  /** The names of the producers. */
+  readonly producers: readonly string[];
   readonly #routes: readonly (readonly [name: string, route: RouteConfig])[];
   readonly #producers: ReadonlyMap<string, Producer>;
   /** The one route whose filter matches the topic; filters do not overlap. */
@@ -40,12 +42,20 @@ export class RouteTable {
     this.#routes = Object.entries(routes);
     this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.subscriptions = this.#routes.map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
+    this.producers = Object.keys(producers);
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
         { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : keyPath(orderingKey) },
       ]),
     );
+  }
+
+  /** The subscriptions of the routes that lead to one producer. */
+  subscriptionsOf(producer: string): readonly MqttSubscription[] {
+    return this.#routes
+      .filter(([, { destination }]) => destination.route_name === producer)
+      .map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
   }
 
   /** The topics that this table publishes to. */

@@ -1,5 +1,15 @@
 import type { v1 } from '@google-cloud/pubsub';
-import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
+import {
+  asyncScheduler,
+  catchError,
+  defer,
+  finalize,
+  map,
+  type Observable,
+  of,
+  type SchedulerLike,
+  switchMap,
+} from 'rxjs';
 import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
@@ -27,15 +37,32 @@ export interface PublisherOptions {
 /** What became of one message of a request: undefined is success. */
 export type PublishResult = readonly (Error | undefined)[];
 
+export interface PublishOptions {
+  /** Slot of the batch that the request is made of: given up while the request waits for its next try. */
+  readonly slot?: Slot;
+  /** How long the topic may have been failing when a request is given up. Default: that of the retry policy. */
+  readonly giveUpAfterMs?: number | undefined;
+}
+
+/** A topic that fails. */
+interface Failing {
+  /** Requests that are being tried again. */
+  requests: number;
+  /** When the first request failed that was followed by no success; in ms of the scheduler's clock. */
+  since: number | undefined;
+}
+
 /** Publishes requests to Pub/Sub: retries outages, and finds the one message that Pub/Sub refuses. */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #observeSeconds: (seconds: number) => void;
-  /** Requests being tried again, by topic. Topics are those of the configuration: few. */
-  readonly #failing = new Map<string, number>();
+  readonly #scheduler: SchedulerLike;
+  /** By topic. Topics are those of the configuration: few. */
+  readonly #failing = new Map<string, Failing>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#scheduler = options.scheduler ?? asyncScheduler;
     this.#observeSeconds = options.telemetry.histogram(
       `dataflow_${options.component}_seconds`,
       'Time of one publish request, without retries.',
@@ -47,31 +74,37 @@ export class Publisher {
    * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
    * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
    * follow each other, and the second is not tried after an outage of the first, so that order is kept.
-   *
-   * @param slot of the batch that the request is made of: given up while the request waits for its next try.
    */
-  publish(topicId: string, messages: readonly OutgoingMessage[], slot?: Slot): Observable<PublishResult> {
-    return this.#request(topicId, messages, slot).pipe(
+  publish(
+    topicId: string,
+    messages: readonly OutgoingMessage[],
+    options: PublishOptions = {},
+  ): Observable<PublishResult> {
+    return this.#request(topicId, messages, options).pipe(
       catchError((thrown: unknown): Observable<PublishResult> => {
         const error = toError(thrown);
         if (!(error instanceof PoisonError) || messages.length === 1) return of(messages.map(() => error));
         const middle = messages.length >> 1;
-        return this.publish(topicId, messages.slice(0, middle), slot).pipe(
+        return this.publish(topicId, messages.slice(0, middle), options).pipe(
           switchMap((first) => {
             const outage = first.find((result) => result !== undefined && !(result instanceof PoisonError));
             if (outage !== undefined) return of([...first, ...messages.slice(middle).map(() => outage)]);
-            return this.publish(topicId, messages.slice(middle), slot).pipe(map((second) => [...first, ...second]));
+            return this.publish(topicId, messages.slice(middle), options).pipe(map((second) => [...first, ...second]));
           }),
         );
       }),
     );
   }
 
-  #request(topicId: string, messages: readonly OutgoingMessage[], slot: Slot | undefined): Observable<PublishResult> {
-    const { client, projectId, retry, timeoutMs, telemetry, scheduler } = this.#options;
+  #request(
+    topicId: string,
+    messages: readonly OutgoingMessage[],
+    { slot, giveUpAfterMs }: PublishOptions,
+  ): Observable<PublishResult> {
+    const { client, projectId, retry, timeoutMs, telemetry } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const metadata = routedBy('topic', topic);
-    let failing = false;
+    let isRetried = false;
     return defer(async () => {
       const started = performance.now();
       try {
@@ -81,40 +114,58 @@ export class Publisher {
         throw asCallError(thrown);
       }
       this.#observeSeconds((performance.now() - started) / 1000);
+      this.#works(topicId);
       return messages.map(() => undefined);
     }).pipe(
-      retryWithBackoff(retry, {
+      retryWithBackoff(giveUpAfterMs === undefined ? retry : { ...retry, giveUpAfterMs }, {
+        scheduler: this.#scheduler,
+        failingSince: () => this.#failing.get(topicId)?.since,
         onRetry: (error, attempt) => {
-          if (!failing) this.#requestFails(topicId, 1);
-          failing = true;
-          this.#report(topicId, error);
+          this.#fails(topicId, error, isRetried ? 0 : 1);
+          isRetried = true;
           telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
           slot?.pause(topicId);
         },
         ...(slot === undefined ? {} : { beforeRetry: slot.resume }),
-        ...(scheduler === undefined ? {} : { scheduler }),
       }),
       catchError((error: Error) => {
         telemetry.event('publish.failed', { topic: topicId, messages: messages.length, error: error.message });
         throw error;
       }),
       finalize(() => {
-        if (!failing) return;
-        this.#requestFails(topicId, -1);
-        this.#report(topicId, undefined);
+        if (isRetried) this.#retriedNoMore(topicId);
       }),
     );
   }
 
-  /** Counts the requests of a topic that are being tried again: one that succeeds says nothing about another topic. */
-  #requestFails(topicId: string, change: 1 | -1): void {
-    this.#failing.set(topicId, (this.#failing.get(topicId) ?? 0) + change);
+  /** A topic that fails is red until all of its requests work: one that succeeds says nothing about another topic. */
+  #fails(topicId: string, error: Error, requests: 0 | 1): void {
+    const failing = this.#failing.get(topicId) ?? { requests: 0, since: undefined };
+    this.#failing.set(topicId, failing);
+    failing.requests += requests;
+    failing.since ??= this.#scheduler.now();
+    const { readiness, component } = this.#options;
+    readiness.set(`${component}.${topicId}`, 'failing', `publishing to ${topicId} fails: ${error.message}`);
   }
 
-  #report(topicId: string, error: Error | undefined): void {
+  #works(topicId: string): void {
+    const failing = this.#failing.get(topicId);
+    if (failing === undefined) return;
+    failing.since = undefined;
+    this.#forgetIfWorking(topicId, failing);
+  }
+
+  #retriedNoMore(topicId: string): void {
+    const failing = this.#failing.get(topicId);
+    if (failing === undefined) return;
+    failing.requests -= 1;
+    this.#forgetIfWorking(topicId, failing);
+  }
+
+  #forgetIfWorking(topicId: string, { requests, since }: Failing): void {
+    if (requests > 0 || since !== undefined) return;
+    this.#failing.delete(topicId);
     const { readiness, component } = this.#options;
-    const part = `${component}.${topicId}`;
-    if (error !== undefined) readiness.set(part, 'failing', `publishing to ${topicId} fails: ${error.message}`);
-    else if (this.#failing.get(topicId) === 0) readiness.set(part, 'ok');
+    readiness.set(`${component}.${topicId}`, 'ok');
   }
 }

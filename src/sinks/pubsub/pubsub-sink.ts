@@ -1,6 +1,7 @@
 import { concatMap, EMPTY, from, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, RetryableError } from '../../core/errors.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
@@ -31,6 +32,8 @@ export interface PubSubSinkOptions {
   readonly address: (delivery: Delivery) => Address;
   /** The topic of every address, where there is one alone: its failure leaves nothing that could go on. */
   readonly onlyTopicId?: string;
+  /** Dead-letters the messages of a topic that has been failing for so long. Default: they go back, or wait. */
+  readonly deadLetterAfterMs?: number | undefined;
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
   readonly scheduler?: SchedulerLike;
@@ -44,7 +47,11 @@ export interface PubSubSinkOptions {
  * is a free slot. A topic that fails holds up its own requests alone.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { publisher, config, credit, telemetry, address, onlyTopicId } = options;
+  const { publisher, config, credit, telemetry, address, onlyTopicId, deadLetterAfterMs } = options;
+  const asFailure = (error: Error): Error =>
+    deadLetterAfterMs !== undefined && error instanceof RetryableError
+      ? new PoisonError('undelivered', error.message, { cause: error })
+      : error;
   const keyOf = batchKeys();
   return batchInto<Outgoing>(
     {
@@ -79,14 +86,14 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         .publish(
           first.topicId,
           items.map((item) => item.message),
-          slot,
+          { slot, giveUpAfterMs: deadLetterAfterMs },
         )
         .pipe(
           concatMap((results) =>
             from(
               items.map(({ delivery }, index) => {
                 const error = results[index];
-                return error === undefined ? accepted(delivery) : failed(delivery, error);
+                return error === undefined ? accepted(delivery) : failed(delivery, asFailure(error));
               }),
             ),
           ),

@@ -29,6 +29,13 @@ export const mqttSourceSchema = v.strictObject({
    * under: a name and an ordinal, such as the host name of a StatefulSet's pod. Empty: not shared.
    */
   shareGroup: v.optional(v.pipe(v.string(), v.regex(/^[^/+#\0]*$/, 'expected a name without "/", "+" and "#"'))),
+  /**
+   * Receives the routes of each producer over a connection of its own, whose client id is `clientId`, `-` and the
+   * producer's name, with `maxInFlight` and `maxInFlightBytes` of its own: a topic that fails then stalls no other.
+   * MQTT cannot give messages back, so over one connection they fill what may be in flight. What a session under another
+   * client id still holds comes only when that id connects again: change this setting when the broker holds nothing.
+   */
+  connectionPerProducer: v.optional(flag, false),
   /** 4 is MQTT 3.1.1. */
   protocolVersion: v.optional(oneOf([4, 5]), 5),
   username: v.optional(text),

@@ -1,7 +1,7 @@
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
 import { FatalError, toError } from '../../core/errors.ts';
-import type { Readiness } from '../../core/readiness.ts';
+import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
@@ -37,7 +37,7 @@ export interface MqttConnectionOptions {
   readonly client: MqttClient;
   readonly config: MqttSourceConfig;
   readonly telemetry: Telemetry;
-  readonly readiness: Readiness;
+  readonly readiness: ConditionSetter;
   readonly scheduler?: SchedulerLike;
 }
 

@@ -2,7 +2,7 @@ import type { MqttClient } from 'mqtt';
 import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import { LinkedList } from '../../core/linked-list.ts';
-import type { Readiness } from '../../core/readiness.ts';
+import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -27,7 +27,7 @@ export interface MqttSourceOptions {
   readonly subscriptions: Observable<readonly MqttSubscription[]>;
   readonly desk: Desk;
   readonly telemetry: Telemetry;
-  readonly readiness: Readiness;
+  readonly readiness: ConditionSetter;
   readonly scheduler?: SchedulerLike;
 }
 

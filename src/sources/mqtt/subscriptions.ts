@@ -1,6 +1,6 @@
 import type { MqttClient } from 'mqtt';
 import { toError } from '../../core/errors.ts';
-import type { Readiness } from '../../core/readiness.ts';
+import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 
 /** One topic filter to receive. */
@@ -20,7 +20,7 @@ const REFUSED = 128;
 export class Subscriptions {
   readonly #client: MqttClient;
   readonly #telemetry: Telemetry;
-  readonly #readiness: Readiness;
+  readonly #readiness: ConditionSetter;
   #wanted = new Map<string, 0 | 1 | 2>();
   readonly #granted = new Map<string, 0 | 1 | 2>();
   /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
@@ -28,7 +28,7 @@ export class Subscriptions {
   #online = false;
   #working: Promise<void> = Promise.resolve();
 
-  constructor(client: MqttClient, telemetry: Telemetry, readiness: Readiness) {
+  constructor(client: MqttClient, telemetry: Telemetry, readiness: ConditionSetter) {
     this.#client = client;
     this.#telemetry = telemetry;
     this.#readiness = readiness;

@@ -1,0 +1,18 @@
+import { groupBy, mergeMap, type OperatorFunction } from 'rxjs';
+import type { Credit } from '../core/credit.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Outcome } from '../core/outcome.ts';
+
+/**
+ * Applies one operator to the deliveries of each credit, so that sources with credit of their own share nothing that
+ * could fill up. Order is kept within a source.
+ */
+export function byCredit(
+  operatorOf: (credit: Credit) => OperatorFunction<Delivery, Outcome>,
+): OperatorFunction<Delivery, Outcome> {
+  return (deliveries) =>
+    deliveries.pipe(
+      groupBy(({ ticket }) => ticket.desk.credit),
+      mergeMap((ofCredit) => ofCredit.pipe(operatorOf(ofCredit.key))),
+    );
+}
