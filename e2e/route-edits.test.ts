@@ -9,10 +9,12 @@ import { Permissions } from '../src/sandbox/permissions.ts';
 import { PUBSUB_PERMISSIONS } from '../src/sandbox/pubsub/permissions.ts';
 import { startPubSub } from '../src/sandbox/pubsub/start-pubsub.ts';
 import type { SandboxServer } from '../src/sandbox/server.ts';
+import { createPipelineService } from '../src/services/create-service.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
-import { readPipelineConfig, watchRoutes } from '../src/services/pipeline.ts';
+import { loadPipeline, readPipelineConfig, watchRoutes } from '../src/services/pipeline.ts';
 import { type Collected, collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { Scrape } from '../src/testing/scrape.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const PROJECT = 'mqtt-routes';
@@ -191,6 +193,29 @@ deadLetters: { topicId: dead-letters }
       await eventually(() => assert.is(collected.events?.total, events + 1));
     } finally {
       permissions.deny([]);
+      await service.shutdown(5_000);
+    }
+  });
+
+  test('without native watching edits take effect all the same, and the service says so once', async () => {
+    const own = (text: string) => text.replace('ingestion-0', 'ingestion-2').replaceAll('sites/', 'barns/');
+    const readings = { filter: 'barns/+/readings', to: 'raw' };
+    writeFileSync(file, own(yaml({ readings })));
+    const service = createPipelineService(await loadPipeline(file, { DATAFLOW_LOG__LEVEL: 'silent' }), {
+      watch: () => {
+        throw Object.assign(new Error('no inotify instances left'), { code: 'EMFILE' });
+      },
+    });
+    const counted = async (event: string) => new Scrape(await service.telemetry.registry.metrics()).events(event);
+    await service.start();
+    try {
+      await service.ready;
+      for (const [index, to] of ['events', 'raw'].entries()) {
+        writeFileSync(file, own(yaml({ readings, more: { filter: 'barns/+/more', to } })));
+        await eventually(async () => assert.is(await counted('routes.changed'), index + 1));
+      }
+      assert.is(await counted('routes.polled'), 1);
+    } finally {
       await service.shutdown(5_000);
     }
   });

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type FSWatcher, mkdirSync, renameSync, rmSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, timeout } from 'rxjs';
@@ -6,27 +6,37 @@ import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
 import { withTemporaryFolder } from '../testing/temporary-folder.ts';
-import { watchFile } from './watch-file.ts';
+import { type WatchFileOptions, watchFile } from './watch-file.ts';
 
 /** Longer than the watcher waits for quiet. */
 const QUIET_MS = 300;
 
-/** Watches `name` in a folder that `prepare` has filled, and tells how often it has changed. */
+/** Watches `a.yaml` in a folder that `prepare` has filled, and counts its changes. */
 async function watching(
   body: (folder: string, changes: (expected: number) => Promise<void>) => Promise<void>,
   prepare = (folder: string) => writeFileSync(join(folder, 'a.yaml'), 'one'),
+  options: WatchFileOptions = {},
 ): Promise<void> {
-  await withTemporaryFolder(async (folder) => {
+  await withTemporaryFolder(async (parent) => {
+    const folder = join(parent, 'watched');
+    mkdirSync(folder);
     prepare(folder);
     let count = 0;
-    const subscription = watchFile(join(folder, 'a.yaml')).subscribe(() => {
-      count += 1;
+    let failure: unknown;
+    const subscription = watchFile(join(folder, 'a.yaml'), options).subscribe({
+      next: () => {
+        count += 1;
+      },
+      error: (thrown) => {
+        failure = thrown;
+      },
     });
     try {
       await body(folder, async (expected) => {
         await eventually(() => assert.ok(count >= expected, `${count} changes`));
         await sleep(QUIET_MS);
         assert.is(count, expected);
+        assert.is(failure, undefined);
       });
     } finally {
       subscription.unsubscribe();
@@ -96,4 +106,117 @@ suite('watch file', ({ test }) => {
       writeFileSync(join(folder, 'a.yaml'), 'three');
       await changes(1);
     }));
+
+  test('a folder that is replaced, again and again, is watched like the first', async () => {
+    const watched: FSWatcher[] = [];
+    await watching(
+      async (folder, changes) => {
+        for (const [index, text] of ['two', 'three'].entries()) {
+          await eventually(() => assert.ok(watched.length >= index + 1));
+          renameSync(folder, `${folder}-${index}`);
+          mkdirSync(folder);
+          writeFileSync(join(folder, 'a.yaml'), text);
+          await changes(2 * index + 1);
+          await eventually(() => assert.ok(watched.length >= index + 2, `${watched.length} folders watched`));
+          writeFileSync(join(folder, 'a.yaml'), `${text}, edited`);
+          await changes(2 * index + 2);
+        }
+      },
+      undefined,
+      {
+        watch: (folder, listener) => {
+          const watcher = watch(folder, listener);
+          watched.push(watcher);
+          return watcher;
+        },
+      },
+    );
+  });
+
+  test('a folder that is away for a while is not given up', () =>
+    watching(async (folder, changes) => {
+      renameSync(folder, `${folder}-away`);
+      await sleep(QUIET_MS);
+      await changes(0);
+      renameSync(`${folder}-away`, folder);
+      await changes(0);
+      writeFileSync(join(folder, 'a.yaml'), 'two');
+      await changes(1);
+    }));
+
+  test('a file that is missing at first has changed once it is there', () =>
+    watching(
+      async (folder, changes) => {
+        writeFileSync(join(folder, 'a.yaml'), 'one');
+        await changes(1);
+      },
+      () => {},
+    ));
+
+  test('a link to a file, or to a folder, shows edits of what it leads to', () =>
+    watching(
+      async (folder, changes) => {
+        writeFileSync(join(folder, '../elsewhere/a.yaml'), 'two');
+        await changes(1);
+        rmSync(join(folder, '../link'));
+        symlinkSync('other', join(folder, '../link'));
+        await changes(2);
+      },
+      (folder) => {
+        for (const [name, text] of [
+          ['elsewhere', 'one'],
+          ['other', 'of another folder'],
+        ] as const) {
+          mkdirSync(join(folder, '..', name));
+          writeFileSync(join(folder, '..', name, 'a.yaml'), text);
+        }
+        symlinkSync('elsewhere', join(folder, '../link'));
+        symlinkSync('../link/a.yaml', join(folder, 'a.yaml'));
+      },
+    ));
+
+  test('without native watching the file is polled, and that is said once', async () => {
+    const reasons: string[] = [];
+    const code = (text: string) => Object.assign(new Error(`${text}: no watches left`), { code: text });
+    await watching(
+      async (folder, changes) => {
+        for (const [index, text] of ['two', 'three'].entries()) {
+          writeFileSync(join(folder, 'a.yaml'), text);
+          await changes(index + 1);
+        }
+      },
+      undefined,
+      {
+        watch: () => {
+          throw code(reasons.length === 0 ? 'ENOSPC' : 'EMFILE');
+        },
+        onPolled: (error) => reasons.push(error.message),
+      },
+    );
+    assert.equal(reasons, ['ENOSPC: no watches left']);
+  });
+
+  test('a watcher that fails later is replaced by polling', async () => {
+    const reasons: string[] = [];
+    const watched: FSWatcher[] = [];
+    await watching(
+      async (folder, changes) => {
+        await eventually(() => assert.is(watched.length, 1));
+        watched[0]?.emit('error', new Error('the watcher broke'));
+        watched[0]?.close();
+        writeFileSync(join(folder, 'a.yaml'), 'two');
+        await changes(1);
+      },
+      undefined,
+      {
+        watch: (folder, listener) => {
+          const watcher = watch(folder, listener);
+          watched.push(watcher);
+          return watcher;
+        },
+        onPolled: (error) => reasons.push(error.message),
+      },
+    );
+    assert.equal(reasons, ['the watcher broke']);
+  });
 });

@@ -1,3 +1,4 @@
+import type { WatchFileOptions } from '../config/watch-file.ts';
 import { createBigQueries } from './bigqueries/bigqueries.ts';
 import { createEnrich } from './enrich/enrich.ts';
 import { createIcestore } from './icestore/icestore.ts';
@@ -6,10 +7,19 @@ import { type Pipeline, watchRoutes } from './pipeline.ts';
 import type { Service } from './service.ts';
 
 /** The service that a pipeline describes, with its hooks in place. An ingestion follows changes of its file. */
-export function createPipelineService({ config, hooks, file }: Pipeline): Service<unknown> {
+export function createPipelineService(
+  { config, hooks, file }: Pipeline,
+  watching: WatchFileOptions = {},
+): Service<unknown> {
   switch (config.service) {
-    case 'ingestion':
-      return createIngestion(config, { ...hooks, routeChanges: watchRoutes(file) });
+    case 'ingestion': {
+      const onPolled = (reason: Error) => service.telemetry.event('routes.polled', { error: reason.message });
+      const service = createIngestion(config, {
+        ...hooks,
+        routeChanges: watchRoutes(file, process.env, { onPolled, ...watching }),
+      });
+      return service;
+    }
     case 'enrich':
       return createEnrich(config, hooks);
     case 'icestore':

@@ -9,7 +9,7 @@ import { applyOverrides } from '../config/overrides.ts';
 import { parse } from '../config/parse.ts';
 import { readYaml } from '../config/read-yaml.ts';
 import { maskSecrets } from '../config/schema-walk.ts';
-import { watchFile } from '../config/watch-file.ts';
+import { type WatchFileOptions, watchFile } from '../config/watch-file.ts';
 import { toError } from '../core/errors.ts';
 import { type BigQueriesConfig, bigqueriesSchema } from './bigqueries/config.ts';
 import { type EnrichConfig, enrichSchema } from './enrich/config.ts';
@@ -117,12 +117,13 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   return hooks;
 }
 
-/** The configuration of an ingestion pipeline, or why it is refused, whenever its file has changed. */
+/** Emits the configuration of an ingestion pipeline, or why it is refused, whenever its file has changed. */
 export function watchRoutes(
   file: string,
   env: NodeJS.ProcessEnv = process.env,
+  watching: WatchFileOptions = {},
 ): Observable<IngestionConfig | ConfigError> {
-  return watchFile(file).pipe(
+  return watchFile(file, watching).pipe(
     map(() => {
       try {
         const config = readPipelineConfig(file, env);

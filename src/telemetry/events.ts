@@ -51,6 +51,10 @@ export const EVENTS = {
   'routes.refused': event('error', 'the changed routes were refused; the running ones stay'),
   'routes.unchanged': event('info', 'the edit leaves the routes as they are'),
   'routes.postponed': event('warn', 'the changed routes wait: their topics cannot be checked now, trying again'),
+  'routes.polled': event(
+    'warn',
+    'the system does not watch the configuration (too few inotify instances or watches?): edits are looked for every two seconds',
+  ),
   'routes.unwatched': event('error', 'the configuration is not watched any more: edits count after a restart'),
   'config.needs_restart': event('warn', 'the edit changes settings that count only after a restart'),
   'pubsub.stream_opened': event('info', 'receiving from the subscription'),
