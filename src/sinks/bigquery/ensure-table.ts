@@ -21,7 +21,8 @@ interface EnsureTableOptions {
  * Checks at start that the table exists and has the configured columns; with `create`, makes the dataset and the table
  * where they are missing. Warns where the table may not be read.
  *
- * @throws FatalError naming the setting and every difference, or RetryableError while BigQuery cannot be reached.
+ * @throws RetryableError while the table differs, with every difference, and while BigQuery cannot be reached: rows wait
+ *   until the table is changed. FatalError if the table is missing and is not to be made.
  */
 export async function ensureTable(
   bigquery: BigQuery,
@@ -66,7 +67,7 @@ function assertAlike(config: TableConfig, name: string, found: TableResource, ha
   const differences = tableDifferences(config.schema, found, hasHook);
   if (differences.length === 0) return;
   const lines = differences.map(({ path, problem }) => `  ${path === '' ? name : `${path}:`} ${problem}`);
-  throw new FatalError(
+  throw new RetryableError(
     `table.schema: the table ${name} is not as configured; change the table or table.schema\n${lines.join('\n')}`,
   );
 }
