@@ -14,12 +14,13 @@ export interface Desk {
   readonly stopwatch?: Stopwatch | undefined;
   /**
    * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is
-   * nowhere to put it, and the message has to go back. Unsubscribing gives up.
+   * nowhere to put it, and the message has to go back: no sooner than `afterMs` from now. Unsubscribing gives up this one
+   * and all others: a source abandons its messages all at once.
    */
   bury(
-    original: Original,
+    ticket: Ticket,
     poison: PoisonError,
-    done: { onPublished: () => void; onRefused: () => void },
+    done: { onPublished: () => void; onRefused: (afterMs?: number) => void },
   ): Subscription | undefined;
 }
 
@@ -97,9 +98,9 @@ export abstract class Ticket {
   deadLetter(poison: PoisonError): void {
     if (!this.#claim()) return;
     this.#state = 'burying';
-    this.#burial = this.desk.bury(this.original, poison, {
+    this.#burial = this.desk.bury(this, poison, {
       onPublished: () => this.#buried('deadLettered'),
-      onRefused: () => this.#buried('nacked'),
+      onRefused: (afterMs) => this.#buried('nacked', afterMs),
     });
   }
 
@@ -136,7 +137,7 @@ export abstract class Ticket {
     return false;
   }
 
-  #buried(ending: 'deadLettered' | 'nacked'): void {
+  #buried(ending: 'deadLettered' | 'nacked', afterMs = 0): void {
     if (this.#state === 'buryingLapsed') {
       this.#state = 'closed';
       this.desk.credit.release(this.bytes);
@@ -145,7 +146,7 @@ export abstract class Ticket {
     if (this.#state !== 'burying') return;
     this.#close(ending);
     if (ending === 'deadLettered') this.acknowledge();
-    else this.giveBack(0);
+    else this.giveBack(afterMs);
   }
 
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {

@@ -54,7 +54,7 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
   const violations: string[] = [];
   const desk: Desk = {
     ...books,
-    bury: (original, _, { onPublished }) => {
+    bury: ({ original }, _, { onPublished }) => {
       const id = names.get(original) ?? '';
       return scheduler.schedule(() => {
         safe.add(id);

@@ -22,14 +22,25 @@ export interface DeadLetterEnd {
 
 /** What the four services do with poisoned messages. A Storage client is built only where a bucket is configured. */
 export function openDeadLetters(
-  { service, telemetry, readiness }: Shell,
+  shell: Shell,
   { google, deadLetters: config }: { google: GoogleConfig; deadLetters?: DeadLettersConfig | undefined },
   { clients, storage, publisher, sourceOf, probe }: DeadLetterParts,
 ): DeadLetterEnd {
+  const { service, telemetry, readiness } = shell;
   const bucket =
     config?.bucket === undefined ? undefined : (storage ?? createStorageClient(google)).bucket(config.bucket);
   return {
-    bury: deadLetters({ service, config, sourceOf, publisher, bucket, telemetry, readiness, probe }),
+    bury: deadLetters({
+      service,
+      config,
+      sourceOf,
+      publisher,
+      bucket,
+      telemetry,
+      readiness,
+      probe,
+      onFailingTargets: (failing, credit) => shell.watchTargets({ credit, failing }),
+    }),
     check: async () => {
       if (config !== undefined) await checkDeadLetters(clients, google.projectId, config, bucket, telemetry);
     },

@@ -25,6 +25,10 @@ export const EVENTS = {
   ),
   'dead_letter.published': event('warn', 'message went to dead-letter'),
   'dead_letter.postponed': event('warn', 'message failed and went back: it has attempts left'),
+  'dead_letter.given_back': event(
+    'warn',
+    'the poisoned message went back, to come again: its dead letter cannot be published now, or is out of turn',
+  ),
   'dead_letter.retried': event('error', 'a dead letter could not be published or stored, trying again'),
   'dead_letter.unread': event(
     'warn',

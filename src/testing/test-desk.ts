@@ -29,7 +29,7 @@ export function testDesk(limits: Partial<CreditLimits> = {}): TestDesk {
     ledger: new Ledger(),
     credit: new Credit({ ...UNLIMITED, ...limits }),
     burials,
-    bury(original, poison, { onPublished, onRefused }) {
+    bury({ original }, poison, { onPublished, onRefused }) {
       const subscription = new Subscription();
       burials.push({
         original,

@@ -1,30 +1,14 @@
 import type { Bucket } from '@google-cloud/storage';
-import {
-  defer,
-  map,
-  mergeMap,
-  type Observable,
-  of,
-  ReplaySubject,
-  type SchedulerLike,
-  Subject,
-  Subscription,
-  switchMap,
-  takeUntil,
-  tap,
-} from 'rxjs';
+import { Subscription } from 'rxjs';
 import type { Desk } from '../../core/delivery.ts';
-import { type PoisonError, RetryableError } from '../../core/errors.ts';
+import type { PoisonError } from '../../core/errors.ts';
 import type { Original } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
-import type { Readiness } from '../../core/readiness.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Publisher } from '../pubsub/publisher.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
-import { type Letter, type LetterMarks, letterOf, pointerTo } from './letter.ts';
-import { letterBucket } from './letter-bucket.ts';
+import { DeadLetterPublisher, type DeadLetterPublisherOptions, type Poisoned } from './dead-letter-publisher.ts';
+import { type LetterMarks, letterOf, pointerTo } from './letter.ts';
+import { LetterBucket } from './letter-bucket.ts';
 
 /** A message that went to dead-letter, and why. */
 export interface DeadLetter {
@@ -32,24 +16,16 @@ export interface DeadLetter {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-export interface DeadLettersOptions {
+export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'topicId'> {
   readonly service: string;
   /** Undefined: there is no dead-letter topic, and poisoned messages go back to their source. */
   readonly config: DeadLettersConfig | undefined;
   /** Where a message came from: `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
   readonly sourceOf: (original: Original) => string;
-  readonly publisher: Publisher;
   /** For originals that do not fit into a letter; without it they are cut. */
   readonly bucket: Bucket | undefined;
-  readonly telemetry: Telemetry;
-  readonly readiness: Readiness;
   readonly probe: Probe<DeadLetter>;
-  readonly scheduler?: SchedulerLike;
 }
-
-/** Dead letters on their way at one time. Those that wait are bounded by credit, which each keeps. */
-const CONCURRENCY = 16;
-const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 
 /**
  * Publishes poisoned messages as they came, with why they were given up beside them (see `letterOf`). Tries for ever:
@@ -58,9 +34,11 @@ const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number
  *
  * An original that does not fit into a letter is written to the bucket first, and the letter points to it; without a
  * bucket it is cut.
+ *
+ * A source gives up its messages all at once: unsubscribing from one gives up every dead letter.
  */
 export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
-  const { service, config, sourceOf, telemetry } = options;
+  const { service, config, sourceOf, telemetry, probe } = options;
   if (config === undefined) {
     telemetry.event('dead_letter.unconfigured');
     return (_, poison, { onRefused }) => {
@@ -70,61 +48,35 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
     };
   }
   const attempts = new Attempts(config.maxAttempts ?? 1);
-  const burials = new Subject<Observable<unknown>>();
-  burials.pipe(mergeMap((burial) => burial, CONCURRENCY)).subscribe();
-  const writing = letterWriter(options);
-  const publishing = publishUntilSafe(options, config.topicId);
-  return (original, poison, { onPublished, onRefused }): Subscription | undefined => {
-    const marks = { service, reason: poison.reason, error: poison.message };
+  const publisher = new DeadLetterPublisher({ ...options, topicId: config.topicId });
+  const bucket = options.bucket && new LetterBucket({ ...options, bucket: options.bucket });
+  const abort = (): void => {
+    bucket?.abort();
+    publisher.abort();
+  };
+  return (ticket, poison, { onPublished, onRefused }): Subscription | undefined => {
+    const { original } = ticket;
+    const failure = { service, reason: poison.reason, error: poison.message };
     const { attempt, isLast } = attempts.failed(original.messageId, poison.reason);
     if (!isLast) {
-      telemetry.event('dead_letter.postponed', { ...marks, attempt, maxAttempts: config.maxAttempts });
+      telemetry.event('dead_letter.postponed', { ...failure, attempt, maxAttempts: config.maxAttempts });
       onRefused();
       return undefined;
     }
-    const givenUp = new ReplaySubject<void>(1);
-    burials.next(
-      writing(original, { ...marks, attempt, source: sourceOf(original), time: new Date() }).pipe(
-        switchMap((letter) => publishing(letter, poison)),
-        tap((letter) => {
-          options.probe.hit(letter);
-          onPublished();
-        }),
-        takeUntil(givenUp),
-      ),
-    );
-    return new Subscription(() => givenUp.next());
+    const marks: LetterMarks = { ...failure, attempt, source: sourceOf(original), time: new Date() };
+    const poisoned: Poisoned = {
+      ticket,
+      poison,
+      onPublished: ({ attributes }) => {
+        probe.hit({ poison, attributes });
+        onPublished();
+      },
+      onRefused,
+    };
+    const { message, isWhole } = letterOf(original, marks);
+    if (isWhole || bucket === undefined) publisher.publish(message, poisoned);
+    else
+      bucket.store(poisoned, marks.time, (object) => publisher.publish(pointerTo(object, original, marks), poisoned));
+    return new Subscription(abort);
   };
-}
-
-/** Makes letters; one whose original does not fit is emitted once that is safe in the bucket. */
-function letterWriter(options: DeadLettersOptions): (original: Original, marks: LetterMarks) => Observable<Letter> {
-  const { bucket } = options;
-  const store = bucket && letterBucket({ ...options, bucket, retry: RETRY });
-  return (original, marks) =>
-    defer(() => {
-      const { message, isWhole } = letterOf(original, marks);
-      if (isWhole || store === undefined) return of(message);
-      return store(original, marks.time).pipe(map((object) => pointerTo(object, original, marks)));
-    });
-}
-
-function publishUntilSafe(
-  { publisher, telemetry, readiness, scheduler }: DeadLettersOptions,
-  topicId: string,
-): (letter: Letter, poison: PoisonError) => Observable<DeadLetter> {
-  return (letter, poison) =>
-    publisher.publish(topicId, [letter]).pipe(
-      switchMap(([error]) => {
-        if (error !== undefined) {
-          telemetry.event('dead_letter.retried', { reason: poison.reason, error: error.message });
-          readiness.set('dead_letters', 'failing', `a dead letter cannot be published: ${error.message}`);
-          throw new RetryableError(error.message, { cause: error });
-        }
-        readiness.set('dead_letters', 'ok');
-        telemetry.event('dead_letter.published', { reason: poison.reason, error: poison.message, topic: topicId });
-        return [{ poison, attributes: letter.attributes }];
-      }),
-      retryWithBackoff(RETRY, scheduler === undefined ? {} : { scheduler }),
-    );
 }
