@@ -8,10 +8,12 @@ import { type Report, throughputOf } from './lib/report.ts';
 import { save } from './lib/save.ts';
 import { savedRun } from './lib/saved-run.ts';
 import { openStage } from './lib/stage.ts';
+import type { Spread } from './lib/statistics.ts';
 import { summaryOf } from './lib/summary.ts';
 import { tablesOf } from './lib/tables.ts';
 import { targetsOf } from './lib/targets.ts';
 import { orUsage } from './lib/usage-error.ts';
+import { measureDeadLetters } from './measure-dead-letters.ts';
 import { type Growth, measureGrowth } from './measure-growth.ts';
 import { measureIdle } from './measure-idle.ts';
 import { measureInsert } from './measure-insert.ts';
@@ -53,6 +55,11 @@ try {
   const throughput = await part('throughput', () => measureThroughput(stage, isQuick, say), []);
   const latency = await part('latency', () => measureLatency(stage, isQuick, say), []);
   const insert = await part('insert', () => measureInsert(stage, isQuick, say), []);
+  const deadLetterRate = await part<Spread | undefined>(
+    'dead-letters',
+    () => measureDeadLetters(stage, isQuick, say),
+    undefined,
+  );
   const idleCpuPercent = await part<Report['idleCpuPercent']>('idle', () => measureIdle(stage, say), {});
   const growth = await part<Growth | undefined>('growth', () => measureGrowth(stage, say), undefined);
   const half = Math.round((throughputOf({ throughput }, 'enrich', 'ours')?.rate.median ?? 0) / 2);
@@ -66,6 +73,7 @@ try {
     throughput,
     latency,
     insert,
+    deadLetterRate,
     idleCpuPercent,
     growth: [...(growth?.cases ?? []), ...cacheGrowth],
     rss: growth?.rss,

@@ -10,6 +10,7 @@ import { createIngestion } from '../src/services/ingestion/ingestion.ts';
 import type { DeadLetter } from '../src/sinks/dead-letters/dead-letters.ts';
 import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
@@ -267,5 +268,48 @@ suite('one of several targets fails', (it) => {
     fault.remove();
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
     assert.equal([service.ledger.deadLettered, service.ledger.lapsed], [0, 0]);
+  });
+
+  test('icestore: poisoned messages whose topic is away leave half of the credit to good ones, and none is lost', async () => {
+    const { sandbox } = servers;
+    const { projectId } = sandbox;
+    for (const id of ['poison', 'poison-dead']) await newTopic(id);
+    const letters = receiveMessages(scope.use(pubsub.subscription('poison-dead')));
+    await createStorageClient({ projectId }).createBucket('poison');
+    const fault = sandbox.faults.add({
+      server: 'pubsub',
+      method: 'Publish',
+      resource: '*/poison-dead',
+      error: { code: 'UNAVAILABLE' },
+    });
+    const topic = pubsub.topic('poison');
+    await Promise.all(
+      Array.from({ length: MESSAGES }, (_, n) => topic.publishMessage({ data: Buffer.from(`poison ${n}`) })),
+    );
+    const service = createIcestore(
+      v.parse(icestoreSchema, {
+        ...common(),
+        service: 'icestore',
+        source: { subscriptionId: 'poison', maxInFlight: 100 },
+        bucket: { name: 'poison' },
+        archive: { maxAgeMs: 50, maxLines: 10 },
+        deadLetters: { topicId: 'poison-dead' },
+      }),
+    );
+    scope.defer(() => service.shutdown(1_000));
+    await service.start();
+    await eventually(() => assert.ok(service.ledger.nacked > 0));
+    for (let n = 0; n < MESSAGES; n += 1) {
+      const envelope = { id: `good ${n}`, payload: '', publishTime: '2026-11-28T00:00:00Z' };
+      await topic.publishMessage({ data: Buffer.from(JSON.stringify(envelope)) });
+    }
+    await eventually(() => assert.is(service.ledger.acked, MESSAGES));
+    assert.ok(service.credit.messages <= 50, `${service.credit.messages} of 100 are poisoned`);
+    assert.match(await (await fetch(`${service.url}/readyz`)).text(), 'publishing to poison-dead fails');
+    fault.remove();
+    await eventually(() => assert.is(new Set(letters.map(({ data }) => data.toString())).size, MESSAGES));
+    await eventually(() => assert.is(service.ledger.inFlight, 0));
+    assert.is(service.ledger.deadLettered, MESSAGES);
+    assert.is((await fetch(`${service.url}/readyz`)).status, 200);
   });
 });

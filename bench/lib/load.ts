@@ -12,6 +12,8 @@ export interface Load {
   readonly orderingKeys?: number | undefined;
   /** Locations, which are batch keys of icestore; one if left out. */
   readonly locations?: number | undefined;
+  /** Whether no message can be decoded. */
+  readonly isPoison?: boolean | undefined;
 }
 
 const BATCH = 1_000;
@@ -22,7 +24,7 @@ const WINDOW = 2_000;
 export async function fillTopic(
   publisher: v1.PublisherClient,
   topic: string,
-  { messages, size, devices, rate, orderingKeys, locations }: Load,
+  { messages, size, devices, rate, orderingKeys, locations, isPoison = false }: Load,
 ): Promise<void> {
   const started = performance.now();
   const calls = new Set<Promise<unknown>>();
@@ -36,7 +38,9 @@ export async function fillTopic(
     const batch = Array.from({ length: count }, (_, offset) => {
       const index = sent + offset;
       return {
-        data: envelopeOf(index, devices, payloadOf(index, devices, size), locations),
+        data: isPoison
+          ? Buffer.alloc(size, '!')
+          : envelopeOf(index, devices, payloadOf(index, devices, size), locations),
         attributes: { kind: 'reading' },
         key: orderingKeys === undefined ? '' : `key-${index % orderingKeys}`,
       };

@@ -81,6 +81,8 @@ export interface Report {
   readonly throughput: readonly ThroughputCase[];
   readonly latency: readonly LatencyCase[];
   readonly insert: readonly InsertCase[];
+  /** Dead letters a second, at 30 ms a publish request. Older files have none. */
+  readonly deadLetterRate?: Spread | undefined;
   readonly idleCpuPercent: Readonly<Partial<Record<ServiceName, number>>>;
   readonly growth: readonly GrowthCase[];
   /** RSS at 100,000 and 1,000,000 messages, in MB. */

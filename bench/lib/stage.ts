@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Firestore } from '@google-cloud/firestore';
 import { Redis } from 'ioredis';
 import { connectAsync } from 'mqtt';
+import * as v from 'valibot';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
 import { type Child, startChild } from '../../src/testing/child.ts';
 import { startMosquitto } from '../../src/testing/mosquitto.ts';
@@ -22,6 +23,8 @@ export interface Stage {
   newRun(service: string, devices: number): Promise<string>;
   /** Publishes messages for that run, and returns when the server has all. */
   fill(runId: string, service: string, load: Load): Promise<void>;
+  /** Lets each publish request to a topic take so long; returns how to end that. */
+  delayPublish(topicId: string, latencyMs: number): Promise<() => Promise<unknown>>;
   /** Deletes what the run has made. */
   endRun(runId: string, service: string, devices: number): Promise<void>;
   close(): Promise<void>;
@@ -32,13 +35,16 @@ export async function openStage(): Promise<Stage> {
   const servers = join(import.meta.dirname, 'servers.ts');
   const env: Record<string, string> = { METADATA_SERVER_DETECTION: 'none' };
   const children: Record<string, Child> = {};
+  let control = '';
   for (const [name, parts] of [
     ['pubsub', 'pubsub'],
     ['cloud', 'firestore,storage,bigquery'],
     ['redis', 'redis'],
   ] as const) {
     const child = await startChild(process.execPath, [servers, parts], { readyWhen: /\}\n/ });
-    Object.assign(env, JSON.parse(child.stdout.split('\n')[0] ?? '{}'));
+    const { SANDBOX_CONTROL_URL: url, ...variables } = JSON.parse(child.stdout.split('\n')[0] ?? '{}');
+    if (name === 'pubsub') control = url;
+    Object.assign(env, variables);
     children[name] = child;
   }
   const broker = await startMosquitto(['max_inflight_messages 0']);
@@ -100,6 +106,12 @@ export async function openStage(): Promise<Stage> {
       const { input, mqttTopic } = namesOf({ runId, projectId });
       if (service === 'ingestion') return fillBroker(broker.url, mqttTopic, load);
       return fillTopic(publisher, publisher.projectTopicsPath(projectId, input), load);
+    },
+    delayPublish: async (topicId, latencyMs) => {
+      const rule = { server: 'pubsub', method: 'Publish', resource: `*/${topicId}`, latencyMs };
+      const added = await fetch(`${control}/faults`, { method: 'POST', body: JSON.stringify(rule) });
+      const { id } = v.parse(v.object({ id: v.number() }), await added.json());
+      return () => fetch(`${control}/faults/${id}`, { method: 'DELETE' });
     },
     endRun: async (runId, service, devices) => {
       const names = namesOf({ runId, projectId });

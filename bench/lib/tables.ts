@@ -51,6 +51,11 @@ export function tablesOf(report: Report): string {
       ]),
     ),
     table(
+      'Dead letters of icestore, at 30 ms a publish request',
+      ['', 'letters/s'],
+      report.deadLetterRate === undefined ? [] : [['icestore, ours', ranged(report.deadLetterRate)]],
+    ),
+    table(
       'Latency at a rate, from sending to settlement, in ms',
       ['service', 'messages/s', 'p50', 'p99', 'p99.9', 'CPU µs each'],
       report.latency.map(({ service, by, ratePerSecond, latency, cpuMicrosPerMessage }) => [

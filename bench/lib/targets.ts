@@ -21,6 +21,7 @@ export function targetsOf(report: Measured): Target[] {
 
   const [enrich, bareEnrich] = [of('enrich', 'ours'), of('enrich', 'bare')];
   const [ingestion, drain] = [of('ingestion', 'ours'), of('ingestion', 'bare', DRAIN)];
+  inRounds('dead letters/s, at 30 ms a publish', report.deadLetterRate, '≥', 5_000);
   const [inserter, tableInsert] = report.insert;
   inRounds('enrich: CPU a message, to the bare client', ratio(cpu(enrich), cpu(bareEnrich)), '≤', 1.25);
   inRounds('enrich: CPU a message, in µs', cpu(enrich), '≤', 15);
