@@ -68,7 +68,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     await eventually(() => assert.is(enriched.length, 51));
     const poisoned = letters.find(({ attributes }) => attributes.dlq_reason === 'hook_failed');
     assert.is(poisoned?.attributes.dlq_attempt, '3');
-    assert.is(poisoned?.attributes.dlq_error, 'failed at call 5', 'two calls of five met an outage');
+    assert.is(poisoned?.attributes.dlq_error, 'the keyExtractor failed: failed at call 5', 'two calls of five met an outage');
     assert.equal(poisoned?.data, data);
     assert.is(poisoned?.attributes.uid, 'u1');
     const keyless = letters.find(({ attributes }) => attributes.dlq_reason === 'no_key');

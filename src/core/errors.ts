@@ -34,9 +34,14 @@ export class FatalError extends Error {
   override readonly name = 'FatalError';
 }
 
-/** Whatever was thrown, as an Error. */
+/** Returns whatever was thrown as an Error. Never throws: some values have no text, such as `Object.create(null)`. */
 export function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (thrown instanceof Error) return thrown;
+  try {
+    return new Error(String(thrown), { cause: thrown });
+  } catch {
+    return new Error(`a value of the type ${typeof thrown} was thrown, which has no text`, { cause: thrown });
+  }
 }
 
 /** The code of a client's error (a gRPC number, an HTTP number, a system name), when it has one. */

@@ -1,14 +1,65 @@
-import { PoisonError } from './errors.ts';
+import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
+
+/** What a hook returns to leave a message out: it is acknowledged, counted as dropped, and goes nowhere. */
+export const drop: unique symbol = Symbol.for('dataflow-services.drop');
+export type Drop = typeof drop;
+
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}
 
 /**
- * Checks what a function of a pipeline's `hooks.ts` returned, where plain data is expected: types are not there any
- * more when it runs, and a Promise would pass for an object without members.
+ * Returns what a hook's failure means for its message: a RetryableError is an outage, a PoisonError keeps its reason, and
+ * anything else is `hook_failed`. The text names the hook. Errors are told by name too: a pipeline may throw those of
+ * another copy of this module.
+ */
+export function hookError(hook: string, thrown: unknown): PoisonError | RetryableError {
+  const error = toError(thrown);
+  const message = `the ${hook} failed: ${error.message}`;
+  if (error.name === 'RetryableError') return new RetryableError(message, { cause: thrown });
+  return new PoisonError(reasonOf(error), message, { cause: thrown });
+}
+
+function reasonOf(error: Error): PoisonReason {
+  return error instanceof PoisonError ? error.reason : 'hook_failed';
+}
+
+/**
+ * Calls a hook that has to answer at once.
+ *
+ * @throws PoisonError or RetryableError, also if it returns a Promise, whose rejection ends nothing.
+ */
+export function callSync<T>(hook: string, call: () => T): T {
+  let result: T;
+  try {
+    result = call();
+  } catch (thrown) {
+    throw hookError(hook, thrown);
+  }
+  if (!isPromise(result)) return result;
+  result.then(undefined, () => {});
+  throw new PoisonError('hook_failed', `the ${hook} cannot be asynchronous, and returned a Promise`);
+}
+
+/**
+ * Checks what a hook returned, where plain data is expected: types are not there any more when it runs.
  *
  * @throws PoisonError (`hook_failed`), which costs the message at hand.
  */
 export function plainObject<T extends object>(hook: string, result: T): T {
   const value: unknown = result;
-  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !('then' in value)) return result;
-  const given = typeof value === 'object' && value !== null && 'then' in value ? 'a Promise' : typeof value;
-  throw new PoisonError('hook_failed', `the ${hook} must return an object, and returned ${given}`);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return result;
+  throw new PoisonError('hook_failed', `the ${hook} must return an object, and returned ${kindOf(value)}`);
+}
+
+/** @throws PoisonError (`hook_failed`) unless a hook has returned a string. */
+export function stringResult(hook: string, result: unknown): string {
+  if (typeof result === 'string') return result;
+  throw new PoisonError('hook_failed', `the ${hook} must return a string, and returned ${kindOf(result)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'a list';
+  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }

@@ -25,9 +25,9 @@ export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
   readonly concurrency: number;
   /**
    * Makes a delivery ready for the sink, and says which batch it belongs to. What it throws costs that delivery alone:
-   * it goes to dead-letter, with the reason of a PoisonError.
+   * it goes to dead-letter, with the reason of a PoisonError. Undefined leaves the delivery out.
    */
-  readonly prepare: (delivery: Delivery) => T;
+  readonly prepare: (delivery: Delivery) => T | undefined;
   /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
   readonly isSerial?: (key: string) => boolean;
   /** Called once for each stream with the targets that fail: a view that changes as they do. */
@@ -277,12 +277,16 @@ export function batchInto<T extends BatchItem>(
             subscriber.next(failed(delivery, OUT_OF_TURN));
             return;
           }
-          let item: T;
+          let item: T | undefined;
           try {
             item = prepare(delivery);
           } catch (thrown) {
             if (thrown instanceof FatalError) subscriber.error(thrown);
             else subscriber.next(failed(delivery, asMessageError(thrown, 'internal')));
+            return;
+          }
+          if (item === undefined) {
+            subscriber.next({ verdict: 'drop', delivery });
             return;
           }
           const full = failing.admit(item);

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { googleSchema } from '../clients/google-config.ts';
 import { milliseconds } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
+import { hooksSchema } from '../operators/apply-hook.ts';
 import { inputSchema } from '../operators/decode-input.ts';
 import { resourcesSchema } from '../provision/config.ts';
 import { deadLettersSchema } from '../sinks/dead-letters/config.ts';
@@ -17,6 +18,8 @@ export const commonEntries = {
     }),
     {},
   ),
+  /** Of `enricher`, `keyExtractor` and `transformer` in the pipeline's `hooks.ts`, which may be asynchronous. */
+  hooks: v.optional(hooksSchema, {}),
   shutdown: v.optional(
     v.strictObject({
       /** Time after SIGTERM for what is in flight; what is left then goes back to its source. */

@@ -67,6 +67,7 @@ export const EVENTS = {
   'pubsub.ack_retried': event('warn', 'acknowledging failed, trying again'),
   'pubsub.ack_failed': event('error', 'acknowledging failed for good: these messages will be delivered again'),
   'pubsub.ack_late': event('warn', 'the lease was over before the acknowledgement: these messages are delivered again'),
+  'hook.retried': event('warn', 'a hook failed as in an outage, or did not answer in time; calling it again'),
   'source.stalled': event('error', 'nothing more is received: what is in flight waits for a target that fails'),
   'publish.retried': event('warn', 'publishing failed, trying again'),
   'publish.failed': event('error', 'publishing failed for good, the messages go back'),

@@ -1,13 +1,15 @@
 import type { BigQuery } from '@google-cloud/bigquery';
-import { tap } from 'rxjs';
+import { identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
 import { createBigQueryClient } from '../../clients/bigquery.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
+import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
 import { bigquerySink } from '../../sinks/bigquery/bigquery-sink.ts';
 import { ensureTable } from '../../sinks/bigquery/ensure-table.ts';
-import { type RowOf, rowBy } from '../../sinks/bigquery/row-of.ts';
+import { type Row, rowBy, rowText, type Transformer } from '../../sinks/bigquery/row-of.ts';
 import { identityBy } from '../../sinks/identity.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
 import { createService, type Service } from '../service.ts';
@@ -17,7 +19,7 @@ import type { BigQueriesConfig } from './config.ts';
 export interface BigQueriesDependencies extends CommonDependencies {
   readonly bigquery?: BigQuery;
   /** Makes the row of a message, in the place of the table's `from` paths. */
-  readonly transformer?: RowOf;
+  readonly transformer?: Transformer;
 }
 
 export interface BigQueriesProbes extends CommonProbes {
@@ -31,7 +33,10 @@ export function createBigQueries(
 ): Service<BigQueriesProbes> {
   const shell = openShell('bigqueries', config, config.source, dependencies);
   const { credit, telemetry, readiness } = shell;
-  const hasHook = dependencies.transformer !== undefined;
+  const { transformer } = dependencies;
+  const hasHook = transformer !== undefined;
+  /** What the hook has made. */
+  const rows = new WeakMap<Message, string>();
   const probes: BigQueriesProbes = {
     ...shell.commonProbes(),
     decoded: shell.probe('decoded'),
@@ -40,6 +45,24 @@ export function createBigQueries(
   return createService(shell, config, probes, async () => {
     const client = dependencies.bigquery ?? createBigQueryClient(config.google);
     const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies);
+    const rowOf = rowBy(config.table.schema);
+    const transform: MonoTypeOperatorFunction<Delivery> =
+      transformer === undefined
+        ? identity
+        : applyHook<Row>({
+            name: 'transformer',
+            config: config.hooks,
+            // Rows have no order.
+            keyOf: () => undefined,
+            call: ({ message }) => transformer(message),
+            accept: (delivery, row) => {
+              rows.set(delivery.message, rowText(row));
+              return delivery;
+            },
+            retry: HOOK_RETRY,
+            telemetry,
+            readiness,
+          });
     return {
       source,
       check: async () => {
@@ -51,13 +74,14 @@ export function createBigQueries(
           tap(probes.received.hit),
           decodeInput(config.input),
           tap(probes.decoded.hit),
+          transform,
           bigquerySink({
             client,
             table: config.table,
             hasHook,
             config: config.insert,
             credit,
-            rowOf: dependencies.transformer ?? rowBy(config.table.schema),
+            rowTextOf: hasHook ? (message) => rows.get(message) ?? '{}' : (message) => JSON.stringify(rowOf(message)),
             identityOf: identityBy(config.identity),
             telemetry,
             readiness,

@@ -6,13 +6,13 @@ import { keyPath, keyText, MessageView } from '../../core/message-path.ts';
 import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import { ReceivedMessage } from '../../sources/pubsub/received-message.ts';
-import type { KeyExtractor } from './lookup.ts';
+import type { KeyOf } from './lookup.ts';
 
 /**
  * By what deliveries keep their order through the lookups: the ordering key that they will be published under, as far
  * as it is known before the lookup; else the one they came with; else the key of the lookup.
  */
-export function orderBy(path: string | undefined, keyOf: KeyExtractor): (delivery: Delivery) => string | undefined {
+export function orderBy(path: string | undefined, keyOf: KeyOf): (delivery: Delivery) => string | undefined {
   const read = path === undefined ? undefined : keyPath(path);
   return ({ message, ticket }) => {
     const configured = read?.(new MessageView(message));

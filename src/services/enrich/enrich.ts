@@ -1,13 +1,15 @@
 import type { Firestore } from '@google-cloud/firestore';
 import type { Redis } from 'ioredis';
-import { firstValueFrom, tap } from 'rxjs';
+import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
 import { lookupChain } from '../../caches/chain.ts';
 import { checkFirestore } from '../../caches/check-firestore.ts';
 import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
 import { createFirestoreClient } from '../../clients/firestore.ts';
 import { createRedisClient } from '../../clients/redis.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
+import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
@@ -19,7 +21,7 @@ import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
 import { addressBy, orderBy } from './address.ts';
 import type { EnrichConfig } from './config.ts';
-import { type Applier, applyByNames, checkedKey, type KeyExtractor, keyByPaths, lookup } from './lookup.ts';
+import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
 
 export interface EnrichDependencies extends CommonDependencies {
   readonly redis?: Redis;
@@ -57,7 +59,10 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
     enriched: shell.probe('enriched'),
   };
   const hits = { memory: probes.memoryHit, redis: probes.redisHit, firestore: probes.firestoreHit };
-  const keyOf = checkedKey(dependencies.keyExtractor ?? keyByPaths(config.key));
+  const { keyExtractor } = dependencies;
+  /** What the hook has found. */
+  const extracted = new WeakMap<Message, string | undefined>();
+  const keyOf: KeyOf = keyExtractor === undefined ? keyByPaths(config.key) : (message) => extracted.get(message);
   let fetcher: Fetcher | undefined;
 
   const service = createService(shell, config, probes, async () => {
@@ -93,6 +98,24 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
     });
     fetcher = chain;
 
+    const extractKey: MonoTypeOperatorFunction<Delivery> =
+      keyExtractor === undefined
+        ? identity
+        : applyHook<unknown>({
+            name: 'keyExtractor',
+            config: config.hooks,
+            // Where the order hangs on what is not known yet, all messages keep it.
+            keyOf: orderBy(output.orderingKey, () => (output.orderingKey === undefined ? undefined : '')),
+            call: ({ message }) => keyExtractor(message),
+            accept: (delivery, key) => {
+              extracted.set(delivery.message, keyResult(key));
+              return delivery;
+            },
+            retry: HOOK_RETRY,
+            telemetry,
+            readiness,
+          });
+
     return {
       source,
       check: async () => {
@@ -104,6 +127,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
         deliveries.pipe(
           tap(probes.received.hit),
           decodeInput(config.input),
+          extractKey,
           orderedByKey(
             { keyOf: orderBy(output.orderingKey, keyOf), limit: config.concurrency },
             lookup({

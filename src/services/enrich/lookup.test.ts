@@ -7,13 +7,14 @@ import type { Delivery } from '../../core/delivery.ts';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
+import { drop } from '../../core/hook-result.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
 import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { written } from '../../testing/written.ts';
 import { addressBy, orderBy } from './address.ts';
-import { applyByNames, checkedKey, keyByPaths, type LookupOptions, lookup } from './lookup.ts';
+import { applyByNames, keyByPaths, keyResult, type LookupOptions, lookup } from './lookup.ts';
 
 const KEYS = keyByPaths(['enrichmentData.DeviceID', 'attributes.uid']);
 const TABLE = { d1: { ClientID: 'c1', place: { LocationID: 'hall' } } };
@@ -152,14 +153,23 @@ suite('lookup', ({ test }) => {
       throw error;
     };
     assert.is(reasonOf(look({ apply: throwing(new TypeError('x')) }).ended), 'hook_failed');
-    assert.throws(
-      () => look({ keyOf: checkedKey(throwing(new TypeError('x'))) }),
-      (thrown: unknown) => reasonOf(thrown) === 'hook_failed',
-    );
     const promised = (): unknown => Promise.resolve({ name: 'x' });
     assert.is(reasonOf(look({ apply: promised as () => LookupData }).ended), 'hook_failed', 'an async applier');
     const outage = new RetryableError('down');
-    assert.is(look({ apply: throwing(outage) }).ended, outage);
+    const { ended } = look({ apply: throwing(outage) });
+    assert.ok(ended instanceof RetryableError && ended.cause === outage);
+    const unwritable = (): never => {
+      throw Object.create(null);
+    };
+    assert.is(reasonOf(look({ apply: unwritable }).ended), 'hook_failed');
+  });
+
+  test('a hook leaves a message out by returning drop, wherever the data comes from', () => {
+    const { emitted, ended, delivery } = look({ apply: () => drop });
+    assert.equal([emitted, ended, delivery.ticket.told], [[], 'completed', ['acknowledged']]);
+    assert.is(delivery.ticket.desk.ledger.dropped, 1);
+    const fetcher = { ...fakeFetcher(TABLE), held: () => ({ ClientID: 'c1' }) };
+    assert.is(look({ apply: () => drop, fetcher }).delivery.ticket.desk.ledger.dropped, 1);
   });
 
   test('a hook that changes what was looked up costs its message alone, and changes no later one', async () => {
@@ -197,14 +207,11 @@ suite('lookup', ({ test }) => {
     }
   });
 
-  test("a key extractor of one's own may return a text, a number or nothing", () => {
-    // What a hook in JavaScript returns is not what its type says.
-    const returning = (value: unknown) => checkedKey(() => value as string | undefined);
-    const keys = ['d1', 7, null, '', undefined].map((value) => returning(value)(testMessage({})));
-    assert.equal(keys, ['d1', '7', undefined, undefined, undefined]);
+  test("a key extractor of one's own may return a string, a number or nothing", () => {
+    assert.equal(['d1', 7, null, '', undefined].map(keyResult), ['d1', '7', undefined, undefined, undefined]);
     for (const value of [{ id: 1 }, ['d1']]) {
       assert.throws(
-        () => returning(value)(testMessage({})),
+        () => keyResult(value),
         (thrown: unknown) => reasonOf(thrown) === 'hook_failed',
       );
     }
@@ -254,12 +261,12 @@ suite('applyByNames', ({ test }) => {
 
   test('reaches fields with dots in their names', () => {
     const apply = applyByNames({ dotted: '["a.b"]', deep: 'a["b.c"].d', plain: 'a.b' });
-    assert.equal(apply({ 'a.b': 1, a: { 'b.c': { d: 2 }, b: 3 } }, message), { dotted: 1, deep: 2, plain: 3 });
+    assert.equal(apply({ 'a.b': 1, a: { 'b.c': { d: 2 }, b: 3 } }), { dotted: 1, deep: 2, plain: 3 });
   });
 
   test('adds members of any name', () => {
     const names = Object.fromEntries(['__proto__', 'constructor', 'prototype'].map((name) => [name, 'ClientID']));
-    const added = applyByNames(names)({ ClientID: 'c1' }, message);
+    const added = applyByNames(names)({ ClientID: 'c1' });
     assert.is(JSON.stringify(added), '{"__proto__":"c1","constructor":"c1","prototype":"c1"}');
     assert.match(encodeEnvelope(enriched(message, added)).toString(), '"__proto__":"c1"');
   });

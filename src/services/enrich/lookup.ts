@@ -2,24 +2,28 @@ import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
 import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { enriched } from '../../core/enveloped-message.ts';
-import { asMessageError, PoisonError, type PoisonReason } from '../../core/errors.ts';
-import { plainObject } from '../../core/hook-result.ts';
+import { PoisonError, type PoisonReason } from '../../core/errors.ts';
+import { callSync, type Drop, drop, plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import { descend, keyPath, keyText, MessageView } from '../../core/message-path.ts';
 import { fieldNames } from '../../core/path-parts.ts';
 import { setMember } from '../../core/set-member.ts';
+import type { HookAnswer } from '../../operators/apply-hook.ts';
 import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { EnrichConfig } from './config.ts';
 
-/** Finds the key of a message's lookup; undefined if it has none. `hooks.ts` may replace it. */
-export type KeyExtractor = (message: Message) => string | undefined;
+/** Finds the key of a message's lookup; undefined if it has none. */
+export type KeyOf = (message: Message) => string | undefined;
 
-/** What looked-up data adds to a message's enrichment data. `hooks.ts` may replace it. */
-export type Applier = (data: LookupData, message: Message) => EnrichmentData;
+/** What `hooks.ts` may export to find the key. */
+export type KeyExtractor = (message: Message) => HookAnswer<string | number | undefined>;
+
+/** Returns what looked-up data adds to a message's enrichment data. `hooks.ts` may replace it. */
+export type Applier = (data: LookupData, message: Message) => EnrichmentData | Drop;
 
 /** Takes the first of the paths that leads to a key. */
-export function keyByPaths(paths: readonly string[]): KeyExtractor {
+export function keyByPaths(paths: readonly string[]): KeyOf {
   const readers = paths.map(keyPath);
   return (message) => {
     const view = new MessageView(message);
@@ -32,7 +36,7 @@ export function keyByPaths(paths: readonly string[]): KeyExtractor {
 }
 
 /** Copies fields of the data by name; a field that is missing adds nothing. */
-export function applyByNames(names: EnrichConfig['apply']): Applier {
+export function applyByNames(names: EnrichConfig['apply']): (data: LookupData) => EnrichmentData {
   const readers = Object.entries(names).map(([name, field]) => ({ name, parts: namesOf(field) }));
   return (data) => {
     const added: Record<string, unknown> = {};
@@ -51,37 +55,20 @@ function namesOf(field: string): readonly string[] {
 }
 
 /**
- * Makes an extractor of a pipeline's own safe: what it throws, or returns beside a text, a number or nothing, costs the
- * message at hand.
+ * Checks what an extractor of a pipeline's own returned: a string, a number or nothing.
+ *
+ * @throws PoisonError (`hook_failed`).
  */
-export function checkedKey(extract: KeyExtractor): KeyExtractor {
-  // Asked twice for each message, for its order and for its lookup.
-  let lastMessage: Message | undefined;
-  let lastKey: string | undefined;
-  const checked = (message: Message): string | undefined => {
-    let key: unknown;
-    try {
-      key = extract(message);
-    } catch (thrown) {
-      throw asMessageError(thrown, 'hook_failed');
-    }
-    if (key === undefined || key === null || key === '') return undefined;
-    const text = keyText(key);
-    if (text === undefined)
-      throw new PoisonError('hook_failed', `the keyExtractor must return a text, and returned a ${typeof key}`);
-    return text;
-  };
-  return (message) => {
-    if (message === lastMessage) return lastKey;
-    lastKey = checked(message);
-    lastMessage = message;
-    return lastKey;
-  };
+export function keyResult(result: unknown): string | undefined {
+  if (result === undefined || result === null || result === '') return undefined;
+  const key = keyText(result);
+  if (key !== undefined) return key;
+  throw new PoisonError('hook_failed', `the keyExtractor must return a string, and returned a ${typeof result}`);
 }
 
 export interface LookupOptions {
   readonly fetcher: Fetcher;
-  readonly keyOf: KeyExtractor;
+  readonly keyOf: KeyOf;
   readonly apply: Applier;
   readonly withoutKey: EnrichConfig['withoutKey'];
   readonly withoutData: EnrichConfig['withoutData'];
@@ -99,7 +86,9 @@ export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
   const atOnce = (delivery: Delivery): Delivery | undefined => {
     const key = keyOf(delivery.message);
     const data = key === undefined ? undefined : fetcher.held?.(key);
-    return data && delivery.with(enriched(delivery.message, addedBy(apply, data, delivery.message)));
+    if (data === undefined) return undefined;
+    const added = addedBy(apply, data, delivery.message);
+    return added === drop ? undefined : delivery.with(enriched(delivery.message, added));
   };
   const effect = (delivery: Delivery): Observable<Delivery> => {
     const key = keyOf(delivery.message);
@@ -108,19 +97,19 @@ export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
       withRetry,
       concatMap((data) => {
         if (data === undefined) return otherwise(withoutData, delivery, 'no_data', `there is no data for "${key}"`);
-        return of(delivery.with(enriched(delivery.message, addedBy(apply, data, delivery.message))));
+        const added = addedBy(apply, data, delivery.message);
+        if (added !== drop) return of(delivery.with(enriched(delivery.message, added)));
+        delivery.drop();
+        return EMPTY;
       }),
     );
   };
   return Object.assign(effect, { atOnce });
 }
 
-function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData {
-  try {
-    return plainObject('applier', apply(data, message));
-  } catch (thrown) {
-    throw asMessageError(thrown, 'hook_failed');
-  }
+function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData | Drop {
+  const added = callSync('applier', () => apply(data, message));
+  return added === drop ? drop : plainObject('applier', added);
 }
 
 function otherwise(

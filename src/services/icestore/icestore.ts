@@ -5,7 +5,7 @@ import type { Probe } from '../../core/probe.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
 import { identityBy } from '../../sinks/identity.ts';
-import { type BatchKeyOf, batchKeyBy } from '../../sinks/storage/batch-key.ts';
+import { type BatchKeyOf, batchKeyBy, checkedBatchKey } from '../../sinks/storage/batch-key.ts';
 import { ensureBucket } from '../../sinks/storage/ensure-bucket.ts';
 import { type StoredObject, storageSink } from '../../sinks/storage/storage-sink.ts';
 import { openPubSubEnd } from '../pubsub-end.ts';
@@ -60,7 +60,10 @@ export function createIcestore(
             prefix: bucket.prefix,
             config: archive,
             credit,
-            batchKeyOf: dependencies.batchKey ?? batchKeyBy(archive.time, archive.location),
+            batchKeyOf:
+              dependencies.batchKey === undefined
+                ? batchKeyBy(archive.time, archive.location)
+                : checkedBatchKey(dependencies.batchKey),
             identityOf: identityBy(identity),
             telemetry,
             readiness,

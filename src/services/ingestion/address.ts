@@ -20,6 +20,14 @@ function encoded(attributes: Attributes): Attributes | EncodedAttributes {
   return result;
 }
 
+/** The ordering key that a routed delivery has before a hook changes what it is read from. */
+export function orderBy(table: () => RouteTable): (delivery: Delivery) => string | undefined {
+  return ({ message }) =>
+    table()
+      .producerOf(message.attributes.route_name ?? '')
+      ?.orderingKey?.(new MessageView(message));
+}
+
 /** Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. */
 export function addressBy(table: () => RouteTable): (delivery: Delivery) => Address {
   return ({ message }) => {

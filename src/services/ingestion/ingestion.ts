@@ -1,5 +1,5 @@
 import type { MqttClient } from 'mqtt';
-import { BehaviorSubject, EMPTY, type Observable, tap } from 'rxjs';
+import { BehaviorSubject, EMPTY, identity, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
 import { createMqttClient } from '../../clients/mqtt.ts';
 import { createPubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
@@ -7,6 +7,7 @@ import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { MergedSource } from '../../core/merged-source.ts';
 import type { Probe } from '../../core/probe.ts';
+import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { byCredit } from '../../operators/by-credit.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
@@ -16,12 +17,12 @@ import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
 import { openDeadLetters } from '../dead-letter-end.ts';
 import { createService, type Service } from '../service.ts';
 import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
-import { addressBy } from './address.ts';
+import { addressBy, orderBy } from './address.ts';
 import type { IngestionConfig } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
-import { routeBy } from './route-by.ts';
+import { enrichBy, routeBy } from './route-by.ts';
 import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
@@ -89,6 +90,19 @@ export function createIngestion(
         topicIds.map((topicId) => ['producers', topicId] as const),
         telemetry,
       );
+    const { enricher } = dependencies;
+    const enrich: MonoTypeOperatorFunction<Delivery> =
+      enricher === undefined
+        ? identity
+        : applyHook({
+            name: 'enricher',
+            config: config.hooks,
+            keyOf: orderBy(currentTable),
+            retry: { ...HOOK_RETRY, giveUpAfterMs: Number.POSITIVE_INFINITY },
+            telemetry,
+            readiness,
+            ...enrichBy(enricher),
+          });
     const publish = (credit: Credit) =>
       pubsubSink({
         publisher,
@@ -118,7 +132,8 @@ export function createIngestion(
         deliveries.pipe(
           tap(probes.received.hit),
           mapMessage(identifyBy(config.id)),
-          mapMessage(routeBy(currentTable, dependencies.enricher)),
+          mapMessage(routeBy(currentTable)),
+          enrich,
           tap(probes.routed.hit),
           connections.length === 1 ? publish(shell.credit) : byCredit(publish),
           settle(),

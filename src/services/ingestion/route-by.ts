@@ -1,20 +1,35 @@
+import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { plainObject } from '../../core/hook-result.ts';
-import type { Message } from '../../core/message.ts';
+import type { EnrichmentData, Message } from '../../core/message.ts';
+import type { HookAnswer } from '../../operators/apply-hook.ts';
 import type { Enricher } from './enrichers.ts';
 import type { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
 
-/**
- * Finds the route of a message as MQTT brings it: adds the attribute `route_name`, and what the enricher says: the
- * standard one, when left out.
- */
-export function routeBy(table: () => RouteTable, enricher?: Enricher): (message: Message) => Message {
+/** Finds the route of a message as MQTT brings it: adds the attribute `route_name`, and what the standard enricher says. */
+export function routeBy(table: () => RouteTable): (message: Message) => Message {
   return (message) => {
     const topic = message.attributes.mqtt_topic ?? '';
     const route = table().routeOf(topic);
     if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
-    if (enricher === undefined) return new RoutedMessage(message, route);
-    return new RoutedMessage(message, route, { ...plainObject('enricher', enricher(message, route.device)) });
+    return new RoutedMessage(message, route);
+  };
+}
+
+/** Calls an enricher of the pipeline's own for routed deliveries. */
+export function enrichBy(enricher: Enricher): {
+  readonly call: (delivery: Delivery) => HookAnswer<EnrichmentData>;
+  readonly accept: (delivery: Delivery, result: EnrichmentData) => Delivery;
+} {
+  return {
+    call: ({ message }) => enricher(message, message instanceof RoutedMessage ? message.route.device : {}),
+    accept: (delivery, result) => {
+      const { message } = delivery;
+      const data = { ...plainObject('enricher', result) };
+      return message instanceof RoutedMessage
+        ? delivery.with(new RoutedMessage(message, message.route, data))
+        : delivery;
+    },
   };
 }

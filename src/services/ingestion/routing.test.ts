@@ -5,14 +5,14 @@ import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
-import type { Attributes } from '../../core/message.ts';
+import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { checkLimits } from '../../sinks/pubsub/limits.ts';
 import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { written } from '../../testing/written.ts';
 import { addressBy } from './address.ts';
 import { identifyBy } from './identify-by.ts';
-import { routeBy } from './route-by.ts';
+import { enrichBy, routeBy } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
 import { type RoutingConfig, routingEntries, routingProblems } from './routing.ts';
 
@@ -175,27 +175,21 @@ suite('a message on its route', ({ test }) => {
     }
   });
 
+  const delivered = () => testDelivery(testDesk(), message).with(routeBy(() => routes)(message));
+
   test('costs itself alone when its enricher changes what the topic tells', () => {
-    const renaming = routeBy(
-      () => routes,
-      (_, device) => Object.assign(device, { DeviceID: 'other' }),
-    );
-    assert.throws(() => renaming(message), TypeError);
-    assert.equal(routeBy(() => routes)(message).enrichmentData.DeviceID, 'd1');
+    const renaming = enrichBy((_, device) => Object.assign(device, { DeviceID: 'other' }));
+    assert.throws(() => renaming.call(delivered()), TypeError);
+    assert.is(routeBy(() => routes)(message).enrichmentData.DeviceID, 'd1');
   });
 
   test('holds what another enricher says, and not the standard one', () => {
-    const routed = routeBy(
-      () => routes,
-      (_, device) => ({ ...device, Site: 'north' }),
-    )(message);
+    const saying = (data: EnrichmentData) => enrichBy(() => data).accept(delivered(), data).message;
+    const routed = saying({ DeviceID: 'd1', Site: 'north' });
     assert.equal(routed.enrichmentData, { DeviceID: 'd1', Site: 'north' });
     assert.equal(JSON.parse(encodeEnvelope(routed).toString()).enrichmentData, routed.enrichmentData);
-    const nothing = routeBy(
-      () => routes,
-      () => ({}),
-    )(message);
-    assert.is(JSON.parse(encodeEnvelope(nothing).toString()).enrichmentData, undefined);
+    assert.is(JSON.parse(encodeEnvelope(saying({})).toString()).enrichmentData, undefined);
+    assert.equal(enrichBy((_, device) => device).call(delivered()), { DeviceID: 'd1' });
   });
 
   test('is identified by its payload, where it says so', () => {

@@ -13,7 +13,7 @@ import {
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
-import { plainObject } from '../../core/hook-result.ts';
+import type { Message } from '../../core/message.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
@@ -24,13 +24,13 @@ import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { type IdentityOf, insertIdOf } from '../identity.ts';
 import type { InsertConfig } from './config.ts';
 import { insertRows, type RowResult } from './inserter.ts';
-import type { RowOf } from './row-of.ts';
 import { TableFault, type TableVerdictOptions, tableVerdict } from './table-verdict.ts';
 
 export interface BigQuerySinkOptions extends TableVerdictOptions {
   readonly config: InsertConfig;
   readonly credit: Credit;
-  readonly rowOf: RowOf;
+  /** The row of a message as JSON. */
+  readonly rowTextOf: (message: Message) => string;
   readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
@@ -47,7 +47,7 @@ interface PreparedRow extends BatchItem {
  * identity, so that a message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { config, credit, rowOf, identityOf } = options;
+  const { config, credit, rowTextOf, identityOf } = options;
   const insert = insertEffect(options);
   return batchInto<PreparedRow>(
     {
@@ -55,8 +55,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       concurrency: config.concurrency,
       credit,
       prepare: (delivery) => {
-        const row = JSON.stringify(plainObject('transformer', rowOf(delivery.message)));
-        const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${row}}`;
+        const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${rowTextOf(delivery.message)}}`;
         return { delivery, key: '', bytes: Buffer.byteLength(text), text };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),

@@ -1,10 +1,12 @@
 import { asBuffer } from '../../core/bytes.ts';
 import { PoisonError } from '../../core/errors.ts';
+import { callSync, plainObject } from '../../core/hook-result.ts';
 import { isJsonObject } from '../../core/json-number.ts';
 import type { Message } from '../../core/message.ts';
 import { descend, exactPath, type MessagePath, MessageView, validPath } from '../../core/message-path.ts';
 import { pathParts } from '../../core/path-parts.ts';
 import { setMember } from '../../core/set-member.ts';
+import type { HookAnswer } from '../../operators/apply-hook.ts';
 import { type Convert, conversionOf, readsDigits, rejected } from './column-value.ts';
 import type { Column, NestedField } from './config.ts';
 import { fits } from './fits.ts';
@@ -15,6 +17,18 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** Makes the row of a message; what it throws costs that message alone. */
 export type RowOf = (message: Message) => Row;
+
+/** What `hooks.ts` may export to make the row. */
+export type Transformer = (message: Message) => HookAnswer<Row>;
+
+/**
+ * Writes what a transformer returned as JSON.
+ *
+ * @throws PoisonError (`hook_failed`) unless it is an object that JSON can write.
+ */
+export function rowText(row: Row): string {
+  return callSync('transformer', () => JSON.stringify(plainObject('transformer', row)));
+}
 
 /** One column or field of a record: `within` is the value of the record around it. */
 interface Reader {

@@ -1,10 +1,19 @@
 import { PoisonError } from '../../core/errors.ts';
+import { callSync, type Drop, drop, stringResult } from '../../core/hook-result.ts';
 import { type Message, utcTime } from '../../core/message.ts';
 import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
 
-/** Names the group of a message, as the folder of its object. `hooks.ts` may replace it. */
-export type BatchKeyOf = (message: Message) => string;
+/** Names the group of a message, as the folder of its object, or leaves the message out. `hooks.ts` may replace it. */
+export type BatchKeyOf = (message: Message) => string | Drop;
+
+/** Checks what a pipeline's own hook returns: what it throws, or returns beside a string, costs the message at hand. */
+export function checkedBatchKey(batchKey: BatchKeyOf): BatchKeyOf {
+  return (message) => {
+    const key = callSync('batchKey', () => batchKey(message));
+    return key === drop ? drop : stringResult('batchKey', key);
+  };
+}
 
 /** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
 export const MAX_KEY_BYTES = 700;
@@ -13,7 +22,7 @@ const MAX_PART = 128;
 const REMEMBERED_LOCATIONS = 10_000;
 
 /** `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location. */
-export function batchKeyBy(timePath: string, locationPaths: readonly string[]): BatchKeyOf {
+export function batchKeyBy(timePath: string, locationPaths: readonly string[]): (message: Message) => string {
   const readTime = validPath(timePath);
   const readLocations = locationPaths.map(keyPath);
   const part = remembering(safePart, REMEMBERED_LOCATIONS);

@@ -5,6 +5,7 @@ import { catchError, concatMap, defer, from, map, type Observable, type Operator
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { drop } from '../../core/hook-result.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { remembering } from '../../core/remembering.ts';
@@ -79,7 +80,9 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       sharedTarget: bucket.name,
       credit,
       prepare: (delivery) => {
-        const key = pathOf(batchKeyOf(delivery.message));
+        const batchKey = batchKeyOf(delivery.message);
+        if (batchKey === drop) return undefined;
+        const key = pathOf(batchKey);
         const line = archiveLine(delivery.message, key, rfc3339OfMillis(Date.now()));
         return { delivery, key, bytes: Buffer.byteLength(line), line };
       },

@@ -1,0 +1,122 @@
+import {
+  catchError,
+  concatMap,
+  defer,
+  EMPTY,
+  finalize,
+  from,
+  type Observable,
+  type OperatorFunction,
+  of,
+  type SchedulerLike,
+  throwError,
+} from 'rxjs';
+import * as v from 'valibot';
+import { count, milliseconds } from '../config/schemas.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { PoisonError } from '../core/errors.ts';
+import { type Drop, drop, hookError, isPromise } from '../core/hook-result.ts';
+import type { ConditionSetter } from '../core/readiness.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { failAfter } from './fail-after.ts';
+import { orderedByKey } from './ordered-by-key.ts';
+import { type RetryPolicy, retryWithBackoff } from './retry-with-backoff.ts';
+
+/** Settings of the hooks that may be asynchronous. */
+export const hooksSchema = v.strictObject({
+  /** A call without an answer in this time has failed as in an outage, and is made again. */
+  timeoutMs: v.optional(milliseconds({ min: 10 }), 10_000),
+  /** Calls at one time. */
+  concurrency: v.optional(count({ max: 10_000 }), 100),
+});
+
+export type HooksConfig = v.InferOutput<typeof hooksSchema>;
+
+/** Waits between calls of a hook that fails as in an outage. */
+export const HOOK_RETRY = { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
+
+/** What a hook returns: its result at once or later, or `drop`. */
+export type HookAnswer<T> = T | Drop | PromiseLike<T | Drop>;
+
+export interface HookOptions<T> {
+  /** As `hooks.ts` exports it, for example `enricher`. */
+  readonly name: string;
+  readonly config: HooksConfig;
+  /** Deliveries of one key keep their order; those without one keep none. */
+  readonly keyOf: (delivery: Delivery) => string | undefined;
+  readonly call: (delivery: Delivery) => HookAnswer<T>;
+  /** Makes the result a part of the delivery. What it throws costs that delivery. */
+  readonly accept: (delivery: Delivery, result: T) => Delivery;
+  readonly retry: RetryPolicy;
+  readonly telemetry: Telemetry;
+  readonly readiness: ConditionSetter;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Calls a pipeline's hook for each delivery, and emits the delivery with its result. A hook that answers at once costs no
+ * wait. One that rejects, throws or returns what is not accepted costs that delivery alone (`hook_failed`); a
+ * RetryableError or a time-out is an outage: the service is red, and the call is made again. Deliveries of one key keep
+ * their order.
+ */
+export function applyHook<T>(options: HookOptions<T>): OperatorFunction<Delivery, Delivery> {
+  const { name, config, keyOf, call, accept, retry, telemetry, readiness, scheduler } = options;
+  const part = `hooks.${name}`;
+  /** Answers of hooks that have not answered at once, until their turn comes. */
+  const answers = new WeakMap<Delivery, HookAnswer<T>>();
+  /** Deliveries whose call is being made again. */
+  let retrying = 0;
+
+  const asked = (delivery: Delivery): HookAnswer<T> => {
+    const answer = call(delivery);
+    // It is awaited in its turn: a rejection before that is not unhandled.
+    if (isPromise(answer)) answer.then(undefined, () => {});
+    return answer;
+  };
+  const effect = (delivery: Delivery): Observable<Delivery> => {
+    let isRetried = false;
+    return defer(() => {
+      const answer = answers.get(delivery) ?? asked(delivery);
+      answers.delete(delivery);
+      return isPromise(answer) ? from(answer) : of(answer);
+    }).pipe(
+      catchError((thrown: unknown) => throwError(() => hookError(name, thrown))),
+      failAfter(config.timeoutMs, `the ${name}`, scheduler),
+      retryWithBackoff<T | Drop>(retry, {
+        onRetry: (error, attempt) => {
+          if (!isRetried) retrying += 1;
+          isRetried = true;
+          readiness.set(part, 'failing', error.message);
+          telemetry.event('hook.retried', { hook: name, attempt, error: error.message });
+        },
+        ...(scheduler === undefined ? {} : { scheduler }),
+      }),
+      concatMap((result) => {
+        if (result !== drop) return of(accept(delivery, result));
+        delivery.drop();
+        return EMPTY;
+      }),
+      finalize(() => {
+        if (!isRetried) return;
+        retrying -= 1;
+        if (retrying === 0) readiness.set(part, 'ok');
+      }),
+    );
+  };
+  const atOnce = (delivery: Delivery): Delivery | undefined => {
+    let answer: HookAnswer<T>;
+    try {
+      answer = asked(delivery);
+    } catch (thrown) {
+      const error = hookError(name, thrown);
+      if (error instanceof PoisonError) throw error;
+      // The effect waits, and calls again.
+      answer = Promise.reject(error);
+      answer.then(undefined, () => {});
+    }
+    if (!isPromise(answer) && answer !== drop) return accept(delivery, answer);
+    answers.set(delivery, answer);
+    return undefined;
+  };
+  return orderedByKey({ keyOf, limit: config.concurrency }, Object.assign(effect, { atOnce }));
+}
