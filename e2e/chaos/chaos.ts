@@ -1,5 +1,6 @@
 /**
- * The platform under everything that can go wrong, for long: services are killed, servers disappear, answers get lost,
+ * The platform under everything that can go wrong, for long: services are killed and frozen, servers disappear, answers get
+ * lost, the clock is set, nobody reads the log,
  * while readings keep coming. All devices count alike, and their ids are beyond 2^53: only the topic tells their readings
  * apart. In the end each reading is in BigQuery and in Cloud Storage, with its topic and every digit, or this fails.
  *
@@ -118,6 +119,10 @@ async function chaos(messages: number, kills: number, seed: number, everyMs: num
         const name = sink === 'rows' ? 'BigQuery' : 'Cloud Storage';
         return [name, published, arrived, lost, entries - arrived - strange, strange] as const;
       }),
+    ]);
+    printTable([
+      ['service', 'peak memory, MB'],
+      ...Array.from(playground.peakMegabytes, ([service, peak]) => [service, Math.round(peak)] as const),
     ]);
     const wrong = Object.values(sinks).reduce((sum, { lost, strange }) => sum + lost + strange, 0);
     const seconds = (performance.now() - started) / 1_000;

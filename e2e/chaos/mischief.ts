@@ -6,6 +6,13 @@ import { SERVICES, type ServiceName } from '../../src/testing/test-run.ts';
 export type Mischief =
   | { readonly kind: 'kill -9' | 'SIGTERM'; readonly service: ServiceName }
   | { readonly kind: 'connections cut'; readonly part: Part }
+  /** The whole process stops, as in a paused virtual machine. */
+  | { readonly kind: 'server frozen'; readonly server: FrozenServer; readonly forMs: number }
+  | { readonly kind: 'service frozen'; readonly service: ServiceName; readonly forMs: number }
+  /** The wall clock of all services is set. */
+  | { readonly kind: 'clock stepped'; readonly byMs: number }
+  /** Nobody reads what the service prints until it is ended. */
+  | { readonly kind: 'stderr stalled'; readonly service: ServiceName }
   | { readonly kind: 'server unreachable'; readonly part: Part; readonly forMs: number }
   | { readonly kind: 'server silent'; readonly part: Part; readonly forMs: number }
   | {
@@ -13,7 +20,11 @@ export type Mischief =
       readonly rule: FaultRule;
     };
 
+export const FROZEN_SERVERS = ['mosquitto', 'redis-server'] as const;
+export type FrozenServer = (typeof FROZEN_SERVERS)[number];
+
 const LONGEST_OUTAGE_MS = 3_000;
+const LONGEST_STEP_MS = 3_600_000;
 
 /** How often each happens, by weight. */
 const KINDS = [
@@ -23,6 +34,11 @@ const KINDS = [
   'connections cut',
   'server unreachable',
   'server silent',
+  'server frozen',
+  'service frozen',
+  'clock stepped',
+  'clock stepped',
+  'stderr stalled',
   'calls refused',
   'calls refused',
   'answers lost',
@@ -69,6 +85,18 @@ export function* mischiefBy(seed: number): Generator<Mischief, never> {
       case 'kill -9':
       case 'SIGTERM':
         yield { kind, service: one(SERVICES) };
+        break;
+      case 'stderr stalled':
+        yield { kind, service: one(SERVICES) };
+        break;
+      case 'service frozen':
+        yield { kind, service: one(SERVICES), forMs };
+        break;
+      case 'server frozen':
+        yield { kind, server: one(FROZEN_SERVERS), forMs };
+        break;
+      case 'clock stepped':
+        yield { kind, byMs: Math.round((random() * 2 - 1) * LONGEST_STEP_MS) };
         break;
       case 'connections cut':
         yield { kind, part: one(PARTS) };

@@ -1,10 +1,13 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipelineFolder } from '../../src/testing/pipeline-folder.ts';
 import { startProxies } from '../../src/testing/proxied-servers.ts';
 import { openScope } from '../../src/testing/scope.ts';
 import type { Scrape } from '../../src/testing/scrape.ts';
 import { startServers } from '../../src/testing/servers.ts';
 import type { ServiceProcess } from '../../src/testing/service-process.ts';
 import { openRun, SERVICES, type ServiceName, type TestRun } from '../../src/testing/test-run.ts';
-import type { Mischief } from './mischief.ts';
+import type { FrozenServer, Mischief } from './mischief.ts';
 
 /** Faults of a sandbox, and the four services as processes behind proxies. */
 export interface Playground {
@@ -13,6 +16,8 @@ export interface Playground {
   readonly broker: string;
   /** Lets one thing go wrong, and resolves when it is over: a service that was ended is up again. */
   perform(mischief: Mischief): Promise<void>;
+  /** The most memory that each service has used, in MB, over all of its processes. */
+  readonly peakMegabytes: ReadonlyMap<ServiceName, number>;
   /** Takes the injected faults away. */
   clearFaults(): void;
   /** Takes all faults away, and ends each service with SIGTERM, in the order of the data; returns their exit codes. */
@@ -29,7 +34,13 @@ export async function openPlayground(seed: number): Promise<Playground> {
   const { sandbox, mosquitto, mqttEnv } = await startServers(scope, { mosquitto: true });
   const mqttUrl = mqttEnv.MQTT_URL;
   const servers = scope.use(await startProxies(sandbox, mqttUrl));
-  const env = { ...mqttEnv, ...servers.env };
+  const clock = pipelineFolder(scope).file('clock-step', '0');
+  const env = {
+    ...mqttEnv,
+    ...servers.env,
+    CLOCK_STEP_FILE: clock,
+    NODE_OPTIONS: `--import ${join(import.meta.dirname, '../../src/testing/steppable-clock.mjs')}`,
+  };
   const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, sharedIds: true, env });
   // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
@@ -49,8 +60,21 @@ export async function openPlayground(seed: number): Promise<Playground> {
     return service;
   };
 
+  const peaks = new Map<ServiceName, number>();
+  const measure = (name: ServiceName): void => {
+    peaks.set(name, Math.max(peaks.get(name) ?? 0, peakMegabytesOf(running(name).pid)));
+  };
+  const pidOf = (server: FrozenServer): number | undefined =>
+    server === 'mosquitto' ? mosquitto?.pid : childNamed(server);
+  const freeze = async (pid: number, forMs: number): Promise<void> => {
+    process.kill(pid, 'SIGSTOP');
+    await wait(forMs);
+    process.kill(pid, 'SIGCONT');
+  };
+
   const restart = async (name: ServiceName, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
     const service = running(name);
+    measure(name);
     if (signal === 'SIGTERM') (await service.scrape()).assertLedger();
     await service.end(signal);
     services.set(name, await start(name));
@@ -61,6 +85,19 @@ export async function openPlayground(seed: number): Promise<Playground> {
         return restart(mischief.service, 'SIGKILL');
       case 'SIGTERM':
         return restart(mischief.service, 'SIGTERM');
+      case 'stderr stalled':
+        running(mischief.service).stallOutput();
+        return;
+      case 'clock stepped':
+        writeFileSync(clock, String(mischief.byMs));
+        return;
+      case 'service frozen':
+        return freeze(running(mischief.service).pid, mischief.forMs);
+      case 'server frozen': {
+        const pid = pidOf(mischief.server);
+        if (pid !== undefined) await freeze(pid, mischief.forMs);
+        return;
+      }
       case 'connections cut':
         servers.proxies.get(mischief.part)?.cut();
         return;
@@ -81,6 +118,7 @@ export async function openPlayground(seed: number): Promise<Playground> {
     broker: mosquitto === undefined ? "the sandbox's" : 'mosquitto',
     perform,
     scrape: (name) => running(name).scrape(),
+    peakMegabytes: peaks,
     clearFaults: () => sandbox.faults.clear(),
     finish: async () => {
       sandbox.faults.clear();
@@ -88,10 +126,25 @@ export async function openPlayground(seed: number): Promise<Playground> {
       const ends: { name: ServiceName; code: number | null; metrics: Scrape }[] = [];
       for (const name of SERVICES) {
         const metrics = await running(name).scrape();
+        measure(name);
         ends.push({ name, metrics, code: await running(name).end('SIGTERM') });
       }
       return ends;
     },
     close: scope.close,
   };
+}
+
+/** The peak of a process's resident memory. */
+function peakMegabytesOf(pid: number): number {
+  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) / 1_024;
+}
+
+/** The process id of a child of this process, by the name of its program. */
+function childNamed(name: string): number | undefined {
+  const children = readdirSync('/proc/self/task').flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean),
+  );
+  return children.map(Number).find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === name);
 }

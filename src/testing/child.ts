@@ -11,6 +11,8 @@ export interface Child {
   /** Resolves with the exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
+  /** Reads nothing more of what it prints, as a log collector that hangs. */
+  stallOutput(): void;
   /** Sends the signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -80,6 +82,15 @@ export async function startChild(command: string, args: readonly string[], optio
     },
     exited,
     kill: (signal) => child.kill(signal),
+    stallOutput: () => {
+      child.stdout.pause();
+      child.stderr.pause();
+      // 'close' would wait for what nobody reads.
+      child.once('exit', () => {
+        child.stdout.resume();
+        child.stderr.resume();
+      });
+    },
     end: (signal = 'SIGTERM') => {
       child.kill(signal);
       return exited;

@@ -28,6 +28,7 @@ export async function startService(pipeline: string, env: Readonly<Record<string
     pid: child.pid,
     exited: child.exited,
     kill: child.kill,
+    stallOutput: child.stallOutput,
     end: child.end,
     get output() {
       return child.output;

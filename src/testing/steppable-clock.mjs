@@ -1,0 +1,26 @@
+// Stands for a system clock that is set: the wall clock moves by what CLOCK_STEP_FILE says, in ms. Timers go on, and so does
+// the monotonic clock, as those of Linux do. For `node --import`; plain JavaScript, since it is loaded before anything else.
+import { readFileSync } from 'node:fs';
+
+const READ_EVERY_MS = 20;
+const SystemDate = Date;
+const file = process.env.CLOCK_STEP_FILE ?? '';
+let stepMs = 0;
+const read = () => {
+  try {
+    stepMs = Number(readFileSync(file, 'utf8')) || 0;
+  } catch {
+    // Between two writes: the last step stands.
+  }
+};
+read();
+setInterval(read, READ_EVERY_MS).unref();
+globalThis.Date = class extends SystemDate {
+  constructor(...args) {
+    if (args.length === 0) super(SystemDate.now() + stepMs);
+    else super(...args);
+  }
+  static now() {
+    return SystemDate.now() + stepMs;
+  }
+};
