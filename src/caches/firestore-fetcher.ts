@@ -1,7 +1,8 @@
 import { DocumentReference, type Firestore, GeoPoint, Timestamp, VectorValue } from '@google-cloud/firestore';
-import { asyncScheduler, EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
+import { EMPTY, Observable, of, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { errorCode, RetryableError, toError } from '../core/errors.ts';
 import { JsonNumber } from '../core/json-number.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 export interface FirestoreFetcherOptions {
@@ -41,7 +42,7 @@ function isDocumentId(key: string): boolean {
  */
 export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   const { client, collection, timeoutMs, onAnswer, onResult } = options;
-  const scheduler = options.scheduler ?? asyncScheduler;
+  const scheduler = options.scheduler ?? monotonicScheduler;
   let waiting = new Map<string, Subscriber<LookupData | undefined>[]>();
 
   const send = (): void => {
@@ -55,10 +56,13 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
 
   const answer = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
     // The client retries by itself for seconds before it tells of an outage.
-    const slow = setTimeout(() => onResult(new RetryableError(`firestore: no answer for ${SLOW_MS} ms`)), SLOW_MS);
+    const slow = scheduler.schedule(
+      () => onResult(new RetryableError(`firestore: no answer for ${SLOW_MS} ms`)),
+      SLOW_MS,
+    );
     try {
       const references = keys.map((key) => client.collection(collection).doc(key));
-      const documents = await withTimeout(client.getAll(...references), timeoutMs);
+      const documents = await withTimeout(client.getAll(...references), timeoutMs, scheduler);
       onResult(undefined);
       for (const document of documents) {
         const data = document.exists ? plainData(document.data()) : undefined;
@@ -74,7 +78,7 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
       onResult(error);
       for (const key of keys) for (const subscriber of batch.get(key) ?? []) subscriber.error(error);
     } finally {
-      clearTimeout(slow);
+      slow.unsubscribe();
     }
   };
 
@@ -109,15 +113,15 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   };
 }
 
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number, scheduler: SchedulerLike): Promise<T> {
+  const timer = new Subscription();
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
+    timer.add(scheduler.schedule(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs));
   });
   try {
     return await Promise.race([work, expired]);
   } finally {
-    clearTimeout(timer);
+    timer.unsubscribe();
   }
 }
 

@@ -1,8 +1,21 @@
 import type { Redis } from 'ioredis';
-import { catchError, concat, defer, EMPTY, from, ignoreElements, type Observable, of, switchMap, tap } from 'rxjs';
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  type Observable,
+  of,
+  type SchedulerLike,
+  switchMap,
+  tap,
+} from 'rxjs';
 import { toError } from '../core/errors.ts';
 import { isJsonObject } from '../core/json-number.ts';
 import { parseExact } from '../core/lossless-json.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import type { Readiness } from '../core/readiness.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
@@ -15,6 +28,7 @@ export interface RedisCacheOptions {
   readonly onAnswer: OnAnswer;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
+  readonly scheduler?: SchedulerLike;
 }
 
 /** After a failure Redis is left alone for so long, so that not every lookup waits for its timeout. */
@@ -29,17 +43,18 @@ const MISSING = 'null';
  */
 export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
   const { client, keyPrefix, ttlMs, missingTtlMs, onAnswer, telemetry, readiness } = options;
+  const scheduler = options.scheduler ?? monotonicScheduler;
   let skippedUntil = 0;
 
   const skipped = (thrown: unknown): void => {
     const { message } = toError(thrown);
-    skippedUntil = Date.now() + COOL_DOWN_MS;
+    skippedUntil = scheduler.now() + COOL_DOWN_MS;
     readiness.set('redis', 'degraded', `skipped: ${message}`);
     telemetry.event('cache.skipped', { layer: 'redis', error: message });
   };
 
   const store = (key: string, data: LookupData | undefined): void => {
-    if (Date.now() < skippedUntil) return;
+    if (scheduler.now() < skippedUntil) return;
     const text = data === undefined ? MISSING : JSON.stringify(data);
     client.set(keyPrefix + key, text, 'PX', data === undefined ? missingTtlMs : ttlMs).catch(skipped);
   };
@@ -50,7 +65,7 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
   return {
     fetch: (key) =>
       defer(() => {
-        if (Date.now() < skippedUntil) return next.fetch(key);
+        if (scheduler.now() < skippedUntil) return next.fetch(key);
         return from(client.get(keyPrefix + key)).pipe(
           tap(() => readiness.set('redis', 'ok')),
           catchError((thrown: unknown) => {

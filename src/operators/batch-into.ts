@@ -1,7 +1,8 @@
-import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
+import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import { failed, type Outcome, postponed } from '../core/outcome.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 import { FailingTargets, type FailingTargetsView, type TargetNames } from './failing-targets.ts';
@@ -63,7 +64,7 @@ export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
   effect: (batch: Batch<T>, slot: Slot) => Observable<Outcome>,
 ): OperatorFunction<Delivery, Outcome> {
-  const scheduler = options.scheduler ?? asyncScheduler;
+  const scheduler = options.scheduler ?? monotonicScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
   const now = () => scheduler.now();

@@ -1,5 +1,6 @@
-import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, throwError, timeout } from 'rxjs';
+import { type MonoTypeOperatorFunction, type SchedulerLike, throwError, timeout } from 'rxjs';
 import { RetryableError } from '../core/errors.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 
 /**
  * Fails an effect that has not answered in time with a RetryableError. The call itself may go on: Google's HTTP clients
@@ -10,7 +11,7 @@ import { RetryableError } from '../core/errors.ts';
 export function failAfter<T>(
   timeoutMs: number,
   what: string,
-  scheduler: SchedulerLike = asyncScheduler,
+  scheduler: SchedulerLike = monotonicScheduler,
 ): MonoTypeOperatorFunction<T> {
   return timeout({
     each: timeoutMs,

@@ -1,5 +1,4 @@
 import {
-  asyncScheduler,
   concatMap,
   defer,
   type MonoTypeOperatorFunction,
@@ -12,6 +11,7 @@ import {
 import * as v from 'valibot';
 import { milliseconds } from '../config/schemas.ts';
 import { RetryableError } from '../core/errors.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 
 /** When to try again, and when to give up. */
 export const retrySchema = v.strictObject({
@@ -45,7 +45,7 @@ export interface RetryHooks {
  *     defer(() => client.publish(batch)).pipe(retryWithBackoff(policy))
  */
 export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {}): MonoTypeOperatorFunction<T> {
-  const scheduler = hooks.scheduler ?? asyncScheduler;
+  const scheduler = hooks.scheduler ?? monotonicScheduler;
   const random = hooks.random ?? Math.random;
   return (source) =>
     defer(() => {

@@ -1,4 +1,5 @@
-import { interval, type Subscription } from 'rxjs';
+import { interval, type SchedulerLike, type Subscription } from 'rxjs';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import type { Shell } from './shell.ts';
 
 const CHECK_EVERY_MS = 1_000;
@@ -19,11 +20,15 @@ export function reportReadiness({ readiness, telemetry }: Shell): Subscription {
 }
 
 /** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */
-export function watchProgress({ ledger, readiness }: Shell, stalledAfterMs: number): Subscription {
+export function watchProgress(
+  { ledger, readiness }: Shell,
+  stalledAfterMs: number,
+  scheduler: SchedulerLike = monotonicScheduler,
+): Subscription {
   let settled = 0;
-  let since = Date.now();
-  return interval(CHECK_EVERY_MS).subscribe(() => {
-    const now = Date.now();
+  let since = scheduler.now();
+  return interval(CHECK_EVERY_MS, scheduler).subscribe(() => {
+    const now = scheduler.now();
     const ended = ledger.received - ledger.inFlight;
     if (ended !== settled || ledger.inFlight === 0) {
       settled = ended;

@@ -1,7 +1,8 @@
-import { asyncScheduler, type SchedulerLike, Subject, Subscription } from 'rxjs';
+import { type SchedulerLike, Subject, Subscription } from 'rxjs';
 import * as v from 'valibot';
 import { Delivery, type Ticket } from '../../core/delivery.ts';
 import type { PoisonError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { byCredit } from '../../operators/by-credit.ts';
@@ -54,7 +55,7 @@ export class DeadLetterPublisher {
   constructor(options: DeadLetterPublisherOptions) {
     const { topicId, publisher, telemetry, readiness, onFailingTargets, scheduler } = options;
     this.#options = options;
-    this.#scheduler = scheduler ?? asyncScheduler;
+    this.#scheduler = scheduler ?? monotonicScheduler;
     const publish = byCredit((credit) =>
       pubsubSink({
         publisher,

@@ -1,18 +1,9 @@
 import type { v1 } from '@google-cloud/pubsub';
-import {
-  asyncScheduler,
-  catchError,
-  defer,
-  finalize,
-  map,
-  type Observable,
-  of,
-  type SchedulerLike,
-  switchMap,
-} from 'rxjs';
+import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
 import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Slot } from '../../operators/batch-into.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
@@ -62,7 +53,7 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#observeSeconds = options.telemetry.histogram(
       `dataflow_${options.component}_seconds`,
       'Time of one publish request, without retries.',

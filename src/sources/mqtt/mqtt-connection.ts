@@ -1,6 +1,7 @@
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
-import { asyncScheduler, type SchedulerLike, Subscription } from 'rxjs';
+import { type SchedulerLike, Subscription } from 'rxjs';
 import { FatalError, toError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
@@ -79,7 +80,7 @@ export class MqttConnection {
   constructor(options: MqttConnectionOptions, handlers: MqttConnectionHandlers) {
     this.#options = options;
     this.#handlers = handlers;
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#broker = redacted(options.config.url);
     this.#reconnectMs = options.config.reconnectMinMs;
   }

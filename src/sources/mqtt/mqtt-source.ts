@@ -1,7 +1,8 @@
 import type { MqttClient } from 'mqtt';
-import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import { LinkedList } from '../../core/linked-list.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
@@ -62,7 +63,7 @@ export class MqttSource implements Source {
 
   constructor(options: MqttSourceOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
     this.#subscriptions = new Subscriptions(options.client, options.telemetry, options.readiness);
     this.#connection = new MqttConnection(options, {
@@ -191,7 +192,7 @@ export class MqttSource implements Source {
     const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packet.packetId > 0) this.#pubacks.received(ticket);
-    this.#subscriber?.next(new Delivery(toMessage(ticket, this.#scheduler.now()), ticket));
+    this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
   }
 
   #completed(ticket: MqttTicket): void {

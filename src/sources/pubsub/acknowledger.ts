@@ -1,9 +1,10 @@
 import type { v1 } from '@google-cloud/pubsub';
 import type { Metadata } from '@grpc/grpc-js';
-import { asyncScheduler, defer, type SchedulerLike, type Subscription } from 'rxjs';
+import { defer, type SchedulerLike, type Subscription } from 'rxjs';
 import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
 import { RetryableError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { ackFailures } from './ack-failures.ts';
@@ -71,7 +72,7 @@ export class Acknowledger {
   constructor(options: AcknowledgerOptions) {
     this.#options = options;
     this.#metadata = routedBy('subscription', options.subscription);
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
   }
 
   /** Settlements that were given up on, or came too late: these messages will be delivered again. */

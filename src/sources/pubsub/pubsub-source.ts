@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import type { v1 } from '@google-cloud/pubsub';
-import { asyncScheduler, type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
@@ -65,7 +66,7 @@ export class PubSubSource implements Source {
   constructor(options: PubSubSourceOptions) {
     this.#options = options;
     const { client, config, projectId, telemetry, readiness } = options;
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#leases = new Leases(config);
     const subscription = client.subscriptionPath(projectId, config.subscriptionId);
     this.#acknowledger = new Acknowledger({

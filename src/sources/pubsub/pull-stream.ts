@@ -1,8 +1,9 @@
 import { protos, type v1 } from '@google-cloud/pubsub';
 import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
-import { asyncScheduler, type SchedulerLike, type Subscription } from 'rxjs';
+import type { SchedulerLike, Subscription } from 'rxjs';
 import { grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { errorCode, toError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import { decodePullResponse, type PullResponse } from './pull-response.ts';
 
 const { StreamingPullRequest } = protos.google.pubsub.v1;
@@ -63,7 +64,7 @@ export class PullStream {
 
   constructor(options: PullStreamOptions) {
     this.#options = options;
-    this.#scheduler = options.scheduler ?? asyncScheduler;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
   }
 
   open(): void {

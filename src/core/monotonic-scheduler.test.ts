@@ -1,0 +1,84 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { debounceTime, firstValueFrom, of, Subscription } from 'rxjs';
+import * as assert from 'uvu/assert';
+import { suiteScope } from '../testing/scope.ts';
+import { suite } from '../testing/suite.ts';
+import { takeWallClock } from '../testing/wall-clock.ts';
+import { monotonicScheduler } from './monotonic-scheduler.ts';
+
+const SRC = join(import.meta.dirname, '..');
+const HOUR_MS = 3_600_000;
+
+/** Reads the wall clock, or lets an operator of RxJS read it: `debounceTime` and `delay` without a scheduler do. */
+const READS_WALL_CLOCK =
+  /\basyncScheduler\b|\bDate\.now\b|new Date\(\)|\b(?:debounceTime|delay)\([^,()]*\)|\b(?:timestamp|timeInterval)\(\)/g;
+
+/** The files that do, and what for: times that are shown or stored, and instants that another program compares. */
+const ALLOWED: Readonly<Record<string, string>> = {
+  'core/monotonic-scheduler.ts': 'asyncScheduler for its timers alone',
+  'sources/mqtt/mqtt-source.ts': 'time of receipt, in the message id and as publishTime',
+  'sources/pubsub/received-message.ts': 'publishTime of a message that has none',
+  'sinks/storage/storage-sink.ts': 'archivedAt',
+  'sinks/dead-letters/dead-letters.ts': 'dlq_time',
+  'dead-letters/replay-letters.ts': 'compared with the publish times of letters',
+  'clients/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
+  'fleet/publish-readings.ts': 'a client id',
+  'telemetry/telemetry.ts': 'the window in which lines of one event are counted',
+  'config/watch-file.ts': 'the quiet time after an edit of a file',
+};
+
+suite('the monotonic scheduler', (it) => {
+  const { test } = it;
+  const scope = suiteScope(it);
+
+  test('its time goes on while the wall clock is set', () => {
+    const clock = takeWallClock(scope);
+    const before = monotonicScheduler.now();
+    clock.step(-HOUR_MS);
+    const back = monotonicScheduler.now();
+    clock.step(2 * HOUR_MS);
+    const ahead = monotonicScheduler.now();
+    assert.ok(before <= back && back <= ahead && ahead < before + HOUR_MS, `${before}, ${back}, ${ahead}`);
+  });
+
+  test('operators that compare times take no notice of it', async () => {
+    const clock = takeWallClock(scope);
+    const quiet = firstValueFrom(of('edit').pipe(debounceTime(1, monotonicScheduler)));
+    clock.step(-HOUR_MS);
+    assert.is(await quiet, 'edit');
+  });
+
+  test('work is scheduled with its state, again, and not once it was unsubscribed', async () => {
+    const seen: string[] = [];
+    const cancelled = monotonicScheduler.schedule(() => seen.push('cancelled'), 0);
+    cancelled.unsubscribe();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const running = new Subscription();
+    running.add(
+      monotonicScheduler.schedule<number>(
+        function tick(count) {
+          seen.push(`${count}`);
+          if (count === 3) resolve();
+          else this.schedule(count + 1, 1);
+        },
+        1,
+        1,
+      ),
+    );
+    await promise;
+    running.unsubscribe();
+    assert.equal(seen, ['1', '2', '3']);
+  });
+
+  test('no other file reads the wall clock', () => {
+    const reading = globSync('**/*.ts', { cwd: SRC })
+      .filter((file) => !/^(testing|sandbox)\/|\.(test|contract)\.ts$/.test(file))
+      .filter((file) => {
+        // A comment may name what the code must not use.
+        const code = readFileSync(join(SRC, file), 'utf8').replace(/^\s*(\/\*\*|\*|\/\/).*$/gm, '');
+        return code.match(READS_WALL_CLOCK) !== null;
+      });
+    assert.equal(reading.toSorted(), Object.keys(ALLOWED).toSorted());
+  });
+});
