@@ -48,9 +48,10 @@ function withKnownScheme(url: string): string {
 }
 
 /**
- * A client with a persistent session, unless `clean` is set, that does not connect before `connect()` is called, so that its handlers are in
- * place when the first message of an old session arrives. It neither resubscribes nor sets a topic alias maximum: the
- * source does the first, and aliases would need state that a held connection does not keep.
+ * A client with a persistent session, unless `clean` is set, that does not connect before `connect()` is called, so that
+ * its handlers are in place when the first message of an old session arrives. It neither reconnects by itself, nor
+ * resubscribes, nor sets a topic alias maximum: the source does the first two, and aliases would need state that a held
+ * connection does not keep.
  */
 export function createMqttClient(config: MqttConnectionConfig, { clean = false } = {}): MqttClient {
   return connect(withKnownScheme(config.url), {
@@ -59,8 +60,7 @@ export function createMqttClient(config: MqttConnectionConfig, { clean = false }
     clean,
     keepalive: config.keepAliveSeconds,
     connectTimeout: config.connectTimeoutMs,
-    reconnectPeriod: config.reconnectMinMs,
-    reconnectOnConnackError: true,
+    reconnectPeriod: 0,
     resubscribe: false,
     manualConnect: true,
     ...(config.username === undefined ? {} : { username: config.username }),

@@ -22,7 +22,7 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
   client.on('packetreceive', (packet) => {
     if (packet.cmd === 'puback' && packet.reasonCode === NO_MATCHING_SUBSCRIBERS) unheard.add(packet.messageId);
   });
-  await connected(client);
+  await connected(client, config);
   return {
     description:
       'the broker, each to the topic that it came from; every other subscriber of these topics gets them too',
@@ -40,10 +40,13 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
   };
 }
 
-/** The first connection must succeed; later the client reconnects by itself, and sends again what was not confirmed. */
-async function connected(client: MqttClient): Promise<void> {
+/** The first connection must succeed; later MQTT.js reconnects by itself, and sends again what was not confirmed. */
+async function connected(client: MqttClient, { reconnectMinMs }: MqttConnectionConfig): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  client.once('connect', () => resolve());
+  client.once('connect', () => {
+    Object.assign(client.options, { reconnectPeriod: reconnectMinMs, reconnectOnConnackError: true });
+    resolve();
+  });
   client.on('error', (error) => reject(error));
   client.on('close', () => reject(new Error('the broker closed the connection')));
   client.connect();

@@ -9,6 +9,8 @@ import { suite } from '../../testing/suite.ts';
 
 /** How long a broker that resumes a session may take to resend what is unacknowledged. */
 const RESENT_WITHIN_MS = 5_000;
+/** The longest wait of the harness. */
+const RECONNECTS_WITHIN_MS = 30;
 
 suite('MQTT credit', (it) => {
   const { test } = it;
@@ -43,6 +45,8 @@ suite('MQTT credit', (it) => {
       for (const packetId of [1, 2, 3]) first.publish({ packetId, payload: `m${packetId}` });
       await harness.received(3);
       first.cut();
+      await eventually(() => assert.is(harness.events('mqtt.disconnected').length, 1));
+      scheduler.advance(RECONNECTS_WITHIN_MS);
       const second = await broker.connection(2);
       await eventually(() => assert.ok(harness.client.connected));
       // One is done before the broker has had its time, two are done after it.

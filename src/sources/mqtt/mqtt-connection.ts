@@ -68,6 +68,7 @@ export class MqttConnection {
   readonly #scheduler: SchedulerLike;
   readonly #broker: string;
   #pings = Subscription.EMPTY;
+  #reconnecting = Subscription.EMPTY;
   #stream: MqttClient['stream'] | undefined;
   #number = 0;
   #everConnected = false;
@@ -134,9 +135,8 @@ export class MqttConnection {
   end(): Promise<void> {
     this.#ended = true;
     const { client } = this.#options;
-    // A client that was built with `manualConnect` would connect again when its stream closes after `end`.
-    client.options.reconnectPeriod = 0;
     this.#pings.unsubscribe();
+    this.#reconnecting.unsubscribe();
     return new Promise((resolve) => {
       const grace = this.#scheduler.schedule(() => {
         // A stream is `closed` before it emits 'close', and the client is connected until then.
@@ -171,16 +171,33 @@ export class MqttConnection {
   }
 
   #closed(): void {
-    const { client, telemetry, readiness, config } = this.#options;
+    const { client, readiness } = this.#options;
     if (client.stream === this.#stream) this.#newStream();
     this.#handlers.onClosed();
     if (this.#ended) return;
     this.#judgeConnection();
+    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+    this.#reconnectLater();
+  }
+
+  /** MQTT.js would read its own `reconnectPeriod` before it tells of a lost connection: each wait would be the last one's. */
+  #reconnectLater(): void {
+    const { telemetry, config } = this.#options;
     const retryInMs = Math.round(this.#reconnectMs * (0.5 + Math.random() / 2));
-    client.options.reconnectPeriod = retryInMs;
     this.#reconnectMs = Math.min(config.reconnectMaxMs, this.#reconnectMs * 2);
     telemetry.event('mqtt.disconnected', { retryInMs });
-    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+    this.#reconnecting.unsubscribe();
+    this.#reconnecting = this.#scheduler.schedule(() => this.#reconnect(), retryInMs);
+  }
+
+  #reconnect(): void {
+    try {
+      this.#options.client.connect();
+    } catch (thrown) {
+      // No stream was opened, so none closes.
+      this.#failed(toError(thrown));
+      this.#reconnectLater();
+    }
   }
 
   /** After a connection: whether it has worked, or was one of several that were ended at once. */
