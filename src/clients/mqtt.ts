@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { FatalError, toError } from '../core/errors.ts';
 
@@ -24,22 +26,53 @@ export interface MqttConnectionConfig {
   readonly maxInFlight: number;
 }
 
-function pem(setting: string, file: string): Buffer {
+type TlsConfig = NonNullable<MqttConnectionConfig['tls']>;
+type TlsFiles = Pick<IClientOptions, 'ca' | 'cert' | 'key'>;
+
+/** Reads the PEM files. Throws an error that names the setting and the file when one is missing, broken or half written. */
+function readTlsFiles({ caFile, certFile, keyFile }: TlsConfig): TlsFiles {
+  const ca = pem('mqtt.tls.caFile', caFile);
+  const cert = pem('mqtt.tls.certFile', certFile);
+  const key = pem('mqtt.tls.keyFile', keyFile);
+  // Without a certificate in it, an authority's file would only show as a broker that nobody has vouched for.
+  if (ca !== undefined) named(`mqtt.tls.caFile: ${caFile}`, () => new X509Certificate(ca));
+  if (cert !== undefined) named(`mqtt.tls.certFile: ${certFile}`, () => new X509Certificate(cert));
+  const files = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  named(`mqtt.tls.keyFile: ${keyFile}`, () => createSecureContext(files));
+  return files;
+}
+
+function pem(setting: string, file: string | undefined): Buffer | undefined {
+  return file === undefined ? undefined : named(`${setting}: ${file}`, () => readFileSync(file));
+}
+
+function named<T>(name: string, read: () => T): T {
   try {
-    return readFileSync(file);
+    return read();
   } catch (thrown) {
-    throw new FatalError(`${setting}: ${file}: ${toError(thrown).message}`, { cause: thrown });
+    throw new Error(`${name}: ${toError(thrown).message}`, { cause: thrown });
   }
+}
+
+/**
+ * Reads the PEM files again, for the next connection: certificates are renewed under the same names. Throws as the first
+ * reading does, and leaves the client as it was.
+ */
+export function renewTls({ options }: MqttClient, { tls }: MqttConnectionConfig): void {
+  if (tls === undefined) return;
+  const files = readTlsFiles(tls);
+  Object.assign(options, files);
+  // For WebSockets MQTT.js copies them at the first connection.
+  if (typeof options.wsOptions === 'object') Object.assign(options.wsOptions, files);
 }
 
 function tlsOptions({ tls }: MqttConnectionConfig): IClientOptions {
   if (tls === undefined) return {};
-  return {
-    rejectUnauthorized: !tls.insecureSkipVerify,
-    ...(tls.caFile === undefined ? {} : { ca: pem('mqtt.tls.caFile', tls.caFile) }),
-    ...(tls.certFile === undefined ? {} : { cert: pem('mqtt.tls.certFile', tls.certFile) }),
-    ...(tls.keyFile === undefined ? {} : { key: pem('mqtt.tls.keyFile', tls.keyFile) }),
-  };
+  try {
+    return { rejectUnauthorized: !tls.insecureSkipVerify, ...readTlsFiles(tls) };
+  } catch (thrown) {
+    throw new FatalError(toError(thrown).message, { cause: thrown });
+  }
 }
 
 /** `tcp`, `ssl` and `tls` are other names that MQTT.js knows only in part. */

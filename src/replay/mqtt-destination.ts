@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
 import { defer, firstValueFrom } from 'rxjs';
-import { createMqttClient, type MqttConnectionConfig } from '../clients/mqtt.ts';
+import { createMqttClient, type MqttConnectionConfig, renewTls } from '../clients/mqtt.ts';
 import { PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { failAfter } from '../operators/fail-after.ts';
 import type { Destination } from './destination.ts';
@@ -41,11 +41,18 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
 }
 
 /** The first connection must succeed; later MQTT.js reconnects by itself, and sends again what was not confirmed. */
-async function connected(client: MqttClient, { reconnectMinMs }: MqttConnectionConfig): Promise<void> {
+async function connected(client: MqttClient, config: MqttConnectionConfig): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   client.once('connect', () => {
-    Object.assign(client.options, { reconnectPeriod: reconnectMinMs, reconnectOnConnackError: true });
+    Object.assign(client.options, { reconnectPeriod: config.reconnectMinMs, reconnectOnConnackError: true });
     resolve();
+  });
+  client.on('reconnect', () => {
+    try {
+      renewTls(client, config);
+    } catch {
+      // The files that it has may do; if not, the next attempt reads them again.
+    }
   });
   client.on('error', (error) => reject(error));
   client.on('close', () => reject(new Error('the broker closed the connection')));

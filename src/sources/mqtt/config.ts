@@ -42,7 +42,7 @@ export const mqttSourceSchema = v.strictObject({
   password: v.optional(secret),
   tls: v.optional(
     v.strictObject({
-      /** PEM files. */
+      /** PEM files, read again for each connection: renewed ones count from the next on. */
       caFile: v.optional(readableFile),
       certFile: v.optional(readableFile),
       keyFile: v.optional(readableFile),

@@ -1,5 +1,6 @@
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { type SchedulerLike, Subscription } from 'rxjs';
+import { renewTls } from '../../clients/mqtt.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
@@ -191,8 +192,10 @@ export class MqttConnection {
   }
 
   #reconnect(): void {
+    const { client, config } = this.#options;
     try {
-      this.#options.client.connect();
+      renewTls(client, config);
+      client.connect();
     } catch (thrown) {
       // No stream was opened, so none closes.
       this.#failed(toError(thrown));
