@@ -2,7 +2,10 @@
 export type RenamedSettings = Readonly<Record<string, string>>;
 
 /** Settings of earlier versions that were renamed or removed, for example `'source.leaseMs': 'is now source.ackDeadlineMs'`. */
-export const RENAMED_SETTINGS: RenamedSettings = {};
+export const RENAMED_SETTINGS: RenamedSettings = {
+  'routes.*.device.pattern':
+    'is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
+};
 
 /** Finds what became of a setting that is not known any more. */
 export function renamedTo(path: string, renamed: RenamedSettings): string | undefined {

@@ -3,6 +3,7 @@ import { type KeyPath, keyPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
+import { deviceTopic } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
@@ -28,21 +29,27 @@ export interface Producer {
   readonly orderingKey: KeyPath | undefined;
 }
 
+interface CompiledRoute {
+  readonly name: string;
+  readonly config: RouteConfig;
+  readonly deviceOf: (topic: string) => EnrichmentData;
+}
+
 /** The routes of an ingestion service, compiled. Immutable; a change makes a new table. */
 export class RouteTable {
   readonly subscriptions: readonly MqttSubscription[];
   /** The names of the producers. */
   readonly producers: readonly string[];
-  readonly #routes: readonly (readonly [name: string, route: RouteConfig])[];
+  readonly #routes: readonly CompiledRoute[];
   readonly #producers: ReadonlyMap<string, Producer>;
   /** The one route whose filter matches the topic; filters do not overlap. */
   readonly routeOf: (topic: string) => Route | undefined;
 
   constructor({ routes, producers }: RoutingConfig) {
-    this.#routes = Object.entries(routes);
+    this.#routes = Object.entries(routes).map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
     this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
-    this.subscriptions = this.#routes.map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
     this.producers = Object.keys(producers);
+    this.subscriptions = this.#routes.map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
@@ -54,8 +61,8 @@ export class RouteTable {
   /** The subscriptions of the routes that lead to one producer. */
   subscriptionsOf(producer: string): readonly MqttSubscription[] {
     return this.#routes
-      .filter(([, { destination }]) => destination.route_name === producer)
-      .map(([, { source }]) => ({ filter: source.mqtt_topic, qos: source.qos }));
+      .filter(({ config }) => config.destination.route_name === producer)
+      .map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
   }
 
   /** The topics that this table publishes to. */
@@ -64,12 +71,12 @@ export class RouteTable {
   }
 
   #find(topic: string): Route | undefined {
-    const found = this.#routes.find(([, route]) => topicMatches(route.source.mqtt_topic, topic));
+    const found = this.#routes.find(({ config }) => topicMatches(config.source.mqtt_topic, topic));
     if (found === undefined) return undefined;
-    const [name, config] = found;
+    const { name, config, deviceOf } = found;
     const routeName = config.destination.route_name;
     const attributes = Object.freeze({ mqtt_topic: topic, route_name: routeName });
-    const device = Object.freeze(deviceOf(config, topic));
+    const device = Object.freeze(deviceOf(topic));
     return {
       name,
       routeName,
@@ -84,12 +91,12 @@ export class RouteTable {
   }
 }
 
-function deviceOf(route: RouteConfig, topic: string): EnrichmentData {
-  if (route.device !== undefined && 'pattern' in route.device) {
-    return { ...new RegExp(route.device.pattern).exec(topic)?.groups };
-  }
-  const levels = matchableFilter(route.source.mqtt_topic).split('/');
-  const level = route.device === undefined ? levels.indexOf('+') : route.device.level - 1;
-  const id = level < 0 ? undefined : topic.split('/')[level];
-  return id === undefined || id === '' ? {} : { DeviceID: id };
+/** How a route's topics tell their device. */
+function deviceBy({ source, device }: RouteConfig): (topic: string) => EnrichmentData {
+  if (device?.topic !== undefined) return deviceTopic(device.topic);
+  const level = device?.level ?? matchableFilter(source.mqtt_topic).split('/').indexOf('+') + 1;
+  return (topic) => {
+    const id = level === 0 ? '' : (topic.split('/')[level - 1] ?? '');
+    return id === '' ? {} : { DeviceID: id };
+  };
 }

@@ -71,16 +71,54 @@ suite('routing problems', ({ test }) => {
     assert.match(found[0] ?? '', /^routes\.b\.source\.mqtt_topic: "\+\/b" overlaps "a\/\+" of the route "a"/);
   });
 
-  test('a filter or a pattern that is none is told why', () => {
+  test('a filter or a device topic that is none is told why', () => {
     assert.match(issues({ topic: 'a/#/b' }).join(), 'routes.r.source.mqtt_topic: "#" must stand alone');
-    assert.match(issues({ topic: 'a', device: { pattern: '(' } }).join(), 'routes.r.device');
-    assert.equal(issues({ topic: 'a', device: { pattern: '^(?<DeviceID>.*)$' } }), []);
+    const of = (device: string) => issues({ topic: '#', device: { topic: device } }).join();
+    assert.is(of('a/{DeviceID}/#'), '');
+    assert.match(of('a/d-{DeviceID}'), 'routes.r.device.topic: "d-{DeviceID}" is not a name: expected a whole level');
+    assert.match(of('a/{}'), '"{}" is not a name');
+    assert.match(of('a/{{x}}'), '"{{x}}" is not a name');
+    assert.match(of('a/{id}/{id}'), '{id} twice');
+    assert.match(of('a/+'), '"a/+" holds no name');
+    assert.match(of('#/{id}'), '"#" must stand alone in the last level');
+    assert.match(of('{id}/a+'), '"+" must stand alone in its level');
+    assert.match(issues({ topic: 'a', device: { level: 1, topic: '{id}' } }).join(), 'expected one of level and topic');
+    assert.match(issues({ topic: 'a', device: {} }).join(), 'expected one of level and topic');
   });
 
-  test('a pattern without named captures is refused', () => {
-    for (const pattern of ['^a/(.*)$', '.*', '(?<=a)b', '(?<!a)b']) {
-      assert.ok(issues({ topic: 'a', device: { pattern } }).length > 0, pattern);
+  test('a device pattern is refused, and what takes its place is named', () => {
+    assert.equal(issues({ topic: 'a', device: { pattern: '^(?<DeviceID>.*)$' } }), [
+      'routes.r.device.pattern: there is no such setting: it is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
+    ]);
+  });
+
+  test('a device topic that no topic of the filter fits', () => {
+    const mismatch = (topic: string, device: string) => problems({ r: { topic, device: { topic: device } } }).join();
+    for (const [filter, device] of [
+      ['s/+/devices/+', 's/{location}/devices/{DeviceID}'],
+      ['s/+/+/+', 's/{location}/devices/{DeviceID}'],
+      ['s/d1', '{site}/{DeviceID}'],
+      ['$share/group/s/+', 's/{DeviceID}'],
+      ['$SYS/+', '$SYS/{DeviceID}'],
+      ['s/+/devices/+', 's/{location}/#'],
+      ['s/#', 's/{location}/devices/{DeviceID}'],
+      ['s/#', 's/{DeviceID}/#'],
+      ['#', 's/{DeviceID}'],
+      ['s/t/#', 's/{DeviceID}/x'],
+    ] as const) {
+      assert.is(mismatch(filter, device), '', `${device} for ${filter}`);
     }
+    assert.is(
+      mismatch('s/+/devices/+', 's/{location}/device/{DeviceID}'),
+      'routes.r.device.topic: level 3 of "s/{location}/device/{DeviceID}" is "device", and "devices" in the filter "s/+/devices/+": make them equal',
+    );
+    assert.match(
+      mismatch('s/+/x', 's/{DeviceID}'),
+      'has 2 levels, and the filter "s/+/x" has 3: make them equal, or end',
+    );
+    assert.match(mismatch('s/+', 's/{DeviceID}/x'), 'has 3 levels, and the filter "s/+" has 2');
+    assert.match(mismatch('s/+', 's/{DeviceID}/x/#'), 'has 4 levels, and the filter "s/+" has 2');
+    assert.match(mismatch('s/t/u/#', 's/{DeviceID}'), 'has 2 levels');
   });
 });
 
@@ -106,7 +144,7 @@ suite('route table', ({ test }) => {
     assert.equal(routes.routeOf(long)?.device, { DeviceID: long.slice(2) });
   });
 
-  test('takes the device from the first +, a level, or a pattern', () => {
+  test('takes the device from the first +, a level, or a device topic', () => {
     const device = (topic: string, route: RouteFields) => table({ r: route }).routeOf(topic)?.device;
     assert.equal(device('s/n/d1/x', { topic: 's/+/+/x' }), { DeviceID: 'n' });
     assert.equal(device('s/n/d1/x', { topic: 's/+/+/x', device: { level: 3 } }), { DeviceID: 'd1' });
@@ -114,9 +152,23 @@ suite('route table', ({ test }) => {
     assert.equal(device('s/n', { topic: 's/n' }), {});
     assert.equal(device('s/', { topic: 's/+' }), {});
     assert.equal(device('s/d1', { topic: '$share/group/s/+' }), { DeviceID: 'd1' });
-    const pattern = '^s/(?<location>[^/]+)/(?<DeviceID>[^/]+)$';
-    assert.equal(device('s/n/d1', { topic: 's/#', device: { pattern } }), { location: 'n', DeviceID: 'd1' });
-    assert.equal(device('s/n', { topic: 's/#', device: { pattern } }), {});
+    const ofSites = { topic: '#', device: { topic: 's/{location}/{DeviceID}' } };
+    assert.equal(device('s/n/d1', ofSites), { location: 'n', DeviceID: 'd1' });
+    for (const other of ['s/n', 's/n/d1/x', 't/n/d1', 's//d1', 's/n/', '', '/'])
+      assert.equal(device(other, ofSites), {});
+    const open = { topic: 's/#', device: { topic: 's/+/{DeviceID}/#' } };
+    for (const topic of ['s/n/d1', 's/n/d1/x/y', 's//d1/']) assert.equal(device(topic, open), { DeviceID: 'd1' });
+    for (const topic of ['s', 's/n', 's/n/']) assert.equal(device(topic, open), {});
+    const named = device('x/y', { topic: '#', device: { topic: '{__proto__}/{constructor}' } });
+    assert.is(JSON.stringify(named), '{"__proto__":"x","constructor":"y"}');
+  });
+
+  test('finds the device in time linear in the topic that a device chooses', () => {
+    const routes = table({ r: { topic: '#', device: { topic: '{a}/+/{b}/+/{c}/x' } } });
+    const started = performance.now();
+    for (const level of ['a', 'ab', '{a}', '']) assert.equal(routes.routeOf(`${level}/`.repeat(30_000))?.device, {});
+    assert.equal(routes.routeOf(`1/2/3/4/${'5'.repeat(65_000)}/x`)?.device.c, '5'.repeat(65_000));
+    assert.ok(performance.now() - started < 5_000);
   });
 
   test('tells what to subscribe to, and where it publishes', () => {
@@ -160,7 +212,7 @@ suite('a message on its route', ({ test }) => {
 
   test('has the same envelope, whether anybody has asked for its enrichment data or not', () => {
     const patterned = table({
-      a: { topic: 'a/+', device: { pattern: '^a/(?<Topic>.)(?<Timestamp>.)' } },
+      a: { topic: 'a/+', device: { topic: '{Topic}/{Timestamp}' } },
       b: { topic: 'b/+' },
       c: { topic: 'c' },
     });

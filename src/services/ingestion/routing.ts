@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
 import { count, messagePath, oneOf, text } from '../../config/schemas.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
+import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
 
 const topicFilter = v.pipe(
   v.string(),
@@ -11,26 +12,37 @@ const topicFilter = v.pipe(
   }),
 );
 
-const namedCaptures = v.pipe(
-  v.string(),
-  v.check((pattern) => {
-    try {
-      // With an empty alternative it matches the empty text, and shows its groups, if it has any.
-      return new RegExp(`${pattern}|`).exec('')?.groups !== undefined;
-    } catch {
-      return false;
-    }
-  }, 'expected a regular expression with named captures, such as ^site/(?<location>[^/]+)/(?<DeviceID>[^/]+)$'),
+const deviceSchema = v.pipe(
+  v.strictObject({
+    /** The level of the topic that is the device's id; the first is 1. */
+    level: v.optional(count()),
+    /**
+     * The route's topic with names in the place of levels, which become enrichment data:
+     * `sites/{location}/devices/{DeviceID}/readings`. A name takes a whole level; `+` stands for any level, `#` at the end
+     * for all further ones.
+     */
+    topic: v.optional(
+      v.pipe(
+        v.string(),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const problem = dataset.typed ? deviceTopicProblem(dataset.value) : undefined;
+          if (problem !== undefined) addIssue({ message: problem });
+        }),
+      ),
+    ),
+  }),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed || dataset.issues !== undefined) return;
+    const { level, topic } = dataset.value;
+    if ((level === undefined) === (topic === undefined)) addIssue({ message: 'expected one of level and topic' });
+  }),
 );
 
 const routeSchema = v.strictObject({
   source: v.strictObject({ mqtt_topic: topicFilter, qos: oneOf([0, 1, 2]) }),
   destination: v.strictObject({ route_name: text }),
-  /**
-   * Where the topic names the device: a level (the first is 1), or a pattern whose named captures all become
-   * enrichment data. Default: the level of the filter's first `+`.
-   */
-  device: v.optional(v.union([v.strictObject({ level: count() }), v.strictObject({ pattern: namedCaptures })])),
+  /** Where the topic names the device. Default: the level of the filter's first `+`. */
+  device: v.optional(deviceSchema),
 });
 
 const producerSchema = v.strictObject({
@@ -54,7 +66,7 @@ export interface RoutingConfig {
   readonly producers: Readonly<Record<string, ProducerConfig>>;
 }
 
-/** What is wrong with routes that are each well-formed: loose ends, and filters that would double a message. */
+/** What is wrong with routes that are each well-formed: loose ends, filters that would double a message. */
 export function routingProblems({ routes, producers }: RoutingConfig): { path: string[]; problem: string }[] {
   const problems: { path: string[]; problem: string }[] = [];
   const entries = Object.entries(routes);
@@ -68,6 +80,10 @@ export function routingProblems({ routes, producers }: RoutingConfig): { path: s
         problem: `there is no producer "${target}" under producers (there is: ${known})`,
       });
     }
+  }
+  for (const [name, { source, device }] of entries) {
+    const problem = device?.topic === undefined ? undefined : filterMismatch(device.topic, source.mqtt_topic);
+    if (problem !== undefined) problems.push({ path: ['routes', name, 'device', 'topic'], problem });
   }
   const used = new Set(entries.map(([, route]) => route.destination.route_name));
   for (const name of Object.keys(producers)) {

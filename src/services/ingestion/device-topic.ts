@@ -1,0 +1,67 @@
+import type { EnrichmentData } from '../../core/message.ts';
+import { matchableFilter, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
+
+/** The name in a level such as `{DeviceID}`; undefined for any other level. */
+function nameOf(level: string): string | undefined {
+  return level.length > 2 && level.startsWith('{') && level.endsWith('}') ? level.slice(1, -1) : undefined;
+}
+
+/** Why a text is not a template of device topics, or undefined if it is one. */
+export function deviceTopicProblem(template: string): string | undefined {
+  const problem = topicFilterProblem(template);
+  if (problem !== undefined) return problem;
+  const names = new Set<string>();
+  for (const level of template.split('/')) {
+    const name = nameOf(level);
+    if (/[{}]/.test(name ?? level)) return `"${level}" is not a name: expected a whole level such as {DeviceID}`;
+    if (name === undefined) continue;
+    if (names.has(name)) return `"${template}" holds {${name}} twice: give each level a name of its own`;
+    names.add(name);
+  }
+  return names.size === 0
+    ? `"${template}" holds no name: write {DeviceID} in the place of the device's level`
+    : undefined;
+}
+
+/** Why no topic of a filter fits a template, or undefined if one does. */
+export function filterMismatch(template: string, filter: string): string | undefined {
+  const wanted = template.split('/');
+  const given = matchableFilter(filter).split('/');
+  for (let index = 0; wanted[index] !== '#' && given[index] !== '#'; index += 1) {
+    const level = wanted[index];
+    const other = given[index];
+    if (level === undefined && other === undefined) return undefined;
+    if (level === undefined || other === undefined) {
+      return `"${template}" has ${wanted.length} levels, and the filter "${filter}" has ${given.length}: make them equal, or end with "#"`;
+    }
+    if (nameOf(level) === undefined && level !== '+' && other !== '+' && level !== other) {
+      return `level ${index + 1} of "${template}" is "${level}", and "${other}" in the filter "${filter}": make them equal`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Compiles a template such as `sites/{location}/devices/{DeviceID}/readings`. A name takes one whole level, which must not
+ * be empty; `+` stands for any level, `#` at the end for all further ones. Takes time linear in the topic's length.
+ *
+ * @returns what a topic says of its device, by name; nothing for a topic that does not fit.
+ */
+export function deviceTopic(template: string): (topic: string) => EnrichmentData {
+  const wanted = template.split('/').map((level) => ({ level, name: nameOf(level) }));
+  const isOpen = wanted.at(-1)?.level === '#';
+  if (isOpen) wanted.pop();
+  return (topic) => {
+    const levels = topic.split('/');
+    if (levels.length < wanted.length || (levels.length > wanted.length && !isOpen)) return {};
+    const found: [name: string, level: string][] = [];
+    for (const [index, { level, name }] of wanted.entries()) {
+      const given = levels[index] ?? '';
+      if (name !== undefined) {
+        if (given === '') return {};
+        found.push([name, given]);
+      } else if (level !== '+' && level !== given) return {};
+    }
+    return Object.fromEntries(found);
+  };
+}
