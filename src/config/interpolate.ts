@@ -25,7 +25,9 @@ export function interpolate(
     );
   }
   if (typeof value !== 'string') return value;
-  return value.replace(PLACEHOLDER, (_, name: string, fallback: string | undefined) => {
+  // Behind the last brace no placeholder ends; looking for it from every `${` takes time that grows with their square.
+  const end = value.lastIndexOf('}') + 1;
+  const placed = value.slice(0, end).replace(PLACEHOLDER, (_, name: string, fallback: string | undefined) => {
     const found = env[name] ?? fallback;
     if (found === undefined) {
       issues.push({ path: path.join('.'), problem: `the environment variable ${name} is not set, and has no default` });
@@ -33,4 +35,5 @@ export function interpolate(
     }
     return found;
   });
+  return placed + value.slice(end);
 }

@@ -103,4 +103,16 @@ suite('wide integers', ({ test }) => {
       ),
     );
   });
+
+  test('one is found behind a fraction of any length, in time linear in it', () => {
+    fc.assert(
+      fc.property(fc.nat(200), fc.stringMatching(/^[^.\d]{1,20}$/), (digits, between) => {
+        const text = `0.${'1'.repeat(digits + 1)}${between}${'7'.repeat(16)}`;
+        assert.is(mayHaveWideInteger(Buffer.from(text)), true, text);
+      }),
+    );
+    const started = performance.now();
+    assert.is(mayHaveWideInteger(Buffer.from(`{"x":0.${'1'.repeat(2_000_000)}}`)), false);
+    assert.ok(performance.now() - started < 2_000);
+  });
 });

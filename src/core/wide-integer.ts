@@ -12,18 +12,17 @@ const DOT = 0x2e;
  */
 export function mayHaveWideInteger(bytes: Uint8Array, start = 0): boolean {
   for (let index = start + WIDE - 1; index < bytes.length; index += WIDE) {
-    if (isDigit(bytes[index]) && isWideAt(bytes, index, start)) return true;
+    if (!isDigit(bytes[index])) continue;
+    let first = index;
+    while (first > start && isDigit(bytes[first - 1])) first -= 1;
+    const isFraction = first > start && bytes[first - 1] === DOT;
+    let end = index + 1;
+    while (isDigit(bytes[end]) && (isFraction || end - first < WIDE)) end += 1;
+    if (!isFraction && end - first >= WIDE) return true;
+    // Behind these digits, however many they are: each byte is looked at once.
+    index = end;
   }
   return false;
-}
-
-function isWideAt(bytes: Uint8Array, index: number, start: number): boolean {
-  let first = index;
-  while (first > start && isDigit(bytes[first - 1])) first -= 1;
-  if (first > start && bytes[first - 1] === DOT) return false;
-  let end = index + 1;
-  while (isDigit(bytes[end]) && end - first < WIDE) end += 1;
-  return end - first >= WIDE;
 }
 
 function isDigit(byte: number | undefined): boolean {

@@ -14,7 +14,7 @@ export interface ScalarType {
   write?(value: duck.DuckDBValue, int64Timestamps: boolean): string;
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 /** As a cast of SQL reads them, see https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast_as_floating_point. */
 const NOT_FINITE = /^([+-]?)(?:(inf(?:inity)?)|nan)$/i;
 const BASE64 = /^(?:[\w+/-]{4})*(?:[\w+/-]{2}(?:==)?|[\w+/-]{3}=?)?$/;

@@ -15,7 +15,7 @@ const TIMESTAMP = new RegExp(
 );
 const DATETIME = new RegExp(String.raw`^(\d{4}-\d\d-\d\d)(?:[ T]${CLOCK}${MICROSECONDS})?$`, 'i');
 const TIME = new RegExp(`^${CLOCK}${MICROSECONDS}$`);
-const SECONDS = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const SECONDS = /^[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const MIN_MICROS = -62_135_596_800_000_000n;
 const MAX_MICROS = 253_402_300_799_999_999n;
 

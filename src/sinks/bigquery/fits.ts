@@ -1,7 +1,7 @@
 import { isJsonObject, JsonNumber } from '../../core/json-number.ts';
 import type { Column } from './config.ts';
 
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const NOT_FINITE = /^[+-]?(?:inf(?:inity)?|nan)$/i;
 const BASE64 = /^[\w+/-]*={0,2}$/;
 const DATE = String.raw`(\d{4}[-/](?:0?[1-9]|1[0-2])[-/](?:0?[1-9]|[12]\d|3[01]))`;

@@ -332,6 +332,24 @@ suite('settings of a column', ({ test }) => {
     assert.is(written({ type: 'INT64', mode: 'REPEATED', onError: 'null' }, '{"x":7}'), '{}');
   });
 
+  test('onError of a text as long as a message may be is decided in time linear in it', () => {
+    const started = performance.now();
+    for (const type of ['INT64', 'FLOAT64', 'NUMERIC', 'TIMESTAMP', 'DATE', 'DATETIME', 'TIME', 'BYTES']) {
+      for (const [before, unit] of [
+        ['', '1'],
+        ['0.', '1'],
+        ['2026-03-04T05:06:07.', '1'],
+        ['2026-03-04T05:06:07 A/', '_'],
+        ['', '='],
+      ] as const) {
+        const text = `${before}${unit.repeat(1_000_000)}!`;
+        const isLeftOut = written({ type, onError: 'null' }, JSON.stringify({ x: text })) === '{}';
+        assert.ok(isLeftOut, `${type} ${before}${unit}`);
+      }
+    }
+    assert.ok(performance.now() - started < 5_000);
+  });
+
   test('onError of a record is that of its fields; a field of its own is NULL alone', () => {
     const record = (of: object) => ({
       type: 'RECORD',

@@ -20,6 +20,20 @@ suite('time of a count', ({ test }) => {
     );
   });
 
+  test('is found among a million digits, in time linear in them', () => {
+    const million = 1_000_000;
+    const started = performance.now();
+    const second = '1970-01-01T00:00:01.000Z';
+    assert.is(timeOfCount(`1${'0'.repeat(million)}e-${million}`, 's'), second);
+    assert.is(timeOfCount(`${'0'.repeat(million)}1`, 's'), second);
+    assert.is(timeOfCount(`0.${'0'.repeat(million)}1e${million + 1}`, 's'), second);
+    assert.is(timeOfCount(`1.${'0'.repeat(million)}1`, 's'), second);
+    assert.is(timeOfCount(`-1.${'0'.repeat(million)}`, 's'), '1969-12-31T23:59:59.000Z');
+    assert.is(timeOfCount(`-1.${'0'.repeat(million)}1`, 's'), '1969-12-31T23:59:58.999999Z');
+    assert.is(timeOfCount('9'.repeat(10 * million), 's'), undefined);
+    assert.ok(performance.now() - started < 5_000);
+  });
+
   test('there is none outside of it, and none of what is no number', () => {
     for (const count of ['253402300800', '-62135596801', '1e41', '1e999999999', '', 'x', '1.', '--1']) {
       assert.is(timeOfCount(count, 's'), undefined, count);

@@ -6,6 +6,7 @@ const TO_MICROS: Readonly<Record<TimeUnit, number>> = { s: 6, ms: 3, us: 0, ns: 
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 /** No time of the calendar needs more; it bounds the work for `1e999999999`. */
 const MAX_EXPONENT = 40;
+const MAX_DIGITS = 100;
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z, in microseconds. */
 const FIRST = -62_135_596_800_000_000n;
 const LAST = 253_402_300_799_999_999n;
@@ -17,12 +18,14 @@ const LAST = 253_402_300_799_999_999n;
 export function timeOfCount(count: string, unit: TimeUnit): string | undefined {
   const [, sign, whole, fraction = '', exponent = '0'] = DECIMAL.exec(count) ?? [];
   if (whole === undefined) return undefined;
-  const power = Number(exponent) - fraction.length + TO_MICROS[unit];
-  const digits = BigInt(`${sign}${whole}${fraction}`);
-  if (digits === 0n) return timeOf(0n);
+  const significant = `${whole}${fraction}`.replace(/^0+/, '');
+  if (significant === '') return timeOf(0n);
+  const kept = firstDigits(significant);
+  const power = Number(exponent) - fraction.length + TO_MICROS[unit] + significant.length - kept.length;
+  const digits = BigInt(`${sign}${kept}`);
   if (power > MAX_EXPONENT) return undefined;
   // Fewer than no digits are left of it.
-  if (power < -whole.length - fraction.length) return timeOf(digits < 0n ? -1n : 0n);
+  if (power < -kept.length) return timeOf(digits < 0n ? -1n : 0n);
   const micros = power >= 0 ? digits * 10n ** BigInt(power) : floorDivided(digits, 10n ** BigInt(-power));
   return micros < FIRST || micros > LAST ? undefined : timeOf(micros);
 }
@@ -32,6 +35,12 @@ function timeOf(micros: bigint): string {
   const rest = micros - millis * 1_000n;
   const text = new Date(Number(millis)).toISOString();
   return rest === 0n ? text : `${text.slice(0, -1)}${String(rest).padStart(3, '0')}Z`;
+}
+
+/** The digits that tell the time; for those behind them stands a 1, unless they are zeros. Bounds the work for a million. */
+function firstDigits(digits: string): string {
+  const kept = digits.slice(0, MAX_DIGITS);
+  return /[1-9]/.test(digits.slice(MAX_DIGITS)) ? `${kept}1` : kept;
 }
 
 /** Earlier, not nearer to 1970. */

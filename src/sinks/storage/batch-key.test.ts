@@ -48,6 +48,14 @@ suite('safe part', ({ test }) => {
 
   test('one text in two spellings is one part', () => {
     assert.is(safePart('bu\u0308ro'), safePart('b\u00fcro'));
+    // Four characters that make one.
+    assert.is(safePart('\u03b1\u0313\u0300\u0345'.repeat(300)), '\u1f82'.repeat(128));
+  });
+
+  test('a text as long as a message may be takes no time, whatever stands in it', () => {
+    const started = performance.now();
+    for (const unit of ['\u0301\u0323', '\u0301', '.', '/', 'a']) safePart(`a${unit.repeat(1_000_000)}`);
+    assert.ok(performance.now() - started < 5_000);
   });
 });
 

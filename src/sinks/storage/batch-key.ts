@@ -19,6 +19,8 @@ export function checkedBatchKey(batchKey: BatchKeyOf): BatchKeyOf {
 export const MAX_KEY_BYTES = 700;
 /** Longest part of an object's name that a location may take, in characters. */
 const MAX_PART = 128;
+/** NFC makes one character of at most four; and it sorts long rows of accents in time that grows with their square. */
+const MAX_COMPOSED = 16 * MAX_PART;
 const REMEMBERED_LOCATIONS = 10_000;
 
 /** `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location. */
@@ -55,6 +57,6 @@ const UNSAFE = /[\p{Cc}\p{Cf}/\\#?*[\]]/gu;
 /** A text as one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */
 export function safePart(text: string): string {
   // Half of a surrogate pair, from the message or from the cut, cannot be written in UTF-8.
-  const safe = text.normalize('NFC').replace(UNSAFE, '_').slice(0, MAX_PART).toWellFormed();
+  const safe = text.slice(0, MAX_COMPOSED).normalize('NFC').replace(UNSAFE, '_').slice(0, MAX_PART).toWellFormed();
   return safe === '' || /^\.+$/.test(safe) ? '_' : safe;
 }
