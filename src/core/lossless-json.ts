@@ -6,8 +6,9 @@ import { mayHaveWideInteger } from './wide-integer.ts';
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const reviving: (text: string, reviver: Reviver) => unknown = JSON.parse;
 
-/** Every double holds this many decimal digits. */
+/** Every double from here on, away from zero, holds this many decimal digits; smaller ones hold fewer. */
 const DOUBLE_DIGITS = 15;
+const SMALLEST_NORMAL = 2 ** -1022;
 
 /**
  * Parses JSON; an integer that a double cannot hold becomes a JsonNumber, as do other numbers of that text that lose
@@ -43,5 +44,7 @@ const withOtherText: Reviver = (_key, value, context) =>
 function losesDigits(source: string, value: number): boolean {
   if (String(value) === source) return false;
   const digits = source.replace(/e.*$/i, '').replace(/[-.]/g, '').replace(/^0+/, '');
-  return digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (value === 0 && digits !== '');
+  return (
+    digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (Math.abs(value) < SMALLEST_NORMAL && digits !== '')
+  );
 }

@@ -39,7 +39,7 @@ suite('JSON without loss', ({ test }) => {
       ...[1, -0.5, 123456789012345, 1e22, 1e-21],
       '1234567890123456',
     ]);
-    const wide = parseLossless('[1234567890123456, 1e400, 1e-400, 1.000000000000000000]');
+    const wide = parseLossless('[1234567890123456, 1e400, 1e-400, 3e-324, 1.000000000000000000]');
     assert.ok(Array.isArray(wide) && wide.every((each) => each instanceof WideNumber));
   });
 

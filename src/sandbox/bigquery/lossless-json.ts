@@ -11,8 +11,9 @@ export class WideNumber {
   }
 }
 
-/** Every double holds this many decimal digits. */
+/** Every double from here on, away from zero, holds this many decimal digits; smaller ones hold fewer. */
 const DOUBLE_DIGITS = 15;
+const SMALLEST_NORMAL = 2 ** -1022;
 
 /** Typed as in Node 24; older versions pass no context, and numbers stay as `JSON.parse` rounds them. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
@@ -30,7 +31,9 @@ export function parseLossless(text: string): unknown {
 function isWide(source: string, value: number): boolean {
   if (source.length <= DOUBLE_DIGITS && !/e/i.test(source)) return false;
   const digits = source.replace(/e.*$/i, '').replace(/[-.]/g, '').replace(/^0+/, '');
-  return digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (value === 0 && digits !== '');
+  return (
+    digits.length > DOUBLE_DIGITS || !Number.isFinite(value) || (Math.abs(value) < SMALLEST_NORMAL && digits !== '')
+  );
 }
 
 /** True if a JSON text may have fractions of more digits than a double holds; its long strings of digits count too. */
