@@ -1,9 +1,8 @@
 import type { Storage } from '@google-cloud/storage';
-import { firstValueFrom, from } from 'rxjs';
+import { answerOf } from '../clients/http-call.ts';
 import { asHttpError } from '../clients/http-errors.ts';
 import { errorCode, PoisonError, toError } from '../core/errors.ts';
 import type { Original } from '../core/message.ts';
-import { failAfter } from '../operators/fail-after.ts';
 import { patiently } from '../operators/patiently.ts';
 import { decodeOriginal } from '../sinks/dead-letters/letter-object.ts';
 import { type Letter, originalAttributes } from './letter.ts';
@@ -23,7 +22,7 @@ export async function originalOf(letter: Letter, storage: () => Storage): Promis
     throw new PoisonError('rejected', `${object} is no dead letter's object`);
   const file = storage().bucket(bucket).file(name);
   const [content] = await patiently(
-    () => firstValueFrom(from(file.download()).pipe(failAfter(TIMEOUT_MS, object))),
+    () => answerOf(object, () => file.download(), TIMEOUT_MS),
     (thrown) =>
       Number(errorCode(thrown)) === NOT_FOUND
         ? new PoisonError('rejected', `${object} is missing`)

@@ -1,10 +1,10 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { defer, firstValueFrom } from 'rxjs';
+import { catchError, firstValueFrom, throwError } from 'rxjs';
 import { createBigQueryClient } from '../clients/bigquery.ts';
+import { callHttp } from '../clients/http-call.ts';
 import { asHttpError } from '../clients/http-errors.ts';
 import { createStorageClient } from '../clients/storage.ts';
-import { failAfter } from '../operators/fail-after.ts';
 import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { RunResources } from './run-resources.ts';
 
@@ -14,12 +14,9 @@ const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 
 /** Our clients do not retry by themselves: a connection that breaks must not spoil a count. */
 function patiently<T>(call: () => Promise<T>): Promise<T> {
-  const attempt = defer(() =>
-    call().catch((thrown: unknown) => {
-      throw asHttpError(thrown);
-    }),
-  );
-  return firstValueFrom(attempt.pipe(failAfter(60_000, 'counting'), retryWithBackoff(RETRY)));
+  const attempt = callHttp(call, { what: 'counting', timeoutMs: 60_000 });
+  const judged = attempt.pipe(catchError((thrown: unknown) => throwError(() => asHttpError(thrown))));
+  return firstValueFrom(judged.pipe(retryWithBackoff(RETRY)));
 }
 
 /** What a sink holds: entries, and how many different message ids they have. */

@@ -4,6 +4,8 @@ import type { BucketResource } from './config.ts';
 import { differencesOf, type Resource } from './resource.ts';
 
 const SETTING = 'resources.buckets';
+/** One request for each object. */
+const EMPTYING_TIMEOUT_MS = 600_000;
 
 /** A bucket, with what becomes of its objects in time. */
 export function bucketResource(storage: Storage, config: BucketResource): Resource {
@@ -49,7 +51,7 @@ export function bucketResource(storage: Storage, config: BucketResource): Resour
       return (found?.[0].length ?? 0) > 0 ? 'objects' : undefined;
     },
     delete: async () => {
-      await httpCall(SETTING, config.name, () => bucket.deleteFiles({ force: true }));
+      await httpCall(SETTING, config.name, () => bucket.deleteFiles({ force: true }), EMPTYING_TIMEOUT_MS);
       await httpCall(SETTING, config.name, () => bucket.delete());
     },
   };

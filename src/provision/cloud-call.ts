@@ -1,4 +1,5 @@
 import { asStartError } from '../clients/grpc-errors.ts';
+import { answerOf } from '../clients/http-call.ts';
 import { asHttpStartError } from '../clients/http-errors.ts';
 import { errorCode } from '../core/errors.ts';
 import { patiently } from '../operators/patiently.ts';
@@ -18,9 +19,14 @@ export function pubsubCall<T>(setting: string, name: string, call: () => Promise
 }
 
 /** A call of Storage or BigQuery on behalf of a setting; undefined where there is nothing of that name. */
-export function httpCall<T>(setting: string, name: string, call: () => Promise<T>): Promise<T | undefined> {
+export function httpCall<T>(
+  setting: string,
+  name: string,
+  call: () => Promise<T>,
+  timeoutMs?: number,
+): Promise<T | undefined> {
   return patiently(
-    () => call().catch(unless(HTTP.NOT_FOUND)),
+    () => answerOf(name, call, timeoutMs).catch(unless(HTTP.NOT_FOUND)),
     (thrown) => asHttpStartError(setting, name, thrown),
   );
 }
@@ -36,7 +42,7 @@ export async function pubsubCreate(setting: string, name: string, create: () => 
 /** Creates in Storage or BigQuery; that it exists by now is success. */
 export async function httpCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
   await patiently(
-    () => create().catch(unless(HTTP.CONFLICT)),
+    () => answerOf(name, create).catch(unless(HTTP.CONFLICT)),
     (thrown) => asHttpStartError(setting, name, thrown),
   );
 }

@@ -1,14 +1,15 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Storage } from '@google-cloud/storage';
-import { firstValueFrom, from } from 'rxjs';
+import { answerOf } from '../clients/http-call.ts';
 import { asHttpError, asHttpStartError } from '../clients/http-errors.ts';
 import { PoisonError, toError } from '../core/errors.ts';
-import { failAfter } from '../operators/fail-after.ts';
 import { patiently } from '../operators/patiently.ts';
 
 const decompress = promisify(gunzip);
 const READ_TIMEOUT_MS = 120_000;
+/** The client fetches page after page: an archive of years has many. */
+const LIST_TIMEOUT_MS = 600_000;
 
 /** The objects of an archive, as the icestore service and others write them: JSON lines, gzip or plain. */
 export class Archive {
@@ -31,7 +32,12 @@ export class Archive {
    */
   async list(): Promise<string[]> {
     const [files] = await patiently(
-      () => this.#storage.bucket(this.bucket).getFiles({ prefix: this.prefix }),
+      () =>
+        answerOf(
+          'objects.list',
+          () => this.#storage.bucket(this.bucket).getFiles({ prefix: this.prefix }),
+          LIST_TIMEOUT_MS,
+        ),
       (thrown) => asHttpStartError('<bucket/prefix>', this.bucket, thrown),
     );
     return files.map(({ name }) => name).filter((name) => /\.jsonl?(\.gz)?$/.test(name));
@@ -45,7 +51,7 @@ export class Archive {
   async read(name: string): Promise<string[]> {
     const file = this.#storage.bucket(this.bucket).file(name);
     const [content] = await patiently(
-      () => firstValueFrom(from(file.download({ decompress: false })).pipe(failAfter(READ_TIMEOUT_MS, name))),
+      () => answerOf(name, () => file.download({ decompress: false }), READ_TIMEOUT_MS),
       asHttpError,
     );
     const isGzip = name.endsWith('.gz') || (content[0] === 0x1f && content[1] === 0x8b);

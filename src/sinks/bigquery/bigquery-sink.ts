@@ -10,6 +10,7 @@ import {
   of,
   switchMap,
 } from 'rxjs';
+import { callHttp } from '../../clients/http-call.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
@@ -18,7 +19,6 @@ import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
-import { failAfter } from '../../operators/fail-after.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { type IdentityOf, insertIdOf } from '../identity.ts';
@@ -99,12 +99,15 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
   );
 
   const request = (rows: readonly string[]): Observable<readonly RowResult[]> =>
-    defer(async () => {
-      const started = performance.now();
-      const results = await insertRows(client, table.datasetId, table.tableId, rows);
-      observeSeconds((performance.now() - started) / 1000);
-      return results;
-    }).pipe(failAfter(config.timeoutMs, 'insertAll'), concatMap(judged));
+    callHttp(
+      async () => {
+        const started = performance.now();
+        const results = await insertRows(client, table.datasetId, table.tableId, rows);
+        observeSeconds((performance.now() - started) / 1000);
+        return results;
+      },
+      { what: 'insertAll', timeoutMs: config.timeoutMs },
+    ).pipe(concatMap(judged));
 
   const observeTable = (attempt: Attempt, results: readonly RowResult[]): void => {
     const fault = results.find((result) => result instanceof TableFault);

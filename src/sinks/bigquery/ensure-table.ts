@@ -1,5 +1,6 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { isDenied, warnOfSkippedCheck } from '../../clients/denied-check.ts';
+import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -81,7 +82,7 @@ async function create(
   telemetry: Telemetry,
 ): Promise<boolean> {
   const { datasetId, tableId, location } = config;
-  const dataset = await tryToCreate(() =>
+  const dataset = await tryToCreate('datasets.insert', () =>
     bigquery.createDataset(datasetId, location === undefined ? {} : { location }),
   );
   if (dataset === 'created') telemetry.event('resource.created', { 'table.datasetId': datasetId });
@@ -89,7 +90,9 @@ async function create(
   else if (dataset !== 'exists' && !isDenied(dataset.thrown)) {
     throw asHttpStartError('table.datasetId', datasetId, dataset.thrown);
   }
-  const table = await tryToCreate(() => bigquery.dataset(datasetId).createTable(tableId, tableOptions(config)));
+  const table = await tryToCreate('tables.insert', () =>
+    bigquery.dataset(datasetId).createTable(tableId, tableOptions(config)),
+  );
   if (table === 'created') {
     telemetry.event('resource.created', { 'table.tableId': name });
     return true;
@@ -102,9 +105,12 @@ async function create(
     : asHttpStartError('table.tableId', name, table.thrown);
 }
 
-async function tryToCreate(call: () => Promise<unknown>): Promise<'created' | 'exists' | { readonly thrown: unknown }> {
+async function tryToCreate(
+  what: string,
+  call: () => Promise<unknown>,
+): Promise<'created' | 'exists' | { readonly thrown: unknown }> {
   try {
-    await call();
+    await answerOf(what, call);
     return 'created';
   } catch (thrown) {
     return errorCode(thrown) === EXISTS_ALREADY ? 'exists' : { thrown };

@@ -1,7 +1,5 @@
 import type { BigQuery } from '@google-cloud/bigquery';
-import { defer, firstValueFrom } from 'rxjs';
 import { RetryableError } from '../../core/errors.ts';
-import { failAfter } from '../../operators/fail-after.ts';
 import type { TableConfig } from './config.ts';
 import { RefusedRow, type RowResult } from './inserter.ts';
 import { readTable } from './read-table.ts';
@@ -9,7 +7,6 @@ import { hasField, type TableResource, tableDifferences } from './table-schema.t
 
 /** A table's columns are read again at most so often, however many rows are refused. */
 const READ_EVERY_MS = 5_000;
-const READ_TIMEOUT_MS = 10_000;
 
 /** A row that the table refuses, and should take by the configuration: it waits until the table does. */
 export class TableFault extends RetryableError {}
@@ -42,9 +39,7 @@ export function tableVerdict(
   const currentTable = (): Promise<TableResource | undefined> => {
     if (known === undefined || performance.now() - readAt >= READ_EVERY_MS) {
       readAt = performance.now();
-      known = firstValueFrom(
-        defer(() => readTable(client, table)).pipe(failAfter(READ_TIMEOUT_MS, 'tables.get')),
-      ).catch(() => undefined);
+      known = readTable(client, table).catch(() => undefined);
     }
     return known;
   };

@@ -1,6 +1,7 @@
 import type { Bucket } from '@google-cloud/storage';
 import { checkUnlessDenied } from '../../clients/denied-check.ts';
 import { asStartError } from '../../clients/grpc-errors.ts';
+import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import type { PubSubClients } from '../../clients/pubsub.ts';
 import { FatalError } from '../../core/errors.ts';
@@ -34,7 +35,7 @@ export async function checkDeadLetters(
         permission: 'storage.buckets.get',
         unchecked: 'that the bucket exists',
       },
-      () => bucket.getMetadata(),
+      () => answerOf('buckets.get', () => bucket.getMetadata()),
       asHttpStartError,
     );
   }

@@ -1,5 +1,6 @@
 import type { Bucket, Storage } from '@google-cloud/storage';
 import { isDenied, warnOfSkippedCheck } from '../../clients/denied-check.ts';
+import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -18,7 +19,7 @@ export async function ensureBucket(storage: Storage, config: BucketConfig, telem
   const bucket = storage.bucket(config.name);
   let mayRead = true;
   try {
-    await bucket.getMetadata();
+    await answerOf('buckets.get', () => bucket.getMetadata());
     return bucket;
   } catch (thrown) {
     mayRead = !isDenied(thrown);
@@ -48,10 +49,12 @@ async function create(
   telemetry: Telemetry,
 ): Promise<boolean> {
   try {
-    await storage.createBucket(config.name, {
-      ...(config.location === undefined ? {} : { location: config.location }),
-      ...(config.storageClass === undefined ? {} : { storageClass: config.storageClass }),
-    });
+    await answerOf('buckets.insert', () =>
+      storage.createBucket(config.name, {
+        ...(config.location === undefined ? {} : { location: config.location }),
+        ...(config.storageClass === undefined ? {} : { storageClass: config.storageClass }),
+      }),
+    );
   } catch (thrown) {
     if (errorCode(thrown) === EXISTS_ALREADY || (!mayRead && isDenied(thrown))) return false;
     throw asHttpStartError('bucket.name', config.name, thrown);

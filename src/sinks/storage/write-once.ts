@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
-import { catchError, defer, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
+import { catchError, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
+import { callHttp } from '../../clients/http-call.ts';
 import { asHttpError } from '../../clients/http-errors.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
-import { failAfter } from '../../operators/fail-after.ts';
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
@@ -47,22 +47,22 @@ export function writeOnce({
   timeoutMs,
   scheduler,
 }: WriteOnceOptions): (object: NewObject) => Observable<WrittenObject> {
+  const bounded = (what: string) => ({ what, timeoutMs, ...(scheduler === undefined ? {} : { scheduler }) });
+
   const save = (name: string, { content, contentType, contentHash }: NewObject) =>
-    defer(() =>
-      bucket.file(name).save(content, {
-        resumable: false,
-        contentType,
-        metadata: { metadata: { contentHash } },
-        preconditionOpts: { ifGenerationMatch: 0 },
-      }),
-    ).pipe(
-      failAfter(timeoutMs, 'upload', scheduler),
-      map(() => ({ name, existed: false })),
-    );
+    callHttp(
+      () =>
+        bucket.file(name).save(content, {
+          resumable: false,
+          contentType,
+          metadata: { metadata: { contentHash } },
+          preconditionOpts: { ifGenerationMatch: 0 },
+        }),
+      bounded('upload'),
+    ).pipe(map(() => ({ name, existed: false })));
 
   const holderOf = (name: string, contentHash: string): Observable<Holder> =>
-    defer(() => bucket.file(name).getMetadata()).pipe(
-      failAfter(timeoutMs, `reading ${name}`, scheduler),
+    callHttp(() => bucket.file(name).getMetadata(), bounded(`reading ${name}`)).pipe(
       map(([{ metadata }]): Holder => (metadata?.contentHash === contentHash ? 'same' : 'other')),
       catchError((thrown: unknown): Observable<Holder> => {
         const code = Number(errorCode(thrown));
