@@ -1,4 +1,5 @@
 import type { Firestore } from '@google-cloud/firestore';
+import { answerOf } from '../clients/bounded-call.ts';
 import { asStartError } from '../clients/grpc-errors.ts';
 
 /** A document id that is read once at start; whether it exists does not matter. */
@@ -11,7 +12,7 @@ const CHECKED_ID = 'dataflow-start-check';
  */
 export async function checkFirestore(client: Firestore, collection: string): Promise<void> {
   try {
-    await client.collection(collection).doc(CHECKED_ID).get();
+    await answerOf('BatchGetDocuments', () => client.collection(collection).doc(CHECKED_ID).get());
   } catch (thrown) {
     throw asStartError('lookup.firestore.collection', collection, thrown);
   }

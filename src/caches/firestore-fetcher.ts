@@ -1,5 +1,6 @@
 import { DocumentReference, type Firestore, GeoPoint, Timestamp, VectorValue } from '@google-cloud/firestore';
-import { EMPTY, Observable, of, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
+import { answerOf } from '../clients/bounded-call.ts';
 import { errorCode, RetryableError, toError } from '../core/errors.ts';
 import { JsonNumber } from '../core/json-number.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
@@ -62,7 +63,7 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
     );
     try {
       const references = keys.map((key) => client.collection(collection).doc(key));
-      const documents = await withTimeout(client.getAll(...references), timeoutMs, scheduler);
+      const documents = await answerOf('BatchGetDocuments', () => client.getAll(...references), timeoutMs);
       onResult(undefined);
       for (const document of documents) {
         const data = document.exists ? plainData(document.data()) : undefined;
@@ -111,18 +112,6 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
     invalidate: () => EMPTY,
     close: async () => {},
   };
-}
-
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number, scheduler: SchedulerLike): Promise<T> {
-  const timer = new Subscription();
-  const expired = new Promise<never>((_, reject) => {
-    timer.add(scheduler.schedule(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs));
-  });
-  try {
-    return await Promise.race([work, expired]);
-  } finally {
-    timer.unsubscribe();
-  }
 }
 
 function plainData(data: Record<string, unknown> | undefined): LookupData | undefined {

@@ -1,5 +1,6 @@
 import { Firestore } from '@google-cloud/firestore';
 import type { GoogleConfig } from './google-config.ts';
+import { channelOptions } from './grpc-channel.ts';
 
 /** Builds the client; `FIRESTORE_EMULATOR_HOST` is honoured by it. */
 export function createFirestoreClient(
@@ -9,6 +10,7 @@ export function createFirestoreClient(
   return new Firestore({
     // Else an integer of 64 bits is rounded to a double.
     useBigInt: true,
+    grpcOptions: channelOptions(),
     projectId: projectId ?? google.projectId,
     ...(databaseId === undefined ? {} : { databaseId }),
     ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),

@@ -1,12 +1,6 @@
 import { PubSub, v1 } from '@google-cloud/pubsub';
 import type { GoogleConfig } from './google-config.ts';
-
-/** As the high-level client sets them: Google's front ends refuse clients that ping an idle channel more often. */
-const KEEPALIVE_MS = 300_000;
-const KEEPALIVE_TIMEOUT_MS = 20_000;
-
-/** gRPC would wait up to two minutes after a long outage; our own calls back off on top of it. */
-const MAX_RECONNECT_BACKOFF_MS = 5_000;
+import { channelOptions } from './grpc-channel.ts';
 
 /**
  * What a pull may send ahead of its reader: with HTTP/2's 64 KiB it is less than one response, and a stream moves at most
@@ -34,10 +28,7 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
     ...(servicePath === undefined ? {} : { servicePath }),
     ...(port === undefined ? {} : { port: Number(port) }),
     ...(sslCreds === undefined ? {} : { sslCreds }),
-    // A peer that is silently gone is noticed in minutes, not when TCP gives up.
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
-    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
+    ...channelOptions(),
   };
   const publisher = new v1.PublisherClient(shared);
   const subscriber = new v1.SubscriberClient({ ...shared, 'grpc-node.flow_control_window': PULL_WINDOW_BYTES });

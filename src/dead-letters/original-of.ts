@@ -1,5 +1,5 @@
 import type { Storage } from '@google-cloud/storage';
-import { answerOf } from '../clients/http-call.ts';
+import { answerOf } from '../clients/bounded-call.ts';
 import { asHttpError } from '../clients/http-errors.ts';
 import { errorCode, PoisonError, toError } from '../core/errors.ts';
 import type { Original } from '../core/message.ts';

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { catchError, firstValueFrom, throwError } from 'rxjs';
 import { createBigQueryClient } from '../clients/bigquery.ts';
-import { callHttp } from '../clients/http-call.ts';
+import { boundedCall } from '../clients/bounded-call.ts';
 import { asHttpError } from '../clients/http-errors.ts';
 import { createStorageClient } from '../clients/storage.ts';
 import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
@@ -14,7 +14,7 @@ const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 
 /** Our clients do not retry by themselves: a connection that breaks must not spoil a count. */
 function patiently<T>(call: () => Promise<T>): Promise<T> {
-  const attempt = callHttp(call, { what: 'counting', timeoutMs: 60_000 });
+  const attempt = boundedCall(call, { what: 'counting', timeoutMs: 60_000 });
   const judged = attempt.pipe(catchError((thrown: unknown) => throwError(() => asHttpError(thrown))));
   return firstValueFrom(judged.pipe(retryWithBackoff(RETRY)));
 }

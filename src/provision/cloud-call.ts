@@ -1,5 +1,5 @@
+import { answerOf } from '../clients/bounded-call.ts';
 import { asStartError } from '../clients/grpc-errors.ts';
-import { answerOf } from '../clients/http-call.ts';
 import { asHttpStartError } from '../clients/http-errors.ts';
 import { errorCode } from '../core/errors.ts';
 import { patiently } from '../operators/patiently.ts';

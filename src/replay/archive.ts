@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Storage } from '@google-cloud/storage';
-import { answerOf } from '../clients/http-call.ts';
+import { answerOf } from '../clients/bounded-call.ts';
 import { asHttpError, asHttpStartError } from '../clients/http-errors.ts';
 import { PoisonError, toError } from '../core/errors.ts';
 import { patiently } from '../operators/patiently.ts';

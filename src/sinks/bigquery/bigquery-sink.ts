@@ -10,7 +10,7 @@ import {
   of,
   switchMap,
 } from 'rxjs';
-import { callHttp } from '../../clients/http-call.ts';
+import { boundedCall } from '../../clients/bounded-call.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
@@ -99,7 +99,7 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
   );
 
   const request = (rows: readonly string[]): Observable<readonly RowResult[]> =>
-    callHttp(
+    boundedCall(
       async () => {
         const started = performance.now();
         const results = await insertRows(client, table.datasetId, table.tableId, rows);

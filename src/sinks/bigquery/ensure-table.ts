@@ -1,6 +1,6 @@
 import type { BigQuery } from '@google-cloud/bigquery';
+import { answerOf } from '../../clients/bounded-call.ts';
 import { isDenied, warnOfSkippedCheck } from '../../clients/denied-check.ts';
-import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';

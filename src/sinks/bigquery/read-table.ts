@@ -1,6 +1,6 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import * as v from 'valibot';
-import { answerOf } from '../../clients/http-call.ts';
+import { answerOf } from '../../clients/bounded-call.ts';
 import type { TableConfig } from './config.ts';
 import { type TableResource, tableResource } from './table-schema.ts';
 

@@ -1,7 +1,7 @@
 import type { Bucket } from '@google-cloud/storage';
+import { answerOf } from '../../clients/bounded-call.ts';
 import { checkUnlessDenied } from '../../clients/denied-check.ts';
 import { asStartError } from '../../clients/grpc-errors.ts';
-import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import type { PubSubClients } from '../../clients/pubsub.ts';
 import { FatalError } from '../../core/errors.ts';

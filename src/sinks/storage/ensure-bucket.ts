@@ -1,6 +1,6 @@
 import type { Bucket, Storage } from '@google-cloud/storage';
+import { answerOf } from '../../clients/bounded-call.ts';
 import { isDenied, warnOfSkippedCheck } from '../../clients/denied-check.ts';
-import { answerOf } from '../../clients/http-call.ts';
 import { asHttpStartError } from '../../clients/http-errors.ts';
 import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';

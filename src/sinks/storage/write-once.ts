@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Bucket } from '@google-cloud/storage';
 import { catchError, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
-import { callHttp } from '../../clients/http-call.ts';
+import { boundedCall } from '../../clients/bounded-call.ts';
 import { asHttpError } from '../../clients/http-errors.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 
@@ -50,7 +50,7 @@ export function writeOnce({
   const bounded = (what: string) => ({ what, timeoutMs, ...(scheduler === undefined ? {} : { scheduler }) });
 
   const save = (name: string, { content, contentType, contentHash }: NewObject) =>
-    callHttp(
+    boundedCall(
       () =>
         bucket.file(name).save(content, {
           resumable: false,
@@ -62,7 +62,7 @@ export function writeOnce({
     ).pipe(map(() => ({ name, existed: false })));
 
   const holderOf = (name: string, contentHash: string): Observable<Holder> =>
-    callHttp(() => bucket.file(name).getMetadata(), bounded(`reading ${name}`)).pipe(
+    boundedCall(() => bucket.file(name).getMetadata(), bounded(`reading ${name}`)).pipe(
       map(([{ metadata }]): Holder => (metadata?.contentHash === contentHash ? 'same' : 'other')),
       catchError((thrown: unknown): Observable<Holder> => {
         const code = Number(errorCode(thrown));

@@ -7,7 +7,7 @@ import { testScope } from '../testing/scope.ts';
 import { type SilentServer, startSilentServer } from '../testing/silent-server.ts';
 import { suite } from '../testing/suite.ts';
 import { createBigQueryClient } from './bigquery.ts';
-import { answerOf, callHttp } from './http-call.ts';
+import { answerOf, boundedCall } from './bounded-call.ts';
 import { createStorageClient } from './storage.ts';
 
 const TIMEOUT_MS = 200;
@@ -49,7 +49,7 @@ suite('calls over HTTP', (it) => {
 
   for (const [what, call] of Object.entries(CALLS)) {
     test(`${what} that is not answered in time fails, and its socket is closed`, async () => {
-      const answer = firstValueFrom(callHttp(call, { what, timeoutMs: TIMEOUT_MS }));
+      const answer = firstValueFrom(boundedCall(call, { what, timeoutMs: TIMEOUT_MS }));
       answer.catch(() => {});
       await eventually(() => assert.is(server.open, 1, 'the request is sent'), { everyMs: 5 });
       const error = await answer.catch((thrown: Error) => thrown);
@@ -62,7 +62,7 @@ suite('calls over HTTP', (it) => {
     const call = () => createBigQueryClient(GOOGLE).dataset('d').table('t').getMetadata();
     const failures: unknown[] = [];
     const given = (name: string) =>
-      callHttp(call, { what: name, timeoutMs: 60_000 }).subscribe({ error: (thrown) => failures.push(thrown) });
+      boundedCall(call, { what: name, timeoutMs: 60_000 }).subscribe({ error: (thrown) => failures.push(thrown) });
     const [first, second] = [given('first'), given('second')];
     await eventually(() => assert.is(server.open, 2), { everyMs: 5 });
     first.unsubscribe();

@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net';
+import { Channel, ChannelCredentials, type ChannelOptions, type experimental, status } from '@grpc/grpc-js';
+import { endWithCall } from './bounded-call.ts';
+
+/** As the high-level client of Pub/Sub sets them: Google's front ends refuse clients that ping an idle channel more often. */
+const KEEPALIVE_MS = 300_000;
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** gRPC would wait up to two minutes after a long outage; our own calls back off on top of it. */
+const MAX_RECONNECT_BACKOFF_MS = 5_000;
+/** A server begins a connection with its TLS handshake, or with HTTP/2's SETTINGS. */
+const FIRST_BYTE_WITHIN_MS = 10_000;
+
+type CreateSecureConnector = ChannelCredentials['_createSecureConnector'];
+
+/** Options for the gRPC clients: a peer that is silently gone is noticed, not waited for until TCP gives up. */
+export function channelOptions(firstByteWithinMs = FIRST_BYTE_WITHIN_MS) {
+  return {
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_BACKOFF_MS,
+    'grpc.channelFactoryOverride': (address: string, credentials: ChannelCredentials, options: ChannelOptions) =>
+      new BoundedChannel(address, new AnsweredCredentials(credentials, firstByteWithinMs), options),
+  } as const;
+}
+
+/** A channel whose calls end with the bounded call that they are made for. */
+class BoundedChannel extends Channel {
+  override createCall(...args: Parameters<Channel['createCall']>): ReturnType<Channel['createCall']> {
+    const call = super.createCall(...args);
+    endWithCall(() => call.cancelWithStatus(status.CANCELLED, 'given up'));
+    return call;
+  }
+}
+
+/**
+ * Breaks off a connection that is accepted and never answered. gRPC for Node has no timeout for it: keepalives begin after
+ * HTTP/2's SETTINGS, and the channel would wait for them for ever, whatever later connections might bring.
+ */
+class AnsweredCredentials extends ChannelCredentials {
+  readonly #inner: ChannelCredentials;
+  readonly #withinMs: number;
+
+  constructor(inner: ChannelCredentials, withinMs: number) {
+    super();
+    this.#inner = inner;
+    this.#withinMs = withinMs;
+  }
+
+  _isSecure(): boolean {
+    return this.#inner._isSecure();
+  }
+
+  _equals(other: ChannelCredentials): boolean {
+    return other instanceof AnsweredCredentials && this.#inner._equals(other.#inner);
+  }
+
+  _createSecureConnector(...args: Parameters<CreateSecureConnector>): experimental.SecureConnector {
+    const inner = this.#inner._createSecureConnector(...args);
+    return {
+      connect: (socket) => {
+        endUnlessAnswered(socket, this.#withinMs);
+        return inner.connect(socket);
+      },
+      waitForReady: () => inner.waitForReady(),
+      getCallCredentials: () => inner.getCallCredentials(),
+      destroy: () => inner.destroy(),
+    };
+  }
+}
+
+function endUnlessAnswered(socket: Socket, withinMs: number): void {
+  const timer = setTimeout(() => {
+    if (socket.bytesRead > 0) return;
+    socket.destroy(new Error(`connected, and no answer within ${withinMs} ms`));
+  }, withinMs);
+  timer.unref();
+  socket.once('close', () => clearTimeout(timer));
+}
