@@ -29,7 +29,7 @@ function ending<Args extends unknown[]>(command: (...args: Args) => Promise<numb
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
     // Clients keep handles open after they are closed; what matters has been flushed by the command.
-    setTimeout(() => process.exit(), 500).unref();
+    setTimeout(() => process.exit(), 200).unref();
   };
 }
 
@@ -80,9 +80,9 @@ program
     ),
   );
 
-// Whoever reads the output may have seen enough (`… | head`): the work goes on without a reader.
+// Whoever reads the output may have seen enough (`… | head`), or the terminal is closed: the work goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
 });
 
 try {

@@ -11,6 +11,7 @@ import { countLines, countRows } from '../demo/sink-counts.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { publishReadings } from '../fleet/publish-readings.ts';
 import { EXIT } from './exit-codes.ts';
+import { onSignal } from './signals.ts';
 
 export interface DemoOptions {
   readonly messages: number;
@@ -31,8 +32,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     throw new Error(`the sandbox needs the development dependencies: run "npm ci" (${toError(thrown).message})`);
   });
   const stopped = new AbortController();
-  process.once('SIGINT', () => stopped.abort());
-  process.once('SIGTERM', () => stopped.abort());
+  onSignal(() => stopped.abort());
 
   const cloud = await startSandbox();
   cloud.applyEnv();

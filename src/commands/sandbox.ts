@@ -1,6 +1,7 @@
 import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/sandbox.ts';
 import { SettingsError } from '../sandbox/settings-error.ts';
 import { EXIT } from './exit-codes.ts';
+import { onSignal } from './signals.ts';
 
 export interface SandboxCommand {
   readonly ports?: number;
@@ -10,7 +11,7 @@ export interface SandboxCommand {
   readonly schemaDelayMs?: number;
 }
 
-/** `sandbox`: runs the local cloud until SIGTERM or SIGINT, and prints the environment to export. */
+/** `sandbox`: runs the local cloud until SIGTERM, SIGINT or SIGHUP, and prints the environment to export. */
 export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCommand): Promise<number> {
   const options: SandboxOptions = {
     projectId: project,
@@ -21,6 +22,7 @@ export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCo
       ...(schemaDelayMs === undefined ? {} : { schemaDelayMs }),
     },
   };
+  const signalled = new Promise<void>((resolve) => onSignal(resolve));
   let cloud: Sandbox;
   try {
     cloud = await startSandbox(options);
@@ -32,10 +34,7 @@ export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCo
   for (const [name, value] of Object.entries(cloud.env)) console.log(`export ${name}=${value}`);
   for (const missing of cloud.missing) console.error(`left out: ${missing}`);
   console.error('sandbox ready; Ctrl-C ends it');
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
+  await signalled;
   await cloud.close();
   return EXIT.clean;
 }

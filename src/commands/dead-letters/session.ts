@@ -5,6 +5,7 @@ import type { LetterFilter } from '../../dead-letters/letter-filter.ts';
 import { type OpenLetters, openLetters } from '../../dead-letters/open-letters.ts';
 import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
 import { EXIT } from '../exit-codes.ts';
+import { onSignal } from '../signals.ts';
 
 /** Which letters to read, and for how long. */
 interface ReadingOptions extends SubscriptionChoice {
@@ -39,11 +40,7 @@ export async function session(
   work: (session: Session) => Promise<number>,
 ): Promise<number> {
   const stopped = new AbortController();
-  const onSignal = (): void => {
-    if (stopped.signal.aborted) process.exit(EXIT.failed);
-    stopped.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  onSignal(() => stopped.abort());
   try {
     const config = readPipelineConfig(path);
     const opened = await openLetters(config, options, options.idleTimeout * 1_000);

@@ -8,6 +8,7 @@ import { selectionOf } from '../../replay/selection.ts';
 import { statusLine } from '../../replay/status-line.ts';
 import { type Scan, Timeline } from '../../replay/timeline.ts';
 import { EXIT } from '../exit-codes.ts';
+import { onSignal } from '../signals.ts';
 import { openEnd } from './open-end.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
@@ -20,11 +21,7 @@ const timeText = (ms: number | undefined): string | undefined =>
 /** `replay <bucket/prefix>`: scans an archive, and sends what is selected of it in the order of its times. */
 export async function replay(location: string, options: ReplayCommandOptions): Promise<number> {
   const stopped = new AbortController();
-  const onSignal = (): void => {
-    if (stopped.signal.aborted) process.exit(EXIT.failed);
-    stopped.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  onSignal(() => stopped.abort());
   try {
     const projectId = options.project ?? process.env.GOOGLE_CLOUD_PROJECT;
     if (!projectId) throw new FatalError('--project: not given, and GOOGLE_CLOUD_PROJECT is not set');

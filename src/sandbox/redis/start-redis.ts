@@ -3,6 +3,22 @@ import { createServer } from 'node:net';
 import { listen } from '../listen.ts';
 import type { SandboxServer } from '../server.ts';
 
+/**
+ * Runs redis-server until its standard input ends. That is a pipe from us: it ends with this process too, however that
+ * ends, so that no server is left behind.
+ */
+const SCRIPT = `
+command -v redis-server >/dev/null || exit 127
+trap '' INT HUP TERM
+exec 3<&0
+redis-server "$@" 3<&- &
+server=$!
+{ read -r _ <&3; kill -KILL "$server"; } >/dev/null 2>&1 &
+exec 3<&-
+wait "$server"
+`;
+const NOT_FOUND = 127;
+
 /** A port that is free now; redis-server cannot choose one. */
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -15,28 +31,25 @@ async function freePort(): Promise<number> {
 export async function startRedis({ port = 0 }: { port?: number } = {}): Promise<SandboxServer | undefined> {
   const chosen = port === 0 ? await freePort() : port;
   const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] });
-  const endWithUs = () => child.kill('SIGKILL');
-  process.once('exit', endWithUs);
-  const exited = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const child = spawn('sh', ['-c', SCRIPT, 'redis', ...options], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const isInstalled = await new Promise<boolean>((resolve, reject) => {
     let output = '';
     child.once('error', () => resolve(false));
-    child.once('exit', (code) => reject(new Error(`redis-server on port ${chosen} ended with ${code}:\n${output}`)));
+    child.once('exit', (code) => {
+      if (code === NOT_FOUND) resolve(false);
+      else reject(new Error(`redis-server on port ${chosen} ended with ${code}:\n${output}`));
+    });
     child.stdout.on('data', (chunk) => {
       output = (output + chunk).slice(-10_000);
       if (output.includes('Ready to accept connections')) resolve(true);
     });
   });
-  if (!isInstalled) {
-    process.removeListener('exit', endWithUs);
-    return undefined;
-  }
+  if (!isInstalled) return undefined;
   return {
     port: chosen,
     async close() {
-      process.removeListener('exit', endWithUs);
-      child.kill('SIGTERM');
+      child.stdin.end();
       await exited;
     },
   };
