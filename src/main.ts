@@ -29,7 +29,7 @@ function ending<Args extends unknown[]>(command: (...args: Args) => Promise<numb
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
     // Clients keep handles open after they are closed; what matters has been flushed by the command.
-    setTimeout(() => process.exit(), 200).unref();
+    setTimeout(() => process.exit(), 100).unref();
   };
 }
 

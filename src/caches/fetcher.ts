@@ -17,7 +17,7 @@ export interface Fetcher {
   held?(key: string): LookupData | undefined;
   /** Forgets a key, in this layer and behind it; the next fetch asks the last layer. */
   invalidate(key: string): Observable<void>;
-  /** Releases connections, of this layer and behind it. */
+  /** Ends what is under way, in this layer and behind it, and resolves when it has ended. Clients stay open. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,15 @@
 import { DocumentReference, type Firestore, GeoPoint, Timestamp, VectorValue } from '@google-cloud/firestore';
-import { EMPTY, Observable, of, type SchedulerLike, type Subscriber } from 'rxjs';
-import { answerOf } from '../clients/bounded-call.ts';
+import {
+  EMPTY,
+  firstValueFrom,
+  Observable,
+  of,
+  ReplaySubject,
+  type SchedulerLike,
+  type Subscriber,
+  takeUntil,
+} from 'rxjs';
+import { boundedCall } from '../clients/bounded-call.ts';
 import { errorCode, RetryableError, toError } from '../core/errors.ts';
 import { JsonNumber } from '../core/json-number.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
@@ -45,6 +54,16 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   const { client, collection, timeoutMs, onAnswer, onResult } = options;
   const scheduler = options.scheduler ?? monotonicScheduler;
   let waiting = new Map<string, Subscriber<LookupData | undefined>[]>();
+  const closing = new ReplaySubject<void>(1);
+  /** Calls of the client, which may go on after they were given up. */
+  const calls = new Set<Promise<unknown>>();
+
+  const tracked = <T>(call: Promise<T>): Promise<T> => {
+    calls.add(call);
+    const done = () => calls.delete(call);
+    call.then(done, done);
+    return call;
+  };
 
   const send = (): void => {
     const batch = waiting;
@@ -63,7 +82,13 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
     );
     try {
       const references = keys.map((key) => client.collection(collection).doc(key));
-      const documents = await answerOf('BatchGetDocuments', () => client.getAll(...references), timeoutMs);
+      const documents = await firstValueFrom(
+        boundedCall(() => tracked(client.getAll(...references)), {
+          what: 'BatchGetDocuments',
+          timeoutMs,
+          scheduler,
+        }).pipe(takeUntil(closing)),
+      );
       onResult(undefined);
       for (const document of documents) {
         const data = document.exists ? plainData(document.data()) : undefined;
@@ -110,7 +135,10 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
       });
     },
     invalidate: () => EMPTY,
-    close: async () => {},
+    close: async () => {
+      closing.next();
+      await Promise.allSettled(calls);
+    },
   };
 }
 

@@ -91,10 +91,7 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
         ),
         next.invalidate(key),
       ),
-    close: async () => {
-      client.disconnect();
-      await next.close();
-    },
+    close: () => next.close(),
   };
 }
 

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe } from 'node:diagnostics_channel';
 import { ClientRequest } from 'node:http';
-import { asyncScheduler, firstValueFrom, Observable, type SchedulerLike, throwError, timeout } from 'rxjs';
+import { firstValueFrom, Observable, type SchedulerLike, throwError, timeout } from 'rxjs';
 import { RetryableError } from '../core/errors.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 
 export interface BoundedCallOptions {
   /** Names the call in the error, for example `insertAll`. */
@@ -42,7 +43,7 @@ subscribe('http.client.request.created', (message) => {
  */
 export function boundedCall<T>(
   call: () => Promise<T>,
-  { what, timeoutMs, scheduler = asyncScheduler }: BoundedCallOptions,
+  { what, timeoutMs, scheduler = monotonicScheduler }: BoundedCallOptions,
 ): Observable<T> {
   return new Observable<T>((subscriber) => {
     const current: Call = { isOver: false, ends: [] };

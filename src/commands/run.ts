@@ -2,8 +2,12 @@ import { ConfigError } from '../config/config-error.ts';
 import { toError } from '../core/errors.ts';
 import { loadPipeline } from '../services/pipeline.ts';
 import { EXIT } from './exit-codes.ts';
+import { onSignal } from './signals.ts';
 
-/** `run <pipeline>`: runs one pipeline until SIGTERM or SIGINT. A second signal ends at once. */
+/** After the deadline of the shutdown: the process ends, whatever a client or a hook is waiting for. */
+const LAST_RESORT_MS = 1_700;
+
+/** `run <pipeline>`: runs one pipeline until SIGTERM, SIGINT or SIGHUP. A second signal ends at once. */
 export async function run(path = namedByEnv()): Promise<number> {
   if (path === undefined) {
     console.error('which pipeline? Name its folder, for example: run pipelines/ingestion, or set PIPELINE=ingestion');
@@ -21,14 +25,10 @@ export async function run(path = namedByEnv()): Promise<number> {
   const { createPipelineService } = await import('../services/create-service.ts');
   const service = createPipelineService(pipeline);
   const signalled = new Promise<void>((resolve) => {
-    let signals = 0;
-    const onSignal = () => {
-      signals += 1;
-      if (signals > 1) process.exit(EXIT.failed);
+    onSignal(() => {
+      setTimeout(() => process.exit(EXIT.failed), pipeline.config.shutdown.deadlineMs + LAST_RESORT_MS).unref();
       resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    });
   });
   const failed = service.ended.then(
     () => undefined,

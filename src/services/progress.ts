@@ -1,22 +1,36 @@
-import { interval, type SchedulerLike, type Subscription } from 'rxjs';
+import { asapScheduler, auditTime, interval, type SchedulerLike, type Subscription } from 'rxjs';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
+import type { ReadinessReport } from '../core/readiness.ts';
 import type { Shell } from './shell.ts';
 
 const CHECK_EVERY_MS = 1_000;
 
-/** Tells when a service becomes ready, and when it is not any more. */
+/**
+ * Logs when a service becomes ready, and when it is not any more or for another reason than before. The present report is
+ * not logged.
+ */
 export function reportReadiness({ readiness, telemetry }: Shell): Subscription {
-  let ready: boolean | undefined;
-  return readiness.changes.subscribe((report) => {
-    if (report.ready === ready) return;
-    ready = report.ready;
-    const failing = Object.entries(report.components).filter(([, condition]) => condition.state === 'failing');
-    if (ready) telemetry.event('service.ready');
-    else
-      telemetry.event('service.not_ready', {
-        components: Object.fromEntries(failing.map(([name, { detail }]) => [name, detail])),
-      });
+  const failingIn = (report: ReadinessReport) =>
+    Object.fromEntries(
+      Object.entries(report.components)
+        .filter(([, { state }]) => state === 'failing')
+        .map(([name, { detail }]) => [name, detail]),
+    );
+  let known = withoutDigits(failingIn(readiness.report));
+  // What changes together is one change.
+  return readiness.changes.pipe(auditTime(0, asapScheduler)).subscribe((report) => {
+    const components = failingIn(report);
+    const now = withoutDigits(components);
+    if (now === known) return;
+    known = now;
+    if (report.ready) telemetry.event('service.ready');
+    else telemetry.event('service.not_ready', { components });
   });
+}
+
+/** Times and counts in an error change with each try. */
+function withoutDigits(components: Readonly<Record<string, string>>): string {
+  return JSON.stringify(components).replaceAll(/\d+/g, '');
 }
 
 /** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */

@@ -71,7 +71,9 @@ export interface Assembly {
 
 const CHECK_RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 /** After the deadline: time for giving back what is left. */
-const ABORT_GRACE_MS = 3_000;
+const ABORT_GRACE_MS = 900;
+/** Time for closing clients, which may wait for a silent server. The process ends 2 s after the deadline at the latest. */
+const CLOSE_GRACE_MS = 200;
 
 /** Makes a service of its shell and the recipe of its graph. */
 export function createService<Probes>(
@@ -83,6 +85,7 @@ export function createService<Probes>(
   const { readiness, telemetry, ledger } = shell;
   const stop = new ReplaySubject<void>(1);
   const running = new Subscription();
+  const reporting = new Subscription();
   let http: HttpServer | undefined;
   let assembly: Assembly | undefined;
   let started: Promise<void> | undefined;
@@ -109,13 +112,14 @@ export function createService<Probes>(
 
   const begin = async (): Promise<void> => {
     telemetry.event('service.starting');
+    readiness.set('service', 'failing', 'starting');
+    reporting.add(reportReadiness(shell));
     http = await serveHttp(
       healthApp({ service: shell.service, readiness: () => readiness.report, registry: telemetry.registry }),
       config.http,
     );
     assembly = await assemble();
     const { check, graph, source } = assembly;
-    readiness.set('service', 'failing', 'starting');
     const waiting = retryWithBackoff<void>(CHECK_RETRY, {
       onRetry: (error) => readiness.set('service', 'failing', `waiting for ${error.message}`),
     });
@@ -133,21 +137,23 @@ export function createService<Probes>(
     );
     // Only now: the source has said by now that it is connecting, and the service is not ready for a moment before.
     if (!hasFailed) readiness.set('service', 'ok');
-    running.add(reportReadiness(shell));
     running.add(watchProgress(shell, config.readiness.stalledAfterMs));
     running.add(watchStalls(shell));
   };
 
   const finish = async (deadlineMs: number): Promise<ShutdownReport> => {
+    const endsAt = performance.now() + deadlineMs;
+    const leftMs = () => Math.max(0, endsAt - performance.now());
     telemetry.event('service.stopping', { inFlight: ledger.inFlight, deadlineMs });
     readiness.set('service', 'failing', 'stopping');
     stop.next();
-    await started?.catch(() => {});
+    // A start may wait for a server that is silent.
+    await within(leftMs(), Promise.allSettled([started]));
     let abandoned = 0;
     const source = assembly?.source;
     if (source !== undefined && graphRunning) {
       const drained = Promise.all([graphCompleted.promise, source.disconnected]);
-      if (!(await within(deadlineMs, drained))) {
+      if (!(await within(leftMs(), drained))) {
         abandoned = ledger.inFlight;
         telemetry.event('service.abandoned', { messages: abandoned });
         running.unsubscribe();
@@ -157,11 +163,8 @@ export function createService<Probes>(
       abandoned += source.unconfirmed;
     }
     running.unsubscribe();
-    try {
-      await assembly?.close();
-    } finally {
-      await http?.close();
-    }
+    await within(CLOSE_GRACE_MS, Promise.all([assembly?.close(), http?.close()]));
+    reporting.unsubscribe();
     telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
     ended.resolve();
     return { abandoned };

@@ -107,7 +107,11 @@ export async function startFaultProxy(
       });
     });
   const cut = (): void => {
-    for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
+    for (const socket of [...pairs].flat()) {
+      // While its end is on the way a socket refuses the reset: its handle would stay, and the process would not end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     pairs.clear();
   };
   const shut = async (): Promise<void> => {

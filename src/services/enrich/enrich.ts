@@ -155,8 +155,10 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
           tap(probes.settled.hit),
         ),
       close: async () => {
-        await close();
         if (dependencies.redis === undefined) redis?.disconnect();
+        await close();
+        // Before its client ends: what that tries again after its end is rejected where nobody listens.
+        await chain.close();
         if (dependencies.firestore === undefined) await firestore?.terminate();
       },
     };
