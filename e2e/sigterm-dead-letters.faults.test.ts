@@ -1,0 +1,107 @@
+import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import { collectIds } from '../src/testing/collect-ids.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { suite } from '../src/testing/suite.ts';
+import { openService } from '../src/testing/test-run.ts';
+
+const MESSAGES = 10_000;
+const DEADLINE_MS = 1_000;
+/** What is promised: the process has ended this long after the deadline. */
+const GRACE_MS = 2_000;
+
+/** What becomes of publishing dead letters. */
+const FAULTS = {
+  silent: { skip: 1, stall: true },
+  slow: { latencyMs: 1_500 },
+} as const;
+
+suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
+  const { long, before, afterEach } = it;
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
+  let pubsub: PubSub;
+  before(async () => {
+    servers = await startServers(whole, { parts: ['pubsub', 'firestore', 'bigquery'] });
+    pubsub = whole.use(new PubSub({ projectId: servers.sandbox.projectId }));
+  });
+  afterEach(() => servers.sandbox.faults.clear());
+
+  for (const [fault, rule] of Object.entries(FAULTS)) {
+    long(`ends in time while their topic is ${fault}; twice are at most those that awaited an answer`, async () => {
+      const { sandbox } = servers;
+      const tested = await openService(scope, 'bigqueries', {
+        projectId: sandbox.projectId,
+        env: {
+          DATAFLOW_SHUTDOWN__DEADLINE_MS: String(DEADLINE_MS),
+          DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MESSAGES),
+          // For what was not given back in time.
+          DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000',
+        },
+      });
+      const { topics, runId } = tested.resources;
+      const topicId = topics.deadLetters;
+      await pubsub.topic(topicId).createSubscription(`seen-${runId}`);
+      const letters = scope.use(collectIds(sandbox.projectId, `seen-${runId}`));
+      const service = await tested.start();
+      const publishing = sandbox.faults.add({
+        server: 'pubsub',
+        method: 'Publish',
+        resource: `*/topics/${topicId}`,
+        ...rule,
+      });
+      const input = pubsub.topic(topics.enriched, { batching: { maxMessages: 500 } });
+      await Promise.all(
+        Array.from({ length: MESSAGES }, (_, index) => input.publishMessage({ data: poisoned(`m${index}`) })),
+      );
+      await eventually(async () => {
+        assert.is((await service.scrape()).received, MESSAGES);
+        assert.ok(publishing.fired > 0);
+      });
+      if (fault === 'silent') await settled(() => publishing.fired);
+      const firedBefore = publishing.fired;
+      const started = performance.now();
+      assert.is(await service.end('SIGTERM'), 1, service.output.slice(-2_000));
+      const tookMs = performance.now() - started;
+      assert.ok(tookMs < DEADLINE_MS + GRACE_MS, `took ${tookMs} ms`);
+      if (fault === 'silent') assert.is(publishing.fired, firedBefore, 'requests that the end has started');
+
+      const answered = letters.total;
+      publishing.remove();
+      await settled(() => letters.total);
+      const awaitedAnAnswer = letters.total - answered;
+      const next = await tested.start();
+      await eventually(() => assert.is(letters.ids.size, MESSAGES), { progress: () => letters.ids.size });
+      await eventually(async () => assert.is((await next.scrape()).inFlight, 0));
+      const twice = letters.total - MESSAGES;
+      console.log(
+        `  ${fault}: ended after ${tookMs.toFixed(0)} ms; ${answered} letters answered, ${awaitedAnAnswer} awaited an answer, ${twice} twice`,
+      );
+      if (fault === 'silent') assert.ok(twice <= awaitedAnAnswer, `${twice} letters twice`);
+      assert.is(await next.end(), 0);
+    });
+  }
+});
+
+/** Waits until a count has been the same for half a second. */
+async function settled(count: () => number): Promise<void> {
+  let before = -1;
+  await eventually(
+    () => {
+      const now = count();
+      const isSame = now === before;
+      before = now;
+      assert.ok(isSame, `${now} and more`);
+    },
+    { everyMs: 500 },
+  );
+}
+
+/** An envelope whose payload the table's columns cannot be read from. */
+function poisoned(id: string): Buffer {
+  const payload = Buffer.from('not JSON').toString('base64');
+  return Buffer.from(JSON.stringify({ id, payload, publishTime: '2026-02-03T04:05:06Z' }));
+}
