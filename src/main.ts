@@ -5,6 +5,10 @@ import { EXIT } from './commands/exit-codes.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
 import type { SandboxCommand } from './commands/sandbox.ts';
+import { flushStandardError } from './telemetry/standard-error.ts';
+
+/** At the end of a command: time for log lines whose reader is slow. */
+const FLUSH_MS = 500;
 
 function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
@@ -28,6 +32,7 @@ const program = new Command('dataflow')
 function ending<Args extends unknown[]>(command: (...args: Args) => Promise<number>) {
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
+    await flushStandardError(FLUSH_MS);
     // Clients keep handles open after they are closed; what matters has been flushed by the command.
     setTimeout(() => process.exit(), 100).unref();
   };
@@ -82,8 +87,12 @@ program
 
 // Whoever reads the output may have seen enough (`… | head`), or the terminal is closed: the work goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+  if (error.code === 'EPIPE' || error.code === 'EIO') return;
+  console.error(`standard output cannot be written: ${error.message}`);
+  process.exit(EXIT.failed);
 });
+// What cannot be said ends nothing.
+process.stderr.on('error', () => {});
 
 try {
   await program.parseAsync();

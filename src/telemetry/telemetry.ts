@@ -1,15 +1,23 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { EVENTS, type EventName } from './events.ts';
 import { PlainHistogram } from './plain-histogram.ts';
+import { standardErrorLog } from './standard-error.ts';
 
 export interface TelemetryOptions {
   /** `trace` … `fatal`, or `silent`. */
   readonly level: string;
   /** Where log lines go (JSON, one each). Default: standard error. */
-  readonly destination?: DestinationStream;
+  readonly destination?: LogDestination;
   /** Process metrics (CPU, memory, event loop). Off where several services share a process. Default: true. */
   readonly processMetrics?: boolean;
+}
+
+export interface LogDestination {
+  /** Takes one line, with its line feed. */
+  write(line: string): unknown;
+  /** Lines that were not written. */
+  readonly dropped?: number;
 }
 
 /** Log lines of one event within a window; what is over it is counted and told with the next line. */
@@ -36,9 +44,10 @@ export class Telemetry {
   readonly #throttles = new Map<EventName, Throttle>();
 
   constructor(service: string, options: TelemetryOptions) {
+    const destination: LogDestination = options.destination ?? standardErrorLog();
     this.log = pino(
       { level: options.level, base: { service }, redact: ['password', '*.password'] },
-      options.destination ?? pino.destination({ dest: 2, sync: true }),
+      { write: (line) => destination.write(line) },
     );
     this.registry.setDefaultLabels({ service });
     if (options.processMetrics ?? true) {
@@ -50,6 +59,12 @@ export class Telemetry {
       labelNames: ['event'],
       registers: [this.registry],
     });
+    this.counter(
+      'dataflow_log_dropped_total',
+      'Log lines that were not written: standard error is closed, full, or its reader has stopped reading.',
+      () => [[{}, destination.dropped ?? 0]],
+      [],
+    );
   }
 
   /** Counts the event and logs it; a flood of one event is counted in full and logged in part. */

@@ -28,27 +28,29 @@ export interface ChildOptions {
   /** Waits until the output matches. */
   readonly readyWhen?: RegExp;
   readonly readyWithinMs?: number;
+  /** A file descriptor that takes the place of the pipe from standard error. */
+  readonly stderr?: number;
   /** Called with what is printed, on both outputs. */
   readonly onOutput?: (text: string) => void;
 }
 
 /** Starts a process that ends with the test at the latest. */
 export async function startChild(command: string, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
-  const { readyWhen, readyWithinMs = 30_000, onOutput } = options;
+  const { readyWhen, readyWithinMs = 30_000, onOutput, stderr = 'pipe' } = options;
   const child = spawn(command, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', stderr],
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   running.add(child);
   let output = '';
   let stdout = '';
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     output += chunk;
     stdout += chunk;
     onOutput?.(String(chunk));
   });
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     output += chunk;
     onOutput?.(String(chunk));
   });
@@ -83,12 +85,12 @@ export async function startChild(command: string, args: readonly string[], optio
     exited,
     kill: (signal) => child.kill(signal),
     stallOutput: () => {
-      child.stdout.pause();
-      child.stderr.pause();
+      child.stdout?.pause();
+      child.stderr?.pause();
       // 'close' would wait for what nobody reads.
       child.once('exit', () => {
-        child.stdout.resume();
-        child.stderr.resume();
+        child.stdout?.resume();
+        child.stderr?.resume();
       });
     },
     end: (signal = 'SIGTERM') => {
