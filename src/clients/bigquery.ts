@@ -1,5 +1,6 @@
 import { BigQuery } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
+import { isEmulated } from './credentials.ts';
 import type { GoogleConfig } from './google-config.ts';
 
 /**
@@ -11,6 +12,6 @@ export function createBigQueryClient(google: GoogleConfig): BigQuery {
     projectId: google.projectId,
     autoRetry: false,
     ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),
-    ...(process.env.BIGQUERY_EMULATOR_HOST === undefined ? {} : { authClient: new PassThroughClient() }),
+    ...(isEmulated('bigquery') ? { authClient: new PassThroughClient() } : {}),
   });
 }

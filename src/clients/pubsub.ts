@@ -1,4 +1,5 @@
 import { PubSub, v1 } from '@google-cloud/pubsub';
+import { noCredentials } from './credentials.ts';
 import type { GoogleConfig } from './google-config.ts';
 import { channelOptions } from './grpc-channel.ts';
 
@@ -15,7 +16,11 @@ export interface PubSubClients {
   close(): Promise<void>;
 }
 
-/** Builds the clients; `PUBSUB_EMULATOR_HOST` is honoured as by the high-level client, whose options these are. */
+/**
+ * Builds the clients; `PUBSUB_EMULATOR_HOST` is honoured as by the high-level client, whose options these are.
+ *
+ * @throws FatalError without credentials.
+ */
 export async function createPubSubClients(google: GoogleConfig): Promise<PubSubClients> {
   const options = await new PubSub({
     projectId: google.projectId,
@@ -32,6 +37,12 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
   };
   const publisher = new v1.PublisherClient(shared);
   const subscriber = new v1.SubscriberClient({ ...shared, 'grpc-node.flow_control_window': PULL_WINDOW_BYTES });
+  try {
+    // A call of a client that is not initialized ends the process where there are no credentials.
+    await Promise.all([publisher.initialize(), subscriber.initialize()]);
+  } catch (thrown) {
+    throw noCredentials(google, thrown);
+  }
   return {
     publisher,
     subscriber,

@@ -1,5 +1,6 @@
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
+import { isEmulated } from './credentials.ts';
 import type { GoogleConfig } from './google-config.ts';
 
 /**
@@ -11,6 +12,6 @@ export function createStorageClient(google: GoogleConfig): Storage {
     projectId: google.projectId,
     retryOptions: { autoRetry: false },
     ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),
-    ...(process.env.STORAGE_EMULATOR_HOST === undefined ? {} : { authClient: new PassThroughClient() }),
+    ...(isEmulated('storage') ? { authClient: new PassThroughClient() } : {}),
   });
 }

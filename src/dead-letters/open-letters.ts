@@ -1,6 +1,9 @@
 import type { Storage } from '@google-cloud/storage';
+import { checkCredentials, type GoogleApi } from '../clients/credentials.ts';
 import { createPubSubClients, type PubSubClients } from '../clients/pubsub.ts';
 import { createStorageClient } from '../clients/storage.ts';
+import { toError } from '../core/errors.ts';
+import { patiently } from '../operators/patiently.ts';
 import type { ServiceConfig } from '../services/pipeline.ts';
 import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';
 import { LetterBox } from './letter-box.ts';
@@ -26,6 +29,8 @@ export async function openLetters(
   choice: SubscriptionChoice,
   idleTimeoutMs: number,
 ): Promise<OpenLetters> {
+  const apis: GoogleApi[] = config.deadLetters?.bucket === undefined ? ['pubsub'] : ['pubsub', 'storage'];
+  await patiently(() => checkCredentials(config.google, apis), toError);
   const clients = await createPubSubClients(config.google);
   let storage: Storage | undefined;
   try {

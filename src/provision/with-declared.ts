@@ -1,7 +1,9 @@
 import { createBigQueryClient } from '../clients/bigquery.ts';
+import { checkCredentials, type GoogleApi } from '../clients/credentials.ts';
 import { createPubSubClients } from '../clients/pubsub.ts';
 import { createStorageClient } from '../clients/storage.ts';
-import { FatalError } from '../core/errors.ts';
+import { FatalError, toError } from '../core/errors.ts';
+import { patiently } from '../operators/patiently.ts';
 import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
 
 /**
@@ -21,6 +23,7 @@ export async function withDeclared<T>(
   if (others.some(({ keyFilename }) => keyFilename !== first.keyFilename)) {
     throw new FatalError('google.keyFilename: these pipelines have different ones; name them one at a time');
   }
+  await patiently(() => checkCredentials(first, apisOf(declarations)), toError);
   const pubsub = await createPubSubClients(first);
   try {
     const clients = { pubsub, storage: createStorageClient(first), bigquery: createBigQueryClient(first) };
@@ -28,4 +31,13 @@ export async function withDeclared<T>(
   } finally {
     await pubsub.close();
   }
+}
+
+function apisOf(declarations: readonly Declaration[]): GoogleApi[] {
+  const all = declarations.map(({ resources }) => resources);
+  return [
+    'pubsub',
+    ...(all.some(({ buckets }) => buckets.length > 0) ? (['storage'] as const) : []),
+    ...(all.some(({ datasets, tables }) => datasets.length + tables.length > 0) ? (['bigquery'] as const) : []),
+  ];
 }

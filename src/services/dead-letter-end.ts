@@ -1,4 +1,5 @@
 import type { Storage } from '@google-cloud/storage';
+import { checkCredentials } from '../clients/credentials.ts';
 import type { GoogleConfig } from '../clients/google-config.ts';
 import type { PubSubClients } from '../clients/pubsub.ts';
 import { createStorageClient } from '../clients/storage.ts';
@@ -42,6 +43,7 @@ export function openDeadLetters(
       onFailingTargets: (failing, credit) => shell.watchTargets({ credit, failing }),
     }),
     check: async () => {
+      if (bucket !== undefined && storage === undefined) await checkCredentials(google, ['storage']);
       if (config !== undefined) await checkDeadLetters(clients, google.projectId, config, bucket, telemetry);
     },
   };

@@ -1,3 +1,4 @@
+import { checkCredentials } from '../clients/credentials.ts';
 import { checkUnlessDenied } from '../clients/denied-check.ts';
 import type { GoogleConfig } from '../clients/google-config.ts';
 import { asStartError } from '../clients/grpc-errors.ts';
@@ -86,6 +87,7 @@ export async function openPubSubEnd(
     clients,
     source,
     check: async () => {
+      if (injected.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
       const found = await checkUnlessDenied(
         telemetry,
         {

@@ -121,7 +121,10 @@ export function createService<Probes>(
     assembly = await assemble();
     const { check, graph, source } = assembly;
     const waiting = retryWithBackoff<void>(CHECK_RETRY, {
-      onRetry: (error) => readiness.set('service', 'failing', `waiting for ${error.message}`),
+      onRetry: (error) => {
+        readiness.set('service', 'failing', `waiting for ${error.message}`);
+        telemetry.event('service.waiting', { error: error.message });
+      },
     });
     await firstValueFrom(defer(check).pipe(waiting, takeUntil(stop)), { defaultValue: undefined });
     if (stopping !== undefined) return;

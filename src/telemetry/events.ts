@@ -13,6 +13,7 @@ const event = (level: EventDescription['level'], message: string): EventDescript
  */
 export const EVENTS = {
   'service.starting': event('info', 'starting'),
+  'service.waiting': event('warn', 'what the service needs at start cannot be checked now, trying again'),
   'service.ready': event('info', 'ready'),
   'service.not_ready': event('warn', 'not ready'),
   'service.stopping': event('info', 'stopping: no new messages, finishing what is in flight'),

@@ -1,6 +1,8 @@
+import { checkCredentials, type GoogleApi } from '../../clients/credentials.ts';
 import { createStorageClient } from '../../clients/storage.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
+import { patiently } from '../../operators/patiently.ts';
 import { Archive } from '../../replay/archive.ts';
 import { progressBar } from '../../replay/progress-bar.ts';
 import { newProgress, type ReplayProgress, replayArchive } from '../../replay/replay-archive.ts';
@@ -25,6 +27,8 @@ export async function replay(location: string, options: ReplayCommandOptions): P
   try {
     const projectId = options.project ?? process.env.GOOGLE_CLOUD_PROJECT;
     if (!projectId) throw new FatalError('--project: not given, and GOOGLE_CLOUD_PROJECT is not set');
+    const apis: GoogleApi[] = options.to === 'pubsub' ? ['storage', 'pubsub'] : ['storage'];
+    await patiently(() => checkCredentials({ projectId }, apis), toError);
     const archive = new Archive(createStorageClient({ projectId }), location);
     const select = selectionOf({
       timePath: options.time,

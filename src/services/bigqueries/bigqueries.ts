@@ -1,6 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
 import { createBigQueryClient } from '../../clients/bigquery.ts';
+import { checkCredentials } from '../../clients/credentials.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -67,6 +68,7 @@ export function createBigQueries(
       source,
       check: async () => {
         await check();
+        if (dependencies.bigquery === undefined) await checkCredentials(config.google, ['bigquery']);
         await ensureTable(client, config.table, { telemetry, hasHook });
       },
       graph: (deliveries) =>

@@ -4,6 +4,7 @@ import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rx
 import { lookupChain } from '../../caches/chain.ts';
 import { checkFirestore } from '../../caches/check-firestore.ts';
 import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
+import { checkCredentials } from '../../clients/credentials.ts';
 import { createFirestoreClient } from '../../clients/firestore.ts';
 import { createRedisClient } from '../../clients/redis.ts';
 import type { Delivery } from '../../core/delivery.ts';
@@ -120,6 +121,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
       source,
       check: async () => {
         await check();
+        if (firestoreConfig && dependencies.firestore === undefined) await checkCredentials(google, ['firestore']);
         await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
         if (firestore && firestoreConfig) await checkFirestore(firestore, firestoreConfig.collection);
       },

@@ -1,4 +1,5 @@
 import { tap } from 'rxjs';
+import { checkCredentials } from '../../clients/credentials.ts';
 import { createStorageClient } from '../../clients/storage.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -48,6 +49,7 @@ export function createIcestore(
       source,
       check: async () => {
         await check();
+        if (dependencies.storage === undefined) await checkCredentials(config.google, ['storage']);
         await ensureBucket(storage, bucket, telemetry);
       },
       graph: (deliveries) =>

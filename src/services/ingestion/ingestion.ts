@@ -1,5 +1,6 @@
 import type { MqttClient } from 'mqtt';
 import { BehaviorSubject, EMPTY, identity, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
+import { checkCredentials } from '../../clients/credentials.ts';
 import { createMqttClient } from '../../clients/mqtt.ts';
 import { createPubSubClients } from '../../clients/pubsub.ts';
 import type { ConfigError } from '../../config/config-error.ts';
@@ -125,6 +126,7 @@ export function createIngestion(
     return {
       source: new MergedSource(connections),
       check: async () => {
+        if (dependencies.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
         await check(table.value.topicIds);
         await letters.check();
       },
