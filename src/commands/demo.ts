@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { interval, map, takeWhile } from 'rxjs';
+import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
 import { toError } from '../core/errors.ts';
 import { type Balance, balanceOf, balanceTable, isBalanced } from '../demo/balance.ts';
 import { type Platform, startPlatform } from '../demo/platform.ts';
@@ -114,7 +114,7 @@ async function settled(platform: Platform, published: () => number): Promise<voi
     }),
     takeWhile((isDone) => !isDone, true),
   );
-  await new Promise<void>((resolve) => finished.subscribe({ complete: resolve }));
+  await lastValueFrom(finished);
 }
 
 async function keepRunning(

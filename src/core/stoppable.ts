@@ -21,10 +21,13 @@ export function stoppable<T>(stop: Observable<unknown>, life: SourceLife<T>): Ob
     isSubscribed = true;
     let isStopped = false;
     life.begin(subscriber);
-    const stopping = stop.pipe(take(1)).subscribe(() => {
-      isStopped = true;
-      life.stop();
-      subscriber.complete();
+    const stopping = stop.pipe(take(1)).subscribe({
+      next: () => {
+        isStopped = true;
+        life.stop();
+        subscriber.complete();
+      },
+      error: (thrown) => subscriber.error(thrown),
     });
     return () => {
       stopping.unsubscribe();

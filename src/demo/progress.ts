@@ -1,4 +1,4 @@
-import { interval, type Subscription } from 'rxjs';
+import { interval, type Subscription, tap } from 'rxjs';
 import type { Platform } from './platform.ts';
 
 const TERMINAL_EVERY_MS = 200;
@@ -17,7 +17,7 @@ export function showProgress(platform: Platform, published: () => number): Subsc
   ];
   let before = stages().map(([, count]) => count);
   let at = performance.now();
-  return interval(everyMs).subscribe(() => {
+  const show = (): void => {
     const now = performance.now();
     const current = stages();
     const parts = current.map(([name, count], index) => {
@@ -29,5 +29,11 @@ export function showProgress(platform: Platform, published: () => number): Subsc
     const line = parts.join('  ');
     // A line that wraps could not be written over.
     process.stderr.write(onTerminal ? `\r\u001b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`);
-  });
+  };
+  return interval(everyMs)
+    .pipe(tap(show))
+    .subscribe({
+      // Counts that cannot be shown end nothing.
+      error: () => {},
+    });
 }

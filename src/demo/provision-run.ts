@@ -26,8 +26,8 @@ export async function createResources(
   try {
     const devices = firestore.collection(resources.collection);
     const writer = firestore.bulkWriter();
-    for (const id of fleet.deviceIds) void writer.set(devices.doc(id), { ...fleet.recordOf(id) });
-    await writer.close();
+    const written = fleet.deviceIds.map((id) => writer.set(devices.doc(id), { ...fleet.recordOf(id) }));
+    await Promise.all([...written, writer.close()]);
   } finally {
     await firestore.terminate();
   }

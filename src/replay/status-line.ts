@@ -1,4 +1,4 @@
-import { interval, type Subscription } from 'rxjs';
+import { interval, type Subscription, tap } from 'rxjs';
 
 const TERMINAL_EVERY_MS = 200;
 const LOG_EVERY_MS = 2_000;
@@ -6,10 +6,16 @@ const LOG_EVERY_MS = 2_000;
 /** Shows a changing text on standard error: in place on a terminal, else a line now and then. */
 export function statusLine(text: () => string): Subscription {
   const onTerminal = process.stderr.isTTY === true;
-  const running = interval(onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS).subscribe(() => {
+  const show = (): void => {
     // A line that wraps could not be written over.
     process.stderr.write(onTerminal ? `\r\u001b[K${text().slice(0, process.stderr.columns - 1)}` : `${text()}\n`);
-  });
+  };
+  const running = interval(onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS)
+    .pipe(tap(show))
+    .subscribe({
+      // A text that cannot be shown ends nothing.
+      error: () => {},
+    });
   if (onTerminal) running.add(() => process.stderr.write('\n'));
   return running;
 }

@@ -1,4 +1,5 @@
-import { asapScheduler, auditTime, interval, type SchedulerLike, type Subscription } from 'rxjs';
+import { asapScheduler, auditTime, interval, type Observable, type SchedulerLike, type Subscription, tap } from 'rxjs';
+import { toError } from '../core/errors.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
 import type { Shell } from './shell.ts';
@@ -18,14 +19,18 @@ export function reportReadiness({ readiness, telemetry }: Shell): Subscription {
     );
   let known = withoutDigits(failingIn(readiness.report));
   // What changes together is one change.
-  return readiness.changes.pipe(auditTime(0, asapScheduler)).subscribe((report) => {
-    const components = failingIn(report);
-    const now = withoutDigits(components);
-    if (now === known) return;
-    known = now;
-    if (report.ready) telemetry.event('service.ready');
-    else telemetry.event('service.not_ready', { components });
-  });
+  return watch(
+    readiness.changes.pipe(auditTime(0, asapScheduler)),
+    (report) => {
+      const components = failingIn(report);
+      const now = withoutDigits(components);
+      if (now === known) return;
+      known = now;
+      if (report.ready) telemetry.event('service.ready');
+      else telemetry.event('service.not_ready', { components });
+    },
+    telemetry,
+  );
 }
 
 /** Times and counts in an error change with each try. */
@@ -35,13 +40,13 @@ function withoutDigits(components: Readonly<Record<string, string>>): string {
 
 /** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */
 export function watchProgress(
-  { ledger, readiness }: Shell,
+  { ledger, readiness, telemetry }: Shell,
   stalledAfterMs: number,
   scheduler: SchedulerLike = monotonicScheduler,
 ): Subscription {
   let settled = 0;
   let since = scheduler.now();
-  return interval(CHECK_EVERY_MS, scheduler).subscribe(() => {
+  const check = (): void => {
     const now = scheduler.now();
     const ended = ledger.received - ledger.inFlight;
     if (ended !== settled || ledger.inFlight === 0) {
@@ -55,6 +60,14 @@ export function watchProgress(
         'failing',
         `${ledger.inFlight} messages in flight, none settled for ${stalledAfterMs} ms`,
       );
+  };
+  return watch(interval(CHECK_EVERY_MS, scheduler), check, telemetry);
+}
+
+/** Watching never ends a service: whatever goes wrong is logged. */
+function watch<T>(values: Observable<T>, onValue: (value: T) => void, telemetry: Shell['telemetry']): Subscription {
+  return values.pipe(tap(onValue)).subscribe({
+    error: (thrown) => telemetry.event('readiness.unwatched', { error: toError(thrown).message }),
   });
 }
 
@@ -64,7 +77,7 @@ const STALLING_SHARE = 0.5;
 /** Turns a service red, and names the target, while messages for one that fails keep the source from receiving more. */
 export function watchStalls({ graphs, readiness, telemetry }: Shell): Subscription {
   let stalledBy: string | undefined;
-  return interval(CHECK_EVERY_MS).subscribe(() => {
+  const check = (): void => {
     const [stall] = graphs.flatMap(({ credit, failing, remedy }) => {
       const [worst] = failing.entries;
       if (worst === undefined || !credit.starved) return [];
@@ -83,5 +96,6 @@ export function watchStalls({ graphs, readiness, telemetry }: Shell): Subscripti
     if (target === stalledBy) return;
     stalledBy = target;
     telemetry.event('source.stalled', { target, messages });
-  });
+  };
+  return watch(interval(CHECK_EVERY_MS), check, telemetry);
 }

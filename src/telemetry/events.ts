@@ -16,6 +16,7 @@ export const EVENTS = {
   'service.waiting': event('warn', 'what the service needs at start cannot be checked now, trying again'),
   'service.ready': event('info', 'ready'),
   'service.not_ready': event('warn', 'not ready'),
+  'readiness.unwatched': event('error', 'readiness is not watched any more'),
   'service.stopping': event('info', 'stopping: no new messages, finishing what is in flight'),
   'service.stopped': event('info', 'stopped'),
   'service.abandoned': event('error', 'the shutdown deadline passed; unsettled messages went back to their source'),
