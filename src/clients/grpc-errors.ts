@@ -1,4 +1,5 @@
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
+import { retryAfterOf } from './retry-after.ts';
 
 /** gRPC status codes, https://grpc.io/docs/guides/status-codes/ */
 const GRPC = {
@@ -25,7 +26,7 @@ export function asCallError(thrown: unknown): RetryableError | PoisonError {
   if (code === GRPC.INVALID_ARGUMENT || code === GRPC.OUT_OF_RANGE) {
     return new PoisonError('rejected', error.message, { cause: error });
   }
-  return new RetryableError(error.message, { cause: error });
+  return new RetryableError(error.message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
 }
 
 const FATAL_AT_START: ReadonlySet<unknown> = new Set([
@@ -44,5 +45,8 @@ export function asStartError(setting: string, value: string, thrown: unknown): F
   const error = toError(thrown);
   return FATAL_AT_START.has(errorCode(thrown))
     ? new FatalError(`${setting}: ${value}: ${error.message}`, { cause: error })
-    : new RetryableError(`${setting}: ${value}: ${error.message}`, { cause: error });
+    : new RetryableError(`${setting}: ${value}: ${error.message}`, {
+        cause: error,
+        retryAfterMs: retryAfterOf(thrown),
+      });
 }

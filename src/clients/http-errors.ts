@@ -1,5 +1,6 @@
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { errorReason } from './denied-check.ts';
+import { retryAfterOf } from './retry-after.ts';
 
 /**
  * What an error of a running HTTP call (BigQuery, Storage) means. 400 and 413 are the request's own fault: poison, of
@@ -14,7 +15,7 @@ export function asHttpError(thrown: unknown): RetryableError | PoisonError {
   const code = Number(errorCode(thrown));
   if (code === 413) return new PoisonError('too_large', error.message, { cause: error });
   if (code === 400) return new PoisonError('rejected', error.message, { cause: error });
-  return new RetryableError(error.message, { cause: error });
+  return new RetryableError(error.message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
 }
 
 /** The token endpoint answers a revoked key with 400 too: an outage, and no message's fault. */
@@ -32,5 +33,5 @@ export function asHttpStartError(setting: string, value: string, thrown: unknown
   const message = `${setting}: ${value}: ${error.message}`;
   return FATAL_AT_START.has(Number(errorCode(thrown))) && !PASSES_WITH_TIME.has(errorReason(thrown))
     ? new FatalError(message, { cause: error })
-    : new RetryableError(message, { cause: error });
+    : new RetryableError(message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
 }

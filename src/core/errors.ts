@@ -16,6 +16,18 @@ export type PoisonReason = (typeof POISON_REASONS)[number];
 /** The outside world failed; the same call may succeed later. Never the message's fault, never counted as its attempt. */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError';
+  /** How long the server asks to be left alone: the next try comes no earlier. Taken over from the cause. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, { retryAfterMs, ...options }: RetryableErrorOptions = {}) {
+    super(message, options);
+    const { cause } = options;
+    this.retryAfterMs = retryAfterMs ?? (cause instanceof RetryableError ? cause.retryAfterMs : undefined);
+  }
+}
+
+export interface RetryableErrorOptions extends ErrorOptions {
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The message itself cannot be processed, now or later: it goes to dead-letter with this reason. */

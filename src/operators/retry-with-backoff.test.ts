@@ -10,14 +10,21 @@ import { type RetryPolicy, retrySchema, retryWithBackoff } from './retry-with-ba
 const POLICY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 
 /** Runs an effect that fails so many times; when it was tried, and what came of it. */
-function attempts(failures: number, policy: Partial<RetryPolicy> = {}, random: () => number = () => 0.999_999) {
+function attempts(
+  failures: number,
+  policy: Partial<RetryPolicy> = {},
+  random: () => number = () => 0.999_999,
+  retryAfterMs?: number,
+) {
   const scheduler = new VirtualTimeScheduler();
   const tries: number[] = [];
   const told: [attempt: number, failingForMs: number][] = [];
   let ended = 'not at all';
   defer(() => {
     tries.push(scheduler.now());
-    return tries.length > failures ? of('value') : throwError(() => new RetryableError(`no ${tries.length}`));
+    return tries.length > failures
+      ? of('value')
+      : throwError(() => new RetryableError(`no ${tries.length}`, { retryAfterMs }));
   })
     .pipe(
       retryWithBackoff(
@@ -43,6 +50,14 @@ suite('retryWithBackoff', ({ test }) => {
     const { waits, ended } = attempts(6);
     assert.equal(waits.map(Math.round), [100, 200, 400, 800, 1_000, 1_000]);
     assert.is(ended, 'value');
+  });
+
+  test('waits as long as the server asks, and a little longer, unless the backoff is longer anyway', () => {
+    assert.equal(attempts(6, {}, () => 0.5, 300).waits, [350, 350, 350, 400, 500, 500]);
+    assert.equal(attempts(2, {}, () => 0, 5_000).waits, [5_000, 5_000], 'longer than maxDelayMs');
+    assert.is(attempts(2, { giveUpAfterMs: 1_000 }, () => 0, 5_000).ended, 'error no 1');
+    const outer = new RetryableError('outer', { cause: new RetryableError('inner', { retryAfterMs: 7 }) });
+    assert.is(outer.retryAfterMs, 7);
   });
 
   test('jitter is full: from next to nothing to the whole wait, and never less than 1 ms', () => {

@@ -40,7 +40,7 @@ export interface RetryHooks {
 
 /**
  * Retries an effect that failed with a RetryableError: exponential backoff with full jitter, so that many clients of a
- * recovering server do not return at one moment. Any other error passes at once.
+ * recovering server do not return at one moment. A server's `Retry-After` is kept. Any other error passes at once.
  *
  *     defer(() => client.publish(batch)).pipe(retryWithBackoff(policy))
  */
@@ -57,7 +57,10 @@ export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {})
             failingSince ??= hooks.failingSince?.() ?? scheduler.now();
             const failingForMs = scheduler.now() - failingSince;
             const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** Math.min(attempt - 1, 30));
-            const delayMs = Math.max(1, random() * ceiling);
+            const backoffMs = Math.max(1, random() * ceiling);
+            // A little later than the server asks, so that its clients do not return at one moment.
+            const askedMs = (error.retryAfterMs ?? Number.NEGATIVE_INFINITY) + random() * policy.initialDelayMs;
+            const delayMs = Math.max(backoffMs, askedMs);
             if (failingForMs + delayMs > policy.giveUpAfterMs) return throwError(() => error);
             hooks.onRetry?.(error, attempt, failingForMs);
             const wait = timer(delayMs, scheduler);
