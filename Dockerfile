@@ -9,6 +9,7 @@ WORKDIR /app
 ENV NODE_ENV=production
 ENV PIPELINE=ingestion
 ENV HTTP_PORT=8080
+ENV HTTP_ADDRESS_FILE=/tmp/dataflow-address
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY src ./src

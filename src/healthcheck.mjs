@@ -1,7 +1,17 @@
 // What the container's HEALTHCHECK runs: 0 while the process answers.
-const port = process.env.DATAFLOW_HTTP__PORT ?? process.env.HTTP_PORT ?? '8080';
+import { readFileSync } from 'node:fs';
+
+/** As the service has written it; where it could not, or not yet: as the environment says. */
+function address() {
+  try {
+    return readFileSync(process.env.HTTP_ADDRESS_FILE ?? '', 'utf8');
+  } catch {
+    return `http://127.0.0.1:${process.env.DATAFLOW_HTTP__PORT ?? process.env.HTTP_PORT ?? '8080'}`;
+  }
+}
+
 try {
-  const { ok } = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2_500) });
+  const { ok } = await fetch(`${address()}/healthz`, { signal: AbortSignal.timeout(2_500) });
   process.exitCode = ok ? 0 : 1;
 } catch {
   process.exitCode = 1;

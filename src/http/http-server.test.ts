@@ -4,13 +4,20 @@ import { Hono } from 'hono';
 import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
-import { serveHttp } from './http-server.ts';
+import { serveHttp, urlOf } from './http-server.ts';
 
 const PIPELINED = 150;
 const ANSWERED = 100;
 const MAX_CONNECTIONS = 1_000;
 
 suite('HTTP server', ({ test }) => {
+  test('its address is one that this machine reaches', () => {
+    assert.is(urlOf('0.0.0.0', 1), 'http://127.0.0.1:1');
+    assert.is(urlOf('::', 1), 'http://127.0.0.1:1');
+    assert.is(urlOf('::1', 1), 'http://[::1]:1');
+    assert.is(urlOf('localhost', 1), 'http://localhost:1');
+  });
+
   test('answers a hundred requests of one connection, says that it ends, and refuses those sent behind them', async () => {
     const app = new Hono().get('/healthz', (context) => context.text('ok'));
     const server = await serveHttp(app, { host: '127.0.0.1', port: 0 });

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { FatalError, toError } from '../core/errors.ts';
@@ -41,16 +41,21 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new FatalError(`http.host: no TCP address for ${host}`);
-  const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return {
     port: address.port,
-    url: `http://${shown}:${address.port}`,
+    url: urlOf(host, address.port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+}
+
+/** The address under which this machine reaches a server that listens there. */
+export function urlOf(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
+  return isIPv6(host) ? `http://[${host}]:${port}` : `http://${host}:${port}`;
 }
 
 /**

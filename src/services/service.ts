@@ -18,6 +18,7 @@ import type { Ledger } from '../core/ledger.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
 import type { Source } from '../core/source.ts';
+import { writeAddressFile } from '../http/address-file.ts';
 import { healthApp } from '../http/health-app.ts';
 import { type HttpServer, serveHttp } from '../http/http-server.ts';
 import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
@@ -118,6 +119,8 @@ export function createService<Probes>(
       healthApp({ service: shell.service, readiness: () => readiness.report, registry: telemetry.registry }),
       config.http,
     );
+    const unwritten = writeAddressFile(http.url);
+    if (unwritten !== undefined) telemetry.event('http.address_unwritten', { error: unwritten.message });
     assembly = await assemble();
     const { check, graph, source } = assembly;
     const waiting = retryWithBackoff<void>(CHECK_RETRY, {

@@ -13,6 +13,10 @@ const event = (level: EventDescription['level'], message: string): EventDescript
  */
 export const EVENTS = {
   'service.starting': event('info', 'starting'),
+  'http.address_unwritten': event(
+    'warn',
+    'HTTP_ADDRESS_FILE cannot be written: the health check of a container takes the port of the environment',
+  ),
   'service.waiting': event('warn', 'what the service needs at start cannot be checked now, trying again'),
   'service.ready': event('info', 'ready'),
   'service.not_ready': event('warn', 'not ready'),

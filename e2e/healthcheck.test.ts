@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { stagesOf } from '../deploy/dockerfile.ts';
+import { startCli } from '../src/testing/cli.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { freePort } from '../src/testing/free-port.ts';
+import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const root = join(import.meta.dirname, '..');
+const steps = stagesOf(readFileSync(join(root, 'Dockerfile'), 'utf8')).at(-1)?.steps ?? [];
+
+/** The command that a container's health is checked by, as the Dockerfile has it. */
+function healthcheck(): readonly string[] {
+  const step = steps.find(({ instruction }) => instruction === 'HEALTHCHECK');
+  const words: unknown = JSON.parse(/CMD (\[.*\])$/.exec(step?.argument ?? '')?.[1] ?? '[]');
+  assert.ok(Array.isArray(words) && words[0] === 'node', 'the health check is a command of Node');
+  return words.slice(1).map(String);
+}
+
+/** What the Dockerfile sets in the environment, with files in a folder of the test's own. */
+function imageEnv(folder: string): Record<string, string> {
+  const variables = steps.filter(({ instruction }) => instruction === 'ENV').map(({ argument }) => argument.split('='));
+  return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value.replace('/tmp', folder)]));
+}
+
+suite('the health check of a container', ({ test, after, afterEach }) => {
+  const suiteEnd = suiteScope({ after });
+  const scope = testScope({ afterEach });
+
+  const yaml = (http: string) => `
+service: icestore
+google: { projectId: p }
+http: ${http}
+source: { subscriptionId: s }
+bucket: { name: bucket }
+`;
+
+  for (const [what, http] of [
+    ['a port of the YAML', (port: number) => `{ host: 127.0.0.1, port: ${port} }`],
+    ['all addresses', (port: number) => `{ port: ${port} }`],
+    ['a free port', () => '{ host: 127.0.0.1, port: 0 }'],
+  ] as const) {
+    test(`follows the configuration: ${what}`, async () => {
+      const folder = pipelineFolder(suiteEnd);
+      // Not ready, as Pub/Sub is away: a process that waits is alive.
+      const env = {
+        ...imageEnv(folder.path),
+        PUBSUB_EMULATOR_HOST: '127.0.0.1:1',
+        STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1',
+      };
+      const check = () =>
+        spawnSync(process.execPath, healthcheck(), { cwd: root, env: { ...process.env, ...env } }).status;
+      assert.is(check(), 1, 'nothing runs yet');
+      const service = await startCli(['run', folder.pipeline(yaml(http(await freePort())))], { env });
+      scope.defer(() => service.end('SIGKILL'));
+      await eventually(() => assert.is(check(), 0, service.output));
+      await service.end('SIGTERM');
+      assert.is(check(), 1, 'nothing runs any more');
+    });
+  }
+});
