@@ -10,6 +10,7 @@ const archiveLine = v.object({
   id: v.string(),
   batchKey: v.string(),
   originalPubSubPayload: v.string(),
+  archivedAt: v.string(),
   attributes: v.record(v.string(), v.string()),
 });
 

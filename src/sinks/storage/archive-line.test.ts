@@ -3,7 +3,7 @@ import { openEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { suite } from '../../testing/suite.ts';
 import { testMessage } from '../../testing/test-desk.ts';
-import { archiveLine } from './archive-line.ts';
+import { archiveLine, lineText } from './archive-line.ts';
 
 suite('archive line', ({ test }) => {
   test('is one line of JSON, with every field', () => {
@@ -12,7 +12,7 @@ suite('archive line', ({ test }) => {
       attributes: { uid: 'd\n1' },
       enrichmentData: { name: 'a\u2028b' },
     });
-    const line = archiveLine(message, '2026/11/23', '2026-11-23T10:00:01Z');
+    const line = lineText(archiveLine(message, '2026/11/23'), '2026-11-23T10:00:01Z');
     assert.is(line.indexOf('\n'), line.length - 1);
     assert.equal(JSON.parse(line), {
       id: 'm1',
@@ -29,7 +29,7 @@ suite('archive line', ({ test }) => {
     const data = '{\n  "serial": 9007199254740993,\r\n  "text": "a\\nb"\n}';
     for (const end of ['}', ' }']) {
       const payload = `{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z","enrichmentData":${data}${end}`;
-      const line = archiveLine(openEnvelope(testMessage({ payload })), 'k', 't');
+      const line = lineText(archiveLine(openEnvelope(testMessage({ payload })), 'k'), 't');
       assert.is(line.indexOf('\n'), line.length - 1);
       assert.match(line, data.replace(/[\r\n]+/g, ' '));
     }
@@ -37,7 +37,7 @@ suite('archive line', ({ test }) => {
 
   test('what cannot be JSON is poison', () => {
     assert.throws(
-      () => archiveLine(testMessage({ enrichmentData: { n: 1n } }), 'k', 't'),
+      () => archiveLine(testMessage({ enrichmentData: { n: 1n } }), 'k'),
       (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',
     );
   });

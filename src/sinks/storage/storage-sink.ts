@@ -16,7 +16,7 @@ import { type FailingTargetsView, targetShare } from '../../operators/failing-ta
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { contentHashOf, type IdentityOf } from '../identity.ts';
-import { archiveLine } from './archive-line.ts';
+import { type ArchiveLine, archiveLine, lineText } from './archive-line.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
@@ -25,6 +25,8 @@ import { writeOnce } from './write-once.ts';
 const compress = promisify(gzip);
 
 const REMEMBERED_KEYS = 10_000;
+/** Of `archivedAt`, to the millisecond. */
+const TIME_BYTES = 24;
 
 /** Statuses that may refuse one place and take another: a name, or a condition of an IAM binding. */
 const REFUSED_PLACE: ReadonlySet<number> = new Set([400, 403]);
@@ -53,7 +55,7 @@ export interface StoredObject {
 }
 
 interface PreparedLine extends BatchItem {
-  readonly line: string;
+  readonly line: ArchiveLine;
 }
 
 /**
@@ -83,8 +85,9 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
         const batchKey = batchKeyOf(delivery.message);
         if (batchKey === drop) return undefined;
         const key = pathOf(batchKey);
-        const line = archiveLine(delivery.message, key, rfc3339OfMillis(Date.now()));
-        return { delivery, key, bytes: Buffer.byteLength(line), line };
+        const line = archiveLine(delivery.message, key);
+        const bytes = Buffer.byteLength(line.head) + TIME_BYTES + Buffer.byteLength(line.tail);
+        return { delivery, key, bytes, line };
       },
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
@@ -129,7 +132,10 @@ function uploadEffect(
       batch.items.map(({ delivery }) => identityOf(delivery.message)),
     );
     const name = (suffix: string) => objectName(prefix, batch.key, contentHash, suffix);
-    const compressed = defer(() => compress(batch.items.map((item) => item.line).join('')));
+    const compressed = defer(() => {
+      const archivedAt = rfc3339OfMillis(Date.now());
+      return compress(batch.items.map(({ line }) => lineText(line, archivedAt)).join(''));
+    });
     const save = (content: Buffer): Observable<undefined> =>
       defer(() => {
         const started = performance.now();
