@@ -10,7 +10,7 @@ import { TurnClock } from '../core/turn-clock.ts';
 import type { Batch } from '../operators/batcher.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import type { DeadLetter } from '../sinks/dead-letters/dead-letters.ts';
-import { CALL_SECONDS, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
+import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 
 /** What every service is given, whatever its graph. */
@@ -68,13 +68,15 @@ const MOST_TARGETS = 10;
 export interface InFlightLimits {
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
+  /** How long a message may wait for others on purpose. Default: 0. */
+  readonly heldForMs?: number;
 }
 
 /** Opens the books of a service, and shows them as metrics. */
 export function openShell(
   service: string,
   config: CommonConfig,
-  { maxInFlight, maxInFlightBytes }: InFlightLimits,
+  { maxInFlight, maxInFlightBytes, heldForMs = 0 }: InFlightLimits,
   dependencies: CommonDependencies,
 ): Shell {
   const ledger = new Ledger();
@@ -145,7 +147,7 @@ export function openShell(
   const onSettled = telemetry.histogram(
     'dataflow_settle_seconds',
     'Time of a message in this service, from its receipt to its settlement.',
-    CALL_SECONDS,
+    settleSeconds(heldForMs),
   );
 
   function probe<T>(name: string): Probe<T> {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
 import { EVENTS } from './events.ts';
-import { Telemetry } from './telemetry.ts';
+import { CALL_SECONDS, settleSeconds, Telemetry } from './telemetry.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -90,6 +90,15 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
       assert.match(metrics, 'y{service="svc"} -10');
       assert.match(metrics, 'z_seconds_bucket{le="2",service="svc"} 1');
     }
+  });
+
+  test('buckets of a message that is held on purpose go beyond that time', () => {
+    assert.equal(settleSeconds(10), CALL_SECONDS);
+    for (const heldForMs of [60_000, 61_000, 300_000, 86_400_000]) {
+      const beyond = settleSeconds(heldForMs).filter((bound) => bound * 1_000 > heldForMs);
+      assert.ok(beyond.length >= 2 && beyond.length <= 3, `${heldForMs}: ${beyond}`);
+    }
+    assert.equal(settleSeconds(60_000).slice(-3), [90, 120, 180]);
   });
 
   test('every event has a level and words', () => {

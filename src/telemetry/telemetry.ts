@@ -127,3 +127,14 @@ function rewrite<L extends string>(
 
 /** Buckets for the time that a call to another server takes, in seconds. */
 export const CALL_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Above a minute, up to four days. */
+const LONG_SECONDS = [90, 120, 180, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 345_600];
+const BUCKETS_BEYOND = 3;
+
+/** Buckets for the time of a message in a service that may hold it for so long on purpose: three lie beyond that. */
+export function settleSeconds(heldForMs: number): number[] {
+  const all = [...CALL_SECONDS, ...LONG_SECONDS];
+  const within = all.filter((bound) => bound * 1_000 <= heldForMs).length;
+  return all.slice(0, Math.max(CALL_SECONDS.length, within + BUCKETS_BEYOND));
+}

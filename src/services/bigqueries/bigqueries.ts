@@ -32,7 +32,12 @@ export function createBigQueries(
   config: BigQueriesConfig,
   dependencies: BigQueriesDependencies = {},
 ): Service<BigQueriesProbes> {
-  const shell = openShell('bigqueries', config, config.source, dependencies);
+  const shell = openShell(
+    'bigqueries',
+    config,
+    { ...config.source, heldForMs: config.insert.maxDelayMs },
+    dependencies,
+  );
   const { credit, telemetry, readiness } = shell;
   const { transformer } = dependencies;
   const hasHook = transformer !== undefined;

@@ -49,7 +49,7 @@ export interface EnrichService extends Service<EnrichProbes> {
 
 /** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
 export function createEnrich(config: EnrichConfig, dependencies: EnrichDependencies = {}): EnrichService {
-  const shell = openShell('enrich', config, config.source, dependencies);
+  const shell = openShell('enrich', config, { ...config.source, heldForMs: config.publish.maxDelayMs }, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: EnrichProbes = {
     ...shell.commonProbes(),

@@ -30,7 +30,7 @@ export function createIcestore(
   config: IcestoreConfig,
   dependencies: IcestoreDependencies = {},
 ): Service<IcestoreProbes> {
-  const shell = openShell('icestore', config, config.source, dependencies);
+  const shell = openShell('icestore', config, { ...config.source, heldForMs: config.archive.maxAgeMs }, dependencies);
   const { credit, telemetry, readiness } = shell;
   const probes: IcestoreProbes = {
     ...shell.commonProbes(),

@@ -51,7 +51,7 @@ export function createIngestion(
   config: IngestionConfig,
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
-  const shell = openShell('ingestion', config, config.mqtt, dependencies);
+  const shell = openShell('ingestion', config, { ...config.mqtt, heldForMs: config.publish.maxDelayMs }, dependencies);
   const { telemetry, readiness } = shell;
   const probes: IngestionProbes = {
     ...shell.commonProbes(),
