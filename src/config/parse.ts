@@ -10,7 +10,7 @@ function pathOf(issue: Issue): string {
 }
 
 /** `password:abc`, without its space, is a name to YAML: what stands behind the colon may be secret. */
-function shownKey(key: string): string {
+export function shownKey(key: string): string {
   return key.replace(/[:=].*$/s, (rest) => (rest.length > 1 ? `${rest[0]}…` : rest));
 }
 

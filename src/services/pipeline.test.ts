@@ -94,10 +94,17 @@ suite('pipeline configuration', ({ test }) => {
     assert.is(found.length, 6, found.join('\n'));
   });
 
-  test('loose routes are found beside other problems, and without them', async () => {
+  test('loose routes are found beside other problems, and without them, once', async () => {
     const text = INGESTION.replace('route_name: raw', 'route_name: rwa');
     const loose = 'routes.up.destination.route_name: there is no producer "rwa" under producers (there is: raw)';
     assert.ok((await refusal(text)).includes(loose));
+    const overlap = INGESTION.replace(
+      'producers:',
+      '  all: { source: { mqtt_topic: "a/#", qos: 1 }, destination: { route_name: raw } }\nproducers:',
+    );
+    for (const problems of [await refusal(overlap), await refusal(overlap.replace('projectId: p', 'projectId: ""'))]) {
+      assert.is(problems.filter((problem) => problem.includes('overlaps')).length, 1, problems.join('\n'));
+    }
     const both = await refusal(text.replace('google: { projectId: p }', 'google: {}'));
     assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
   });

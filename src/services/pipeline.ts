@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { ConfigError, type ConfigIssue } from '../config/config-error.ts';
 import { interpolate, isRecord } from '../config/interpolate.ts';
 import { applyOverrides } from '../config/overrides.ts';
-import { parse } from '../config/parse.ts';
+import { parse, shownKey } from '../config/parse.ts';
 import { readYaml } from '../config/read-yaml.ts';
 import { maskSecrets } from '../config/schema-walk.ts';
 import { type WatchFileOptions, watchFile } from '../config/watch-file.ts';
@@ -79,7 +79,11 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
   const found: ConfigIssue[] = [];
   const config = parse<v.GenericSchema<unknown, ServiceConfig>>(schema, overridden, found);
   issues.push(...found.filter((issue) => !known.has(issue.path)));
-  if (config === undefined && kind === 'ingestion') issues.push(...looseRoutes(overridden));
+  if (config === undefined && kind === 'ingestion') {
+    // The schema finds them too, if nothing else is wrong with the shape of the settings.
+    const told = new Set(issues.map(({ path, problem }) => `${path} ${problem}`));
+    issues.push(...looseRoutes(overridden).filter(({ path, problem }) => !told.has(`${path} ${problem}`)));
+  }
   if (config === undefined || issues.length > 0) throw new ConfigError(file, issues);
   return config;
 }
@@ -88,7 +92,7 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
 function looseRoutes(value: unknown): ConfigIssue[] {
   const routing = v.safeParse(v.object(routingEntries), value);
   if (!routing.success) return [];
-  return routingProblems(routing.output).map(({ path, problem }) => ({ path: path.join('.'), problem }));
+  return routingProblems(routing.output).map(({ path, problem }) => ({ path: path.map(shownKey).join('.'), problem }));
 }
 
 /** Reads a pipeline's configuration and its `hooks.ts`, if it has one. */
