@@ -8,7 +8,7 @@
  *
  * The same seed lets the same things go wrong in the same order.
  */
-import { parseArgs } from 'node:util';
+import { Command, InvalidArgumentError } from 'commander';
 import { countRows } from '../../src/demo/sink-counts.ts';
 import { eventually } from '../../src/testing/eventually.ts';
 import type { Load } from '../../src/testing/load.ts';
@@ -16,19 +16,21 @@ import { compare, lineContents, publishedContents, rowContents } from './content
 import { type Mischief, mischiefBy } from './mischief.ts';
 import { openPlayground } from './playground.ts';
 
-const { values } = parseArgs({
-  options: {
-    messages: { type: 'string', default: '1000000' },
-    kills: { type: 'string', default: '100' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    every: { type: 'string', default: '1500' },
-  },
-});
-const [messages, kills, seed, everyMs] = [values.messages, values.kills, values.seed, values.every].map(Number);
-if (![messages, kills, seed, everyMs].every((value) => value !== undefined && Number.isInteger(value) && value >= 0)) {
-  console.error('--messages, --kills, --seed and --every take whole numbers');
-  process.exit(2);
-}
+const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (text !== '' && Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError('Expected a whole number.');
+};
+
+const { messages, kills, seed, every } = new Command('npm run chaos --')
+  .description('Lets everything go wrong under the platform, by a seed, and compares what arrived with what was sent.')
+  .option('--messages <n>', 'readings to publish, at least', wholeNumber, 1_000_000)
+  .option('--kills <n>', 'kill -9 of services', wholeNumber, 100)
+  .option('--seed <n>', 'the same seed lets the same things go wrong; default: another one each time', wholeNumber)
+  .option('--every <ms>', 'time between two that go wrong', wholeNumber, 1_500)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse()
+  .opts<{ messages: number; kills: number; seed?: number; every: number }>();
 
 const RATE = 2_500;
 /** Readings that may be on their way through the platform: what is over it waits with the load. */
@@ -149,5 +151,5 @@ function printTable(rows: readonly (readonly (string | number)[])[]): void {
   for (const row of body) console.log(line(row));
 }
 
-process.exitCode = await chaos(messages ?? 0, kills ?? 0, seed ?? 0, everyMs ?? 0);
+process.exitCode = await chaos(messages, kills, seed ?? Date.now() % 1_000_000, every);
 setTimeout(() => process.exit(), 1_000).unref();

@@ -4,13 +4,18 @@
  */
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { Command } from 'commander';
 import { startChild } from '../../src/testing/child.ts';
 import { openTarget, projectOf, type TargetName, targetName } from './harness/target.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const arguments_ = process.argv.slice(2);
-const isDryRun = arguments_.includes('--dry-run');
-const names = arguments_.filter((argument) => !argument.startsWith('--'));
+const command = new Command('npm run e2e --')
+  .argument('[flows...]', 'names of flows; default: all')
+  .option('--dry-run', 'list what would be created', false)
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+const { dryRun: isDryRun } = command.opts<{ dryRun: boolean }>();
+const names = command.args;
 const all = globSync(join(import.meta.dirname, '*.test.ts')).sort();
 const nameOf = (file: string) => basename(file, '.test.ts');
 const files = names.length === 0 ? all : all.filter((file) => names.includes(nameOf(file)));

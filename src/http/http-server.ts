@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { isIPv6, type Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
-import { FatalError, toError } from '../core/errors.ts';
+import { errorCode, FatalError } from '../core/errors.ts';
 import type { HttpConfig } from './config.ts';
 
 export interface HttpServer {
@@ -30,9 +30,7 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
   makeRoomForNewConnections(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
-      reject(
-        new FatalError(`http.port: cannot listen on ${host}:${port}: ${toError(error).message}`, { cause: error }),
-      ),
+      reject(new FatalError(`http.port: cannot listen on ${host}:${port}: ${whyNot(error)}`, { cause: error })),
     );
     server.listen(port, host, resolve);
   });
@@ -50,6 +48,20 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
         server.closeAllConnections();
       }),
   };
+}
+
+function whyNot(error: Error): string {
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return 'another process listens there; choose another port, or 0 for a free one';
+    case 'EACCES':
+      return 'this user may not; choose a port above 1023, or 0 for a free one';
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return 'this machine has no such address; set http.host to one that it has, or to 0.0.0.0 for all';
+    default:
+      return error.message;
+  }
 }
 
 /** The address under which this machine reaches a server that listens there. */

@@ -1,13 +1,16 @@
+import { createServer } from 'node:net';
 import { startBigQuery } from './bigquery/start-bigquery.ts';
 import { startControl } from './faults/control.ts';
 import { Faults } from './faults/faults.ts';
 import { startFirestore } from './firestore/start-firestore.ts';
+import { listen } from './listen.ts';
 import { startMqtt } from './mqtt/start-mqtt.ts';
 import type { Permissions } from './permissions.ts';
 import { startPubSub } from './pubsub/start-pubsub.ts';
 import { startRedis } from './redis/start-redis.ts';
 import type { SandboxServer } from './server.ts';
 import { SandboxSettings, type SettingsInput } from './settings.ts';
+import { SettingsError } from './settings-error.ts';
 import { startStorage } from './storage/start-storage.ts';
 
 /** The servers of a sandbox, in the order of their ports when a base is given. */
@@ -85,8 +88,13 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     running.push(server);
     Object.assign(env, variableOf(part, server.port));
   };
+  if (options.basePort !== undefined) {
+    const wanted = [...PARTS.filter((part) => parts.has(part)), ...(options.control ? (['control'] as const) : [])];
+    for (const part of wanted) await assertFree(part, options.basePort, portOf([...PARTS, 'control'].indexOf(part)));
+  }
   try {
-    await Promise.all(PARTS.map(start));
+    const started = await Promise.allSettled(PARTS.map(start));
+    for (const result of started) if (result.status === 'rejected') throw result.reason;
     if (options.control) {
       const control = await startControl(faults, settings, portOf(PARTS.length));
       running.push(control);
@@ -113,6 +121,20 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
 }
 
 const PARTS = ['mqtt', 'pubsub', 'firestore', 'storage', 'bigquery', 'redis'] as const;
+
+async function assertFree(part: SandboxPart | 'control', basePort: number, port: number): Promise<void> {
+  const server = createServer();
+  try {
+    await listen(server, port);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    const count = PARTS.length + 1;
+    throw new SettingsError(
+      `--ports ${basePort}: port ${port} (${part}) cannot be had: ${why}; give the first of ${count} other consecutive ports, or leave it out for free ones`,
+    );
+  }
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+}
 
 function variableOf(part: SandboxPart, port: number): Record<string, string> {
   const host = `127.0.0.1:${port}`;

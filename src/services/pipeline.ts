@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { existsSync, globSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { map, type Observable } from 'rxjs';
 import * as v from 'valibot';
@@ -60,6 +60,7 @@ export function pipelineFile(path: string): string {
  */
 export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const file = pipelineFile(path);
+  if (!existsSync(file)) throw new ConfigError(file, [{ path: '', problem: missingFile(file) }]);
   const issues: ConfigIssue[] = [];
   const raw = readYaml(file, issues);
   if (issues.length > 0) throw new ConfigError(file, issues);
@@ -86,6 +87,14 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
   }
   if (config === undefined || issues.length > 0) throw new ConfigError(file, issues);
   return config;
+}
+
+function missingFile(file: string): string {
+  const folder = dirname(file);
+  if (existsSync(folder) && basename(file) === 'pipeline.yaml') return 'there is no pipeline.yaml in this folder';
+  const others = globSync('*/pipeline.yaml', { cwd: folder }).map((other) => dirname(other));
+  const beside = others.length === 0 ? '' : `; beside it are the pipelines ${others.sort().join(', ')}`;
+  return `cannot be read: there is no such file or folder${beside}`;
 }
 
 /** What is wrong between routes, where other problems have kept the schema from looking at it. */

@@ -12,7 +12,7 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { selectTests } from './select-tests.ts';
 import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
@@ -23,10 +23,15 @@ const SILENCE_MS = Number(process.env.TEST_FILE_SILENCE_MS ?? 10 * 60_000);
 const LEAVE_MS = 30_000;
 const SLOWEST_SHOWN = 10;
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { faults: { type: 'boolean', default: false }, jobs: { type: 'string' }, 'no-checks': { type: 'boolean' } },
-});
+const command = new Command('npm test --')
+  .argument('[names...]', 'files, folders, or texts of titles; default: all')
+  .option('--faults', 'only the files *.faults.test.ts, at full size', false)
+  .option('--no-checks', 'leave out lint, types and import rules')
+  .option('--jobs <n>', 'files at a time; default: one for each core')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  .parse();
+const options = command.opts<{ faults: boolean; checks: boolean; jobs?: string }>();
+const positionals = command.args;
 const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism());
 
 /** What runs before the tests of a whole `npm test`. */
@@ -124,7 +129,7 @@ const started = performance.now();
 const selection = selectTests(positionals, { onlyFaults: options.faults });
 if (selection === undefined) process.exit(1);
 const { files, name } = selection;
-if (positionals.length === 0 && !options.faults && !options['no-checks']) await runChecks();
+if (positionals.length === 0 && !options.faults && options.checks) await runChecks();
 
 const env = {
   ...process.env,

@@ -1,0 +1,95 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { startChild } from '../src/testing/child.ts';
+import { type EndedCommand, LAUNCH, runCli } from '../src/testing/cli.ts';
+import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { suite } from '../src/testing/suite.ts';
+
+const root = join(import.meta.dirname, '..');
+
+suite('what a command line cannot do', ({ test, after, afterEach }) => {
+  const suiteEnd = suiteScope({ after });
+  const scope = testScope({ afterEach });
+  const folder = pipelineFolder(suiteEnd);
+
+  const assertRefused = ({ code, output }: Pick<EndedCommand, 'code' | 'output'>, ...says: readonly RegExp[]): void => {
+    for (const words of says) assert.match(output, words);
+    assert.not.match(output, /\n\s+at /, 'a stack trace');
+    assert.is(code, 2, output);
+  };
+
+  /** A port that something listens on. */
+  async function usedPort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    scope.defer(() => server.close());
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    return address.port;
+  }
+
+  test('a pipeline that does not exist: the others beside it are named', async () => {
+    const pipelines = join(root, 'pipelines');
+    for (const command of [
+      ['run', join(pipelines, 'ingest')],
+      ['validate', join(pipelines, 'ingest')],
+      ['provision', join(pipelines, 'ingest')],
+      ['dead-letters', 'list', join(pipelines, 'ingest')],
+    ]) {
+      assertRefused(
+        await runCli(command),
+        /pipelines\/ingest: /,
+        /there is no such file or folder; beside it are the pipelines bigqueries, enrich, icestore, ingestion/,
+      );
+    }
+    assertRefused(await runCli(['run'], { cwd: root, env: { PIPELINE: 'ingest' } }), /beside it are/);
+    assertRefused(await runCli(['validate', root]), /there is no pipeline\.yaml in this folder/);
+  });
+
+  test('a port of a service that is in use: the setting, and what to do', async () => {
+    const port = await usedPort();
+    const pipeline = folder.pipeline({
+      service: 'icestore',
+      google: { projectId: 'p' },
+      http: { host: '127.0.0.1', port },
+      source: { subscriptionId: 's' },
+      bucket: { name: 'bucket' },
+    });
+    const { code, output } = await runCli(['run', pipeline]);
+    assert.match(output, `http.port: cannot listen on 127.0.0.1:${port}`);
+    assert.match(output, /another process listens there; choose another port, or 0 for a free one/);
+    assert.not.match(output, /\n\s+at /);
+    assert.is(code, 1, output);
+  });
+
+  test('ports of a sandbox that are in use: which, and what to do', async () => {
+    const port = await usedPort();
+    assertRefused(
+      await runCli(['sandbox', '--ports', String(port - 1)]),
+      new RegExp(`--ports ${port - 1}: `),
+      new RegExp(`port ${port} \\(pubsub\\) cannot be had`),
+      /leave it out for free ones/,
+    );
+  });
+
+  test('options of chaos, of the tests and of the flows: help, and refusals in words', async () => {
+    const run = async (...args: readonly string[]): Promise<Pick<EndedCommand, 'code' | 'output'>> => {
+      const child = await startChild(process.execPath, args, { cwd: root });
+      return { code: await child.exited, output: child.output };
+    };
+    for (const [file, option] of [
+      ['e2e/chaos/chaos.ts', '--kills'],
+      ['src/testing/run.ts', '--faults'],
+      ['e2e/flows/run.ts', '--dry-run'],
+      [LAUNCH, 'dead-letters'],
+    ] as const) {
+      const { code, output } = await run(file, '--help');
+      assert.is(code, 0, output);
+      assert.match(output, option);
+      assertRefused(await run(file, '--nothing'), /unknown option '--nothing'/i);
+    }
+    assertRefused(await run('e2e/chaos/chaos.ts', '--kills', 'many'), /--kills.*whole number/);
+  });
+});
