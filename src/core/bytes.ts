@@ -5,6 +5,13 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** A copy in memory of its own: not in Node's pool, where it would hold what others have put beside it. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.byteLength);
+  copy.set(bytes);
+  return copy;
+}
+
 const REPLACEMENT = '\ufffd';
 const BYTE_ORDER_MARK = 0xfeff;
 

@@ -4,7 +4,7 @@ import { type Observable, Subject } from 'rxjs';
 export interface CreditLimits {
   /** Messages. At least 1. */
   readonly maxMessages: number;
-  /** Bytes of original data. One message larger than this is admitted alone. */
+  /** Bytes of messages as they were received, data and the rest. One message larger than this is admitted alone. */
   readonly maxBytes: number;
 }
 

@@ -44,11 +44,15 @@ export abstract class Ticket {
   #state: State = 'open';
   #burial: Subscription | undefined;
 
-  /** Enters the message into the books. The source must hold credit for it already. */
-  constructor(desk: Desk, original: Original) {
+  /**
+   * Enters the message into the books. The source must hold credit for it already.
+   *
+   * @param bytes what the message takes in memory, as the credit for it was taken.
+   */
+  constructor(desk: Desk, original: Original, bytes = original.data.byteLength) {
     this.desk = desk;
     this.original = original;
-    this.bytes = original.data.byteLength;
+    this.bytes = bytes;
     this.#openedAt = desk.stopwatch?.now() ?? 0;
     desk.ledger.open(this.bytes);
   }

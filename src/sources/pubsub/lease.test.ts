@@ -11,7 +11,10 @@ function hold(leases: Leases, ackId: string): Lease {
   const places = { messageIdStart: 0, messageIdEnd: 0, attributesStart: 0, attributesEnd: 0 };
   const time = { publishSeconds: 0, publishNanos: 0, deliveryAttempt: 0 };
   const nothing = Buffer.alloc(0);
-  return leases.hold(new ReceivedMessage(nothing, { ackId, data: nothing, orderingKey: '', ...places, ...time }), 0);
+  return leases.hold(
+    new ReceivedMessage(nothing, { byteLength: 0, ackId, data: nothing, orderingKey: '', ...places, ...time }),
+    0,
+  );
 }
 
 function review(leases: Leases, now: number): { extend: string[]; lapsed: string[] } {

@@ -164,7 +164,7 @@ export class PubSubSource implements Source {
     const { desk } = this.#options;
     while (!this.#stopped) {
       const next = this.#inbox.peek();
-      if (next === undefined || !desk.credit.tryTake(next.message.data.byteLength)) break;
+      if (next === undefined || !desk.credit.tryTake(next.message.byteLength)) break;
       this.#inbox.take();
       const ticket = new PubSubTicket(desk, next, this.#handlers);
       this.#open += 1;

@@ -14,7 +14,7 @@ export class PubSubTicket extends Ticket {
   readonly #handlers: PubSubTicketHandlers;
 
   constructor(desk: Desk, lease: Lease, handlers: PubSubTicketHandlers) {
-    super(desk, lease.message);
+    super(desk, lease.message, lease.message.byteLength);
     this.lease = lease;
     this.#handlers = handlers;
     lease.holder = this;

@@ -2,8 +2,10 @@ import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import protobuf from 'protobufjs/minimal.js';
 import * as assert from 'uvu/assert';
+import { ownCopy } from '../../core/bytes.ts';
 import { rfc3339 } from '../../core/rfc3339.ts';
 import { suite } from '../../testing/suite.ts';
+import { PIECE_BYTES } from './cut-response.ts';
 import { decodePullResponse } from './pull-response.ts';
 
 const { StreamingPullResponse } = protos.google.pubsub.v1;
@@ -52,6 +54,31 @@ suite('a response of StreamingPull', ({ test }) => {
           assert.is(read.publishTime, rfc3339(message.publishTime.seconds, message.publishTime.nanos));
         }
       }),
+    );
+  });
+
+  test('does not hold a large response for the sake of one message', () => {
+    const sizes = fc.array(fc.oneof(fc.nat(300), fc.nat(20_000), fc.nat(400_000)), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(sizes, (sent) => {
+        const receivedMessages = sent.map((size, index) => ({
+          ackId: `lease-${index}`,
+          message: { data: Buffer.alloc(size, index), attributes: { index: String(index) }, messageId: `m${index}` },
+        }));
+        const bytes = ownCopy(StreamingPullResponse.encode({ receivedMessages }).finish());
+        const { messages } = decodePullResponse(bytes);
+        assert.is(messages.length, sent.length);
+        for (const [index, message] of messages.entries()) {
+          const { data, byteLength, attributes, encodedAttributes } = message;
+          assert.equal([message.ackId, message.id, attributes], [`lease-${index}`, `m${index}`, { index: `${index}` }]);
+          assert.ok(Buffer.alloc(sent[index] ?? 0, index).equals(data));
+          assert.ok(byteLength >= data.byteLength + 15 && byteLength <= data.byteLength + 64, `counted ${byteLength}`);
+          for (const held of [data.buffer, encodedAttributes.bytes.buffer]) {
+            assert.ok(held.byteLength <= byteLength + 2 * PIECE_BYTES, `${byteLength} bytes hold ${held.byteLength}`);
+          }
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 

@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs/minimal.js';
 import { asBuffer } from '../../core/bytes.ts';
+import { cutResponse } from './cut-response.ts';
 import { ReceivedMessage, type ReceivedParts } from './received-message.ts';
 
 const { Reader } = protobuf;
@@ -18,7 +19,7 @@ export interface PullResponse {
 }
 
 /** What stands beside the message. */
-type OuterParts = Pick<ReceivedParts, 'ackId' | 'deliveryAttempt'>;
+type OuterParts = Pick<ReceivedParts, 'byteLength' | 'ackId' | 'deliveryAttempt'>;
 
 const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
 const NOTHING = Buffer.alloc(0);
@@ -30,22 +31,24 @@ const NOTHING = Buffer.alloc(0);
  * Field numbers are those of google/pubsub/v1/pubsub.proto; fields that are not known are skipped.
  */
 export function decodePullResponse(bytes: Buffer): PullResponse {
-  const reader = Reader.create(bytes);
   const messages: ReceivedMessage[] = [];
   let properties = NO_PROPERTIES;
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    switch (tag >>> 3) {
-      case 1: {
-        const received = readReceived(reader, endOf(reader));
-        if (received !== undefined) messages.push(received);
-        break;
+  for (const piece of cutResponse(bytes)) {
+    const reader = Reader.create(piece);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1: {
+          const received = readReceived(reader, endOf(reader));
+          if (received !== undefined) messages.push(received);
+          break;
+        }
+        case 4:
+          properties = readProperties(reader, endOf(reader));
+          break;
+        default:
+          reader.skipType(tag & 7);
       }
-      case 4:
-        properties = readProperties(reader, endOf(reader));
-        break;
-      default:
-        reader.skipType(tag & 7);
     }
   }
   return { messages, properties };
@@ -58,6 +61,7 @@ function endOf(reader: Reader): number {
 
 /** Undefined if it holds no message. */
 function readReceived(reader: Reader, end: number): ReceivedMessage | undefined {
+  const byteLength = end - reader.pos;
   let ackId = '';
   let start = -1;
   let messageEnd = -1;
@@ -83,7 +87,7 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
   if (start < 0) return undefined;
   // Protobuf does not promise the order of fields: the ack id may stand behind the message.
   reader.pos = start;
-  const message = readMessage(reader, messageEnd, { ackId, deliveryAttempt });
+  const message = readMessage(reader, messageEnd, { byteLength, ackId, deliveryAttempt });
   reader.pos = end;
   return message;
 }
@@ -133,6 +137,7 @@ function readMessage(reader: Reader, end: number, outer: OuterParts): ReceivedMe
     }
   }
   return new ReceivedMessage(asBuffer(reader.buf), {
+    byteLength: outer.byteLength,
     ackId: outer.ackId,
     deliveryAttempt: outer.deliveryAttempt,
     data,

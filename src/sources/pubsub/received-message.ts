@@ -6,6 +6,8 @@ const NO_DATA: EnrichmentData = Object.freeze({});
 
 /** What a response says of one message, and where in its bytes the rest lies. */
 export interface ReceivedParts {
+  /** All of the message, as it was sent. */
+  readonly byteLength: number;
   readonly ackId: string;
   readonly data: Uint8Array;
   readonly orderingKey: string;
@@ -27,6 +29,11 @@ export interface ReceivedParts {
  */
 export class ReceivedMessage implements Original, Message {
   readonly ackId: string;
+  /**
+   * Data, attributes and ids, as they were sent. The message holds so much memory, and at most `PIECE_BYTES` of its
+   * neighbours.
+   */
+  readonly byteLength: number;
   readonly data: Uint8Array;
   readonly orderingKey: string;
   readonly #response: Buffer;
@@ -36,6 +43,7 @@ export class ReceivedMessage implements Original, Message {
 
   constructor(response: Buffer, parts: ReceivedParts) {
     this.ackId = parts.ackId;
+    this.byteLength = parts.byteLength;
     this.data = parts.data;
     this.orderingKey = parts.orderingKey;
     this.#response = response;
