@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
@@ -79,5 +80,41 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     await eventually(() => assert.is(received.length, 1));
     assert.ok(received[0]?.equals(large));
     await client.endAsync();
+  });
+
+  test('a payload beyond mqtt.maxPayloadBytes is cut: its beginning is kept, its size and hash are told, it is not replayed', async () => {
+    const [output, dead] = await newTopics(pubsub, 'raw', 'mqtt-cut');
+    const storage = createStorageClient({ projectId: sandbox.projectId });
+    const bucket = `letters-${output}`;
+    await storage.createBucket(bucket);
+    const config = {
+      ...{ service: 'ingestion', ...common() },
+      mqtt: { url: sandbox.env.MQTT_URL, clientId: output, protocolVersion: 4, maxPayloadBytes: 500_000 },
+      routes: { all: { source: { mqtt_topic: 'huge/+', qos: 1 }, destination: { route_name: 'raw' } } },
+      producers: { raw: { outputTopicId: output } },
+      deadLetters: { topicId: dead, subscriptionId: dead, bucket },
+    };
+    const service = createIngestion(v.parse(ingestionSchema, config), QUIET);
+    await service.start();
+    await service.ready;
+    const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
+    const huge = largeData(2_000_000);
+    await client.publishAsync('huge/one', huge, { qos: 1 });
+    await client.publishAsync('huge/two', 'small', { qos: 1 });
+    await eventually(() => assert.equal([service.ledger.deadLettered, service.ledger.acked], [1, 1]));
+    assert.is((await service.shutdown()).abandoned, 0);
+    await client.endAsync();
+
+    const pipeline = folder.pipeline(config);
+    const [letter] = (await listDeadLetters(pipeline)).letters;
+    assert.equal([letter?.reason, letter?.truncated], ['too_large', true]);
+    const { original, attributes } = await shown(pipeline, letter?.id ?? '');
+    assert.is(attributes.dlq_original_bytes, String(huge.length));
+    assert.is(attributes.dlq_original_sha256, createHash('sha256').update(huge).digest('hex'));
+    assert.is(attributes.mqtt_topic, 'huge/one');
+    assert.ok(Buffer.from(original.data, 'base64').equals(huge.subarray(0, 500_000)));
+    const { code, output: printed } = await runDeadLetters('replay', pipeline);
+    assert.is(code, 1, printed);
+    assert.match(printed, 'truncated');
   });
 });

@@ -24,6 +24,7 @@ export interface MqttConnectionConfig {
   readonly reconnectMinMs: number;
   readonly sessionExpirySeconds: number;
   readonly maxInFlight: number;
+  readonly maximumPacketSize?: number | undefined;
 }
 
 type TlsConfig = NonNullable<MqttConnectionConfig['tls']>;
@@ -103,6 +104,7 @@ export function createMqttClient(config: MqttConnectionConfig, { clean = false }
           properties: {
             sessionExpiryInterval: config.sessionExpirySeconds,
             receiveMaximum: config.maxInFlight,
+            ...(config.maximumPacketSize === undefined ? {} : { maximumPacketSize: config.maximumPacketSize }),
           },
         }
       : {}),

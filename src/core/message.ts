@@ -28,6 +28,15 @@ export interface Original {
   readonly orderingKey: string;
   /** The source's own id of it, the same on each redelivery; MQTT has none. */
   readonly messageId?: string;
+  /** Set if the source kept only the beginning of the data. */
+  readonly whole?: WholeData | undefined;
+}
+
+/** What is known of data that was too large to be kept. */
+export interface WholeData {
+  readonly byteLength: number;
+  /** In hexadecimal digits. */
+  readonly sha256: string;
 }
 
 /** Nearly every time is written so already; up to the 28th each month has its day. The calendar begins with the year 1. */

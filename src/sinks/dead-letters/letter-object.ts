@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { isRecord } from '../../config/interpolate.ts';
+import { asBuffer } from '../../core/bytes.ts';
 import type { Attributes, Original } from '../../core/message.ts';
 
 /** Not `v.record`, which leaves out names such as `constructor`. */
@@ -15,10 +16,26 @@ const schema = v.strictObject({
   orderingKey: v.string(),
 });
 
-/** An original as an object holds it: JSON, its data in base64. */
+/** Of data that is encoded at one time; a multiple of three, so that no padding stands in between. */
+const PIECE_BYTES = 3 * 16_384;
+
+/**
+ * An original as an object holds it: JSON, its data in base64. Piece by piece, so that large data does not stand there
+ * as two texts as well.
+ */
 export function encodeOriginal({ data, attributes, orderingKey }: Original): Buffer {
-  const base64 = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
-  return Buffer.from(JSON.stringify({ data: base64, attributes, orderingKey } satisfies v.InferInput<typeof schema>));
+  const empty = JSON.stringify({ data: '', attributes, orderingKey } satisfies v.InferInput<typeof schema>);
+  const head = '{"data":"';
+  const end = empty.slice(head.length);
+  const base64Length = 4 * Math.ceil(data.byteLength / 3);
+  const content = Buffer.allocUnsafe(head.length + base64Length + Buffer.byteLength(end));
+  let place = content.write(head);
+  const bytes = asBuffer(data);
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    place += content.write(bytes.toString('base64', start, start + PIECE_BYTES), place);
+  }
+  content.write(end, place);
+  return content;
 }
 
 /** The original that an object holds. Throws when its content is another than the one that its name was made from. */

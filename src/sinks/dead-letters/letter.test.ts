@@ -84,6 +84,19 @@ suite('dead letter', ({ test }) => {
     );
   });
 
+  test('of an original that its source has cut says so, and how the whole is known', () => {
+    const whole = { byteLength: 200_000_000, sha256: 'ab'.repeat(32) };
+    const cut = original({ data: Buffer.alloc(100), whole });
+    const { message, isWhole } = letterOf(cut, MARKS);
+    assert.not(isWhole);
+    for (const { attributes } of [message, pointerTo('gs://b/n', cut, MARKS)]) {
+      assert.equal(
+        [attributes.dlq_truncated, attributes.dlq_original_bytes, attributes.dlq_original_sha256],
+        ['true', '200000000', whole.sha256],
+      );
+    }
+  });
+
   test('always fits, and our attributes with it', () => {
     const text = fc.string({ unit: 'binary', maxLength: 2_000 });
     const any = fc.record({

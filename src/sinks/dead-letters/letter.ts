@@ -34,7 +34,8 @@ const MAX_DATA_BYTES = 9_000_000;
  * ordering key, so that letters never wait for each other.
  *
  * It always fits: of an original that does not, data is cut and attributes are cut or left out. Then `isWhole` is false
- * and the letter says so (`dlq_truncated`, `dlq_original_bytes`).
+ * and the letter says so (`dlq_truncated`, `dlq_original_bytes`). So it is with an original that its source has cut,
+ * which has the hash of the whole beside it (`dlq_original_sha256`).
  */
 export function letterOf(
   original: Original,
@@ -44,10 +45,11 @@ export function letterOf(
   const own = ownAttributes(original);
   const whole = attributesOf(original, marks);
   const isWhole =
+    original.whole === undefined &&
     data.byteLength <= MAX_DATA_BYTES &&
     own.length + Object.keys(whole).length <= PUBSUB_LIMITS.attributes &&
     own.every(([name, value]) => isName(name) && clipped(value) === value);
-  const added = isWhole ? whole : { ...whole, dlq_truncated: 'true', dlq_original_bytes: String(data.byteLength) };
+  const added = isWhole ? whole : { ...whole, dlq_truncated: 'true', ...sizeOf(original) };
   return {
     isWhole,
     message: {
@@ -58,12 +60,16 @@ export function letterOf(
   };
 }
 
-/** A letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. */
+/**
+ * A letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. If
+ * the source has cut the original, so is what the object holds (`dlq_truncated`).
+ */
 export function pointerTo(object: string, original: Original, marks: LetterMarks): Letter {
   const added = {
     ...attributesOf(original, marks),
     dlq_object: object,
-    dlq_original_bytes: String(original.data.byteLength),
+    ...sizeOf(original),
+    ...(original.whole === undefined ? {} : { dlq_truncated: 'true' }),
   };
   return {
     data: new Uint8Array(),
@@ -82,6 +88,11 @@ function attributesOf({ orderingKey }: Original, marks: LetterMarks): Record<str
     dlq_time: marks.time.toISOString(),
     ...(orderingKey === '' ? {} : { dlq_ordering_key: orderingKey }),
   };
+}
+
+function sizeOf({ data, whole }: Original): Record<string, string> {
+  if (whole === undefined) return { dlq_original_bytes: String(data.byteLength) };
+  return { dlq_original_bytes: String(whole.byteLength), dlq_original_sha256: whole.sha256 };
 }
 
 /** Without those that no letter carries on: some `goog…` are set by Pub/Sub alone, `dlq_…` by an earlier burial. */

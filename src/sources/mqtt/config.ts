@@ -12,8 +12,10 @@ const brokerUrl = v.pipe(
   }, 'expected an address such as mqtt://host:1883, mqtts://host:8883, ws://host/path or wss://host/path'),
 );
 
-/** Settings of the connection to an MQTT broker. */
-export const mqttSourceSchema = v.strictObject({
+/** What the four bytes of a packet's length can say: MQTT-2.1.4. */
+const LARGEST_PACKET_BYTES = 268_435_460;
+
+const settings = v.strictObject({
   url: brokerUrl,
   /**
    * Identity of the session at the broker: stable across restarts, and never shared by two processes, or the broker
@@ -69,6 +71,30 @@ export const mqttSourceSchema = v.strictObject({
   maxInFlight: v.optional(count({ max: 65_535 }), 1_000),
   /** Bytes that may be unsettled at one time; at this limit the connection is held. */
   maxInFlightBytes: v.optional(bytes(), 128 * 1024 * 1024),
+  /**
+   * A larger payload is not buffered: it goes to dead-letter (`too_large`) with its topic, its size, its SHA-256, and
+   * so many of its first bytes. Pub/Sub takes at most 10 MB, so the default cuts nothing that could be delivered. More
+   * keeps larger originals whole in `deadLetters.bucket`; each takes about five times its size in memory.
+   */
+  maxPayloadBytes: v.optional(bytes({ max: LARGEST_PACKET_BYTES }), 16 * 1024 * 1024),
+  /**
+   * Announced to the broker as MQTT 5's Maximum Packet Size. **It loses messages**: the broker drops larger ones,
+   * acknowledges them to their publisher, and nobody hears of it. Left out: all of them come, and those that are too
+   * large go to dead-letter.
+   */
+  maximumPacketSize: v.optional(bytes({ max: LARGEST_PACKET_BYTES })),
 });
+
+/** Settings of the connection to an MQTT broker. */
+export const mqttSourceSchema = v.pipe(
+  settings,
+  v.forward(
+    v.check(
+      ({ protocolVersion, maximumPacketSize }) => protocolVersion === 5 || maximumPacketSize === undefined,
+      'MQTT 3.1.1 has no such limit: leave it out, or use mqtt.protocolVersion 5',
+    ),
+    ['maximumPacketSize'],
+  ),
+);
 
 export type MqttSourceConfig = v.InferOutput<typeof mqttSourceSchema>;

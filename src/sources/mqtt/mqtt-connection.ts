@@ -114,7 +114,7 @@ export class MqttConnection {
       this.#noticeStream();
       this.#handlers.onMessage(packet, goOn);
     };
-    tapPublishes(client, receive);
+    tapPublishes(client, this.#options.config.maxPayloadBytes, receive);
     // What the tap leaves to MQTT.js.
     client.handleMessage = (packet, callback) =>
       receive(asReceived(packet), () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));

@@ -1,7 +1,9 @@
 import type { MqttClient } from 'mqtt';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
+import { PoisonError } from '../../core/errors.ts';
 import { LinkedList } from '../../core/linked-list.ts';
+import type { WholeData } from '../../core/message.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
@@ -175,7 +177,7 @@ export class MqttSource implements Source {
       return true;
     }
     if (this.#stopped || (packet.packetId > 0 && this.#owesTooMuch)) return false;
-    if (!this.#options.desk.credit.tryTake(packet.payload.byteLength)) return false;
+    if (!this.#options.desk.credit.tryTake(packet.byteLength)) return false;
     this.#emit(packet);
     return true;
   }
@@ -192,6 +194,10 @@ export class MqttSource implements Source {
     const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packet.packetId > 0) this.#pubacks.received(ticket);
+    if (packet.whole !== undefined) {
+      ticket.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
+      return;
+    }
     this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
   }
 
@@ -245,4 +251,11 @@ export class MqttSource implements Source {
       this.#markDisconnected();
     });
   }
+}
+
+function tooLarge(topic: string, { byteLength, sha256 }: WholeData, kept: number): PoisonError {
+  return new PoisonError(
+    'too_large',
+    `the payload has ${byteLength} bytes (SHA-256 ${sha256}), and mqtt.maxPayloadBytes allows ${kept}: the rest was not kept (topic ${topic})`,
+  );
 }

@@ -21,13 +21,9 @@ export class MqttTicket extends Ticket implements Linked<MqttTicket> {
   isLinked = false;
   readonly #settlements: MqttSettlements;
 
-  constructor(
-    desk: Desk,
-    packet: Pick<ReceivedPublish, 'topic' | 'payload' | 'packetId'>,
-    connection: number,
-    settlements: MqttSettlements,
-  ) {
-    super(desk, { data: packet.payload, attributes: { mqtt_topic: packet.topic }, orderingKey: '' });
+  constructor(desk: Desk, packet: Omit<ReceivedPublish, 'dup'>, connection: number, settlements: MqttSettlements) {
+    const { topic, payload, whole, byteLength } = packet;
+    super(desk, { data: payload, attributes: { mqtt_topic: topic }, orderingKey: '', whole }, byteLength);
     this.packetId = packet.packetId;
     this.topic = packet.topic;
     this.connection = connection;
@@ -35,8 +31,9 @@ export class MqttTicket extends Ticket implements Linked<MqttTicket> {
   }
 
   /** Whether a redelivered message is this one: a broker that lost its session may use the packet id for another. */
-  isFor(topic: string, payload: Buffer): boolean {
-    return this.topic === topic && payload.equals(this.original.data);
+  isFor({ topic, payload, whole }: Pick<ReceivedPublish, 'topic' | 'payload' | 'whole'>): boolean {
+    const { data, whole: mine } = this.original;
+    return this.topic === topic && whole?.sha256 === mine?.sha256 && payload.equals(data);
   }
 
   protected override acknowledge(): void {

@@ -4,10 +4,13 @@ import { suite } from '../../testing/suite.ts';
 import { testDesk } from '../../testing/test-desk.ts';
 import { MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
+import type { ReceivedPublish } from './publish-reader.ts';
 
 const desk = testDesk();
 const SETTLEMENTS = { completed: () => {}, givenBack: () => {} };
-const body = (text: string) => Buffer.from(text);
+function packet(packetId: number, text: string): ReceivedPublish {
+  return { topic: 't', payload: Buffer.from(text), packetId, dup: true, byteLength: text.length };
+}
 
 /** A queue and a connection, as the source uses them. */
 class Receiver {
@@ -19,13 +22,13 @@ class Receiver {
   }
 
   receive(packetId: number, text = `payload ${packetId}`): MqttTicket {
-    const ticket = new MqttTicket(desk, { topic: 't', payload: body(text), packetId }, this.connection, SETTLEMENTS);
+    const ticket = new MqttTicket(desk, packet(packetId, text), this.connection, SETTLEMENTS);
     this.queue.received(ticket);
     return ticket;
   }
 
-  reattach(packetId: number, text = `payload ${packetId}`, { topic = 't', dup = true } = {}): boolean {
-    return this.queue.reattach({ packetId, topic, payload: body(text), dup }, this.connection);
+  reattach(packetId: number, text = `payload ${packetId}`, more: Partial<ReceivedPublish> = {}): boolean {
+    return this.queue.reattach({ ...packet(packetId, text), ...more }, this.connection);
   }
 
   complete(...tickets: MqttTicket[]): void {
@@ -124,6 +127,7 @@ suite('puback queue', ({ test }) => {
       receiver.reconnect();
       assert.not(receiver.reattach(1, 'other payload'));
       assert.not(receiver.reattach(1, undefined, { topic: 'other' }));
+      assert.not(receiver.reattach(1, undefined, { whole: { byteLength: 99, sha256: 'of more than is kept' } }));
       const fresh = receiver.receive(1, 'other payload');
       receiver.complete(old);
       assert.equal(receiver.take(), []);

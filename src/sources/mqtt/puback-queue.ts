@@ -42,7 +42,7 @@ export class PubackQueue {
    */
   reattach(packet: ReceivedPublish, connection: number): boolean {
     const known = this.#unacknowledged.get(packet.packetId);
-    if (known === undefined || !known.isFor(packet.topic, packet.payload)) return false;
+    if (known === undefined || !known.isFor(packet)) return false;
     if (known.connection === connection) return packet.dup;
     known.connection = connection;
     if (this.#strict || known.done) this.#order.push(known);

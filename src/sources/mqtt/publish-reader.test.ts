@@ -1,26 +1,42 @@
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { generate, type IPublishPacket, type Packet } from 'mqtt-packet';
 import * as assert from 'uvu/assert';
+import { ownCopy } from '../../core/bytes.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { suite } from '../../testing/suite.ts';
-import { PublishReader, type ReceivedPublish } from './publish-reader.ts';
+import { PIECE_BYTES, PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
 type Seen = ReceivedPublish | { readonly other: string } | { readonly lost: string };
 
 const V5 = { protocolVersion: 5 };
+const MAX_PAYLOAD_BYTES = 1_000_000;
 
-/** Reads chunks, one after the other, and goes on as `goOn` says: by default at once. */
-function reading(version: number, later: (goOn: () => void) => void = (goOn) => goOn()) {
+interface Reading {
+  readonly maxPayloadBytes?: number;
+  /** Goes on, at once by default. */
+  readonly later?: ((goOn: () => void) => void) | undefined;
+}
+
+/** Reads chunks, one after the other. */
+function reading(
+  protocolVersion: number,
+  { maxPayloadBytes = MAX_PAYLOAD_BYTES, later = (goOn) => goOn() }: Reading = {},
+) {
   const seen: Seen[] = [];
   const take = (each: Seen, goOn: () => void): void => {
     seen.push(each);
     later(goOn);
   };
-  const reader = new PublishReader(version, {
-    onPublish: take,
-    onOther: (bytes, goOn) => take({ other: bytes.toString('hex') }, goOn),
-    onLost: (bytes) => seen.push({ lost: bytes.toString('hex') }),
-  });
+  const reader = new PublishReader(
+    { protocolVersion, maxPayloadBytes },
+    {
+      onPublish: take,
+      onOther: (bytes, goOn) => take({ other: bytes.toString('hex') }, goOn),
+      onLost: (bytes) => seen.push({ lost: bytes.toString('hex') }),
+    },
+  );
   return { reader, seen };
 }
 
@@ -28,8 +44,21 @@ function publish(packet: Partial<IPublishPacket>): IPublishPacket {
   return { cmd: 'publish', topic: 'a/b', payload: Buffer.from('x'), qos: 0, dup: false, retain: false, ...packet };
 }
 
-function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
-  return { topic, payload: Buffer.from(payload), packetId: qos === 1 ? messageId : 0, dup };
+/** What a reader makes of a packet, but for what it counts. */
+function asReceived(
+  { topic, payload, qos, messageId = 0, dup }: IPublishPacket,
+  maxPayloadBytes = MAX_PAYLOAD_BYTES,
+): Omit<ReceivedPublish, 'byteLength'> {
+  const bytes = Buffer.from(payload);
+  const packet = { topic, payload: bytes.subarray(0, maxPayloadBytes), packetId: qos === 1 ? messageId : 0, dup };
+  if (bytes.length <= maxPayloadBytes) return packet;
+  return { ...packet, whole: { byteLength: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') } };
+}
+
+function uncounted(each: Seen): Omit<Seen, 'byteLength'> {
+  if (!('byteLength' in each)) return each;
+  const { byteLength: _, whole, ...packet } = each;
+  return whole === undefined ? packet : { ...packet, whole };
 }
 
 const publishes = fc
@@ -56,6 +85,8 @@ const others = fc.constantFrom<Packet>(
   { cmd: 'disconnect', reasonCode: 142 },
 );
 
+type FromArbitrary<A> = A extends fc.Arbitrary<infer T> ? T : never;
+
 /** Bytes cut at any places. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
@@ -72,22 +103,109 @@ suite('PUBLISH reader', ({ test }) => {
         fc.boolean(),
         async (packets, places, protocolVersion, isHeld) => {
           const written = packets.map((packet) => generate(packet, { protocolVersion }));
-          const { reader, seen } = reading(protocolVersion, isHeld ? setImmediate : undefined);
+          const { reader, seen } = reading(protocolVersion, { later: isHeld ? setImmediate : undefined });
           for (const chunk of cut(Buffer.concat(written), places)) reader.write(chunk);
           const expected = packets.map((packet, index) =>
             packet.cmd === 'publish' ? asReceived(packet) : { other: written[index]?.toString('hex') ?? '' },
           );
           await eventually(() => assert.is(seen.length, expected.length), { everyMs: 1 });
-          assert.equal(seen, expected);
+          assert.equal(seen.map(uncounted), expected);
+          for (const [index, each] of seen.entries()) {
+            if ('byteLength' in each) assert.is(each.byteLength, written[index]?.length);
+          }
         },
       ),
       { numRuns: 300, endOnFailure: true },
     );
   });
 
+  test('cuts payloads beyond the limit, however the packets are cut, and keeps their length and hash', async () => {
+    const large = fc.record({
+      qos: fc.constantFrom(0 as const, 1 as const),
+      topicLength: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 65_535 })),
+      payloadLength: fc.oneof(fc.nat(300), fc.integer({ min: 130_000, max: 132_000 }), fc.nat(400_000)),
+      // Three of them can make a large packet of a small payload.
+      propertyLength: fc.oneof(fc.constant(undefined), fc.nat(200), fc.nat(65_535)),
+      byte: fc.nat(255),
+    });
+    const built = ({ qos, topicLength, payloadLength, propertyLength, byte }: FromArbitrary<typeof large>) => {
+      const property = 'p'.repeat(propertyLength ?? 0);
+      return publish({
+        ...{ qos, topic: 't'.repeat(topicLength), payload: Buffer.alloc(payloadLength, byte) },
+        ...(qos === 1 ? { messageId: byte + 1, dup: byte > 100 } : {}),
+        ...(propertyLength === undefined
+          ? {}
+          : { properties: { userProperties: { a: property, b: property, c: property } } }),
+      });
+    };
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof({ arbitrary: large, weight: 4 }, { arbitrary: others, weight: 1 }), { maxLength: 6 }),
+        fc.array(fc.nat(2_000_000), { maxLength: 12 }),
+        fc.constantFrom(4, 5),
+        fc.constantFrom(1, 1_000, 131_000, 300_000),
+        async (shapes, places, protocolVersion, maxPayloadBytes) => {
+          const packets = shapes.map((shape) => ('cmd' in shape ? shape : built(shape)));
+          const written = packets.map((packet) => generate(packet, { protocolVersion }));
+          const { reader, seen } = reading(protocolVersion, { maxPayloadBytes });
+          for (const chunk of cut(Buffer.concat(written), places)) reader.write(chunk);
+          await eventually(() => assert.is(seen.length, packets.length), { everyMs: 1 });
+          for (const [index, packet] of packets.entries()) {
+            const expected =
+              packet.cmd === 'publish'
+                ? asReceived(packet, maxPayloadBytes)
+                : { other: written[index]?.toString('hex') ?? '' };
+            // Not `assert.equal`, which would print megabytes.
+            assert.ok(isDeepStrictEqual(seen.map(uncounted)[index], expected), `packet ${index}`);
+          }
+        },
+      ),
+      { numRuns: 100, endOnFailure: true },
+    );
+  });
+
+  test('of a message that is too large no more is held than is kept', () => {
+    const kept = 200_000;
+    const { reader, seen } = reading(4, { maxPayloadBytes: kept });
+    const chunk = Buffer.alloc(64 * 1024);
+    const payloadBytes = 200 * 1024 * 1024;
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    reader.write(Buffer.from([0x32, 0x80 + 9, 0x80, 0x80, 0x64, 0, 3, 0x61, 0x2f, 0x62, 0, 7, 0, 0]));
+    for (let sent = 2; sent < payloadBytes + 2; sent += chunk.length) {
+      reader.write(chunk.subarray(0, payloadBytes + 2 - sent));
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+    assert.ok(most < 2_000_000, `${most} bytes`);
+    const [only] = seen;
+    if (only === undefined || !('payload' in only)) throw new Error('nothing was read');
+    assert.equal([only.topic, only.packetId, only.payload.length], ['a/b', 7, kept]);
+    assert.is(only.whole?.byteLength, payloadBytes + 2);
+  });
+
+  test('a message holds what is counted, and not the chunk of the socket that it came in', () => {
+    const sizes = [100, 7_000, 9_000, 100, 40_000, 3, 200_000, 1_000, 1_000];
+    const packets = sizes.map((size, index) => publish({ payload: Buffer.alloc(size, index), qos: 1, messageId: 7 }));
+    const bytes = Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: 4 })));
+    const { reader, seen } = reading(4);
+    for (let start = 0; start < bytes.length; start += 65_536) {
+      reader.write(ownCopy(bytes.subarray(start, start + 65_536)));
+    }
+    assert.equal(
+      seen.map(uncounted),
+      packets.map((packet) => asReceived(packet)),
+    );
+    for (const each of seen) {
+      if (!('payload' in each)) throw new Error('nothing else was sent');
+      const held = each.payload.buffer.byteLength;
+      assert.ok(held <= each.byteLength + Math.max(PIECE_BYTES, Buffer.poolSize), `${each.byteLength} hold ${held}`);
+      if (each.payload.length > Buffer.poolSize) assert.ok(held - each.byteLength < 32);
+    }
+  });
+
   test('reads nothing more, and takes nothing more in, until it may go on', async () => {
     const waiting: (() => void)[] = [];
-    const { reader, seen } = reading(5, (goOn) => waiting.push(goOn));
+    const { reader, seen } = reading(5, { later: (goOn) => waiting.push(goOn) });
     const packet = generate(publish({ payload: Buffer.alloc(50_000) }), V5);
     const more = Array.from({ length: 3 }, () => reader.write(packet));
     assert.equal(more, [true, true, false], 'the third one is past the mark');
@@ -103,7 +221,7 @@ suite('PUBLISH reader', ({ test }) => {
   });
 
   test('reads a large message from many chunks', async () => {
-    const { reader, seen } = reading(4);
+    const { reader, seen } = reading(4, { maxPayloadBytes: 3_000_000 });
     const packet = publish({ payload: Buffer.alloc(3_000_000, 'large'), qos: 1, messageId: 9 });
     const bytes = generate(packet, { protocolVersion: 4 });
     for (const chunk of cut(
@@ -113,7 +231,7 @@ suite('PUBLISH reader', ({ test }) => {
       reader.write(chunk);
     }
     await eventually(() => assert.is(seen.length, 2));
-    assert.equal(seen, [asReceived(packet), asReceived(packet)]);
+    assert.equal(seen.map(uncounted), [asReceived(packet, 3_000_000), asReceived(packet, 3_000_000)]);
   });
 
   test('leaves to MQTT.js what is not as it should be', () => {
@@ -133,7 +251,7 @@ suite('PUBLISH reader', ({ test }) => {
     for (const [what, packet] of Object.entries(odd)) {
       const { reader, seen } = reading(5);
       reader.write(Buffer.concat([packet, generate(good, V5)]));
-      assert.equal(seen, [{ other: packet.toString('hex') }, asReceived(good)], what);
+      assert.equal(seen.map(uncounted), [{ other: packet.toString('hex') }, asReceived(good)], what);
     }
   });
 
@@ -143,6 +261,6 @@ suite('PUBLISH reader', ({ test }) => {
     const lost = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02]);
     reader.write(Buffer.concat([good, lost, good]));
     reader.write(good);
-    assert.equal(seen, [asReceived(publish({})), { lost: Buffer.concat([lost, good]).toString('hex') }]);
+    assert.equal(seen.map(uncounted), [asReceived(publish({})), { lost: Buffer.concat([lost, good]).toString('hex') }]);
   });
 });

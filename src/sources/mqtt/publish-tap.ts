@@ -1,4 +1,5 @@
 import type { IPublishPacket, MqttClient, StreamBuilder } from 'mqtt';
+import { ownCopy } from '../../core/bytes.ts';
 import { PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
 /** What is private in its types, and what every client has. */
@@ -12,29 +13,35 @@ interface OpenedClient {
  *
  * MQTT.js has no public way to its bytes: it makes a stream, and pipes it to its parser. The reader stands between them.
  * So a client's events `message` and `packetreceive` do not tell of messages any more, nor are they given to its
- * `customHandleAcks`. A client that has allowed topic aliases, or limited the size of packets, is left alone: MQTT.js
- * looks after both.
+ * `customHandleAcks`. A client that has allowed topic aliases is left alone: MQTT.js looks after them.
  */
-export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPublish, goOn: () => void) => void): void {
-  const { topicAliasMaximum = 0, maximumPacketSize = 0 } = client.options.properties ?? {};
-  if (topicAliasMaximum > 0 || maximumPacketSize > 0) return;
+export function tapPublishes(
+  client: MqttClient,
+  maxPayloadBytes: number,
+  onPublish: (packet: ReceivedPublish, goOn: () => void) => void,
+): void {
+  const { topicAliasMaximum = 0 } = client.options.properties ?? {};
+  if (topicAliasMaximum > 0) return;
   const opened = client as unknown as OpenedClient;
   const buildStream = opened.streamBuilder;
   opened.streamBuilder = (self, options) => {
     const stream = buildStream(self, options);
     const pipe = stream.pipe.bind(stream);
     stream.pipe = <T extends NodeJS.WritableStream>(parser: T): T => {
-      const reader = new PublishReader(client.options.protocolVersion ?? 4, {
-        onPublish: (packet, goOn) => {
-          // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
-          if (client.stream === stream && !stream.destroyed) onPublish(packet, goOn);
-          else goOn();
+      const reader = new PublishReader(
+        { protocolVersion: client.options.protocolVersion ?? 4, maxPayloadBytes },
+        {
+          onPublish: (packet, goOn) => {
+            // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
+            if (client.stream === stream && !stream.destroyed) onPublish(packet, goOn);
+            else goOn();
+          },
+          // What follows waits until MQTT.js has read it, as its own parser would have it.
+          onOther: (bytes, goOn) => parser.write(bytes, goOn),
+          // MQTT.js says what is wrong, and would read on somewhere in the middle.
+          onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
         },
-        // What follows waits until MQTT.js has read it, as its own parser would have it.
-        onOther: (bytes, goOn) => parser.write(bytes, goOn),
-        // MQTT.js says what is wrong, and would read on somewhere in the middle.
-        onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
-      });
+      );
       pipe(reader);
       return parser;
     };
@@ -44,7 +51,9 @@ export function tapPublishes(client: MqttClient, onPublish: (packet: ReceivedPub
 
 /** What the tap has left to MQTT.js, in the same shape. */
 export function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
-  const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+  // MQTT.js gives a view of a chunk of the socket.
+  const bytes = typeof payload === 'string' ? Buffer.from(payload) : ownCopy(payload);
+  const byteLength = bytes.length + Buffer.byteLength(topic);
   // QoS 2 is acknowledged by MQTT.js.
-  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup };
+  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup, byteLength };
 }
