@@ -26,6 +26,7 @@ import { mapMessage } from '../src/operators/map-message.ts';
 import { orderedByKey } from '../src/operators/ordered-by-key.ts';
 import { retryWithBackoff } from '../src/operators/retry-with-backoff.ts';
 import { settle } from '../src/operators/settle.ts';
+import { Telemetry } from '../src/telemetry/telemetry.ts';
 import { testDelivery, testDesk, testMessage } from '../src/testing/test-desk.ts';
 import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
@@ -195,7 +196,10 @@ for (const at of isQuick ? [] : [1e3, 1e4, 1e5, 1e6]) {
   const keys = Array.from({ length: at }, (_, index) => `device-${index}`);
   const cache = memoryCache(
     { fetch: (key) => of({ key }), invalidate: () => EMPTY, close: async () => {} },
-    { maxEntries: at, ttlMs: 3_600_000, missingTtlMs: 1_000, onAnswer: () => {} },
+    {
+      ...{ maxEntries: at, maxBytes: 2 ** 30, ttlMs: 3_600_000, missingTtlMs: 1_000, onAnswer: () => {} },
+      telemetry: new Telemetry('bench', { level: 'silent', processMetrics: false }),
+    },
   );
   for (const key of keys) cache.fetch(key).subscribe();
   const lookups = 1e6;

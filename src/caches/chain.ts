@@ -4,10 +4,11 @@ import { EMPTY, of } from 'rxjs';
 import type { Readiness } from '../core/readiness.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { LookupConfig } from './config.ts';
-import type { Fetcher, OnAnswer } from './fetcher.ts';
+import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 import { firestoreFetcher } from './firestore-fetcher.ts';
 import { memoryCache } from './memory-cache.ts';
 import { redisCache } from './redis-cache.ts';
+import { selecting } from './select.ts';
 import { singleFlight } from './single-flight.ts';
 
 export interface ChainOptions {
@@ -15,6 +16,8 @@ export interface ChainOptions {
   /** Present where the configuration has the layer. */
   readonly redis: Redis | undefined;
   readonly firestore: Firestore | undefined;
+  /** Takes out of the data what is needed of it, if not all of it is: so that memory holds no more. */
+  readonly select?: ((data: LookupData) => LookupData) | undefined;
   readonly onAnswer: OnAnswer;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
@@ -25,7 +28,7 @@ const NOTHING: Fetcher = { fetch: () => of(undefined), invalidate: () => EMPTY, 
 
 /** Builds memory → Redis → Firestore, of the layers that are configured. Concurrent misses of a key make one fetch. */
 export function lookupChain(options: ChainOptions): Fetcher {
-  const { config, redis, firestore, onAnswer, telemetry, readiness } = options;
+  const { config, redis, firestore, select, onAnswer, telemetry, readiness } = options;
   const { missingTtlMs } = config;
   let chain = NOTHING;
   if (config.firestore !== undefined && firestore !== undefined) {
@@ -44,6 +47,8 @@ export function lookupChain(options: ChainOptions): Fetcher {
     const { keyPrefix, ttlMs } = config.redis;
     chain = redisCache(chain, { client: redis, keyPrefix, ttlMs, missingTtlMs, onAnswer, telemetry, readiness });
   }
+  if (select !== undefined) chain = selecting(chain, select);
   chain = singleFlight(chain);
-  return config.memory === undefined ? chain : memoryCache(chain, { ...config.memory, missingTtlMs, onAnswer });
+  if (config.memory === undefined) return chain;
+  return memoryCache(chain, { ...config.memory, missingTtlMs, onAnswer, telemetry });
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { count, flag, milliseconds, secret, text } from '../config/schemas.ts';
+import { bytes, count, flag, milliseconds, secret, text } from '../config/schemas.ts';
 
 /** Settings of the lookup chain: memory → Redis → Firestore; each layer is there if it is configured. */
 export const lookupSchema = v.pipe(
@@ -7,6 +7,12 @@ export const lookupSchema = v.pipe(
     memory: v.optional(
       v.strictObject({
         maxEntries: v.optional(count({ max: 10_000_000 }), 10_000),
+        /**
+         * What the entries may take in memory, by an estimate of V8's heap: a string takes one or two bytes a character,
+         * an object its members, each part some overhead. Only what `apply` names is kept; all of the data where a hook
+         * (`applier`) takes its place. Larger data is looked up each time.
+         */
+        maxBytes: v.optional(bytes(), 64 * 1024 * 1024),
         ttlMs: v.optional(milliseconds({ min: 1 }), 300_000),
       }),
     ),

@@ -1,23 +1,29 @@
 import { firstValueFrom, throwError } from 'rxjs';
 import * as assert from 'uvu/assert';
 import { RetryableError } from '../core/errors.ts';
+import { Telemetry } from '../telemetry/telemetry.ts';
 import { eventually } from '../testing/eventually.ts';
 import { type FakeFetcher, fakeFetcher } from '../testing/fake-fetcher.ts';
 import { suite } from '../testing/suite.ts';
-import { memoryCache } from './memory-cache.ts';
+import { type MemoryCacheOptions, memoryCache } from './memory-cache.ts';
 
 const LONG_MS = 3_600_000;
 
-function cache(behind: FakeFetcher, options: { maxEntries?: number; ttlMs?: number; missingTtlMs?: number } = {}) {
+type Options = Partial<Pick<MemoryCacheOptions, 'maxEntries' | 'maxBytes' | 'ttlMs' | 'missingTtlMs'>>;
+
+function cache(behind: FakeFetcher, options: Options = {}) {
   const answers: string[] = [];
+  const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
   const fetcher = memoryCache(behind, {
     maxEntries: 10,
+    maxBytes: 1_000_000,
     ttlMs: LONG_MS,
     missingTtlMs: LONG_MS,
     ...options,
+    telemetry,
     onAnswer: ({ layer, key, found }) => answers.push(`${layer} ${key} ${found}`),
   });
-  return { answers, fetcher, get: (key: string) => firstValueFrom(fetcher.fetch(key)) };
+  return { answers, telemetry, fetcher, get: (key: string) => firstValueFrom(fetcher.fetch(key)) };
 }
 
 suite('memory cache', ({ test }) => {
@@ -74,6 +80,34 @@ suite('memory cache', ({ test }) => {
     const { get } = cache(behind, { maxEntries: 2 });
     for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) await get(key);
     assert.equal(behind.fetched, ['a', 'b', 'c', 'b']);
+  });
+
+  test('holds no more bytes than it may: the least recently used key leaves first', async () => {
+    const table = Object.fromEntries(['a', 'b', 'c'].map((key) => [key, { text: key.repeat(300_000) }]));
+    const behind = fakeFetcher(table);
+    const { get, telemetry } = cache(behind, { maxBytes: 700_000 });
+    for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) await get(key);
+    assert.equal(behind.fetched, ['a', 'b', 'c', 'b']);
+    const metrics = await telemetry.registry.metrics();
+    assert.match(metrics, /dataflow_cache_entries{[^}]*} 2\n/);
+    const [, taken] = /dataflow_cache_bytes{[^}]*of="taken"[^}]*} (\d+)/.exec(metrics) ?? [];
+    assert.ok(Number(taken) > 600_000 && Number(taken) < 602_000, `${taken} bytes`);
+    assert.match(metrics, /dataflow_cache_bytes{[^}]*of="limit"[^}]*} 700000\n/);
+  });
+
+  test('what is larger than all that it may hold is handed on, and not kept', async () => {
+    const behind = fakeFetcher({ small: { a: 1 }, large: { text: 'x'.repeat(2_000) } });
+    const { get } = cache(behind, { maxBytes: 2_000 });
+    for (const key of ['small', 'large', 'large', 'small']) await get(key);
+    assert.equal(behind.fetched, ['small', 'large', 'large']);
+  });
+
+  test('keys without data take bytes too', async () => {
+    const behind = fakeFetcher({});
+    const { get } = cache(behind, { maxBytes: 2_000 });
+    for (const key of ['a', 'b', 'c'].map((each) => each.repeat(700))) await get(key);
+    await get('a'.repeat(700));
+    assert.is(behind.fetched.length, 4);
   });
 
   test('a failed fetch is not remembered', async () => {

@@ -1,3 +1,6 @@
+/** The shortest part of a text that V8 makes as a view of it: `SlicedString::kMinLength`. */
+const LEAST_SLICE = 13;
+
 /**
  * A number of a JSON text with its own digits, where a double would lose some of them or print them otherwise. It
  * counts and compares as a number does, prints its digits, and `JSON.stringify` writes them.
@@ -6,7 +9,8 @@ export class JsonNumber {
   readonly #digits: string;
 
   constructor(digits: string) {
-    this.#digits = digits;
+    // A part of a text holds all of the text: V8 copies only shorter ones.
+    this.#digits = digits.length < LEAST_SLICE ? digits : Buffer.from(digits, 'latin1').toString('latin1');
   }
 
   toString(): string {

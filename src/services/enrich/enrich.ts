@@ -89,10 +89,13 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
           readiness.set('redis', 'degraded', `skipped: ${error.message}`);
         }));
     const firestore = dependencies.firestore ?? (firestoreConfig && createFirestoreClient(google, firestoreConfig));
+    const { applier } = dependencies;
     const chain = lookupChain({
       config: config.lookup,
       redis,
       firestore,
+      // A hook may look at all of the data, and at the message.
+      select: applier === undefined ? applyByNames(config.apply) : undefined,
       onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
       telemetry,
       readiness,
@@ -135,7 +138,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
             lookup({
               fetcher: chain,
               keyOf,
-              apply: dependencies.applier ?? applyByNames(config.apply),
+              apply: applier ?? ((selected) => selected),
               withoutKey: config.withoutKey,
               withoutData: config.withoutData,
               retry,

@@ -8,6 +8,7 @@ import { encodeEnvelope } from '../../core/envelope.ts';
 import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
 import { drop } from '../../core/hook-result.ts';
+import { Telemetry } from '../../telemetry/telemetry.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
@@ -193,7 +194,10 @@ suite('lookup', ({ test }) => {
     const behind = fakeFetcher({}, () => of(document()).pipe(delay(1)));
     const caches: readonly Fetcher[] = [
       singleFlight(behind),
-      memoryCache(behind, { maxEntries: 10, ttlMs: 60_000, missingTtlMs: 1_000, onAnswer: () => {} }),
+      memoryCache(behind, {
+        ...{ maxEntries: 10, maxBytes: 1_000_000, ttlMs: 60_000, missingTtlMs: 1_000, onAnswer: () => {} },
+        telemetry: new Telemetry('test', { level: 'silent', processMetrics: false }),
+      }),
     ];
     for (const fetcher of caches) {
       for (const apply of hooks) {
