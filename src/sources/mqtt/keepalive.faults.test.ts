@@ -1,6 +1,7 @@
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
+import { startFaultProxy } from '../../testing/fault-proxy.ts';
 import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
 import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
@@ -60,6 +61,33 @@ suite('A held connection and its keepalive', (it) => {
     await eventually(() => assert.equal(connection.pubacks, [1, 2]));
     assert.is(broker.connections.length, 1);
   });
+
+  for (const [what, maxPayloadBytes] of [
+    ['a large message', 16_000_000],
+    ['a message that is too large', 1_000_000],
+  ] as const) {
+    const title = `mosquitto: ${what} that takes longer than the keepalive allows arrives over one connection`;
+    if (findMosquitto() === undefined) {
+      it.skip(title, 'mosquitto is not installed');
+      continue;
+    }
+    it.test(title, async () => {
+      const broker = scope.use(await startMosquitto());
+      const proxy = scope.use(await startFaultProxy(broker));
+      const publisher = await connectAsync(broker.url);
+      scope.defer(() => publisher.endAsync(true));
+      const harness = startMqttSource(scope, `mqtt://127.0.0.1:${proxy.port}`, {
+        keepAliveSeconds: 1,
+        maxPayloadBytes,
+      });
+      await eventually(() => assert.ok(harness.readiness.report.ready));
+      proxy.throttle(1_000_000);
+      // A PINGRESP stands behind it: 4 s, with what the broker's socket holds already.
+      await publisher.publishAsync('devices/d1', Buffer.alloc(4_000_000), { qos: 1 });
+      await eventually(() => assert.is(harness.deliveries.length + harness.desk.burials.length, 1));
+      assert.is(harness.events('mqtt.disconnected').length, 0);
+    });
+  }
 
   for (const protocolVersion of [4, 5] as const) {
     const title = `mosquitto, protocol version ${protocolVersion}: held longer than the keepalive allows, everything flows after`;

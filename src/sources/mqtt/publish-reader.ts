@@ -20,6 +20,8 @@ export interface ReceivedPublish {
 /** Nothing more is read until `goOn` is called, once: inside of the handler, or later. */
 export interface PublishReaderHandlers {
   readonly onPublish: (packet: ReceivedPublish, goOn: () => void) => void;
+  /** A large message is coming, and some of it has come. */
+  readonly onProgress?: () => void;
   /** Any other packet, as it came. */
   readonly onOther: (bytes: Buffer, goOn: () => void) => void;
   /** All that has come, from where it is no MQTT: no packet can be told from the next one any more. Nothing follows. */
@@ -207,7 +209,10 @@ export class PublishReader extends Writable {
       const [chunk = NOTHING] = this.#arrived;
       this.#arrive(payload.take(chunk));
     }
-    if (!payload.isComplete) return false;
+    if (!payload.isComplete) {
+      this.#handlers.onProgress?.();
+      return false;
+    }
     this.#large = undefined;
     this.#emitLarge(head, payload);
     return true;

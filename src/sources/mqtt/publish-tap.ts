@@ -36,6 +36,7 @@ export function tapPublishes(
             if (client.stream === stream && !stream.destroyed) onPublish(packet, goOn);
             else goOn();
           },
+          onProgress: pingNowAndThen(client),
           // What follows waits until MQTT.js has read it, as its own parser would have it.
           onOther: (bytes, goOn) => parser.write(bytes, goOn),
           // MQTT.js says what is wrong, and would read on somewhere in the middle.
@@ -46,6 +47,21 @@ export function tapPublishes(
       return parser;
     };
     return stream;
+  };
+}
+
+/**
+ * Pings by hand while a large message comes, three times in a keepalive: the answer to a ping stands behind the message,
+ * and MQTT.js takes what is late for a dead connection. It would break it off, and the message would come again for ever.
+ */
+function pingNowAndThen(client: MqttClient): () => void {
+  let pingedAt = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - pingedAt < (client.keepalive * 1_000) / 3 || !client.connected) return;
+    pingedAt = now;
+    client.sendPing();
+    client.reschedulePing(true);
   };
 }
 
