@@ -32,6 +32,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** What is in the queue, in order. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.slice(this.#head)[Symbol.iterator]();
+  }
+
   /** Takes everything out, in order. */
   drain(): T[] {
     const items = this.#items.slice(this.#head);

@@ -1,4 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
+import { Fifo } from '../core/fifo.ts';
 
 /** Why a batch left: it was full, old, had to make room, credit was used up, or the stream ended. */
 export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';
@@ -40,7 +41,7 @@ interface OpenBatch<T> {
 
 /**
  * Groups deliveries by key and decides which batch goes next. It neither knows time nor runs effects: `batchInto` asks
- * it for a batch whenever the sink has a free slot.
+ * it for a batch whenever the sink has a free slot. While nothing is blocked, no step of it takes longer with more keys.
  *
  * A batch that is old while every slot is taken stays open and goes on growing: a busy sink gets larger batches, not
  * more of them.
@@ -49,9 +50,16 @@ export class Batcher<T extends BatchItem> {
   readonly #limits: BatchLimits;
   /** Open batches, oldest first: a Map keeps the order of insertion. */
   readonly #open = new Map<string, OpenBatch<T>>();
-  readonly #sealed: Batch<T>[] = [];
-  /** Serial keys that are out, with the batches that wait for them. */
-  readonly #out = new Map<string, Batch<T>[]>();
+  /** Open batches whose serial key is out: they may not go. */
+  readonly #behind = new Map<string, OpenBatch<T>>();
+  /** Open batches whose serial key has come back, in that order, which is about that of their age. */
+  readonly #back = new Map<string, OpenBatch<T>>();
+  readonly #sealed = new Fifo<Batch<T>>();
+  /** Serial keys that are out, with the full batches that wait for them. */
+  readonly #out = new Map<string, Fifo<Batch<T>>>();
+  /** Open batches that might go, the fullest last; sorted anew once as many items have been added as there are batches. */
+  #byFullness: OpenBatch<T>[] = [];
+  #addedSinceSorting = 0;
   readonly #isSerial: (key: string) => boolean;
   readonly #isBlocked: (key: string) => boolean;
 
@@ -70,22 +78,22 @@ export class Batcher<T extends BatchItem> {
   }
 
   get openCount(): number {
-    return this.#open.size;
+    return this.#open.size + this.#behind.size + this.#back.size;
   }
 
-  /** Items of the fullest open batch that may go: 0 if there is none. */
+  /** Items of a batch that is among the fullest that may go: 0 if there is none. */
   get fullestCount(): number {
-    return this.#fullest((batch) => this.#mayGo(batch))?.items.length ?? 0;
+    return this.#fullest()?.items.length ?? 0;
   }
 
   get isEmpty(): boolean {
-    return this.#open.size === 0 && this.#sealed.length === 0 && this.#out.size === 0;
+    return this.openCount === 0 && this.#sealed.length === 0 && this.#out.size === 0;
   }
 
-  /** When the oldest batch that may go becomes due, in the clock of `add`. */
+  /** When the first batch that may go becomes due, in the clock of `add`. */
   get nextDueAt(): number | undefined {
-    const oldest = this.#firstIdle();
-    return oldest === undefined ? undefined : oldest.openedAt + this.#limits.maxAgeMs;
+    const first = this.#first();
+    return first === undefined ? undefined : first.openedAt + this.#limits.maxAgeMs;
   }
 
   /**
@@ -96,20 +104,21 @@ export class Batcher<T extends BatchItem> {
   add(item: T, now: () => number): boolean {
     const { key, bytes } = item;
     const { maxCount, maxBytes, maxOpen } = this.#limits;
-    let batch = this.#open.get(key);
+    let batch = this.#openOf(key);
     let changes = false;
+    this.#addedSinceSorting += 1;
     if (batch !== undefined && batch.bytes + bytes > maxBytes) {
       this.#seal(batch, 'bytes');
       batch = undefined;
     }
     if (batch === undefined) {
       changes = true;
-      if (this.#open.size >= maxOpen) {
-        const fullest = this.#fullest(() => true);
+      if (this.openCount >= maxOpen) {
+        const fullest = this.#fullest() ?? this.#behind.values().next().value;
         if (fullest !== undefined) this.#seal(fullest, 'crowded');
       }
       batch = { key, items: [], bytes: 0, openedAt: now() };
-      this.#open.set(key, batch);
+      (this.#out.has(key) ? this.#behind : this.#open).set(key, batch);
     }
     batch.items.push(item);
     batch.bytes += bytes;
@@ -121,43 +130,46 @@ export class Batcher<T extends BatchItem> {
 
   /** The batch that should go now, if any: what is sealed, then what is old, then, if asked, whatever there is. */
   take(now: number, pressing: 'pressure' | 'completion' | undefined): Batch<T> | undefined {
-    const sealed = this.#sealed.findIndex(({ key }) => !this.#isBlocked(key));
-    if (sealed >= 0) return this.#sealed.splice(sealed, 1).map((batch) => this.#depart(batch))[0];
-    const oldest = this.#firstIdle();
-    if (oldest === undefined) return undefined;
-    if (oldest.openedAt + this.#limits.maxAgeMs <= now) return this.#depart(this.#unopen(oldest, 'age'));
-    if (pressing === 'completion') return this.#depart(this.#unopen(oldest, 'completion'));
-    if (pressing === 'pressure') {
-      const fullest = this.#fullest((batch) => this.#mayGo(batch)) ?? oldest;
-      return this.#depart(this.#unopen(fullest, 'pressure'));
-    }
+    const sealed = this.#takeSealed();
+    if (sealed !== undefined) return this.#depart(sealed);
+    const first = this.#first();
+    if (first === undefined) return undefined;
+    if (first.openedAt + this.#limits.maxAgeMs <= now) return this.#depart(this.#unopen(first, 'age'));
+    if (pressing === 'completion') return this.#depart(this.#unopen(first, 'completion'));
+    if (pressing === 'pressure') return this.#depart(this.#unopen(this.#fullest() ?? first, 'pressure'));
     return undefined;
   }
 
   /** The batch of that key is done, the next one of it may go. */
   returned(key: string): void {
     const waiting = this.#out.get(key);
-    const next = waiting?.shift();
-    if (next !== undefined) this.#sealed.push(next);
-    else this.#out.delete(key);
+    if (waiting === undefined) return;
+    const next = waiting.shift();
+    if (next !== undefined) {
+      this.#sealed.push(next);
+      return;
+    }
+    this.#out.delete(key);
+    const open = this.#behind.get(key);
+    if (open === undefined) return;
+    this.#behind.delete(key);
+    this.#back.set(key, open);
   }
 
   /** Takes out everything that waits of a key, in order of arrival. */
   drain(key: string): T[] {
-    const waiting = this.#out.get(key);
-    const items = [...(waiting ?? []), ...[this.#open.get(key)].filter((batch) => batch !== undefined)].flatMap(
-      (batch) => batch.items,
-    );
-    waiting?.splice(0);
-    this.#open.delete(key);
-    return items;
+    const waiting = this.#out.get(key)?.drain() ?? [];
+    const open = this.#openOf(key);
+    if (open !== undefined) this.#close(open);
+    return [...waiting, ...(open === undefined ? [] : [open])].flatMap((batch) => batch.items);
   }
 
   /** Emits the items of everything that has not left. */
   *waiting(): Generator<T> {
-    for (const batch of this.#open.values()) yield* batch.items;
-    for (const batch of this.#sealed) yield* batch.items;
-    for (const batches of this.#out.values()) for (const batch of batches) yield* batch.items;
+    for (const batch of this.#allOpen()) yield* batch.items;
+    for (const batches of [this.#sealed, ...this.#out.values()]) {
+      for (const batch of batches) yield* batch.items;
+    }
   }
 
   /**
@@ -166,14 +178,16 @@ export class Batcher<T extends BatchItem> {
    */
   takeBack(isWanted: (items: readonly T[]) => boolean): T[] {
     const taken: T[] = [];
-    const take = (items: readonly T[]): boolean => {
+    const take = ({ items }: { readonly items: readonly T[] }): boolean => {
       if (!isWanted(items)) return false;
       taken.push(...items);
       return true;
     };
-    for (const batch of [...this.#open.values()].reverse()) if (take(batch.items)) this.#open.delete(batch.key);
-    for (const batches of this.#out.values()) takeLast(batches, take);
-    takeLast(this.#sealed, take);
+    for (const batch of [...this.#allOpen()].reverse()) if (take(batch)) this.#close(batch);
+    for (const batches of [...this.#out.values(), this.#sealed]) {
+      const gone = new Set([...batches].reverse().filter(take));
+      batches.remove((batch) => gone.has(batch));
+    }
     return taken;
   }
 
@@ -184,43 +198,76 @@ export class Batcher<T extends BatchItem> {
       waiting.push(sealed);
       return;
     }
-    if (this.#isSerial(batch.key)) this.#out.set(batch.key, []);
+    if (this.#isSerial(batch.key)) this.#out.set(batch.key, new Fifo());
     this.#sealed.push(sealed);
   }
 
+  #takeSealed(): Batch<T> | undefined {
+    const first = this.#sealed.peek();
+    if (first === undefined || !this.#isBlocked(first.key)) return this.#sealed.shift();
+    let found: Batch<T> | undefined;
+    this.#sealed.remove((batch) => {
+      if (found !== undefined || this.#isBlocked(batch.key)) return false;
+      found = batch;
+      return true;
+    });
+    return found;
+  }
+
   #unopen(batch: OpenBatch<T>, reason: FlushReason): Batch<T> {
-    this.#open.delete(batch.key);
+    this.#close(batch);
     return { key: batch.key, items: batch.items, bytes: batch.bytes, reason };
   }
 
   #depart(batch: Batch<T>): Batch<T> {
-    if (!this.#out.has(batch.key) && this.#isSerial(batch.key)) this.#out.set(batch.key, []);
+    if (!this.#out.has(batch.key) && this.#isSerial(batch.key)) this.#out.set(batch.key, new Fifo());
     return batch;
   }
 
-  #firstIdle(): OpenBatch<T> | undefined {
-    for (const batch of this.#open.values()) if (this.#mayGo(batch)) return batch;
+  #openOf(key: string): OpenBatch<T> | undefined {
+    return this.#open.get(key) ?? this.#behind.get(key) ?? this.#back.get(key);
+  }
+
+  *#allOpen(): Generator<OpenBatch<T>> {
+    for (const batches of [this.#open, this.#behind, this.#back]) yield* batches.values();
+  }
+
+  #close({ key }: OpenBatch<T>): void {
+    for (const batches of [this.#open, this.#behind, this.#back]) if (batches.delete(key)) return;
+  }
+
+  /** The one of the batches that may go that is due first. */
+  #first(): OpenBatch<T> | undefined {
+    const open = this.#firstOf(this.#open);
+    const back = this.#back.size === 0 ? undefined : this.#firstOf(this.#back);
+    if (open === undefined || back === undefined) return open ?? back;
+    return back.openedAt < open.openedAt ? back : open;
+  }
+
+  #firstOf(batches: ReadonlyMap<string, OpenBatch<T>>): OpenBatch<T> | undefined {
+    for (const batch of batches.values()) if (!this.#isBlocked(batch.key)) return batch;
     return undefined;
   }
 
-  #mayGo({ key }: OpenBatch<T>): boolean {
-    return !this.#out.has(key) && !this.#isBlocked(key);
-  }
-
-  #fullest(eligible: (batch: OpenBatch<T>) => boolean): OpenBatch<T> | undefined {
-    let fullest: OpenBatch<T> | undefined;
-    for (const batch of this.#open.values()) {
-      if (!eligible(batch)) continue;
-      if (fullest === undefined || batch.items.length > fullest.items.length) fullest = batch;
+  #fullest(): OpenBatch<T> | undefined {
+    if (this.#addedSinceSorting < this.openCount) {
+      const known = this.#lastOfSorted();
+      if (known !== undefined) return known;
     }
-    return fullest;
+    // Of equally full ones the oldest is last.
+    this.#byFullness = [...this.#back.values(), ...this.#open.values()].reverse();
+    this.#byFullness.sort((one, other) => one.items.length - other.items.length);
+    this.#addedSinceSorting = 0;
+    return this.#lastOfSorted();
   }
-}
 
-/** Removes batches from the end on, whose items `take` takes. */
-function takeLast<T extends BatchItem>(batches: Batch<T>[], take: (items: readonly T[]) => boolean): void {
-  for (let index = batches.length - 1; index >= 0; index -= 1) {
-    const batch = batches[index];
-    if (batch !== undefined && take(batch.items)) batches.splice(index, 1);
+  #lastOfSorted(): OpenBatch<T> | undefined {
+    for (;;) {
+      const batch = this.#byFullness.at(-1);
+      if (batch === undefined) return undefined;
+      const mayGo = this.#open.get(batch.key) === batch || this.#back.get(batch.key) === batch;
+      if (mayGo && !this.#isBlocked(batch.key)) return batch;
+      this.#byFullness.pop();
+    }
   }
 }
