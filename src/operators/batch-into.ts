@@ -4,6 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import { failed, type Outcome, postponed } from '../core/outcome.ts';
+import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 import { FailingTargets, type FailingTargetsView, type TargetNames } from './failing-targets.ts';
 import { Unsettled } from './unsettled.ts';
@@ -22,7 +23,10 @@ export interface Slot {
 
 export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
   readonly limits: BatchLimits;
-  /** Batches that the effect works on at a time, those that have paused left out: the slots of the sink. */
+  /**
+   * The most batches that the effect works on at a time, those that have paused left out: the slots of the sink. Fewer
+   * than that, down to eight, while answers get slower or fail (`AdaptiveLimit`).
+   */
   readonly concurrency: number;
   /**
    * Makes a delivery ready for the sink, and says which batch it belongs to. What it throws costs that delivery alone:
@@ -45,7 +49,8 @@ const WORTH_PRESSING = 0.25;
 const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key went back');
 
 /**
- * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time; emits one outcome for
+ * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time and as many as it answers
+ * without getting slower; emits one outcome for
  * each delivery, in no order between batches.
  *
  * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), in the way of another
@@ -74,7 +79,8 @@ export function batchInto<T extends BatchItem>(
       const failing = new FailingTargets<T>(options, credit.limits, now);
       options.onFailingTargets?.(failing);
       const batcher = new Batcher<T>(options.limits, isSerial, (key) => failing.isBlocked(key));
-      const running = new Subscription();
+      const limit = new AdaptiveLimit(concurrency);
+      const running = new Set<Subscription>();
       /** Batches that have left and are not done. */
       const out = new Set<Batch<T>>();
       /** Batches that hold a slot. */
@@ -92,7 +98,7 @@ export function batchInto<T extends BatchItem>(
       const dispatch = (pressing: 'pressure' | undefined = undefined): void => {
         if (dispatching) return;
         dispatching = true;
-        while (inProgress < concurrency && !subscriber.closed) {
+        while (inProgress < limit.value && !subscriber.closed) {
           const [resume] = resuming;
           if (resume !== undefined) {
             resume();
@@ -104,7 +110,9 @@ export function batchInto<T extends BatchItem>(
         }
         dispatching = false;
         if (completing && inProgress + paused === 0 && batcher.isEmpty) subscriber.complete();
-        else if (inProgress < concurrency) {
+        else if (inProgress >= limit.value) {
+          if (!batcher.isEmpty) limit.usedUp();
+        } else {
           armTimer();
           if (credit.starved && pressing === undefined) checkPressure();
         }
@@ -207,7 +215,7 @@ export function batchInto<T extends BatchItem>(
           giveBackExcess(target);
           const isAlone = ![...out].some((other) => other !== batch && failing.isOf(target, other));
           if (isAlone || !failing.exceedsShare(target) || !mayPostpone(batch.items)) return;
-          running.remove(subscription);
+          running.delete(subscription);
           subscription.unsubscribe();
           failing.remove(batch.items);
           gaveBack(batch.key, OUT_OF_TURN);
@@ -217,6 +225,8 @@ export function batchInto<T extends BatchItem>(
         let isPaused = false;
         const slot: Slot = {
           pause: (target) => {
+            hasPaused = true;
+            limit.failed(now());
             failing.block(target, held);
             if (!isPaused) {
               isPaused = true;
@@ -243,12 +253,14 @@ export function batchInto<T extends BatchItem>(
         };
         // Made before it is used: an effect may complete inside of `subscribe`.
         const subscription = new Subscription();
+        const startedAt = now();
+        let hasPaused = false;
         running.add(subscription);
         let result: Observable<Outcome>;
         try {
           result = effect(batch, slot);
         } catch (thrown) {
-          running.remove(subscription);
+          running.delete(subscription);
           finish(toError(thrown));
           return;
         }
@@ -260,11 +272,12 @@ export function batchInto<T extends BatchItem>(
               subscriber.next(outcome);
             },
             error: (thrown) => {
-              running.remove(subscription);
+              running.delete(subscription);
               finish(toError(thrown));
             },
             complete: () => {
-              running.remove(subscription);
+              running.delete(subscription);
+              if (!hasPaused) limit.answered(now(), now() - startedAt);
               finish(new Error('the sink completed without an outcome for this message'));
             },
           }),
@@ -306,7 +319,7 @@ export function batchInto<T extends BatchItem>(
         pressure.unsubscribe();
         pressureCheck?.unsubscribe();
         timer?.unsubscribe();
-        running.unsubscribe();
+        for (const subscription of running) subscription.unsubscribe();
       };
     });
 }

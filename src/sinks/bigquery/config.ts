@@ -138,8 +138,8 @@ export const insertSchema = v.strictObject({
   maxRows: v.optional(count({ max: 50_000 }), 500),
   maxBytes: v.optional(bytes({ max: 9_500_000 }), 4_000_000),
   maxDelayMs: v.optional(milliseconds({ max: 600_000 }), 1_000),
-  /** Requests in flight at one time. */
-  concurrency: v.optional(count({ max: 1_000 }), 4),
+  /** The most requests in flight at one time; as many as BigQuery answers without getting slower. */
+  concurrency: v.optional(count({ max: 1_000 }), 32),
   timeoutMs: v.optional(milliseconds({ min: 100 }), 30_000),
   retry: v.optional(retrySchema, {}),
   /** How long an outage is waited out before the rows' messages go back to Pub/Sub. */

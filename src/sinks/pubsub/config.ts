@@ -9,8 +9,8 @@ export const publishSchema = v.strictObject({
   maxMessages: v.optional(count({ max: PUBSUB_LIMITS.messagesPerRequest }), 1_000),
   maxBytes: v.optional(bytes({ max: 9_500_000 }), 4_000_000),
   maxDelayMs: v.optional(milliseconds({ max: 60_000 }), 10),
-  /** Requests in flight at one time. */
-  concurrency: v.optional(count({ max: 1_000 }), 8),
+  /** The most requests in flight at one time; as many as Pub/Sub answers without getting slower. */
+  concurrency: v.optional(count({ max: 1_000 }), 500),
   /** After this a request counts as failed and is tried again. */
   timeoutMs: v.optional(milliseconds({ min: 100 }), 30_000),
   retry: v.optional(retrySchema, {}),

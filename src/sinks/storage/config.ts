@@ -48,8 +48,8 @@ export const archiveSchema = v.strictObject({
   maxAgeMs: v.optional(milliseconds({ max: 86_400_000 }), 60_000),
   /** Groups that are filled at one time. */
   maxOpenGroups: v.optional(count({ max: 100_000 }), 1_000),
-  /** Uploads in flight at one time. */
-  concurrency: v.optional(count({ max: 1_000 }), 4),
+  /** The most uploads in flight at one time; as many as Cloud Storage answers without getting slower. */
+  concurrency: v.optional(count({ max: 1_000 }), 64),
   timeoutMs: v.optional(milliseconds({ min: 100 }), 60_000),
   retry: v.optional(retrySchema, {}),
   /** How long an outage is waited out before the messages go back to Pub/Sub. */
