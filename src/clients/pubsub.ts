@@ -2,6 +2,7 @@ import { PubSub, v1 } from '@google-cloud/pubsub';
 import { noCredentials } from './credentials.ts';
 import type { GoogleConfig } from './google-config.ts';
 import { channelOptions } from './grpc-channel.ts';
+import { PublishConnections } from './publish-connections.ts';
 
 /**
  * What a pull may send ahead of its reader: with HTTP/2's 64 KiB it is less than one response, and a stream moves at most
@@ -12,6 +13,8 @@ const PULL_WINDOW_BYTES = 1024 * 1024;
 /** The generated clients of Pub/Sub: the calls as they are, without the high-level client's queues and timers. */
 export interface PubSubClients {
   readonly publisher: v1.PublisherClient;
+  /** For the calls that carry messages: as many connections as they need. */
+  readonly publishConnections: PublishConnections;
   readonly subscriber: v1.SubscriberClient;
   close(): Promise<void>;
 }
@@ -43,11 +46,17 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
   } catch (thrown) {
     throw noCredentials(google, thrown);
   }
+  const publishConnections = new PublishConnections(
+    publisher,
+    // Else channels to one address share a connection.
+    () => new v1.PublisherClient({ ...shared, 'grpc.use_local_subchannel_pool': 1 }),
+  );
   return {
     publisher,
+    publishConnections,
     subscriber,
     async close() {
-      await Promise.all([publisher.close(), subscriber.close()]);
+      await Promise.all([publishConnections.close(), subscriber.close()]);
     },
   };
 }

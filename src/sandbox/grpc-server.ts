@@ -5,6 +5,9 @@ import type { SandboxServer } from './server.ts';
 /** The real services take requests of up to 10 MB and a little; grpc-js alone would refuse at 4 MB. */
 const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
 
+/** Calls on one connection at a time, as Google's front ends allow: more calls need more connections. */
+const MAX_CONCURRENT_STREAMS = 100;
+
 /** Serves gRPC on 127.0.0.1 without TLS, as an emulator does; port 0 picks a free one. */
 export async function serveGrpc(
   register: (server: Server) => void,
@@ -14,6 +17,7 @@ export async function serveGrpc(
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
     ...options,
   });
   widenFlowControl(server);

@@ -41,7 +41,7 @@ export async function openPubSubEnd(
   const clients = injected.pubsub ?? (await createPubSubClients(config.google));
   const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
   const publisher = new Publisher({
-    client: clients.publisher,
+    connections: clients.publishConnections,
     projectId,
     retry: { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: Number.POSITIVE_INFINITY },
     timeoutMs: 30_000,

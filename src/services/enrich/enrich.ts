@@ -73,7 +73,7 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
       keepsOrder: true,
     });
     const publisher = new Publisher({
-      client: clients.publisher,
+      connections: clients.publishConnections,
       projectId: google.projectId,
       retry: { ...config.publish.retry, giveUpAfterMs: config.giveUpAfterMs },
       timeoutMs: config.publish.timeoutMs,

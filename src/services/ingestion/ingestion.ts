@@ -64,7 +64,7 @@ export function createIngestion(
   return createService(shell, config, probes, async () => {
     const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
     const publisher = new Publisher({
-      client: pubsub.publisher,
+      connections: pubsub.publishConnections,
       projectId: config.google.projectId,
       // MQTT has no nack: an outage is waited out, however long.
       retry: { ...config.publish.retry, giveUpAfterMs: Number.POSITIVE_INFINITY },

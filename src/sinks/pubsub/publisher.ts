@@ -1,7 +1,7 @@
-import type { v1 } from '@google-cloud/pubsub';
 import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
-import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
+import { callUnary, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
+import type { PublishConnections } from '../../clients/publish-connections.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { Readiness } from '../../core/readiness.ts';
@@ -14,7 +14,7 @@ import { publishRequest } from './publish-request.ts';
 const METHOD = '/google.pubsub.v1.Publisher/Publish';
 
 export interface PublisherOptions {
-  readonly client: v1.PublisherClient;
+  readonly connections: PublishConnections;
   readonly projectId: string;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
@@ -92,7 +92,7 @@ export class Publisher {
     messages: readonly OutgoingMessage[],
     { slot, giveUpAfterMs }: PublishOptions,
   ): Observable<PublishResult> {
-    const { client, projectId, retry, timeoutMs, telemetry } = this.#options;
+    const { connections, projectId, retry, timeoutMs, telemetry } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const metadata = routedBy('topic', topic);
     let isRetried = false;
@@ -100,7 +100,7 @@ export class Publisher {
       const started = performance.now();
       try {
         const request = publishRequest(topic, messages);
-        await callUnary(await grpcClientOf(client), METHOD, request, { metadata, timeoutMs });
+        await connections.call((client) => callUnary(client, METHOD, request, { metadata, timeoutMs }));
       } catch (thrown) {
         throw asCallError(thrown);
       }

@@ -49,7 +49,7 @@ suite('Pub/Sub sink', (it) => {
     const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
     const [, project = '', topicId = ''] = /^projects\/(.+)\/topics\/(.+)$/.exec(topic) ?? [];
     const publisher = new Publisher({
-      ...{ client: clients.publisher, projectId: project, timeoutMs: 10_000, component: 'publish' },
+      ...{ connections: clients.publishConnections, projectId: project, timeoutMs: 10_000, component: 'publish' },
       ...{ retry: { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 }, telemetry, readiness: new Readiness() },
     });
     const desk = testDesk();
