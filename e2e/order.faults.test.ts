@@ -98,9 +98,15 @@ suite('order of each key', (it) => {
     TEST_TIMEOUT_MS,
   );
 
-  const title = 'ingestion: through failing publishes and broken connections, first occurrences come in order';
-  if (findMosquitto() === undefined) skip(title, 'mosquitto is not installed');
-  else
+  for (const [order, env] of [
+    ['buckets of devices', {}],
+    ['each device', { DATAFLOW_PRODUCERS__RAW__ORDERING_KEY: 'enrichmentData.DeviceID' }],
+  ] as const) {
+    const title = `ingestion, ordered by ${order}: through failing publishes and broken connections, first occurrences come in order`;
+    if (findMosquitto() === undefined) {
+      skip(title, 'mosquitto is not installed');
+      continue;
+    }
     test(
       title,
       async () => {
@@ -111,7 +117,7 @@ suite('order of each key', (it) => {
           devices: DEVICES,
           mqttUrl: broker.url,
           // So small that there are hundreds of requests, of which a tenth fail.
-          env: { MQTT_PROTOCOL_VERSION: '5', DATAFLOW_PUBLISH__MAX_MESSAGES: PER_REQUEST },
+          env: { ...env, MQTT_PROTOCOL_VERSION: '5', DATAFLOW_PUBLISH__MAX_MESSAGES: PER_REQUEST },
         });
         const publish = { server: 'pubsub', method: 'Publish' } as const;
         sandbox.faults.add({ ...publish, probability: 0.1, seed: 5, error: { code: 'UNAVAILABLE' } });
@@ -122,4 +128,5 @@ suite('order of each key', (it) => {
       },
       TEST_TIMEOUT_MS,
     );
+  }
 });

@@ -11,6 +11,7 @@ const SCHEMA = v.strictObject({
   password: v.optional(secret),
   routes: v.optional(v.record(text, v.strictObject({ topic: text })), {}),
   either: v.optional(v.union([v.strictObject({ level: count() }), v.strictObject({ pattern: text })])),
+  order: v.optional(v.union([text, v.strictObject({ path: text })])),
 });
 
 function overridden(env: Record<string, string>, value: unknown = {}): { value: unknown; issues: ConfigIssue[] } {
@@ -58,6 +59,8 @@ suite('overrides', ({ test }) => {
   test('reach into every branch of a union', () => {
     assert.equal(overridden({ DATAFLOW_EITHER__LEVEL: '2' }).value, { either: { level: '2' } });
     assert.equal(overridden({ DATAFLOW_EITHER__PATTERN: 'x' }).value, { either: { pattern: 'x' } });
+    assert.equal(overridden({ DATAFLOW_ORDER: 'x' }, { order: { path: 'y' } }).value, { order: 'x' });
+    assert.equal(overridden({ DATAFLOW_ORDER__PATH: 'x' }, { order: 'y' }).value, { order: { path: 'x' } });
   });
 
   test('that name no setting are issues: misspelt, too deep, not deep enough', () => {

@@ -1,7 +1,7 @@
 import type { ConfigIssue } from './config-error.ts';
 import { isRecord } from './interpolate.ts';
 import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
-import { childrenOf } from './schema-walk.ts';
+import { childrenOf, isValue } from './schema-walk.ts';
 
 /** What the names of overriding environment variables begin with. */
 export const OVERRIDE_PREFIX = 'DATAFLOW_';
@@ -42,7 +42,7 @@ function plainPaths(renamed: RenamedSettings): RenamedSettings {
 
 function resolve(segments: readonly string[], schema: unknown, value: unknown): string[] | undefined {
   const [segment, ...rest] = segments;
-  if (segment === undefined) return childrenOf(schema).kind === 'leaf' ? [] : undefined;
+  if (segment === undefined) return isValue(schema) ? [] : undefined;
   const children = childrenOf(schema);
   const known = isRecord(value) ? Object.keys(value) : [];
   const sameName = (name: string) => plain(name) === plain(segment);

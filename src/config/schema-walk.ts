@@ -34,6 +34,13 @@ export function childrenOf(schema: unknown): Children {
   return { kind: 'leaf' };
 }
 
+/** Whether a setting can be one plain value: nothing stands below it, or it is a union that has such a branch. */
+export function isValue(schema: unknown): boolean {
+  if (childrenOf(schema).kind === 'leaf') return true;
+  const inner = unwrapped(schema);
+  return isSchema(inner) && Array.isArray(inner.options) && inner.options.some(isValue);
+}
+
 /** Whether a setting's schema is marked as a secret. */
 export function isSecret(schema: unknown): boolean {
   const inner = unwrapped(schema);

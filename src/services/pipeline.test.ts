@@ -56,7 +56,7 @@ suite('pipeline configuration', ({ test }) => {
         const config = readPipelineConfig(path, {});
         assert.is(config.service, 'ingestion');
         assert.is(config.http.port, 8080);
-        assert.is(config.service === 'ingestion' && config.mqtt.maxInFlight, 1_000);
+        assert.is(config.service === 'ingestion' && config.mqtt.maxInFlight, 5_000);
       }
     });
   });

@@ -2,8 +2,9 @@ import type { Delivery } from '../../core/delivery.ts';
 import { envelopeOf } from '../../core/envelope.ts';
 import { EnvelopedMessage } from '../../core/enveloped-message.ts';
 import type { Message } from '../../core/message.ts';
-import { keyPath, keyText, MessageView } from '../../core/message-path.ts';
+import { keyText, MessageView } from '../../core/message-path.ts';
 import type { OutgoingMessage } from '../../sinks/pubsub/limits.ts';
+import { type OrderingKeyConfig, orderingKeyBy } from '../../sinks/pubsub/ordering-key.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import { ReceivedMessage } from '../../sources/pubsub/received-message.ts';
 import type { KeyOf } from './lookup.ts';
@@ -12,8 +13,11 @@ import type { KeyOf } from './lookup.ts';
  * By what deliveries keep their order through the lookups: the ordering key that they will be published under, as far
  * as it is known before the lookup; else the one they came with; else the key of the lookup.
  */
-export function orderBy(path: string | undefined, keyOf: KeyOf): (delivery: Delivery) => string | undefined {
-  const read = path === undefined ? undefined : keyPath(path);
+export function orderBy(
+  orderingKey: OrderingKeyConfig | undefined,
+  keyOf: KeyOf,
+): (delivery: Delivery) => string | undefined {
+  const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).orderOf;
   return ({ message, ticket }) => {
     const configured = read?.(new MessageView(message));
     return configured ?? keyText(ticket.original.orderingKey) ?? keyOf(message);
@@ -27,8 +31,11 @@ function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
 }
 
 /** Where an enriched delivery is published, and under which ordering key. */
-export function addressBy(topicId: string, path: string | undefined): (delivery: Delivery) => Address {
-  const read = path === undefined ? undefined : keyPath(path);
+export function addressBy(
+  topicId: string,
+  orderingKey: OrderingKeyConfig | undefined,
+): (delivery: Delivery) => Address {
+  const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).keyOf;
   return ({ message, ticket }) => ({
     topicId,
     message: {

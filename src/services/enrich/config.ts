@@ -5,6 +5,7 @@ import { count, messagePath, milliseconds, text } from '../../config/schemas.ts'
 import { fieldNames } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
+import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { consumerEntries } from '../config.ts';
 
 /** What becomes of a message that cannot be enriched. */
@@ -38,8 +39,8 @@ export const enrichSchema = v.strictObject({
   giveUpAfterMs: v.optional(milliseconds({ min: 1 }), 300_000),
   output: v.strictObject({
     topicId: text,
-    /** Path to the value by which Pub/Sub keeps order. Default: the ordering key that the message came with. */
-    orderingKey: v.optional(messagePath),
+    /** By what Pub/Sub keeps order: a path, or a path and buckets. Default: the ordering key that the message came with. */
+    orderingKey: v.optional(orderingKeySchema),
   }),
   publish: v.optional(publishSchema, {}),
 });

@@ -20,12 +20,12 @@ function encoded(attributes: Attributes): Attributes | EncodedAttributes {
   return result;
 }
 
-/** The ordering key that a routed delivery has before a hook changes what it is read from. */
+/** By what a routed delivery keeps its order, as it is before a hook changes what that is read from. */
 export function orderBy(table: () => RouteTable): (delivery: Delivery) => string | undefined {
   return ({ message }) =>
     table()
       .producerOf(message.attributes.route_name ?? '')
-      ?.orderingKey?.(new MessageView(message));
+      ?.orderingKey?.orderOf(new MessageView(message));
 }
 
 /** Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. */
@@ -40,7 +40,7 @@ export function addressBy(table: () => RouteTable): (delivery: Delivery) => Addr
       message: {
         data: envelopeOf(message),
         attributes: message instanceof RoutedMessage ? encoded(attributes) : attributes,
-        orderingKey: producer.orderingKey?.(new MessageView(message)) ?? '',
+        orderingKey: producer.orderingKey?.keyOf(new MessageView(message)) ?? '',
       },
     };
   };

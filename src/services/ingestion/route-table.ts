@@ -1,6 +1,6 @@
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
-import { type KeyPath, keyPath } from '../../core/message-path.ts';
 import { remembering } from '../../core/remembering.ts';
+import { type OrderingKey, orderingKeyBy } from '../../sinks/pubsub/ordering-key.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopic } from './device-topic.ts';
@@ -26,7 +26,7 @@ export interface Route {
 /** Where a route's messages are published. */
 export interface Producer {
   readonly topicId: string;
-  readonly orderingKey: KeyPath | undefined;
+  readonly orderingKey: OrderingKey | undefined;
 }
 
 interface CompiledRoute {
@@ -53,7 +53,7 @@ export class RouteTable {
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
-        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : keyPath(orderingKey) },
+        { topicId: outputTopicId, orderingKey: orderingKey === undefined ? undefined : orderingKeyBy(orderingKey) },
       ]),
     );
   }

@@ -185,7 +185,7 @@ suite('route table', ({ test }) => {
     ]);
     assert.equal(routes.topicIds, ['topic-of-raw']);
     assert.is(routes.producerOf('raw')?.orderingKey, undefined);
-    assert.type(routes.producerOf('b')?.orderingKey, 'function');
+    assert.type(routes.producerOf('b')?.orderingKey?.keyOf, 'function');
     assert.is(routes.producerOf('toString'), undefined);
   });
 });
@@ -296,6 +296,6 @@ suite('names of routes and producers', ({ test }) => {
       assert.is(compiled.routeOf(`${name}/d1`)?.name, name);
       assert.is(compiled.producerOf(name)?.topicId, `topic-of-${name}`);
     }
-    assert.is(compiled.producerOf('valueOf'), undefined);
+    assert.is(compiled.producerOf('orderOf'), undefined);
   });
 });

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
-import { count, messagePath, oneOf, text } from '../../config/schemas.ts';
+import { count, oneOf, text } from '../../config/schemas.ts';
+import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
 
@@ -48,8 +49,8 @@ const routeSchema = v.strictObject({
 const producerSchema = v.strictObject({
   /** Short name of a topic in `google.projectId`. */
   outputTopicId: text,
-  /** Path to the value by which Pub/Sub keeps order. Default: no order. */
-  orderingKey: v.optional(messagePath),
+  /** By what Pub/Sub keeps order: a path, or a path and buckets. Default: no order. */
+  orderingKey: v.optional(orderingKeySchema),
 });
 
 /** Which topics are received, and where their messages go. */

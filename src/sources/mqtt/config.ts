@@ -68,7 +68,7 @@ const settings = v.strictObject({
    * told to the broker as MQTT 5's Receive Maximum. A broker that has none (3.1.1) or does not keep to it (mosquitto
    * before 2.0.13) is held off by not reading on.
    */
-  maxInFlight: v.optional(count({ max: 65_535 }), 1_000),
+  maxInFlight: v.optional(count({ max: 65_535 }), 5_000),
   /** Bytes that may be unsettled at one time; at this limit the connection is held. */
   maxInFlightBytes: v.optional(bytes(), 128 * 1024 * 1024),
   /**

@@ -1,0 +1,58 @@
+import * as v from 'valibot';
+import { count, messagePath } from '../../config/schemas.ts';
+import { type KeyPath, keyPath } from '../../core/message-path.ts';
+
+/**
+ * By what Pub/Sub keeps order: a path to a value, or a path and a number of buckets. With buckets the ordering key is
+ * the bucket that the value falls into, `0` to `buckets − 1`: messages of one value keep their order, and a publish
+ * request, which may hold one ordering key, holds messages of many values.
+ */
+export const orderingKeySchema = v.union(
+  [messagePath, v.strictObject({ path: messagePath, buckets: count({ max: 10_000 }) })],
+  'expected a path such as enrichmentData.DeviceID, or { path: enrichmentData.DeviceID, buckets: 32 }',
+);
+
+export type OrderingKeyConfig = v.InferOutput<typeof orderingKeySchema>;
+
+export interface OrderingKey {
+  /** The ordering key of a message. */
+  readonly keyOf: KeyPath;
+  /** The value whose messages keep their order: two messages with different values may change places. */
+  readonly orderOf: KeyPath;
+}
+
+export function orderingKeyBy(config: OrderingKeyConfig): OrderingKey {
+  if (typeof config === 'string') {
+    const read = keyPath(config);
+    return { keyOf: read, orderOf: read };
+  }
+  const { path, buckets } = config;
+  const orderOf = keyPath(path);
+  return {
+    orderOf,
+    keyOf: (view) => {
+      const value = orderOf(view);
+      return value === undefined ? undefined : String(bucketOf(value, buckets));
+    },
+  };
+}
+
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a of the UTF-8 bytes, 32 bits, modulo the number of buckets: the same in every process, and simple elsewhere. */
+export function bucketOf(value: string, buckets: number): number {
+  let hash = FNV_OFFSET;
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index);
+    if (code > 0x7f) return bucketOfBytes(Buffer.from(value), buckets);
+    hash = Math.imul(hash ^ code, FNV_PRIME);
+  }
+  return (hash >>> 0) % buckets;
+}
+
+function bucketOfBytes(bytes: Buffer, buckets: number): number {
+  let hash = FNV_OFFSET;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, FNV_PRIME);
+  return (hash >>> 0) % buckets;
+}
