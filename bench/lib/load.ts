@@ -1,6 +1,6 @@
 import type { v1 } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
-import { envelopeOf, payloadOf } from './reading.ts';
+import { deviceName, envelopeOf, payloadOf } from './reading.ts';
 
 export interface Load {
   readonly messages: number;
@@ -12,6 +12,8 @@ export interface Load {
   readonly orderingKeys?: number | undefined;
   /** Locations, which are batch keys of icestore; one if left out. */
   readonly locations?: number | undefined;
+  /** Whether each device sends to a topic of its own. */
+  readonly hasTopicPerDevice?: boolean | undefined;
   /** Whether no message can be decoded. */
   readonly isPoison?: boolean | undefined;
 }
@@ -64,7 +66,7 @@ export async function fillTopic(
 export async function fillBroker(
   url: string,
   mqttTopic: string,
-  { messages, size, devices, rate }: Load,
+  { messages, size, devices, rate, hasTopicPerDevice = false }: Load,
 ): Promise<void> {
   const client = await connectAsync(url);
   const started = performance.now();
@@ -73,7 +75,8 @@ export async function fillBroker(
   for (let sent = 0; sent < messages; ) {
     const due = rate === undefined ? messages : ((performance.now() - started) / 1_000) * rate;
     while (sent < Math.min(messages, due) && sent - confirmed < WINDOW) {
-      client.publish(mqttTopic, payloadOf(sent, devices, size), { qos: 1 }, () => {
+      const topic = hasTopicPerDevice ? mqttTopic.replace('/device/', `/${deviceName(sent % devices)}/`) : mqttTopic;
+      client.publish(topic, payloadOf(sent, devices, size), { qos: 1 }, () => {
         confirmed += 1;
         wake();
       });

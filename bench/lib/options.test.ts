@@ -16,10 +16,10 @@ function refusalOf(...args: string[]): string {
 suite('options of the bench', ({ test }) => {
   test('ask for everything, for a quick run of what is quick, or for parts', () => {
     const { parts, isWhole } = optionsOf([]);
-    assert.equal(parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'idle', 'growth']);
+    assert.equal(parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered', 'idle', 'growth']);
     assert.ok(isWhole);
     const quick = optionsOf(['--quick']);
-    assert.equal(quick.parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters']);
+    assert.equal(quick.parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered']);
     assert.ok(quick.isWhole);
     const some = optionsOf(['--only', 'growth,throughput', '--soak']);
     assert.equal(some.parts, ['throughput', 'growth']);

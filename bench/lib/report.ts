@@ -50,6 +50,13 @@ export interface InsertCase {
   readonly cpuMicrosPerRow: Spread;
 }
 
+/** Messages a second of ingestion, by what keeps the order: buckets of devices, each device, or nothing. */
+export interface OrderedRates {
+  readonly rate: Spread;
+  readonly perDeviceRate: Spread;
+  readonly unorderedRate: Spread;
+}
+
 export interface SoakCase {
   readonly service: ServiceName;
   readonly ratePerSecond: number;
@@ -83,6 +90,7 @@ export interface Report {
   readonly insert: readonly InsertCase[];
   /** Dead letters a second, at 30 ms a publish request. Older files have none. */
   readonly deadLetterRate?: Spread | undefined;
+  readonly ordered?: OrderedRates | undefined;
   readonly idleCpuPercent: Readonly<Partial<Record<ServiceName, number>>>;
   readonly growth: readonly GrowthCase[];
   /** RSS at 100,000 and 1,000,000 messages, in MB. */

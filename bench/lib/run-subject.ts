@@ -22,6 +22,8 @@ export interface Run {
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
   readonly locations?: number;
+  /** Whether each device sends to an MQTT topic of its own. */
+  readonly hasTopicPerDevice?: boolean;
   /** Whether a baseline gets the options of V8 that our services set for themselves. */
   readonly withV8Options?: boolean;
 }
@@ -45,11 +47,11 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
 
 /** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
 export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
-  const { service, by, messages, size = 200, rate, orderingKeys, locations } = run;
+  const { service, by, messages, size = 200, rate, orderingKeys, locations, hasTopicPerDevice } = run;
   const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
   const { devices } = settings;
   const runId = await stage.newRun(service, devices);
-  const load: Load = { messages, size, devices, rate, orderingKeys, locations };
+  const load: Load = { messages, size, devices, rate, orderingKeys, locations, hasTopicPerDevice };
   if (rate === undefined) await stage.fill(runId, service, load);
   const task: Task = {
     ...settings,

@@ -32,15 +32,30 @@ export interface ServiceSummary {
 
 /** What `--json` prints as its last line. */
 export interface Summary {
-  readonly services: Readonly<Record<string, ServiceSummary>>;
+  /** Left out if nothing but `ordered` was measured. */
+  readonly services?: Readonly<Record<string, ServiceSummary>>;
+  /** Medians of messages a second. */
+  readonly ordered?: { readonly rate: number; readonly perDeviceRate: number; readonly unorderedRate: number };
   /** RSS of enrich in the course of a million messages, in MB. */
   readonly growth?: { readonly rssMbAt1e5: number; readonly rssMbAt1e6: number };
 }
 
 export function summaryOf(report: Report): Summary {
+  const { rss, ordered, throughput } = report;
   const services = Object.fromEntries(SERVICES.map((service) => [service, serviceOf(report, service)]));
-  const { rss } = report;
-  return { services, ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }) };
+  return {
+    ...(ordered !== undefined && throughput.length === 0 ? {} : { services }),
+    ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }),
+    ...(ordered === undefined
+      ? {}
+      : {
+          ordered: {
+            rate: Math.round(ordered.rate.median),
+            perDeviceRate: Math.round(ordered.perDeviceRate.median),
+            unorderedRate: Math.round(ordered.unorderedRate.median),
+          },
+        }),
+  };
 }
 
 function serviceOf(report: Report, service: ServiceName): ServiceSummary {

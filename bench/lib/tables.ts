@@ -56,6 +56,17 @@ export function tablesOf(report: Report): string {
       report.deadLetterRate === undefined ? [] : [['icestore, ours', ranged(report.deadLetterRate)]],
     ),
     table(
+      'Ingestion of 2,000 devices, at 30 ms a publish request',
+      ['order', 'messages/s'],
+      report.ordered === undefined
+        ? []
+        : [
+            ['32 buckets', ranged(report.ordered.rate)],
+            ['each device', ranged(report.ordered.perDeviceRate)],
+            ['none', ranged(report.ordered.unorderedRate)],
+          ],
+    ),
+    table(
       'Latency at a rate, from sending to settlement, in ms',
       ['service', 'messages/s', 'p50', 'p99', 'p99.9', 'CPU µs each'],
       report.latency.map(({ service, by, ratePerSecond, latency, cpuMicrosPerMessage }) => [

@@ -22,6 +22,9 @@ export function targetsOf(report: Measured): Target[] {
   const [enrich, bareEnrich] = [of('enrich', 'ours'), of('enrich', 'bare')];
   const [ingestion, drain] = [of('ingestion', 'ours'), of('ingestion', 'bare', DRAIN)];
   inRounds('dead letters/s, at 30 ms a publish', report.deadLetterRate, '≥', 5_000);
+  inRounds('ordered by 32 buckets, messages/s at 30 ms a publish', report.ordered?.rate, '≥', 5_000);
+  inRounds('ordered by 32 buckets, to unordered', ratio(report.ordered?.rate, report.ordered?.unorderedRate), '≥', 0.8);
+  inRounds('ordered by device, messages/s at 30 ms a publish', report.ordered?.perDeviceRate, '≥', 2_000);
   const [inserter, tableInsert] = report.insert;
   inRounds('enrich: CPU a message, to the bare client', ratio(cpu(enrich), cpu(bareEnrich)), '≤', 1.25);
   inRounds('enrich: CPU a message, in µs', cpu(enrich), '≤', 15);

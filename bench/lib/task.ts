@@ -18,6 +18,8 @@ export interface Task {
   readonly publishes: boolean;
   /** Routes of an ingestion; the first one gets all messages. */
   readonly routes: number;
+  /** What an ingestion orders by: each device, or so many buckets of devices. Default: nothing. */
+  readonly ordering?: 'device' | number | undefined;
 }
 
 /** The task of this process. */

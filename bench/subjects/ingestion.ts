@@ -28,12 +28,14 @@ const routes = Object.fromEntries(
     },
   ]),
 );
+const DEVICE = 'enrichmentData.DeviceID';
+const orderingKey = typeof own.ordering === 'number' ? { path: DEVICE, buckets: own.ordering } : DEVICE;
 const service = createIngestion({
   ...config,
-  // As the bare client: no order is kept, and the id is made at receipt.
+  // As the bare client: no order is kept unless that is measured, and the id is made at receipt.
   id: undefined,
   routes,
-  producers: { raw: { outputTopicId: names.output } },
+  producers: { raw: { outputTopicId: names.output, ...(own.ordering === undefined ? {} : { orderingKey }) } },
   mqtt: { ...config.mqtt, maxInFlight: own.maxInFlight },
   publish: { ...config.publish, maxDelayMs: own.delayMs },
 });

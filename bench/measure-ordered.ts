@@ -1,0 +1,51 @@
+import type { OrderedRates } from './lib/report.ts';
+import { runSubject } from './lib/run-subject.ts';
+import type { Stage } from './lib/stage.ts';
+import { spread } from './lib/statistics.ts';
+import { namesOf, type Task } from './lib/task.ts';
+
+/** Of each publish request, as between a service and Pub/Sub in another region. */
+const LATENCY_MS = 30;
+const DEVICES = 2_000;
+/** As the shipped pipeline sets them. */
+const BUCKETS = 32;
+const MAX_IN_FLIGHT = 5_000;
+const ROUNDS = 3;
+
+const WAYS: Readonly<Record<keyof OrderedRates, { readonly ordering: Task['ordering']; readonly messages: number }>> = {
+  rate: { ordering: BUCKETS, messages: 200_000 },
+  perDeviceRate: { ordering: 'device', messages: 40_000 },
+  unorderedRate: { ordering: undefined, messages: 200_000 },
+};
+
+/** Messages a second of ingestion with 2,000 devices and 30 ms a publish request: by buckets, by device, without order. */
+export async function measureOrdered(
+  stage: Stage,
+  isQuick: boolean,
+  say: (text: string) => void,
+): Promise<OrderedRates> {
+  const rounds = isQuick ? 1 : ROUNDS;
+  const rates: Record<keyof OrderedRates, number[]> = { rate: [], perDeviceRate: [], unorderedRate: [] };
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const way of ['rate', 'perDeviceRate', 'unorderedRate'] as const) {
+      say(`ordered, round ${round} of ${rounds}: ${way}`);
+      const { ordering, messages } = WAYS[way];
+      const removeLatency = await stage.delayPublish(namesOf({ runId: '*', projectId: '' }).output, LATENCY_MS);
+      const { rate } = await runSubject(stage, {
+        service: 'ingestion',
+        by: 'ours',
+        variant: way,
+        messages: isQuick ? messages / 4 : messages,
+        hasTopicPerDevice: true,
+        task: { maxInFlight: MAX_IN_FLIGHT, devices: DEVICES, ordering },
+      });
+      await removeLatency();
+      rates[way].push(rate);
+    }
+  }
+  return {
+    rate: spread(rates.rate),
+    perDeviceRate: spread(rates.perDeviceRate),
+    unorderedRate: spread(rates.unorderedRate),
+  };
+}
