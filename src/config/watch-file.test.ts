@@ -1,5 +1,6 @@
 import { type FSWatcher, mkdirSync, renameSync, rmSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { firstValueFrom, timeout } from 'rxjs';
 import * as assert from 'uvu/assert';
@@ -81,6 +82,19 @@ suite('watch file', ({ test }) => {
         symlinkSync('..data/a.yaml', join(folder, 'a.yaml'));
       },
     ));
+
+  test('a step of the clock holds up no change', () =>
+    watching(async (folder, changes) => {
+      writeFileSync(join(folder, 'a.yaml'), 'two');
+      await setImmediate();
+      const now = Date.now;
+      const step = mock.method(Date, 'now', () => now() - 3_600_000);
+      try {
+        await changes(1);
+      } finally {
+        step.mock.restore();
+      }
+    }));
 
   test('is silent about other files, and about the same content written again', () =>
     watching(async (folder, changes) => {

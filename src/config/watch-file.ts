@@ -19,6 +19,7 @@ import {
   timer,
 } from 'rxjs';
 import { errorCode, toError } from '../core/errors.ts';
+import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 
 /** Editors and deployments write a file in several steps; a change counts once it has been quiet for so long. */
 const QUIET_MS = 150;
@@ -66,7 +67,7 @@ export function watchFile(file: string, { onPolled, watch: open = watch }: Watch
   });
   return hints.pipe(
     startWith(undefined),
-    debounceTime(QUIET_MS),
+    debounceTime(QUIET_MS, monotonicScheduler),
     map(() => contentOf(file)),
     startWith(contentOf(file) ?? ''),
     filter((content) => content !== undefined),
