@@ -69,8 +69,10 @@ class AnsweredCredentials extends ChannelCredentials {
 }
 
 function endUnlessAnswered(socket: Socket, withinMs: number): void {
+  // A proxy has answered already.
+  const before = socket.bytesRead;
   const timer = setTimeout(() => {
-    if (socket.bytesRead > 0) return;
+    if (socket.bytesRead > before) return;
     socket.destroy(new Error(`connected, and no answer within ${withinMs} ms`));
   }, withinMs);
   timer.unref();
