@@ -86,7 +86,8 @@ suite('watch file', ({ test }) => {
   test('a step of the clock holds up no change', () =>
     watching(async (folder, changes) => {
       writeFileSync(join(folder, 'a.yaml'), 'two');
-      await setImmediate();
+      // The watcher has seen the change, and waits for quiet.
+      await sleep(50);
       const now = Date.now;
       const step = mock.method(Date, 'now', () => now() - 3_600_000);
       try {
