@@ -1,6 +1,6 @@
 import { GoogleAuth } from 'google-auth-library';
-import { firstValueFrom, from, timeout } from 'rxjs';
 import { errorCode, FatalError, RetryableError, toError } from '../core/errors.ts';
+import { answerOf } from './bounded-call.ts';
 import type { GoogleConfig } from './google-config.ts';
 
 const EMULATORS = {
@@ -33,7 +33,7 @@ export async function checkCredentials(google: GoogleConfig, apis: readonly Goog
   const { keyFilename } = google;
   const auth = new GoogleAuth({ scopes: SCOPES, ...(keyFilename === undefined ? {} : { keyFilename }) });
   try {
-    await firstValueFrom(from(auth.getAccessToken()).pipe(timeout(TIMEOUT_MS)));
+    await answerOf('the server of tokens', () => auth.getAccessToken(), TIMEOUT_MS);
   } catch (thrown) {
     throw passesWithTime(thrown)
       ? new RetryableError(`Google credentials: ${toError(thrown).message}`, { cause: thrown })
@@ -79,7 +79,7 @@ const NETWORK_ERRORS: ReadonlySet<unknown> = new Set([
 
 function passesWithTime(thrown: unknown): boolean {
   const error = toError(thrown);
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return true;
+  if (error instanceof RetryableError || error.name === 'AbortError') return true;
   const status = 'status' in error ? Number(error.status) : Number.NaN;
   return NETWORK_ERRORS.has(errorCode(thrown)) || PASSING.has(status) || status >= 500;
 }
