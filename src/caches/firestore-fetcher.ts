@@ -10,6 +10,7 @@ import {
   takeUntil,
 } from 'rxjs';
 import { boundedCall } from '../clients/bounded-call.ts';
+import { retryAfterOf } from '../clients/retry-after.ts';
 import { errorCode, RetryableError, toError } from '../core/errors.ts';
 import { JsonNumber } from '../core/json-number.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
@@ -100,7 +101,10 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
       }
     } catch (thrown) {
       if (errorCode(thrown) === INVALID_ARGUMENT) return apart(keys, batch);
-      const error = new RetryableError(`firestore: ${toError(thrown).message}`, { cause: thrown });
+      const error = new RetryableError(`firestore: ${toError(thrown).message}`, {
+        cause: thrown,
+        retryAfterMs: retryAfterOf(thrown),
+      });
       onResult(error);
       for (const key of keys) for (const subscriber of batch.get(key) ?? []) subscriber.error(error);
     } finally {

@@ -284,7 +284,7 @@ export function batchInto<T extends BatchItem>(
         );
       };
 
-      const pressure = credit.starvation.subscribe(checkPressure);
+      const pressure = credit.starvation.subscribe({ next: checkPressure, error: (error) => subscriber.error(error) });
       const upstream = source.subscribe({
         next: (delivery) => {
           if (delivery.isOutOfTurn) {

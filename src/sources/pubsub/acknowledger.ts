@@ -3,7 +3,7 @@ import type { Metadata } from '@grpc/grpc-js';
 import { defer, type SchedulerLike, type Subscription } from 'rxjs';
 import { callUnary, grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
 import { asCallError } from '../../clients/grpc-errors.ts';
-import { RetryableError } from '../../core/errors.ts';
+import { RetryableError, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -217,7 +217,7 @@ export class Acknowledger {
         if (failures === undefined) throw asCallError(thrown);
         for (const ackId of failures.permanent) lost.add(ackId);
         pending = [...failures.transient];
-        if (pending.length > 0) throw new RetryableError(asCallError(thrown).message, { cause: thrown });
+        if (pending.length > 0) throw new RetryableError(toError(thrown).message, { cause: asCallError(thrown) });
       }
     }).pipe(
       retryWithBackoff(

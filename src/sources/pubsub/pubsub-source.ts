@@ -146,7 +146,12 @@ export class PubSubSource implements Source {
   #begin(subscriber: Subscriber<Delivery>): void {
     this.#subscriber = subscriber;
     this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
-    this.#background.add(this.#options.desk.credit.released.subscribe(() => this.#emit()));
+    this.#background.add(
+      this.#options.desk.credit.released.subscribe({
+        next: () => this.#emit(),
+        error: (error) => subscriber.error(error),
+      }),
+    );
     const review = () => this.#review();
     this.#background.add(
       this.#scheduler.schedule(function tick() {
