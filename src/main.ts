@@ -33,6 +33,8 @@ function ending<Args extends unknown[]>(command: (...args: Args) => Promise<numb
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
     await flushStandardError(FLUSH_MS);
+    // A pipe takes a large output as fast as it is read.
+    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
     // Clients keep handles open after they are closed; what matters has been flushed by the command.
     setTimeout(() => process.exit(), 100).unref();
   };

@@ -1,10 +1,13 @@
 import * as assert from 'uvu/assert';
 import { decodeEnvelope } from '../../src/core/envelope.ts';
+import { bucketOf } from '../../src/sinks/pubsub/ordering-key.ts';
 import { flow } from './harness/define-flow.ts';
 import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { watchTopic } from './harness/sinks.ts';
 
 const READINGS = 2_000;
+/** Of the shipped pipeline. */
+const BUCKETS = 32;
 
 /** MQTT → ingestion → Pub/Sub. */
 flow('devflow', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, devices: 20 }, async (run) => {
@@ -35,7 +38,7 @@ flow('devflow', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, d
       assert.ok(reading, `${envelope.id} was published`);
       assert.equal(Buffer.from(envelope.payload), reading.payload, 'the payload, byte by byte');
       assert.equal(attributes, { mqtt_topic: reading.topic, route_name: 'raw' });
-      assert.is(orderingKey, reading.deviceId);
+      assert.is(orderingKey, String(bucketOf(reading.deviceId, BUCKETS)));
       const { Timestamp, ...known } = envelope.enrichmentData;
       assert.ok(Math.abs(Date.now() - Date.parse(String(Timestamp))) < 3_600_000, `the time of receipt: ${Timestamp}`);
       assert.equal(known, {

@@ -24,8 +24,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'dead-letters/replay-letters.ts': 'compared with the publish times of letters',
   'clients/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'fleet/publish-readings.ts': 'a client id',
-  'telemetry/telemetry.ts': 'the window in which lines of one event are counted',
-  'config/watch-file.ts': 'the quiet time after an edit of a file',
+  'clients/retry-after.ts': 'compared with the date that a server names',
 };
 
 suite('the monotonic scheduler', (it) => {

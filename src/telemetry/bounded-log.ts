@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 
 /** Where chunks of log lines go: one at a time, without blocking the process. */
 export interface LogOutput {
@@ -49,7 +49,7 @@ export class BoundedLog {
   /** Resolves once all lines are written or dropped, or when the time is over. */
   async flush(withinMs: number): Promise<void> {
     const deadline = performance.now() + withinMs;
-    while (this.#writingLines > 0 && performance.now() < deadline) await delay(5);
+    while (this.#writingLines > 0 && performance.now() < deadline) await wait(5);
   }
 
   /** Writes what waits while the process exits; lines that do not fit are lost with it. */

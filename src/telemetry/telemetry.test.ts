@@ -11,7 +11,10 @@ type Line = Readonly<Record<string, unknown>>;
 function telemetry(level = 'trace') {
   const lines: Line[] = [];
   const destination = { write: (text: string) => lines.push(JSON.parse(text)) };
-  return { lines, telemetry: new Telemetry('svc', { level, destination, processMetrics: false }) };
+  return {
+    lines,
+    telemetry: new Telemetry('svc', { level, destination, processMetrics: false, now: () => Date.now() }),
+  };
 }
 
 suite('telemetry', ({ test, beforeEach, afterEach }) => {

@@ -11,6 +11,8 @@ export interface TelemetryOptions {
   readonly destination?: LogDestination;
   /** Process metrics (CPU, memory, event loop). Off where several services share a process. Default: true. */
   readonly processMetrics?: boolean;
+  /** A clock in ms that no one sets. Default: that of the process. */
+  readonly now?: () => number;
 }
 
 export interface LogDestination {
@@ -41,10 +43,12 @@ export class Telemetry {
   readonly log: Logger;
   readonly registry = new Registry();
   readonly #events: Counter<'event'>;
+  readonly #now: () => number;
   readonly #throttles = new Map<EventName, Throttle>();
 
   constructor(service: string, options: TelemetryOptions) {
     const destination: LogDestination = options.destination ?? standardErrorLog();
+    this.#now = options.now ?? (() => performance.now());
     this.log = pino(
       { level: options.level, base: { service }, redact: ['password', '*.password'] },
       { write: (line) => destination.write(line) },
@@ -71,7 +75,7 @@ export class Telemetry {
   event(name: EventName, fields: Record<string, unknown> = {}): void {
     this.#events.inc({ event: name });
     const { level, message } = EVENTS[name];
-    const now = Date.now();
+    const now = this.#now();
     let throttle = this.#throttles.get(name);
     if (throttle === undefined || now - throttle.windowStart > WINDOW_MS) {
       throttle = { windowStart: now, lines: 0, suppressed: throttle?.suppressed ?? 0 };
