@@ -8,6 +8,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { freePort } from '../src/testing/free-port.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -39,11 +40,12 @@ source: { subscriptionId: s }
 bucket: { name: bucket }
 `;
 
-  for (const [what, http] of [
-    ['a port of the YAML', (port: number) => `{ host: 127.0.0.1, port: ${port} }`],
-    ['all addresses', (port: number) => `{ port: ${port} }`],
+  const cases: readonly (readonly [what: string, http: (port: number) => string])[] = [
+    ['a port of the YAML', (port) => `{ host: 127.0.0.1, port: ${port} }`],
+    ['all addresses', (port) => `{ port: ${port} }`],
     ['a free port', () => '{ host: 127.0.0.1, port: 0 }'],
-  ] as const) {
+  ];
+  for (const [what, http] of sized({ full: cases, short: cases.slice(0, 1) })) {
     test(`follows the configuration: ${what}`, async () => {
       const folder = pipelineFolder(suiteEnd);
       // Not ready, as Pub/Sub is away: a process that waits is alive.

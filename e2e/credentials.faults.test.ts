@@ -5,11 +5,12 @@ import { eventually } from '../src/testing/eventually.ts';
 import { freePort } from '../src/testing/free-port.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
 /** Every command that calls Google Cloud. */
-const COMMANDS: readonly (readonly string[])[] = [
+const ALL: readonly (readonly string[])[] = [
   ...SERVICES.map((name) => ['run', builtInPipeline(name)]),
   ...SERVICES.map((name) => ['provision', builtInPipeline(name)]),
   ...SERVICES.map((name) => ['teardown', builtInPipeline(name)]),
@@ -20,6 +21,9 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['replay', 'archive/raw', '--to', 'mqtt'],
   ['replay', 'archive/raw', '--to', 'pubsub', '--topic', 'raw', '--dry-run'],
 ];
+/** One of each kind. */
+const SOME = ALL.filter((words, index) => ALL.findIndex(([first]) => first === words[0]) === index);
+const COMMANDS = sized({ full: ALL, short: SOME });
 const AT_A_TIME = 4;
 
 suite('Google credentials', ({ test, after, afterEach }) => {
