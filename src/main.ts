@@ -63,6 +63,7 @@ program
   .option('--project <id>', 'Google Cloud project id', 'sandbox')
   .option('--deny <names>', 'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*')
   .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
+  .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
   .action(ending(async (options: SandboxCommand) => (await import('./commands/sandbox.ts')).sandbox(options)));
 
 program

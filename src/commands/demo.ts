@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
-import { toError } from '../core/errors.ts';
 import { type Balance, balanceOf, balanceTable, isBalanced } from '../demo/balance.ts';
 import { type Platform, startPlatform } from '../demo/platform.ts';
 import { showProgress } from '../demo/progress.ts';
 import { createResources } from '../demo/provision-run.ts';
 import { namedResources, type RunResources } from '../demo/run-resources.ts';
+import { startSandboxProcess } from '../demo/sandbox-process.ts';
 import { countLines, countRows } from '../demo/sink-counts.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { publishReadings } from '../fleet/publish-readings.ts';
@@ -28,18 +28,15 @@ const STALLED_MS = 30_000;
 /** `demo`: the whole platform on one machine, from a made-up fleet to the real sinks, and the balance of its books. */
 export async function demo(options: DemoOptions): Promise<number> {
   const say = (text: string) => console.error(text);
-  const { startSandbox } = await import('../sandbox/sandbox.ts').catch((thrown: unknown) => {
-    throw new Error(`the sandbox needs the development dependencies: run "npm ci" (${toError(thrown).message})`);
-  });
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
 
-  const cloud = await startSandbox();
-  cloud.applyEnv();
+  const cloud = await startSandboxProcess();
+  Object.assign(process.env, cloud.env);
   for (const missing of cloud.missing) say(`left out: ${missing}`);
   let platform: Platform | undefined;
   try {
-    const resources = namedResources(randomBytes(4).toString('hex'), cloud.projectId);
+    const resources = namedResources(randomBytes(4).toString('hex'), cloud.env.GOOGLE_CLOUD_PROJECT ?? 'sandbox');
     const fleet = new Fleet({ devices: options.devices, seed: options.seed, runId: resources.runId });
     say(`run ${resources.runId}: ${options.messages} readings of ${options.devices} devices, seed ${options.seed}`);
     await createResources(resources, fleet);

@@ -9,10 +9,18 @@ export interface SandboxCommand {
   /** Permissions or methods, comma-separated. */
   readonly deny?: string;
   readonly schemaDelayMs?: number;
+  /** For a program that starts it: it ends with that program. */
+  readonly untilStdinEnds: boolean;
 }
 
 /** `sandbox`: runs the local cloud until SIGTERM, SIGINT or SIGHUP, and prints the environment to export. */
-export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCommand): Promise<number> {
+export async function sandbox({
+  ports,
+  project,
+  deny,
+  schemaDelayMs,
+  untilStdinEnds,
+}: SandboxCommand): Promise<number> {
   const options: SandboxOptions = {
     projectId: project,
     control: true,
@@ -22,7 +30,10 @@ export async function sandbox({ ports, project, deny, schemaDelayMs }: SandboxCo
       ...(schemaDelayMs === undefined ? {} : { schemaDelayMs }),
     },
   };
-  const signalled = new Promise<void>((resolve) => onSignal(resolve));
+  const signalled = new Promise<void>((resolve) => {
+    onSignal(resolve);
+    if (untilStdinEnds) process.stdin.on('end', resolve).resume();
+  });
   let cloud: Sandbox;
   try {
     cloud = await startSandbox(options);
