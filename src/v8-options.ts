@@ -27,6 +27,7 @@ if (Number.parseInt(process.versions.v8, 10) >= 13) {
 
 /*
  * Node cuts small buffers out of slabs, and each buffer holds its slab: 64 KiB in Node 24. One message in a hundred that
- * waits would hold as much as all of them. With slabs of 8 KiB, 10,000 of such messages hold 80 MB at most.
+ * waits would hold as much as all of them. With slabs of 16 KiB, 10,000 of such messages hold 160 MB at most; slabs of
+ * 8 KiB took ingestion 0.3 µs more a message.
  */
-Buffer.poolSize = 8 * 1024;
+Buffer.poolSize = 16 * 1024;

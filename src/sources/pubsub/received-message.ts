@@ -30,8 +30,8 @@ export interface ReceivedParts {
 export class ReceivedMessage implements Original, Message {
   readonly ackId: string;
   /**
-   * Data, attributes and ids, as they were sent. The message holds so much memory, and at most `PIECE_BYTES` of its
-   * neighbours.
+   * Data, attributes and ids, as they were sent. The message holds so much memory, and a few KiB of its neighbours: see
+   * `PIECE_BYTES`, and `Buffer.poolSize` of a service.
    */
   readonly byteLength: number;
   readonly data: Uint8Array;
