@@ -1,4 +1,6 @@
 import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
+import { isJsonObject } from './json-number.ts';
+import { parseExact } from './lossless-json.ts';
 
 /** What a hook returns to leave a message out: it is acknowledged, counted as dropped, and goes nowhere. */
 export const drop: unique symbol = Symbol.for('dataflow-services.drop');
@@ -52,6 +54,34 @@ export function plainObject<T extends object>(hook: string, result: T): T {
   throw new PoisonError('hook_failed', `the ${hook} must return an object, and returned ${kindOf(value)}`);
 }
 
+/**
+ * Copies what a hook returned as JSON has it, so that it is the same wherever it is cached, and the hook's own object stays
+ * its own: times become texts, members without a value are left out.
+ *
+ * @throws PoisonError (`hook_failed`) unless it is a plain object that JSON can hold.
+ */
+export function plainData(hook: string, result: unknown): Readonly<Record<string, unknown>> {
+  if (!isPlain(result)) {
+    throw new PoisonError('hook_failed', `the ${hook} must return a plain object or undefined, not ${kindOf(result)}`);
+  }
+  let copy: unknown;
+  try {
+    copy = parseExact(JSON.stringify(result));
+  } catch (thrown) {
+    const problem = `the ${hook} returned what JSON cannot hold: ${toError(thrown).message}`;
+    throw new PoisonError('hook_failed', problem, { cause: thrown });
+  }
+  if (isJsonObject(copy)) return copy;
+  throw new PoisonError('hook_failed', `the ${hook} must return a plain object: in JSON it is ${kindOf(copy)}`);
+}
+
+/** An object literal, or one without a prototype; of any realm. */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /** @throws PoisonError (`hook_failed`) unless a hook has returned a string. */
 export function stringResult(hook: string, result: unknown): string {
   if (typeof result === 'string') return result;
@@ -61,5 +91,6 @@ export function stringResult(hook: string, result: unknown): string {
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && !isPlain(value)) return `an instance of ${value.constructor.name}`;
   return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
 }
