@@ -156,6 +156,46 @@ suite('hooks that fail, wait and leave out', (it) => {
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
   });
 
+  test('enrich: a fetcher stands in the place of Firestore, behind the caches', async () => {
+    const { config, output, letters, publishAll } = await open('enrich');
+    const received = collectMessages(scope, pubsub, output);
+    const answer = answering();
+    const asked: string[] = [];
+    const service = await start(
+      createEnrich(
+        v.parse(enrichSchema, {
+          ...config,
+          key: ['payload.how'],
+          apply: { name: 'name' },
+          lookup: { memory: {} },
+          output: { topicId: output },
+        }),
+        {
+          fetcher: (key) => {
+            asked.push(key);
+            const how = HOWS.find((each) => each === key);
+            return how === undefined || how === 'drop' ? undefined : answer(how, { name: 'found' });
+          },
+        },
+      ),
+    );
+    await publishAll();
+    await assertLetters('fetcher', letters, FAIL);
+    await eventually(() => assert.is(received.length, PASS.length + 1));
+    const names = received.map(({ data }) => {
+      const { payload, enrichmentData } = JSON.parse(data.toString());
+      return [JSON.parse(Buffer.from(payload, 'base64').toString()).how, enrichmentData?.name];
+    });
+    assert.equal(Object.fromEntries(names), { good: 'found', later: 'found', outage: 'found', drop: undefined });
+    assert.is(asked.filter((key) => key === 'outage').length, 3, 'asked again until it answers');
+    await publishAll();
+    await eventually(() => assert.is(service.ledger.received, 2 * HOWS.length));
+    await eventually(() => assert.is(service.ledger.inFlight, 0));
+    assert.is(asked.filter((key) => key === 'good').length, 1, 'then from memory');
+    assert.is(service.probes.fetcherHit.count, PASS.length);
+    await eventually(async () => assert.ok((await fetch(`${service.url}/readyz`)).ok));
+  });
+
   test('icestore: a batch key answers at once', async () => {
     const { config, letters, publishAll, projectId } = await open('icestore');
     await createStorageClient({ projectId }).createBucket('hooks');

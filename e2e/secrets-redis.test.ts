@@ -39,13 +39,13 @@ suite('secrets of Redis', ({ test, skip, before, after, afterEach }) => {
         { readyWhen: /Ready to accept/ },
       );
       scope.defer(() => redis.end());
-      const cases: readonly { readonly url: string; readonly state: 'ok' | 'degraded' }[] = [
-        { url: `redis://:${password}@127.0.0.1:${port}`, state: 'ok' },
-        { url: `redis://user:${wrong}@127.0.0.1:${port}`, state: 'degraded' },
-        { url: `redis://:${password}@127.0.0.1:1`, state: 'degraded' },
+      const cases: readonly { readonly url: string; readonly state: 'ok' | 'degraded'; readonly cause: string }[] = [
+        { url: `redis://:${password}@127.0.0.1:${port}`, state: 'ok', cause: '' },
+        { url: `redis://user:${wrong}@127.0.0.1:${port}`, state: 'degraded', cause: 'skipped: WRONGPASS' },
+        { url: `redis://:${password}@127.0.0.1:1`, state: 'degraded', cause: 'skipped: connect ECONNREFUSED' },
       ];
       await Promise.all(
-        cases.map(async ({ url, state }) => {
+        cases.map(async ({ url, state, cause }) => {
           const topic = await newTopic(pubsub, 'secrets');
           const pipeline = folder.pipeline(
             [
@@ -67,7 +67,8 @@ suite('secrets of Redis', ({ test, skip, before, after, afterEach }) => {
             // One more message makes one more lookup in Redis.
             await pubsub.topic(topic).publishMessage({ data });
             const said = await overHttp(address);
-            assert.is(said.includes('"redis":{"state":"degraded"'), state === 'degraded');
+            assert.ok(said.includes(`"redis":{"state":"${state}","detail":"${cause}`), 'the cause stays');
+            assert.match(said, new RegExp(`dataflow_part_state\\{part="redis",state="${state}",.*\\} 1`));
             return said;
           });
           await child.end('SIGTERM');

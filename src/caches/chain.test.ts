@@ -27,14 +27,16 @@ suite('lookup chain', (it) => {
     scope.use(server);
     const url = `redis://127.0.0.1:${server.port}`;
     const config = v.parse(lookupSchema, { memory: { maxBytes: 3_100_000 }, redis: { url, timeoutMs: 10_000 } });
-    const redis = createRedisClient({ url, timeoutMs: 10_000, insecureSkipVerify: false }, () => {});
-    scope.defer(async () => redis.disconnect());
-    await eventually(() => assert.is(redis.status, 'ready'));
-    for (const key of KEYS) await redis.set(key, JSON.stringify({ ClientID: `client of ${key}`, LARGE }));
+    const redis = createRedisClient({ url, timeoutMs: 10_000, cluster: false, insecureSkipVerify: false });
+    scope.defer(() => redis.disconnect());
+    await eventually(async () => assert.ok((await firstValueFrom(redis.state)).isReady));
+    const record = (key: string) => JSON.stringify({ ClientID: `client of ${key}`, LARGE });
+    for (const key of KEYS) await redis.setNew(key, record(key), 600_000);
     const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
     const layers: string[] = [];
     const chain = lookupChain({
-      ...{ config, redis, firestore: undefined, select, telemetry, readiness: new Readiness() },
+      ...{ config, redis, firestore: undefined, fetcher: undefined, select, telemetry, readiness: new Readiness() },
+      hooks: { timeoutMs: 1_000, concurrency: 1 },
       onAnswer: ({ layer }) => layers.push(layer),
     });
     const get = async (key: string) => (await firstValueFrom(chain.fetch(key))) ?? {};

@@ -15,14 +15,17 @@ export interface Fetcher {
   fetch(key: string): Observable<LookupData | undefined>;
   /** The data of a key, if this layer has it and need not wait for it; told as an answer like one of `fetch`. */
   held?(key: string): LookupData | undefined;
-  /** Forgets a key, in this layer and behind it; the next fetch asks the last layer. */
+  /**
+   * Forgets a key, in this layer and behind it; a fetch that begins now, or is under way, leaves nothing older in them.
+   * Errors with a RetryableError when a layer may still hold the key.
+   */
   invalidate(key: string): Observable<void>;
   /** Ends what is under way, in this layer and behind it, and resolves when it has ended. Clients stay open. */
   close(): Promise<void>;
 }
 
 /** Which layer had the answer. */
-export type Layer = 'memory' | 'redis' | 'firestore';
+export type Layer = 'memory' | 'redis' | 'firestore' | 'fetcher';
 
 /** Told for each answer: by which layer, for which key, and whether there was data. */
 export type OnAnswer = (answer: { readonly layer: Layer; readonly key: string; readonly found: boolean }) => void;

@@ -1,107 +1,145 @@
-import type { Redis } from 'ioredis';
 import {
-  catchError,
-  concat,
   defer,
-  EMPTY,
   from,
   ignoreElements,
+  lastValueFrom,
   type Observable,
   of,
   type SchedulerLike,
   switchMap,
   tap,
 } from 'rxjs';
-import { toError } from '../core/errors.ts';
-import { isJsonObject } from '../core/json-number.ts';
-import { parseExact } from '../core/lossless-json.ts';
+import type { RedisClient } from '../clients/redis.ts';
+import { RedisRefusal } from '../clients/redis-errors.ts';
+import { RetryableError, toError } from '../core/errors.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
-import type { Readiness } from '../core/readiness.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
+import type { RedisCondition } from './redis-condition.ts';
+import { isRedisKey, NO_DATA, noDataKey, recordIn, recordKey } from './redis-records.ts';
 
 export interface RedisCacheOptions {
-  readonly client: Redis;
+  readonly client: RedisClient;
   readonly keyPrefix: string;
   readonly ttlMs: number;
   readonly missingTtlMs: number;
   readonly onAnswer: OnAnswer;
   readonly telemetry: Telemetry;
-  readonly readiness: Readiness;
+  readonly condition: RedisCondition;
   readonly scheduler?: SchedulerLike;
 }
 
-/** After a failure Redis is left alone for so long, so that not every lookup waits for its timeout. */
-const COOL_DOWN_MS = 1_000;
+/** After a time-out or a lost connection Redis is left alone for so long, so that not every lookup waits for it. */
+const CLOSED_MS = 1_000;
 
-/** What stands for "known to have no data". */
-const MISSING = 'null';
+/** What Redis holds of a key: an answer, nothing, or what is not for us to use or replace. */
+type Held = { readonly data: LookupData | undefined } | 'nothing' | 'unusable';
 
 /**
- * Keeps data in Redis as JSON. A layer that may be skipped: when Redis is down, slow, or holds what is no JSON, the
- * lookup goes on behind it, and the service is degraded, not red.
+ * Keeps data in Redis as JSON, and that there is none in a key of its own. Writes only where nothing was, so what others
+ * have stored stays. A layer that may be skipped: a time-out or a lost connection closes it for a second; an answer that
+ * is an error costs its key alone.
  */
 export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
-  const { client, keyPrefix, ttlMs, missingTtlMs, onAnswer, telemetry, readiness } = options;
+  const { client, keyPrefix, ttlMs, missingTtlMs, onAnswer, telemetry, condition } = options;
   const scheduler = options.scheduler ?? monotonicScheduler;
-  let skippedUntil = 0;
+  let closedUntil = Number.NEGATIVE_INFINITY;
+  let invalidations = 0;
+  /** Keys whose invalidation is under way, and how many times. */
+  const invalidating = new Map<string, number>();
+  /** Writes under way, each bounded by the time-out of a command. */
+  const writes = new Set<Promise<void>>();
+  const following = condition.follow(client, () => {
+    closedUntil = Number.NEGATIVE_INFINITY;
+  });
+  const isClosed = () => scheduler.now() < closedUntil;
 
-  const skipped = (thrown: unknown): void => {
+  const skipped = (error: string): void => telemetry.event('cache.skipped', { layer: 'redis', error });
+
+  /** Notes a failure of a read or a write. */
+  const failed = (part: 'reads' | 'writes', key: string, thrown: unknown): void => {
     const { message } = toError(thrown);
-    skippedUntil = scheduler.now() + COOL_DOWN_MS;
-    readiness.set('redis', 'degraded', `skipped: ${message}`);
-    telemetry.event('cache.skipped', { layer: 'redis', error: message });
+    if (thrown instanceof RedisRefusal && thrown.code === 'WRONGTYPE') {
+      skipped(`${JSON.stringify(recordKey(keyPrefix, key))}: ${message}`);
+      return;
+    }
+    if (!(thrown instanceof RedisRefusal)) closedUntil = scheduler.now() + CLOSED_MS;
+    condition.failed(part, thrown);
+    skipped(message);
   };
 
-  const store = (key: string, data: LookupData | undefined): void => {
-    if (scheduler.now() < skippedUntil) return;
-    const text = data === undefined ? MISSING : JSON.stringify(data);
-    client.set(keyPrefix + key, text, 'PX', data === undefined ? missingTtlMs : ttlMs).catch(skipped);
+  const read = async (key: string): Promise<Held> => {
+    try {
+      const text = await client.get(recordKey(keyPrefix, key));
+      const held = text === null ? await client.get(noDataKey(keyPrefix, key)) : null;
+      condition.succeeded('reads');
+      if (text === null) return held === NO_DATA ? { data: undefined } : held === null ? 'nothing' : 'unusable';
+      const data = recordIn(text);
+      if (data !== undefined) return { data };
+      skipped(`${JSON.stringify(recordKey(keyPrefix, key))}: not a JSON object, so not a record of this cache`);
+    } catch (thrown) {
+      failed('reads', key, thrown);
+    }
+    return 'unusable';
   };
 
-  const fetchBehind = (key: string): Observable<LookupData | undefined> =>
-    next.fetch(key).pipe(tap((data) => store(key, data)));
+  const write = async (key: string, data: LookupData | undefined): Promise<void> => {
+    try {
+      if (data === undefined) await client.setNew(noDataKey(keyPrefix, key), NO_DATA, missingTtlMs);
+      else await client.setNew(recordKey(keyPrefix, key), JSON.stringify(data), ttlMs);
+      condition.succeeded('writes');
+    } catch (thrown) {
+      failed('writes', key, thrown);
+    }
+  };
+
+  const fetchAndWrite = (key: string): Observable<LookupData | undefined> => {
+    const before = invalidations;
+    return next.fetch(key).pipe(
+      tap((data) => {
+        // What was fetched before an invalidation may be what was to be forgotten.
+        if (invalidations !== before || isClosed()) return;
+        const writing = write(key, data).finally(() => writes.delete(writing));
+        writes.add(writing);
+      }),
+    );
+  };
+
+  const forget = async (key: string): Promise<void> => {
+    invalidations += 1;
+    invalidating.set(key, (invalidating.get(key) ?? 0) + 1);
+    try {
+      await lastValueFrom(next.invalidate(key), { defaultValue: undefined });
+      await Promise.allSettled(writes);
+      await client.delete([recordKey(keyPrefix, key), noDataKey(keyPrefix, key)]);
+    } catch (thrown) {
+      throw new RetryableError(`redis: ${toError(thrown).message}`, { cause: thrown });
+    } finally {
+      const others = (invalidating.get(key) ?? 1) - 1;
+      if (others > 0) invalidating.set(key, others);
+      else invalidating.delete(key);
+    }
+  };
 
   return {
     fetch: (key) =>
       defer(() => {
-        if (scheduler.now() < skippedUntil) return next.fetch(key);
-        return from(client.get(keyPrefix + key)).pipe(
-          tap(() => readiness.set('redis', 'ok')),
-          catchError((thrown: unknown) => {
-            skipped(thrown);
-            return of(null);
-          }),
-          switchMap((text) => {
-            const known = text === null ? undefined : parsed(text);
-            if (known === undefined) return fetchBehind(key);
-            onAnswer({ layer: 'redis', key, found: known.data !== undefined });
-            return of(known.data);
+        // What Redis still holds of a key is not to be read while that is deleted.
+        if (isClosed() || invalidating.has(key) || !isRedisKey(key)) return next.fetch(key);
+        const before = invalidations;
+        return from(read(key)).pipe(
+          switchMap((held) => {
+            if (held === 'nothing' && invalidations === before) return fetchAndWrite(key);
+            if (held === 'nothing' || held === 'unusable') return next.fetch(key);
+            onAnswer({ layer: 'redis', key, found: held.data !== undefined });
+            return of(held.data);
           }),
         );
       }),
-    invalidate: (key) =>
-      concat(
-        defer(() => client.del(keyPrefix + key)).pipe(
-          catchError((thrown: unknown) => {
-            skipped(thrown);
-            return EMPTY;
-          }),
-          ignoreElements(),
-        ),
-        next.invalidate(key),
-      ),
-    close: () => next.close(),
+    invalidate: (key) => defer(() => forget(key)).pipe(ignoreElements()),
+    close: async () => {
+      following.unsubscribe();
+      await next.close();
+    },
   };
-}
-
-/** What a stored text says; undefined if it is none of ours, and has to be fetched anew. */
-function parsed(text: string): { data: LookupData | undefined } | undefined {
-  if (text === MISSING) return { data: undefined };
-  try {
-    const value = parseExact(text);
-    return isJsonObject(value) ? { data: value } : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -6,9 +6,9 @@ import { EXIT } from './exit-codes.ts';
 /** `validate <pipeline>`: checks a pipeline without connecting, and prints its resolved configuration. */
 export async function validate(path: string): Promise<number> {
   try {
-    const { config, file } = await loadPipeline(path);
+    const { config, hooks, file } = await loadPipeline(path);
     console.log(stringify(printableConfig(config)));
-    for (const warning of pipelineWarnings(config)) console.error(`warning: ${warning}`);
+    for (const warning of pipelineWarnings(config, hooks)) console.error(`warning: ${warning}`);
     console.error(`${file}: valid`);
     return EXIT.clean;
   } catch (thrown) {

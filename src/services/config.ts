@@ -18,7 +18,7 @@ export const commonEntries = {
     }),
     {},
   ),
-  /** Of `enricher`, `keyExtractor` and `transformer` in the pipeline's `hooks.ts`, which may be asynchronous. */
+  /** Of `enricher`, `keyExtractor`, `fetcher` and `transformer` in the pipeline's `hooks.ts`, which may be asynchronous. */
   hooks: v.optional(hooksSchema, {}),
   shutdown: v.optional(
     v.strictObject({

@@ -168,12 +168,21 @@ bucket: { name: b }
     assert.not.match(printed, 'hidden');
     assert.match(printed, '"password":"***"');
     assert.match(printed, 'redis://user:***@host:6379');
+    const sentinel = `${ENRICH.replace('} }', ', password: hidden, sentinel: { name: m, password: hidden } } }')}`;
+    assert.not.match(JSON.stringify(printableConfig(await read(sentinel))), 'hidden');
     assert.match(printed, 'mqtt://broker:1883');
   });
 
   test('warns of what is allowed and probably not meant', async () => {
     assert.match(pipelineWarnings(await read(ENRICH)).join(), /^deadLetters: not set/);
-    assert.equal(pipelineWarnings(await read(`${ENRICH}deadLetters: { topicId: d }\n`)), []);
+    const enrich = await read(`${ENRICH}deadLetters: { topicId: d }\n`);
+    assert.match(
+      pipelineWarnings(enrich).join('|'),
+      /^lookup\.redis\.keyPrefix: not set, and Redis is the registry[^|]*$/,
+    );
+    assert.equal(pipelineWarnings(enrich, { fetcher: () => undefined }), []);
+    const cache = { DATAFLOW_DEAD_LETTERS__TOPIC_ID: 'd', DATAFLOW_LOOKUP__FIRESTORE__COLLECTION: 'c' };
+    assert.equal(pipelineWarnings(await read(ENRICH, cache)), []);
     const bigqueries = `
 service: bigqueries
 google: { projectId: p }
@@ -207,9 +216,67 @@ suite('pipeline hooks', ({ test }) => {
   test('that the service does not know, or that are no functions, are refused, all at once', async () => {
     assert.equal(await refusal(ENRICH, {}, 'export const transformer = () => 1; export const applier = 7;'), [
       'applier: expected a function',
-      'transformer: there is no such hook; this service knows keyExtractor and applier',
+      'transformer: there is no such hook; this service knows keyExtractor, fetcher and applier',
     ]);
     assert.match((await refusal(ENRICH, {}, 'throw new Error("broken hook")')).join(), 'cannot be loaded: broken hook');
+  });
+});
+
+suite('lookup of a pipeline', ({ test }) => {
+  const FETCHER = 'export const fetcher = (key: string) => ({ key });';
+  const withLookup = (lookup: string) => ENRICH.replace(/^lookup: .*$/m, lookup);
+
+  test('needs a layer that the data comes from, and one only', async () => {
+    const nowhere = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
+    for (const lookup of ['lookup: { memory: {} }', '']) {
+      assert.equal(await refusal(withLookup(lookup)), [`lookup: ${nowhere}`]);
+      await inFolder({ 'pipeline.yaml': withLookup(lookup), 'hooks.ts': FETCHER }, async (folder) => {
+        assert.is(typeof (await loadPipeline(folder, {})).hooks.fetcher, 'function');
+      });
+    }
+    assert.equal(await refusal(withLookup('lookup: { firestore: { collection: c } }'), {}, FETCHER), [
+      'lookup.firestore: the hook "fetcher" stands in its place: remove one of the two',
+    ]);
+  });
+
+  test('a cache has keys of its own', async () => {
+    const problem =
+      'lookup.redis.keyPrefix: is empty: a device that chooses its id could name any key of that Redis; leave it out, or set one';
+    const redis = 'redis: { url: "redis://h", keyPrefix: "" }';
+    assert.equal(await refusal(withLookup(`lookup: { ${redis}, firestore: { collection: c } }`)), [problem]);
+    assert.equal(await refusal(withLookup(`lookup: { ${redis} }`), {}, FETCHER), [problem]);
+    await read(withLookup(`lookup: { ${redis} }`));
+  });
+
+  test('settings of Redis that contradict each other are refused', async () => {
+    const refused = (redis: string) => refusal(withLookup(`lookup: { redis: { ${redis} } }`));
+    for (const [redis, problem] of [
+      [
+        'url: "redis://u:hidden@h?db=1"',
+        'lookup.redis.url: expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got "redis://***@h?db=1"',
+      ],
+      ['url: "redis://u:hid/den@h"', 'with other options beside it, got "redis://***@h"'],
+      ['url: "redis://a,b"', 'lookup.redis: url has several hosts: set cluster to true, or sentinel.name'],
+      [
+        'url: "redis://a,b", cluster: true, sentinel: { name: m }',
+        'lookup.redis: expected cluster or sentinel, not both',
+      ],
+      ['url: "redis://a/2", cluster: true', 'lookup.redis: a cluster has only db 0'],
+      ['url: "rediss://a", caFile: /no/such', 'the file "/no/such" does not exist'],
+      ['url: "redis://a", caFile: /dev/null', 'lookup.redis: caFile needs TLS: begin url with rediss://'],
+      [
+        'url: "redis://a", password: a, passwordFile: /dev/null',
+        'lookup.redis: expected password or passwordFile, not both',
+      ],
+      [
+        'url: "redis://a", sentinel: { name: m, password: a, passwordFile: /dev/null }',
+        'lookup.redis.sentinel: expected password or passwordFile, not both',
+      ],
+    ] as const) {
+      const problems = await refused(redis);
+      assert.is(problems.length, 1, problems.join());
+      assert.ok(problems[0]?.includes(problem), problems[0]);
+    }
   });
 });
 

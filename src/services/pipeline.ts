@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { map, type Observable } from 'rxjs';
 import * as v from 'valibot';
+import { lookupProblems } from '../caches/config.ts';
 import { ConfigError, type ConfigIssue } from '../config/config-error.ts';
 import { interpolate, isRecord } from '../config/interpolate.ts';
 import { applyOverrides } from '../config/overrides.ts';
@@ -27,7 +28,7 @@ const SCHEMAS = {
 /** What `hooks.ts` may export, by service. */
 const HOOKS: Record<keyof typeof SCHEMAS, readonly string[]> = {
   ingestion: ['enricher'],
-  enrich: ['keyExtractor', 'applier'],
+  enrich: ['keyExtractor', 'fetcher', 'applier'],
   icestore: ['batchKey'],
   bigqueries: ['transformer'],
 };
@@ -108,7 +109,10 @@ function looseRoutes(value: unknown): ConfigIssue[] {
 export async function loadPipeline(path: string, env: NodeJS.ProcessEnv = process.env): Promise<Pipeline> {
   const file = pipelineFile(path);
   const config = readPipelineConfig(file, env);
-  return { file, config, hooks: await loadHooks(join(dirname(file), 'hooks.ts'), HOOKS[config.service]) };
+  const hooks = await loadHooks(join(dirname(file), 'hooks.ts'), HOOKS[config.service]);
+  const issues = config.service === 'enrich' ? lookupProblems(config.lookup, hooks.fetcher !== undefined) : [];
+  if (issues.length > 0) throw new ConfigError(file, issues);
+  return { file, config, hooks };
 }
 
 async function loadHooks(file: string, allowed: readonly string[]): Promise<Hooks> {
@@ -123,7 +127,10 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   const hooks = { ...(isRecord(module) ? module : {}) };
   for (const [name, value] of Object.entries(hooks)) {
     if (!allowed.includes(name)) {
-      issues.push({ path: name, problem: `there is no such hook; this service knows ${allowed.join(' and ')}` });
+      issues.push({
+        path: name,
+        problem: `there is no such hook; this service knows ${allowed.join(', ').replace(/, (?=\w+$)/, ' and ')}`,
+      });
     } else if (typeof value !== 'function') issues.push({ path: name, problem: 'expected a function' });
   }
   if (issues.length > 0) throw new ConfigError(file, issues);
@@ -158,7 +165,7 @@ export function printableConfig(config: ServiceConfig): unknown {
 }
 
 /** What is allowed, and probably not meant. */
-export function pipelineWarnings(config: ServiceConfig): string[] {
+export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): string[] {
   const warnings: string[] = [];
   if (config.service === 'ingestion' && config.mqtt.shareGroup) {
     warnings.push(
@@ -167,6 +174,14 @@ export function pipelineWarnings(config: ServiceConfig): string[] {
   }
   if (config.service !== 'ingestion' && config.deadLetters === undefined) {
     warnings.push('deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever');
+  }
+  if (config.service === 'enrich' && hooks.fetcher === undefined) {
+    const { redis, firestore } = config.lookup;
+    if (redis !== undefined && firestore === undefined && !redis.keyPrefix) {
+      warnings.push(
+        'lookup.redis.keyPrefix: not set, and Redis is the registry: a device that chooses its id can read any JSON object of that Redis; set one, or give the registry a db of its own',
+      );
+    }
   }
   if (config.service === 'bigqueries' && config.source.maxInFlight < config.insert.maxRows) {
     warnings.push(

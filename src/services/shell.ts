@@ -61,6 +61,8 @@ export interface GraphState {
   readonly remedy?: string;
 }
 
+const STATES = ['ok', 'degraded', 'failing'] as const;
+
 /** Names of targets in a metric: places of an archive have no bound. */
 const MOST_TARGETS = 10;
 
@@ -136,6 +138,15 @@ export function openShell(
     ['target'],
   );
   telemetry.gauge('dataflow_ready', '1 while /readyz answers 200.', () => [[{}, readiness.report.ready ? 1 : 0]], []);
+  telemetry.gauge(
+    'dataflow_part_state',
+    '1 for the present state of each part of /readyz, 0 for the other states.',
+    () =>
+      Object.entries(readiness.report.components).flatMap(([part, condition]) =>
+        STATES.map((state) => [{ part, state }, condition.state === state ? 1 : 0] as const),
+      ),
+    ['part', 'state'],
+  );
   telemetry.counter(
     'dataflow_probe_total',
     'What passed each probe of the graph.',

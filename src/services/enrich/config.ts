@@ -25,7 +25,8 @@ export const enrichSchema = v.strictObject({
   ...consumerEntries,
   /** Paths to the key of the lookup; the first that leads to a text or number is taken. */
   key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
-  lookup: lookupSchema,
+  /** Needed, unless the pipeline has a hook `fetcher`. */
+  lookup: v.optional(lookupSchema, {}),
   /** What is added to the enrichment data: its name, and the field of the looked-up data. Dots go deeper; a name with a dot is `["a.b"]`. */
   apply: v.optional(byName(fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
   /** A message in which no path leads to a key. */

@@ -1,12 +1,6 @@
-import type { Firestore } from '@google-cloud/firestore';
-import type { Redis } from 'ioredis';
 import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
 import { lookupChain } from '../../caches/chain.ts';
-import { checkFirestore } from '../../caches/check-firestore.ts';
 import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
-import { checkCredentials } from '../../clients/credentials.ts';
-import { createFirestoreClient } from '../../clients/firestore.ts';
-import { createRedisClient } from '../../clients/redis.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -23,10 +17,9 @@ import { type CommonDependencies, type CommonProbes, openShell } from '../shell.
 import { addressBy, orderBy } from './address.ts';
 import type { EnrichConfig } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
+import { type LookupDependencies, openLookup } from './open-lookup.ts';
 
-export interface EnrichDependencies extends CommonDependencies {
-  readonly redis?: Redis;
-  readonly firestore?: Firestore;
+export interface EnrichDependencies extends CommonDependencies, LookupDependencies {
   readonly keyExtractor?: KeyExtractor;
   readonly applier?: Applier;
 }
@@ -37,13 +30,17 @@ export interface EnrichProbes extends CommonProbes {
   readonly memoryHit: Probe<Answer>;
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
+  readonly fetcherHit: Probe<Answer>;
   /** Answers of any layer that a key has no data. */
   readonly missing: Probe<Answer>;
   readonly enriched: Probe<Delivery>;
 }
 
 export interface EnrichService extends Service<EnrichProbes> {
-  /** Forgets what the caches hold of a key. */
+  /**
+   * Forgets what the caches hold of a key: memory of this process, and Redis. Rejects with a RetryableError where Redis may
+   * hold it still.
+   */
   invalidate(key: string): Promise<void>;
 }
 
@@ -56,10 +53,16 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
     memoryHit: shell.probe('memoryHit'),
     redisHit: shell.probe('redisHit'),
     firestoreHit: shell.probe('firestoreHit'),
+    fetcherHit: shell.probe('fetcherHit'),
     missing: shell.probe('missing'),
     enriched: shell.probe('enriched'),
   };
-  const hits = { memory: probes.memoryHit, redis: probes.redisHit, firestore: probes.firestoreHit };
+  const hits = {
+    memory: probes.memoryHit,
+    redis: probes.redisHit,
+    firestore: probes.firestoreHit,
+    fetcher: probes.fetcherHit,
+  };
   const { keyExtractor } = dependencies;
   /** What the hook has found. */
   const extracted = new WeakMap<Message, string | undefined>();
@@ -81,25 +84,14 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
       readiness,
       component: 'publish',
     });
-    const { redis: redisConfig, firestore: firestoreConfig } = config.lookup;
-    const redis =
-      dependencies.redis ??
-      (redisConfig &&
-        createRedisClient(redisConfig, (error) => {
-          readiness.set('redis', 'degraded', `skipped: ${error.message}`);
-        }));
-    const firestore = dependencies.firestore ?? (firestoreConfig && createFirestoreClient(google, firestoreConfig));
     const { applier } = dependencies;
-    const chain = lookupChain({
-      config: config.lookup,
-      redis,
-      firestore,
-      // A hook may look at all of the data, and at the message.
-      select: applier === undefined ? applyByNames(config.apply) : undefined,
+    const { layers, ...lookups } = openLookup(config, dependencies, {
       onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
       telemetry,
       readiness,
     });
+    // A hook may look at all of the data, and at the message.
+    const chain = lookupChain({ ...layers, select: applier === undefined ? applyByNames(config.apply) : undefined });
     fetcher = chain;
 
     const extractKey: MonoTypeOperatorFunction<Delivery> =
@@ -124,9 +116,9 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
       source,
       check: async () => {
         await check();
-        if (firestoreConfig && dependencies.firestore === undefined) await checkCredentials(google, ['firestore']);
+        await lookups.checkCredentials();
         await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
-        if (firestore && firestoreConfig) await checkFirestore(firestore, firestoreConfig.collection);
+        await lookups.check();
       },
       graph: (deliveries) =>
         deliveries.pipe(
@@ -160,11 +152,11 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
           tap(probes.settled.hit),
         ),
       close: async () => {
-        if (dependencies.redis === undefined) redis?.disconnect();
+        lookups.disconnect();
         await close();
         // Before its client ends: what that tries again after its end is rejected where nobody listens.
         await chain.close();
-        if (dependencies.firestore === undefined) await firestore?.terminate();
+        await lookups.close();
       },
     };
   });

@@ -1,0 +1,51 @@
+import { catchError, defer, EMPTY, from, map, of, type SchedulerLike, tap, throwError } from 'rxjs';
+import { RetryableError } from '../core/errors.ts';
+import { hookError, isPromise, plainData } from '../core/hook-result.ts';
+import type { HooksConfig } from '../operators/apply-hook.ts';
+import { failAfter } from '../operators/fail-after.ts';
+import { limitConcurrency } from '../operators/limit-concurrency.ts';
+import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
+
+/** What `hooks.ts` may export as the last layer: the data of a key, or undefined if it has none. */
+export type FetcherHook = (key: string) => LookupData | undefined | PromiseLike<LookupData | undefined>;
+
+export interface HookFetcherOptions {
+  readonly call: FetcherHook;
+  readonly config: HooksConfig;
+  readonly onAnswer: OnAnswer;
+  /** Called after each call that was answered, or failed as in an outage; then with its error. */
+  readonly onResult: (error: Error | undefined) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * A pipeline's own last layer. A RetryableError or a time-out is an outage; anything else that it throws, or that is not a
+ * plain object, costs the messages of that key (`hook_failed`). What it returns is copied as JSON, as a cache would.
+ */
+export function hookFetcher({ call, config, onAnswer, onResult, scheduler }: HookFetcherOptions): Fetcher {
+  const limited = limitConcurrency(config.concurrency);
+  const ask = (key: string) =>
+    defer(() => {
+      const answer = call(key);
+      return isPromise(answer) ? from(answer) : of(answer);
+    });
+  return {
+    fetch: (key) =>
+      limited(
+        ask(key).pipe(
+          catchError((thrown: unknown) => throwError(() => hookError('fetcher', thrown))),
+          failAfter(config.timeoutMs, 'the fetcher', scheduler),
+          map((answer) => (answer === undefined ? undefined : plainData('fetcher', answer))),
+          tap({
+            next: (data) => {
+              onResult(undefined);
+              onAnswer({ layer: 'fetcher', key, found: data !== undefined });
+            },
+            error: (error) => onResult(error instanceof RetryableError ? error : undefined),
+          }),
+        ),
+      ),
+    invalidate: () => EMPTY,
+    close: async () => {},
+  };
+}

@@ -1,0 +1,61 @@
+import type { Firestore } from '@google-cloud/firestore';
+import { type ChainOptions, redisLayer } from '../../caches/chain.ts';
+import { checkFirestore } from '../../caches/check-firestore.ts';
+import { checkRedis } from '../../caches/check-redis.ts';
+import type { FetcherHook } from '../../caches/hook-fetcher.ts';
+import { checkCredentials } from '../../clients/credentials.ts';
+import { createFirestoreClient } from '../../clients/firestore.ts';
+import { createRedisClient, type RedisClient } from '../../clients/redis.ts';
+import type { EnrichConfig } from './config.ts';
+
+/** What a lookup is given, in the place of clients that it would build. */
+export interface LookupDependencies {
+  readonly redis?: RedisClient;
+  readonly firestore?: Firestore;
+  /** Where the data comes from, in the place of Firestore. */
+  readonly fetcher?: FetcherHook;
+}
+
+/** The layers of a lookup, with their clients. */
+export interface OpenLookup {
+  readonly layers: ChainOptions;
+  /** Checks that there are credentials for a Firestore that was opened here. */
+  checkCredentials(): Promise<void>;
+  /** Checks at start that the layer may be read that the data comes from. */
+  check(): Promise<void>;
+  /** Ends a connection to Redis that was opened here, at once. */
+  disconnect(): void;
+  /** Closes all clients that were built here. */
+  close(): Promise<void>;
+}
+
+/** Opens the clients of a configuration's lookup. */
+export function openLookup(
+  { google, lookup, hooks }: EnrichConfig,
+  given: LookupDependencies,
+  observers: Pick<ChainOptions, 'onAnswer' | 'telemetry' | 'readiness'>,
+): OpenLookup {
+  const redis = given.redis ?? (lookup.redis && createRedisClient(lookup.redis));
+  const firestore = given.firestore ?? (lookup.firestore && createFirestoreClient(google, lookup.firestore));
+  const layers = { config: lookup, hooks, redis, firestore, fetcher: given.fetcher, ...observers };
+  const disconnect = (): void => {
+    if (given.redis === undefined) redis?.disconnect();
+  };
+  return {
+    layers,
+    checkCredentials: async () => {
+      if (lookup.firestore !== undefined && given.firestore === undefined)
+        await checkCredentials(google, ['firestore']);
+    },
+    check: async () => {
+      const layer = redisLayer(layers);
+      if (firestore && lookup.firestore) await checkFirestore(firestore, lookup.firestore.collection);
+      if (layer?.isCache === false) await checkRedis(layer);
+    },
+    disconnect,
+    close: async () => {
+      disconnect();
+      if (given.firestore === undefined) await firestore?.terminate();
+    },
+  };
+}
