@@ -1,0 +1,7 @@
+import { forgetInLayers } from '../../caches/layer-answers.ts';
+import { type LookupCommandOptions, session } from './session.ts';
+
+/** `lookup invalidate <pipeline> <key>`: lets Redis forget a key. */
+export function lookupInvalidate(path: string, key: string, options: LookupCommandOptions): Promise<number> {
+  return session(path, key, options, forgetInLayers);
+}
