@@ -29,6 +29,8 @@ const lookup = {
 const service = createEnrich({
   ...config,
   lookup,
+  // As the bare client: under the ordering key that a message came with.
+  output: { topicId: config.output.topicId },
   source: { ...config.source, maxInFlight: own.maxInFlight },
   publish: { ...config.publish, maxDelayMs: own.delayMs },
 });
