@@ -81,6 +81,11 @@ export class Batcher<T extends BatchItem> {
     return this.#open.size + this.#behind.size + this.#back.size;
   }
 
+  /** Full batches that wait for a slot. */
+  get sealedCount(): number {
+    return this.#sealed.length;
+  }
+
   /** Items of a batch that is among the fullest that may go: 0 if there is none. */
   get fullestCount(): number {
     return this.#fullest()?.items.length ?? 0;
