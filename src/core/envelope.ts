@@ -39,7 +39,7 @@ function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
 
 /** What follows the publish time in an envelope. */
 function endOf(message: Message): string {
-  const known = isEmpty(message.enrichmentData) ? undefined : dataJson(message);
+  const known = hasData(message) ? dataJson(message) : undefined;
   return known === undefined ? '}' : `,"enrichmentData":${known}}`;
 }
 
@@ -112,6 +112,12 @@ export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
 
 function undecodable(problem: string): PoisonError {
   return new PoisonError('undecodable', problem);
+}
+
+/** Of a message in its envelope without merging what was added. */
+function hasData(message: Message): boolean {
+  if (!(message instanceof EnvelopedMessage)) return !isEmpty(message.enrichmentData);
+  return !isEmpty(message.envelope.enrichmentData) || (message.added !== undefined && !isEmpty(message.added));
 }
 
 function isEmpty(data: EnrichmentData): boolean {

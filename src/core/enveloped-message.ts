@@ -63,7 +63,10 @@ export function payloadBase64(message: Message): string {
  */
 export function enriched(message: Message, extra: EnrichmentData): Message {
   if (message instanceof EnvelopedMessage) {
-    return new EnvelopedMessage(message.envelope, message.outer, { ...message.added, ...extra });
+    const { envelope, outer, added } = message;
+    // What is frozen is shared by messages, and so is what is made of it.
+    const all = added === undefined && Object.isFrozen(extra) ? extra : { ...added, ...extra };
+    return new EnvelopedMessage(envelope, outer, all);
   }
   const { id, payload, publishTime, attributes } = message;
   const data = { ...message.enrichmentData, ...extra };

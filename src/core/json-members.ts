@@ -47,12 +47,11 @@ export function withMembers(json: string, set: Readonly<Record<string, unknown>>
  */
 function spliced(json: string, set: Readonly<Record<string, unknown>>): string | undefined {
   if (json.lastIndexOf('{') !== 0 || json.includes('[') || json.includes(BACKSLASH)) return undefined;
+  const members = writtenOf(set);
+  if (members === undefined) return undefined;
   const edits: { readonly start: number; readonly end: number; readonly written: string }[] = [];
   let added = '';
-  for (const name in set) {
-    const written = JSON.stringify(set[name]);
-    if (written === undefined) return undefined;
-    const quoted = JSON.stringify(name);
+  for (const { quoted, written } of members) {
     const at = json.indexOf(quoted);
     if (at < 0) {
       added += `,${quoted}:${written}`;
@@ -64,7 +63,7 @@ function spliced(json: string, set: Readonly<Record<string, unknown>>): string |
     const end = json[start] === QUOTE ? json.indexOf(QUOTE, start + 1) + 1 : comma < 0 ? json.lastIndexOf('}') : comma;
     edits.push({ start, end, written });
   }
-  edits.sort((one, other) => one.start - other.start);
+  if (edits.length > 1) edits.sort((one, other) => one.start - other.start);
   let text = '';
   let copied = 0;
   for (const { start, end, written } of edits) {
@@ -72,8 +71,30 @@ function spliced(json: string, set: Readonly<Record<string, unknown>>): string |
     copied = end;
   }
   if (added === '') return text + json.slice(copied);
-  const members = text + json.slice(copied, json.lastIndexOf('}'));
-  return `${json.includes(QUOTE) ? members + added : `{${added.slice(1)}`}}`;
+  const before = text + json.slice(copied, json.lastIndexOf('}'));
+  return `${json.includes(QUOTE) ? before + added : `{${added.slice(1)}`}}`;
+}
+
+interface WrittenMember {
+  readonly quoted: string;
+  readonly written: string;
+}
+
+/** Of frozen members, which many messages share. */
+const WRITTEN = new WeakMap<object, readonly WrittenMember[]>();
+
+/** Names and values as JSON; undefined if JSON does not know one of them. */
+function writtenOf(set: Readonly<Record<string, unknown>>): readonly WrittenMember[] | undefined {
+  const known = WRITTEN.get(set);
+  if (known !== undefined) return known;
+  const members: WrittenMember[] = [];
+  for (const name in set) {
+    const written = JSON.stringify(set[name]);
+    if (written === undefined) return undefined;
+    members.push({ quoted: JSON.stringify(name), written });
+  }
+  if (Object.isFrozen(set)) WRITTEN.set(set, members);
+  return members;
 }
 
 function replaced(json: string, set: Readonly<Record<string, unknown>>): string {

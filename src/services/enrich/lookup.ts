@@ -35,15 +35,23 @@ export function keyByPaths(paths: readonly string[]): KeyOf {
   };
 }
 
-/** Copies fields of the data by name; a field that is missing adds nothing. */
+/** Copies fields of the data by name; a field that is missing adds nothing. Of cached data, which is frozen, only once. */
 export function applyByNames(names: EnrichConfig['apply']): (data: LookupData) => EnrichmentData {
   const readers = Object.entries(names).map(([name, field]) => ({ name, parts: namesOf(field) }));
-  return (data) => {
+  const ofCached = new WeakMap<LookupData, EnrichmentData>();
+  const copied = (data: LookupData): EnrichmentData => {
     const added: Record<string, unknown> = {};
     for (const { name, parts } of readers) {
       const value = descend(data, parts);
       if (value !== undefined) setMember(added, name, value);
     }
+    return added;
+  };
+  return (data) => {
+    const known = ofCached.get(data);
+    if (known !== undefined) return known;
+    const added = copied(data);
+    if (Object.isFrozen(data)) ofCached.set(data, Object.freeze(added));
     return added;
   };
 }
