@@ -6,7 +6,7 @@ import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import { failed, type Outcome, postponed } from '../core/outcome.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
-import { FailingTargets, type FailingTargetsView, type TargetNames } from './failing-targets.ts';
+import { FailingTargets, type FailingTargetsView, type TargetNames, targetShare } from './failing-targets.ts';
 import { Unsettled } from './unsettled.ts';
 
 /** The right of one batch to be worked on: there are `concurrency` of them. */
@@ -72,6 +72,7 @@ export function batchInto<T extends BatchItem>(
   const scheduler = options.scheduler ?? monotonicScheduler;
   const { credit, prepare, concurrency } = options;
   const isSerial = options.isSerial ?? (() => false);
+  const share = targetShare(credit.limits);
   const now = () => scheduler.now();
 
   return (source) =>
@@ -83,6 +84,7 @@ export function batchInto<T extends BatchItem>(
       const running = new Set<Subscription>();
       /** Batches that have left and are not done. */
       const out = new Set<Batch<T>>();
+      let messagesOut = 0;
       /** Batches that hold a slot. */
       let inProgress = 0;
       /** Batches that have paused. */
@@ -111,8 +113,10 @@ export function batchInto<T extends BatchItem>(
         dispatching = false;
         if (completing && inProgress + paused === 0 && batcher.isEmpty) subscriber.complete();
         else if (inProgress >= limit.value) {
-          // A few open batches profit from waiting: they get larger, and cost fewer requests.
-          if (batcher.sealedCount > 0 || batcher.openCount >= limit.value) limit.usedUp();
+          // A few open batches profit from waiting: they get larger, and cost fewer requests. And where those under way hold
+          // half of the credit, more of them would only hold the rest.
+          const profits = batcher.sealedCount === 0 && batcher.openCount < limit.value;
+          if (!profits && messagesOut < share.maxMessages) limit.usedUp();
         } else {
           armTimer();
           if (credit.starved && pressing === undefined) checkPressure();
@@ -186,6 +190,7 @@ export function batchInto<T extends BatchItem>(
       const run = (batch: Batch<T>): void => {
         inProgress += 1;
         out.add(batch);
+        messagesOut += batch.items.length;
         options.onFlush?.(batch);
         const unsettled = new Unsettled(batch.items);
         const closeRest = (error: Error): void => {
@@ -205,6 +210,7 @@ export function batchInto<T extends BatchItem>(
         };
         const leave = (): void => {
           out.delete(batch);
+          messagesOut -= batch.items.length;
           if (isPaused) paused -= 1;
           else inProgress -= 1;
           batcher.returned(batch.key);
