@@ -64,15 +64,17 @@ function spliced(json: string, set: Readonly<Record<string, unknown>>): string |
     edits.push({ start, end, written });
   }
   if (edits.length > 1) edits.sort((one, other) => one.start - other.start);
-  let text = '';
+  // Joined to one flat string: pieces that hang together would be kept for as long as the message waits.
+  const parts: string[] = [];
   let copied = 0;
   for (const { start, end, written } of edits) {
-    text += json.slice(copied, start) + written;
+    parts.push(json.slice(copied, start), written);
     copied = end;
   }
-  if (added === '') return text + json.slice(copied);
-  const before = text + json.slice(copied, json.lastIndexOf('}'));
-  return `${json.includes(QUOTE) ? before + added : `{${added.slice(1)}`}}`;
+  if (added === '') parts.push(json.slice(copied));
+  else if (json.includes(QUOTE)) parts.push(json.slice(copied, json.lastIndexOf('}')), added, '}');
+  else parts.push('{', added.slice(1), '}');
+  return parts.join('');
 }
 
 interface WrittenMember {

@@ -25,17 +25,10 @@ interface Places {
   readonly timeEnd: number;
 }
 
-interface Data {
-  readonly enrichmentData: EnrichmentData;
-  readonly dataText: string | undefined;
-}
-
 /** An envelope that is read where it lies: what nobody asks for is not made. */
 export class ReadEnvelope {
   readonly publishTime: string;
   readonly enrichmentData: EnrichmentData;
-  /** The enrichment data as it is written; undefined if there is none. */
-  readonly dataText: string | undefined;
   readonly bytes: Buffer;
   /** Of everything up to the enrichment data: id, payload and publish time. */
   readonly headLength: number;
@@ -44,14 +37,13 @@ export class ReadEnvelope {
   #id: string | undefined;
   #payload: Buffer | undefined;
 
-  constructor(bytes: Buffer, places: Places, publishTime: string, { enrichmentData, dataText }: Data) {
+  constructor(bytes: Buffer, places: Places, publishTime: string, enrichmentData: EnrichmentData) {
     this.bytes = bytes;
     this.#idEnd = places.idEnd;
     this.#payloadEnd = places.payloadEnd;
     this.headLength = places.timeEnd + 1;
     this.publishTime = publishTime;
     this.enrichmentData = enrichmentData;
-    this.dataText = dataText;
   }
 
   get id(): string {
@@ -62,6 +54,12 @@ export class ReadEnvelope {
   /** The payload in base64, with padding. */
   get base64(): string {
     return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
+  }
+
+  /** The enrichment data as it is written; undefined if there is none. Not kept: messages wait in thousands. */
+  get dataText(): string | undefined {
+    const start = this.headLength + BEFORE_DATA.length - 1;
+    return start < this.bytes.length ? this.bytes.toString('utf8', start, this.bytes.length - 1) : undefined;
   }
 
   get payload(): Buffer {
@@ -85,8 +83,8 @@ export function readInPlace(bytes: Buffer): ReadEnvelope | undefined {
   if (bytes[timeEnd] !== QUOTE) return undefined;
   const publishTime = bytes.toString('latin1', timeStart, timeEnd);
   if (!isPlainUtc(publishTime)) return undefined;
-  const data = dataBehind(bytes, timeEnd + 1);
-  return data && new ReadEnvelope(bytes, { idEnd, payloadEnd, timeEnd }, publishTime, data);
+  const enrichmentData = dataBehind(bytes, timeEnd + 1);
+  return enrichmentData && new ReadEnvelope(bytes, { idEnd, payloadEnd, timeEnd }, publishTime, enrichmentData);
 }
 
 function matches(expected: Uint8Array, bytes: Uint8Array, start: number): boolean {
@@ -125,16 +123,16 @@ function bitsOf(byte: number | undefined): number {
 }
 
 /** The enrichment data that ends an envelope; undefined if something else stands there. */
-function dataBehind(bytes: Buffer, start: number): Data | undefined {
+function dataBehind(bytes: Buffer, start: number): EnrichmentData | undefined {
   const last = bytes.length - 1;
   if (bytes[last] !== CLOSING_BRACE) return undefined;
-  if (start === last) return { enrichmentData: {}, dataText: undefined };
+  if (start === last) return {};
   if (!matches(BEFORE_DATA, bytes, start) || bytes[last - 1] !== CLOSING_BRACE) return undefined;
   try {
-    const dataText = utf8Text(bytes, start + BEFORE_DATA.length - 1, last);
-    if (dataText === undefined) return undefined;
-    const value = parseLossless(bytes, dataText, start);
-    return isData(value) ? { enrichmentData: value, dataText } : undefined;
+    const data = utf8Text(bytes, start + BEFORE_DATA.length - 1, last);
+    if (data === undefined) return undefined;
+    const value = parseLossless(bytes, data, start);
+    return isData(value) ? value : undefined;
   } catch {
     return undefined;
   }
