@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { WholeData } from '../../core/message.ts';
 
-/** What was kept of a payload; `whole` is set if that is only its beginning. */
+/** Twice what Pub/Sub takes as attributes: 100 names and values of 256 and 1,024 bytes. */
+const MAX_BYTES_BEFORE = 256 * 1024;
+
+/** What was kept of a payload, and of what came before it; `whole` is set if that is only the payload's beginning. */
 export interface KeptPayload {
+  readonly before: Buffer;
   readonly payload: Buffer;
   readonly whole?: WholeData;
 }
@@ -13,15 +17,18 @@ export interface KeptPayload {
  */
 export class LargePayload {
   readonly #byteLength: number;
+  readonly #before: Buffer;
   readonly #payload: Buffer;
   readonly #hash: ReturnType<typeof createHash> | undefined;
-  #skip: number;
+  #missingBefore: number;
+  #keptBefore = 0;
   #missing: number;
   #kept = 0;
 
-  /** @param skip bytes that come before it, and are passed over. */
-  constructor(skip: number, byteLength: number, maxBytes: number) {
-    this.#skip = skip;
+  /** @param before bytes that come before it, of which the first 256 KiB are kept. */
+  constructor(before: number, byteLength: number, maxBytes: number) {
+    this.#missingBefore = before;
+    this.#before = Buffer.allocUnsafeSlow(Math.min(before, MAX_BYTES_BEFORE));
     this.#missing = byteLength;
     this.#byteLength = byteLength;
     this.#payload = Buffer.allocUnsafeSlow(Math.min(byteLength, maxBytes));
@@ -29,13 +36,14 @@ export class LargePayload {
   }
 
   get isComplete(): boolean {
-    return this.#skip + this.#missing === 0;
+    return this.#missingBefore + this.#missing === 0;
   }
 
   /** Takes in what comes next, and returns how many of the bytes that were. */
   take(bytes: Buffer): number {
-    const start = Math.min(this.#skip, bytes.length);
-    this.#skip -= start;
+    const start = Math.min(this.#missingBefore, bytes.length);
+    this.#missingBefore -= start;
+    this.#keptBefore += bytes.copy(this.#before, this.#keptBefore, 0, start);
     const end = start + Math.min(this.#missing, bytes.length - start);
     this.#missing -= end - start;
     // Copies as much as there is room for.
@@ -46,8 +54,9 @@ export class LargePayload {
 
   /** To be called once, when it is complete. */
   kept(): KeptPayload {
+    const before = this.#before;
     const payload = this.#payload;
-    if (this.#hash === undefined) return { payload };
-    return { payload, whole: { byteLength: this.#byteLength, sha256: this.#hash.digest('hex') } };
+    if (this.#hash === undefined) return { before, payload };
+    return { before, payload, whole: { byteLength: this.#byteLength, sha256: this.#hash.digest('hex') } };
   }
 }

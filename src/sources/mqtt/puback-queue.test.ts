@@ -4,12 +4,15 @@ import { suite } from '../../testing/suite.ts';
 import { testDesk } from '../../testing/test-desk.ts';
 import { MqttTicket } from './mqtt-ticket.ts';
 import { PubackQueue } from './puback-queue.ts';
+import { NO_PROPERTIES } from './publish-properties.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
 
 const desk = testDesk();
 const SETTLEMENTS = { completed: () => {}, givenBack: () => {} };
 function packet(packetId: number, text: string): ReceivedPublish {
-  return { topic: 't', payload: Buffer.from(text), packetId, dup: true, byteLength: text.length };
+  const flags = { dup: true, retain: false };
+  const payload = Buffer.from(text);
+  return { topic: 't', payload, packetId, ...flags, ...NO_PROPERTIES, byteLength: text.length };
 }
 
 /** A queue and a connection, as the source uses them. */

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { generate, type IPublishPacket, type Packet } from 'mqtt-packet';
+import { generate, type IPublishPacket, type Packet, parser } from 'mqtt-packet';
 import * as assert from 'uvu/assert';
 import { ownCopy } from '../../core/bytes.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { suite } from '../../testing/suite.ts';
+import { type PublishProperties, readProperties } from './publish-properties.ts';
 import { PIECE_BYTES, PublishReader, type ReceivedPublish } from './publish-reader.ts';
+import { asReceived as fromMqttJs } from './publish-tap.ts';
 
 type Seen = ReceivedPublish | { readonly other: string } | { readonly lost: string };
 
@@ -44,13 +46,39 @@ function publish(packet: Partial<IPublishPacket>): IPublishPacket {
   return { cmd: 'publish', topic: 'a/b', payload: Buffer.from('x'), qos: 0, dup: false, retain: false, ...packet };
 }
 
-/** What a reader makes of a packet, but for what it counts. */
+/** What a reader makes of a packet, but for what it counts: what mqtt-packet reads, in the shape of ours. */
 function asReceived(
-  { topic, payload, qos, messageId = 0, dup }: IPublishPacket,
-  maxPayloadBytes = MAX_PAYLOAD_BYTES,
+  packet: IPublishPacket,
+  { maxPayloadBytes = MAX_PAYLOAD_BYTES, protocolVersion = 5 } = {},
 ): Omit<ReceivedPublish, 'byteLength'> {
-  const bytes = Buffer.from(payload);
-  const packet = { topic, payload: bytes.subarray(0, maxPayloadBytes), packetId: qos === 1 ? messageId : 0, dup };
+  const reading = parser({ protocolVersion });
+  const read: Packet[] = [];
+  reading.on('packet', (each) => read.push(each));
+  reading.parse(generate(packet, { protocolVersion }));
+  const [only] = read;
+  if (only?.cmd !== 'publish') throw new Error('mqtt-packet has read no PUBLISH');
+  const { byteLength: _, ...whole } = fromMqttJs(only);
+  return cutTo(maxPayloadBytes, plain(whole));
+}
+
+/** Properties in the shape that can be compared: user properties by name, since MQTT.js keeps no order of names. */
+function plain<P extends Pick<ReceivedPublish, 'properties'>>(packet: P): P {
+  const { properties } = packet;
+  if (properties === undefined) return packet;
+  return { ...packet, properties: plainProperties(properties) };
+}
+
+function plainProperties(properties: PublishProperties): PublishProperties {
+  const { contentType, responseTopic, correlationData, payloadFormatIndicator, messageExpiryInterval } = properties;
+  return {
+    ...{ contentType, responseTopic, correlationData, payloadFormatIndicator, messageExpiryInterval },
+    userProperties: properties.userProperties.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))),
+  };
+}
+
+function cutTo<P extends Pick<ReceivedPublish, 'payload'>>(maxPayloadBytes: number, whole: P): P {
+  const bytes = whole.payload;
+  const packet = { ...whole, payload: bytes.subarray(0, maxPayloadBytes) };
   if (bytes.length <= maxPayloadBytes) return packet;
   return { ...packet, whole: { byteLength: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') } };
 }
@@ -58,9 +86,27 @@ function asReceived(
 function uncounted(each: Seen): Omit<Seen, 'byteLength'> {
   if (!('byteLength' in each)) return each;
   const { byteLength: _, whole, ...packet } = each;
-  return whole === undefined ? packet : { ...packet, whole };
+  return plain(whole === undefined ? packet : { ...packet, whole });
 }
 
+const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
+const properties = fc.record(
+  {
+    userProperties: fc.dictionary(
+      fc.string({ maxLength: 20 }),
+      fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 4 })),
+      // For no names at all mqtt-packet writes a length that is wrong.
+      { minKeys: 1 },
+    ),
+    contentType: text,
+    responseTopic: text,
+    correlationData: fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
+    payloadFormatIndicator: fc.boolean(),
+    messageExpiryInterval: fc.nat(4_294_967_295),
+    subscriptionIdentifier: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 268_435_455 })),
+  },
+  { requiredKeys: [] },
+);
 const publishes = fc
   .record({
     topic: fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((text) => !/[#+\0]/.test(text)),
@@ -69,14 +115,10 @@ const publishes = fc
     messageId: fc.integer({ min: 1, max: 65_535 }),
     isAgain: fc.boolean(),
     retain: fc.boolean(),
-    property: fc.option(fc.string({ maxLength: 200 })),
+    properties: fc.option(properties),
   })
-  .map(({ isAgain, property, ...packet }) =>
-    publish({
-      ...packet,
-      dup: isAgain && packet.qos === 1,
-      ...(property === null ? {} : { properties: { contentType: property, userProperties: { origin: property } } }),
-    }),
+  .map(({ isAgain, properties, ...packet }) =>
+    publish({ ...packet, dup: isAgain && packet.qos === 1, ...(properties === null ? {} : { properties }) }),
   );
 const others = fc.constantFrom<Packet>(
   { cmd: 'pingresp' },
@@ -86,6 +128,12 @@ const others = fc.constantFrom<Packet>(
 );
 
 type FromArbitrary<A> = A extends fc.Arbitrary<infer T> ? T : never;
+
+/** A text as MQTT writes it: MQTT-1.5.4. */
+function text16(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 0xff), bytes]);
+}
 
 /** Bytes cut at any places. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
@@ -106,7 +154,9 @@ suite('PUBLISH reader', ({ test }) => {
           const { reader, seen } = reading(protocolVersion, { later: isHeld ? setImmediate : undefined });
           for (const chunk of cut(Buffer.concat(written), places)) reader.write(chunk);
           const expected = packets.map((packet, index) =>
-            packet.cmd === 'publish' ? asReceived(packet) : { other: written[index]?.toString('hex') ?? '' },
+            packet.cmd === 'publish'
+              ? asReceived(packet, { protocolVersion })
+              : { other: written[index]?.toString('hex') ?? '' },
           );
           await eventually(() => assert.is(seen.length, expected.length), { everyMs: 1 });
           assert.equal(seen.map(uncounted), expected);
@@ -117,6 +167,85 @@ suite('PUBLISH reader', ({ test }) => {
       ),
       { numRuns: 300, endOnFailure: true },
     );
+  });
+
+  test('keeps the order of user properties, and of subscriptions all identifiers, wherever they stand', () => {
+    const pair = (name: string, value: string) => Buffer.concat([Buffer.of(0x26), text16(name), text16(value)]);
+    const block = Buffer.concat([
+      Buffer.of(0x0b, 7),
+      pair('b', 'one'),
+      Buffer.of(0x0b, 0xff, 0xff, 0xff, 0x7f),
+      pair('a', ''),
+      pair('b', 'two'),
+      pair('', 'no name'),
+      Buffer.of(0x02, 0, 0, 1, 0, 0x0b, 1),
+    ]);
+    const body = Buffer.concat([text16('a/b'), Buffer.of(block.length), block, Buffer.from('payload')]);
+    const { reader, seen } = reading(5);
+    reader.write(Buffer.concat([Buffer.of(0x31, body.length), body]));
+    const [only] = seen;
+    if (only === undefined || !('payload' in only)) throw new Error('nothing was read');
+    assert.equal(only.subscriptionIds, [7, 268_435_455, 1]);
+    assert.equal(only.properties?.userProperties, [
+      ['b', 'one'],
+      ['a', ''],
+      ['b', 'two'],
+      ['', 'no name'],
+    ]);
+    assert.is(only.properties?.messageExpiryInterval, 256);
+    assert.is(only.retain, true);
+    assert.is(only.payload.toString(), 'payload');
+  });
+
+  test('nothing is made for a packet without properties, and identifiers alone are none', () => {
+    const { reader, seen } = reading(5);
+    for (const properties of [undefined, { subscriptionIdentifier: 300 }, { contentType: 'text/plain' }]) {
+      reader.write(generate(publish(properties === undefined ? {} : { properties }), V5));
+    }
+    const found = seen.map((each) => ('payload' in each ? [each.subscriptionIds, each.properties?.contentType] : []));
+    assert.equal(found, [
+      [[], undefined],
+      [[300], undefined],
+      [[], 'text/plain'],
+    ]);
+    const [bare, numbered] = seen;
+    assert.ok(bare !== undefined && 'payload' in bare && bare.properties === undefined);
+    assert.ok(numbered !== undefined && 'payload' in numbered && numbered.properties === undefined);
+  });
+
+  test('a message is not lost by properties that are none, or cut off: those before are read', () => {
+    const good = generate(publish({ properties: { contentType: 'c', subscriptionIdentifier: 3 } }), V5).subarray(8);
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(8), (odd, length) => {
+        const bytes = Buffer.concat([good.subarray(0, Math.min(length, good.length - 1)), odd]);
+        const { subscriptionIds, properties } = readProperties(bytes, 0, bytes.length);
+        assert.ok(subscriptionIds.every((id) => id >= 0 && id <= 268_435_455));
+        for (const each of properties?.userProperties ?? []) assert.is(each.length, 2);
+      }),
+      { numRuns: 1_000 },
+    );
+    const block = Buffer.of(0x0b, 3, 0x03, 0, 1, 0x63, 0x7f, 0x0b, 4);
+    const { subscriptionIds, properties } = readProperties(block, 0, block.length);
+    assert.equal([subscriptionIds, properties?.contentType], [[3], 'c']);
+    const { reader, seen } = reading(5);
+    reader.write(Buffer.of(0x30, 6 + block.length, 0, 1, 0x61, block.length, ...block, 0x78, 0x79));
+    const [only] = seen;
+    assert.ok(only !== undefined && 'payload' in only && only.payload.toString() === 'xy');
+  });
+
+  test('keeps no more than 256 KiB of properties', () => {
+    const value = 'v'.repeat(65_000);
+    const userProperties = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`p${index}`, value]));
+    const { reader, seen } = reading(5);
+    reader.write(generate(publish({ properties: { userProperties } }), V5));
+    const [only] = seen;
+    if (only === undefined || !('payload' in only)) throw new Error('nothing was read');
+    assert.equal(
+      only.properties?.userProperties.map(([name]) => name),
+      ['p0', 'p1', 'p2', 'p3'],
+    );
+    assert.ok(only.byteLength < 263_000);
+    assert.is(only.payload.toString(), 'x');
   });
 
   test('cuts payloads beyond the limit, however the packets are cut, and keeps their length and hash', async () => {
@@ -153,7 +282,7 @@ suite('PUBLISH reader', ({ test }) => {
           for (const [index, packet] of packets.entries()) {
             const expected =
               packet.cmd === 'publish'
-                ? asReceived(packet, maxPayloadBytes)
+                ? asReceived(packet, { maxPayloadBytes, protocolVersion })
                 : { other: written[index]?.toString('hex') ?? '' };
             // Not `assert.equal`, which would print megabytes.
             assert.ok(isDeepStrictEqual(seen.map(uncounted)[index], expected), `packet ${index}`);
@@ -231,7 +360,10 @@ suite('PUBLISH reader', ({ test }) => {
       reader.write(chunk);
     }
     await eventually(() => assert.is(seen.length, 2));
-    assert.equal(seen.map(uncounted), [asReceived(packet, 3_000_000), asReceived(packet, 3_000_000)]);
+    assert.equal(seen.map(uncounted), [
+      asReceived(packet, { maxPayloadBytes: 3_000_000 }),
+      asReceived(packet, { maxPayloadBytes: 3_000_000 }),
+    ]);
   });
 
   test('leaves to MQTT.js what is not as it should be', () => {

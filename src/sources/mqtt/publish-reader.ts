@@ -2,6 +2,8 @@ import { Writable } from 'node:stream';
 import { ownCopy } from '../../core/bytes.ts';
 import type { WholeData } from '../../core/message.ts';
 import { LargePayload } from './large-payload.ts';
+import { type PublishProperties, readProperties } from './publish-properties.ts';
+import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-integer.ts';
 
 /** What a source needs of a PUBLISH packet. */
 export interface ReceivedPublish {
@@ -11,6 +13,12 @@ export interface ReceivedPublish {
   readonly packetId: number;
   /** The broker has sent it before, or may have. */
   readonly dup: boolean;
+  /** It was stored at the broker before this client subscribed, or is to be stored by whoever hands it on. */
+  readonly retain: boolean;
+  /** The identifiers of the subscriptions that it has come by: MQTT 5, and only where they have one. */
+  readonly subscriptionIds: readonly number[];
+  /** What MQTT 5 says of it beside, read once somebody looks; undefined of most messages. */
+  readonly properties: PublishProperties | undefined;
   /** What the packet takes in memory; at most `PIECE_BYTES` of others may be held beside it. */
   readonly byteLength: number;
   /** Set if the payload was too large, and is only the beginning. */
@@ -43,13 +51,12 @@ const LARGE_BYTES = 128 * 1024;
 /** The first byte of a packet, and the first of its length: MQTT-2.2. */
 const SHORTEST_PACKET = 2;
 const PUBLISH = 3;
-const MAX_LENGTH_BYTES = 4;
 /** Behind a topic: a packet id, and the length of the properties. */
-const MAX_HEAD_BYTES = 2 + MAX_LENGTH_BYTES;
+const MAX_HEAD_BYTES = 2 + MAX_INTEGER_BYTES;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /** What stands before a payload, and where it begins. */
-interface PublishHead extends Pick<ReceivedPublish, 'topic' | 'packetId' | 'dup'> {
+interface PublishHead extends Pick<ReceivedPublish, 'topic' | 'packetId' | 'dup' | 'retain'> {
   readonly propertiesStart: number;
   readonly payloadStart: number;
 }
@@ -66,8 +73,8 @@ interface LargePublish {
  * which is a third of what a message costs. What it must know of (CONNACK, SUBACK, PINGRESP), and what is not as it should
  * be (QoS 2, both QoS bits, an alias instead of a topic, a length that does not fit), it still reads itself.
  *
- * The properties of MQTT 5 are passed over. Payloads are views of copies of what came, valid for as long as they are
- * held. Of a payload beyond `maxPayloadBytes` the beginning is kept, and no more is ever buffered.
+ * Payloads and properties are views of copies of what came, valid for as long as they are held. Of a payload beyond
+ * `maxPayloadBytes` the beginning is kept, and no more is ever buffered.
  */
 export class PublishReader extends Writable {
   readonly #handlers: PublishReaderHandlers;
@@ -164,18 +171,18 @@ export class PublishReader extends Writable {
   /** Where a packet's body begins, once all of the packet is here; else makes known how much is wanted. */
   #bodyStart(): number | undefined {
     const start = this.#place + 1;
-    const digits = digitsAt(this.#bytes, start, this.#bytes.length);
+    const digits = integerLength(this.#bytes, start, this.#bytes.length);
     if (digits === 0) {
       this.#wanted = this.#bytes.length - this.#place + 1;
       return undefined;
     }
-    if (digits > MAX_LENGTH_BYTES) {
+    if (digits > MAX_INTEGER_BYTES) {
       this.#isHeld = true;
       this.#handlers.onLost(Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived]));
       return undefined;
     }
     const bodyStart = start + digits;
-    this.#wanted = 1 + digits + lengthAt(this.#bytes, start, digits);
+    this.#wanted = 1 + digits + integerAt(this.#bytes, start, digits);
     if (this.#wanted > LARGE_BYTES && this.#beginLarge(bodyStart, this.#place + this.#wanted)) return undefined;
     return this.#bytes.length - this.#place < this.#wanted ? undefined : bodyStart;
   }
@@ -220,15 +227,17 @@ export class PublishReader extends Writable {
 
   #largePublish(head: PublishHead, end: number): LargePublish {
     const { propertiesStart, payloadStart } = head;
-    const skip = payloadStart - propertiesStart;
-    return { head, payload: new LargePayload(skip, end - payloadStart, this.#maxPayloadBytes) };
+    const before = payloadStart - propertiesStart;
+    return { head, payload: new LargePayload(before, end - payloadStart, this.#maxPayloadBytes) };
   }
 
-  #emitLarge({ topic, packetId, dup }: PublishHead, large: LargePayload): void {
-    const { payload, whole } = large.kept();
-    const byteLength = payload.length + Buffer.byteLength(topic);
+  #emitLarge({ topic, packetId, dup, retain }: PublishHead, large: LargePayload): void {
+    const { before, payload, whole } = large.kept();
+    const { subscriptionIds, properties } = readProperties(before, 0, before.length);
+    const byteLength = before.length + payload.length + Buffer.byteLength(topic);
     this.#isHeld = true;
-    this.#handlers.onPublish({ topic, payload, packetId, dup, byteLength, whole }, this.#goOn);
+    const received = { topic, payload, packetId, dup, retain, subscriptionIds, properties, byteLength, whole };
+    this.#handlers.onPublish(received, this.#goOn);
   }
 
   #take(bodyStart: number): void {
@@ -244,9 +253,12 @@ export class PublishReader extends Writable {
       payload.take(this.#bytes.subarray(head.propertiesStart, end));
       this.#emitLarge(head, payload);
     } else {
-      const { topic, packetId, dup, payloadStart } = head;
+      const { topic, packetId, dup, retain, propertiesStart, payloadStart } = head;
       const payload = this.#bytes.subarray(payloadStart, end);
-      this.#handlers.onPublish({ topic, payload, packetId, dup, byteLength: end - start }, this.#goOn);
+      const { subscriptionIds, properties } = readProperties(this.#bytes, propertiesStart, payloadStart);
+      const byteLength = end - start;
+      const received = { topic, payload, packetId, dup, retain, subscriptionIds, properties, byteLength };
+      this.#handlers.onPublish(received, this.#goOn);
     }
   }
 
@@ -264,16 +276,17 @@ export class PublishReader extends Writable {
     if (topicEnd === topicStart || place > end) return undefined;
     let propertiesStart = place;
     if (this.#hasProperties) {
-      const digits = digitsAt(bytes, place, end);
-      if (digits === 0 || digits > MAX_LENGTH_BYTES) return undefined;
+      const digits = integerLength(bytes, place, end);
+      if (digits === 0 || digits > MAX_INTEGER_BYTES) return undefined;
       propertiesStart += digits;
-      place = propertiesStart + lengthAt(bytes, place, digits);
+      place = propertiesStart + integerAt(bytes, place, digits);
       if (place > end) return undefined;
     }
     return {
       topic: bytes.toString('utf8', topicStart, topicEnd),
       packetId: hasPacketId ? bytes.readUInt16BE(topicEnd) : 0,
       dup: (header & 8) !== 0,
+      retain: (header & 1) !== 0,
       propertiesStart,
       payloadStart: place,
     };
@@ -283,19 +296,4 @@ export class PublishReader extends Writable {
 /** Whether a packet that begins so is a PUBLISH of QoS 0 or 1. */
 function isPublish(header = 0): boolean {
   return header >> 4 === PUBLISH && (header & 4) === 0;
-}
-
-/** How many bytes a length takes (a variable byte integer): 0 if it is cut off at `end`, more than the most if it is none. */
-function digitsAt(bytes: Buffer, start: number, end: number): number {
-  for (let digits = 1; digits <= MAX_LENGTH_BYTES; digits += 1) {
-    if (start + digits > end) return 0;
-    if ((bytes[start + digits - 1] ?? 0) < 0x80) return digits;
-  }
-  return MAX_LENGTH_BYTES + 1;
-}
-
-function lengthAt(bytes: Buffer, start: number, digits: number): number {
-  let length = 0;
-  for (let digit = 0; digit < digits; digit += 1) length += ((bytes[start + digit] ?? 0) & 0x7f) << (7 * digit);
-  return length;
 }

@@ -1,5 +1,6 @@
 import type { IPublishPacket, MqttClient, StreamBuilder } from 'mqtt';
 import { ownCopy } from '../../core/bytes.ts';
+import { NO_PROPERTIES, type ReadProperties, type UserProperty } from './publish-properties.ts';
 import { PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
 /** What is private in its types, and what every client has. */
@@ -66,10 +67,38 @@ function pingNowAndThen(client: MqttClient): () => void {
 }
 
 /** What the tap has left to MQTT.js, in the same shape. */
-export function asReceived({ topic, payload, qos, messageId = 0, dup }: IPublishPacket): ReceivedPublish {
+export function asReceived({
+  topic,
+  payload,
+  qos,
+  messageId = 0,
+  dup,
+  retain,
+  properties,
+}: IPublishPacket): ReceivedPublish {
   // MQTT.js gives a view of a chunk of the socket.
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : ownCopy(payload);
-  const byteLength = bytes.length + Buffer.byteLength(topic);
   // QoS 2 is acknowledged by MQTT.js.
-  return { topic, payload: bytes, packetId: qos === 1 ? messageId : 0, dup, byteLength };
+  const packetId = qos === 1 ? messageId : 0;
+  const byteLength = bytes.length + Buffer.byteLength(topic);
+  return { topic, payload: bytes, packetId, dup, retain, ...parsedProperties(properties), byteLength };
+}
+
+/** Properties that MQTT.js has read: of user properties it keeps no order but that of one name's values. */
+function parsedProperties(properties: IPublishPacket['properties']): ReadProperties {
+  if (properties === undefined) return NO_PROPERTIES;
+  const { subscriptionIdentifier = [], userProperties = {}, correlationData, topicAlias: _, ...others } = properties;
+  const subscriptionIds = [subscriptionIdentifier].flat();
+  if (Object.keys(properties).every((name) => name === 'subscriptionIdentifier' || name === 'topicAlias'))
+    return { subscriptionIds, properties: undefined };
+  return {
+    subscriptionIds,
+    properties: {
+      ...others,
+      ...(correlationData === undefined ? {} : { correlationData: ownCopy(correlationData) }),
+      userProperties: Object.entries(userProperties).flatMap(([name, values]) =>
+        [values].flat().map((value): UserProperty => [name, value]),
+      ),
+    },
+  };
 }

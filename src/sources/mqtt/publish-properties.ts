@@ -1,0 +1,175 @@
+import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-integer.ts';
+
+/** A name and its value, as a device has set them. */
+export type UserProperty = readonly [name: string, value: string];
+
+/** What MQTT 5 says of a message beside its payload: MQTT-3.3.2.3. */
+export interface PublishProperties {
+  /** In their order; a name may come more than once. */
+  readonly userProperties: readonly UserProperty[];
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlationData?: Buffer | undefined;
+  /** Whether the sender calls the payload UTF-8 text. */
+  readonly payloadFormatIndicator?: boolean | undefined;
+  /** What is left of the message's life, in seconds. */
+  readonly messageExpiryInterval?: number | undefined;
+}
+
+/** What a block of properties holds: see `readProperties`. */
+export interface ReadProperties {
+  /** The identifiers of the subscriptions that a message has come by. */
+  readonly subscriptionIds: readonly number[];
+  /** Undefined if there are none but identifiers. */
+  readonly properties: PublishProperties | undefined;
+}
+
+const PAYLOAD_FORMAT_INDICATOR = 0x01;
+const MESSAGE_EXPIRY_INTERVAL = 0x02;
+const CONTENT_TYPE = 0x03;
+const RESPONSE_TOPIC = 0x08;
+const CORRELATION_DATA = 0x09;
+const SUBSCRIPTION_IDENTIFIER = 0x0b;
+const TOPIC_ALIAS = 0x23;
+const USER_PROPERTY = 0x26;
+
+/** What a packet has as a rule: the same object, so that nothing is made for it. */
+export const NO_PROPERTIES: ReadProperties = Object.freeze({
+  subscriptionIds: Object.freeze([]),
+  properties: undefined,
+});
+
+/**
+ * Reads the properties of a PUBLISH packet, which lie from `start` to `end`: the identifiers of subscriptions at once, and
+ * all else once it is looked at. Of what is not as it should be, or is cut off, nothing is read from there on: a message
+ * is not lost by its properties.
+ */
+export function readProperties(bytes: Buffer, start: number, end: number): ReadProperties {
+  if (start >= end) return NO_PROPERTIES;
+  const subscriptionIds: number[] = [];
+  let others = 0;
+  for (let place = start; place < end; ) {
+    const next = endOf(bytes, place, end);
+    if (next === undefined) break;
+    if (bytes[place] === SUBSCRIPTION_IDENTIFIER) subscriptionIds.push(integerAt(bytes, place + 1, next - place - 1));
+    else if (bytes[place] !== TOPIC_ALIAS) others += 1;
+    place = next;
+  }
+  return { subscriptionIds, properties: others === 0 ? undefined : new EncodedProperties(bytes, start, end) };
+}
+
+/** Properties as they lie in a packet, read once somebody looks at them. */
+class EncodedProperties implements PublishProperties {
+  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #end: number;
+  #read: PublishProperties | undefined;
+
+  constructor(bytes: Buffer, start: number, end: number) {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get userProperties(): readonly UserProperty[] {
+    return this.#all.userProperties;
+  }
+
+  get contentType(): string | undefined {
+    return this.#all.contentType;
+  }
+
+  get responseTopic(): string | undefined {
+    return this.#all.responseTopic;
+  }
+
+  get correlationData(): Buffer | undefined {
+    return this.#all.correlationData;
+  }
+
+  get payloadFormatIndicator(): boolean | undefined {
+    return this.#all.payloadFormatIndicator;
+  }
+
+  get messageExpiryInterval(): number | undefined {
+    return this.#all.messageExpiryInterval;
+  }
+
+  get #all(): PublishProperties {
+    this.#read ??= decoded(this.#bytes, this.#start, this.#end);
+    return this.#read;
+  }
+}
+
+function decoded(bytes: Buffer, start: number, end: number): PublishProperties {
+  const userProperties: UserProperty[] = [];
+  const one: { -readonly [Name in keyof PublishProperties]?: PublishProperties[Name] } = {};
+  for (let place = start; place < end; ) {
+    const next = endOf(bytes, place, end);
+    if (next === undefined) break;
+    const value = place + 1;
+    switch (bytes[place]) {
+      case PAYLOAD_FORMAT_INDICATOR:
+        one.payloadFormatIndicator = bytes[value] !== 0;
+        break;
+      case MESSAGE_EXPIRY_INTERVAL:
+        one.messageExpiryInterval = bytes.readUInt32BE(value);
+        break;
+      case CONTENT_TYPE:
+        one.contentType = textAt(bytes, value);
+        break;
+      case RESPONSE_TOPIC:
+        one.responseTopic = textAt(bytes, value);
+        break;
+      case CORRELATION_DATA:
+        one.correlationData = bytes.subarray(value + 2, next);
+        break;
+      case USER_PROPERTY:
+        userProperties.push([textAt(bytes, value), textAt(bytes, value + 2 + bytes.readUInt16BE(value))]);
+        break;
+    }
+    place = next;
+  }
+  return { ...one, userProperties };
+}
+
+/** Where the property at `place` ends; undefined if that is beyond `end`, or if a PUBLISH has no such property. */
+function endOf(bytes: Buffer, place: number, end: number): number | undefined {
+  const next = place + 1 + lengthOf(bytes, place + 1, end, bytes[place] ?? 0);
+  // Also false of what is no number.
+  return next <= end ? next : undefined;
+}
+
+/** How many bytes the value of a property takes, which begins at `start`; not a number if that cannot be told. */
+function lengthOf(bytes: Buffer, start: number, end: number, property: number): number {
+  switch (property) {
+    case PAYLOAD_FORMAT_INDICATOR:
+      return 1;
+    case TOPIC_ALIAS:
+      return 2;
+    case MESSAGE_EXPIRY_INTERVAL:
+      return 4;
+    case CONTENT_TYPE:
+    case RESPONSE_TOPIC:
+    case CORRELATION_DATA:
+      return textLength(bytes, start, end);
+    case USER_PROPERTY: {
+      const name = textLength(bytes, start, end);
+      return name + textLength(bytes, start + name, end);
+    }
+    case SUBSCRIPTION_IDENTIFIER: {
+      const length = integerLength(bytes, start, end);
+      return length === 0 || length > MAX_INTEGER_BYTES ? Number.NaN : length;
+    }
+    default:
+      return Number.NaN;
+  }
+}
+
+function textLength(bytes: Buffer, start: number, end: number): number {
+  return start + 2 <= end ? 2 + bytes.readUInt16BE(start) : Number.NaN;
+}
+
+function textAt(bytes: Buffer, start: number): string {
+  return bytes.toString('utf8', start + 2, start + 2 + bytes.readUInt16BE(start));
+}

@@ -1,0 +1,18 @@
+/** MQTT-1.5.5. */
+export const MAX_INTEGER_BYTES = 4;
+
+/** How many bytes an integer takes: 0 if it is cut off at `end`, more than `MAX_INTEGER_BYTES` if it is none. */
+export function integerLength(bytes: Buffer, start: number, end: number): number {
+  for (let length = 1; length <= MAX_INTEGER_BYTES; length += 1) {
+    if (start + length > end) return 0;
+    if ((bytes[start + length - 1] ?? 0) < 0x80) return length;
+  }
+  return MAX_INTEGER_BYTES + 1;
+}
+
+/** The integer that takes `length` bytes from `start` on. */
+export function integerAt(bytes: Buffer, start: number, length: number): number {
+  let value = 0;
+  for (let byte = 0; byte < length; byte += 1) value += ((bytes[start + byte] ?? 0) & 0x7f) << (7 * byte);
+  return value;
+}
