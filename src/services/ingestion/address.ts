@@ -4,6 +4,7 @@ import { envelopeOf } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 import { MessageView } from '../../core/message-path.ts';
+import { PUBSUB_LIMITS, requestBytes } from '../../sinks/pubsub/limits.ts';
 import { encodeAttributes } from '../../sinks/pubsub/publish-request.ts';
 import type { Address } from '../../sinks/pubsub/pubsub-sink.ts';
 import type { RouteTable } from './route-table.ts';
@@ -28,20 +29,30 @@ export function orderBy(table: () => RouteTable): (delivery: Delivery) => string
       ?.orderingKey?.orderOf(new MessageView(message));
 }
 
-/** Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. */
-export function addressBy(table: () => RouteTable): (delivery: Delivery) => Address {
+/**
+ * Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. Attributes
+ * of a message's own are left out where with them it would be larger than a request may be.
+ */
+export function addressBy(
+  table: () => RouteTable,
+  onLeftOut: (left: { readonly topic: string; readonly leftOut: number }) => void = () => {},
+): (delivery: Delivery) => Address {
   return ({ message }) => {
     const { attributes } = message;
     const routeName = attributes.route_name ?? '';
     const producer = table().producerOf(routeName);
     if (producer === undefined) throw new PoisonError('unroutable', `there is no producer "${routeName}" any more`);
-    return {
-      topicId: producer.topicId,
-      message: {
-        data: envelopeOf(message),
-        attributes: message instanceof RoutedMessage ? encoded(attributes) : attributes,
-        orderingKey: producer.orderingKey?.keyOf(new MessageView(message)) ?? '',
-      },
-    };
+    const data = envelopeOf(message);
+    const orderingKey = producer.orderingKey?.keyOf(new MessageView(message)) ?? '';
+    const { topicId } = producer;
+    if (!(message instanceof RoutedMessage)) return { topicId, message: { data, attributes, orderingKey } };
+    const ofRoute = message.route.attributes;
+    if (attributes !== ofRoute) {
+      const outgoing = { data, attributes, orderingKey };
+      if (requestBytes(outgoing) <= PUBSUB_LIMITS.requestBytes) return { topicId, message: outgoing };
+      const leftOut = Object.keys(attributes).length - Object.keys(ofRoute).length;
+      onLeftOut({ topic: attributes.mqtt_topic ?? '', leftOut });
+    }
+    return { topicId, message: { data, attributes: encoded(ofRoute), orderingKey } };
   };
 }

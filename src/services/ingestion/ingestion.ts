@@ -110,7 +110,7 @@ export function createIngestion(
         config: config.publish,
         credit,
         telemetry,
-        address: addressBy(currentTable),
+        address: addressBy(currentTable, (left) => telemetry.event('mqtt.properties_left_out', left)),
         deadLetterAfterMs: config.publish.deadLetterAfterMs,
         onFailingTargets: (failing) => shell.watchTargets({ credit, failing, remedy: REMEDY }),
         onFlush: probes.flushed.hit,

@@ -2,25 +2,24 @@ import type { Attributes, EnrichmentData, Message } from '../../core/message.ts'
 import { standardEnricher } from './enrichers.ts';
 import type { Route } from './route-table.ts';
 
-/** A message on its route, with the attributes that all messages of its topic have. */
+/** A message on its route, with the attributes that all messages of its topic have, and those of its own. */
 export class RoutedMessage implements Message {
   readonly id: string;
   readonly payload: Uint8Array;
   readonly publishTime: string;
   readonly route: Route;
+  /** The route's own object, unless the message has others. */
+  readonly attributes: Attributes;
   #enrichmentData: EnrichmentData | undefined;
 
   /** @param enrichmentData what the standard enricher says, when left out: it is made when somebody asks for it. */
-  constructor({ id, payload, publishTime }: Message, route: Route, enrichmentData?: EnrichmentData) {
+  constructor({ id, payload, publishTime, attributes }: Message, route: Route, enrichmentData?: EnrichmentData) {
     this.id = id;
     this.payload = payload;
     this.publishTime = publishTime;
     this.route = route;
+    this.attributes = merged(attributes, route);
     this.#enrichmentData = enrichmentData;
-  }
-
-  get attributes(): Attributes {
-    return this.route.attributes;
   }
 
   get enrichmentData(): EnrichmentData {
@@ -33,4 +32,12 @@ export class RoutedMessage implements Message {
     if (this.#enrichmentData !== undefined) return undefined;
     return `${this.route.standardJsonHead}${this.publishTime}"}`;
   }
+}
+
+/** Those of the route, which a message's own do not change. */
+function merged(own: Attributes, route: Route): Attributes {
+  for (const name in own) {
+    if (name !== 'mqtt_topic' && name !== 'route_name') return { ...own, ...route.attributes };
+  }
+  return route.attributes;
 }

@@ -252,6 +252,23 @@ suite('a message on its route', ({ test }) => {
     assert.is(identifyBy(undefined)(message), message);
   });
 
+  test('has the attributes of its topic, encoded once, and its own beside them if there are any', () => {
+    const routed = (attributes: Attributes) => routeBy(() => routes)(testMessage({ attributes }));
+    const outgoing = (attributes: Attributes) =>
+      addressBy(() => routes)(testDelivery(testDesk()).with(routed(attributes))).message.attributes;
+    const shared = outgoing({ mqtt_topic: 'a/d1' });
+    assert.instance(shared, EncodedAttributes);
+    assert.is(outgoing({ mqtt_topic: 'a/d1' }), shared);
+    const own = outgoing({ mqtt_topic: 'a/d1', type: 'reading', route_name: 'forged' });
+    assert.equal(decoded(own), { mqtt_topic: 'a/d1', type: 'reading', route_name: 'raw' });
+    assert.is(outgoing({ mqtt_topic: 'a/d1' }), shared);
+    const enriched = enrichBy(() => ({})).accept(
+      testDelivery(testDesk()).with(routed({ mqtt_topic: 'a/d1', type: 'reading' })),
+      {},
+    );
+    assert.is(enriched.message.attributes.type, 'reading');
+  });
+
   test('is poison if its topic is too long for an attribute', () => {
     const ofTopic = (topic: string) => {
       const routed = routeBy(() => routes)(testMessage({ attributes: { mqtt_topic: topic } }));

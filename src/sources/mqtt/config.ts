@@ -51,6 +51,13 @@ const settings = v.strictObject({
       insecureSkipVerify: v.optional(flag, false),
     }),
   ),
+  /**
+   * Makes MQTT 5 properties attributes of the message: user properties under their names (a name that means something to
+   * the platform gets the prefix `mqtt_user_`), and `mqtt_content_type`, `mqtt_response_topic` and
+   * `mqtt_correlation_data` (base64). What Pub/Sub does not take is left out and counted
+   * (`mqtt.properties_left_out`).
+   */
+  propertiesAsAttributes: v.optional(flag, true),
   keepAliveSeconds: v.optional(count({ max: 65_535 }), 60),
   connectTimeoutMs: v.optional(milliseconds({ min: 100 }), 10_000),
   /** Waits between two attempts to reconnect: doubling, with jitter. */

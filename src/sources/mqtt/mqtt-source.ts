@@ -3,7 +3,7 @@ import { type Observable, type SchedulerLike, type Subscriber, Subscription } fr
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { LinkedList } from '../../core/linked-list.ts';
-import type { WholeData } from '../../core/message.ts';
+import type { Attributes, WholeData } from '../../core/message.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
@@ -13,6 +13,7 @@ import type { MqttSourceConfig } from './config.ts';
 import { HeldPackets } from './held-packets.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
+import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
@@ -191,7 +192,8 @@ export class MqttSource implements Source {
   }
 
   #emit(packet: ReceivedPublish): void {
-    const ticket = new MqttTicket(this.#options.desk, packet, this.#connection.number, this.#settlements);
+    const attributes = this.#attributesOf(packet);
+    const ticket = new MqttTicket(this.#options.desk, packet, attributes, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packet.packetId > 0) this.#pubacks.received(ticket);
     if (packet.whole !== undefined) {
@@ -199,6 +201,14 @@ export class MqttSource implements Source {
       return;
     }
     this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
+  }
+
+  #attributesOf({ topic, properties }: ReceivedPublish): Attributes {
+    const { config, telemetry } = this.#options;
+    if (properties === undefined || !config.propertiesAsAttributes) return { mqtt_topic: topic };
+    const { attributes, leftOut } = propertyAttributes(properties);
+    if (leftOut > 0) telemetry.event('mqtt.properties_left_out', { topic, leftOut });
+    return { mqtt_topic: topic, ...attributes };
   }
 
   #completed(ticket: MqttTicket): void {

@@ -1,5 +1,6 @@
 import { type Desk, Ticket } from '../../core/delivery.ts';
 import type { Linked } from '../../core/linked-list.ts';
+import type { Attributes } from '../../core/message.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
 
 /** What a ticket tells its source. */
@@ -21,9 +22,15 @@ export class MqttTicket extends Ticket implements Linked<MqttTicket> {
   isLinked = false;
   readonly #settlements: MqttSettlements;
 
-  constructor(desk: Desk, packet: Omit<ReceivedPublish, 'dup'>, connection: number, settlements: MqttSettlements) {
-    const { topic, payload, whole, byteLength } = packet;
-    super(desk, { data: payload, attributes: { mqtt_topic: topic }, orderingKey: '', whole }, byteLength);
+  constructor(
+    desk: Desk,
+    packet: Omit<ReceivedPublish, 'dup'>,
+    attributes: Attributes,
+    connection: number,
+    settlements: MqttSettlements,
+  ) {
+    const { payload, whole, byteLength } = packet;
+    super(desk, { data: payload, attributes, orderingKey: '', whole }, byteLength);
     this.packetId = packet.packetId;
     this.topic = packet.topic;
     this.connection = connection;

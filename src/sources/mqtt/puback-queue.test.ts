@@ -25,7 +25,7 @@ class Receiver {
   }
 
   receive(packetId: number, text = `payload ${packetId}`): MqttTicket {
-    const ticket = new MqttTicket(desk, packet(packetId, text), this.connection, SETTLEMENTS);
+    const ticket = new MqttTicket(desk, packet(packetId, text), { mqtt_topic: 't' }, this.connection, SETTLEMENTS);
     this.queue.received(ticket);
     return ticket;
   }
