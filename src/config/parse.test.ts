@@ -89,12 +89,15 @@ suite('parse', ({ test }) => {
   test('of a union, tells what is wrong inside of it', () => {
     const [first] = problems({ ...GOOD, device: { level: 0 } });
     assert.is(first, 'device.level: expected at least 1, got 0');
-    assert.ok(problems({ ...GOOD, device: { pattern: 7 } }).includes('device.pattern: expected a text, got 7'));
+    const quoted = 'device.pattern: expected a text, got 7: write it in quotes, "7"';
+    assert.ok(problems({ ...GOOD, device: { pattern: 7 } }).includes(quoted));
     assert.match(problems({ ...GOOD, device: 7 })[0] ?? '', /^device: expected /);
   });
 
   test('shows no secret, and no more than the beginning of what is long', () => {
-    assert.equal(problems({ ...GOOD, password: 1234 }), ['password: expected a text, got something else']);
+    assert.equal(problems({ ...GOOD, password: 1234 }), [
+      'password: expected a text, got a number: write it in quotes, "…"',
+    ]);
     assert.match(problems({ ...GOOD, url: 'http://user:hidden@x' })[0] ?? '', 'got "http://user:***@x"');
     const [long] = problems({ ...GOOD, strict: 'x'.repeat(500) });
     assert.ok((long ?? '').length < 150 && long?.endsWith('...'), long);

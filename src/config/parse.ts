@@ -58,6 +58,9 @@ function problemOf(issue: Issue, masked: boolean): string {
     return `is missing; expected ${expectation(issue)}`;
   }
   if (issue.type === 'check' || issue.type === 'raw_check' || issue.type === 'custom') return issue.message;
+  if (issue.expected === 'string' && (typeof issue.input === 'number' || typeof issue.input === 'boolean')) {
+    return `expected a text, got ${masked ? `a ${typeof issue.input}` : received}: write it in quotes, "${masked ? '…' : received}"`;
+  }
   if (issue.type === 'regex') return `${issue.message}, got ${received}`;
   return `expected ${expectation(issue)}, got ${received}`;
 }

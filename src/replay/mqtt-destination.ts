@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MqttClient } from 'mqtt';
 import { defer, firstValueFrom } from 'rxjs';
-import { createMqttClient, type MqttConnectionConfig, renewTls } from '../clients/mqtt.ts';
+import { createMqttClient, type MqttConnectionConfig, renewFiles } from '../clients/mqtt.ts';
 import { PoisonError, RetryableError, toError } from '../core/errors.ts';
 import { failAfter } from '../operators/fail-after.ts';
 import type { Destination } from './destination.ts';
@@ -49,7 +49,7 @@ async function connected(client: MqttClient, config: MqttConnectionConfig): Prom
   });
   client.on('reconnect', () => {
     try {
-      renewTls(client, config);
+      renewFiles(client, config);
     } catch {
       // The files that it has may do; if not, the next attempt reads them again.
     }

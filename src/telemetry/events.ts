@@ -57,6 +57,7 @@ export const EVENTS = {
   'mqtt.subscribe_refused': event('error', 'the broker refused a subscription'),
   'mqtt.qos_lowered': event('warn', 'QoS 2 is subscribed at QoS 1: at least once'),
   'mqtt.held': event('debug', 'credit used up, the connection is held'),
+  'mqtt.no_tls': event('error', 'the port of the broker does not seem to speak TLS, trying again'),
   'mqtt.properties_left_out': event(
     'warn',
     'properties of a message did not fit beside its attributes (100 of 1,024 bytes) or into a request, and were left out',

@@ -42,12 +42,18 @@ const settings = v.strictObject({
   protocolVersion: v.optional(oneOf([4, 5]), 5),
   username: v.optional(text),
   password: v.optional(secret),
+  /** The password, as Kubernetes and Docker mount secrets; a line break at its end is no part of it. Read for each connection. */
+  passwordFile: v.optional(readableFile),
   tls: v.optional(
     v.strictObject({
       /** PEM files, read again for each connection: renewed ones count from the next on. */
       caFile: v.optional(readableFile),
       certFile: v.optional(readableFile),
       keyFile: v.optional(readableFile),
+      /** Passphrase of an encrypted `keyFile`, read as `passwordFile` is. */
+      keyPassphraseFile: v.optional(readableFile),
+      /** Application protocols to offer (ALPN), for brokers behind a port that serves others too: `[mqtt]`. Not with `wss://`. */
+      alpnProtocols: v.optional(v.pipe(v.array(text), v.minLength(1))),
       insecureSkipVerify: v.optional(flag, false),
     }),
   ),
@@ -101,6 +107,13 @@ export const mqttSourceSchema = v.pipe(
       'MQTT 3.1.1 has no such limit: leave it out, or use mqtt.protocolVersion 5',
     ),
     ['maximumPacketSize'],
+  ),
+  v.forward(
+    v.check(
+      ({ password, passwordFile }) => password === undefined || passwordFile === undefined,
+      'there is a mqtt.password too: leave one out',
+    ),
+    ['passwordFile'],
   ),
 );
 

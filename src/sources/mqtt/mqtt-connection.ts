@@ -1,6 +1,6 @@
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { type SchedulerLike, Subscription } from 'rxjs';
-import { renewTls } from '../../clients/mqtt.ts';
+import { renewFiles } from '../../clients/mqtt.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
@@ -8,19 +8,8 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
 import { asReceived, tapPublishes } from './publish-tap.ts';
-
-/** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
-const REFUSALS: ReadonlyMap<unknown, string> = new Map([
-  [1, 'mqtt.protocolVersion'],
-  [132, 'mqtt.protocolVersion'],
-  [2, 'mqtt.clientId'],
-  [133, 'mqtt.clientId'],
-  [4, 'mqtt.username, mqtt.password'],
-  [134, 'mqtt.username, mqtt.password'],
-  [5, 'mqtt.username, mqtt.password'],
-  [135, 'mqtt.username, mqtt.password'],
-  [138, 'mqtt.clientId'],
-]);
+import { redacted } from './redacted.ts';
+import { plainPortOf, refusalOf } from './refusals.ts';
 
 /** MQTT 5 reason code: another client has connected under the same client id. */
 const SESSION_TAKEN_OVER = 142;
@@ -73,6 +62,8 @@ export class MqttConnection {
   #stream: MqttClient['stream'] | undefined;
   #number = 0;
   #everConnected = false;
+  /** What may be wrong, where no connection has worked yet. */
+  #hint = '';
   #connectedAt: number | undefined;
   /** Connections in a row that were accepted, and did not last. */
   #shortLived = 0;
@@ -162,6 +153,7 @@ export class MqttConnection {
     const { telemetry, readiness, config } = this.#options;
     this.#noticeStream();
     this.#everConnected = true;
+    this.#hint = '';
     this.#connectedAt = this.#scheduler.now();
     telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
@@ -177,7 +169,7 @@ export class MqttConnection {
     this.#handlers.onClosed();
     if (this.#ended) return;
     this.#judgeConnection();
-    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}`);
+    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}${this.#hint}`);
     this.#reconnectLater();
   }
 
@@ -194,7 +186,7 @@ export class MqttConnection {
   #reconnect(): void {
     const { client, config } = this.#options;
     try {
-      renewTls(client, config);
+      renewFiles(client, config);
       client.connect();
     } catch (thrown) {
       // No stream was opened, so none closes.
@@ -222,15 +214,24 @@ export class MqttConnection {
   }
 
   #failed(error: Error): void {
-    const { client, telemetry, readiness } = this.#options;
+    const { client, config, telemetry, readiness } = this.#options;
     const code = 'code' in error ? error.code : undefined;
-    const setting = REFUSALS.get(code);
-    if (!this.#everConnected && setting !== undefined) {
-      this.#handlers.onRefused(new FatalError(`${setting}: ${this.#broker} refused: ${error.message}`));
+    const refusal = this.#everConnected ? undefined : refusalOf(error, config);
+    if (refusal !== undefined) {
+      this.#handlers.onRefused(new FatalError(refusal));
       return;
     }
+    if (!this.#everConnected) this.#noticePlainPort(error);
     telemetry.event('mqtt.error', { error: error.message, code });
     if (!client.connected) readiness.set('mqtt', 'failing', `${this.#broker}: ${error.message}`);
+  }
+
+  /** An outage of a broker that was connected before looks alike, and is none. */
+  #noticePlainPort(error: Error): void {
+    const hint = plainPortOf(error, this.#options.config);
+    if (hint === undefined) return;
+    if (this.#hint === '') this.#options.telemetry.event('mqtt.no_tls', { broker: this.#broker, hint });
+    this.#hint = `: ${hint}`;
   }
 
   #noticeStream(): void {
@@ -258,10 +259,4 @@ export class MqttConnection {
       this.schedule(undefined, everyMs);
     }, everyMs);
   }
-}
-
-/** The address without its user information. */
-function redacted(url: string): string {
-  const parsed = new URL(url);
-  return `${parsed.protocol}//${parsed.host}`;
 }
