@@ -19,7 +19,7 @@ const TEST_TIMEOUT_MS = 400_000;
  * id.
  */
 const REPEATED_BY_A_CRASH: Record<ServiceName, number> = {
-  ingestion: 1_000,
+  ingestion: 5_000,
   enrich: 10_000,
   icestore: 10_000,
   bigqueries: 0,
