@@ -56,7 +56,9 @@ suite('a slow sink behind a fast source', (it) => {
           mqttUrl: mqttEnv.MQTT_URL,
           env: {
             NODE_OPTIONS: '--max-old-space-size=256',
-            ...(isMqtt ? mqttEnv : { DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(maxInFlight) }),
+            ...(isMqtt
+              ? { ...mqttEnv, DATAFLOW_MQTT__MAX_IN_FLIGHT: String(maxInFlight) }
+              : { DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(maxInFlight) }),
           },
         });
         const service = await tested.start();
