@@ -95,6 +95,8 @@ suite('A held connection and its keepalive', (it) => {
       it.skip(title, 'mosquitto is not installed');
       continue;
     }
+    // Fixed header, topic with its length, packet id, properties, and a payload such as m0.
+    const packetBytes = 2 + 2 + 'devices/d1'.length + 2 + (protocolVersion === 5 ? 1 : 0) + 'm0'.length;
     it.long(title, async () => {
       const broker = scope.use(await startMosquitto());
       const publisher = await connectAsync(broker.url);
@@ -103,7 +105,7 @@ suite('A held connection and its keepalive', (it) => {
         protocolVersion,
         keepAliveSeconds: 3,
         maxInFlight: 50,
-        maxInFlightBytes: 20,
+        maxInFlightBytes: 10 * packetBytes,
       });
       await eventually(() => assert.ok(harness.readiness.report.ready));
       const payloads = Array.from({ length: 500 }, (_, index) => `m${index}`);
