@@ -17,6 +17,22 @@ import { suite } from '../src/testing/suite.ts';
 
 const MESSAGES = 150;
 
+/** Archives each site in a place of its own, in many small objects. */
+const BY_SITE = {
+  location: ['attributes.site'],
+  maxAgeMs: 50,
+  maxLines: 10,
+  concurrency: 2,
+  retry: { initialDelayMs: 50, maxDelayMs: 200 },
+};
+
+const REFUSED_PLACE = {
+  server: 'storage',
+  method: 'storage.objects.insert',
+  resource: '*/refused/*',
+  error: { code: 403, reason: 'forbidden' },
+} as const;
+
 /** Fails while one of two targets is away, until every message of the other has arrived. */
 suite('one of several targets fails', (it) => {
   const { test, before, afterEach } = it;
@@ -176,25 +192,14 @@ suite('one of several targets fails', (it) => {
         source: { subscriptionId: 'archive' },
         input: 'raw',
         bucket: { name: bucket.name, prefix: 'raw' },
-        archive: {
-          location: ['attributes.site'],
-          maxAgeMs: 50,
-          maxLines: 10,
-          concurrency: 2,
-          retry: { initialDelayMs: 50, maxDelayMs: 200 },
-        },
+        archive: BY_SITE,
         deadLetters: { topicId: 'archive-dead-letters' },
       }),
     );
     scope.defer(() => service.shutdown());
     await service.start();
     await service.ready;
-    const fault = sandbox.faults.add({
-      server: 'storage',
-      method: 'storage.objects.insert',
-      resource: '*/refused/*',
-      error: { code: 403, reason: 'forbidden' },
-    });
+    const fault = sandbox.faults.add(REFUSED_PLACE);
     const topic = pubsub.topic('archive');
     await Promise.all(
       Array.from({ length: MESSAGES }, (_, n) =>
@@ -223,12 +228,7 @@ suite('one of several targets fails', (it) => {
     const { projectId } = sandbox;
     for (const id of ['backlog', 'backlog-dead-letters']) await newTopic(id);
     const [bucket] = await createStorageClient({ projectId }).createBucket('backlog');
-    const fault = sandbox.faults.add({
-      server: 'storage',
-      method: 'storage.objects.insert',
-      resource: '*/refused/*',
-      error: { code: 403, reason: 'forbidden' },
-    });
+    const fault = sandbox.faults.add(REFUSED_PLACE);
     const topic = pubsub.topic('backlog');
     const publish = (site: string) =>
       Promise.all(
@@ -244,13 +244,7 @@ suite('one of several targets fails', (it) => {
         source: { subscriptionId: 'backlog', maxInFlight: 100 },
         input: 'raw',
         bucket: { name: bucket.name, prefix: 'raw' },
-        archive: {
-          location: ['attributes.site'],
-          maxAgeMs: 50,
-          maxLines: 10,
-          concurrency: 2,
-          retry: { initialDelayMs: 50, maxDelayMs: 200 },
-        },
+        archive: BY_SITE,
         deadLetters: { topicId: 'backlog-dead-letters' },
       }),
     );

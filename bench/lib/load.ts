@@ -12,9 +12,9 @@ export interface Load {
   readonly orderingKeys?: number | undefined;
   /** Locations, which are batch keys of icestore; one if left out. */
   readonly locations?: number | undefined;
-  /** Whether each device sends to a topic of its own. */
+  /** Gives each device a topic of its own. */
   readonly hasTopicPerDevice?: boolean | undefined;
-  /** Whether no message can be decoded. */
+  /** Makes messages that cannot be decoded. */
   readonly isPoison?: boolean | undefined;
 }
 

@@ -22,7 +22,7 @@ export interface Run {
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
   readonly locations?: number;
-  /** Whether each device sends to an MQTT topic of its own. */
+  /** Gives each device an MQTT topic of its own. */
   readonly hasTopicPerDevice?: boolean;
   /** Whether a baseline gets the options of V8 that our services set for themselves. */
   readonly withV8Options?: boolean;

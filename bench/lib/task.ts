@@ -18,7 +18,7 @@ export interface Task {
   readonly publishes: boolean;
   /** Routes of an ingestion; the first one gets all messages. */
   readonly routes: number;
-  /** What an ingestion orders by: each device, or so many buckets of devices. Default: nothing. */
+  /** Orders an ingestion by device, or by this number of buckets. Default: no order. */
   readonly ordering?: 'device' | number | undefined;
 }
 
