@@ -163,6 +163,8 @@ suite('faults of the table', (it) => {
     ]) {
       await isRed(opened, expected);
     }
+    // Else a check in between would find no table, which ends a start.
+    const unread = sandbox.faults.add({ server: 'bigquery', method: 'tables.get', error: { code: 503 } });
     await opened.dataset.table('rows').delete();
     await opened.makeTable([
       ...CONFIGURED,
@@ -177,6 +179,7 @@ suite('faults of the table', (it) => {
         ],
       },
     ]);
+    unread.remove();
     await starting;
     await isGreen(opened);
     await eventually(async () => assert.equal(await opened.stored('what'), ['waits']));
