@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { startChild } from '../src/testing/child.ts';
@@ -21,15 +21,30 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
     assert.is(code, 2, output);
   };
 
-  /** A port that something listens on. */
+  /**
+   * A port that something listens on; the one before it is free. Below those that Linux gives to outgoing connections,
+   * one of which could take that port.
+   */
   async function usedPort(): Promise<number> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    scope.defer(() => server.close());
-    const address = server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    return address.port;
+    const taken = new Set<Server>();
+    scope.defer(() => {
+      for (const server of taken) server.close();
+    });
+    for (let port = 20_001 + (process.pid % 10_000); port < 32_768; port += 2) {
+      const [before, server] = [createServer(), createServer()];
+      const free = await Promise.all([listens(before, port - 1), listens(server, port)]);
+      await new Promise<void>((resolve) => before.close(() => resolve()));
+      taken.add(server);
+      if (free.every((isFree) => isFree)) return port;
+    }
+    throw new Error('no two consecutive ports are free');
   }
+
+  const listens = (server: Server, port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
 
   test('a pipeline that does not exist: the others beside it are named', async () => {
     const pipelines = join(root, 'pipelines');
