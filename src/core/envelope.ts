@@ -7,6 +7,7 @@ import { isJsonObject } from './json-number.ts';
 import { parseLossless } from './lossless-json.ts';
 import { type EnrichmentData, type Message, utcTime } from './message.ts';
 import { readInPlace } from './read-envelope.ts';
+import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-members.ts';
 import { UnwrittenEnvelope } from './unwritten-envelope.ts';
 
 /*
@@ -25,16 +26,16 @@ export function envelopeOf(message: Message): UnwrittenEnvelope {
 /** The envelope that a message came in. Its bytes are copied up to what was added. */
 function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
   const { envelope, added } = message;
-  const { enrichmentData, bytes, headLength } = envelope;
-  if (isEmpty(enrichmentData)) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
-  if (added === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
-  for (const name in added) {
-    if (Object.hasOwn(enrichmentData, name)) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  const { bytes, dataStart, headLength, enrichmentData } = envelope;
+  const set = added === undefined ? undefined : membersOf(added);
+  if (dataStart === undefined || isEmpty(enrichmentData) || (added !== undefined && set === undefined)) {
+    return new UnwrittenEnvelope(envelope, headLength, endOf(message));
   }
-  const more = asJson(added);
-  if (more === '{}') return new UnwrittenEnvelope(envelope, bytes.length, '');
-  // In the place of the two braces at the end.
-  return new UnwrittenEnvelope(envelope, bytes.length - 2, `,${more.slice(1)}}`);
+  if (set === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
+  if (hasNone(enrichmentData, set)) return new UnwrittenEnvelope(envelope, bytes.length - 2, set.text, 2);
+  const spliced = splicedMembers(bytes, dataStart, bytes.length - 1, set);
+  if (spliced === undefined) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  return new UnwrittenEnvelope(envelope, dataStart, spliced, 1, 'latin1');
 }
 
 /** What follows the publish time in an envelope. */
@@ -60,9 +61,9 @@ export function dataJson(message: Message): string {
   }
 }
 
-function asJson(data: EnrichmentData): string {
+function membersOf(added: EnrichmentData): WrittenMembers | undefined {
   try {
-    return JSON.stringify(data);
+    return writtenMembers(added);
   } catch (thrown) {
     throw noJson(thrown);
   }
@@ -118,6 +119,11 @@ function undecodable(problem: string): PoisonError {
 function hasData(message: Message): boolean {
   if (!(message instanceof EnvelopedMessage)) return !isEmpty(message.enrichmentData);
   return !isEmpty(message.envelope.enrichmentData) || (message.added !== undefined && !isEmpty(message.added));
+}
+
+function hasNone(data: EnrichmentData, { members }: WrittenMembers): boolean {
+  for (const { name } of members) if (Object.hasOwn(data, name)) return false;
+  return true;
 }
 
 function isEmpty(data: EnrichmentData): boolean {

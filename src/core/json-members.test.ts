@@ -24,7 +24,7 @@ suite('members of a JSON text', ({ test }) => {
 
   test('what is not set stays as it is written', () => {
     assert.is(withMembers('{"a": 1.0, "b":"\\u0026"}', { c: 2 }), '{"a": 1.0,"b":"\\u0026","c":2}');
-    assert.is(withMembers('{"a": 1.0, "b": "x"}', { c: 2 }), '{"a": 1.0, "b": "x","c":2}');
+    assert.is(withMembers('{"a": 1.0, "b": "x"}', { c: 2 }), '{"a": 1.0,"b": "x","c":2}');
     assert.is(withMembers('{"a": "x, y","b":1}', { a: 2 }), '{"a":2,"b":1}');
     assert.is(withMembers('{"a":"x, y","b":1.0}', { a: 2 }), '{"a":2,"b":1.0}');
     assert.is(withMembers('{"a":"b","b":"a"}', { b: 'c' }), '{"a":"b","b":"c"}');

@@ -56,10 +56,16 @@ export class ReadEnvelope {
     return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
   }
 
+  /** Where the opening brace of the enrichment data stands; undefined if there is none. */
+  get dataStart(): number | undefined {
+    const start = this.headLength + BEFORE_DATA.length - 1;
+    return start < this.bytes.length ? start : undefined;
+  }
+
   /** The enrichment data as it is written; undefined if there is none. Not kept: messages wait in thousands. */
   get dataText(): string | undefined {
-    const start = this.headLength + BEFORE_DATA.length - 1;
-    return start < this.bytes.length ? this.bytes.toString('utf8', start, this.bytes.length - 1) : undefined;
+    const start = this.dataStart;
+    return start === undefined ? undefined : this.bytes.toString('utf8', start, this.bytes.length - 1);
   }
 
   get payload(): Buffer {
