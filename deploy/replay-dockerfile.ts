@@ -14,10 +14,10 @@ import { dirname, join, relative } from 'node:path';
 import { createResources } from '../src/demo/provision-run.ts';
 import { namedResources } from '../src/demo/run-resources.ts';
 import { Fleet } from '../src/fleet/fleet.ts';
+import { freePort } from '../src/sandbox/free-port.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
 import { isIgnored, type Stage, stagesOf } from './dockerfile.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import * as assert from 'uvu/assert';
+import { freePort } from '../src/sandbox/free-port.ts';
 import { builtInPipeline, runCli, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { sized } from '../src/testing/size.ts';

@@ -1,11 +1,11 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
+import { freePort } from '../src/sandbox/free-port.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
 import { newTopic } from '../src/testing/new-topic.ts';
 import { envelopeData } from '../src/testing/publish-envelope.ts';
 import { hasRedis, startRedisServer } from '../src/testing/redis-server.ts';

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
+import { freePort } from '../src/sandbox/free-port.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { startChild } from '../src/testing/child.ts';
 import { startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { freePort } from '../src/testing/free-port.ts';
 import { newTopic } from '../src/testing/new-topic.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { envelopeData } from '../src/testing/publish-envelope.ts';

@@ -4,6 +4,7 @@ import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
+import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService } from '../src/testing/test-run.ts';
 
@@ -36,6 +37,7 @@ suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
       const tested = await openService(scope, 'bigqueries', {
         projectId: sandbox.projectId,
         env: {
+          ...NO_COMPILE_CACHE,
           DATAFLOW_SHUTDOWN__DEADLINE_MS: String(DEADLINE_MS),
           DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MESSAGES),
           // For what was not given back in time.

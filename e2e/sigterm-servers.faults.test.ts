@@ -5,6 +5,7 @@ import { findMosquitto } from '../src/testing/mosquitto.ts';
 import { type Part, type ProxiedServers, startProxies } from '../src/testing/proxied-servers.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
+import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
@@ -74,6 +75,7 @@ suite(`a signal to end, with ${IN_FLIGHT} messages in flight`, (it) => {
             mqttUrl: mqttEnv.MQTT_URL,
             env: {
               ...mqttEnv,
+              ...NO_COMPILE_CACHE,
               ...proxied.env,
               DATAFLOW_SHUTDOWN__DEADLINE_MS: String(DEADLINE_MS),
               ...(name === 'ingestion'

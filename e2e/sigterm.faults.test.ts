@@ -3,6 +3,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { findMosquitto } from '../src/testing/mosquitto.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
+import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService, SERVICES, type ServiceName, type TestService } from '../src/testing/test-run.ts';
@@ -33,6 +34,7 @@ suite('SIGTERM under load', (it) => {
       mqttUrl: servers.mqttEnv.MQTT_URL,
       env: {
         ...servers.mqttEnv,
+        ...NO_COMPILE_CACHE,
         DATAFLOW_SHUTDOWN__DEADLINE_MS: String(DEADLINE_MS),
         ...(name === 'ingestion' ? {} : { DATAFLOW_SOURCE__ACK_DEADLINE_MS: String(LEASE_MS) }),
       },

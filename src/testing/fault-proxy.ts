@@ -1,5 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
+import { freePort } from '../sandbox/free-port.ts';
 
 /** A TCP proxy in front of a server on 127.0.0.1, which lets a test break the connections through it. */
 export interface FaultProxy {
@@ -96,14 +97,15 @@ export async function startFaultProxy(
       });
     }
   };
-  const listen = (port: number): Promise<number> =>
+  // Not one that outgoing connections get: while it is refused, it has to stay free.
+  const port = await freePort();
+  const listen = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const listening = createServer({ allowHalfOpen: true, noDelay: true }, accept);
       listening.once('error', reject);
       listening.listen(port, '127.0.0.1', () => {
         server = listening;
-        const address = listening.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
+        resolve();
       });
     });
   const cut = (): void => {
@@ -122,7 +124,7 @@ export async function startFaultProxy(
     cut();
     await closed;
   };
-  const port = await listen(0);
+  await listen();
   return {
     port,
     get connections() {
@@ -143,7 +145,7 @@ export async function startFaultProxy(
       valve.bytesPerSecond = Number.POSITIVE_INFINITY;
       openValve();
       valve.open = Promise.resolve();
-      if (server === undefined) await listen(port);
+      if (server === undefined) await listen();
     },
     close: async () => {
       openValve();

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
+import { freePort } from '../sandbox/free-port.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 
 /** A local emulator of Google's, started by a test. */
 export interface GoogleEmulator {

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../sandbox/free-port.ts';
 import { type Child, startChild } from './child.ts';
-import { freePort } from './free-port.ts';
 
 /** Where a real mosquitto may stand; `/usr/sbin` is on few users' PATH. */
 const PATHS = ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
+import { freePort } from '../sandbox/free-port.ts';
 import { startChild } from './child.ts';
 import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
 import type { Scope } from './scope.ts';
 
 export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined;

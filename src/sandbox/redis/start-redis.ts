@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { listen } from '../listen.ts';
+import { freePort } from '../free-port.ts';
 import type { SandboxServer } from '../server.ts';
 
 /**
@@ -18,14 +17,6 @@ exec 3<&-
 wait "$server"
 `;
 const NOT_FOUND = 127;
-
-/** A port that is free now; redis-server cannot choose one. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
-}
 
 /** Starts a real `redis-server` that keeps nothing on disk; undefined where none is installed. */
 export async function startRedis({ port = 0 }: { port?: number } = {}): Promise<SandboxServer | undefined> {
