@@ -26,16 +26,14 @@ export function envelopeOf(message: Message): UnwrittenEnvelope {
 /** The envelope that a message came in. Its bytes are copied up to what was added. */
 function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
   const { envelope, added } = message;
-  const { bytes, dataStart, headLength, enrichmentData } = envelope;
-  const set = added === undefined ? undefined : membersOf(added);
-  if (dataStart === undefined || isEmpty(enrichmentData) || (added !== undefined && set === undefined)) {
-    return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  const { bytes, dataStart, headLength } = envelope;
+  if (dataStart !== undefined && !envelope.hasNoData) {
+    if (added === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
+    const set = membersOf(added);
+    const rest = set && splicedMembers(bytes, dataStart, bytes.length - 1, set);
+    if (rest !== undefined) return new UnwrittenEnvelope(envelope, dataStart, rest, 'latin1');
   }
-  if (set === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
-  if (hasNone(enrichmentData, set)) return new UnwrittenEnvelope(envelope, bytes.length - 2, set.text, 2);
-  const spliced = splicedMembers(bytes, dataStart, bytes.length - 1, set);
-  if (spliced === undefined) return new UnwrittenEnvelope(envelope, headLength, endOf(message));
-  return new UnwrittenEnvelope(envelope, dataStart, spliced, 1, 'latin1');
+  return new UnwrittenEnvelope(envelope, headLength, endOf(message));
 }
 
 /** What follows the publish time in an envelope. */
@@ -118,12 +116,7 @@ function undecodable(problem: string): PoisonError {
 /** Of a message in its envelope without merging what was added. */
 function hasData(message: Message): boolean {
   if (!(message instanceof EnvelopedMessage)) return !isEmpty(message.enrichmentData);
-  return !isEmpty(message.envelope.enrichmentData) || (message.added !== undefined && !isEmpty(message.added));
-}
-
-function hasNone(data: EnrichmentData, { members }: WrittenMembers): boolean {
-  for (const { name } of members) if (Object.hasOwn(data, name)) return false;
-  return true;
+  return !message.envelope.hasNoData || (message.added !== undefined && !isEmpty(message.added));
 }
 
 function isEmpty(data: EnrichmentData): boolean {

@@ -28,6 +28,12 @@ export class EnvelopedMessage implements Message {
     return this.#data;
   }
 
+  /** See `ReadEnvelope.plainText`. */
+  plainText(name: string, bytes: Uint8Array): string | undefined {
+    const { added } = this;
+    return added !== undefined && Object.hasOwn(added, name) ? undefined : this.envelope.plainText(bytes);
+  }
+
   /** Members that nobody touched stand there as they came. */
   get enrichmentJson(): string | undefined {
     const text = this.envelope.dataText;

@@ -1,5 +1,6 @@
 import { utf8Text } from './bytes.ts';
 import { enrichmentText } from './enrichment-text.ts';
+import { EnvelopedMessage } from './enveloped-message.ts';
 import { JsonNumber } from './json-number.ts';
 import { parseExact, parseLossless } from './lossless-json.ts';
 import type { Message } from './message.ts';
@@ -92,9 +93,7 @@ function compiled(text: string, exactly: boolean): MessagePath | undefined {
       return exactly ? (view) => descend(view.exactPayload, names) : (view) => descend(view.payload, names);
     case 'enrichment':
     case 'enrichmentData':
-      return exactly
-        ? (view) => descend(view.exactEnrichmentData, names)
-        : (view) => descend(view.message.enrichmentData, names);
+      return exactly ? (view) => descend(view.exactEnrichmentData, names) : enrichmentPath(names);
     case 'attributes': {
       const name = names.join('.');
       return names.length === 0 ? (view) => view.message.attributes : (view) => own(view.message.attributes, name);
@@ -102,6 +101,18 @@ function compiled(text: string, exactly: boolean): MessagePath | undefined {
     default:
       return names[0] === 'id' ? (view) => view.message.id : (view) => view.message.publishTime;
   }
+}
+
+function enrichmentPath(names: readonly string[]): MessagePath {
+  const [name, ...deeper] = names;
+  const read: MessagePath = ({ message }) => descend(message.enrichmentData, names);
+  if (name === undefined || deeper.length > 0) return read;
+  const bytes = Buffer.from(name);
+  return (view) => {
+    const { message } = view;
+    const text = message instanceof EnvelopedMessage ? message.plainText(name, bytes) : undefined;
+    return text ?? read(view);
+  };
 }
 
 /** What is wrong with a text as a path into a message; undefined if it is one. */

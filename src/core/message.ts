@@ -39,15 +39,8 @@ export interface WholeData {
   readonly sha256: string;
 }
 
-/** Nearly every time is written so already; up to the 28th each month has its day. The calendar begins with the year 1. */
-const PLAIN_UTC =
-  /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
-
-/** Whether a text is a time as `utcTime` returns it; false also for a few that are, on the last days of a month. */
-export function isPlainUtc(text: string): boolean {
-  return PLAIN_UTC.test(text);
-}
-
+/** Nearly every time is written so already; up to the 28th each month has its day. */
+const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59Z');
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
@@ -57,7 +50,7 @@ const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d
  * day that its month does not have are none, and neither is a time that in UTC is not in the years 1 to 9999.
  */
 export function utcTime(text: string): string | undefined {
-  if (isPlainUtc(text)) return text;
+  if (PLAIN_UTC.test(text) && !text.startsWith('0000')) return text;
   const [, date, time, fraction = '', zone] = RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || zone === undefined) return undefined;
   const local = Date.parse(`${date}T${time}Z`);

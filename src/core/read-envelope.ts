@@ -1,6 +1,8 @@
 import { utf8Text } from './bytes.ts';
+import { isFlatObject, textInFlatObject } from './flat-json.ts';
 import { parseLossless } from './lossless-json.ts';
-import { type EnrichmentData, isPlainUtc } from './message.ts';
+import type { EnrichmentData } from './message.ts';
+import { isUtcTime } from './utc-bytes.ts';
 
 /** What stands between the values of an envelope as this project and its like write it. */
 const BEFORE_ID = Buffer.from('{"id":"');
@@ -27,23 +29,39 @@ interface Places {
 
 /** An envelope that is read where it lies: what nobody asks for is not made. */
 export class ReadEnvelope {
-  readonly publishTime: string;
-  readonly enrichmentData: EnrichmentData;
   readonly bytes: Buffer;
   /** Of everything up to the enrichment data: id, payload and publish time. */
   readonly headLength: number;
   readonly #idEnd: number;
   readonly #payloadEnd: number;
   #id: string | undefined;
+  #publishTime: string | undefined;
   #payload: Buffer | undefined;
+  /** Undefined while nobody has asked for the data of a flat object. */
+  #enrichmentData: EnrichmentData | undefined;
+  readonly #isFlat: boolean;
 
-  constructor(bytes: Buffer, places: Places, publishTime: string, enrichmentData: EnrichmentData) {
+  /** @param enrichmentData left out if it is a flat object, which is valid without being parsed. */
+  constructor(bytes: Buffer, places: Places, enrichmentData: EnrichmentData | undefined) {
     this.bytes = bytes;
     this.#idEnd = places.idEnd;
     this.#payloadEnd = places.payloadEnd;
     this.headLength = places.timeEnd + 1;
-    this.publishTime = publishTime;
-    this.enrichmentData = enrichmentData;
+    this.#enrichmentData = enrichmentData;
+    this.#isFlat = enrichmentData === undefined;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    this.#enrichmentData ??= JSON.parse(this.dataText ?? '{}');
+    return this.#enrichmentData ?? {};
+  }
+
+  /** A text of the enrichment data by the bytes of its name, found without parsing; undefined if it has to be parsed for that. */
+  plainText(name: Uint8Array): string | undefined {
+    const start = this.dataStart;
+    return this.#isFlat && start !== undefined
+      ? textInFlatObject(this.bytes, start, this.bytes.length - 1, name)
+      : undefined;
   }
 
   get id(): string {
@@ -51,9 +69,19 @@ export class ReadEnvelope {
     return this.#id;
   }
 
+  get publishTime(): string {
+    this.#publishTime ??= this.bytes.toString('latin1', this.#payloadEnd + BEFORE_TIME.length, this.headLength - 1);
+    return this.#publishTime;
+  }
+
   /** The payload in base64, with padding. */
   get base64(): string {
     return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);
+  }
+
+  get hasNoData(): boolean {
+    const start = this.dataStart;
+    return start === undefined || this.bytes[start + 1] === CLOSING_BRACE;
   }
 
   /** Where the opening brace of the enrichment data stands; undefined if there is none. */
@@ -87,10 +115,11 @@ export function readInPlace(bytes: Buffer): ReadEnvelope | undefined {
   const timeStart = payloadEnd + BEFORE_TIME.length;
   const timeEnd = endOfId(bytes, timeStart);
   if (bytes[timeEnd] !== QUOTE) return undefined;
-  const publishTime = bytes.toString('latin1', timeStart, timeEnd);
-  if (!isPlainUtc(publishTime)) return undefined;
+  if (!isUtcTime(bytes, timeStart, timeEnd)) return undefined;
+  const places = { idEnd, payloadEnd, timeEnd };
+  if (hasFlatData(bytes, timeEnd + 1)) return new ReadEnvelope(bytes, places, undefined);
   const enrichmentData = dataBehind(bytes, timeEnd + 1);
-  return enrichmentData && new ReadEnvelope(bytes, { idEnd, payloadEnd, timeEnd }, publishTime, enrichmentData);
+  return enrichmentData && new ReadEnvelope(bytes, places, enrichmentData);
 }
 
 function matches(expected: Uint8Array, bytes: Uint8Array, start: number): boolean {
@@ -126,6 +155,12 @@ function endOfBase64(bytes: Uint8Array, start: number): number {
 
 function bitsOf(byte: number | undefined): number {
   return BITS_OF[byte ?? 0] ?? 0xff;
+}
+
+function hasFlatData(bytes: Buffer, start: number): boolean {
+  const last = bytes.length - 1;
+  if (bytes[last] !== CLOSING_BRACE || !matches(BEFORE_DATA, bytes, start)) return false;
+  return isFlatObject(bytes, start + BEFORE_DATA.length - 1, last);
 }
 
 /** The enrichment data that ends an envelope; undefined if something else stands there. */

@@ -8,14 +8,19 @@ const names = fc.constantFrom('a', 'b', 'name', 'DeviceID', 'é', 'with "quotes"
 const value = fc.oneof(fc.jsonValue(), fc.constantFrom('a', 'x, y', '}', ']', ':', '"a":1', '\\', 'é', 'name', '😀'));
 const object = fc.array(fc.tuple(names, value), { maxLength: 5 }).map((entries) => Object.fromEntries(entries));
 
-/** With bytes before and behind the object, which are not part of it. */
+/** With bytes before and behind the object. */
 function splice(json: string, set: Readonly<Record<string, unknown>>): string | undefined {
   const before = Buffer.from('{"é":"');
-  const bytes = Buffer.concat([before, Buffer.from(json), Buffer.from('}')]);
+  const behind = ',"é":1}';
+  const bytes = Buffer.concat([before, Buffer.from(json), Buffer.from(behind)]);
   const written = writtenMembers(set);
   assert.ok(written);
-  const spliced = splicedMembers(bytes, before.length, bytes.length - 1, written);
-  return spliced === undefined ? undefined : Buffer.from(spliced, 'latin1').toString('utf8');
+  const end = bytes.length - Buffer.byteLength(behind);
+  const spliced = splicedMembers(bytes, before.length, end, written);
+  if (spliced === undefined) return undefined;
+  const text = Buffer.from(spliced, 'latin1').toString('utf8');
+  assert.ok(text.endsWith(behind), text);
+  return text.slice(0, -behind.length);
 }
 
 suite('members spliced into the bytes of a JSON object', ({ test }) => {

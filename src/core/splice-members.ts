@@ -13,7 +13,6 @@ const SHORT = 48;
 
 /** A member of a JSON object, written in UTF-8. */
 interface WrittenMember {
-  readonly name: string;
   /** `"name":value` */
   readonly bytes: Buffer;
   /** Of the name with its quotes. */
@@ -23,8 +22,6 @@ interface WrittenMember {
 /** Members that are set in JSON objects, written once for all of them. */
 export interface WrittenMembers {
   readonly members: readonly WrittenMember[];
-  /** All of them, with a comma before each: as they follow others. */
-  readonly text: string;
   /** Bytes that they take at most, with their commas. */
   readonly byteLength: number;
 }
@@ -36,7 +33,6 @@ const WRITTEN = new WeakMap<object, WrittenMembers>();
 export function writtenMembers(set: Readonly<Record<string, unknown>>): WrittenMembers | undefined {
   const known = WRITTEN.get(set);
   if (known !== undefined) return known;
-  let text = '';
   const members: WrittenMember[] = [];
   let byteLength = 0;
   for (const [name, value] of Object.entries(set)) {
@@ -44,12 +40,11 @@ export function writtenMembers(set: Readonly<Record<string, unknown>>): WrittenM
     if (written === undefined) return undefined;
     const quoted = JSON.stringify(name);
     const bytes = Buffer.from(`${quoted}:${written}`);
-    text += `,${quoted}:${written}`;
-    members.push({ name, bytes, nameLength: Buffer.byteLength(quoted) });
+    members.push({ bytes, nameLength: Buffer.byteLength(quoted) });
     byteLength += bytes.length + 1;
   }
   if (members.length > MAX_MEMBERS) return undefined;
-  const result = { members, text, byteLength };
+  const result = { members, byteLength };
   if (Object.isFrozen(set)) WRITTEN.set(set, result);
   return result;
 }
@@ -65,11 +60,11 @@ let scratch = Buffer.allocUnsafe(4 * 1024);
  *
  * @param start where the object's opening brace stands.
  * @param end behind its closing brace. The object must be valid: `JSON.parse` has taken it.
- * @returns the object in UTF-8, each byte as one character (`latin1`): the least that can be kept of it.
+ * @returns the object and the bytes that follow it, each byte as one character (`latin1`): the least that can be kept of it.
  */
 export function splicedMembers(json: Buffer, start: number, end: number, set: WrittenMembers): string | undefined {
   const { members, byteLength } = set;
-  const room = end - start + byteLength + 1;
+  const room = json.length - start + byteLength + 1;
   if (scratch.length < room) scratch = Buffer.allocUnsafe(room * 2);
   const target = scratch;
   const last = end - 1;
@@ -102,7 +97,7 @@ export function splicedMembers(json: Buffer, start: number, end: number, set: Wr
     if (length > 1) target[length++] = COMMA;
     length = append(target, length, member.bytes, 0, member.bytes.length);
   }
-  target[length++] = CLOSING_BRACE;
+  length = append(target, length, json, last, json.length);
   return target.toString('latin1', 0, length);
 }
 
