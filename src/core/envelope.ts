@@ -38,8 +38,15 @@ function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
 
 /** What follows the publish time in an envelope. */
 function endOf(message: Message): string {
-  const known = hasData(message) ? dataJson(message) : undefined;
-  return known === undefined ? '}' : `,"enrichmentData":${known}}`;
+  if (message instanceof EnvelopedMessage) return hasData(message) ? withData(dataJson(message)) : '}';
+  // Asked first: to look into the data can mean to make it.
+  const { enrichmentJson } = message;
+  if (enrichmentJson !== undefined) return withData(enrichmentJson);
+  return isEmpty(message.enrichmentData) ? '}' : withData(dataJson(message));
+}
+
+function withData(json: string): string {
+  return `,"enrichmentData":${json}}`;
 }
 
 /** A message's envelope as bytes. */
@@ -113,10 +120,9 @@ function undecodable(problem: string): PoisonError {
   return new PoisonError('undecodable', problem);
 }
 
-/** Of a message in its envelope without merging what was added. */
-function hasData(message: Message): boolean {
-  if (!(message instanceof EnvelopedMessage)) return !isEmpty(message.enrichmentData);
-  return !message.envelope.hasNoData || (message.added !== undefined && !isEmpty(message.added));
+/** Without merging what was added. */
+function hasData({ envelope, added }: EnvelopedMessage): boolean {
+  return !envelope.hasNoData || (added !== undefined && !isEmpty(added));
 }
 
 function isEmpty(data: EnrichmentData): boolean {
