@@ -2,6 +2,7 @@ import { Observable, type OperatorFunction, type SchedulerLike, Subscription } f
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
+import { type Linked, LinkedList } from '../core/linked-list.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import { failed, type Outcome, postponed } from '../core/outcome.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
@@ -46,6 +47,20 @@ export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
 /** The share of all credit that a batch must hold to leave for want of it, while others are under way. */
 const WORTH_PRESSING = 0.25;
 
+/** A batch that has left. In a Set, V8 would keep settled ones until the next full collection: see `LinkedList`. */
+class BatchOut<T extends BatchItem> implements Linked<BatchOut<T>> {
+  readonly batch: Batch<T>;
+  /** Its effect. Made before that is subscribed to, inside of which it may complete. */
+  readonly subscription = new Subscription();
+  older: BatchOut<T> | undefined = undefined;
+  newer: BatchOut<T> | undefined = undefined;
+  isLinked = false;
+
+  constructor(batch: Batch<T>) {
+    this.batch = batch;
+  }
+}
+
 const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key went back');
 
 /**
@@ -81,9 +96,8 @@ export function batchInto<T extends BatchItem>(
       options.onFailingTargets?.(failing);
       const batcher = new Batcher<T>(options.limits, isSerial, (key) => failing.isBlocked(key));
       const limit = new AdaptiveLimit(concurrency);
-      const running = new Set<Subscription>();
       /** Batches that have left and are not done. */
-      const out = new Set<Batch<T>>();
+      const out = new LinkedList<BatchOut<T>>();
       let messagesOut = 0;
       /** Batches that hold a slot. */
       let inProgress = 0;
@@ -161,7 +175,7 @@ export function batchInto<T extends BatchItem>(
 
       function* held(): Generator<T> {
         yield* batcher.waiting();
-        for (const batch of out) yield* batch.items;
+        for (const { batch } of out) yield* batch.items;
       }
 
       const postpone = (deliveries: readonly Delivery[], target: string): void => {
@@ -189,7 +203,8 @@ export function batchInto<T extends BatchItem>(
 
       const run = (batch: Batch<T>): void => {
         inProgress += 1;
-        out.add(batch);
+        const current = new BatchOut(batch);
+        out.add(current);
         messagesOut += batch.items.length;
         options.onFlush?.(batch);
         const unsettled = new Unsettled(batch.items);
@@ -209,7 +224,7 @@ export function batchInto<T extends BatchItem>(
           leave();
         };
         const leave = (): void => {
-          out.delete(batch);
+          out.delete(current);
           messagesOut -= batch.items.length;
           if (isPaused) paused -= 1;
           else inProgress -= 1;
@@ -220,10 +235,9 @@ export function batchInto<T extends BatchItem>(
         const postponeExcess = (target: string): void => {
           if (!failing.exceedsShare(target)) return;
           giveBackExcess(target);
-          const isAlone = ![...out].some((other) => other !== batch && failing.isOf(target, other));
+          const isAlone = ![...out].some((other) => other !== current && failing.isOf(target, other.batch));
           if (isAlone || !failing.exceedsShare(target) || !mayPostpone(batch.items)) return;
-          running.delete(subscription);
-          subscription.unsubscribe();
+          current.subscription.unsubscribe();
           failing.remove(batch.items);
           gaveBack(batch.key, OUT_OF_TURN);
           postpone(unsettled.drain(), target);
@@ -258,32 +272,24 @@ export function batchInto<T extends BatchItem>(
               return () => resuming.delete(resume);
             }),
         };
-        // Made before it is used: an effect may complete inside of `subscribe`.
-        const subscription = new Subscription();
         const startedAt = now();
         let hasPaused = false;
-        running.add(subscription);
         let result: Observable<Outcome>;
         try {
           result = effect(batch, slot);
         } catch (thrown) {
-          running.delete(subscription);
           finish(toError(thrown));
           return;
         }
-        subscription.add(
+        current.subscription.add(
           result.subscribe({
             next: (outcome) => {
               if (!unsettled.delete(outcome.delivery)) return;
               if (outcome.verdict === 'nack') gaveBack(batch.key, outcome.error);
               subscriber.next(outcome);
             },
-            error: (thrown) => {
-              running.delete(subscription);
-              finish(toError(thrown));
-            },
+            error: (thrown) => finish(toError(thrown)),
             complete: () => {
-              running.delete(subscription);
               if (!hasPaused) limit.answered(now(), now() - startedAt);
               finish(new Error('the sink completed without an outcome for this message'));
             },
@@ -326,7 +332,7 @@ export function batchInto<T extends BatchItem>(
         pressure.unsubscribe();
         pressureCheck?.unsubscribe();
         timer?.unsubscribe();
-        for (const subscription of running) subscription.unsubscribe();
+        for (const { subscription } of out) subscription.unsubscribe();
       };
     });
 }

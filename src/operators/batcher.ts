@@ -34,7 +34,8 @@ export interface BatchLimits {
 
 interface OpenBatch<T> {
   readonly key: string;
-  readonly items: T[];
+  /** None any more when it has left: tables of a Map that are replaced, and the list by fullness, may keep it a while. */
+  items: T[];
   bytes: number;
   readonly openedAt: number;
 }
@@ -221,7 +222,9 @@ export class Batcher<T extends BatchItem> {
 
   #unopen(batch: OpenBatch<T>, reason: FlushReason): Batch<T> {
     this.#close(batch);
-    return { key: batch.key, items: batch.items, bytes: batch.bytes, reason };
+    const { key, items, bytes } = batch;
+    batch.items = [];
+    return { key, items, bytes, reason };
   }
 
   #depart(batch: Batch<T>): Batch<T> {
