@@ -25,13 +25,22 @@ export type Applier = (data: LookupData, message: Message) => EnrichmentData | D
 /** Takes the first of the paths that leads to a key. */
 export function keyByPaths(paths: readonly string[]): KeyOf {
   const readers = paths.map(keyPath);
-  return (message) => {
+  const keyOf = (message: Message): string | undefined => {
     const view = new MessageView(message);
     for (const read of readers) {
       const key = read(view);
       if (key !== undefined) return key;
     }
     return undefined;
+  };
+  // Asked twice for each message: for its order and for its lookup.
+  let lastMessage: Message | undefined;
+  let lastKey: string | undefined;
+  return (message) => {
+    if (message === lastMessage) return lastKey;
+    lastKey = keyOf(message);
+    lastMessage = message;
+    return lastKey;
   };
 }
 
