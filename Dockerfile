@@ -8,13 +8,13 @@ FROM node:24-slim
 WORKDIR /app
 ENV NODE_ENV=production
 ENV PIPELINE=ingestion
-ENV HTTP_PORT=8080
 ENV HTTP_ADDRESS_FILE=/tmp/dataflow-address
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY src ./src
 COPY pipelines ./pipelines
 USER node
+# Where neither HTTP_PORT nor PORT, which Cloud Run sets, says otherwise.
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "src/healthcheck.mjs"]
 # No shell and no npm between the runtime and the process: SIGTERM reaches it.

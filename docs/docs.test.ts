@@ -1,6 +1,12 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
+import type { ConfigIssue } from '../src/config/config-error.ts';
+import { applyOverrides } from '../src/config/overrides.ts';
+import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';
+import { enrichSchema } from '../src/services/enrich/config.ts';
+import { icestoreSchema } from '../src/services/icestore/config.ts';
+import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -9,6 +15,19 @@ const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })];
 const PATH = /`((?:[\w-]+\/)+[\w.*-]+\.(?:ts|mjs|yaml))`/g;
 const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
 const SCRIPT = /\bnpm run (?:-s )?([a-z][\w:]*)/g;
+
+const SCHEMAS = [ingestionSchema, enrichSchema, icestoreSchema, bigqueriesSchema];
+
+/** True if one of the services has this setting. */
+function isSetting(path: string): boolean {
+  const segments = path.replaceAll(/<name>|\*/g, 'x').split('.');
+  const value = { routes: { x: {} }, producers: { x: {} } };
+  return SCHEMAS.some((schema) => {
+    const issues: ConfigIssue[] = [];
+    applyOverrides(value, schema, { [`DATAFLOW_${segments.join('__')}`]: '' }, issues);
+    return issues.length === 0;
+  });
+}
 
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const isThere = (path: string) => globSync([path, `src/${path}`], { cwd: ROOT }).length > 0;
@@ -41,6 +60,18 @@ suite('the documentation', ({ test }) => {
     assert.ok(named.length > 10, `${named.length} scripts are found`);
     assert.equal(
       named.filter(({ script }) => !(script in scripts)),
+      [],
+    );
+  });
+
+  test('maps the settings of the Go platform to settings that exist', () => {
+    const rows = read('docs/moving-from-go.md').matchAll(/^\| [^|]+ \| ([^|]+) \|/gm);
+    const named = Array.from(rows, ([, own = '']) => own)
+      .flatMap((own) => Array.from(own.matchAll(/`([a-zA-Z]+(?:\.[\w<>*]+)+)(?::[^`]*)?`/g), ([, path = '']) => path))
+      .filter((path) => !/\.(ts|md)$/.test(path));
+    assert.ok(named.length > 40, `${named.length} settings are found`);
+    assert.equal(
+      named.filter((path) => !isSetting(path)),
       [],
     );
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { stagesOf } from '../deploy/dockerfile.ts';
 import { freePort } from '../src/sandbox/free-port.ts';
-import { startCli } from '../src/testing/cli.ts';
+import { builtInPipeline, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -62,6 +62,33 @@ bucket: { name: bucket }
       await eventually(() => assert.is(check(), 0, service.output));
       await service.end('SIGTERM');
       assert.is(check(), 1, 'nothing runs any more');
+    });
+  }
+
+  for (const [what, more] of [
+    ['with its file', {}],
+    ['without it', { HTTP_ADDRESS_FILE: '/no/such/folder/address' }],
+  ] as const) {
+    test(`and the service keep to PORT, as Cloud Run sets it: ${what}`, async () => {
+      const folder = pipelineFolder(suiteEnd);
+      assert.is(imageEnv(folder.path).HTTP_PORT, undefined, 'the image leaves the port to the environment');
+      const port = await freePort();
+      const env = {
+        ...imageEnv(folder.path),
+        ...more,
+        HTTP_PORT: undefined,
+        PORT: String(port),
+        GOOGLE_CLOUD_PROJECT: undefined,
+        PROJECT_ID: 'p',
+        ARCHIVE_BUCKET: 'bucket',
+        PUBSUB_EMULATOR_HOST: '127.0.0.1:1',
+        STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1',
+      };
+      const service = await startCli(['run', builtInPipeline('icestore')], { env });
+      scope.defer(() => service.end('SIGKILL'));
+      await eventually(async () => assert.ok((await fetch(`http://127.0.0.1:${port}/healthz`)).ok, service.output));
+      const { status } = spawnSync(process.execPath, healthcheck(), { cwd: root, env: { ...process.env, ...env } });
+      assert.is(status, 0, service.output);
     });
   }
 });

@@ -6,7 +6,8 @@ function address() {
   try {
     return readFileSync(process.env.HTTP_ADDRESS_FILE ?? '', 'utf8');
   } catch {
-    return `http://127.0.0.1:${process.env.DATAFLOW_HTTP__PORT ?? process.env.HTTP_PORT ?? '8080'}`;
+    const { DATAFLOW_HTTP__PORT, HTTP_PORT, PORT } = process.env;
+    return `http://127.0.0.1:${DATAFLOW_HTTP__PORT ?? HTTP_PORT ?? PORT ?? '8080'}`;
   }
 }
 

@@ -39,6 +39,67 @@ suite('interpolate', ({ test }) => {
     }
   });
 
+  test('a default may hold placeholders: the first variable that is set is taken', () => {
+    for (const [before, after] of [
+      ['@{MISSING:@{HOST:x}}', 'broker'],
+      ['@{HOST:@{MISSING}}', 'broker'],
+      ['@{MISSING:@{GONE:8080}}', '8080'],
+      ['@{MISSING:@{EMPTY:8080}}', ''],
+      ['a/@{MISSING:@{GONE:sites}/+/x}/b', 'a/sites/+/x/b'],
+      ['@{MISSING:@{HOST}:@{PORT}}/@{PORT}', 'broker:1883/1883'],
+      ['@{MISSING:@{GONE:@{ABSENT:@{HOST}}}}', 'broker'],
+      ['@{MISSING:@{NESTED}}', '@{HOST}'],
+    ] as const) {
+      assert.equal(interpolated(shell(before)), { value: shell(after), issues: [] }, before);
+    }
+    const { issues } = interpolated({ a: shell('@{MISSING:@{GONE:@{ABSENT}}} @{GONE:-@{LOST}}') });
+    assert.equal(
+      issues.map(({ path, problem }) => `${path}: ${problem}`),
+      [
+        'a: none of the environment variables MISSING, GONE and ABSENT is set, and there is no default',
+        'a: none of the environment variables GONE and LOST is set, and there is no default',
+      ],
+    );
+  });
+
+  test('a default may hold braces in pairs; without its counterpart one is an issue that shows no value', () => {
+    for (const [before, after] of [
+      ['@{MISSING:sites/{location}/@{PORT}/{DeviceID}}/x', 'sites/{location}/1883/{DeviceID}/x'],
+      ['@{MISSING:@{1A}}', '@{1A}'],
+      ['@{HOST:{}}', 'broker'],
+      ['{@{HOST}}', '{broker}'],
+      ['}{@{HOST}', '}{broker'],
+    ] as const) {
+      assert.equal(interpolated(shell(before)), { value: shell(after), issues: [] }, before);
+    }
+    for (const text of ['@{MISSING:{hidden}', '@{MISSING:@{HOST:hidden}', '@{HOST}@{MISSING:hidden{}']) {
+      assert.equal(interpolated({ a: shell(text) }).issues, [
+        {
+          path: 'a',
+          problem: shell('@{MISSING: is not closed: each "{" in a default needs its "}", and the placeholder one more'),
+        },
+      ]);
+    }
+  });
+
+  test('a setting whose default is ~ is left out where the variable is missing or empty', () => {
+    const before = {
+      a: '@{MISSING:~}',
+      b: '@{EMPTY:~}',
+      c: '@{HOST:~}',
+      d: '@{MISSING:@{EMPTY:~}}',
+      e: '@{EMPTY:@{HOST:~}}',
+      f: 'x@{MISSING:~}',
+      g: ['@{MISSING:~}', '@{PORT:~}', null],
+      h: '@{MISSING:~x}',
+    };
+    const value = JSON.parse(shell(JSON.stringify(before)));
+    assert.equal(interpolated(value), {
+      value: { c: 'broker', e: 'broker', f: 'x~', g: ['1883', null], h: '~x' },
+      issues: [],
+    });
+  });
+
   test('a variable that is missing and has no default is an issue, by path; all are found', () => {
     const { issues } = interpolated({ a: { b: [shell('@{ONE}'), 'x', shell('@{TWO} @{THREE}')] } });
     assert.equal(
@@ -64,6 +125,9 @@ suite('interpolate', ({ test }) => {
     const open = shell('@{HOST:').repeat(20_000);
     const started = performance.now();
     assert.is(interpolated(open).value, open);
+    const deep = `${open}x${'}'.repeat(20_000)}`;
+    assert.is(interpolated(deep).value, 'broker');
+    assert.is(interpolated(deep.replaceAll('HOST', 'MISSING')).value, 'x');
     assert.ok(performance.now() - started < 3_000, 'in time linear in the text');
     for (const text of ['$HOST', shell('@{}'), shell('@{1A}'), shell('@{HOST'), '{HOST}', shell('@{HO ST}')]) {
       assert.is(interpolated(text).value, text);

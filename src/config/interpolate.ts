@@ -1,6 +1,10 @@
 import type { ConfigIssue } from './config-error.ts';
 
-const PLACEHOLDER = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}/g;
+/** `${NAME}`, `${NAME:` in front of a default, or a brace. */
+const TOKEN = /\$\{([A-Za-z_][A-Za-z0-9_]*)([:}])|[{}]/g;
+
+/** The default that leaves a setting out. */
+const LEFT_OUT = '~';
 
 /** A plain object, as YAML gives it. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -8,9 +12,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. The result is text: schemas of numbers and
- * flags read it as such, and a password of digits stays a password. A variable that is missing and has no default is
- * an issue, by path.
+ * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. A default may hold further placeholders, and
+ * braces in pairs: `${A:${B:sites/{location}}}` is A, else B, else `sites/{location}`. A variable that is empty is set.
+ * The result is text: schemas of numbers and flags read it as such, and a password of digits stays a password. A setting
+ * that is `${NAME:~}` and nothing else is left out where the variable is missing or empty. A variable that is missing and
+ * has no default is an issue, by path.
  */
 export function interpolate(
   value: unknown,
@@ -18,22 +24,130 @@ export function interpolate(
   issues: ConfigIssue[],
   path: readonly string[] = [],
 ): unknown {
-  if (Array.isArray(value)) return value.map((item, index) => interpolate(item, env, issues, [...path, `${index}`]));
+  if (Array.isArray(value)) {
+    return value
+      .map((item, index) => [item, interpolate(item, env, issues, [...path, `${index}`])])
+      .filter(isThere)
+      .map(([, item]) => item);
+  }
   if (isRecord(value)) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, interpolate(item, env, issues, [...path, key])]),
+      Object.entries(value)
+        .map(([key, item]) => [key, item, interpolate(item, env, issues, [...path, key])] as const)
+        .filter(([, ...beforeAndAfter]) => isThere(beforeAndAfter))
+        .map(([key, , item]) => [key, item]),
     );
   }
   if (typeof value !== 'string') return value;
-  // Behind the last brace no placeholder ends; looking for it from every `${` takes time that grows with their square.
-  const end = value.lastIndexOf('}') + 1;
-  const placed = value.slice(0, end).replace(PLACEHOLDER, (_, name: string, fallback: string | undefined) => {
-    const found = env[name] ?? fallback;
-    if (found === undefined) {
-      issues.push({ path: path.join('.'), problem: `the environment variable ${name} is not set, and has no default` });
-      return '';
+  const { text, isLeftOut, problems } = filledIn(value, env);
+  issues.push(...problems.map((problem) => ({ path: path.join('.'), problem })));
+  return isLeftOut ? undefined : text;
+}
+
+/** False for a string that became nothing. */
+function isThere([before, after]: readonly unknown[]): boolean {
+  return after !== undefined || before === undefined;
+}
+
+/** A placeholder whose default is being read, or the text around all placeholders. */
+interface Frame {
+  /** Undefined around all placeholders. */
+  readonly name: string | undefined;
+  text: string;
+  /** What `text` is made of, if it is one placeholder and nothing else. */
+  only: Filled | undefined;
+  isEmpty: boolean;
+  /** Braces of the default that wait for their counterparts. */
+  open: number;
+  /** A closing brace has been read since the frame began. */
+  sawClosing: boolean;
+  /** For each place that nothing fills: the variables that were tried, the first one last. */
+  missing: string[][];
+}
+
+/** What stands in the place of a placeholder. */
+interface Filled {
+  readonly text: string;
+  /** Its last default is `~`: empty variables count as missing. */
+  readonly isOptional: boolean;
+  readonly isLeftOut: boolean;
+  readonly missing: string[][];
+}
+
+/** Reads a string once, from left to right, in time linear in its length. */
+function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; isLeftOut: boolean; problems: string[] } {
+  const outermost = newFrame(undefined);
+  const frames = [outermost];
+  const top = () => frames.at(-1) ?? outermost;
+  let readTo = 0;
+  for (const { 0: token, 1: name, 2: end, index } of text.matchAll(TOKEN)) {
+    append(top(), text.slice(readTo, index));
+    readTo = index + token.length;
+    if (name !== undefined && end === ':') frames.push(newFrame(name));
+    else if (name !== undefined) {
+      top().sawClosing = true;
+      appendFilled(top(), fill(newFrame(name), env[name], undefined));
+    } else if (top().name === undefined || token === '{' || top().open > 0) {
+      top().open += token === '{' ? 1 : -1;
+      top().sawClosing ||= token === '}';
+      append(top(), token);
+    } else {
+      const closed = top();
+      frames.pop();
+      top().sawClosing = true;
+      appendFilled(top(), fill(closed, env[closed.name ?? ''], closed.only ?? plain(closed)));
     }
-    return found;
-  });
-  return placed + value.slice(end);
+  }
+  append(top(), text.slice(readTo));
+  // What is not closed is no placeholder.
+  const [first = outermost, ...unclosed] = frames;
+  for (const frame of unclosed) append(first, `\${${frame.name}:${frame.text}`);
+  const problems = frames.flatMap(({ missing }) => missing.map(missingProblem));
+  const broken = unclosed.findLast(({ sawClosing }) => sawClosing);
+  if (broken !== undefined) {
+    problems.push(
+      `\${${broken.name}: is not closed: each "{" in a default needs its "}", and the placeholder one more`,
+    );
+  }
+  return { text: first.text, isLeftOut: first.only?.isLeftOut ?? false, problems };
+}
+
+function newFrame(name: string | undefined): Frame {
+  return { name, text: '', only: undefined, isEmpty: true, open: 0, sawClosing: false, missing: [] };
+}
+
+function append(frame: Frame, text: string): void {
+  if (text === '') return;
+  frame.text += text;
+  frame.isEmpty = false;
+  frame.only = undefined;
+}
+
+function appendFilled(frame: Frame, filled: Filled): void {
+  frame.only = frame.isEmpty ? filled : undefined;
+  frame.isEmpty = false;
+  frame.text += filled.text;
+  frame.missing.push(...filled.missing);
+}
+
+function plain({ text, missing }: Frame): Filled {
+  const isLeftOut = text === LEFT_OUT && missing.length === 0;
+  return { text, isOptional: isLeftOut, isLeftOut, missing };
+}
+
+/** @param fallback undefined where the placeholder has no default. */
+function fill({ name = '' }: Frame, found: string | undefined, fallback: Filled | undefined): Filled {
+  const isOptional = fallback?.isOptional ?? false;
+  if (found !== undefined && !(isOptional && found === '')) {
+    return { text: found, isOptional, isLeftOut: false, missing: [] };
+  }
+  if (fallback === undefined) return { text: '', isOptional, isLeftOut: false, missing: [[name]] };
+  for (const names of fallback.missing) names.push(name);
+  return fallback;
+}
+
+function missingProblem(names: readonly string[]): string {
+  const [last = '', ...before] = names;
+  if (before.length === 0) return `the environment variable ${last} is not set, and has no default`;
+  return `none of the environment variables ${before.toReversed().join(', ')} and ${last} is set, and there is no default`;
 }

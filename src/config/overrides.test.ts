@@ -26,6 +26,11 @@ suite('overrides', ({ test }) => {
     }
   });
 
+  test('the name that deployments of the Go platform give a dataflow is none', () => {
+    assert.equal(overridden({ DATAFLOW_NAME: 'plant-7' }), { value: {}, issues: [] });
+    assert.match(overridden({ DATAFLOW_NAMES: 'plant-7' }).issues[0]?.problem ?? '', 'names no setting');
+  });
+
   test('leave what stands beside, and do not change what they were given', () => {
     const before = { source: { maxInFlight: 1, strict: true }, password: 'p' };
     const { value } = overridden({ DATAFLOW_SOURCE__MAX_IN_FLIGHT: '2' }, before);

@@ -6,6 +6,9 @@ import { childrenOf, isValue } from './schema-walk.ts';
 /** What the names of overriding environment variables begin with. */
 export const OVERRIDE_PREFIX = 'DATAFLOW_';
 
+/** Set by deployments of the Go platform, and no override: no setting can have this name. */
+const NO_OVERRIDES: ReadonlySet<string> = new Set(['DATAFLOW_NAME']);
+
 /**
  * Applies overrides from the environment: `DATAFLOW_SOURCE__MAX_IN_FLIGHT=500` sets `source.maxInFlight`. Two
  * underscores go one level down; case and single underscores do not matter where the schema knows the names. A name
@@ -20,7 +23,7 @@ export function applyOverrides(
 ): unknown {
   let result = value;
   for (const [variable, text] of Object.entries(env).sort()) {
-    if (!variable.startsWith(OVERRIDE_PREFIX) || text === undefined) continue;
+    if (!variable.startsWith(OVERRIDE_PREFIX) || NO_OVERRIDES.has(variable) || text === undefined) continue;
     const segments = variable.slice(OVERRIDE_PREFIX.length).split('__');
     const path = resolve(segments, schema, result);
     if (path === undefined) {

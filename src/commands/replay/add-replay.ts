@@ -45,10 +45,10 @@ export function addReplay(
       new Option('--to <where>', 'over MQTT, or to a Pub/Sub topic').choices(['mqtt', 'pubsub']).makeOptionMandatory(),
     )
     .option('--pipeline <folder>', 'with --to mqtt: take the broker of this ingestion pipeline')
-    .option('--url <url>', 'with --to mqtt: the broker; default: $MQTT_URL')
+    .option('--url <url>', 'with --to mqtt: the broker; default: $MQTT_URL, or else $MQTT_BROKER_URL')
     .option('--topic <id>', 'with --to pubsub: short name of the topic')
     .option('--ordering-key <path>', 'with --to pubsub', path, 'enrichmentData.DeviceID')
-    .option('--project <id>', 'default: $GOOGLE_CLOUD_PROJECT')
+    .option('--project <id>', 'default: $GOOGLE_CLOUD_PROJECT, or else $PROJECT_ID')
     .option('--speed <n>', '1 is the original pace, 60 a minute in a second, max as fast as it goes', speed, 1)
     .option('--time <path>', 'the time that orders, selects and paces', path, 'metadata.publishTime')
     .option('--from <time>', 'only messages at or after this time (RFC 3339)', time)

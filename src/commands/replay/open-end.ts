@@ -37,13 +37,14 @@ export async function openEnd(projectId: string, options: ReplayCommandOptions):
 }
 
 /** Given by its address alone, a broker is spoken to in MQTT 3.1.1, which all know. */
-function brokerOf({ pipeline, url = process.env.MQTT_URL }: ReplayCommandOptions) {
+function brokerOf({ pipeline, url = process.env.MQTT_URL ?? process.env.MQTT_BROKER_URL }: ReplayCommandOptions) {
   if (pipeline !== undefined) {
     const config = readPipelineConfig(pipeline);
     if (config.service !== 'ingestion') throw new FatalError(`--pipeline: ${pipeline} is no ingestion`);
     return config.mqtt;
   }
-  if (!url) throw new FatalError('--url: --to mqtt needs --url, --pipeline, or MQTT_URL in the environment');
+  if (!url)
+    throw new FatalError('--url: --to mqtt needs --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
   const settings = v.safeParse(mqttSourceSchema, { url, clientId: 'replay', protocolVersion: 4 });
   if (!settings.success) throw new FatalError(`--url: ${settings.issues.map(({ message }) => message).join('; ')}`);
   return settings.output;

@@ -25,8 +25,10 @@ export async function replay(location: string, options: ReplayCommandOptions): P
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
   try {
-    const projectId = options.project ?? process.env.GOOGLE_CLOUD_PROJECT;
-    if (!projectId) throw new FatalError('--project: not given, and GOOGLE_CLOUD_PROJECT is not set');
+    const { GOOGLE_CLOUD_PROJECT, PROJECT_ID } = process.env;
+    const projectId = options.project ?? GOOGLE_CLOUD_PROJECT ?? PROJECT_ID;
+    if (!projectId)
+      throw new FatalError('--project: not given, and neither GOOGLE_CLOUD_PROJECT nor PROJECT_ID is set');
     const apis: GoogleApi[] = options.to === 'pubsub' ? ['storage', 'pubsub'] : ['storage'];
     await patiently(() => checkCredentials({ projectId }, apis), toError);
     const archive = new Archive(createStorageClient({ projectId }), location);

@@ -18,13 +18,23 @@ export function deviceTopicProblem(template: string): string | undefined {
     if (names.has(name)) return `"${template}" holds {${name}} twice: give each level a name of its own`;
     names.add(name);
   }
-  return names.size === 0
-    ? `"${template}" holds no name: write {DeviceID} in the place of the device's level`
-    : undefined;
+  return undefined;
 }
 
-/** Why no topic of a filter fits a template, or undefined if one does. */
+/** True for a template that names a level. */
+export function namesLevels(template: string): boolean {
+  return template.split('/').some((level) => nameOf(level) !== undefined);
+}
+
+/**
+ * Why no topic of a filter fits a template, or undefined if one does. A template without names says nothing of a device,
+ * and fits only the filter that it repeats: the environment may fill in both at once.
+ */
 export function filterMismatch(template: string, filter: string): string | undefined {
+  if (template === filter) return undefined;
+  if (!namesLevels(template)) {
+    return `"${template}" holds no name, and is not the filter "${filter}": write {DeviceID} in the place of the device's level`;
+  }
   const wanted = template.split('/');
   const given = matchableFilter(filter).split('/');
   for (let index = 0; wanted[index] !== '#' && given[index] !== '#'; index += 1) {

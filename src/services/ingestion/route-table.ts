@@ -3,7 +3,7 @@ import { remembering } from '../../core/remembering.ts';
 import { type OrderingKey, orderingKeyBy } from '../../sinks/pubsub/ordering-key.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
-import { deviceTopic } from './device-topic.ts';
+import { deviceTopic, namesLevels } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
@@ -46,7 +46,11 @@ export class RouteTable {
   readonly routeOf: (topic: string) => Route | undefined;
 
   constructor({ routes, producers }: RoutingConfig) {
-    this.#routes = Object.entries(routes).map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
+    const filters = new Set<string>();
+    this.#routes = Object.entries(routes)
+      // Filters do not overlap, but for routes that are alike in everything.
+      .filter(([, { source }]) => !filters.has(source.mqtt_topic) && filters.add(source.mqtt_topic))
+      .map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
     this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.producers = Object.keys(producers);
     this.subscriptions = this.#routes.map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
@@ -93,7 +97,7 @@ export class RouteTable {
 
 /** How a route's topics tell their device. */
 function deviceBy({ source, device }: RouteConfig): (topic: string) => EnrichmentData {
-  if (device?.topic !== undefined) return deviceTopic(device.topic);
+  if (device?.topic !== undefined && namesLevels(device.topic)) return deviceTopic(device.topic);
   const level = device?.level ?? matchableFilter(source.mqtt_topic).split('/').indexOf('+') + 1;
   return (topic) => {
     const id = level === 0 ? '' : (topic.split('/')[level - 1] ?? '');

@@ -79,11 +79,30 @@ suite('routing problems', ({ test }) => {
     assert.match(of('a/{}'), '"{}" is not a name');
     assert.match(of('a/{{x}}'), '"{{x}}" is not a name');
     assert.match(of('a/{id}/{id}'), '{id} twice');
-    assert.match(of('a/+'), '"a/+" holds no name');
     assert.match(of('#/{id}'), '"#" must stand alone in the last level');
     assert.match(of('{id}/a+'), '"+" must stand alone in its level');
     assert.match(issues({ topic: 'a', device: { level: 1, topic: '{id}' } }).join(), 'expected one of level and topic');
     assert.match(issues({ topic: 'a', device: {} }).join(), 'expected one of level and topic');
+  });
+
+  test('a device topic without names fits only the filter that it repeats', () => {
+    const of = (topic: string, device: string) => problems({ r: { topic, device: { topic: device } } }).join();
+    assert.match(of('a/#', 'a/+'), 'routes.r.device.topic: "a/+" holds no name, and is not the filter "a/#"');
+    for (const filter of ['a/+', '#', 'a', '$share/group/a/+']) assert.is(of(filter, filter), '');
+    const deviceOf = (filter: string, topic: string) =>
+      table({ r: { topic: filter, device: { topic: filter } } }).routeOf(topic)?.device;
+    assert.equal(deviceOf('a/+/+', 'a/d1/x'), { DeviceID: 'd1' });
+    assert.equal(deviceOf('#', 'a/d1/x'), {});
+  });
+
+  test('routes that are alike in everything are one', () => {
+    const same = { topic: 'a/+', device: { topic: 'a/+' } };
+    assert.equal(problems({ a: same, b: same, c: same }), []);
+    const { subscriptions, subscriptionsOf, ...rest } = table({ a: same, b: same });
+    assert.equal(subscriptions, [{ filter: 'a/+', qos: 1 }]);
+    assert.equal(table({ a: same, b: same }).subscriptionsOf('raw'), subscriptions);
+    assert.is(rest.routeOf('a/d1')?.name, 'a');
+    assert.match(problems({ a: same, b: { ...same, device: { topic: 'a/{id}' } } }).join(), 'would be doubled');
   });
 
   test('a device pattern is refused, and what takes its place is named', () => {

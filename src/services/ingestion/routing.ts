@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
 import { count, oneOf, text } from '../../config/schemas.ts';
@@ -20,7 +21,7 @@ const deviceSchema = v.pipe(
     /**
      * The route's topic with names in the place of levels, which become enrichment data:
      * `sites/{location}/devices/{DeviceID}/readings`. A name takes a whole level; `+` stands for any level, `#` at the end
-     * for all further ones.
+     * for all further ones. Where it repeats the filter, and names nothing, it is as if `device` were left out.
      */
     topic: v.optional(
       v.pipe(
@@ -92,6 +93,8 @@ export function routingProblems({ routes, producers }: RoutingConfig): { path: s
   }
   for (const [index, [name, route]] of entries.entries()) {
     for (const [otherName, other] of entries.slice(0, index)) {
+      // Alike in everything, two routes are one: a variable may fill in the filters of both.
+      if (isDeepStrictEqual(route, other)) break;
       if (!filtersOverlap(route.source.mqtt_topic, other.source.mqtt_topic)) continue;
       problems.push({
         path: ['routes', name, 'source', 'mqtt_topic'],
