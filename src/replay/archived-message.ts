@@ -1,4 +1,5 @@
 import { keepEnrichmentText } from '../core/enrichment-text.ts';
+import { openEnvelope } from '../core/envelope.ts';
 import { PoisonError } from '../core/errors.ts';
 import { jsonMembers } from '../core/json-members.ts';
 import { isJsonObject } from '../core/json-number.ts';
@@ -12,12 +13,20 @@ export interface ArchivedMessage {
 }
 
 /**
+ * What `originalPubSubPayload` holds: the `envelope` of the message, as the Go platform's icestore archives it, its payload
+ * (`raw`), or what it looks like (`auto`): a line without `publishTime`, which this project always writes, may hold either.
+ */
+export const LINE_INPUTS = ['auto', 'envelope', 'raw'] as const;
+export type LineInput = (typeof LINE_INPUTS)[number];
+
+/**
  * Reads a line of an archive object. Only `id`, `originalPubSubPayload` and `archivedAt` are needed, which every writer
- * of the format gives; without a `publishTime` the time of archiving stands for it.
+ * of the format gives; without a `publishTime` the time of archiving stands for it. An envelope in it has the message's own
+ * id, payload, time and enrichment data.
  *
  * @throws PoisonError (`undecodable`) saying what is wrong with the line.
  */
-export function archivedMessage(text: string): ArchivedMessage {
+export function archivedMessage(text: string, input: LineInput = 'auto'): ArchivedMessage {
   let line: unknown;
   try {
     line = parseExact(text);
@@ -43,10 +52,22 @@ export function archivedMessage(text: string): ArchivedMessage {
   if (enrichmentData !== undefined && enrichmentData !== null && written !== undefined)
     keepEnrichmentText(known, written);
   const payload = Buffer.from(originalPubSubPayload, 'base64');
+  const message: Message = { id, payload, publishTime, attributes: attributes ?? {}, enrichmentData: known };
+  const mayBeEnvelope = input === 'envelope' || (input === 'auto' && line.publishTime === undefined);
   return {
-    message: { id, payload, publishTime, attributes: attributes ?? {}, enrichmentData: known },
+    message: mayBeEnvelope ? opened(message, input) : message,
     archivedAtMs: Date.parse(String(archivedAt)),
   };
+}
+
+/** The message whose envelope is archived; in case of doubt, the payload of a line may also be no envelope. */
+function opened(message: Message, input: LineInput): Message {
+  try {
+    return openEnvelope(message);
+  } catch (thrown) {
+    if (input === 'auto' && thrown instanceof PoisonError) return message;
+    throw thrown;
+  }
 }
 
 function timeOf(line: Readonly<Record<string, unknown>>, member: string): string {

@@ -4,6 +4,7 @@ import type { Message, Original } from '../core/message.ts';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
 import type { Destination } from './destination.ts';
+import { paceBySpeed, paceEvenly } from './pacing.ts';
 import { progressBar } from './progress-bar.ts';
 import { newProgress, replayArchive } from './replay-archive.ts';
 import type { TimedMessage } from './timeline.ts';
@@ -44,7 +45,7 @@ suite('replay', ({ test }) => {
     const progress = newProgress();
     const { signal } = new AbortController();
     const running = replayArchive(
-      { messages: timed(2_500, 1), destination, toOriginal, speed: Infinity, signal },
+      { messages: timed(2_500, 1), destination, toOriginal, pacing: paceBySpeed(Infinity), signal },
       progress,
     );
     await eventually(() => assert.is(answers.length, 1_000));
@@ -66,8 +67,26 @@ suite('replay', ({ test }) => {
     const destination = held(async () => {});
     const began = performance.now();
     const { signal } = new AbortController();
-    await replayArchive({ messages: timed(11, 1_000), destination, toOriginal, speed: 50, signal }, newProgress());
+    await replayArchive(
+      { messages: timed(11, 1_000), destination, toOriginal, pacing: paceBySpeed(50), signal },
+      newProgress(),
+    );
     assert.ok(performance.now() - began >= 199, 'ten seconds at fifty times the pace');
+  });
+
+  test('spreads messages evenly over a time, whatever their times say', async () => {
+    const began = performance.now();
+    const at: number[] = [];
+    const destination = held(async () => {
+      at.push(performance.now() - began);
+    });
+    const { signal } = new AbortController();
+    // A day apart.
+    const messages = timed(10, 86_400_000);
+    await replayArchive({ messages, destination, toOriginal, pacing: paceEvenly(10, 1_000), signal }, newProgress());
+    assert.is(at.length, 10);
+    for (const [index, ms] of at.entries()) assert.ok(ms >= index * 100 - 2, `the ${index}th after ${ms} ms`);
+    assert.ok((at[9] ?? 0) < 10_000, 'and not a day apart');
   });
 
   test('leaves out and names what the destination refuses', async () => {
@@ -76,7 +95,10 @@ suite('replay', ({ test }) => {
     });
     const progress = newProgress();
     const { signal } = new AbortController();
-    await replayArchive({ messages: timed(3, 1), destination, toOriginal, speed: Infinity, signal }, progress);
+    await replayArchive(
+      { messages: timed(3, 1), destination, toOriginal, pacing: paceBySpeed(Infinity), signal },
+      progress,
+    );
     assert.equal([progress.replayed, progress.refusals], [2, [{ id: '1', error: 'no topic' }]]);
     assert.is(progress.stoppedBy, undefined);
   });
@@ -87,7 +109,7 @@ suite('replay', ({ test }) => {
     });
     const progress = newProgress();
     const { signal } = new AbortController();
-    await replayArchive({ messages: timed(50, 10), destination, toOriginal, speed: 1, signal }, progress);
+    await replayArchive({ messages: timed(50, 10), destination, toOriginal, pacing: paceBySpeed(1), signal }, progress);
     assert.is(progress.replayed, 5);
     assert.match(String(progress.stoppedBy), 'gone');
     assert.ok((progress.safeUntilMs ?? 0) <= 1_000_050, `nothing unconfirmed lies before ${progress.safeUntilMs}`);
@@ -100,7 +122,13 @@ suite('replay', ({ test }) => {
       stop.abort();
     });
     const progress = newProgress();
-    const options = { messages: timed(2, 3_600_000), destination, toOriginal, speed: 1, signal: stop.signal };
+    const options = {
+      messages: timed(2, 3_600_000),
+      destination,
+      toOriginal,
+      pacing: paceBySpeed(1),
+      signal: stop.signal,
+    };
     await replayArchive(options, progress);
     assert.equal([progress.replayed, progress.stoppedBy], [1, 'signal']);
   });

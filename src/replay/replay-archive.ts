@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PoisonError, toError } from '../core/errors.ts';
 import type { Message, Original } from '../core/message.ts';
 import type { Destination } from './destination.ts';
+import type { Pacing } from './pacing.ts';
 import type { TimedMessage } from './timeline.ts';
 
 /** Messages on their way at one time. */
@@ -13,8 +14,7 @@ export interface ReplayArchiveOptions {
   readonly destination: Destination;
   /** What is sent of a message. */
   readonly toOriginal: (message: Message) => Original;
-  /** How many times as fast as the messages' times say; Infinity is as fast as it goes. */
-  readonly speed: number;
+  readonly pacing: Pacing;
   readonly signal: AbortSignal;
 }
 
@@ -40,11 +40,11 @@ export function newProgress(): ReplayProgress {
 }
 
 /**
- * Sends messages in their order, at their pace or a multiple of it. At most 1,000 are unconfirmed at one time. A message
+ * Sends messages in their order, each when it is due. At most 1,000 are unconfirmed at one time. A message
  * that the destination refuses is left out, and named; an outage that lasts ends the replay.
  */
 export async function replayArchive(options: ReplayArchiveOptions, progress: ReplayProgress): Promise<void> {
-  const { messages, destination, toOriginal, speed, signal } = options;
+  const { messages, destination, toOriginal, pacing, signal } = options;
   const underWay = new Set<{ readonly timeMs: number; done: Promise<void> }>();
   const send = async ({ message }: TimedMessage): Promise<void> => {
     try {
@@ -58,12 +58,11 @@ export async function replayArchive(options: ReplayArchiveOptions, progress: Rep
       } else progress.stoppedBy ??= error;
     }
   };
-  let firstMs: number | undefined;
+  let index = 0;
   const beganAt = performance.now();
   for await (const timed of messages) {
-    firstMs ??= timed.timeMs;
-    const dueAt = speed === Number.POSITIVE_INFINITY ? 0 : beganAt + (timed.timeMs - firstMs) / speed;
-    await waitUntil(dueAt, signal);
+    await waitUntil(beganAt + pacing(timed.timeMs, index), signal);
+    index += 1;
     if (signal.aborted) progress.stoppedBy ??= 'signal';
     if (progress.stoppedBy !== undefined) break;
     progress.atMs = timed.timeMs;

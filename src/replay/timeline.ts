@@ -1,7 +1,7 @@
 import { PoisonError, toError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 import type { Archive } from './archive.ts';
-import { archivedMessage } from './archived-message.ts';
+import { archivedMessage, type LineInput } from './archived-message.ts';
 import type { Selected } from './selection.ts';
 
 /** A message in its place on the timeline. */
@@ -49,13 +49,15 @@ const NAMED = 100;
 export class Timeline {
   readonly #archive: Archive;
   readonly #select: (message: Message) => Selected | undefined;
+  readonly #input: LineInput;
   #entries: readonly Entry[] = [];
   /** The most objects that were open at one time. */
   peakOpen = 0;
 
-  constructor(archive: Archive, select: (message: Message) => Selected | undefined) {
+  constructor(archive: Archive, select: (message: Message) => Selected | undefined, input: LineInput = 'auto') {
     this.#archive = archive;
     this.#select = select;
+    this.#input = input;
   }
 
   /** Reads every object once. `onObject` is told how many of how many are done. */
@@ -160,7 +162,7 @@ export class Timeline {
     }
     const lines = texts.flatMap((text, index): Line[] => {
       try {
-        const { message, archivedAtMs } = archivedMessage(text);
+        const { message, archivedAtMs } = archivedMessage(text, this.#input);
         const selected = this.#select(message);
         if (selected === undefined) throw new PoisonError('undecodable', 'there is no time at the path of --time');
         return selected.isMeant ? [{ message, archivedAtMs, timeMs: selected.timeMs, device: selected.device }] : [];

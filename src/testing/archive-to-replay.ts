@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 
-/** Lines of a program that writes only what the format demands. */
+/** Lines of the Go platform, and of a program that archives payloads with only what the format demands. */
 const FOREIGN = readFileSync(join(import.meta.dirname, '../../e2e/flows/fixtures/archive.jsonl'));
 
 const line = (device: string, sequence: number): string =>
@@ -20,7 +20,7 @@ const line = (device: string, sequence: number): string =>
 
 /**
  * Creates the bucket `archive` for tests of the command `replay`: 1,000 messages of the devices `a` and `b`, one a second
- * for each from 2026-01-01T00:00:00Z, under `own/`, and two that another program has written under `foreign/`.
+ * for each from 2026-01-01T00:00:00Z, under `own/`, and three that other programs have written under `foreign/`.
  */
 export async function createArchiveToReplay(projectId: string): Promise<void> {
   const storage = new Storage({ projectId, authClient: new PassThroughClient() });

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcTime } from '../../core/message.ts';
 import { pathProblem } from '../../core/message-path.ts';
+import { LINE_INPUTS } from '../../replay/archived-message.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 function time(text: string): number {
@@ -14,6 +15,15 @@ function speed(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('Expected a number above 0, such as 1 or 60, or max.');
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function duration(text: string): number {
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
+  const ms = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
+  if (ms > 0 && Number.isFinite(ms)) return ms;
+  throw new InvalidArgumentError('Expected a time such as 90s, 10m or 1.5h, above 0; the units are ms, s, m, h and d.');
 }
 
 function path(text: string): string {
@@ -30,6 +40,7 @@ envelope (--to pubsub) or the payload holds them; docs/replay.md says what that 
 
   replay archive/raw/2026/11/24 --to mqtt --pipeline pipelines/ingestion --speed 60
   replay archive/raw --to pubsub --topic raw --speed max --device device-00007
+  replay go-archive/raw --to mqtt --topic 'sites/{location}/devices/{DeviceID}/readings' --spread 10m
 `;
 
 /** Adds the command `replay` to the command line. */
@@ -46,10 +57,26 @@ export function addReplay(
     )
     .option('--pipeline <folder>', 'with --to mqtt: take the broker of this ingestion pipeline')
     .option('--url <url>', 'with --to mqtt: the broker; default: $MQTT_URL, or else $MQTT_BROKER_URL')
-    .option('--topic <id>', 'with --to pubsub: short name of the topic')
+    .option(
+      '--topic <topic>',
+      'with --to pubsub: short name of the topic; with --to mqtt: where messages go of which no topic is archived, such as devices/{DeviceID}/data',
+    )
     .option('--ordering-key <path>', 'with --to pubsub', path, 'enrichmentData.DeviceID')
     .option('--project <id>', 'default: $GOOGLE_CLOUD_PROJECT, or else $PROJECT_ID')
     .option('--speed <n>', '1 is the original pace, 60 a minute in a second, max as fast as it goes', speed, 1)
+    .addOption(
+      new Option('--spread <duration>', 'evenly over this time, such as 90s or 10m, in the place of --speed')
+        .argParser(duration)
+        .conflicts('speed'),
+    )
+    .addOption(
+      new Option(
+        '--input <what>',
+        'what lines hold: an envelope, a payload (raw), or what it looks like in lines without publishTime',
+      )
+        .choices(LINE_INPUTS)
+        .default('auto'),
+    )
     .option('--time <path>', 'the time that orders, selects and paces', path, 'metadata.publishTime')
     .option('--from <time>', 'only messages at or after this time (RFC 3339)', time)
     .option('--until <time>', 'only messages before this time (RFC 3339)', time)

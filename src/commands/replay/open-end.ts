@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { encodeEnvelope } from '../../core/envelope.ts';
-import { FatalError } from '../../core/errors.ts';
+import { FatalError, PoisonError } from '../../core/errors.ts';
 import type { Message, Original } from '../../core/message.ts';
 import { keyPath, MessageView } from '../../core/message-path.ts';
 import type { Destination } from '../../replay/destination.ts';
 import { mqttDestination } from '../../replay/mqtt-destination.ts';
 import { topicDestination } from '../../replay/topic-destination.ts';
+import { topicTemplate, topicTemplateProblem } from '../../replay/topic-template.ts';
 import { readPipelineConfig } from '../../services/pipeline.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
 import type { ReplayCommandOptions } from './options.ts';
@@ -16,12 +17,24 @@ export interface ReplayEnd {
   readonly toOriginal: (message: Message) => Original;
 }
 
-/** @throws FatalError naming the option that is missing or wrong. */
-export async function openEnd(projectId: string, options: ReplayCommandOptions): Promise<ReplayEnd> {
+/**
+ * @param devicePaths where the id of a message's device stands.
+ * @throws FatalError naming the option that is missing or wrong.
+ */
+export async function openEnd(
+  projectId: string,
+  options: ReplayCommandOptions,
+  devicePaths: readonly string[],
+): Promise<ReplayEnd> {
   if (options.to === 'mqtt') {
+    const topicOf = topicsOf(options.topic, devicePaths);
     return {
       destination: await mqttDestination(brokerOf(options)),
-      toOriginal: ({ payload, attributes }) => ({ data: payload, attributes, orderingKey: '' }),
+      toOriginal: (message) => ({
+        data: message.payload,
+        attributes: { ...message.attributes, mqtt_topic: topicOf(message) },
+        orderingKey: '',
+      }),
     };
   }
   if (options.topic === undefined) throw new FatalError('--topic: --to pubsub needs the name of a topic');
@@ -33,6 +46,19 @@ export async function openEnd(projectId: string, options: ReplayCommandOptions):
       attributes: message.attributes,
       orderingKey: orderingKey(new MessageView(message)) ?? '',
     }),
+  };
+}
+
+/** The topic that a message came from, or else that of `--topic`. */
+function topicsOf(template: string | undefined, devicePaths: readonly string[]): (message: Message) => string {
+  const problem = template === undefined ? undefined : topicTemplateProblem(template);
+  if (problem !== undefined) throw new FatalError(`--topic: ${problem}`);
+  const made = template === undefined ? undefined : topicTemplate(template, devicePaths);
+  return (message) => {
+    const { mqtt_topic } = message.attributes;
+    if (mqtt_topic) return mqtt_topic;
+    if (made !== undefined) return made(message);
+    throw new PoisonError('unroutable', 'it has no attribute mqtt_topic; --topic says where such messages go');
   };
 }
 

@@ -54,28 +54,75 @@ suite('the command replay', ({ test, before, after }) => {
     assert.is(first?.attributes.route_name, 'raw');
   });
 
-  test('takes the lines of another program', async () => {
+  test('takes the lines of the Go platform, envelopes in them, and of other programs', async () => {
     const { name, messages } = await topic();
     const { code, output } = await runReplay(
       ...['archive/foreign', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--json'],
     );
     assert.is(code, 0, output);
-    await eventually(() => assert.is(messages.length, 2));
-    const sent = messages
-      .map(({ data }) => JSON.parse(data.toString()))
-      .sort((one, other) => (one.id < other.id ? -1 : 1));
-    assert.equal(
-      sent.map(({ id, publishTime }) => [id, publishTime]),
-      [
-        ['a1', '2026-03-04T05:06:07.123456789Z'],
-        ['a2', '2026-03-04T05:06:08Z'],
-      ],
+    await eventually(() => assert.is(messages.length, 3));
+    const sent = new Map(
+      messages.map(({ data, orderingKey }) => {
+        const envelope = JSON.parse(data.toString());
+        return [envelope.id, { ...envelope, text: data.toString(), orderingKey }] as const;
+      }),
     );
-    // Over MQTT they have nowhere to go, and the command says so.
+    assert.equal([...sent.keys()].sort(), ['0', '7', 'a2']);
+    assert.equal(
+      ['0', '7', 'a2'].map((id) => sent.get(id)?.publishTime),
+      ['2026-03-04T05:06:08Z', '2026-03-04T05:06:07.123456789Z', '2026-03-04T05:06:08Z'],
+    );
+    const { payload, orderingKey, text } = sent.get('7') ?? {};
+    assert.is(JSON.parse(Buffer.from(payload, 'base64').toString()).message_id, 'g1', 'the payload, wrapped once');
+    assert.is(orderingKey, 'pump-7');
+    const data = '"enrichmentData":{"DeviceID":"pump-7","location":"hall \\u0026 yard","serial":9007199254740993}}';
+    assert.ok(text.endsWith(data), text);
+  });
+
+  test('sends over MQTT to --topic what no topic is archived of', async () => {
+    const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
+    scope.defer(() => client.endAsync(true));
+    const got: [topic: string, messageId: string][] = [];
+    client.on('message', (to, payload) => got.push([to, JSON.parse(payload.toString('utf8')).message_id]));
+    await client.subscribeAsync('replayed/#', { qos: 1 });
+    const foreign = ['archive/foreign', '--to', 'mqtt', '--speed', 'max', '--json'];
+    const { code, report, output } = await runReplay(...foreign, '--topic', 'replayed/{DeviceID}/data');
+    assert.is(code, 0, output);
+    assert.is(report.replayed, 3);
+    await eventually(() => assert.is(got.length, 3));
+    assert.equal(got.sort(), [
+      ['replayed/pump-7/data', 'g1'],
+      ['replayed/pump-7/data', 'w2'],
+      ['replayed/pump-9/data', 'g2'],
+    ]);
+
+    const some = await runReplay(...foreign, '--topic', 'replayed/{location}/{DeviceID}');
+    assert.equal([some.code, some.report.replayed, some.report.refused], [1, 1, 2], some.output);
+    assert.match(some.output, 'refused 0: it has nothing at {location}, for the topic of --topic');
+    await eventually(() => assert.equal(got.at(-1), ['replayed/hall & yard/pump-7', 'g1']));
+  });
+
+  test('says what to do about messages without a topic', async () => {
     const refused = await runReplay('archive/foreign', '--to', 'mqtt', '--speed', 'max', '--json');
-    assert.is(refused.code, 1);
-    assert.is(refused.report.refused, 2);
-    assert.match(refused.output, 'refused a1: it has no attribute mqtt_topic');
+    assert.equal([refused.code, refused.report.refused], [1, 3]);
+    assert.match(refused.output, 'refused 7: it has no attribute mqtt_topic; --topic says where such messages go');
+  });
+
+  test('keeps the topics that are archived, and spreads messages evenly', async () => {
+    const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
+    scope.defer(() => client.endAsync(true));
+    const at: number[] = [];
+    client.on('message', () => at.push(performance.now()));
+    await client.subscribeAsync('sites/hall/devices/a/readings', { qos: 1 });
+    // They take 500 seconds of the archive's own time.
+    const spread = ['archive/own', '--to', 'mqtt', '--device', 'a', '--topic', 'elsewhere', '--spread', '2s', '--json'];
+    const { code, report, output } = await runReplay(...spread);
+    assert.is(code, 0, output);
+    assert.is(report.replayed, 500);
+    await eventually(() => assert.is(at.length, 500));
+    const tookMs = (at.at(-1) ?? 0) - (at[0] ?? 0);
+    assert.ok(tookMs > 1_500 && tookMs < 15_000, `spread over two seconds: ${tookMs} ms`);
+    assert.ok((at[250] ?? 0) - (at[0] ?? 0) > 500, 'evenly: not all at the end');
   });
 
   test('publishes payloads over MQTT, of one device and one time alone', async () => {

@@ -4,6 +4,7 @@ import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { patiently } from '../../operators/patiently.ts';
 import { Archive } from '../../replay/archive.ts';
+import { paceBySpeed, paceEvenly } from '../../replay/pacing.ts';
 import { progressBar } from '../../replay/progress-bar.ts';
 import { newProgress, type ReplayProgress, replayArchive } from '../../replay/replay-archive.ts';
 import { selectionOf } from '../../replay/selection.ts';
@@ -37,9 +38,9 @@ export async function replay(location: string, options: ReplayCommandOptions): P
       ...(options.from === undefined ? {} : { from: options.from }),
       ...(options.until === undefined ? {} : { until: options.until }),
       devices: options.device,
-      devicePaths: options.devicePath === undefined ? DEVICE_PATHS : [options.devicePath],
+      devicePaths: devicePathsOf(options),
     });
-    const timeline = new Timeline(archive, select);
+    const timeline = new Timeline(archive, select, options.input);
     const scan = await scanned(timeline, stopped.signal);
     const progress = newProgress();
     const began = performance.now();
@@ -51,6 +52,10 @@ export async function replay(location: string, options: ReplayCommandOptions): P
     say(toError(thrown).message);
     return thrown instanceof ConfigError || thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
   }
+}
+
+function devicePathsOf({ devicePath }: ReplayCommandOptions): readonly string[] {
+  return devicePath === undefined ? DEVICE_PATHS : [devicePath];
 }
 
 async function scanned(timeline: Timeline, signal: AbortSignal): Promise<Scan> {
@@ -74,7 +79,7 @@ async function send(
   progress: ReplayProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const { destination, toOriginal } = await openEnd(projectId, options);
+  const { destination, toOriginal } = await openEnd(projectId, options, devicePathsOf(options));
   say(`replaying ${count(scan.selected)} of ${count(scan.lines)} messages to ${destination.description}`);
   const began = performance.now();
   const line = statusLine(() =>
@@ -86,8 +91,9 @@ async function send(
     }),
   );
   try {
-    const { speed } = options;
-    await replayArchive({ messages: timeline.messages(), destination, toOriginal, speed, signal }, progress);
+    const { speed, spread } = options;
+    const pacing = spread === undefined ? paceBySpeed(speed) : paceEvenly(scan.selected, spread);
+    await replayArchive({ messages: timeline.messages(), destination, toOriginal, pacing, signal }, progress);
   } finally {
     line.unsubscribe();
     await destination.close();
