@@ -11,6 +11,7 @@ const archiveLine = v.object({
   batchKey: v.string(),
   originalPubSubPayload: v.string(),
   archivedAt: v.string(),
+  publishTime: v.string(),
   attributes: v.record(v.string(), v.string()),
 });
 

@@ -2,6 +2,7 @@ export const POISON_REASONS = [
   'undecodable',
   'unroutable',
   'too_large',
+  'too_small',
   'rejected',
   'undelivered',
   'no_key',

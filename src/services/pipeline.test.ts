@@ -183,6 +183,17 @@ bucket: { name: b }
     assert.equal(pipelineWarnings(enrich, { fetcher: () => undefined }), []);
     const cache = { DATAFLOW_DEAD_LETTERS__TOPIC_ID: 'd', DATAFLOW_LOOKUP__FIRESTORE__COLLECTION: 'c' };
     assert.equal(pipelineWarnings(await read(ENRICH, cache)), []);
+    const icestore = `
+service: icestore
+google: { projectId: p }
+source: { subscriptionId: s }
+bucket: { name: b }
+archive: { acceptTestTime: true }
+deadLetters: { topicId: d }
+`;
+    assert.match(pipelineWarnings(await read(icestore)).join(), /^archive\.acceptTestTime: whoever publishes chooses/);
+    const named = pipelineWarnings(await read(icestore), { batchKey: () => 'x' });
+    assert.match(named.join(), /^archive\.acceptTestTime: has no effect/);
     const bigqueries = `
 service: bigqueries
 google: { projectId: p }

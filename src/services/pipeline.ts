@@ -183,6 +183,13 @@ export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): stri
       );
     }
   }
+  if (config.service === 'icestore' && config.archive.acceptTestTime) {
+    warnings.push(
+      hooks.batchKey === undefined
+        ? 'archive.acceptTestTime: whoever publishes chooses the day that a message is filed under; it is for tests'
+        : 'archive.acceptTestTime: has no effect, since the hook "batchKey" names the groups',
+    );
+  }
   if (config.service === 'bigqueries' && config.source.maxInFlight < config.insert.maxRows) {
     warnings.push(
       `source.maxInFlight (${config.source.maxInFlight}) is below insert.maxRows (${config.insert.maxRows}): requests leave when credit is used up, with fewer rows`,

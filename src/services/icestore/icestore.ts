@@ -64,7 +64,7 @@ export function createIcestore(
             credit,
             batchKeyOf:
               dependencies.batchKey === undefined
-                ? batchKeyBy(archive.time, archive.location)
+                ? batchKeyBy(archive.time, archive.location, archive.acceptTestTime)
                 : checkedBatchKey(dependencies.batchKey),
             identityOf: identityBy(identity),
             telemetry,

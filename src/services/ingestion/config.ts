@@ -4,7 +4,7 @@ import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
 import { commonEntries } from '../config.ts';
-import { routingEntries, routingProblems, sharingProblems } from './routing.ts';
+import { payloadLimitProblems, routingEntries, routingProblems, sharingProblems } from './routing.ts';
 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
 export const ingestionSchema = v.pipe(
@@ -32,7 +32,12 @@ export const ingestionSchema = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const { mqtt } = dataset.value;
-    for (const { path, problem } of [...routingProblems(dataset.value), ...sharingProblems(dataset.value, mqtt)]) {
+    const problems = [
+      ...routingProblems(dataset.value),
+      ...sharingProblems(dataset.value, mqtt),
+      ...payloadLimitProblems(dataset.value, mqtt),
+    ];
+    for (const { path, problem } of problems) {
       const [first, ...rest] = path.map((key) => ({
         type: 'object' as const,
         origin: 'value' as const,

@@ -27,6 +27,7 @@ import { enrichBy, routeBy } from './route-by.ts';
 import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
+import { withinLimits } from './within-limits.ts';
 
 /** MQTT cannot give back what waits for a topic that fails. */
 const REMEDY =
@@ -133,6 +134,7 @@ export function createIngestion(
       graph: (deliveries) =>
         deliveries.pipe(
           tap(probes.received.hit),
+          withinLimits(currentTable),
           mapMessage(identifyBy(config.id)),
           mapMessage(routeBy(currentTable)),
           enrich,

@@ -5,6 +5,7 @@ import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
 import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopic, namesLevels } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
+import type { PayloadLimits } from './payload-limits.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
 /** Topics of which is remembered what does not change from message to message. */
@@ -21,6 +22,8 @@ export interface Route {
   readonly device: EnrichmentData;
   /** What the standard enricher says of its messages, as JSON, up to the time. */
   readonly standardJsonHead: string;
+  /** Sizes of payloads that it takes; undefined for any. */
+  readonly limits: PayloadLimits | undefined;
 }
 
 /** Where a route's messages are published. */
@@ -40,6 +43,8 @@ export class RouteTable {
   readonly subscriptions: readonly MqttSubscription[];
   /** The names of the producers. */
   readonly producers: readonly string[];
+  /** True if a route limits its payloads. */
+  readonly hasLimits: boolean;
   readonly #routes: readonly CompiledRoute[];
   readonly #producers: ReadonlyMap<string, Producer>;
   /** The one route whose filter matches the topic; filters do not overlap. */
@@ -53,6 +58,7 @@ export class RouteTable {
       .map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
     this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.producers = Object.keys(producers);
+    this.hasLimits = this.#routes.some(({ config }) => config.payload !== undefined);
     this.subscriptions = this.#routes.map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
@@ -87,6 +93,7 @@ export class RouteTable {
       attributes,
       device,
       standardJsonHead: standardJsonHead(device, topic),
+      limits: config.payload,
     };
   }
 

@@ -147,7 +147,7 @@ suite('route table', ({ test }) => {
     for (let each = 0; each < 2; each += 1) {
       const { standardJsonHead, ...a } = routes.routeOf('a/d1') ?? {};
       const attributes = { mqtt_topic: 'a/d1', route_name: 'raw' };
-      assert.equal(a, { name: 'a', routeName: 'raw', attributes, device: { DeviceID: 'd1' } });
+      assert.equal(a, { name: 'a', routeName: 'raw', attributes, device: { DeviceID: 'd1' }, limits: undefined });
       assert.is(standardJsonHead, '{"DeviceID":"d1","Topic":"a/d1","Timestamp":"');
       const { name, routeName, device } = routes.routeOf('b/x/y') ?? {};
       assert.equal({ name, routeName, device }, { name: 'b', routeName: 'other', device: {} });

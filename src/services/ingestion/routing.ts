@@ -5,6 +5,7 @@ import { count, oneOf, text } from '../../config/schemas.ts';
 import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
+import { payloadLimitsSchema } from './payload-limits.ts';
 
 const topicFilter = v.pipe(
   v.string(),
@@ -45,6 +46,8 @@ const routeSchema = v.strictObject({
   destination: v.strictObject({ route_name: text }),
   /** Where the topic names the device. Default: the level of the filter's first `+`. */
   device: v.optional(deviceSchema),
+  /** Sizes of payloads that the route takes. Default: any. */
+  payload: v.optional(payloadLimitsSchema),
 });
 
 const producerSchema = v.strictObject({
@@ -117,4 +120,19 @@ export function sharingProblems(
       path: ['routes', name, 'source', 'mqtt_topic'],
       problem: `"${source.mqtt_topic}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): leave one out`,
     }));
+}
+
+/** Limits of a route that `mqtt.maxPayloadBytes` takes the sense of. */
+export function payloadLimitProblems(
+  { routes }: RoutingConfig,
+  { maxPayloadBytes }: { readonly maxPayloadBytes: number },
+): { path: string[]; problem: string }[] {
+  return Object.entries(routes).flatMap(([name, { payload }]) =>
+    (['minBytes', 'maxBytes'] as const)
+      .filter((limit) => (payload?.[limit] ?? 0) > maxPayloadBytes)
+      .map((limit) => ({
+        path: ['routes', name, 'payload', limit],
+        problem: `${payload?.[limit]} is above mqtt.maxPayloadBytes (${maxPayloadBytes}), beyond which payloads are cut and go to dead-letter: raise that, or lower this`,
+      })),
+  );
 }

@@ -79,6 +79,22 @@ suite('batch key', ({ test }) => {
     assert.is(byPayload(testMessage({ payload: '{"at":"2026-01-01T00:30:00+01:00"}' })), '2025/12/31');
   });
 
+  test('takes the time from test_publish_time only where that is accepted', () => {
+    const publishTime = '2026-11-23T23:30:00Z';
+    const attributes = { test_publish_time: '2025-06-15T01:30:00+02:00', location: 'yard' };
+    const paths = ['metadata.publishTime', ['attributes.location']] as const;
+    assert.is(batchKeyBy(...paths)(testMessage({ publishTime, attributes })), '2026/11/23/yard');
+    const accepting = batchKeyBy(...paths, true);
+    assert.is(accepting(testMessage({ publishTime, attributes })), '2025/06/14/yard');
+    assert.is(accepting(testMessage({ publishTime })), '2026/11/23');
+    for (const test_publish_time of ['', 'yesterday', '2025-06-15']) {
+      assert.throws(
+        () => accepting(testMessage({ publishTime, attributes: { test_publish_time } })),
+        (thrown: unknown) => thrown instanceof PoisonError && /attributes\.test_publish_time/.test(thrown.message),
+      );
+    }
+  });
+
   test('a message without a time is poison', () => {
     const byPayload = batchKeyBy('payload.at', []);
     for (const payload of ['{}', '{"at":"soon"}', '{"at":1700000000}', 'no json']) {

@@ -23,16 +23,31 @@ const MAX_PART = 128;
 const MAX_COMPOSED = 16 * MAX_PART;
 const REMEMBERED_LOCATIONS = 10_000;
 
-/** `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location. */
-export function batchKeyBy(timePath: string, locationPaths: readonly string[]): (message: Message) => string {
+/** The attribute by which tests file messages under another day. */
+const TEST_TIME = 'test_publish_time';
+
+/**
+ * `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location.
+ *
+ * @param acceptTestTime the attribute `test_publish_time` goes before the time at the path.
+ */
+export function batchKeyBy(
+  timePath: string,
+  locationPaths: readonly string[],
+  acceptTestTime = false,
+): (message: Message) => string {
   const readTime = validPath(timePath);
   const readLocations = locationPaths.map(keyPath);
   const part = remembering(safePart, REMEMBERED_LOCATIONS);
   return (message) => {
     const view = new MessageView(message);
-    const value = readTime(view);
+    const testTime = acceptTestTime ? message.attributes[TEST_TIME] : undefined;
+    const value = testTime ?? readTime(view);
     const time = typeof value === 'string' ? utcTime(value) : undefined;
-    if (time === undefined) throw new PoisonError('rejected', `no RFC 3339 time at "${timePath}" to file it under`);
+    if (time === undefined) {
+      const place = testTime === undefined ? timePath : `attributes.${TEST_TIME}`;
+      throw new PoisonError('rejected', `no RFC 3339 time at "${place}" to file it under`);
+    }
     const day = `${time.slice(0, 4)}/${time.slice(5, 7)}/${time.slice(8, 10)}`;
     for (const read of readLocations) {
       const location = read(view);

@@ -40,6 +40,11 @@ export type BucketConfig = v.InferOutput<typeof bucketSchema>;
 export const archiveSchema = v.strictObject({
   /** Path to the time that a message is filed under. */
   time: v.optional(messagePath, 'metadata.publishTime'),
+  /**
+   * For tests: the attribute `test_publish_time` (RFC 3339) goes before `time`. Whoever publishes then chooses the day, also
+   * a device, by a user property of MQTT 5.
+   */
+  acceptTestTime: v.optional(flag, false),
   /** Paths to the location that a message is filed under; the first that leads to a text is taken. */
   location: v.optional(v.array(messagePath), ['enrichmentData.location', 'attributes.location']),
   /** An object is written with so many lines, so many bytes before compression, or when its first line is so old. */

@@ -1,0 +1,92 @@
+import { from } from 'rxjs';
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import type { ConfigIssue } from '../../config/config-error.ts';
+import { parse } from '../../config/parse.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { suite } from '../../testing/suite.ts';
+import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { ingestionSchema } from './config.ts';
+import { payloadLimitsSchema } from './payload-limits.ts';
+import { RouteTable } from './route-table.ts';
+import { withinLimits } from './within-limits.ts';
+
+const route = (filter: string, payload?: object) => ({
+  source: { mqtt_topic: filter, qos: 1 },
+  destination: { route_name: 'raw' },
+  ...(payload && { payload }),
+});
+
+const ingestion = (payload: object, mqtt: object = {}) => ({
+  service: 'ingestion',
+  google: { projectId: 'p' },
+  mqtt: { url: 'mqtt://broker', clientId: 'c', ...mqtt },
+  routes: { limited: route('limited/+', payload), free: route('free/+') },
+  producers: { raw: { outputTopicId: 'raw' } },
+  deadLetters: { topicId: 'dead' },
+});
+
+/** What becomes of payloads of these sizes under `limited/`, and of the same under `free/`. */
+function fates(payload: object, sizes: readonly number[]) {
+  const desk = testDesk();
+  const table = new RouteTable(v.parse(ingestionSchema, ingestion(payload)));
+  const passed: Delivery[] = [];
+  const deliveries = ['limited/d1', 'free/d1', 'lost'].flatMap((mqtt_topic) =>
+    sizes.map((size) => testDelivery(desk, testMessage({ payload: 'x'.repeat(size), attributes: { mqtt_topic } }))),
+  );
+  from(deliveries)
+    .pipe(withinLimits(() => table))
+    .subscribe((delivery) => passed.push(delivery));
+  const passedOf = (topic: string) =>
+    passed
+      .filter(({ message }) => message.attributes.mqtt_topic === topic)
+      .map(({ message }) => message.payload.byteLength);
+  assert.equal([passedOf('free/d1'), passedOf('lost')], [sizes, sizes], 'other routes, and none, have no limits');
+  return {
+    passed: passedOf('limited/d1'),
+    letters: desk.burials.map(({ poison }) => `${poison.reason}: ${poison.message}`),
+    dropped: desk.ledger.dropped,
+  };
+}
+
+function issuesOf(value: unknown): string[] {
+  const issues: ConfigIssue[] = [];
+  parse(ingestionSchema, value, issues);
+  return issues.map(({ path, problem }) => `${path}: ${problem}`);
+}
+
+suite('payload limits of a route', ({ test }) => {
+  test('include their bounds; what is outside goes to dead-letter, with the limit', () => {
+    assert.equal(fates({ minBytes: 2, maxBytes: 4 }, [0, 1, 2, 3, 4, 5]), {
+      passed: [2, 3, 4],
+      letters: [
+        'too_small: the payload has 0 bytes, outside of routes.limited.payload.minBytes (2)',
+        'too_small: the payload has 1 bytes, outside of routes.limited.payload.minBytes (2)',
+        'too_large: the payload has 5 bytes, outside of routes.limited.payload.maxBytes (4)',
+      ],
+      dropped: 0,
+    });
+  });
+
+  test('may have one bound alone, and may drop what is outside', () => {
+    assert.equal(fates({ minBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [1, 9], letters: [], dropped: 1 });
+    assert.equal(fates({ maxBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [0, 1], letters: [], dropped: 1 });
+    assert.equal(fates({}, [0, 9]).passed, [0, 9]);
+  });
+
+  test('that contradict each other or mqtt.maxPayloadBytes are refused, by path', () => {
+    assert.equal(issuesOf(ingestion({ minBytes: 5, maxBytes: 4 })), [
+      'routes.limited.payload: minBytes (5) is above maxBytes (4): no payload would be taken',
+    ]);
+    assert.equal(issuesOf(ingestion({ maxBytes: 2_000 }, { maxPayloadBytes: 1_000 })), [
+      'routes.limited.payload.maxBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are cut and go to dead-letter: raise that, or lower this',
+    ]);
+    assert.equal(issuesOf(ingestion({ minBytes: 2_000 }, { maxPayloadBytes: 1_000 })), [
+      'routes.limited.payload.minBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are cut and go to dead-letter: raise that, or lower this',
+    ]);
+    assert.equal(issuesOf(ingestion({ maxBytes: 1_000 }, { maxPayloadBytes: 1_000 })), []);
+    assert.match(issuesOf(ingestion({ minBytes: -1 })).join(), 'routes.limited.payload.minBytes: expected at least 0');
+    assert.match(issuesOf(ingestion({ outside: 'pass' })).join(), 'expected "deadLetter" or "drop", got "pass"');
+    assert.equal(v.parse(payloadLimitsSchema, { maxBytes: '7' }).maxBytes, 7);
+  });
+});
