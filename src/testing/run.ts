@@ -7,6 +7,7 @@
  *     npm run test:faults [-- …]        the files `*.faults.test.ts` at full size
  *
  * A file that exits without reporting a suite, or that exits with a code other than 0, counts as a failure.
+ * Which tests failed is said once more at the end.
  * The last line is `N passed, N failed` (with `, N skipped` where tests were left out).
  */
 import { spawn } from 'node:child_process';
@@ -107,6 +108,11 @@ function resultOf(file: string, { code, signal, output }: Ended): { result: File
   return { result, problem: '' };
 }
 
+/** Which tests failed, and the first line of why. */
+function failedTests(lines: readonly string[]): string[] {
+  return lines.flatMap((line, index) => (/^ *FAIL +\S/.test(line) ? [line, `  ${lines[index + 1]}`] : []));
+}
+
 const seconds = (value: number) => `${value.toFixed(1)} s`;
 
 async function runChecks(): Promise<void> {
@@ -141,6 +147,8 @@ const env = {
 };
 const total: FileResult = { passed: 0, failed: 0, skipped: 0 };
 const times: { file: string; seconds: number }[] = [];
+/** Shown again at the end: the output of a long run may be cut. */
+const failures: string[] = [];
 const queue = [...files];
 const worker = async (): Promise<void> => {
   for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
@@ -156,6 +164,7 @@ const worker = async (): Promise<void> => {
       `[${done}/${files.length}] ${result.failed === 0 ? 'ok  ' : 'FAIL'} ${file} (${counted}, ${seconds(ended.seconds)})`,
     );
     const lines = (ended.output + problem).split('\n').filter((line) => !line.startsWith(REPORT_PREFIX));
+    if (result.failed > 0) failures.push(file, ...failedTests(lines));
     if (result.failed > 0 || process.env.VERBOSE === '1') console.log(lines.join('\n'));
     else for (const line of lines) if (line.startsWith('  skipped: ')) console.log(line);
   }
@@ -167,6 +176,7 @@ if (times.length > SLOWEST_SHOWN) {
   const slowest = times.toSorted((one, other) => other.seconds - one.seconds).slice(0, SLOWEST_SHOWN);
   for (const { file, seconds: taken } of slowest) console.log(`${seconds(taken).padStart(9)}  ${file}`);
 }
+if (failures.length > 0) console.log(`\nfailed:\n${failures.map((line) => `  ${line}`).join('\n')}`);
 if (name !== '' && total.passed + total.failed + total.skipped === 0) {
   console.error(`no test has "${name}" in its title`);
 }

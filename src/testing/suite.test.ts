@@ -58,6 +58,11 @@ suite('suite', ({ test }) => {
     );
     assert.is(code, 1);
     assert.match(output, 'did not finish within 50 ms');
+    // Once more at the end, which is what is left of a long output.
+    assert.match(
+      output,
+      /failed:\n {2}.*sample\.test\.ts\n {5}FAIL {2}s {2}"t"\n.*did not finish within 50 ms(.|\n)*\n0 passed, 1 failed/,
+    );
   });
 
   const three = `import { suite } from 'SUITE';
