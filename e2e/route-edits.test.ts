@@ -201,7 +201,7 @@ deadLetters: { topicId: dead-letters }
     const own = (text: string) => text.replace('ingestion-0', 'ingestion-2').replaceAll('sites/', 'barns/');
     const readings = { filter: 'barns/+/readings', to: 'raw' };
     writeFileSync(file, own(yaml({ readings })));
-    const service = createPipelineService(await loadPipeline(file, { DATAFLOW_LOG__LEVEL: 'silent' }), {
+    const service = await createPipelineService(await loadPipeline(file, { DATAFLOW_LOG__LEVEL: 'silent' }), {
       watch: () => {
         throw Object.assign(new Error('no inotify instances left'), { code: 'EMFILE' });
       },

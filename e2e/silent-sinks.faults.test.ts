@@ -67,7 +67,7 @@ suite('a silent sink', (it) => {
           HTTP_PORT: '0',
           LOG_LEVEL: 'silent',
         });
-        const service = createPipelineService(pipeline);
+        const service = await createPipelineService(pipeline);
         scope.defer(() => service.shutdown());
         await service.start();
         const fault = sandbox.faults.add({ server: part, method, stall: true });

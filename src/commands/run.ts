@@ -1,5 +1,6 @@
 import { ConfigError } from '../config/config-error.ts';
 import { toError } from '../core/errors.ts';
+import { createPipelineService } from '../services/create-service.ts';
 import { loadPipeline } from '../services/pipeline.ts';
 import { EXIT } from './exit-codes.ts';
 import { onSignal } from './signals.ts';
@@ -21,9 +22,7 @@ export async function run(path = namedByEnv()): Promise<number> {
     console.error(pipeline.message);
     return EXIT.configurationRefused;
   }
-  // Only now: the clients of the services take most of a second to load.
-  const { createPipelineService } = await import('../services/create-service.ts');
-  const service = createPipelineService(pipeline);
+  const service = await createPipelineService(pipeline);
   const signalled = new Promise<void>((resolve) => {
     onSignal(() => {
       setTimeout(() => process.exit(EXIT.failed), pipeline.config.shutdown.deadlineMs + LAST_RESORT_MS).unref();
