@@ -306,7 +306,10 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is(query?.pageToken, '10');
     assert.is((await job.getQueryResults())[0].length, total);
     assert.is((await rowsOf('SELECT n FROM t')).length, total);
-    assert.is((await job.getMetadata())[0].status.state, 'DONE');
+    const [{ status, configuration }] = await job.getMetadata();
+    assert.is(status.state, 'DONE');
+    assert.equal([configuration.jobType, configuration.query.useLegacySql], ['QUERY', false]);
+    assert.is(configuration.query.query, `SELECT n FROM ${dataset.id}.t ORDER BY n`);
     assert.is((await apiFailure(bigquery.job('nope').getMetadata())).message, 'Not found: Job my-project:nope');
   });
 

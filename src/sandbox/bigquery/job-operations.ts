@@ -30,7 +30,9 @@ export function jobOperations(catalog: Catalog): api.Operations {
     const result = await runQuery(catalog, projectId, query);
     const jobReference = { projectId, jobId, location: 'US' };
     const statistics = { creationTime: startTime, startTime, endTime: String(catalog.now()) };
-    const job = { ...result, resource: { id, jobReference, statistics, status: { state: 'DONE' } } };
+    const configuration = { jobType: 'QUERY', query: queryConfigurationOf(query) };
+    const resource = { id, jobReference, configuration, statistics, status: { state: 'DONE' } };
+    const job = { ...result, resource };
     jobs.set(id, job);
     const [oldest = ''] = jobs.keys();
     if (jobs.size > MAX_JOBS) jobs.delete(oldest);
@@ -57,6 +59,21 @@ export function jobOperations(catalog: Catalog): api.Operations {
     'jobs.get GET /projects/:project/jobs/:job': (call) => find(call).resource,
   };
 }
+
+/** What a job shows of its query: Google's Go client reads rows only of a job that shows one. */
+const queryConfigurationOf = ({
+  query,
+  queryParameters,
+  parameterMode,
+  useLegacySql,
+  defaultDataset,
+}: api.Call['body']) => ({
+  query,
+  queryParameters,
+  parameterMode,
+  useLegacySql,
+  defaultDataset,
+});
 
 const timestampFormat = ({ useInt64Timestamp, timestampOutputFormat }: Record<string, unknown>): boolean =>
   int64Timestamps(useInt64Timestamp === true, timestampOutputFormat);
