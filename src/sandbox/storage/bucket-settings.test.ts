@@ -5,7 +5,7 @@ import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
 const INVALID = [400, 'invalid'];
-const NOT_IMPLEMENTED = [501, 'notImplemented'];
+const NOT_IMPLEMENTED = [400, 'notImplemented'];
 const DAY_MS = 86_400_000;
 
 suite('settings of buckets', ({ test, before, after, beforeEach }) => {

@@ -1,4 +1,4 @@
-import { decideBucketFields, isUniform } from './bucket-fields.ts';
+import { decideBucketFields } from './bucket-fields.ts';
 import { bucketName } from './bucket-name.ts';
 import type { Call } from './call.ts';
 import { isJsonObject, parseJsonObject } from './json-object.ts';
@@ -7,7 +7,7 @@ import { pageOf } from './page.ts';
 import { flag, requiredParameter } from './parameters.ts';
 import { checkPreconditions, createResource, updateResource } from './resource.ts';
 import { shownBucket } from './shown.ts';
-import { badRequest, notImplemented, required, StorageError } from './storage-error.ts';
+import { badRequest, required, StorageError } from './storage-error.ts';
 
 export async function insertBucket({ state, request, query, origin, require }: Call): Promise<Response> {
   const project = requiredParameter(query, 'project');
@@ -37,8 +37,6 @@ export function listBuckets({ state, query, origin }: Call): Response {
     .filter(([name, bucket]) => bucket.project === project && name.startsWith(prefix))
     .map(([name, value]) => ({ name, value }));
   const { values, nextPageToken } = pageOf(entries, query);
-  const showsAcls = query.get('projection') === 'full' && !values.every(({ resource }) => isUniform(resource));
-  if (showsAcls) throw notImplemented('ACLs');
   const items = values.map((bucket) => shownBucket(bucket, origin));
   return Response.json({ kind: 'storage#buckets', items, nextPageToken });
 }
@@ -46,7 +44,6 @@ export function listBuckets({ state, query, origin }: Call): Response {
 export function getBucket(call: Call): Response {
   const bucket = call.state.bucket(call.bucket);
   checkPreconditions(call, bucket.resource, true);
-  if (call.query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
   return Response.json(shownBucket(bucket, call.origin));
 }
 

@@ -61,10 +61,16 @@ function decompressed(content: Buffer): Buffer<ArrayBuffer> | undefined {
 function partOf(content: Buffer<ArrayBuffer>, range: string | null, headers: Headers): Response {
   const size = content.byteLength;
   const [given, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
-  if (given === undefined || (!from && !to)) return new Response(content, { headers });
+  headers.set('accept-ranges', 'bytes');
+  if (given === undefined || (!from && !to)) {
+    // Told here, because the answer to a HEAD has no content.
+    headers.set('content-length', String(size));
+    return new Response(content, { headers });
+  }
   const first = from ? Number(from) : Math.max(0, size - Number(to));
   const end = from && to ? Math.min(Number(to) + 1, size) : size;
   if (first >= end) throw new StorageError(416, 'requestedRangeNotSatisfiable', 'Request range not satisfiable');
   headers.set('content-range', `bytes ${first}-${end - 1}/${size}`);
+  headers.set('content-length', String(end - first));
   return new Response(content.subarray(first, end), { status: 206, headers });
 }

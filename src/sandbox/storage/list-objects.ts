@@ -1,25 +1,23 @@
-import { isUniform } from './bucket-fields.ts';
 import type { Call } from './call.ts';
 import { type Entry, pageOf } from './page.ts';
 import { flag } from './parameters.ts';
 import { shownObject } from './shown.ts';
-import { notImplemented } from './storage-error.ts';
 import type { Bucket, StoredObject } from './storage-state.ts';
 
 /**
- * Lists objects in the order of their names' bytes, with `versions=true` also those that are not live, oldest first. With
- * `delimiter`, those that have it behind `prefix` are folded into `prefixes`, which count towards the page like objects.
+ * Lists objects in the order of their names' bytes, with `versions=true` also those that are not live, oldest first:
+ * those that begin with `prefix`, from `startOffset` to before `endOffset`. With `delimiter`, those that have it behind `prefix` are folded into `prefixes`, which count towards the page like objects.
  */
 export function listObjects({ state, query, bucket: name, origin }: Call): Response {
   const bucket = state.bucket(name);
-  if (query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
+  const isBetween = betweenOf(query.get('startOffset'), query.get('endOffset'));
   const entries: Entry<StoredObject | string>[] = [];
   const folded = new Set<string>();
   for (const object of versionsOf(bucket, flag(query, 'versions'))) {
     const { name, generation } = object.resource;
-    if (!name.startsWith(prefix)) continue;
+    if (!name.startsWith(prefix) || !isBetween(name)) continue;
     const end = delimiter === '' ? -1 : name.indexOf(delimiter, prefix.length);
     if (end < 0) entries.push({ name, generation, value: object });
     else folded.add(name.slice(0, end + delimiter.length));
@@ -29,6 +27,17 @@ export function listObjects({ state, query, bucket: name, origin }: Call): Respo
   const items = values.filter((value) => typeof value !== 'string').map((value) => shownObject(bucket, value, origin));
   const prefixes = values.filter((value) => typeof value === 'string');
   return Response.json({ kind: 'storage#objects', items, prefixes, nextPageToken });
+}
+
+/** By the bytes of UTF-8: the order of the list. */
+function betweenOf(start: string | null, end: string | null): (name: string) => boolean {
+  if (!start && !end) return () => true;
+  const from = Buffer.from(start ?? '');
+  const to = end ? Buffer.from(end) : undefined;
+  return (name) => {
+    const bytes = Buffer.from(name);
+    return Buffer.compare(bytes, from) >= 0 && (to === undefined || Buffer.compare(bytes, to) < 0);
+  };
 }
 
 function* versionsOf({ live, noncurrent }: Bucket, all: boolean): Iterable<StoredObject> {

@@ -1,4 +1,3 @@
-import { isUniform } from './bucket-fields.ts';
 import type { Call } from './call.ts';
 import { download } from './download.ts';
 import { checkCustomerKey, customerKeyOf } from './encryption.ts';
@@ -8,7 +7,7 @@ import { flag } from './parameters.ts';
 import { checkPreconditions, updateResource } from './resource.ts';
 import { decideRetention } from './retention.ts';
 import { shownObject } from './shown.ts';
-import { invalid, notImplemented } from './storage-error.ts';
+import { invalid } from './storage-error.ts';
 
 export function getObject(call: Call): Response {
   const { state, request, query, origin } = call;
@@ -19,7 +18,6 @@ export function getObject(call: Call): Response {
   const isDownload = query.get('alt') === 'media';
   checkCustomerKey(object.resource, key, isDownload);
   if (isDownload) return download(request, object);
-  if (query.get('projection') === 'full' && !isUniform(bucket.resource)) throw notImplemented('ACLs');
   return Response.json(shownObject(bucket, object, origin, key !== undefined));
 }
 

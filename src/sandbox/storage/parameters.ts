@@ -9,7 +9,6 @@ const UNSUPPORTED = [
   'copySourceAcl',
   'destinationKmsKeyName',
   'dropContextGroups',
-  'endOffset',
   'filter',
   'includeFoldersAsPrefixes',
   'includeTrailingDelimiter',
@@ -18,7 +17,6 @@ const UNSUPPORTED = [
   'restoreToken',
   'returnPartialSuccess',
   'softDeleted',
-  'startOffset',
 ];
 
 const OBJECT_ACLS = [
@@ -49,10 +47,15 @@ const BUCKET_ACLS = ['authenticatedRead', 'private', 'projectPrivate', 'publicRe
 
 const PROJECT = /^(?:[a-z0-9.-]+:)?[a-z](?:[a-z0-9-]*[a-z0-9])?$|^\d+$/;
 
-/** Throws for a parameter that the sandbox does not have (501), or whose value the service refuses (400). */
+/**
+ * Throws 400 for a parameter that the sandbox does not have, or whose value the service refuses. Empty values and `false`
+ * ask for nothing: Google's Go client sends every parameter of a list.
+ */
 export function checkParameters(query: URLSearchParams, isAboutObjects: boolean): void {
   for (const [name, value] of query) {
-    if (UNSUPPORTED.includes(name) && value.toLowerCase() !== 'false') throw notImplemented(`the parameter ${name}`);
+    if (UNSUPPORTED.includes(name) && !['', 'false'].includes(value.toLowerCase())) {
+      throw notImplemented(`the parameter ${name}`);
+    }
     const allowed = name === 'predefinedAcl' ? (isAboutObjects ? OBJECT_ACLS : BUCKET_ACLS) : VALUES[name];
     if (allowed?.includes(value) === false) {
       if (name === 'alt') throw new StorageError(400, 'invalidAltValue', `Invalid alt value: ${value}`);
@@ -65,9 +68,9 @@ export function checkParameters(query: URLSearchParams, isAboutObjects: boolean)
   }
 }
 
-/** Reads a boolean in any case: Google's Python client writes `True`. */
+/** Reads a boolean in any case, as Google's Python client writes `True`; empty is false. */
 export function flag(query: URLSearchParams, name: string): boolean {
-  const value = query.get(name)?.toLowerCase() ?? 'false';
+  const value = query.get(name)?.toLowerCase() || 'false';
   if (value !== 'true' && value !== 'false') throw invalidParameter(name, value);
   return value === 'true';
 }

@@ -61,12 +61,19 @@ export async function continueUpload(call: Call): Promise<Response> {
   }
   if (!runsToTheEnd && size !== range.total) {
     keepWholeUnits(session);
-    const kept = session.content.byteLength;
-    return new Response(null, { status: 308, headers: kept > 0 ? { range: `bytes=0-${kept - 1}` } : {} });
+    return incomplete(request, session.content.byteLength);
   }
   const fields = { ...session.upload.fields, ...hashesIn(request) };
   session.stored = state.putObject({ ...session.upload, fields }, session.content);
   return shown(call, session);
+}
+
+/** 308; 200 and a header for Google's Go client, whose HTTP library would take a 308 for a redirect. */
+function incomplete({ headers: asked }: Request, kept: number): Response {
+  const headers = new Headers(kept > 0 ? { range: `bytes=0-${kept - 1}` } : {});
+  if (asked.get('x-guploader-no-308') !== 'yes') return new Response(null, { status: 308, headers });
+  headers.set('x-http-status-code-override', '308');
+  return new Response(null, { headers });
 }
 
 function sessionOf({ state, query, bucket }: Call): UploadSession {

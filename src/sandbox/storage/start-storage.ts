@@ -1,5 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type HonoRequest } from 'hono';
 import { Faults, InjectedError, LostResponse } from '../faults/faults.ts';
 import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
@@ -15,9 +15,10 @@ import { checkParameters } from './parameters.ts';
 import { partialResponse } from './partial-response.ts';
 import { type Permission, requireBy } from './permissions.ts';
 import { cancelUpload, continueUpload } from './resumable-uploads.ts';
-import { notFound, notImplemented, reasonOf, StorageError } from './storage-error.ts';
+import { type ErrorFormat, notFound, notImplemented, reasonOf, StorageError } from './storage-error.ts';
 import { isRequesterPays, StorageState } from './storage-state.ts';
 import { insertObject } from './uploads.ts';
+import { readByXml, xmlPathOf } from './xml-read.ts';
 
 /** One method of the JSON API. */
 interface Operation {
@@ -27,8 +28,12 @@ interface Operation {
   readonly path: string;
   /** The permission that every call needs; handlers require others. A session URI stands for its permission. */
   readonly permission?: Permission;
+  /** Which calls of its path are its own; left out, all. */
+  readonly takes?: (query: URLSearchParams) => boolean;
   readonly handle: (call: Call) => Response | Promise<Response>;
 }
+
+type Environment = { Bindings: HttpBindings };
 
 const UPLOAD = '/upload/storage/v1/b/:bucket/o';
 
@@ -108,12 +113,28 @@ const OPERATIONS: readonly Operation[] = [
     name: 'storage.objects.insert',
     method: 'POST',
     path: UPLOAD,
+    // By PUT, as documented, or by POST, as Google's Go client goes on.
+    takes: (query) => query.has('upload_id'),
+    handle: continueUpload,
+  },
+  {
+    name: 'storage.objects.insert',
+    method: 'POST',
+    path: UPLOAD,
     permission: 'storage.objects.create',
     handle: insertObject,
   },
   { name: 'storage.objects.insert', method: 'PUT', path: UPLOAD, handle: continueUpload },
   { name: 'storage.objects.insert', method: 'DELETE', path: UPLOAD, handle: cancelUpload },
 ];
+
+const READ_BY_XML: Operation = {
+  name: 'storage.objects.get',
+  method: 'GET',
+  path: '/:bucket/:object',
+  permission: 'storage.objects.get',
+  handle: readByXml,
+};
 
 /** Calls that the service has and the sandbox has not, by method and path. */
 const MISSING: readonly RegExp[] = [
@@ -135,11 +156,12 @@ export interface StorageOptions {
 
 /**
  * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory, with
- * versions, retention, holds, customer-supplied keys and requester pays.
+ * versions, retention, holds, customer-supplied keys and requester pays; and the XML API's `GET /bucket/object`.
  *
- * A call, parameter or setting that only the service has answers 501; a call that the service does not have either, 404.
- * The differences: one caller, with every permission that is not denied; no soft delete (it is off in every
- * bucket); no lifecycle actions (rules are checked, kept and shown); no ACLs, Cloud KMS, copying or composing.
+ * A call, parameter or setting that only the service has answers 400 `notImplemented`; a call that the service does not
+ * have either, 404. The differences: one caller, with every permission that is not denied; no soft delete (it is off in
+ * every bucket); no lifecycle actions (rules are checked, kept and shown); no Cloud KMS, copying or composing; no ACLs, and
+ * none in what `projection=full` shows.
  */
 export async function startStorage({
   port = 0,
@@ -148,12 +170,15 @@ export async function startStorage({
   permissions = new Permissions(),
 }: StorageOptions = {}): Promise<SandboxServer> {
   const state = new StorageState(new Clock(now));
-  const app = new Hono<{ Bindings: HttpBindings }>();
+  const app = new Hono<Environment>();
 
   /** Every call passes here, with the operation's name and the bucket and object it is about. */
-  const perform = async ({ name, permission, handle }: Operation, context: Context): Promise<Response> => {
+  const perform = async (
+    { name, permission, handle }: Operation,
+    context: Context<Environment>,
+    { bucket = '', object = '' }: { readonly bucket?: string; readonly object?: string } = context.req.param(),
+  ): Promise<Response> => {
     const { origin, searchParams: query } = new URL(context.req.url);
-    const { bucket = '', object = '' } = context.req.param();
     const { raw: request } = context.req;
     const require = requireBy(permissions, name);
     const work = () => {
@@ -165,9 +190,7 @@ export async function startStorage({
       return handle({ state, request, query, headers: request.headers, bucket, object, origin, require });
     };
     const resource = `${bucket}/${object || query.get('name') || ''}`;
-    const response = await faults.pass({ server: 'storage', method: name, resource }, work);
-    const fields = query.get('fields');
-    return fields === null || query.get('alt') === 'media' ? response : partOf(response, fields);
+    return faults.pass({ server: 'storage', method: name, resource }, work);
   };
 
   const checkPayer = (query: URLSearchParams, { headers }: Request, name: string): void => {
@@ -180,20 +203,49 @@ export async function startStorage({
   for (const operation of OPERATIONS) {
     const { method, path } = operation;
     // Calls to `apiEndpoint` have /storage/v1, those to STORAGE_EMULATOR_HOST have not.
-    app.on(method, [path, `/storage/v1${path}`], (context) => perform(operation, context));
+    app.on(method, [path, `/storage/v1${path}`], async (context, next) => {
+      const { searchParams: query } = new URL(context.req.url);
+      if (operation.takes?.(query) === false) return next();
+      const response = await perform(operation, context);
+      const fields = query.get('fields');
+      return fields === null || query.get('alt') === 'media' ? response : partOf(response, fields);
+    });
   }
-  app.notFound((context) => {
-    const path = new URL(context.req.url).pathname.replace(/^\/storage\/v1/, '');
-    return refusalOf(context.req.method, path).toResponse(false);
+  app.get('*', async (context, next) => {
+    const path = xmlPathOf(context.req.url);
+    if (path === undefined) return next();
+    const response = await perform(READ_BY_XML, context, path);
+    sendHashes(response, context);
+    return response;
+  });
+  app.notFound(({ req }) => {
+    const { pathname } = new URL(req.url);
+    const error = xmlPathOf(req.url)
+      ? notImplemented(`the XML call ${req.method} ${pathname}`)
+      : refusalOf(req.method, pathname.replace(/^\/storage\/v1/, ''));
+    return error.toResponse(formatOf(req));
   });
   app.onError((error, context) => {
     if (error instanceof LostResponse) return loseResponse(context);
-    const asText = context.req.query('alt') === 'media';
-    if (error instanceof InjectedError) return withRetryAfter(injected(error).toResponse(asText), error);
+    const format = formatOf(context.req);
+    if (error instanceof InjectedError) return withRetryAfter(injected(error).toResponse(format), error);
     const known = error instanceof StorageError ? error : new StorageError(500, 'internalError', String(error));
-    return known.toResponse(asText);
+    return known.toResponse(format);
   });
   return serveHttp(app.fetch, port);
+}
+
+/** Sends a header for each hash. `Headers` would make one of them, which Google's Go client does not read. */
+function sendHashes({ headers }: Response, { env }: Context<Environment>): void {
+  const hashes = headers.get('x-goog-hash');
+  if (hashes === null) return;
+  headers.delete('x-goog-hash');
+  env.outgoing.setHeader('x-goog-hash', hashes.split(','));
+}
+
+function formatOf(request: HonoRequest): ErrorFormat {
+  if (xmlPathOf(request.url) !== undefined) return 'xml';
+  return request.query('alt') === 'media' ? 'text' : 'json';
 }
 
 /** The answer to a call that no operation takes. */

@@ -1,8 +1,13 @@
+import { xmlError } from './xml-error.ts';
+
 /** The part of a request that an error is about. */
 interface Location {
   readonly locationType: 'header' | 'parameter';
   readonly location: string;
 }
+
+/** How a call wants its errors: by the JSON API, as the bare message of a download, or by the XML API. */
+export type ErrorFormat = 'json' | 'text' | 'xml';
 
 /** An error as the JSON API answers it, see https://cloud.google.com/storage/docs/json_api/v1/status-codes. */
 export class StorageError extends Error {
@@ -10,19 +15,23 @@ export class StorageError extends Error {
   readonly status: number;
   readonly reason: string;
   readonly location: Location | undefined;
+  /** Where the XML API names an error more exactly than by its status. */
+  readonly xmlCode: string | undefined;
 
-  constructor(status: number, reason: string, message: string, location?: Location) {
+  constructor(status: number, reason: string, message: string, location?: Location, xmlCode?: string) {
     super(message);
     this.status = status;
     this.reason = reason;
     this.location = location;
+    this.xmlCode = xmlCode;
   }
 
   /** The answer to a call; a download gets the bare message as text, as from the real service. */
-  toResponse(asText: boolean): Response {
+  toResponse(format: ErrorFormat): Response {
     const { status, message, reason } = this;
     if (status === 304) return new Response(null, { status });
-    if (asText) return new Response(message, { status });
+    if (format === 'text') return new Response(message, { status });
+    if (format === 'xml') return xmlError(this);
     const errors = [{ message, domain: 'global', reason, ...this.location }];
     return Response.json({ error: { code: status, message, errors } }, { status });
   }
@@ -47,6 +56,9 @@ export const invalidParameter = (parameter: string, value: string) =>
 
 export const notFound = (message: string) => new StorageError(404, 'notFound', message);
 
+export const bucketNotFound = () =>
+  new StorageError(404, 'notFound', 'The specified bucket does not exist.', undefined, 'NoSuchBucket');
+
 /** The service answers a failed precondition and a refused kind of encryption alike, but for the message. */
 export const conditionNotMet = (message = 'At least one of the pre-conditions you specified did not hold.') =>
   new StorageError(412, 'conditionNotMet', message, { locationType: 'header', location: 'If-Match' });
@@ -68,9 +80,18 @@ export const forbidden = (permission: string, what: keyof typeof RESOURCES) =>
     `${CALLER} does not have ${permission} access to the ${RESOURCES[what]}. Permission '${permission}' denied on resource (or it may not exist).`,
   );
 
-/** What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. */
+/**
+ * What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. As a 400,
+ * because Google's Go client repeats a call that any 5xx answers, until its context ends.
+ */
 export const notImplemented = (what: string) =>
-  new StorageError(501, 'notImplemented', `The sandbox's Cloud Storage does not have ${what}.`);
+  new StorageError(
+    400,
+    'notImplemented',
+    `The sandbox's Cloud Storage does not have ${what}.`,
+    undefined,
+    'NotImplemented',
+  );
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'invalid',

@@ -8,7 +8,7 @@ import { hasObjectRetention, refuseAcls } from './object-fields.ts';
 import type { Require } from './permissions.ts';
 import { checkPreconditions, createResource, type Resource } from './resource.ts';
 import { checkHolds, checkRetention, decideRetention } from './retention.ts';
-import { invalid, notFound } from './storage-error.ts';
+import { bucketNotFound, invalid, notFound } from './storage-error.ts';
 
 export interface Bucket {
   resource: Resource;
@@ -64,7 +64,7 @@ export class StorageState {
 
   bucket(name: string): Bucket {
     const bucket = this.buckets.get(name);
-    if (bucket === undefined) throw notFound('The specified bucket does not exist.');
+    if (bucket === undefined) throw bucketNotFound();
     return bucket;
   }
 

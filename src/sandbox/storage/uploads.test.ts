@@ -126,6 +126,25 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.is((await bucket.file('units').getMetadata())[0].size, String(UNIT + 100));
   });
 
+  test('chunks may come by POST, and a 308 as a 200 with a header, as the official Go client asks', async () => {
+    const [uri] = await bucket.file('posted').createResumableUpload();
+    const post = (range: string, content: Uint8Array<ArrayBuffer>) =>
+      fetch(uri, { method: 'POST', headers: { 'content-range': range, 'x-guploader-no-308': 'yes' }, body: content });
+    const first = await post(`bytes 0-${UNIT - 1}/*`, new Uint8Array(UNIT));
+    assert.is(first.status, 200);
+    assert.is(first.headers.get('x-http-status-code-override'), '308');
+    assert.is(first.headers.get('range'), `bytes=0-${UNIT - 1}`);
+    assert.is(await first.text(), '');
+    const last = await post(`bytes ${UNIT}-${UNIT + 9}/${UNIT + 10}`, new Uint8Array(10));
+    assert.is(last.status, 200);
+    assert.is(last.headers.get('x-http-status-code-override'), null);
+    assert.is((await bucket.file('posted').getMetadata())[0].size, String(UNIT + 10));
+    const [empty] = await bucket.file('empty').createResumableUpload();
+    const end = { method: 'POST', headers: { 'content-range': 'bytes */0', 'x-guploader-no-308': 'yes' } };
+    assert.is((await fetch(empty, end)).status, 200);
+    assert.equal(await bucket.file('empty').exists(), [true]);
+  });
+
   test('an upload keeps to the size that was announced', async () => {
     const start = `${server.origin}/upload/storage/v1/b/${bucket.name}/o?uploadType=resumable&name=announced`;
     const { headers } = await fetch(start, { method: 'POST', headers: { 'x-upload-content-length': '10' } });

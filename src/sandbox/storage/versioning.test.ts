@@ -99,8 +99,8 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
     const [metadata] = await bucket.getMetadata();
     assert.is(metadata.softDeletePolicy?.retentionDurationSeconds, '0');
     const softDeletePolicy = { retentionDurationSeconds: 604_800 };
-    assert.equal(await refusalOf(bucket.setMetadata({ softDeletePolicy })), [501, 'notImplemented']);
+    assert.equal(await refusalOf(bucket.setMetadata({ softDeletePolicy })), [400, 'notImplemented']);
     await bucket.setMetadata({ softDeletePolicy: { retentionDurationSeconds: 0 } });
-    assert.equal(await refusalOf(bucket.getFiles({ softDeleted: true })), [501, 'notImplemented']);
+    assert.equal(await refusalOf(bucket.getFiles({ softDeleted: true })), [400, 'notImplemented']);
   });
 });

@@ -1,0 +1,26 @@
+/** Codes of the XML API, see https://cloud.google.com/storage/docs/xml-api/reference-status. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'InvalidArgument',
+  403: 'AccessDenied',
+  404: 'NoSuchKey',
+  405: 'MethodNotAllowed',
+  412: 'PreconditionFailed',
+  416: 'InvalidRange',
+  429: 'SlowDown',
+  503: 'ServiceUnavailable',
+};
+
+interface Failure {
+  readonly status: number;
+  readonly message: string;
+  /** Where it differs from the code of the status. */
+  readonly xmlCode: string | undefined;
+}
+
+/** An error as the XML API answers it. */
+export function xmlError({ status, message, xmlCode = CODES[status] ?? 'InternalError' }: Failure): Response {
+  const body = `<?xml version='1.0' encoding='UTF-8'?><Error><Code>${xmlCode}</Code><Message>${escaped(message)}</Message></Error>`;
+  return new Response(body, { status, headers: { 'content-type': 'application/xml; charset=UTF-8' } });
+}
+
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
