@@ -65,6 +65,21 @@ suite('suite', ({ test }) => {
     );
   });
 
+  test('in CI a test that is skipped fails, one that is left out does not; elsewhere both are counted', () => {
+    const left = (how: string) =>
+      `import { suite } from 'SUITE'; suite('s', (it) => { it.test('t', () => {}); it.${how}('u', 'no such server'); });`;
+    for (const [how, ci, code, summary] of [
+      ['skip', 'true', 1, '1 passed, 1 failed'],
+      ['skip', '', 0, '1 passed, 0 failed, 1 skipped'],
+      ['leaveOut', 'true', 0, '1 passed, 0 failed, 1 skipped'],
+      ['leaveOut', '', 0, '1 passed, 0 failed, 1 skipped'],
+    ] as const) {
+      const run = runFile(left(how), { env: { CI: ci } });
+      assert.equal([run.code, run.output.trim().split('\n').at(-1)], [code, summary], `${how} with CI=${ci}`);
+      if (code === 0) assert.match(run.output, 'skipped: s: u (no such server)');
+    }
+  });
+
   const three = `import { suite } from 'SUITE';
     for (const name of ['one', 'two']) suite('s', (it) => { it.test(\`number \${name} of all\`, () => console.log('ran', name)); });
     suite('t', (it) => { it.before(() => console.log('set up')); it.test('another', () => {}); });`;
