@@ -2,8 +2,9 @@
 const COMPACT_AFTER = 1_024;
 
 /** A queue whose head is taken in constant time; an array's `shift` moves all that is left. It has no bound of its own. */
-export class Fifo<T> {
-  #items: T[] = [];
+export class Fifo<T extends NonNullable<unknown>> {
+  /** What has been taken is not kept: thousands of places at the head may be empty. */
+  #items: (T | undefined)[] = [];
   #head = 0;
 
   get length(): number {
@@ -21,6 +22,7 @@ export class Fifo<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.length === 0) return undefined;
+    this.#items[this.#head] = undefined;
     this.#head += 1;
     if (this.#head === this.#items.length) {
       this.#items = [];
@@ -34,12 +36,12 @@ export class Fifo<T> {
 
   /** What is in the queue, in order. */
   [Symbol.iterator](): Iterator<T> {
-    return this.#items.slice(this.#head)[Symbol.iterator]();
+    return this.#rest()[Symbol.iterator]();
   }
 
   /** Takes everything out, in order. */
   drain(): T[] {
-    const items = this.#items.slice(this.#head);
+    const items = this.#rest();
     this.#items = [];
     this.#head = 0;
     return items;
@@ -51,5 +53,9 @@ export class Fifo<T> {
     const removed: T[] = [];
     for (const item of all) (isWanted(item) ? removed : this.#items).push(item);
     return removed;
+  }
+
+  #rest(): T[] {
+    return this.#items.slice(this.#head).filter((item) => item !== undefined);
   }
 }
