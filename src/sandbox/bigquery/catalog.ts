@@ -1,9 +1,7 @@
-import { DuckDBInstance, type DuckDBValue, StatementType } from '@duckdb/node-api';
-import { ApiError, type Call, invalidQuery, notFound, unsupported } from './api.ts';
-import { quoteName, resultField } from './schema.ts';
+import { DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { type Call, invalidQuery, notFound, unsupported } from './api.ts';
 import type { Settings } from './settings.ts';
 import type { Table } from './table.ts';
-import { CREATE_TEXT_MACRO } from './translate-sql.ts';
 
 export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
 
@@ -17,7 +15,6 @@ export async function openCatalog(now: () => number, settings: Settings) {
   const instance = await DuckDBInstance.create(':memory:', configuration);
   const writer = await instance.connect();
   await writer.run(`SET GLOBAL TimeZone = 'UTC'`);
-  await writer.run(CREATE_TEXT_MACRO);
   /** By `project:dataset`: the resource as its owner gave it, and the tables by id. */
   const datasets = new Map<string, { resource: Record<string, unknown>; tables: Map<string, Table> }>();
   const dataset = (project: string, id: string) => {
@@ -38,23 +35,14 @@ export async function openCatalog(now: () => number, settings: Settings) {
   return { instance, writer, datasets, now, settings, dataset, table, close };
 }
 
-/** Runs a SELECT of DuckDB's over all inserted rows, on a connection of its own; `inside` a project and dataset. */
-export async function runSql(catalog: Catalog, inside: readonly string[], sql: string, values: DuckDBValue[] = []) {
+/** Runs a SELECT of DuckDB's over all inserted rows, on a connection of its own; the rows' values in the order of its columns. */
+export async function runSql(catalog: Catalog, sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
   for (const { tables } of catalog.datasets.values()) for (const table of tables.values()) table.flush();
   const connection = await catalog.instance.connect();
   try {
-    await connection.run(`ATTACH IF NOT EXISTS ':memory:' AS ${quoteName(inside[0] ?? '')}`);
-    await connection.run(`USE ${inside.map(quoteName).join('.')}`);
     const statement = await connection.prepare(sql);
-    if (statement.statementType !== StatementType.SELECT) throw unsupported('A statement other than a query');
     statement.bind(values);
-    const result = await statement.run();
-    // DuckDB names an expression without an alias by its text.
-    let unnamed = 0;
-    const isName = (name: string) => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
-    const names = result.columnNames().map((name) => (isName(name) ? name : `f${unnamed++}_`));
-    if (new Set(names).size < names.length) throw invalidQuery('Duplicate column names in the result.');
-    return { fields: names.map((name, at) => resultField(name, result.columnType(at))), rows: await result.getRows() };
+    return await (await statement.run()).getRows();
   } catch (error) {
     throw apiError(error);
   } finally {
@@ -62,10 +50,10 @@ export async function runSql(catalog: Catalog, inside: readonly string[], sql: s
   }
 }
 
-/** What DuckDB threw, as the service says it; failures of its own stay as they are. */
+/** What DuckDB threw, as a query's error: for a value, or for what it cannot do; failures of its own stay as they are. */
 function apiError(error: unknown): unknown {
-  if (error instanceof ApiError || !(error instanceof Error) || /^(INTERNAL|FATAL)/.test(error.message)) return error;
+  if (!(error instanceof Error) || /^(INTERNAL|FATAL)/.test(error.message)) return error;
   const [message = ''] = error.message.split('\n');
-  const [, missing] = /(?:Table with name|schema named|Catalog) "?([^" ]+)"? (?:does|found)/.exec(message) ?? [];
-  return missing === undefined ? invalidQuery(message) : notFound(`Table or dataset ${missing} in location US`);
+  const ofValue = /^(?:Invalid Input|Out of Range|Conversion) Error: (.*)/.exec(message)?.[1];
+  return ofValue === undefined ? unsupported(`A query that DuckDB cannot run (${message})`) : invalidQuery(ofValue);
 }

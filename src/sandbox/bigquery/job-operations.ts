@@ -5,7 +5,8 @@ import { type Catalog, runSql } from './catalog.ts';
 import { int64Timestamps, timestampsOf } from './query-parameters.ts';
 import { wireRow } from './row-codec.ts';
 import { scalarType } from './scalar-types.ts';
-import { translateSql } from './translate-sql.ts';
+import { compileQuery } from './sql/compile-query.ts';
+import { type Typed, type } from './sql/types.ts';
 
 type Job = Awaited<ReturnType<typeof runQuery>> & { readonly resource: Record<string, unknown> };
 
@@ -78,10 +79,6 @@ const queryConfigurationOf = ({
 const timestampFormat = ({ useInt64Timestamp, timestampOutputFormat }: Record<string, unknown>): boolean =>
   int64Timestamps(useInt64Timestamp === true, timestampOutputFormat);
 
-/** A BIGNUMERIC or GEOGRAPHY that DuckDB has made a text of, see `scalar-types.ts`. */
-const isLeak = (value: DuckDBValue): boolean =>
-  typeof value === 'string' && /['"]\$(bignumeric|geography)['"]/.test(value);
-
 /** Runs the query of a QueryRequest or JobConfigurationQuery; throws an ApiError. */
 async function runQuery(catalog: Catalog, project: string, request: Record<string, unknown>) {
   const { query, queryParameters, useLegacySql, dryRun = false, destinationTable } = request;
@@ -93,24 +90,49 @@ async function runQuery(catalog: Catalog, project: string, request: Record<strin
   if (createSession !== false || !Array.isArray(connectionProperties) || connectionProperties.length > 0) {
     throw api.unsupported('createSession or connectionProperties');
   }
-  const { projectId = project, datasetId = 'main' } = api.objectAt(request, 'defaultDataset');
   const values: DuckDBValue[] = [];
-  const sql = translateSql(query, parameterReader(queryParameters, values));
-  const result = await runSql(catalog, [`${projectId}`, `${datasetId}`], sql, values);
-  if (result.rows.some((row) => row.some(isLeak))) throw api.unsupported('A text made of a BIGNUMERIC or GEOGRAPHY');
-  return result;
+  const { sql, fields } = compileQuery(query, {
+    nowMs: catalog.now(),
+    table: tableReader(catalog, project, api.objectAt(request, 'defaultDataset')),
+    parameter: parameterReader(queryParameters, values),
+  });
+  return { fields, rows: await runSql(catalog, sql, values) };
 }
 
-/** Gives the SQL of a parameter, by name or place, and adds its value to the `values` to bind. */
-function parameterReader(given: unknown, values: DuckDBValue[]): (key: string | number) => string {
+/** Finds a table by a name whose first parts the request may give. */
+function tableReader(catalog: Catalog, project: string, { projectId = project, datasetId }: Record<string, unknown>) {
+  return (path: readonly string[]) => {
+    const [table = '', dataset = datasetId, owner = path.length > 1 ? project : projectId, ...more] = path.toReversed();
+    if (more.length > 0) throw api.invalid(`Invalid table name: \`${path.join('.')}\``);
+    if (dataset === undefined) {
+      throw api.invalid(`Table "${table}" must be qualified with a dataset (e.g. dataset.table).`);
+    }
+    const tables = catalog.datasets.get(`${owner}:${dataset}`)?.tables;
+    if (tables === undefined) throw api.notFound(`Dataset ${owner}:${dataset} was not found in location US`);
+    const found = tables.get(table);
+    if (found === undefined) throw api.notFound(`Table ${owner}:${dataset}.${table} was not found in location US`);
+    return found;
+  };
+}
+
+/** Gives the value of a parameter, by name or place, and adds it to the `values` to bind, once. */
+function parameterReader(given: unknown, values: DuckDBValue[]): (key: string | number) => Typed {
   const all = Array.isArray(given) ? given.filter(api.isObject) : [];
-  return (key) => {
+  const bound = new Map<string | number, Typed>();
+  const bind = (key: string | number): Typed => {
     const found = typeof key === 'number' ? all[key] : all.find(({ name }) => `${name}`.toLowerCase() === key);
     if (found === undefined) throw api.invalidQuery(`Query parameter '${key}' not found`);
     const { value = null } = api.objectAt(found, 'parameterValue');
-    const { duckDb, read, refusal } = scalarType(`${api.objectAt(found, 'parameterType').type}`);
-    const bound = value === null ? null : read(`${value}`, `${value}`);
-    if (bound === undefined) throw api.invalidQuery(refusal(`${value}`, `${value}`));
-    return `CAST ( $${values.push(bound)} AS ${duckDb} )`;
+    const name = `${api.objectAt(found, 'parameterType').type}`;
+    if (name === 'ARRAY' || name === 'STRUCT') throw api.unsupported(`A parameter of type ${name}`);
+    const { duckDb, read, refusal } = scalarType(name);
+    const parsed = value === null ? null : read(`${value}`, `${value}`);
+    if (parsed === undefined) throw api.invalidQuery(refusal(`${value}`, `${value}`));
+    return { sql: `CAST($${values.push(parsed)} AS ${duckDb})`, type: type(name), isText: name === 'STRING' };
+  };
+  return (key) => {
+    const typed = bound.get(key) ?? bind(key);
+    bound.set(key, typed);
+    return typed;
   };
 }

@@ -35,8 +35,7 @@ export const rowOperations = (catalog: Catalog): Operations => ({
     const { from, to, token } = pageOf(rowCount, call.query);
     const sql = `SELECT * FROM ${sqlName} LIMIT ${to - from} OFFSET ${from}`;
     const inMicros = timestampsOf(call.query);
-    const result = await runSql(catalog, ['memory', 'main'], sql);
-    const rows = result.rows.map((row) => wireRow(fields, row, inMicros));
+    const rows = (await runSql(catalog, sql)).map((row) => wireRow(fields, row, inMicros));
     return { kind: 'bigquery#tableDataList', totalRows: String(rowCount), pageToken: token, rows };
   },
 });

@@ -1,6 +1,5 @@
-import * as duck from '@duckdb/node-api';
 import { invalid, isObject, unsupported } from './api.ts';
-import { canonicalType, SCALAR_TYPES, scalarType } from './scalar-types.ts';
+import { canonicalType, scalarType } from './scalar-types.ts';
 
 const MAX_COLUMNS = 10_000;
 const MAX_NESTING = 15;
@@ -83,24 +82,4 @@ function checkName(name: unknown): asserts name is string {
   throw invalid(
     `Invalid field name "${name}". Field names are not allowed to start with the (case-insensitive) prefixes ${prefixes}`,
   );
-}
-
-/** The column of a result that has this DuckDB type. */
-export function resultField(name: string, type: duck.DuckDBType): Field {
-  if (type instanceof duck.DuckDBListType) return { ...resultField(name, type.valueType), mode: 'REPEATED' };
-  const text = duckDbText(type);
-  const found = Object.entries(SCALAR_TYPES).find(([, { duckDb }]) => duckDb === text);
-  if (found !== undefined) return { name, type: found[0], mode: 'NULLABLE' };
-  if (!(type instanceof duck.DuckDBStructType)) throw unsupported(`A result of the type ${text}`);
-  const fields = type.entryTypes.map((entryType, at) => resultField(type.entryNames[at] ?? '', entryType));
-  return { name, type: 'RECORD', mode: 'NULLABLE', fields };
-}
-
-/** A type of DuckDB by the name of the column type that holds all of its values. */
-function duckDbText(type: duck.DuckDBType): string {
-  if (type instanceof duck.DuckDBStructType) {
-    return `STRUCT(${type.entryTypes.map((entry, at) => `"${type.entryNames[at]}" ${entry}`).join(', ')})`;
-  }
-  const text = (type.alias ?? String(type)).replace(/^FLOAT$/, 'DOUBLE').replace(' WITH TIME ZONE', 'TZ');
-  return text.replace(/^(TINY|SMALL|BIG|HUGE|U\w*)?INT(EGER)?$/, 'BIGINT').replace(/^DECIMAL.*/, 'DECIMAL(38,9)');
 }

@@ -22,8 +22,8 @@ const MAX_CHARACTER_BYTES = 3;
 /**
  * Starts a BigQuery in memory that speaks enough of REST v2 for the official clients. What it cannot do it refuses: an
  * unknown call with 501 `notImplemented`, an unknown parameter with 400. It checks rows, columns, partitions and clusters
- * as the service does; `docs/sandbox.md` lists what the documentation leaves open. It differs so: one caller,
- * with every permission that is not denied; no If-Match or expiration; clusters are only shown; queries do not tell upper from lower case in the names of tables.
+ * as the service does; `docs/sandbox.md` lists the SQL that it takes, and what the documentation leaves open. It differs
+ * so: one caller, with every permission that is not denied; no If-Match or expiration; clusters are only shown.
  */
 export async function startBigQuery({
   port = 0,
