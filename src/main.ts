@@ -2,6 +2,7 @@ import './v8-options.ts';
 import { Command, InvalidArgumentError } from 'commander';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { EXIT } from './commands/exit-codes.ts';
+import { addLoad } from './commands/load/add-load.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
@@ -54,6 +55,7 @@ program
   .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
 
 addDeadLetters(program, ending);
+addLoad(program, ending);
 addLookup(program, ending);
 addProvision(program, ending);
 addReplay(program, ending);

@@ -9,6 +9,7 @@ import { namedResources, type RunResources } from '../demo/run-resources.ts';
 import { startSandboxProcess } from '../demo/sandbox-process.ts';
 import { countLines, countRows } from '../demo/sink-counts.ts';
 import { Fleet } from '../fleet/fleet.ts';
+import { newLoadProgress } from '../fleet/publish-load.ts';
 import { publishReadings } from '../fleet/publish-readings.ts';
 import { EXIT } from './exit-codes.ts';
 import { onSignal } from './signals.ts';
@@ -67,19 +68,18 @@ async function measure(
   { messages, rate }: DemoOptions,
   signal: AbortSignal,
 ): Promise<Balance> {
-  let published = 0;
+  const load = newLoadProgress();
+  const published = () => load.confirmed;
   const started = performance.now();
-  const progress = showProgress(platform, () => published);
+  const progress = showProgress(platform, published);
   try {
     await publishReadings(fleet.readings(messages), {
       url: process.env.MQTT_URL ?? '',
       ratePerSecond: rate,
       signal,
-      onPublished: () => {
-        published += 1;
-      },
+      progress: load,
     });
-    await settled(platform, () => published);
+    await settled(platform, published);
   } finally {
     progress.unsubscribe();
     if (process.stderr.isTTY) process.stderr.write('\n');
@@ -87,7 +87,7 @@ async function measure(
   const seconds = (performance.now() - started) / 1_000;
   const [rows, lines] = await Promise.all([countRows(resources), countLines(resources)]);
   return balanceOf({
-    published,
+    published: published(),
     ingested: platform.ingestion.ledger.acked,
     enriched: platform.enrich.ledger.acked,
     deadLettered: platform.all.reduce((sum, service) => sum + service.ledger.deadLettered, 0),

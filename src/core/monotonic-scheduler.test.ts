@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'sinks/dead-letters/dead-letters.ts': 'dlq_time',
   'dead-letters/replay-letters.ts': 'compared with the publish times of letters',
   'clients/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
-  'fleet/publish-readings.ts': 'a client id',
+  'commands/load/load.ts': 'time of a reading',
   'clients/retry-after.ts': 'compared with the date that a server names',
 };
 

@@ -1,9 +1,14 @@
+import type { PayloadValues } from './payload-template.ts';
+import { topicTemplate } from './topic-template.ts';
+
 /** One reading of one device, as it goes over MQTT. */
 export interface Reading {
   readonly topic: string;
   readonly payload: Buffer;
   readonly id: string;
   readonly deviceId: string;
+  /** Number of the device, from 0. */
+  readonly index: number;
   /** Counts the readings of this device, from 0. */
   readonly sequence: number;
 }
@@ -21,8 +26,12 @@ export interface FleetOptions {
   readonly seed: number;
   /** Put into every message id, so that runs do not mix. */
   readonly runId: string;
-  /** First level of every topic. Default: `sites`. */
-  readonly topicRoot?: string;
+  /** Template of the topics, see `topicTemplate`. Default: `sites/{site}/devices/{device}/readings`. */
+  readonly topic?: string;
+  /** Makes the payload of a reading. Default: JSON with an id, a time and three made-up values. */
+  readonly payload?: (values: PayloadValues) => Buffer;
+  /** The time of a reading, in milliseconds since 1970. Default: reproducible ones, from the first of 2026 on. */
+  readonly now?: () => number;
   /** Where the devices stand, in turn. */
   readonly locations?: readonly string[];
   /** Time between two readings, in milliseconds. Default: a second. */
@@ -37,6 +46,7 @@ export interface FleetOptions {
 /** The smallest integer that a double does not hold. */
 const FIRST_WIDE_INTEGER = 2n ** 53n + 1n;
 
+const DEFAULT_TOPIC = 'sites/{site}/devices/{device}/readings';
 const LOCATIONS = ['berlin', 'lisbon', 'oslo', 'turin'];
 const CATEGORIES = ['climate', 'energy', 'water'];
 /** Readings are taken from here on: the clock of a reproducible run is not the machine's. */
@@ -57,15 +67,26 @@ function randomBy(seed: number): () => number {
 export class Fleet {
   readonly deviceIds: readonly string[];
   readonly #options: FleetOptions;
+  readonly #topics: readonly string[];
 
+  /** @throws Error saying what is wrong with the template of the topics. */
   constructor(options: FleetOptions) {
     this.#options = options;
     this.deviceIds = Array.from({ length: options.devices }, (_, index) => `device-${String(index).padStart(5, '0')}`);
+    const topic = topicTemplate(options.topic ?? DEFAULT_TOPIC);
+    this.#topics = this.deviceIds.map((device, index) =>
+      topic.fill({ site: this.recordOf(device).LocationID, device, index }),
+    );
+  }
+
+  /** Where a device publishes. */
+  topicOf(index: number): string {
+    return this.#topics[index] ?? '';
   }
 
   recordOf(deviceId: string): DeviceRecord {
     const { locations = LOCATIONS } = this.#options;
-    const index = Number(deviceId.slice(-5));
+    const index = Number(deviceId.slice('device-'.length));
     return {
       ClientID: `client-${index % 7}`,
       LocationID: locations[index % locations.length] ?? '',
@@ -75,36 +96,38 @@ export class Fleet {
 
   /** The first `count` readings, round the devices in a random order, each device's own in sequence. */
   *readings(count: number): Generator<Reading> {
-    const { runId, seed, topicRoot = 'sites', everyMs = 1_000, sharedIds = false } = this.#options;
+    const { runId, seed, payload: filled, now, everyMs = 1_000, sharedIds = false } = this.#options;
     const random = randomBy(seed);
     const sequences = new Map<string, number>();
-    for (let index = 0; index < count; index += 1) {
-      const deviceId = this.deviceIds[Math.floor(random() * this.deviceIds.length)] ?? '';
+    for (let made = 0; made < count; made += 1) {
+      const index = Math.floor(random() * this.deviceIds.length);
+      const deviceId = this.deviceIds[index] ?? '';
       const sequence = sequences.get(deviceId) ?? 0;
       sequences.set(deviceId, sequence + 1);
-      const topic = `${topicRoot}/${this.recordOf(deviceId).LocationID}/devices/${deviceId}/readings`;
+      const topic = this.topicOf(index);
       if (sharedIds) {
         const id = String(FIRST_WIDE_INTEGER + BigInt(sequence));
-        yield { topic, payload: Buffer.from(`{"message_id":${id},"sequence":${id}}`), id, deviceId, sequence };
+        yield { topic, payload: Buffer.from(`{"message_id":${id},"sequence":${id}}`), id, deviceId, index, sequence };
         continue;
       }
       const id = `${runId}-${deviceId}-${sequence}`;
+      const time = new Date(now?.() ?? FIRST_READING_MS + made * everyMs).toISOString();
+      if (filled !== undefined) {
+        const site = this.recordOf(deviceId).LocationID;
+        const payload = filled({ site, device: deviceId, index, sequence, id, time });
+        yield { topic, payload, id, deviceId, index, sequence };
+        continue;
+      }
       const reading = {
         message_id: id,
         device_id: deviceId,
         sequence,
-        taken_at: new Date(FIRST_READING_MS + index * everyMs).toISOString(),
+        taken_at: time,
         temperature: Math.round((15 + random() * 15) * 100) / 100,
         humidity: Math.round(random() * 1_000) / 10,
         battery: Math.round(random() * 100),
       };
-      yield {
-        topic,
-        payload: Buffer.from(JSON.stringify(reading)),
-        id,
-        deviceId,
-        sequence,
-      };
+      yield { topic, payload: Buffer.from(JSON.stringify(reading)), id, deviceId, index, sequence };
     }
   }
 }

@@ -1,63 +1,26 @@
-import { connectAsync, type MqttClient } from 'mqtt';
-import type { Reading } from './fleet.ts';
+import type { LoadMessage, LoadOptions, LoadProgress } from './publish-load.ts';
+import { newLoadProgress, publishLoad } from './publish-load.ts';
+import { publisherSettings } from './publisher-settings.ts';
 
-export interface PublishOptions {
+export interface PublishOptions<M extends LoadMessage> extends Omit<LoadOptions<M>, 'broker'> {
   readonly url: string;
-  /** Readings a second; undefined is as fast as the broker takes them. */
-  readonly ratePerSecond?: number | undefined;
-  /** Unconfirmed publishes at one time. */
-  readonly window?: number;
-  readonly onSending?: (reading: Reading) => void;
-  readonly onPublished?: (reading: Reading) => void;
-  /** Stops early; what was confirmed until then is what was published. */
-  readonly signal?: AbortSignal;
+  readonly progress?: LoadProgress;
 }
-
-const DEFAULT_WINDOW = 500;
 
 /**
- * Publishes readings at QoS 1 over one connection, so that each device's order is kept, and resolves with the number
- * that the broker has confirmed.
+ * Publishes messages at QoS 1 over one connection, so that each device's order is kept, and resolves with the number
+ * that the broker has confirmed: all of them, unless the signal came before.
+ *
+ * @throws Error if one of them was refused, or if the broker confirms nothing any more.
  */
-export async function publishReadings(readings: Iterable<Reading>, options: PublishOptions): Promise<number> {
-  const client = await connectAsync(options.url, { clientId: `fleet-${process.pid}-${Date.now()}` });
-  try {
-    return await publishAll(client, readings, options);
-  } finally {
-    await client.endAsync();
+export async function publishReadings<M extends LoadMessage>(
+  readings: Iterable<M>,
+  { url, progress = newLoadProgress(), ...options }: PublishOptions<M>,
+): Promise<number> {
+  const { stoppedBy } = await publishLoad(readings, { broker: publisherSettings({ url }), ...options }, progress);
+  if (stoppedBy instanceof Error) throw stoppedBy;
+  if (progress.refused > 0) {
+    throw new Error(`${progress.refused} messages were refused: ${[...progress.refusals.keys()].join('; ')}`);
   }
-}
-
-async function publishAll(client: MqttClient, readings: Iterable<Reading>, options: PublishOptions): Promise<number> {
-  const { ratePerSecond, window = DEFAULT_WINDOW, onSending, onPublished, signal } = options;
-  const started = performance.now();
-  let sent = 0;
-  let confirmed = 0;
-  let problem: Error | undefined;
-  let wake: () => void = () => {};
-  const settled = (reading: Reading) => (error?: Error | null) => {
-    if (error) problem = error;
-    else {
-      confirmed += 1;
-      onPublished?.(reading);
-    }
-    wake();
-  };
-  const room = () => new Promise<void>((resolve) => (wake = resolve));
-  for (const reading of readings) {
-    if (signal?.aborted || problem !== undefined) break;
-    if (ratePerSecond !== undefined) await until(started + (sent * 1_000) / ratePerSecond);
-    while (sent - confirmed >= window && problem === undefined) await room();
-    onSending?.(reading);
-    client.publish(reading.topic, reading.payload, { qos: 1 }, settled(reading));
-    sent += 1;
-  }
-  while (confirmed < sent && problem === undefined) await room();
-  if (problem !== undefined) throw problem;
-  return confirmed;
-}
-
-async function until(time: number): Promise<void> {
-  const waitMs = time - performance.now();
-  if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+  return progress.confirmed;
 }

@@ -1,5 +1,6 @@
 import { createPubSubClients } from '../clients/pubsub.ts';
 import type { Fleet, Reading } from '../fleet/fleet.ts';
+import { newLoadProgress } from '../fleet/publish-load.ts';
 import { publishReadings } from '../fleet/publish-readings.ts';
 
 const ENDLESS = 1_000_000_000;
@@ -30,20 +31,18 @@ export function mqttLoad(
   { ratePerSecond, count = ENDLESS, readings = fleet.readings(count) }: LoadOptions & { readings?: Iterable<Reading> },
 ): Load {
   const stop = new AbortController();
-  let published = 0;
+  const progress = newLoadProgress();
   const done = publishReadings(readings, {
     url,
     ratePerSecond,
     signal: stop.signal,
-    onPublished: () => {
-      published += 1;
-    },
+    progress,
   });
   done.catch(() => {});
   return {
     done,
     get published() {
-      return published;
+      return progress.confirmed;
     },
     stop: () => {
       stop.abort();

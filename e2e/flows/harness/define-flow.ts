@@ -69,7 +69,13 @@ async function runFlow(
   try {
     const [scope, second] = scopesOf(target.projectId);
     const topicRoot = `sites-${runId}`;
-    const fleet = new Fleet({ devices: options.devices, seed: 7, runId, topicRoot, ...options.fleet });
+    const fleet = new Fleet({
+      devices: options.devices,
+      seed: 7,
+      runId,
+      topic: `${topicRoot}/{site}/devices/{device}/readings`,
+      ...options.fleet,
+    });
     const run = new Flow(target, scope, second, fleet, stoppedAfterMs);
     const leave = () => run.close().finally(() => process.exit(1));
     process.once('SIGINT', leave).once('SIGTERM', leave);

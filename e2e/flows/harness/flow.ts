@@ -75,7 +75,7 @@ export class Flow {
         url: this.target.env.MQTT_URL ?? '',
         ratePerSecond,
         onSending: ({ id }) => this.timing.sent(id),
-        onPublished: () => {
+        onConfirmed: () => {
           this.timing.published += 1;
         },
       });

@@ -1,0 +1,15 @@
+import { InvalidArgumentError } from 'commander';
+
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
+/** The most that a timer can wait: 24 days. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Reads a duration of the command line, such as `500ms`, `30s`, `5m` or `1.5h`, in milliseconds. */
+export function duration(text: string): number {
+  const [, number = '', unit] = DURATION.exec(text) ?? [];
+  const factor = unit === 'ms' || unit === 's' || unit === 'm' || unit === 'h' ? UNITS_MS[unit] : Number.NaN;
+  const ms = Number(number) * factor;
+  if (ms > 0 && ms <= LONGEST_MS) return ms;
+  throw new InvalidArgumentError('Expected a duration above 0 and up to 24 days, such as 500ms, 30s, 5m or 1.5h.');
+}

@@ -1,0 +1,84 @@
+import { checkCredentials } from '../../clients/credentials.ts';
+import { createStorageClient } from '../../clients/storage.ts';
+import { FatalError, toError } from '../../core/errors.ts';
+import type { LoadMessage } from '../../fleet/publish-load.ts';
+import { patiently } from '../../operators/patiently.ts';
+import { Archive } from '../../replay/archive.ts';
+import { selectionOf } from '../../replay/selection.ts';
+import { Timeline } from '../../replay/timeline.ts';
+
+/** A message of an archive on its way to a broker. */
+export interface ArchiveMessage extends LoadMessage {
+  /** The same for all messages of a device. */
+  readonly lane: number;
+}
+
+/** An archive as a load that never ends. */
+export interface ArchiveLoad {
+  /** In the order of their times; after the last one the first comes again. */
+  readonly messages: AsyncIterable<ArchiveMessage>;
+  /** Messages of one round. */
+  readonly selected: number;
+  /** Objects and lines that cannot be read. */
+  readonly unreadable: number;
+  /** Messages that no topic is known for, and that are left out. */
+  readonly leftOut: number;
+}
+
+export interface ArchiveLoadOptions {
+  readonly location: string;
+  readonly projectId: string;
+  readonly signal: AbortSignal;
+  /** Topic of the nth device of the archive. Default: the attribute `mqtt_topic` of each message. */
+  readonly topicOf?: ((device: number) => string) | undefined;
+}
+
+const DEVICE_PATHS = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
+
+/**
+ * Scans an archive, to send it over MQTT again and again.
+ *
+ * @throws FatalError if the archive cannot be read, or holds nothing that can be sent.
+ */
+export async function openArchive({ location, projectId, signal, topicOf }: ArchiveLoadOptions): Promise<ArchiveLoad> {
+  await patiently(() => checkCredentials({ projectId }, ['storage']), toError);
+  const archive = new Archive(createStorageClient({ projectId }), location);
+  const select = selectionOf({ timePath: 'metadata.publishTime', devices: [], devicePaths: DEVICE_PATHS });
+  const timeline = new Timeline(archive, select);
+  const { selected, unreadableCount } = await timeline.scan(signal);
+  if (selected === 0 && !signal.aborted) throw new FatalError(`--replay: ${location} holds no messages`);
+  let leftOut = 0;
+  const numbers = new Map<string, number>();
+  const numberOf = (device: string): number => {
+    const known = numbers.get(device) ?? numbers.size;
+    numbers.set(device, known);
+    return known;
+  };
+  async function* messages(): AsyncGenerator<ArchiveMessage> {
+    while (!signal.aborted) {
+      let sendable = 0;
+      for await (const { message, device } of timeline.messages()) {
+        const { payload, attributes } = message;
+        const lane = numberOf(device ?? attributes.mqtt_topic ?? '');
+        const topic = topicOf === undefined ? attributes.mqtt_topic : topicOf(lane);
+        if (topic === undefined || topic === '') {
+          leftOut += 1;
+          continue;
+        }
+        sendable += 1;
+        yield { topic, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), lane };
+      }
+      if (sendable === 0 && !signal.aborted) {
+        throw new FatalError(`--replay: no message of ${location} has an attribute mqtt_topic; give them a --topic`);
+      }
+    }
+  }
+  return {
+    messages: messages(),
+    selected,
+    unreadable: unreadableCount,
+    get leftOut() {
+      return leftOut;
+    },
+  };
+}
