@@ -7,6 +7,7 @@ import { addLookup } from './commands/lookup/add-lookup.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
 import type { SandboxCommand } from './commands/sandbox.ts';
+import { addSize } from './commands/size/add-size.ts';
 import { flushStandardError } from './telemetry/standard-error.ts';
 
 /** At the end of a command: time for log lines whose reader is slow. */
@@ -59,6 +60,7 @@ addLoad(program, ending);
 addLookup(program, ending);
 addProvision(program, ending);
 addReplay(program, ending);
+addSize(program, ending);
 
 program
   .command('sandbox')

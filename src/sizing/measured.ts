@@ -1,0 +1,66 @@
+/** Names of the services that a size is given for, in the order of the data. */
+export const SIZED_SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
+export type SizedService = (typeof SIZED_SERVICES)[number];
+
+/** What one message costs a service at saturation, in microseconds of CPU time, by the size of its payload. */
+export interface MeasuredCpu {
+  readonly at200Bytes: number;
+  readonly at1KiB: number;
+}
+
+/**
+ * docs/performance.md, "Numbers", rows "this project" and "this project, 1 KiB": batches, no ordering keys, every
+ * lookup answered from memory, one batch key. The machine's noise is up to twice.
+ */
+export const CPU_MICROS: Readonly<Record<SizedService, MeasuredCpu>> = {
+  ingestion: { at200Bytes: 9.9, at1KiB: 20.7 },
+  enrich: { at200Bytes: 13.2, at1KiB: 21.1 },
+  icestore: { at200Bytes: 25.8, at1KiB: 37.6 },
+  bigqueries: { at200Bytes: 27.6, at1KiB: 35.5 },
+};
+
+/** Peak memory at saturation with 1,000 messages in flight, in MB. docs/performance.md, "Numbers". */
+export const BASE_MEGABYTES: Readonly<Record<SizedService, number>> = {
+  ingestion: 335,
+  enrich: 318,
+  icestore: 293,
+  bigqueries: 235,
+};
+export const BASE_IN_FLIGHT = 1_000;
+
+/** What a message in flight keeps alive beside its payload. docs/performance.md, "Sizing". */
+export const MESSAGE_BYTES = 3_000;
+/** V8 collects when the heap and its buffers are so many times what is alive. docs/performance.md, "Sizing". */
+export const HEAP_FACTOR = 2;
+
+/**
+ * One publish request of one message: docs/ordering.md (2,000 devices at 30 ms a request move about 2,700 messages a
+ * second, a core's worth), measured on 2026-11-28 with @grpc/grpc-js, whose own part is about half.
+ */
+export const REQUEST_MICROS = 380;
+
+/**
+ * One object written: the difference between 1,000 batch keys and one in docs/performance.md, "Growth" (193.7 and 25.8 µs
+ * a message), where an object holds about ten lines.
+ */
+export const OBJECT_MICROS = 1_680;
+
+/** One lookup in Redis and in Firestore: docs/performance.md, "Numbers", enrich, less what enrich costs without it. */
+export const REDIS_MICROS = 55.9;
+export const FIRESTORE_MICROS = 133.3;
+
+/** The share of a core that is planned with: the rest is for peaks, catching up, and the machine's noise. */
+export const PLANNED_CORE = 0.6;
+
+/**
+ * What an envelope and its attributes add to a payload in base64, with the id and the time that Pub/Sub counts; a test
+ * counts them for a reading of the demo.
+ */
+export const ENVELOPE_BYTES = 290;
+
+/** Pub/Sub: 1 MB/s for one ordering key (cloud.google.com/pubsub/quotas), and about 10 MB/s for one StreamingPull. */
+export const ORDERING_KEY_BYTES_PER_SECOND = 1_000_000;
+export const STREAM_BYTES_PER_SECOND = 10_000_000;
+
+/** Pub/Sub bills a request as at least so many bytes: cloud.google.com/pubsub/pricing. */
+export const BILLED_REQUEST_BYTES = 1_000;

@@ -1,0 +1,351 @@
+import {
+  BASE_IN_FLIGHT,
+  BASE_MEGABYTES,
+  BILLED_REQUEST_BYTES,
+  CPU_MICROS,
+  ENVELOPE_BYTES,
+  FIRESTORE_MICROS,
+  HEAP_FACTOR,
+  MESSAGE_BYTES,
+  OBJECT_MICROS,
+  ORDERING_KEY_BYTES_PER_SECOND,
+  PLANNED_CORE,
+  REDIS_MICROS,
+  REQUEST_MICROS,
+  type SizedService,
+  STREAM_BYTES_PER_SECOND,
+} from './measured.ts';
+
+/** What comes, and what it goes to. Latencies in milliseconds, of one call as the service sees it. */
+export interface Workload {
+  /** Messages a second, on average over a minute or so. */
+  readonly rate: number;
+  /** Bytes of a payload. */
+  readonly bytes: number;
+  readonly devices: number;
+  /** Keys of publishing: none, the device, or `buckets` hashes of devices. */
+  readonly order: 'none' | 'device' | 'buckets';
+  readonly buckets: number;
+  readonly pubsubMs: number;
+  readonly storageMs: number;
+  readonly bigqueryMs: number;
+  /** Batch keys that are written to at one time, such as locations. */
+  readonly places: number;
+  /** Shares of messages (0 to 1) whose device memory does not hold, and of those whose device Redis does not hold either. */
+  readonly memoryMisses: number;
+  readonly redisMisses: number;
+  readonly lookupMs: number;
+}
+
+/** A setting to give a service, as its pipeline names it. */
+export interface SizedSetting {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** What one service needs. */
+export interface ServiceSize {
+  readonly service: SizedService;
+  readonly replicas: number;
+  /** What asks for so many replicas. */
+  readonly boundBy: 'cpu' | 'in flight' | 'requests at a time';
+  readonly cpuMicrosPerMessage: number;
+  /** Cores that all replicas use together. */
+  readonly cores: number;
+  /** Milliseconds from receipt to settlement, on average, while nothing waits. */
+  readonly settleMs: number;
+  readonly requestsPerSecond: number;
+  readonly messagesPerRequest: number;
+  readonly settings: readonly SizedSetting[];
+  /** Memory limit of one container, in MB. */
+  readonly memoryMegabytes: number;
+  readonly notes: readonly string[];
+}
+
+/** Defaults of the settings that the formulas start from. */
+const PUBLISH = { concurrency: 500, maxMessages: 1_000, maxBytes: 4_000_000, maxDelayMs: 10 };
+const ARCHIVE = { concurrency: 64, maxLines: 1_000, maxBytes: 8 * 1024 * 1024, maxAgeMs: 60_000 };
+const INSERT = { concurrency: 32, maxRows: 500, maxBytes: 4_000_000, maxDelayMs: 1_000 };
+const PULL_IN_FLIGHT = 10_000;
+const MOST_PULLED = 1_000_000;
+const MQTT_IN_FLIGHT = 5_000;
+/** What `concurrency` may be. */
+const MOST_REQUESTS = 1_000;
+/** Packet ids of MQTT. */
+const MOST_MQTT_IN_FLIGHT = 65_535;
+/** Room for peaks in what may be in flight, and in requests at a time. */
+const HEADROOM = 2;
+const LIMIT_STEP_MB = 64;
+const LEAST_LIMIT_MB = 512;
+/** What a container may need beyond the measured peak. */
+const LIMIT_FACTOR = 1.25;
+
+/** Microseconds of CPU for one message of a size: a straight line through the two that were measured. */
+export function cpuMicros(service: SizedService, bytes: number): number {
+  const { at200Bytes, at1KiB } = CPU_MICROS[service];
+  return Math.max(at200Bytes / 2, at200Bytes + ((at1KiB - at200Bytes) * (bytes - 200)) / (1_024 - 200));
+}
+
+/** Peak memory of a process with so many messages in flight, in MB. */
+export function peakMegabytes(service: SizedService, inFlight: number, bytes: number): number {
+  const alive = Math.max(0, inFlight - BASE_IN_FLIGHT) * (MESSAGE_BYTES + 2 * bytes);
+  return BASE_MEGABYTES[service] + (HEAP_FACTOR * alive) / 1_000_000;
+}
+
+function memoryLimit(service: SizedService, inFlight: number, bytes: number): number {
+  const limit = LIMIT_FACTOR * peakMegabytes(service, inFlight, bytes);
+  return Math.max(LEAST_LIMIT_MB, Math.ceil(limit / LIMIT_STEP_MB) * LIMIT_STEP_MB);
+}
+
+/** Bytes of a message in Pub/Sub: the payload in base64, the envelope around it, and its attributes. */
+export const envelopeBytes = (bytes: number): number => Math.ceil(bytes / 3) * 4 + ENVELOPE_BYTES;
+
+/** A way of publishing at a rate of one replica. */
+interface Publishing {
+  readonly messagesPerRequest: number;
+  readonly requestsAtATime: number;
+  readonly settleMs: number;
+}
+
+/**
+ * Publishing by one replica, of its rate and with its keys. Without keys a request holds what comes within `maxDelayMs`. With keys one request of a key is under way at
+ * a time, and the next holds what has come meanwhile: rate / keys x (latency + delay), at least one. So many keys make
+ * requests of one message each.
+ */
+export function publishing(rate: number, keys: number | undefined, { pubsubMs, bytes }: Workload): Publishing {
+  const most = Math.min(PUBLISH.maxMessages, Math.max(1, Math.floor(PUBLISH.maxBytes / envelopeBytes(bytes))));
+  // Without keys, requests grow when as many are under way as there may be.
+  const untilFreeMs = (HEADROOM * pubsubMs) / PUBLISH.concurrency;
+  const windowMs = keys === undefined ? Math.max(PUBLISH.maxDelayMs, untilFreeMs) : pubsubMs + PUBLISH.maxDelayMs;
+  const messagesPerRequest = Math.max(1, Math.min(most, ((rate / (keys ?? 1)) * windowMs) / 1_000));
+  // With keys a message waits, on average, for half of the request before it too.
+  const settleMs = keys === undefined ? windowMs + pubsubMs : windowMs + pubsubMs / 2;
+  return {
+    messagesPerRequest,
+    requestsAtATime: ((rate / messagesPerRequest) * pubsubMs) / 1_000,
+    settleMs,
+  };
+}
+
+function keysOf({ order, devices, buckets }: Pick<Workload, 'order' | 'devices' | 'buckets'>): number | undefined {
+  if (order === 'none') return undefined;
+  return order === 'device' ? devices : Math.min(buckets, devices);
+}
+
+/** What one replica does at a rate. */
+interface Replica {
+  readonly cpuMicros: number;
+  readonly settleMs: number;
+  readonly messagesPerRequest: number;
+  readonly requestsAtATime: number;
+}
+
+interface Limits {
+  readonly defaultInFlight: number;
+  readonly mostInFlight: number;
+  readonly defaultRequests: number;
+  readonly mostRequests: number;
+  readonly inFlightName: string;
+  readonly requestsName: string;
+}
+
+/**
+ * The fewest replicas for which each has CPU time enough, and room for what is in flight and for its requests at a time
+ * (Little's law: rate x time).
+ */
+function sized(
+  service: SizedService,
+  { rate, bytes }: Workload,
+  replica: (rate: number, replicas: number) => Replica,
+  limits: Limits,
+): Omit<ServiceSize, 'notes'> {
+  let boundBy: ServiceSize['boundBy'] = 'cpu';
+  for (let replicas = 1; ; replicas += 1) {
+    const own = rate / replicas;
+    const at = replica(own, replicas);
+    const inFlight = (own * at.settleMs) / 1_000;
+    if ((own * at.cpuMicros) / 1_000_000 > PLANNED_CORE) boundBy = 'cpu';
+    else if (HEADROOM * inFlight > limits.mostInFlight) boundBy = 'in flight';
+    else if (at.requestsAtATime > limits.mostRequests) boundBy = 'requests at a time';
+    else {
+      const maxInFlight = setting(limits.defaultInFlight, HEADROOM * inFlight, 1_000, limits.mostInFlight);
+      const requests = setting(limits.defaultRequests, HEADROOM * at.requestsAtATime, 10, MOST_REQUESTS);
+      const streams = Math.ceil((own * envelopeBytes(bytes)) / STREAM_BYTES_PER_SECOND);
+      return {
+        service,
+        replicas,
+        boundBy,
+        cpuMicrosPerMessage: round(at.cpuMicros),
+        cores: round((rate * at.cpuMicros) / 1_000_000),
+        settleMs: Math.round(at.settleMs),
+        requestsPerSecond: Math.round(rate / at.messagesPerRequest),
+        messagesPerRequest: round(at.messagesPerRequest),
+        settings: [
+          { name: limits.inFlightName, value: maxInFlight },
+          { name: limits.requestsName, value: requests },
+          ...(service === 'ingestion' ? [] : [{ name: 'source.streams', value: streams }]),
+        ],
+        memoryMegabytes: memoryLimit(service, maxInFlight, bytes),
+      };
+    }
+  }
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10;
+
+function setting(byDefault: number, needed: number, step: number, most: number): number {
+  return Math.min(most, Math.max(byDefault, Math.ceil(needed / step) * step));
+}
+
+/** A key has one request under way at a time. */
+const publishLimits = (load: Workload) => ({
+  defaultRequests: PUBLISH.concurrency,
+  mostRequests: Math.min(MOST_REQUESTS, keysOf(load) ?? MOST_REQUESTS),
+  requestsName: 'publish.concurrency',
+});
+const PULL_LIMITS = {
+  defaultInFlight: PULL_IN_FLIGHT,
+  mostInFlight: MOST_PULLED,
+  inFlightName: 'source.maxInFlight',
+};
+
+/** CPU of one message that is published: its own, and its part of a request beyond what batches cost. */
+function publishedMicros(
+  service: SizedService,
+  bytes: number,
+  { order }: Workload,
+  messagesPerRequest: number,
+): number {
+  const base = cpuMicros(service, bytes);
+  // Without keys requests are large, and their cost is in what was measured.
+  return order === 'none' ? base : base + Math.max(0, REQUEST_MICROS - base) / messagesPerRequest;
+}
+
+/** ingestion: MQTT to Pub/Sub. */
+export function sizeIngestion(load: Workload): ServiceSize {
+  const replica = (rate: number, replicas: number): Replica => {
+    // Each has devices of its own, and hashes them into all of the buckets.
+    const keys = keysOf({ ...load, devices: Math.max(1, load.devices / replicas) });
+    const at = publishing(rate, keys, load);
+    return { ...at, cpuMicros: publishedMicros('ingestion', load.bytes, load, at.messagesPerRequest) };
+  };
+  const size = sized('ingestion', load, replica, {
+    ...publishLimits(load),
+    ...{ defaultInFlight: MQTT_IN_FLIGHT, mostInFlight: MOST_MQTT_IN_FLIGHT, inFlightName: 'mqtt.maxInFlight' },
+  });
+  const shared =
+    size.replicas > 1 && load.order !== 'none'
+      ? ['a shared subscription keeps no order of a device: give each replica topics of its own, such as some sites']
+      : [];
+  return { ...size, notes: [...shared, ...publishNotes(load, size)] };
+}
+
+/** enrich: Pub/Sub to Pub/Sub, with a lookup. */
+export function sizeEnrich(load: Workload): ServiceSize {
+  const { memoryMisses, redisMisses, lookupMs } = load;
+  const allKeys = keysOf(load);
+  const replica = (rate: number, replicas: number): Replica => {
+    // A subscription with ordering hands each key to one of them.
+    const at = publishing(rate, allKeys === undefined ? undefined : Math.max(1, allKeys / replicas), load);
+    const published = publishedMicros('enrich', load.bytes, load, at.messagesPerRequest);
+    return {
+      ...at,
+      settleMs: at.settleMs + memoryMisses * (1 + redisMisses) * lookupMs,
+      cpuMicros: published + memoryMisses * (REDIS_MICROS + redisMisses * FIRESTORE_MICROS),
+    };
+  };
+  const size = sized('enrich', load, replica, { ...publishLimits(load), ...PULL_LIMITS });
+  const few =
+    allKeys !== undefined && size.replicas > allKeys
+      ? [
+          `${allKeys} keys keep at most ${allKeys} replicas busy: a subscription with ordering gives a key to one at a time`,
+        ]
+      : [];
+  return { ...size, notes: [...few, ...publishNotes(load, size)] };
+}
+
+/** icestore: Pub/Sub to Cloud Storage. */
+export function sizeIcestore(load: Workload): ServiceSize {
+  const { bytes, places, storageMs } = load;
+  const mostLines = Math.min(ARCHIVE.maxLines, Math.max(1, Math.floor(ARCHIVE.maxBytes / (2 * envelopeBytes(bytes)))));
+  const replica = (rate: number): Replica => {
+    // An object leaves when it is full, when it is old, or when what is in flight is all that there may be.
+    const byAge = ((rate / places) * ARCHIVE.maxAgeMs) / 1_000;
+    const lines = Math.max(1, Math.min(mostLines, byAge, PULL_IN_FLIGHT / places));
+    const fillMs = (lines * places * 1_000) / rate;
+    const own = cpuMicros('icestore', bytes) - OBJECT_MICROS / ARCHIVE.maxLines;
+    return {
+      cpuMicros: own + OBJECT_MICROS / lines,
+      settleMs: Math.min(ARCHIVE.maxAgeMs, fillMs) / 2 + storageMs,
+      messagesPerRequest: lines,
+      requestsAtATime: ((rate / lines) * storageMs) / 1_000,
+    };
+  };
+  const size = sized('icestore', load, replica, {
+    ...PULL_LIMITS,
+    ...{ defaultRequests: ARCHIVE.concurrency, mostRequests: MOST_REQUESTS, requestsName: 'archive.concurrency' },
+  });
+  const small =
+    size.messagesPerRequest < mostLines / 2
+      ? [
+          `objects hold about ${Math.round(size.messagesPerRequest)} lines: ${places} places share what is in flight; a larger source.maxInFlight or archive.maxAgeMs makes them larger`,
+        ]
+      : [];
+  return { ...size, notes: small };
+}
+
+/** bigqueries: Pub/Sub to BigQuery. */
+export function sizeBigqueries(load: Workload): ServiceSize {
+  const { bytes, bigqueryMs } = load;
+  const mostRows = Math.min(INSERT.maxRows, Math.max(1, Math.floor(INSERT.maxBytes / (2 * bytes + 200))));
+  const replica = (rate: number): Replica => {
+    const rows = Math.max(1, Math.min(mostRows, (rate * INSERT.maxDelayMs) / 1_000));
+    return {
+      cpuMicros: cpuMicros('bigqueries', bytes),
+      settleMs: Math.min(INSERT.maxDelayMs, (rows * 1_000) / rate) / 2 + bigqueryMs,
+      messagesPerRequest: rows,
+      requestsAtATime: ((rate / rows) * bigqueryMs) / 1_000,
+    };
+  };
+  const size = sized('bigqueries', load, replica, {
+    ...PULL_LIMITS,
+    ...{ defaultRequests: INSERT.concurrency, mostRequests: MOST_REQUESTS, requestsName: 'insert.concurrency' },
+  });
+  return { ...size, notes: [] };
+}
+
+/** All four services, in the order of the data. */
+export function sizePlatform(load: Workload): ServiceSize[] {
+  return [sizeIngestion(load), sizeEnrich(load), sizeIcestore(load), sizeBigqueries(load)];
+}
+
+/**
+ * Bytes that Pub/Sub bills for publishing one message: its own, or its part of a request's minimum of 1,000. Many
+ * requests of one small message each are billed as 1,000 bytes each.
+ */
+export function billedBytes(bytes: number, messagesPerRequest: number): number {
+  return Math.max(envelopeBytes(bytes), BILLED_REQUEST_BYTES / messagesPerRequest);
+}
+
+function publishNotes(load: Workload, size: Omit<ServiceSize, 'notes'>): string[] {
+  const { order, devices, bytes, rate, buckets } = load;
+  const notes: string[] = [];
+  const keys = keysOf(load);
+  const perKey = keys === undefined ? 0 : (rate * envelopeBytes(bytes)) / keys;
+  if (perKey > ORDERING_KEY_BYTES_PER_SECOND) {
+    const needed = Math.ceil((rate * envelopeBytes(bytes)) / ORDERING_KEY_BYTES_PER_SECOND);
+    notes.push(`${keys} keys are too few: Pub/Sub takes 1 MB/s for one, and this takes ${needed} at least`);
+  }
+  const billed = billedBytes(bytes, size.messagesPerRequest);
+  if (billed > envelopeBytes(bytes)) {
+    notes.push(
+      `Pub/Sub bills ${Math.round(billed)} bytes for each message of ${envelopeBytes(bytes)}: a request counts as 1,000 at least`,
+    );
+  }
+  if (order === 'device' && size.messagesPerRequest < 2 && devices > buckets) {
+    notes.push(
+      `each request holds about one message; orderingKey.buckets: ${buckets} keeps each device's order in far fewer`,
+    );
+  }
+  return notes;
+}
