@@ -61,7 +61,7 @@ export function addLoad(
       "{site}, {device} and {index} are filled in; default: 'sites/{site}/devices/{device}/readings', with --replay each message's own",
       topic,
     )
-    .option('--devices <n>', 'devices that publish, in turn and at random', wholeNumber(1, 1_000_000), 100)
+    .option('--devices <n>', 'devices that publish, one of them at random each time', wholeNumber(1, 1_000_000), 100)
     .option(
       '--rate <n>',
       'messages a second, such as 500 or 500/s, or max: as fast as the broker takes them',
