@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcTime } from '../../core/message.ts';
 import { pathProblem } from '../../core/message-path.ts';
 import { LINE_INPUTS } from '../../replay/archived-message.ts';
+import { duration } from '../duration.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 function time(text: string): number {
@@ -15,15 +16,6 @@ function speed(text: string): number {
   const value = Number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('Expected a number above 0, such as 1 or 60, or max.');
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function duration(text: string): number {
-  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
-  const ms = Number(amount) * (UNIT_MS[unit] ?? Number.NaN);
-  if (ms > 0 && Number.isFinite(ms)) return ms;
-  throw new InvalidArgumentError('Expected a time such as 90s, 10m or 1.5h, above 0; the units are ms, s, m, h and d.');
 }
 
 function path(text: string): string {
