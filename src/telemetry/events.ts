@@ -47,14 +47,30 @@ export const EVENTS = {
   'mqtt.connected': event('info', 'connected to the broker'),
   'mqtt.disconnected': event('warn', 'connection to the broker lost, reconnecting'),
   'mqtt.error': event('warn', 'broker or connection error'),
-  'mqtt.session_lost': event('warn', 'the broker has no session for this client: unacknowledged messages lapsed'),
+  'mqtt.session_lost': event(
+    'warn',
+    'the broker has lost the session: unacknowledged messages lapsed, and what came meanwhile is gone',
+  ),
+  'mqtt.session_shortened': event(
+    'warn',
+    'the broker keeps the session for a shorter time than mqtt.sessionExpirySeconds asks for: what comes later is lost',
+  ),
   'mqtt.session_taken_over': event(
     'error',
-    'the broker ends connections at once, as it does when two clients have one id: give each its own mqtt.clientId',
+    'another client has connected under the same id: give each its own mqtt.clientId',
+  ),
+  'mqtt.connections_cut': event(
+    'error',
+    'the broker ends connections soon after it accepts them: it may refuse what it is sent (see subackReceived and mqtt.maxFiltersPerSubscribe), or two clients have one id: give each its own mqtt.clientId',
   ),
   'mqtt.subscribed': event('info', 'subscribed'),
   'mqtt.unsubscribed': event('info', 'unsubscribed'),
-  'mqtt.subscribe_refused': event('error', 'the broker refused a subscription'),
+  'mqtt.subscribe_refused': event('error', 'the broker refused a subscription, asking again'),
+  'mqtt.qos_granted_lower': event(
+    'warn',
+    'the broker granted QoS 0 where 1 was asked: what comes while the service is away, or is in flight when it ends, is lost',
+  ),
+  'mqtt.unsubscribe_refused': event('warn', 'the broker refused to end a subscription: its messages go on coming'),
   'mqtt.qos_lowered': event('warn', 'QoS 2 is subscribed at QoS 1: at least once'),
   'mqtt.held': event('debug', 'credit used up, the connection is held'),
   'mqtt.no_tls': event('error', 'the port of the broker does not seem to speak TLS, trying again'),

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../sandbox/free-port.ts';
@@ -19,6 +20,8 @@ export interface Mosquitto {
   readonly pid: number;
   /** Ends the broker: SIGTERM lets it save its sessions and messages first, SIGKILL does not. */
   stop(signal: NodeJS.Signals): Promise<void>;
+  /** Removes what it has saved, while it is stopped. */
+  forget(): Promise<void>;
   /** Starts it again, on the same port and with what it has saved. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -52,6 +55,7 @@ export async function startMosquitto(extraLines: readonly string[] = []): Promis
     stop: async (signal) => {
       await child.end(signal);
     },
+    forget: () => rm(join(folder, 'mosquitto.db'), { force: true }),
     restart: async () => {
       child = await start();
     },

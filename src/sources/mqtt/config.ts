@@ -72,6 +72,10 @@ const settings = v.strictObject({
   /** How long the broker keeps the session while nobody is connected (MQTT 5). */
   sessionExpirySeconds: v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
   /**
+   * Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight.
+   */
+  maxFiltersPerSubscribe: v.optional(count({ max: 10_000 }), 8),
+  /**
    * `strict`: PUBACKs in the order of receipt, as MQTT-4.6.0-2 demands. `asCompleted`: as messages are done, which
    * mosquitto and others accept; one slow message then holds nothing up.
    */

@@ -15,7 +15,7 @@ import { plainPortOf, refusalOf } from './refusals.ts';
 const SESSION_TAKEN_OVER = 142;
 /** A connection that lasts so long has worked: the next wait before reconnecting is a first one again. */
 const STABLE_AFTER_MS = 2_000;
-/** So many in a row that did not last look like two clients with one id; MQTT 3.1.1 and some brokers do not tell. */
+/** So many in a row that did not last are reported; MQTT 3.1.1 and some brokers do not say why they end them. */
 const SUSPICIOUS_LOSSES = 3;
 
 /** How long the broker may take to close the connection after DISCONNECT. */
@@ -67,6 +67,9 @@ export class MqttConnection {
   #connectedAt: number | undefined;
   /** Connections in a row that were accepted, and did not last. */
   #shortLived = 0;
+  /** Whether this connection has answered a SUBSCRIBE. */
+  #subackReceived = false;
+  #isShortened = false;
   #reconnectMs: number;
   #ended = false;
 
@@ -112,6 +115,7 @@ export class MqttConnection {
     // Not 'connect': that comes later than the first messages of a resumed session.
     client.on('packetreceive', (packet: Packet) => {
       if (packet.cmd === 'connack') this.#connected(packet);
+      if (packet.cmd === 'suback') this.#subackReceived = true;
       if (packet.cmd === 'disconnect' && packet.reasonCode === SESSION_TAKEN_OVER) this.#takenOver();
     });
     client.on('close', () => this.#closed());
@@ -155,8 +159,10 @@ export class MqttConnection {
     this.#everConnected = true;
     this.#hint = '';
     this.#connectedAt = this.#scheduler.now();
+    this.#subackReceived = false;
     telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
+    this.#judgeSession(packet.properties?.sessionExpiryInterval);
     this.#pings.unsubscribe();
     // The broker may have set a shorter keepalive than was asked for.
     this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
@@ -206,7 +212,22 @@ export class MqttConnection {
       return;
     }
     this.#shortLived += 1;
-    if (this.#shortLived >= SUSPICIOUS_LOSSES) this.#takenOver();
+    if (this.#shortLived < SUSPICIOUS_LOSSES) return;
+    const { telemetry, config } = this.#options;
+    telemetry.event('mqtt.connections_cut', { clientId: config.clientId, subackReceived: this.#subackReceived });
+  }
+
+  /** The CONNACK of MQTT 5 says for how long the broker keeps the session, if that is not as long as was asked for. */
+  #judgeSession(grantedSeconds: number | undefined): void {
+    const { telemetry, readiness, config } = this.#options;
+    const askedSeconds = config.sessionExpirySeconds;
+    const isShortened = grantedSeconds !== undefined && grantedSeconds < askedSeconds;
+    if (isShortened) {
+      telemetry.event('mqtt.session_shortened', { askedSeconds, grantedSeconds });
+      const detail = `the broker keeps the session for ${grantedSeconds} s, and mqtt.sessionExpirySeconds asks for ${askedSeconds}`;
+      readiness.set('mqtt.session', 'degraded', detail);
+    } else if (this.#isShortened) readiness.set('mqtt.session', 'ok');
+    this.#isShortened = isShortened;
   }
 
   #takenOver(): void {

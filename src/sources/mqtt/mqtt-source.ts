@@ -59,6 +59,8 @@ export class MqttSource implements Source {
   readonly #held = new HeldPackets();
   #resent = Subscription.EMPTY;
   #subscriber: Subscriber<Delivery> | undefined;
+  /** Whether this process has had a session that the broker can lose. */
+  #hasSession = false;
   #flushing = false;
   #stopped = false;
   #ended = false;
@@ -68,7 +70,7 @@ export class MqttSource implements Source {
     this.#options = options;
     this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
-    this.#subscriptions = new Subscriptions(options.client, options.telemetry, options.readiness);
+    this.#subscriptions = new Subscriptions(options);
     this.#connection = new MqttConnection(options, {
       onMessage: (packet, goOn) => this.#receive(packet, goOn),
       onNewStream: () => this.#pubacks.disconnected(),
@@ -131,7 +133,8 @@ export class MqttSource implements Source {
   }
 
   #connected(sessionPresent: boolean): void {
-    if (!sessionPresent) this.#sessionLost();
+    if (!sessionPresent) this.#newSession();
+    this.#hasSession = true;
     this.#subscriptions.connected(sessionPresent);
     this.#resent.unsubscribe();
     const { number } = this.#connection;
@@ -143,13 +146,14 @@ export class MqttSource implements Source {
     if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
   }
 
-  #sessionLost(): void {
+  /** The broker has made a new session: at the first connection as a rule, and later because it has lost this one's. */
+  #newSession(): void {
     const lost = this.#pubacks.sessionLost(this.#connection.number).filter((ticket) => ticket.isOpen);
     for (const ticket of lost) {
       ticket.lapse();
       this.#open.delete(ticket);
     }
-    if (lost.length > 0) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
+    if (this.#hasSession) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
     this.#release();
   }
 

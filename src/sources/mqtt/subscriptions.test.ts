@@ -1,6 +1,7 @@
 import type { IPublishPacket } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
+import { ManualScheduler } from '../../testing/manual-scheduler.ts';
 import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
@@ -151,16 +152,103 @@ suite('MQTT subscriptions', (it) => {
     });
   }
 
-  test('a filter that is granted a lower QoS than asked for is refused, and unsubscribed when it is removed', async () => {
+  test('a filter that is granted a lower QoS than asked for is degraded, and unsubscribed when it is removed', async () => {
     const broker = scope.use(await startScriptedBroker({ suback: ({ subscriptions }) => subscriptions.map(() => 0) }));
     const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
-    await eventually(() => assert.is(harness.events('mqtt.subscribe_refused').length, 1));
-    assert.not(harness.readiness.report.ready);
-    harness.subscriptions.next([{ filter: 'other', qos: 0 }]);
+    await eventually(() => assert.is(harness.events('mqtt.qos_granted_lower').length, 1));
     await eventually(() => assert.ok(harness.readiness.report.ready));
+    const { state, detail } = harness.readiness.report.components['mqtt.subscriptions'] ?? {};
+    assert.is(state, 'degraded');
+    assert.match(detail ?? '', /granted QoS 0 for devices\/\+: .* is lost/);
+    harness.subscriptions.next([{ filter: 'other', qos: 0 }]);
+    await eventually(() => assert.is(harness.readiness.report.degraded, false));
     // Without it, messages that no route leads on would come for as long as the session lives.
     assert.equal(unsubscribed(connection), [['devices/+']]);
+  });
+
+  for (const protocolVersion of [4, 5] as const) {
+    test(`protocol version ${protocolVersion}: a refused filter is asked for again over the same connection, and green once it is granted`, async () => {
+      let asked = 0;
+      const broker = scope.use(
+        await startScriptedBroker({
+          suback: ({ subscriptions }) =>
+            subscriptions.map(({ topic, qos }) => {
+              if (topic !== 'secret/#') return qos;
+              asked += 1;
+              return asked < 3 ? 0x80 : qos;
+            }),
+        }),
+      );
+      const scheduler = new ManualScheduler();
+      const subscriptions = [
+        { filter: 'devices/+', qos: 1 },
+        { filter: 'secret/#', qos: 1 },
+      ] as const;
+      const harness = startMqttSource(scope, broker.url, { protocolVersion }, { subscriptions, scheduler });
+      const connection = await broker.connection(1);
+      for (const times of [1, 2]) {
+        await eventually(() => assert.is(harness.events('mqtt.subscribe_refused').length, times));
+        await harness.roundTrip(connection);
+        assert.not(harness.readiness.report.ready);
+        assert.is(asked, times, 'not at once');
+        scheduler.advance(15_000);
+      }
+      await eventually(() => assert.ok(harness.readiness.report.ready));
+      assert.is(asked, 3);
+      assert.is(broker.connections.length, 1);
+      assert.is(
+        subscribed(connection)
+          .flat()
+          .filter((each) => each === 'devices/+ 1').length,
+        1,
+      );
+    });
+  }
+
+  test('at most mqtt.maxFiltersPerSubscribe filters go into a SUBSCRIBE and an UNSUBSCRIBE', async () => {
+    const broker = scope.use(
+      await startScriptedBroker({
+        suback: ({ subscriptions }, connection) => {
+          if (subscriptions.length <= 8) return subscriptions.map(({ qos }) => qos);
+          connection.cut();
+          return undefined;
+        },
+      }),
+    );
+    for (const protocolVersion of [4, 5] as const) {
+      const nine = Array.from({ length: 9 }, (_, index) => ({ filter: `area${index}/#`, qos: 1 as const }));
+      const harness = startMqttSource(scope, broker.url, { protocolVersion }, { subscriptions: nine });
+      await eventually(() => assert.ok(harness.readiness.report.ready));
+      harness.subscriptions.next([{ filter: 'other', qos: 1 }]);
+      const connection = broker.connections.at(-1);
+      if (connection === undefined) throw new Error('there is no connection');
+      await eventually(() => assert.is(harness.events('mqtt.unsubscribed').length, 9));
+      assert.equal(
+        subscribed(connection).flat(),
+        [...nine.map(({ filter }) => filter), 'other'].map((filter) => `${filter} 1`),
+      );
+      assert.equal(
+        unsubscribed(connection).map(({ length }) => length),
+        [8, 1],
+      );
+    }
+    assert.is(broker.connections.length, 2);
+  });
+
+  test('filters that are numbers get the answers that are theirs', async () => {
+    const broker = scope.use(
+      await startScriptedBroker({
+        suback: ({ subscriptions }) => subscriptions.map(({ topic, qos }) => (topic === '7' ? 0x80 : qos)),
+      }),
+    );
+    const subscriptions = [
+      { filter: 'b', qos: 1 },
+      { filter: '7', qos: 1 },
+    ] as const;
+    const harness = startMqttSource(scope, broker.url, { protocolVersion: 4 }, { subscriptions });
+    await eventually(() => assert.is(harness.events('mqtt.subscribe_refused').length, 1));
+    assert.is(harness.events('mqtt.subscribe_refused')[0]?.filter, '7');
   });
 
   test('a filter whose SUBACK was lost is unsubscribed, when it is not wanted any more', async () => {

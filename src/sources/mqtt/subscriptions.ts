@@ -1,7 +1,11 @@
-import type { MqttClient } from 'mqtt';
+import type { IClientSubscribeOptions, MqttClient } from 'mqtt';
+import { type SchedulerLike, Subscription } from 'rxjs';
 import { toError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { MqttSourceConfig } from './config.ts';
+import { filtersOverlap } from './topic-filter.ts';
 
 /** One topic filter to receive. */
 export interface MqttSubscription {
@@ -10,34 +14,52 @@ export interface MqttSubscription {
   readonly qos: 0 | 1 | 2;
 }
 
-/** SUBACK codes from 128 on are refusals. */
+export interface SubscriptionsOptions {
+  readonly client: MqttClient;
+  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe'>;
+  readonly telemetry: Telemetry;
+  readonly readiness: ConditionSetter;
+  readonly scheduler?: SchedulerLike | undefined;
+}
+
+/** SUBACK and UNSUBACK codes from 128 on are refusals. */
 const REFUSED = 128;
+/** The UNSUBACK of MQTT 5 for a filter that the session did not hold. */
+const NO_SUBSCRIPTION_EXISTED = 17;
+/** Waits before a refused filter is asked for again: doubling, with jitter. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 15_000;
+
+interface Answer {
+  readonly asked: 0 | 1;
+  /** The granted QoS, or why the filter was refused. */
+  readonly code: number;
+}
 
 /**
- * Keeps the broker's subscriptions as they are wanted. A resumed session keeps those of this process: they are not
- * asked for again, since every SUBSCRIBE sends the retained messages anew.
+ * Keeps the broker's subscriptions as they are wanted. Refused filters are asked for again, with back-off.
  */
 export class Subscriptions {
-  readonly #client: MqttClient;
-  readonly #telemetry: Telemetry;
-  readonly #readiness: ConditionSetter;
+  readonly #options: SubscriptionsOptions;
+  readonly #scheduler: SchedulerLike;
   #wanted = new Map<string, 0 | 1 | 2>();
-  readonly #granted = new Map<string, 0 | 1 | 2>();
+  readonly #answers = new Map<string, Answer>();
   /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
   readonly #held = new Set<string>();
   #online = false;
   #working: Promise<void> = Promise.resolve();
+  #retry = Subscription.EMPTY;
+  #retryMs = RETRY_MIN_MS;
 
-  constructor(client: MqttClient, telemetry: Telemetry, readiness: ConditionSetter) {
-    this.#client = client;
-    this.#telemetry = telemetry;
-    this.#readiness = readiness;
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#notSubscribed();
   }
 
   want(wanted: readonly MqttSubscription[]): Promise<void> {
     for (const { filter, qos } of wanted) {
-      if (qos === 2 && !this.#wanted.has(filter)) this.#telemetry.event('mqtt.qos_lowered', { filter });
+      if (qos === 2 && !this.#wanted.has(filter)) this.#options.telemetry.event('mqtt.qos_lowered', { filter });
     }
     this.#wanted = new Map(wanted.map(({ filter, qos }) => [filter, qos]));
     return this.#reconcile();
@@ -45,7 +67,7 @@ export class Subscriptions {
 
   connected(sessionPresent: boolean): void {
     if (!sessionPresent) {
-      this.#granted.clear();
+      this.#answers.clear();
       this.#held.clear();
       this.#notSubscribed();
     }
@@ -55,15 +77,43 @@ export class Subscriptions {
 
   disconnected(): void {
     this.#online = false;
+    this.#retry.unsubscribe();
   }
 
   #notSubscribed(): void {
-    this.#readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
+    this.#options.readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
   }
 
-  /** What is wanted, and not granted as it is wanted. */
-  get #missing(): [filter: string, qos: 0 | 1 | 2][] {
-    return [...this.#wanted].filter(([filter, qos]) => this.#granted.get(filter) !== qos);
+  /** What is wanted, and was not asked for at that QoS. */
+  get #unasked(): string[] {
+    return [...this.#wanted.keys()].filter((filter) => this.#answers.get(filter)?.asked !== this.#qosOf(filter));
+  }
+
+  get #refused(): [filter: string, code: number][] {
+    return [...this.#wanted.keys()].flatMap((filter) => {
+      const { code = 0 } = this.#answers.get(filter) ?? {};
+      return code >= REFUSED ? [[filter, code] as const] : [];
+    });
+  }
+
+  /** What was granted at QoS 0, and wanted at 1. */
+  get #lowered(): string[] {
+    return [...this.#wanted.keys()].filter((filter) => {
+      const answer = this.#answers.get(filter);
+      return answer !== undefined && answer.code < answer.asked;
+    });
+  }
+
+  /** What the broker holds in vain. A filter stays while one that overlaps it, and may take its place, is refused. */
+  get #obsolete(): string[] {
+    const refused = this.#refused;
+    return [...this.#held].filter(
+      (filter) => !this.#wanted.has(filter) && !refused.some(([missing]) => filtersOverlap(missing, filter)),
+    );
+  }
+
+  #qosOf(filter: string): 0 | 1 {
+    return this.#wanted.get(filter) === 0 ? 0 : 1;
   }
 
   /** One change at a time, so that the last wish wins. */
@@ -71,54 +121,101 @@ export class Subscriptions {
     this.#working = this.#working.then(async () => {
       if (!this.#online) return;
       const wanted = this.#wanted;
-      const missing = this.#missing;
-      const obsolete = [...this.#held].filter((filter) => !this.#wanted.has(filter));
       try {
-        if (missing.length > 0) await this.#subscribe(missing);
-        if (obsolete.length > 0) await this.#unsubscribe(obsolete);
+        for (const filters of this.#inPackets(this.#unasked)) await this.#subscribe(filters);
+        for (const filters of this.#inPackets(this.#obsolete)) await this.#unsubscribe(filters);
         // Wanted differently by now: the next turn asks for it, and judges.
-        if (this.#wanted !== wanted) return;
-        const refused = this.#missing.map(([filter]) => filter);
-        if (refused.length === 0) this.#readiness.set('mqtt.subscriptions', 'ok');
-        else this.#readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${refused.join(', ')}`);
+        if (this.#wanted === wanted && this.#online) this.#judge();
       } catch (thrown) {
         // The connection broke: the next one reconciles again.
-        this.#telemetry.event('mqtt.error', { error: toError(thrown).message });
+        this.#options.telemetry.event('mqtt.error', { error: toError(thrown).message });
       }
     });
     return this.#working;
   }
 
-  async #subscribe(missing: [string, 0 | 1 | 2][]): Promise<void> {
-    for (const [filter] of missing) this.#held.add(filter);
-    const request = Object.fromEntries(missing.map(([filter, qos]) => [filter, { qos: qos === 2 ? 1 : qos } as const]));
-    const granted = await new Promise<readonly number[]>((resolve, reject) => {
-      this.#client.subscribe(request, (error, grants, suback) => {
-        // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
-        if (suback?.granted !== undefined) resolve(suback.granted.map(Number));
-        else if (error) reject(error);
-        else resolve((grants ?? []).map(({ qos }) => qos));
-      });
-    });
-    for (const [index, [filter, qos]] of missing.entries()) {
-      const asked = qos === 2 ? 1 : qos;
-      const got = granted[index] ?? REFUSED;
-      if (got < asked || got >= REFUSED) {
-        this.#telemetry.event('mqtt.subscribe_refused', { filter, asked, code: got });
-        if (got >= REFUSED && !this.#granted.has(filter)) this.#held.delete(filter);
-      } else {
-        this.#granted.set(filter, qos);
-        this.#telemetry.event('mqtt.subscribed', { filter, qos: asked });
-      }
+  #judge(): void {
+    const { readiness } = this.#options;
+    const refused = this.#refused;
+    const lowered = this.#lowered;
+    this.#retry.unsubscribe();
+    if (refused.length > 0) {
+      const named = refused.map(([filter, code]) => `${filter} (${code})`).join(', ');
+      readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${named}: asking again until it is granted`);
+      this.#retryLater();
+      return;
+    }
+    this.#retryMs = RETRY_MIN_MS;
+    if (lowered.length === 0) readiness.set('mqtt.subscriptions', 'ok');
+    else {
+      readiness.set(
+        'mqtt.subscriptions',
+        'degraded',
+        `the broker granted QoS 0 for ${lowered.join(', ')}: what comes while the service is away, or is in flight when it ends, is lost`,
+      );
     }
   }
 
-  async #unsubscribe(obsolete: string[]): Promise<void> {
-    await this.#client.unsubscribeAsync(obsolete);
-    for (const filter of obsolete) {
-      this.#granted.delete(filter);
-      this.#held.delete(filter);
-      this.#telemetry.event('mqtt.unsubscribed', { filter });
+  #retryLater(): void {
+    const afterMs = Math.round(this.#retryMs * (0.5 + Math.random() / 2));
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+    this.#retry = this.#scheduler.schedule(() => {
+      for (const [filter] of this.#refused) this.#answers.delete(filter);
+      void this.#reconcile();
+    }, afterMs);
+  }
+
+  #inPackets(filters: readonly string[]): string[][] {
+    const { maxFiltersPerSubscribe: size } = this.#options.config;
+    const count = Math.ceil(filters.length / size);
+    return Array.from({ length: count }, (_, index) => filters.slice(index * size, (index + 1) * size));
+  }
+
+  async #subscribe(filters: readonly string[]): Promise<void> {
+    const { client, telemetry } = this.#options;
+    const held = new Set(this.#held);
+    for (const filter of filters) this.#held.add(filter);
+    const request = Object.fromEntries(filters.map((filter) => [filter, this.#subscribeOptions(filter)]));
+    const granted = await new Promise<readonly [filter: string, code: number][]>((resolve, reject) => {
+      client.subscribe(request, (error, grants = [], suback) => {
+        // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
+        const codes = suback?.granted?.map(Number);
+        if (codes === undefined && error) reject(error);
+        // Not in the order of `filters`: an object has the names that are numbers first.
+        else
+          resolve(
+            grants.map(({ topic, qos }, index) => [topic, codes === undefined ? qos : (codes[index] ?? REFUSED)]),
+          );
+      });
+    });
+    for (const [filter, code] of granted) {
+      const asked = request[filter]?.qos === 0 ? 0 : 1;
+      this.#answers.set(filter, { asked, code });
+      if (code >= REFUSED) {
+        telemetry.event('mqtt.subscribe_refused', { filter, asked, code });
+        if (!held.has(filter)) this.#held.delete(filter);
+      } else if (code < asked) telemetry.event('mqtt.qos_granted_lower', { filter, asked, granted: code });
+      else telemetry.event('mqtt.subscribed', { filter, qos: asked });
+    }
+  }
+
+  #subscribeOptions(filter: string): IClientSubscribeOptions {
+    return { qos: this.#qosOf(filter) };
+  }
+
+  async #unsubscribe(filters: string[]): Promise<void> {
+    const { client, telemetry } = this.#options;
+    const answer = await client.unsubscribeAsync(filters);
+    // MQTT 3.1.1 has no codes.
+    const codes = answer?.cmd === 'unsuback' && Array.isArray(answer.granted) ? answer.granted.map(Number) : [];
+    for (const [index, filter] of filters.entries()) {
+      const code = codes[index] ?? 0;
+      this.#answers.delete(filter);
+      if (code >= REFUSED) telemetry.event('mqtt.unsubscribe_refused', { filter, code });
+      else {
+        this.#held.delete(filter);
+        if (code !== NO_SUBSCRIPTION_EXISTED) telemetry.event('mqtt.unsubscribed', { filter });
+      }
     }
   }
 }
