@@ -108,18 +108,26 @@ export function routingProblems({ routes, producers }: RoutingConfig): { path: s
   return problems;
 }
 
-/** A route can name a share group of its own, or be put into that of the configuration: not both. */
+/**
+ * What is wrong with share groups. A route can name one of its own, or be put into that of the configuration: not both. And
+ * shared subscriptions get no retained messages.
+ */
 export function sharingProblems(
   { routes }: RoutingConfig,
-  { shareGroup }: { readonly shareGroup?: string | undefined },
+  { shareGroup, retained }: { readonly shareGroup?: string | undefined; readonly retained?: string | undefined },
 ): { path: string[]; problem: string }[] {
-  if (shareGroup === undefined || shareGroup === '') return [];
-  return Object.entries(routes)
-    .filter(([, { source }]) => source.mqtt_topic.startsWith('$share/'))
-    .map(([name, { source }]) => ({
-      path: ['routes', name, 'source', 'mqtt_topic'],
-      problem: `"${source.mqtt_topic}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): leave one out`,
-    }));
+  const shared = Object.entries(routes).filter(([, { source }]) => source.mqtt_topic.startsWith('$share/'));
+  const problem = (filter: string): string | undefined => {
+    if (shareGroup !== undefined && shareGroup !== '')
+      return `"${filter}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): leave one out`;
+    if (retained === 'always')
+      return `brokers send no retained messages to shared subscriptions such as "${filter}": use mqtt.retained new or never`;
+    return undefined;
+  };
+  return shared.flatMap(([name, { source }]) => {
+    const found = problem(source.mqtt_topic);
+    return found === undefined ? [] : [{ path: ['routes', name, 'source', 'mqtt_topic'], problem: found }];
+  });
 }
 
 /** Limits of a route that `mqtt.maxPayloadBytes` takes the sense of. */

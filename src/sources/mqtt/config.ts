@@ -72,6 +72,16 @@ const settings = v.strictObject({
   /** How long the broker keeps the session while nobody is connected (MQTT 5). */
   sessionExpirySeconds: v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
   /**
+   * Messages that the broker keeps, and sends to whoever subscribes. `new`: those of a filter that the session did not have.
+   * `always`: all of them at each connection, each as a new message. `never`: none. They have the attribute
+   * `mqtt_retained`.
+   *
+   * MQTT 3.1.1 brokers send all of them at each connection, and with `new` they are left out where the session goes on. What
+   * was retained for a route that is added while the service is stopped, or while the broker had forgotten a subscription,
+   * then comes only with `always`, or with MQTT 5.
+   */
+  retained: v.optional(v.picklist(['new', 'always', 'never']), 'new'),
+  /**
    * Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight.
    */
   maxFiltersPerSubscribe: v.optional(count({ max: 10_000 }), 8),
@@ -118,6 +128,13 @@ export const mqttSourceSchema = v.pipe(
       'there is a mqtt.password too: leave one out',
     ),
     ['passwordFile'],
+  ),
+  v.forward(
+    v.check(
+      ({ retained, shareGroup }) => retained !== 'always' || shareGroup === undefined || shareGroup === '',
+      'brokers send no retained messages to shared subscriptions: leave out mqtt.shareGroup, or use new or never',
+    ),
+    ['retained'],
   ),
 );
 

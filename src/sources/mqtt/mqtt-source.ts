@@ -200,6 +200,11 @@ export class MqttSource implements Source {
     const ticket = new MqttTicket(this.#options.desk, packet, attributes, this.#connection.number, this.#settlements);
     this.#open.add(ticket);
     if (packet.packetId > 0) this.#pubacks.received(ticket);
+    if (this.#subscriptions.leavesOut(packet)) {
+      this.#options.telemetry.event('mqtt.retained_left_out');
+      ticket.drop();
+      return;
+    }
     if (packet.whole !== undefined) {
       ticket.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
       return;
@@ -207,12 +212,13 @@ export class MqttSource implements Source {
     this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
   }
 
-  #attributesOf({ topic, properties }: ReceivedPublish): Attributes {
+  #attributesOf({ topic, retain, properties }: ReceivedPublish): Attributes {
     const { config, telemetry } = this.#options;
-    if (properties === undefined || !config.propertiesAsAttributes) return { mqtt_topic: topic };
+    const own: Attributes = retain ? { mqtt_topic: topic, mqtt_retained: 'true' } : { mqtt_topic: topic };
+    if (properties === undefined || !config.propertiesAsAttributes) return own;
     const { attributes, leftOut } = propertyAttributes(properties);
     if (leftOut > 0) telemetry.event('mqtt.properties_left_out', { topic, leftOut });
-    return { mqtt_topic: topic, ...attributes };
+    return { ...attributes, ...own };
   }
 
   #completed(ticket: MqttTicket): void {

@@ -37,23 +37,21 @@ suite('MQTT subscriptions', (it) => {
     });
   }
 
-  test('a resumed session is not subscribed again, a new one is', async () => {
-    const broker = scope.use(
-      await startScriptedBroker({ connack: ({ number }) => ({ sessionPresent: number === 2 }) }),
-    );
-    const harness = startMqttSource(scope, broker.url);
-    const first = await broker.connection(1);
-    await eventually(() => assert.ok(harness.readiness.report.ready));
-    first.cut();
-    const second = await broker.connection(2);
-    await harness.roundTrip(second);
-    assert.equal(subscribed(second), []);
-    assert.ok(harness.readiness.report.ready);
-    second.cut();
-    const third = await broker.connection(3);
-    await eventually(() => assert.equal(subscribed(third), [['devices/+ 1']]));
-    await eventually(() => assert.ok(harness.readiness.report.ready));
-  });
+  for (const protocolVersion of [4, 5] as const) {
+    test(`protocol version ${protocolVersion}: every connection subscribes, whether the session is present or not`, async () => {
+      const broker = scope.use(
+        await startScriptedBroker({ connack: ({ number }) => ({ sessionPresent: number === 2 }) }),
+      );
+      const harness = startMqttSource(scope, broker.url, { protocolVersion });
+      for (const number of [1, 2, 3]) {
+        const connection = await broker.connection(number);
+        await eventually(() => assert.equal(subscribed(connection), [['devices/+ 1']]));
+        await eventually(() => assert.is(harness.events('mqtt.subscribed').length, number));
+        assert.ok(harness.readiness.report.ready);
+        connection.cut();
+      }
+    });
+  }
 
   test('a new session is red until it is subscribed', async () => {
     const broker = scope.use(

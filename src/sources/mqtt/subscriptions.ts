@@ -1,11 +1,12 @@
-import type { IClientSubscribeOptions, MqttClient } from 'mqtt';
+import type { IClientSubscribeOptions, MqttClient, Packet } from 'mqtt';
 import { type SchedulerLike, Subscription } from 'rxjs';
 import { toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
-import { filtersOverlap } from './topic-filter.ts';
+import type { ReceivedPublish } from './publish-reader.ts';
+import { filtersOverlap, topicMatches } from './topic-filter.ts';
 
 /** One topic filter to receive. */
 export interface MqttSubscription {
@@ -16,7 +17,7 @@ export interface MqttSubscription {
 
 export interface SubscriptionsOptions {
   readonly client: MqttClient;
-  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe'>;
+  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
   readonly scheduler?: SchedulerLike | undefined;
@@ -30,6 +31,9 @@ const NO_SUBSCRIPTION_EXISTED = 17;
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 15_000;
 
+/** MQTT 5: which retained messages a SUBSCRIBE brings. At 1 only those of a filter that the session did not have. */
+const RETAIN_HANDLING = { always: 0, new: 1, never: 2 } as const;
+
 interface Answer {
   readonly asked: 0 | 1;
   /** The granted QoS, or why the filter was refused. */
@@ -37,13 +41,18 @@ interface Answer {
 }
 
 /**
- * Keeps the broker's subscriptions as they are wanted. Refused filters are asked for again, with back-off.
+ * Keeps the broker's subscriptions as they are wanted. Every connection asks for all of them: a broker that comes back
+ * from an old save has the session, and may lack a subscription. Refused filters are asked for again, with back-off.
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #scheduler: SchedulerLike;
   #wanted = new Map<string, 0 | 1 | 2>();
+  /** What this connection has asked for. */
+  readonly #asked = new Set<string>();
   readonly #answers = new Map<string, Answer>();
+  /** What this connection has asked for, and the session did not have: its retained messages are new. */
+  readonly #fresh = new Set<string>();
   /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
   readonly #held = new Set<string>();
   #online = false;
@@ -66,18 +75,67 @@ export class Subscriptions {
   }
 
   connected(sessionPresent: boolean): void {
-    if (!sessionPresent) {
-      this.#answers.clear();
+    this.#asked.clear();
+    this.#answers.clear();
+    this.#fresh.clear();
+    if (sessionPresent) for (const filter of this.#wanted.keys()) this.#held.add(filter);
+    else {
       this.#held.clear();
       this.#notSubscribed();
     }
     this.#online = true;
+    const { protocolVersion, retained } = this.#options.config;
+    if (sessionPresent && protocolVersion === 4 && retained === 'new') this.#afterWhatIsQueued();
     void this.#reconcile();
+  }
+
+  /**
+   * Lets the broker send what the session has collected before it is asked for anything: of that nothing is left out, and
+   * some of it may have RETAIN. The answer to a ping stands behind it.
+   */
+  #afterWhatIsQueued(): void {
+    const { client } = this.#options;
+    this.#working = this.#working.then(
+      () =>
+        new Promise((resolve) => {
+          if (!this.#online) {
+            resolve();
+            return;
+          }
+          const settled = () => {
+            client.off('packetreceive', onPacket);
+            client.off('close', settled);
+            resolve();
+          };
+          const onPacket = ({ cmd }: Packet) => {
+            if (cmd === 'pingresp') settled();
+          };
+          client.on('packetreceive', onPacket);
+          client.on('close', settled);
+          client.sendPing();
+        }),
+    );
   }
 
   disconnected(): void {
     this.#online = false;
     this.#retry.unsubscribe();
+  }
+
+  /**
+   * Whether a retained message is to be left out: all of them with `never`, and with `new` those that have come before.
+   *
+   * MQTT 5 brokers send none of these. With MQTT 3.1.1 every SUBSCRIBE brings all retained messages again, so they are left
+   * out where the session had the filter. A redelivery is not: it was let through before. What comes before SUBSCRIBE is
+   * not either: it was queued, and aedes delivers that with RETAIN.
+   */
+  leavesOut({ retain, dup, topic }: Pick<ReceivedPublish, 'retain' | 'dup' | 'topic'>): boolean {
+    const { retained, protocolVersion } = this.#options.config;
+    if (!retain || retained === 'always') return false;
+    if (retained === 'never') return true;
+    if (protocolVersion === 5 || dup) return false;
+    const matching = [...this.#asked].filter((filter) => topicMatches(filter, topic));
+    return matching.length > 0 && !matching.some((filter) => this.#fresh.has(filter));
   }
 
   #notSubscribed(): void {
@@ -174,7 +232,11 @@ export class Subscriptions {
   async #subscribe(filters: readonly string[]): Promise<void> {
     const { client, telemetry } = this.#options;
     const held = new Set(this.#held);
-    for (const filter of filters) this.#held.add(filter);
+    for (const filter of filters) {
+      this.#asked.add(filter);
+      if (!held.has(filter)) this.#fresh.add(filter);
+      this.#held.add(filter);
+    }
     const request = Object.fromEntries(filters.map((filter) => [filter, this.#subscribeOptions(filter)]));
     const granted = await new Promise<readonly [filter: string, code: number][]>((resolve, reject) => {
       client.subscribe(request, (error, grants = [], suback) => {
@@ -200,7 +262,10 @@ export class Subscriptions {
   }
 
   #subscribeOptions(filter: string): IClientSubscribeOptions {
-    return { qos: this.#qosOf(filter) };
+    const { protocolVersion, retained } = this.#options.config;
+    const qos = this.#qosOf(filter);
+    // Without Retain As Published, RETAIN marks what a SUBSCRIBE has brought, and nothing else.
+    return protocolVersion === 5 ? { qos, rh: RETAIN_HANDLING[retained], rap: false } : { qos };
   }
 
   async #unsubscribe(filters: string[]): Promise<void> {
@@ -211,6 +276,7 @@ export class Subscriptions {
     for (const [index, filter] of filters.entries()) {
       const code = codes[index] ?? 0;
       this.#answers.delete(filter);
+      this.#asked.delete(filter);
       if (code >= REFUSED) telemetry.event('mqtt.unsubscribe_refused', { filter, code });
       else {
         this.#held.delete(filter);
