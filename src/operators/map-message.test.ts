@@ -4,6 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { encodeEnvelope } from '../core/envelope.ts';
 import { enriched } from '../core/enveloped-message.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
+import { drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { suite } from '../testing/suite.ts';
@@ -28,6 +29,17 @@ suite('mapMessage', ({ test }) => {
     of(delivery)
       .pipe(mapMessage((message) => message))
       .subscribe((mapped) => assert.is(mapped, delivery));
+  });
+
+  test('a message that becomes drop is acknowledged, counted as dropped, and goes nowhere', () => {
+    const delivery = testDelivery(testDesk());
+    const seen: Delivery[] = [];
+    of(delivery)
+      .pipe(mapMessage(() => drop))
+      .subscribe((mapped) => seen.push(mapped));
+    assert.equal(seen, []);
+    assert.equal(delivery.ticket.told, ['acknowledged']);
+    assert.is(delivery.ticket.desk.ledger.dropped, 1);
   });
 
   test('what the function throws costs one delivery; only a FatalError ends the stream', () => {

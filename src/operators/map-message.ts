@@ -1,23 +1,24 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError } from '../core/errors.ts';
+import { type Drop, drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
 
 /**
  * Replaces each delivery's message by what `project` makes of it. What it throws costs that delivery alone: it goes to
  * dead-letter, with the PoisonError's reason or, for any other error, as `hook_failed`; with a RetryableError it goes
- * back. Only a FatalError ends the stream.
+ * back. Only a FatalError ends the stream. A message that becomes `drop` is left out: acknowledged, and counted as dropped.
  *
  *     deliveries.pipe(mapMessage((message) => enriched(message, { site: 'north' })))
  */
 export function mapMessage(
-  project: (message: Message, delivery: Delivery) => Message,
+  project: (message: Message, delivery: Delivery) => Message | Drop,
 ): OperatorFunction<Delivery, Delivery> {
   return (source) =>
     new Observable((subscriber) =>
       source.subscribe({
         next: (delivery) => {
-          let message: Message;
+          let message: Message | Drop;
           try {
             message = project(delivery.message, delivery);
           } catch (thrown) {
@@ -27,7 +28,8 @@ export function mapMessage(
             else delivery.nack();
             return;
           }
-          subscriber.next(message === delivery.message ? delivery : delivery.with(message));
+          if (message === drop) delivery.drop();
+          else subscriber.next(message === delivery.message ? delivery : delivery.with(message));
         },
         error: (error) => subscriber.error(error),
         complete: () => subscriber.complete(),

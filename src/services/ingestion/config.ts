@@ -15,6 +15,8 @@ export const ingestionSchema = v.pipe(
     /** Path to the message id in the payload; without it, an id is made at receipt. */
     id: v.optional(messagePath),
     ...routingEntries,
+    /** A message that no route matches: what a session still holds for a filter of an earlier configuration. */
+    unroutable: v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
     publish: v.optional(
       v.strictObject({
         ...publishSchema.entries,

@@ -23,7 +23,7 @@ import type { IngestionConfig } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
-import { enrichBy, routeBy } from './route-by.ts';
+import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
@@ -136,7 +136,7 @@ export function createIngestion(
           tap(probes.received.hit),
           withinLimits(currentTable),
           mapMessage(identifyBy(config.id)),
-          mapMessage(routeBy(currentTable)),
+          mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
           enrich,
           tap(probes.routed.hit),
           connections.length === 1 ? publish(shell.credit) : byCredit(publish),

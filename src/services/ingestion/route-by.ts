@@ -1,6 +1,6 @@
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
-import { plainObject } from '../../core/hook-result.ts';
+import { type Drop, drop, plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 import type { Enricher } from './enrichers.ts';
@@ -15,6 +15,12 @@ export function routeBy(table: () => RouteTable): (message: Message) => Message 
     if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
     return new RoutedMessage(message, route);
   };
+}
+
+/** Finds the route of a message as `routeBy` does, and leaves out a message that has none. */
+export function routeOrDrop(table: () => RouteTable): (message: Message) => Message | Drop {
+  const route = routeBy(table);
+  return (message) => (table().routeOf(message.attributes.mqtt_topic ?? '') === undefined ? drop : route(message));
 }
 
 /** Calls an enricher of the pipeline's own for routed deliveries. */

@@ -5,6 +5,7 @@ import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { PoisonError } from '../../core/errors.ts';
+import { drop } from '../../core/hook-result.ts';
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { checkLimits } from '../../sinks/pubsub/limits.ts';
 import { suite } from '../../testing/suite.ts';
@@ -12,8 +13,9 @@ import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts'
 import { written } from '../../testing/written.ts';
 import { addressBy } from './address.ts';
 import { identifyBy } from './identify-by.ts';
-import { enrichBy, routeBy } from './route-by.ts';
+import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
+import { RoutedMessage } from './routed-message.ts';
 import { type RoutingConfig, routingEntries, routingProblems } from './routing.ts';
 
 type RouteFields = { readonly topic: string; readonly to?: string; readonly device?: Record<string, unknown> };
@@ -227,6 +229,12 @@ suite('a message on its route', ({ test }) => {
         (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'unroutable',
       );
     }
+  });
+
+  test('without a route is left out, if that is set', () => {
+    const route = routeOrDrop(() => routes);
+    assert.is(route(testMessage({ attributes: { mqtt_topic: 'b' } })), drop);
+    assert.instance(route(message), RoutedMessage);
   });
 
   test('has the same envelope, whether anybody has asked for its enrichment data or not', () => {

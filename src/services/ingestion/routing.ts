@@ -3,17 +3,10 @@ import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
 import { count, oneOf, text } from '../../config/schemas.ts';
 import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
-import { filtersOverlap, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
+import { topicFilter } from '../../sources/mqtt/config.ts';
+import { filtersOverlap } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
-
-const topicFilter = v.pipe(
-  v.string(),
-  v.rawCheck(({ dataset, addIssue }) => {
-    const problem = dataset.typed ? topicFilterProblem(dataset.value) : undefined;
-    if (problem !== undefined) addIssue({ message: problem });
-  }),
-);
 
 const deviceSchema = v.pipe(
   v.strictObject({

@@ -1,5 +1,15 @@
 import * as v from 'valibot';
 import { bytes, count, flag, milliseconds, oneOf, readableFile, secret, text } from '../../config/schemas.ts';
+import { topicFilterProblem } from './topic-filter.ts';
+
+/** An MQTT topic filter. */
+export const topicFilter = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    const problem = dataset.typed ? topicFilterProblem(dataset.value) : undefined;
+    if (problem !== undefined) addIssue({ message: problem });
+  }),
+);
 
 const brokerUrl = v.pipe(
   v.string(),
@@ -81,6 +91,12 @@ const settings = v.strictObject({
    * then comes only with `always`, or with MQTT 5.
    */
   retained: v.optional(v.picklist(['new', 'always', 'never']), 'new'),
+  /**
+   * Filters of earlier configurations, as they were subscribed (with `$share/<group>/` where they were shared): unsubscribed
+   * once the present ones are subscribed. A session keeps them, and what matches an old and a new one arrives twice. Not
+   * needed for edits of a running service, nor for a route's own filter after `shareGroup` was set.
+   */
+  formerFilters: v.optional(v.array(topicFilter), []),
   /**
    * Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight.
    */

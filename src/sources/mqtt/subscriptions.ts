@@ -6,7 +6,7 @@ import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { filtersOverlap, topicMatches } from './topic-filter.ts';
+import { filtersOverlap, matchableFilter, topicMatches } from './topic-filter.ts';
 
 /** One topic filter to receive. */
 export interface MqttSubscription {
@@ -17,7 +17,7 @@ export interface MqttSubscription {
 
 export interface SubscriptionsOptions {
   readonly client: MqttClient;
-  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained'>;
+  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
   readonly scheduler?: SchedulerLike | undefined;
@@ -78,8 +78,9 @@ export class Subscriptions {
     this.#asked.clear();
     this.#answers.clear();
     this.#fresh.clear();
-    if (sessionPresent) for (const filter of this.#wanted.keys()) this.#held.add(filter);
-    else {
+    if (sessionPresent) {
+      for (const filter of [...this.#wanted.keys(), ...this.#former]) this.#held.add(filter);
+    } else {
       this.#held.clear();
       this.#notSubscribed();
     }
@@ -140,6 +141,12 @@ export class Subscriptions {
 
   #notSubscribed(): void {
     this.#options.readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
+  }
+
+  /** What a session may hold from an earlier configuration: a shared filter as it was before, and what is configured. */
+  get #former(): string[] {
+    const unshared = [...this.#wanted.keys()].filter((filter) => filter.startsWith('$share/')).map(matchableFilter);
+    return [...unshared, ...this.#options.config.formerFilters];
   }
 
   /** What is wanted, and was not asked for at that QoS. */
