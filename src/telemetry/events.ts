@@ -73,6 +73,7 @@ export const EVENTS = {
   'mqtt.unsubscribe_refused': event('warn', 'the broker refused to end a subscription: its messages go on coming'),
   'mqtt.qos_lowered': event('warn', 'QoS 2 is subscribed at QoS 1: at least once'),
   'mqtt.retained_left_out': event('debug', 'a retained message was left out, as mqtt.retained says'),
+  'mqtt.copy_dropped': event('debug', 'a second copy of a message, by another subscription, was dropped'),
   'mqtt.held': event('debug', 'credit used up, the connection is held'),
   'mqtt.no_tls': event('error', 'the port of the broker does not seem to speak TLS, trying again'),
   'mqtt.properties_left_out': event(

@@ -98,7 +98,8 @@ const settings = v.strictObject({
    */
   formerFilters: v.optional(v.array(topicFilter), []),
   /**
-   * Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight.
+   * Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight. Where the broker
+   * takes the subscription identifiers of MQTT 5, a SUBSCRIBE has one filter, so that each has an identifier.
    */
   maxFiltersPerSubscribe: v.optional(count({ max: 10_000 }), 8),
   /**

@@ -2,7 +2,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import { eventually } from '../../testing/eventually.ts';
 import { findMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
-import { startMqttSource } from '../../testing/mqtt-harness.ts';
+import { type MqttHarness, startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
@@ -59,6 +59,43 @@ suite('Filters of an earlier configuration', (it) => {
       for (const payload of ['one', 'two']) await publisher.publishAsync('tele/plug1/SENSOR', payload, { qos: 1 });
       await eventually(() => assert.ok(second.texts.includes('two')));
       assert.equal(second.texts, ['queued', 'one', 'two']);
+    });
+  }
+
+  for (const ackOrder of ['strict', 'asCompleted'] as const) {
+    onMosquitto(`${ackOrder}, widened while stopped and not listed: MQTT 5 identifiers show the copies`, async () => {
+      const broker = scope.use(await startMosquitto());
+      const publisher = await connectAsync(broker.url);
+      scope.defer(() => publisher.endAsync(true));
+      const publish = (payload: string) => publisher.publishAsync('tele/plug1/SENSOR', payload, { qos: 1 });
+      const start = async (filter: string) => {
+        const settings = { clientId: 'stable', ackOrder };
+        const harness = startMqttSource(scope, broker.url, settings, { subscriptions: [{ filter, qos: 1 }] });
+        await eventually(() => assert.ok(harness.readiness.report.ready));
+        return harness;
+      };
+      const finish = async (harness: MqttHarness) => {
+        await publisher.publishAsync('tele/last', 'last', { qos: 1 });
+        await eventually(() => assert.ok(harness.texts.includes('last')));
+        for (const delivery of harness.deliveries) delivery.ack();
+        await eventually(() => assert.is(harness.source.unconfirmed, 0));
+        await harness.stop();
+        return harness.texts;
+      };
+      const before = await start('tele/+/SENSOR');
+      await before.stop();
+      await publish('queued');
+      const after = await start('tele/#');
+      // Equal messages are two messages.
+      for (const payload of ['on', 'on', 'off', 'on']) await publish(payload);
+      assert.equal(await finish(after), ['queued', 'on', 'on', 'off', 'on', 'last']);
+      assert.is(after.desk.ledger.dropped, 4);
+      assert.is(after.events('mqtt.copy_dropped').length, 4);
+      // Both copies wait in the session.
+      for (const payload of ['x', 'x', 'y']) await publish(payload);
+      const again = await start('tele/#');
+      assert.equal(await finish(again), ['x', 'x', 'y', 'last']);
+      assert.ok(again.desk.ledger.balanced);
     });
   }
 

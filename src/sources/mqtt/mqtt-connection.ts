@@ -38,7 +38,7 @@ export interface MqttConnectionHandlers {
   readonly onMessage: (packet: ReceivedPublish, goOn: () => void) => void;
   /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
   readonly onNewStream: () => void;
-  readonly onConnected: (sessionPresent: boolean) => void;
+  readonly onConnected: (connack: IConnackPacket) => void;
   readonly onClosed: () => void;
   /** The broker refuses this client for good. */
   readonly onRefused: (error: FatalError) => void;
@@ -166,7 +166,7 @@ export class MqttConnection {
     this.#pings.unsubscribe();
     // The broker may have set a shorter keepalive than was asked for.
     this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
-    this.#handlers.onConnected(packet.sessionPresent);
+    this.#handlers.onConnected(packet);
   }
 
   #closed(): void {

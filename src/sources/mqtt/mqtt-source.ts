@@ -1,4 +1,4 @@
-import type { MqttClient } from 'mqtt';
+import type { IConnackPacket, MqttClient } from 'mqtt';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type Desk } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
@@ -10,12 +10,14 @@ import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
+import { Copies } from './copies.ts';
 import { HeldPackets } from './held-packets.ts';
 import { MqttConnection } from './mqtt-connection.ts';
 import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
+import { subscriptionIdOf } from './subscription-id.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { toMessage } from './to-message.ts';
 import { sharedFilter } from './topic-filter.ts';
@@ -50,6 +52,7 @@ export class MqttSource implements Source {
   readonly #connection: MqttConnection;
   readonly #pubacks: PubackQueue;
   readonly #subscriptions: Subscriptions;
+  readonly #copies = new Copies();
   readonly #open = new LinkedList<MqttTicket>();
   readonly #settlements: MqttSettlements = {
     completed: (ticket) => this.#completed(ticket),
@@ -70,11 +73,18 @@ export class MqttSource implements Source {
     this.#options = options;
     this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
-    this.#subscriptions = new Subscriptions(options);
+    this.#subscriptions = new Subscriptions({
+      ...options,
+      onSubscribe: (filter) => this.#copies.subscribed(subscriptionIdOf(filter)),
+      onUnsubscribed: (filter) => this.#copies.unsubscribed(subscriptionIdOf(filter)),
+    });
     this.#connection = new MqttConnection(options, {
       onMessage: (packet, goOn) => this.#receive(packet, goOn),
-      onNewStream: () => this.#pubacks.disconnected(),
-      onConnected: (sessionPresent) => this.#connected(sessionPresent),
+      onNewStream: () => {
+        this.#pubacks.disconnected();
+        this.#copies.forget();
+      },
+      onConnected: (connack) => this.#connected(connack),
       onClosed: () => this.#closed(),
       onRefused: (error) => this.#subscriber?.error(error),
       isHeld: () => this.isHeld,
@@ -132,10 +142,12 @@ export class MqttSource implements Source {
     }
   }
 
-  #connected(sessionPresent: boolean): void {
+  #connected({ sessionPresent, properties }: IConnackPacket): void {
+    const { config } = this.#options;
     if (!sessionPresent) this.#newSession();
     this.#hasSession = true;
-    this.#subscriptions.connected(sessionPresent);
+    const hasIds = config.protocolVersion === 5 && properties?.subscriptionIdentifiersAvailable !== false;
+    this.#subscriptions.connected(sessionPresent, hasIds);
     this.#resent.unsubscribe();
     const { number } = this.#connection;
     this.#resent = this.#scheduler.schedule(() => {
@@ -202,6 +214,11 @@ export class MqttSource implements Source {
     if (packet.packetId > 0) this.#pubacks.received(ticket);
     if (this.#subscriptions.leavesOut(packet)) {
       this.#options.telemetry.event('mqtt.retained_left_out');
+      ticket.drop();
+      return;
+    }
+    if (this.#copies.isCopy(packet)) {
+      this.#options.telemetry.event('mqtt.copy_dropped');
       ticket.drop();
       return;
     }

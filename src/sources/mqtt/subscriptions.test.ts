@@ -6,6 +6,7 @@ import { startMqttSource } from '../../testing/mqtt-harness.ts';
 import { testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
+import { subscriptionIdOf } from './subscription-id.ts';
 
 suite('MQTT subscriptions', (it) => {
   const { test } = it;
@@ -92,10 +93,8 @@ suite('MQTT subscriptions', (it) => {
       { filter: 'c', qos: 1 },
     ]);
     await eventually(() => assert.equal(unsubscribed(connection), [['a']]));
-    assert.equal(subscribed(connection), [
-      ['a 1', 'b 1'],
-      ['b 0', 'c 1'],
-    ]);
+    // One identifier for each, so one SUBSCRIBE.
+    assert.equal(subscribed(connection), [['a 1'], ['b 1'], ['b 0'], ['c 1']]);
     await eventually(() => assert.is(harness.events('mqtt.unsubscribed').length, 1));
     assert.is(broker.connections.length, 1);
     assert.ok(harness.readiness.report.ready);
@@ -234,6 +233,24 @@ suite('MQTT subscriptions', (it) => {
     assert.is(broker.connections.length, 2);
   });
 
+  test('MQTT 5: each filter has an identifier of its own, where the broker takes identifiers', async () => {
+    for (const subscriptionIdentifiersAvailable of [true, false]) {
+      const connack = () => ({ properties: { subscriptionIdentifiersAvailable } });
+      const broker = scope.use(await startScriptedBroker({ connack }));
+      const subscriptions = [
+        { filter: 'a', qos: 1 },
+        { filter: 'b', qos: 1 },
+      ] as const;
+      const harness = startMqttSource(scope, broker.url, {}, { subscriptions });
+      await eventually(() => assert.ok(harness.readiness.report.ready));
+      const packets = (await broker.connection(1)).of('subscribe');
+      assert.equal(
+        packets.map(({ properties }) => properties?.subscriptionIdentifier),
+        subscriptionIdentifiersAvailable ? [subscriptionIdOf('a'), subscriptionIdOf('b')] : [undefined],
+      );
+    }
+  });
+
   test('filters that are numbers get the answers that are theirs', async () => {
     const broker = scope.use(
       await startScriptedBroker({
@@ -286,7 +303,7 @@ suite('MQTT subscriptions', (it) => {
     await eventually(() => assert.ok(harness.readiness.report.ready));
     harness.subscriptions.next([{ filter: 'two', qos: 2 }]);
     await eventually(() => assert.equal(unsubscribed(connection), [['zero']]));
-    assert.equal(subscribed(connection), [['two 1', 'zero 0']]);
+    assert.equal(subscribed(connection), [['two 1'], ['zero 0']]);
     assert.equal(
       harness.events('mqtt.qos_lowered').map(({ filter }) => filter),
       ['two'],

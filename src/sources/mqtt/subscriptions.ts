@@ -6,6 +6,7 @@ import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
+import { subscriptionIdOf } from './subscription-id.ts';
 import { filtersOverlap, matchableFilter, topicMatches } from './topic-filter.ts';
 
 /** One topic filter to receive. */
@@ -20,6 +21,8 @@ export interface SubscriptionsOptions {
   readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
+  readonly onSubscribe?: (filter: string) => void;
+  readonly onUnsubscribed?: (filter: string) => void;
   readonly scheduler?: SchedulerLike | undefined;
 }
 
@@ -33,6 +36,9 @@ const RETRY_MAX_MS = 15_000;
 
 /** MQTT 5: which retained messages a SUBSCRIBE brings. At 1 only those of a filter that the session did not have. */
 const RETAIN_HANDLING = { always: 0, new: 1, never: 2 } as const;
+
+/** So many SUBSCRIBE packets may await their answers. */
+const SUBSCRIBES_AT_A_TIME = 32;
 
 interface Answer {
   readonly asked: 0 | 1;
@@ -55,6 +61,8 @@ export class Subscriptions {
   readonly #fresh = new Set<string>();
   /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
   readonly #held = new Set<string>();
+  /** Whether the broker takes identifiers: MQTT 5, unless the CONNACK says that it does not. */
+  #hasIds = false;
   #online = false;
   #working: Promise<void> = Promise.resolve();
   #retry = Subscription.EMPTY;
@@ -74,7 +82,8 @@ export class Subscriptions {
     return this.#reconcile();
   }
 
-  connected(sessionPresent: boolean): void {
+  connected(sessionPresent: boolean, hasIds: boolean): void {
+    this.#hasIds = hasIds;
     this.#asked.clear();
     this.#answers.clear();
     this.#fresh.clear();
@@ -187,8 +196,10 @@ export class Subscriptions {
       if (!this.#online) return;
       const wanted = this.#wanted;
       try {
-        for (const filters of this.#inPackets(this.#unasked)) await this.#subscribe(filters);
-        for (const filters of this.#inPackets(this.#obsolete)) await this.#unsubscribe(filters);
+        for (const packets of chunks(this.#subscribePackets(), SUBSCRIBES_AT_A_TIME))
+          await Promise.all(packets.map((filters) => this.#subscribe(filters)));
+        for (const filters of chunks(this.#obsolete, this.#options.config.maxFiltersPerSubscribe))
+          await this.#unsubscribe(filters);
         // Wanted differently by now: the next turn asks for it, and judges.
         if (this.#wanted === wanted && this.#online) this.#judge();
       } catch (thrown) {
@@ -230,10 +241,9 @@ export class Subscriptions {
     }, afterMs);
   }
 
-  #inPackets(filters: readonly string[]): string[][] {
-    const { maxFiltersPerSubscribe: size } = this.#options.config;
-    const count = Math.ceil(filters.length / size);
-    return Array.from({ length: count }, (_, index) => filters.slice(index * size, (index + 1) * size));
+  /** A packet has one identifier for all of its filters. */
+  #subscribePackets(): string[][] {
+    return chunks(this.#unasked, this.#hasIds ? 1 : this.#options.config.maxFiltersPerSubscribe);
   }
 
   async #subscribe(filters: readonly string[]): Promise<void> {
@@ -241,12 +251,15 @@ export class Subscriptions {
     const held = new Set(this.#held);
     for (const filter of filters) {
       this.#asked.add(filter);
+      this.#options.onSubscribe?.(filter);
       if (!held.has(filter)) this.#fresh.add(filter);
       this.#held.add(filter);
     }
     const request = Object.fromEntries(filters.map((filter) => [filter, this.#subscribeOptions(filter)]));
     const granted = await new Promise<readonly [filter: string, code: number][]>((resolve, reject) => {
-      client.subscribe(request, (error, grants = [], suback) => {
+      const [first = ''] = filters;
+      const options = this.#hasIds ? { properties: { subscriptionIdentifier: subscriptionIdOf(first) } } : {};
+      client.subscribe(request, options, (error, grants = [], suback) => {
         // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
         const codes = suback?.granted?.map(Number);
         if (codes === undefined && error) reject(error);
@@ -287,8 +300,14 @@ export class Subscriptions {
       if (code >= REFUSED) telemetry.event('mqtt.unsubscribe_refused', { filter, code });
       else {
         this.#held.delete(filter);
+        this.#options.onUnsubscribed?.(filter);
         if (code !== NO_SUBSCRIPTION_EXISTED) telemetry.event('mqtt.unsubscribed', { filter });
       }
     }
   }
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import type { ReceivedPublish } from './publish-reader.ts';
+import { isSharedId } from './subscription-id.ts';
+
+/** Topics whose last message is remembered. Copies follow each other; messages of other topics may come between. */
+const MAX_TOPICS = 64;
+/** Longer payloads are remembered by their hash. */
+const MAX_PAYLOAD_BYTES = 16 * 1024;
+
+/** A message, and the subscriptions that it has come by so far. */
+interface Run {
+  readonly payload: Buffer | string;
+  readonly packetId: number;
+  readonly ids: Set<number>;
+}
+
+/**
+ * Recognizes second copies of a message: MQTT 5 brokers may send one for each subscription that matches its topic.
+ *
+ * A copy has the topic and the payload of the message before it on that topic, and has come by another subscription. So
+ * no message is lost while one of the subscriptions gets a copy of each: of several equal messages, as many pass as have
+ * come by any one of the subscriptions. The end of a subscription therefore forgets what was before.
+ *
+ * Never a copy: a redelivery (its first copy may be settled, and gone), what has come without an identifier or by a
+ * shared subscription (another client may have the other copy) or one that has ended, and QoS 1 behind QoS 0, which a crash would lose.
+ *
+ * Holds at most 64 payloads of 16 KiB.
+ */
+export class Copies {
+  readonly #runs = new Map<string, Run>();
+  readonly #ended = new Set<number>();
+
+  /** Whether the message before on its topic was the same one. */
+  isCopy({ topic, payload, whole, packetId, dup, retain, subscriptionIds }: ReceivedPublish): boolean {
+    const known = this.#runs.get(topic);
+    if (subscriptionIds.length === 0 || dup || retain || subscriptionIds.some((id) => this.#isAlone(id))) {
+      if (known !== undefined) this.#runs.delete(topic);
+      return false;
+    }
+    const isOther = known !== undefined && !subscriptionIds.some((id) => known.ids.has(id));
+    if (isOther && (known.packetId > 0 || packetId === 0) && isEqual(known.payload, payload, whole?.sha256)) {
+      for (const id of subscriptionIds) known.ids.add(id);
+      return true;
+    }
+    this.#runs.delete(topic);
+    this.#runs.set(topic, { payload: remembered(payload, whole?.sha256), packetId, ids: new Set(subscriptionIds) });
+    if (this.#runs.size > MAX_TOPICS)
+      for (const [oldest] of this.#runs) {
+        this.#runs.delete(oldest);
+        break;
+      }
+    return false;
+  }
+
+  #isAlone(id: number): boolean {
+    return isSharedId(id) || this.#ended.has(id);
+  }
+
+  /** A subscription has begun: it may bring copies. */
+  subscribed(id: number): void {
+    this.#ended.delete(id);
+  }
+
+  /** A subscription has ended. What was queued under it may come still, and is the only copy. */
+  unsubscribed(id: number): void {
+    this.#ended.add(id);
+    this.forget();
+  }
+
+  /** To be called at each new connection. */
+  forget(): void {
+    this.#runs.clear();
+  }
+}
+
+function remembered(payload: Buffer, sha256: string | undefined): Buffer | string {
+  if (sha256 !== undefined) return sha256;
+  return payload.length <= MAX_PAYLOAD_BYTES ? payload : hashOf(payload);
+}
+
+function isEqual(known: Buffer | string, payload: Buffer, sha256: string | undefined): boolean {
+  if (typeof known !== 'string') return sha256 === undefined && known.equals(payload);
+  return known === (sha256 ?? (payload.length <= MAX_PAYLOAD_BYTES ? '' : hashOf(payload)));
+}
+
+function hashOf(payload: Buffer): string {
+  return createHash('sha256').update(payload).digest('hex');
+}
