@@ -35,7 +35,7 @@ export const ingestionSchema = v.pipe(
     if (!dataset.typed) return;
     const { mqtt } = dataset.value;
     const problems = [
-      ...routingProblems(dataset.value),
+      ...routingProblems(dataset.value, mqtt),
       ...sharingProblems(dataset.value, mqtt),
       ...payloadLimitProblems(dataset.value, mqtt),
     ];

@@ -2,7 +2,7 @@ import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { remembering } from '../../core/remembering.ts';
 import { type OrderingKey, orderingKeyBy } from '../../sinks/pubsub/ordering-key.ts';
 import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
-import { matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
+import { filterCovers, matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopic, namesLevels } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { PayloadLimits } from './payload-limits.ts';
@@ -47,19 +47,19 @@ export class RouteTable {
   readonly hasLimits: boolean;
   readonly #routes: readonly CompiledRoute[];
   readonly #producers: ReadonlyMap<string, Producer>;
-  /** The one route whose filter matches the topic; filters do not overlap. */
+  /** The first route whose filter matches the topic, in the order of the configuration. */
   readonly routeOf: (topic: string) => Route | undefined;
 
   constructor({ routes, producers }: RoutingConfig) {
     const filters = new Set<string>();
     this.#routes = Object.entries(routes)
-      // Filters do not overlap, but for routes that are alike in everything.
+      // Of equal filters the first one gets all messages; such routes are alike in everything.
       .filter(([, { source }]) => !filters.has(source.mqtt_topic) && filters.add(source.mqtt_topic))
       .map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
     this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.producers = Object.keys(producers);
     this.hasLimits = this.#routes.some(({ config }) => config.payload !== undefined);
-    this.subscriptions = this.#routes.map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
+    this.subscriptions = subscriptionsTo(this.#routes);
     this.#producers = new Map(
       Object.entries(producers).map(([name, { outputTopicId, orderingKey }]) => [
         name,
@@ -70,9 +70,7 @@ export class RouteTable {
 
   /** The subscriptions of the routes that lead to one producer. */
   subscriptionsOf(producer: string): readonly MqttSubscription[] {
-    return this.#routes
-      .filter(({ config }) => config.destination.route_name === producer)
-      .map(({ config: { source } }) => ({ filter: source.mqtt_topic, qos: source.qos }));
+    return subscriptionsTo(this.#routes.filter(({ config }) => config.destination.route_name === producer));
   }
 
   /** The topics that this table publishes to. */
@@ -100,6 +98,23 @@ export class RouteTable {
   producerOf(routeName: string): Producer | undefined {
     return this.#producers.get(routeName);
   }
+}
+
+/** The filters of routes but those that another one covers, which brings their messages at the highest QoS of them. */
+function subscriptionsTo(routes: readonly CompiledRoute[]): MqttSubscription[] {
+  const sources = routes.map(({ config }) => config.source);
+  return sources
+    .filter(
+      ({ mqtt_topic }) =>
+        !sources.some((other) => other.mqtt_topic !== mqtt_topic && filterCovers(other.mqtt_topic, mqtt_topic)),
+    )
+    .map(({ mqtt_topic, qos }) => ({
+      filter: mqtt_topic,
+      qos: sources.reduce(
+        (most, each) => (each.qos > most && filterCovers(mqtt_topic, each.mqtt_topic) ? each.qos : most),
+        qos,
+      ),
+    }));
 }
 
 /** How a route's topics tell their device. */

@@ -16,7 +16,7 @@ import { identifyBy } from './identify-by.ts';
 import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
-import { type RoutingConfig, routingEntries, routingProblems } from './routing.ts';
+import { type RoutingConfig, routingEntries, routingProblems, type SharingConfig } from './routing.ts';
 
 type RouteFields = { readonly topic: string; readonly to?: string; readonly device?: Record<string, unknown> };
 
@@ -67,10 +67,29 @@ suite('routing problems', ({ test }) => {
     assert.match(problems({ a: { topic: 'a' } }, {})[0] ?? '', '(there is: none)');
   });
 
-  test('filters that overlap, each pair once', () => {
-    const found = problems({ a: { topic: 'a/+' }, b: { topic: '+/b' }, c: { topic: 'c/d' }, d: { topic: '#' } });
-    assert.is(found.length, 4);
-    assert.match(found[0] ?? '', /^routes\.b\.source\.mqtt_topic: "\+\/b" overlaps "a\/\+" of the route "a"/);
+  test('filters may overlap; a route that an earlier one covers would get nothing', () => {
+    assert.equal(problems({ a: { topic: 'tele/+/SENSOR' }, b: { topic: 'tele/#' } }), []);
+    assert.equal(problems({ a: { topic: '+/events/rpc' }, b: { topic: 'tele/+/+' } }), []);
+    assert.equal(problems({ a: { topic: 'tele/#' }, b: { topic: 'tele/+/SENSOR' } }), [
+      'routes.b.source.mqtt_topic: "tele/+/SENSOR" overlaps "tele/#" of the route "a", which comes first and takes all of its messages: put the narrower route first',
+    ]);
+    assert.match(problems({ a: { topic: 'a' }, b: { topic: 'a' } }).join(), 'put the narrower route first');
+  });
+
+  test('filters that overlap are refused where a message would be doubled', () => {
+    const overlapping = (a: string, b: string, sharing: SharingConfig) => {
+      const two = routing({ a: { topic: a }, b: { topic: b, to: 'other' } }, { raw: {}, other: {} });
+      return routingProblems(parsed(two), sharing)
+        .map(({ problem }) => problem)
+        .join();
+    };
+    const doubled = 'a message of both would be doubled';
+    assert.match(overlapping('+/b', 'a/+', { shareGroup: 'g' }), doubled);
+    assert.is(overlapping('a/b', 'a/+', { shareGroup: 'g' }), '');
+    assert.match(overlapping('$share/g/a/b', 'a/+', {}), doubled);
+    assert.match(overlapping('$share/g/a/b', '$share/h/a/+', {}), doubled);
+    assert.is(overlapping('$share/g/a/b', '$share/g/a/+', {}), '');
+    assert.match(overlapping('a/b', 'a/+', { connectionPerProducer: true }), doubled);
   });
 
   test('a filter or a device topic that is none is told why', () => {
@@ -155,6 +174,29 @@ suite('route table', ({ test }) => {
       assert.equal({ name, routeName, device }, { name: 'b', routeName: 'other', device: {} });
       assert.is(routes.routeOf('c'), undefined);
     }
+  });
+
+  test('takes the first route that matches, and subscribes to no filter that another one covers', () => {
+    const routes = new RouteTable(
+      parsed({
+        routes: {
+          sensor: { source: { mqtt_topic: 'tele/+/SENSOR', qos: 1 }, destination: { route_name: 'raw' } },
+          rest: { source: { mqtt_topic: 'tele/#', qos: 0 }, destination: { route_name: 'raw' } },
+          rpc: { source: { mqtt_topic: '+/events/rpc', qos: 1 }, destination: { route_name: 'raw' } },
+        },
+        producers: { raw: { outputTopicId: 'raw' } },
+      }),
+    );
+    const expected = [
+      { filter: 'tele/#', qos: 1 },
+      { filter: '+/events/rpc', qos: 1 },
+    ];
+    assert.equal(routes.subscriptions, expected);
+    assert.equal(routes.subscriptionsOf('raw'), expected);
+    assert.is(routes.routeOf('tele/p1/SENSOR')?.name, 'sensor');
+    assert.is(routes.routeOf('tele/p1/STATE')?.name, 'rest');
+    assert.is(routes.routeOf('tele/events/rpc')?.name, 'rest');
+    assert.is(routes.routeOf('x/events/rpc')?.name, 'rpc');
   });
 
   test('keeps what it found for a topic, but not for one that is too long to be kept', () => {

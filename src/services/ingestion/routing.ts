@@ -4,7 +4,7 @@ import { byName } from '../../config/by-name.ts';
 import { count, oneOf, text } from '../../config/schemas.ts';
 import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { topicFilter } from '../../sources/mqtt/config.ts';
-import { filtersOverlap } from '../../sources/mqtt/topic-filter.ts';
+import { filterCovers, filtersOverlap } from '../../sources/mqtt/topic-filter.ts';
 import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
 
@@ -64,8 +64,17 @@ export interface RoutingConfig {
   readonly producers: Readonly<Record<string, ProducerConfig>>;
 }
 
+/** The settings of `mqtt` that decide which routes may overlap. */
+export interface SharingConfig {
+  readonly shareGroup?: string | undefined;
+  readonly connectionPerProducer?: boolean;
+}
+
 /** What is wrong with routes that are each well-formed: loose ends, filters that would double a message. */
-export function routingProblems({ routes, producers }: RoutingConfig): { path: string[]; problem: string }[] {
+export function routingProblems(
+  { routes, producers }: RoutingConfig,
+  sharing: SharingConfig = {},
+): { path: string[]; problem: string }[] {
   const problems: { path: string[]; problem: string }[] = [];
   const entries = Object.entries(routes);
   if (entries.length === 0) problems.push({ path: ['routes'], problem: 'expected at least one route' });
@@ -91,14 +100,34 @@ export function routingProblems({ routes, producers }: RoutingConfig): { path: s
     for (const [otherName, other] of entries.slice(0, index)) {
       // Alike in everything, two routes are one: a variable may fill in the filters of both.
       if (isDeepStrictEqual(route, other)) break;
-      if (!filtersOverlap(route.source.mqtt_topic, other.source.mqtt_topic)) continue;
-      problems.push({
-        path: ['routes', name, 'source', 'mqtt_topic'],
-        problem: `"${route.source.mqtt_topic}" overlaps "${other.source.mqtt_topic}" of the route "${otherName}": a message of both would be doubled`,
-      });
+      const problem = overlapProblem(otherName, other, route, sharing);
+      if (problem !== undefined) problems.push({ path: ['routes', name, 'source', 'mqtt_topic'], problem });
     }
   }
   return problems;
+}
+
+/** Why a route may not overlap an earlier one, whose messages of both are. */
+function overlapProblem(
+  earlierName: string,
+  earlier: RouteConfig,
+  later: RouteConfig,
+  { shareGroup = '', connectionPerProducer = false }: SharingConfig,
+): string | undefined {
+  const [first, second] = [earlier.source.mqtt_topic, later.source.mqtt_topic];
+  if (!filtersOverlap(first, second)) return undefined;
+  const overlap = `"${second}" overlaps "${first}" of the route "${earlierName}"`;
+  if (filterCovers(first, second)) {
+    return `${overlap}, which comes first and takes all of its messages: put the narrower route first`;
+  }
+  if (connectionPerProducer && earlier.destination.route_name !== later.destination.route_name) {
+    return `${overlap}: a message of both would be doubled, since mqtt.connectionPerProducer subscribes to each over its own connection`;
+  }
+  const isShared = shareGroup !== '' || first.startsWith('$share/') || second.startsWith('$share/');
+  if (isShared && !filterCovers(second, first)) {
+    return `${overlap}: a message of both would be doubled, since different members of a share group may get its copies`;
+  }
+  return undefined;
 }
 
 /**

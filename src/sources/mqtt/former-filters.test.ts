@@ -99,6 +99,39 @@ suite('Filters of an earlier configuration', (it) => {
     });
   }
 
+  for (const protocolVersion of [4, 5] as const) {
+    onMosquitto(
+      `protocol version ${protocolVersion}: present filters that overlap bring each message once`,
+      async () => {
+        const broker = scope.use(await startMosquitto());
+        const publisher = await connectAsync(broker.url);
+        scope.defer(() => publisher.endAsync(true));
+        const subscriptions = [
+          { filter: '+/events/rpc', qos: 1 },
+          { filter: 'tele/+/+', qos: 1 },
+        ] as const;
+        const settings = { protocolVersion, clientId: 'stable' };
+        const topics = ['tele/events/rpc', 'tele/events/rpc', 'x/events/rpc', 'tele/a/b', 'tele/events/rpc'];
+        for (const when of ['connected', 'queued']) {
+          const harness = startMqttSource(scope, broker.url, settings, { subscriptions });
+          await eventually(() => assert.ok(harness.readiness.report.ready));
+          if (when === 'connected') for (const topic of topics) await publisher.publishAsync(topic, 'on', { qos: 1 });
+          await harness.received(topics.length);
+          await publisher.publishAsync('tele/the/last', 'last', { qos: 1 });
+          await eventually(() => assert.ok(harness.texts.includes('last')));
+          assert.equal(
+            harness.deliveries.map(({ message }) => message.attributes.mqtt_topic),
+            [...topics, 'tele/the/last'],
+          );
+          for (const delivery of harness.deliveries) delivery.ack();
+          await eventually(() => assert.is(harness.source.unconfirmed, 0));
+          await harness.stop();
+          if (when === 'connected') for (const topic of topics) await publisher.publishAsync(topic, 'on', { qos: 1 });
+        }
+      },
+    );
+  }
+
   test('what is configured again is not unsubscribed, and a filter stays while its successor is refused', async () => {
     let granted = false;
     const broker = scope.use(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { filtersOverlap, matchableFilter, topicFilterProblem, topicMatches } from './topic-filter.ts';
+import { filterCovers, filtersOverlap, matchableFilter, topicFilterProblem, topicMatches } from './topic-filter.ts';
 
 const level = fc.constantFrom('a', 'b', '', '$SYS');
 const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((levels) => levels.join('/'));
@@ -38,6 +38,30 @@ suite('topic filter', ({ test }) => {
     ] as const) {
       for (const each of yes) assert.ok(topicMatches(wanted, each), `${wanted} should match ${each}`);
       for (const each of no) assert.not(topicMatches(wanted, each), `${wanted} should not match ${each}`);
+    }
+  });
+
+  test('property: a filter that covers another one matches all of its topics', () => {
+    fc.assert(
+      fc.property(filter, filter, topic, (wide, narrow, text) => {
+        fc.pre(topicFilterProblem(wide) === undefined && topicFilterProblem(narrow) === undefined);
+        if (filterCovers(wide, narrow) && topicMatches(narrow, text)) assert.ok(topicMatches(wide, text));
+        if (filterCovers(wide, narrow)) assert.ok(filtersOverlap(wide, narrow));
+        if (wide === narrow) assert.ok(filterCovers(wide, narrow));
+      }),
+    );
+    for (const [wide, narrow, covers] of [
+      ['tele/#', 'tele/+/SENSOR', true],
+      ['tele/#', 'tele', true],
+      ['#', 'a/#', true],
+      ['+/+', 'a/+', true],
+      ['a/+', 'a/#', false],
+      ['+/events/rpc', 'tele/+/+', false],
+      ['#', '$SYS/x', false],
+      ['$share/g/#', '$share/g/a', true],
+      ['#', '$share/g/a', false],
+    ] as const) {
+      assert.is(filterCovers(wide, narrow), covers, `${wide} and ${narrow}`);
     }
   });
 

@@ -43,6 +43,26 @@ export function topicMatches(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
+/** The share group of a filter, or undefined. */
+export function shareGroupOf(filter: string): string | undefined {
+  return filter.startsWith('$share/') ? filter.split('/')[1] : undefined;
+}
+
+/** Whether every topic that matches `narrow` matches `wide`. Share groups count as they are: each gets its own copies. */
+export function filterCovers(wide: string, narrow: string): boolean {
+  if (shareGroupOf(wide) !== shareGroupOf(narrow)) return false;
+  const a = matchableFilter(wide).split('/');
+  const b = matchableFilter(narrow).split('/');
+  if (b[0]?.startsWith('$') && (a[0] === '+' || a[0] === '#')) return false;
+  for (let index = 0; ; index += 1) {
+    const level = a[index];
+    if (level === '#') return true;
+    const other = b[index];
+    if (level === undefined || other === undefined) return level === other;
+    if (other === '#' || (level !== '+' && level !== other)) return false;
+  }
+}
+
 /** Whether some topic matches both filters: a broker may then deliver one message twice. */
 export function filtersOverlap(one: string, other: string): boolean {
   const a = matchableFilter(one).split('/');
