@@ -103,7 +103,7 @@ deadLetters: { topicId: dead-letters }
       await arrived('raw', ['r1', 'r2']);
 
       for (const [refused, why] of [
-        [yaml({ readings, events: { filter: 'sites/#', to: 'events' } }), 'overlaps'],
+        [yaml({ readings, events: { filter: 'sites/a/readings', to: 'events' } }), 'overlaps'],
         [yaml({ readings, events: { filter: 'sites/#/events', to: 'events' } }), '#'],
         ['routes: [', ''],
         [yaml({ readings }).replace('service: ingestion', 'service: icestore'), ''],

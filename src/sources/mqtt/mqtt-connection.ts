@@ -160,9 +160,9 @@ export class MqttConnection {
     this.#hint = '';
     this.#connectedAt = this.#scheduler.now();
     this.#subackReceived = false;
+    this.#judgeSession(packet.properties?.sessionExpiryInterval);
     telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
-    this.#judgeSession(packet.properties?.sessionExpiryInterval);
     this.#pings.unsubscribe();
     // The broker may have set a shorter keepalive than was asked for.
     this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
