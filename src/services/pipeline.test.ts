@@ -98,12 +98,13 @@ suite('pipeline configuration', ({ test }) => {
     const text = INGESTION.replace('route_name: raw', 'route_name: rwa');
     const loose = 'routes.up.destination.route_name: there is no producer "rwa" under producers (there is: raw)';
     assert.ok((await refusal(text)).includes(loose));
-    const overlap = INGESTION.replace(
-      'producers:',
-      '  all: { source: { mqtt_topic: "a/#", qos: 1 }, destination: { route_name: raw } }\nproducers:',
+    const covered = INGESTION.replace(
+      'routes:',
+      'routes:\n  all: { source: { mqtt_topic: "#", qos: 1 }, destination: { route_name: raw } }',
     );
-    for (const problems of [await refusal(overlap), await refusal(overlap.replace('projectId: p', 'projectId: ""'))]) {
-      assert.is(problems.filter((problem) => problem.includes('overlaps')).length, 1, problems.join('\n'));
+    for (const problems of [await refusal(covered), await refusal(covered.replace('projectId: p', 'projectId: ""'))]) {
+      const loose = problems.filter((problem) => problem.startsWith('routes.up.source.mqtt_topic: '));
+      assert.is(loose.length, 1, problems.join('\n'));
     }
     const both = await refusal(text.replace('google: { projectId: p }', 'google: {}'));
     assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
