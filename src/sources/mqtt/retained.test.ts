@@ -102,7 +102,7 @@ suite('Retained messages', (it) => {
     });
   }
 
-  test('MQTT 3.1.1, new: a message that aedes has queued comes, although it has RETAIN', async () => {
+  test('MQTT 3.1.1, new, on the sandbox: what was retained while the service was stopped comes once', async () => {
     const broker = scope.use(await startMqtt());
     const url = `mqtt://127.0.0.1:${broker.port}`;
     const { publish, receivedBy } = await publisherAt(url);

@@ -54,6 +54,20 @@ suite('MQTT subscriptions', (it) => {
     });
   }
 
+  for (const protocolVersion of [4, 5] as const) {
+    test(`protocol version ${protocolVersion}: a session that goes on is subscribed while its messages wait for credit`, async () => {
+      const broker = scope.use(await startScriptedBroker({ connack: () => undefined }));
+      const harness = startMqttSource(scope, broker.url, { protocolVersion, maxInFlight: 1 });
+      const connection = await broker.connection(1);
+      connection.accept({ sessionPresent: true });
+      for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `${packetId}` });
+      await eventually(() => assert.ok(harness.source.isHeld));
+      // The broker may have forgotten the subscription: nothing that waits may keep it from being asked for.
+      await eventually(() => assert.equal(subscribed(connection), [['devices/+ 1']]));
+      assert.is(harness.deliveries.length, 1);
+    });
+  }
+
   test('a new session is red until it is subscribed', async () => {
     const broker = scope.use(
       await startScriptedBroker({

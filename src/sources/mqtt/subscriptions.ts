@@ -1,4 +1,4 @@
-import type { IClientSubscribeOptions, MqttClient, Packet } from 'mqtt';
+import type { IClientSubscribeOptions, MqttClient } from 'mqtt';
 import { type SchedulerLike, Subscription } from 'rxjs';
 import { toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../core/monotonic-scheduler.ts';
@@ -94,37 +94,7 @@ export class Subscriptions {
       this.#notSubscribed();
     }
     this.#online = true;
-    const { protocolVersion, retained } = this.#options.config;
-    if (sessionPresent && protocolVersion === 4 && retained === 'new') this.#afterWhatIsQueued();
     void this.#reconcile();
-  }
-
-  /**
-   * Lets the broker send what the session has collected before it is asked for anything: of that nothing is left out, and
-   * some of it may have RETAIN. The answer to a ping stands behind it.
-   */
-  #afterWhatIsQueued(): void {
-    const { client } = this.#options;
-    this.#working = this.#working.then(
-      () =>
-        new Promise((resolve) => {
-          if (!this.#online) {
-            resolve();
-            return;
-          }
-          const settled = () => {
-            client.off('packetreceive', onPacket);
-            client.off('close', settled);
-            resolve();
-          };
-          const onPacket = ({ cmd }: Packet) => {
-            if (cmd === 'pingresp') settled();
-          };
-          client.on('packetreceive', onPacket);
-          client.on('close', settled);
-          client.sendPing();
-        }),
-    );
   }
 
   disconnected(): void {
@@ -136,8 +106,7 @@ export class Subscriptions {
    * Whether a retained message is to be left out: all of them with `never`, and with `new` those that have come before.
    *
    * MQTT 5 brokers send none of these. With MQTT 3.1.1 every SUBSCRIBE brings all retained messages again, so they are left
-   * out where the session had the filter. A redelivery is not: it was let through before. What comes before SUBSCRIBE is
-   * not either: it was queued, and aedes delivers that with RETAIN.
+   * out where the session had the filter. A redelivery is not: it was let through before. Nor is what comes before SUBSCRIBE.
    */
   leavesOut({ retain, dup, topic }: Pick<ReceivedPublish, 'retain' | 'dup' | 'topic'>): boolean {
     const { retained, protocolVersion } = this.#options.config;
