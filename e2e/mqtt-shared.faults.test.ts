@@ -118,12 +118,15 @@ suite('replicas of ingestion', (it) => {
         const first = await tested.start();
         const second = await tested.start();
         const started = performance.now();
-        // MQTT 3.1.1 has no reason code: connections that are cut are all that there is to see.
-        const event = version === '5' ? 'mqtt.session_taken_over' : 'mqtt.connections_cut';
         for (const member of [first, second]) {
-          await eventually(async () => assert.ok((await member.scrape()).events(event) > 0), {
-            deadlineMs: 30_000,
-          });
+          // MQTT 3.1.1 has no reason code, and mosquitto 2.0.11 gives none: then cut connections are all there is to see.
+          await eventually(
+            async () => {
+              const metrics = await member.scrape();
+              assert.ok(metrics.events('mqtt.session_taken_over') + metrics.events('mqtt.connections_cut') > 0);
+            },
+            { deadlineMs: 30_000 },
+          );
           assert.match(member.output, 'give each its own mqtt.clientId');
           assert.match(member.output, tested.resources.env.MQTT_CLIENT_ID ?? '');
         }
