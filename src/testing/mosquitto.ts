@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import { freePort } from '../sandbox/free-port.ts';
 import { type Child, startChild } from './child.ts';
+import { eventually } from './eventually.ts';
 
 /** Where a real mosquitto may stand; `/usr/sbin` is on few users' PATH. */
 const PATHS = ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];
@@ -20,6 +22,8 @@ export interface Mosquitto {
   readonly pid: number;
   /** Ends the broker: SIGTERM lets it save its sessions and messages first, SIGKILL does not. */
   stop(signal: NodeJS.Signals): Promise<void>;
+  /** Lets it save now what it saves at its end, so that a SIGKILL brings it back as it is now. */
+  save(): Promise<void>;
   /** Removes what it has saved, while it is stopped. */
   forget(): Promise<void>;
   /** Starts it again, on the same port and with what it has saved. */
@@ -45,6 +49,9 @@ export async function startMosquitto(extraLines: readonly string[] = []): Promis
   ];
   writeFileSync(join(folder, 'mosquitto.conf'), `${config.join('\n')}\n`);
   const start = () => startChild(path, ['-c', join(folder, 'mosquitto.conf')], { readyWhen: /running/ });
+  // Written under another name first.
+  const saved = join(folder, 'mosquitto.db');
+  const forget = () => rm(saved, { force: true });
   let child: Child = await start();
   return {
     url: `mqtt://127.0.0.1:${port}`,
@@ -55,7 +62,12 @@ export async function startMosquitto(extraLines: readonly string[] = []): Promis
     stop: async (signal) => {
       await child.end(signal);
     },
-    forget: () => rm(join(folder, 'mosquitto.db'), { force: true }),
+    save: async () => {
+      await forget();
+      process.kill(child.pid, 'SIGUSR1');
+      await eventually(() => assert.ok(existsSync(saved), 'mosquitto has not saved'));
+    },
+    forget,
     restart: async () => {
       child = await start();
     },

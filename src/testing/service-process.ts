@@ -18,8 +18,16 @@ export interface ServiceProcess extends Child {
 }
 
 /** Runs one pipeline of `pipelines/`, and waits until it says that it is ready. */
-export async function startService(pipeline: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-  const child = await startCli(['run', builtInPipeline(pipeline)], {
+export function startService(pipeline: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  return startPipeline(builtInPipeline(pipeline), env);
+}
+
+/** Runs the pipeline of a folder, whose `http.port` is 0 or `HTTP_PORT`, and waits until it says that it is ready. */
+export async function startPipeline(
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServiceProcess> {
+  const child = await startCli(['run', folder], {
     env: { HTTP_PORT: '0', ...env, LOG_LEVEL: 'info' },
     readyWhen: /"event":"service.ready"(.|\n)*"url":"http|"url":"http(.|\n)*"event":"service.ready"/,
     readyWithinMs: READY_WITHIN_MS,

@@ -1,0 +1,210 @@
+import { PubSub } from '@google-cloud/pubsub';
+import * as assert from 'uvu/assert';
+import { Fleet } from '../src/fleet/fleet.ts';
+import { collectIds } from '../src/testing/collect-ids.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { type Load, mqttLoad } from '../src/testing/load.ts';
+import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
+import { newTopics } from '../src/testing/new-topic.ts';
+import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
+import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { type Servers, startServers } from '../src/testing/servers.ts';
+import { type ServiceProcess, startPipeline } from '../src/testing/service-process.ts';
+import { sized } from '../src/testing/size.ts';
+import { suite } from '../src/testing/suite.ts';
+
+/** Published once all is as it shall be; during the change a load goes on all the time. */
+const MESSAGES = sized({ full: 10_000, short: 2_000 });
+const RATE = sized({ full: 1_000, short: 500 });
+const WINDOW = 200;
+/** Unconfirmed messages of the load, which it sends again when its connection breaks. */
+const PUBLISH_WINDOW = 500;
+const TEST_TIMEOUT_MS = 240_000;
+
+/** What the replicas subscribe to. */
+interface Subscribing {
+  readonly filter: string;
+  readonly shareGroup?: string;
+  readonly formerFilters?: readonly string[];
+}
+
+const READINGS = 'sites/+/devices/+/readings';
+
+suite('two replicas of ingestion behind a share group', (it) => {
+  const { test, long, skip, before } = it;
+  if (findMosquitto() === undefined) {
+    skip('survive changes', 'mosquitto is not installed');
+    return;
+  }
+  const scope = testScope(it);
+  const whole = suiteScope(it);
+  let servers: Servers;
+  before(async () => {
+    servers = await startServers(whole, { parts: ['pubsub'] });
+  });
+
+  const open = async (protocolVersion: number) => {
+    const { projectId } = servers.sandbox;
+    const broker = scope.use(await startMosquitto(['autosave_interval 0']));
+    const pubsub = scope.use(new PubSub({ projectId }));
+    const [raw, deadLetters] = await newTopics(pubsub, 'raw', 'dead-letters');
+    const collected = scope.use(collectIds(projectId, raw));
+    const folder = pipelineFolder(scope);
+    const members: ServiceProcess[] = [];
+    let loads = 0;
+
+    const start = async (ordinal: number, { filter, ...settings }: Subscribing): Promise<void> => {
+      const member = await startPipeline(
+        folder.pipeline({
+          service: 'ingestion',
+          google: { projectId },
+          http: { host: '127.0.0.1', port: 0 },
+          mqtt: {
+            url: broker.url,
+            clientId: `member-${ordinal}`,
+            protocolVersion,
+            maxInFlight: WINDOW,
+            reconnectMinMs: 100,
+            ...settings,
+          },
+          id: 'payload.message_id',
+          routes: { readings: { source: { mqtt_topic: filter, qos: 1 }, destination: { route_name: 'raw' } } },
+          producers: { raw: { outputTopicId: raw } },
+          deadLetters: { topicId: deadLetters, subscriptionId: deadLetters },
+        }),
+      );
+      scope.defer(() => member.end('SIGKILL'));
+      members[ordinal] = member;
+    };
+    const end = async (ordinal: number): Promise<void> => {
+      const member = members[ordinal];
+      assert.is(await member?.end('SIGTERM'), 0, member?.output.slice(-2_000));
+    };
+    return {
+      broker,
+      members,
+      start,
+      end,
+      load: (options: { count?: number } = {}): Load => {
+        loads += 1;
+        const fleet = new Fleet({ devices: 50, seed: loads, runId: `${raw}-${loads}` });
+        const load = mqttLoad(fleet, broker.url, { ratePerSecond: RATE, ...options });
+        scope.defer(() => load.stop().catch(() => {}));
+        return load;
+      },
+      /** Restarts one member after the other, as a rolling update does. */
+      restartEach: async (subscribing: Subscribing): Promise<void> => {
+        for (const ordinal of [0, 1]) {
+          await end(ordinal);
+          await start(ordinal, subscribing);
+        }
+      },
+      /** Waits until each member has told an event so often, or more often. */
+      eachHas: async (event: string, times: number): Promise<void> => {
+        for (const member of members)
+          await eventually(async () => assert.ok((await member.scrape()).events(event) >= times, event));
+      },
+      /** Waits until so many have arrived and nothing is under way; returns how many of them came more than once. */
+      arrival: async (published: number): Promise<number> => {
+        await eventually(() => assert.is(collected.ids.size, published, 'distinct ids'), {
+          deadlineMs: 60_000,
+          progress: () => collected.total,
+        });
+        for (const member of members) {
+          await eventually(async () => {
+            const metrics = await member.scrape();
+            metrics.assertLedger();
+            assert.is(metrics.inFlight, 0);
+            assert.is(metrics.value('dataflow_mqtt_pubacks', { state: 'owed' }), 0);
+          });
+        }
+        return collected.total - published;
+      },
+    };
+  };
+
+  for (const protocolVersion of [5, 4]) {
+    const register = protocolVersion === 5 ? test : long;
+    const version = protocolVersion === 5 ? 'MQTT 5' : 'MQTT 3.1.1';
+    const shareGroup = 'group';
+
+    register(
+      `${version}: a broker that comes back from an old save, and one that restarts under load`,
+      async () => {
+        const { broker, members, start, end, load, restartEach, eachHas, arrival } = await open(protocolVersion);
+        for (const ordinal of [0, 1]) await start(ordinal, { filter: 'earlier/#', shareGroup });
+        // What is saved has the sessions, and not the subscriptions of now.
+        await broker.save();
+        await restartEach({ filter: READINGS, shareGroup });
+        let published = await load({ count: MESSAGES }).done;
+        assert.is(await arrival(published), 0, 'duplicates before');
+        await broker.stop('SIGKILL');
+        await broker.restart();
+        await eachHas('mqtt.subscribed', 2);
+        for (const { output } of members)
+          assert.match(output.split('mqtt.disconnected').at(-1) ?? '', '"sessionPresent":true');
+        published += await load({ count: MESSAGES }).done;
+        assert.is(await arrival(published), 0, 'duplicates after the old save');
+
+        const during = load();
+        await eventually(() => assert.ok(during.published > RATE));
+        await broker.stop('SIGTERM');
+        await broker.restart();
+        await eachHas('mqtt.subscribed', 3);
+        const soFar = during.published;
+        await eventually(() => assert.ok(during.published > soFar + RATE));
+        published += await during.stop();
+        const duplicates = await arrival(published);
+        console.log(`  ${version}: ${published} messages, broker restarted under load: ${duplicates} duplicated`);
+        assert.ok(duplicates <= 2 * WINDOW + PUBLISH_WINDOW, `${duplicates} duplicates`);
+        for (const ordinal of [0, 1]) await end(ordinal);
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    const changes: readonly {
+      readonly title: string;
+      readonly earlier: Subscribing;
+      readonly present: Subscribing;
+      /** Copies of a message beside the first one, at most: before the change, and during it. */
+      readonly copies: { readonly before: number; readonly during: number };
+    }[] = [
+      {
+        title: 'a rolling restart with a changed filter',
+        earlier: { filter: READINGS, shareGroup },
+        present: { filter: 'sites/#', shareGroup, formerFilters: [`$share/${shareGroup}/${READINGS}`] },
+        copies: { before: 0, during: 1 },
+      },
+      {
+        title: 'a share group that is set while each replica received everything',
+        earlier: { filter: READINGS },
+        present: { filter: READINGS, shareGroup },
+        copies: { before: 1, during: 2 },
+      },
+    ];
+    for (const { title, earlier, present, copies } of changes) {
+      register(
+        `${version}: ${title}`,
+        async () => {
+          const { start, end, load, restartEach, eachHas, arrival } = await open(protocolVersion);
+          for (const ordinal of [0, 1]) await start(ordinal, earlier);
+          const during = load();
+          await eventually(() => assert.ok(during.published > RATE));
+          const before = during.published;
+          await restartEach(present);
+          await eachHas('mqtt.unsubscribed', 1);
+          let published = await during.stop();
+          const duplicates = await arrival(published);
+          console.log(`  ${version}: ${title}: ${before} + ${published - before} messages, ${duplicates} duplicated`);
+          const bound = before * copies.before + (published - before) * copies.during;
+          assert.ok(duplicates <= bound, `${duplicates} duplicates, at most ${bound} are stated`);
+          // From the last UNSUBACK on each message comes once.
+          published += await load({ count: MESSAGES }).done;
+          assert.is((await arrival(published)) - duplicates, 0, 'duplicates after the change');
+          for (const ordinal of [0, 1]) await end(ordinal);
+        },
+        TEST_TIMEOUT_MS,
+      );
+    }
+  }
+});
