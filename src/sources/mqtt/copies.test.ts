@@ -51,22 +51,46 @@ suite('copies of a message', ({ test }) => {
       [packet('a', [OLD]), packet('a', [shared])],
       [packet('a', [shared]), packet('a', [NEW])],
       [packet('a', [OLD], { packetId: 0 }), packet('a', [NEW])],
-      [packet('a', [8]), packet('a', [NEW])],
+      [packet('a', [subscriptionIdOf('ended')]), packet('a', [NEW])],
     ] as const) {
       const copies = new Copies();
-      copies.unsubscribed(8);
+      copies.unsubscribed('ended');
       assert.not(copies.isCopy(first));
       assert.not(copies.isCopy(second));
     }
   });
 
   test('what came before a subscription ended, or a connection, has none after it', () => {
-    for (const forget of [(copies: Copies) => copies.unsubscribed(OLD), (copies: Copies) => copies.forget()]) {
+    for (const forget of [(copies: Copies) => copies.unsubscribed('old'), (copies: Copies) => copies.forget()]) {
       const copies = new Copies();
       assert.not(copies.isCopy(packet('a', [OLD])));
       forget(copies);
       assert.not(copies.isCopy(packet('a', [NEW])));
     }
+  });
+
+  test('are looked for from the first message on that is not by a present filter, or by two, or once filters overlap', () => {
+    const [one, two, other] = ['a/+', 'b/+', '+/b'].map(subscriptionIdOf);
+    assert.ok(one !== undefined && two !== undefined && other !== undefined);
+    for (const ids of [[OLD], [one, OLD]]) {
+      const copies = new Copies();
+      copies.subscribed('a/+');
+      copies.subscribed('b/+');
+      assert.not(copies.isCopy(packet('a', [one])));
+      assert.not(copies.isCopy(packet('a', [one])), 'an equal message');
+      assert.is(
+        copies.isCopy(packet('a', ids)),
+        ids.length === 1,
+        'the message before it is its copy, if no identifier is the same',
+      );
+      assert.is(copies.isCopy(packet('a', [two])), true);
+    }
+    const copies = new Copies();
+    copies.subscribed('a/+');
+    copies.subscribed('+/b');
+    assert.not(copies.isCopy(packet('a', [one])));
+    assert.not(copies.isCopy(packet('other', [one], { topic: 'u' })));
+    assert.ok(copies.isCopy(packet('a', [other])));
   });
 
   test('property: while one subscription gets all messages, as many pass as there are, or more', () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { isSharedId } from './subscription-id.ts';
+import { isSharedId, subscriptionIdOf } from './subscription-id.ts';
+import { filtersOverlap } from './topic-filter.ts';
 
 /** Topics whose last message is remembered. Copies follow each other; messages of other topics may come between. */
 const MAX_TOPICS = 64;
@@ -24,14 +25,43 @@ interface Run {
  * Never a copy: a redelivery (its first copy may be settled, and gone), what has come without an identifier or by a
  * shared subscription (another client may have the other copy) or one that has ended, and QoS 1 behind QoS 0, which a crash would lose.
  *
- * Holds at most 64 payloads of 16 KiB.
+ * Looks at payloads only once there can be copies: present filters overlap, or a message has come by a subscription that is
+ * not a present one. From then on it holds at most 64 payloads of 16 KiB.
  */
 export class Copies {
   readonly #runs = new Map<string, Run>();
+  /** Present filters that may bring copies, by their identifiers. */
+  readonly #present = new Map<number, string>();
   readonly #ended = new Set<number>();
+  #canCome = false;
+  /** The message before, while no copy can come: the first one that is not by a present filter may be its copy. */
+  #before: ReceivedPublish | undefined;
 
   /** Whether the message before on its topic was the same one. */
-  isCopy({ topic, payload, whole, packetId, dup, retain, subscriptionIds }: ReceivedPublish): boolean {
+  isCopy(packet: ReceivedPublish): boolean {
+    const { subscriptionIds } = packet;
+    if (!this.#canCome) {
+      const [id] = subscriptionIds;
+      if (id === undefined) {
+        this.#before = undefined;
+        return false;
+      }
+      if (subscriptionIds.length === 1 && this.#isUsual(id)) {
+        this.#before = packet;
+        return false;
+      }
+      this.#canCome = true;
+      if (this.#before !== undefined) this.#isCopy(this.#before);
+      this.#before = undefined;
+    }
+    return this.#isCopy(packet);
+  }
+
+  #isUsual(id: number): boolean {
+    return this.#present.has(id) || isSharedId(id);
+  }
+
+  #isCopy({ topic, payload, whole, packetId, dup, retain, subscriptionIds }: ReceivedPublish): boolean {
     const known = this.#runs.get(topic);
     if (subscriptionIds.length === 0 || dup || retain || subscriptionIds.some((id) => this.#isAlone(id))) {
       if (known !== undefined) this.#runs.delete(topic);
@@ -57,19 +87,26 @@ export class Copies {
   }
 
   /** A subscription has begun: it may bring copies. */
-  subscribed(id: number): void {
+  subscribed(filter: string): void {
+    const id = subscriptionIdOf(filter);
     this.#ended.delete(id);
+    if (isSharedId(id)) return;
+    for (const other of this.#present.values()) this.#canCome ||= other !== filter && filtersOverlap(other, filter);
+    this.#present.set(id, filter);
   }
 
   /** A subscription has ended. What was queued under it may come still, and is the only copy. */
-  unsubscribed(id: number): void {
+  unsubscribed(filter: string): void {
+    const id = subscriptionIdOf(filter);
     this.#ended.add(id);
+    this.#present.delete(id);
     this.forget();
   }
 
   /** To be called at each new connection. */
   forget(): void {
     this.#runs.clear();
+    this.#before = undefined;
   }
 }
 

@@ -17,7 +17,6 @@ import { type MqttSettlements, MqttTicket } from './mqtt-ticket.ts';
 import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { subscriptionIdOf } from './subscription-id.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { toMessage } from './to-message.ts';
 import { sharedFilter } from './topic-filter.ts';
@@ -75,8 +74,8 @@ export class MqttSource implements Source {
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
     this.#subscriptions = new Subscriptions({
       ...options,
-      onSubscribe: (filter) => this.#copies.subscribed(subscriptionIdOf(filter)),
-      onUnsubscribed: (filter) => this.#copies.unsubscribed(subscriptionIdOf(filter)),
+      onSubscribe: (filter) => this.#copies.subscribed(filter),
+      onUnsubscribed: (filter) => this.#copies.unsubscribed(filter),
     });
     this.#connection = new MqttConnection(options, {
       onMessage: (packet, goOn) => this.#receive(packet, goOn),

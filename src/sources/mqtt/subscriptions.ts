@@ -21,6 +21,7 @@ export interface SubscriptionsOptions {
   readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
+  /** Before a SUBSCRIBE, and before what a resumed session has queued. */
   readonly onSubscribe?: (filter: string) => void;
   readonly onUnsubscribed?: (filter: string) => void;
   readonly scheduler?: SchedulerLike | undefined;
@@ -94,6 +95,7 @@ export class Subscriptions {
       this.#notSubscribed();
     }
     this.#online = true;
+    for (const filter of this.#wanted.keys()) this.#options.onSubscribe?.(filter);
     void this.#reconcile();
   }
 
