@@ -16,7 +16,7 @@ const TITLE = 'abandons nothing; after restarts nothing is lost and nothing is t
 suite('shutdown under load', (it) => {
   const { test, skip, before } = it;
   if (findMosquitto() === undefined) {
-    // aedes breaks off a connection now and then when a session is resumed under load ("no such packet").
+    // aedes sends some messages of a resumed session twice under load.
     skip(TITLE, 'mosquitto is not installed');
     return;
   }

@@ -42,7 +42,7 @@ suite('SIGTERM under load', (it) => {
 
   for (const name of SERVICES) {
     const title = `${name} ends with 0 within its deadline; after restarts nothing is lost, and nothing is there twice`;
-    // aedes breaks off a connection now and then when a session is resumed under load: then PUBACKs are lost.
+    // aedes sends some messages of a resumed session twice under load.
     if (name === 'ingestion' && findMosquitto() === undefined) {
       skip(title, 'mosquitto is not installed');
       continue;
