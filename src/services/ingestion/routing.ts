@@ -118,7 +118,8 @@ function overlapProblem(
   if (!filtersOverlap(first, second)) return undefined;
   const overlap = `"${second}" overlaps "${first}" of the route "${earlierName}"`;
   if (filterCovers(first, second)) {
-    return `${overlap}, which comes first and takes all of its messages: put the narrower route first`;
+    const remedy = filterCovers(second, first) ? 'leave one of them out' : 'put the narrower route first';
+    return `${overlap}, which comes first and takes all of its messages: ${remedy}`;
   }
   if (connectionPerProducer && earlier.destination.route_name !== later.destination.route_name) {
     return `${overlap}: a message of both would be doubled, since mqtt.connectionPerProducer subscribes to each over its own connection`;
