@@ -57,7 +57,7 @@ flow('reroute', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, d
   const changes = () => ingestion.probes.routesChanged.count;
   assert.is(changes(), 0);
   const edited = parse(readFileSync(file, 'utf8'));
-  edited.routes.alarms = JSON.parse(JSON.stringify(edited.routes.events).replaceAll('/events"', '/alarms"'));
+  edited.routes.alarms = JSON.parse(JSON.stringify(edited.routes.events).replaceAll('/events', '/alarms'));
   delete edited.routes.events;
   // As an editor does: beside, and then in its place.
   writeFileSync(`${file}.new`, stringify(edited));
