@@ -14,7 +14,7 @@ import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 
 /** Published once all is as it shall be; during the change a load goes on all the time. */
-const MESSAGES = sized({ full: 10_000, short: 2_000 });
+const MESSAGES = sized({ full: 10_000, short: 500 });
 const RATE = sized({ full: 1_000, short: 500 });
 const WINDOW = 200;
 /** Unconfirmed messages of the load, which it sends again when its connection breaks. */
@@ -168,22 +168,25 @@ suite('two replicas of ingestion behind a share group', (it) => {
       readonly present: Subscribing;
       /** Copies of a message beside the first one, at most: before the change, and during it. */
       readonly copies: { readonly before: number; readonly during: number };
+      readonly isLong: boolean;
     }[] = [
       {
         title: 'a rolling restart with a changed filter',
         earlier: { filter: READINGS, shareGroup },
         present: { filter: 'sites/#', shareGroup, formerFilters: [`$share/${shareGroup}/${READINGS}`] },
         copies: { before: 0, during: 1 },
+        isLong: true,
       },
       {
         title: 'a share group that is set while each replica received everything',
         earlier: { filter: READINGS },
         present: { filter: READINGS, shareGroup },
         copies: { before: 1, during: 2 },
+        isLong: protocolVersion === 4,
       },
     ];
-    for (const { title, earlier, present, copies } of changes) {
-      register(
+    for (const { title, earlier, present, copies, isLong } of changes) {
+      (isLong ? long : test)(
         `${version}: ${title}`,
         async () => {
           const { start, end, load, restartEach, eachHas, arrival } = await open(protocolVersion);

@@ -28,12 +28,13 @@ const command = new Command('npm test --')
   .argument('[names...]', 'files, folders, or texts of titles; default: all')
   .option('--faults', 'only the files *.faults.test.ts, at full size', false)
   .option('--no-checks', 'leave out lint, types and import rules')
-  .option('--jobs <n>', 'files at a time; default: one for each core')
+  .option('--jobs <n>', 'files at a time; default: one for each core, and one more at short size')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .parse();
 const options = command.opts<{ faults: boolean; checks: boolean; jobs?: string }>();
 const positionals = command.args;
-const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism());
+/** Most tests wait for most of their time; at full size they need a core of their own. */
+const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism() + (options.faults ? 0 : 1));
 
 /** What runs before the tests of a whole `npm test`. */
 const CHECKS: readonly (readonly string[])[] = [

@@ -41,7 +41,7 @@ export class Copies {
   isCopy(packet: ReceivedPublish): boolean {
     const { subscriptionIds } = packet;
     if (!this.#canCome) {
-      const [id] = subscriptionIds;
+      const id = subscriptionIds[0];
       if (id === undefined) {
         this.#before = undefined;
         return false;

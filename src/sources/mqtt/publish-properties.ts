@@ -39,6 +39,20 @@ export const NO_PROPERTIES: ReadProperties = Object.freeze({
   properties: undefined,
 });
 
+/** Of packets with one identifier and nothing else: there are as many as filters, and each comes with every message. */
+const ONE_ID = new Map<number, ReadProperties>();
+/** A broker may send any identifier. */
+const MAX_KNOWN_IDS = 1_000;
+
+function ofOneId(id: number): ReadProperties {
+  const known = ONE_ID.get(id);
+  if (known !== undefined) return known;
+  if (ONE_ID.size >= MAX_KNOWN_IDS) ONE_ID.clear();
+  const read: ReadProperties = Object.freeze({ subscriptionIds: Object.freeze([id]), properties: undefined });
+  ONE_ID.set(id, read);
+  return read;
+}
+
 /**
  * Reads the properties of a PUBLISH packet, which lie from `start` to `end`: the identifiers of subscriptions at once, and
  * all else once it is looked at. Of what is not as it should be, or is cut off, nothing is read from there on: a message
@@ -46,6 +60,9 @@ export const NO_PROPERTIES: ReadProperties = Object.freeze({
  */
 export function readProperties(bytes: Buffer, start: number, end: number): ReadProperties {
   if (start >= end) return NO_PROPERTIES;
+  if (bytes[start] === SUBSCRIPTION_IDENTIFIER && integerLength(bytes, start + 1, end) === end - start - 1) {
+    return ofOneId(integerAt(bytes, start + 1, end - start - 1));
+  }
   const subscriptionIds: number[] = [];
   let others = 0;
   for (let place = start; place < end; ) {
