@@ -29,9 +29,9 @@ export class EnvelopedMessage implements Message {
   }
 
   /** See `ReadEnvelope.plainText`. */
-  plainText(name: string, bytes: Uint8Array): string | undefined {
+  plainText(name: string, bytes: Uint8Array): string | null | undefined {
     const { added } = this;
-    return added !== undefined && Object.hasOwn(added, name) ? undefined : this.envelope.plainText(bytes);
+    return added !== undefined && Object.hasOwn(added, name) ? null : this.envelope.plainText(bytes);
   }
 
   /** Members that nobody touched stand there as they came. */

@@ -33,16 +33,24 @@ export function isFlatObject(json: Uint8Array, start: number, end: number): bool
   }
 }
 
-/** The text under a name in a flat object; undefined if there is none, or a number. Of equal names the last one counts. */
-export function textInFlatObject(json: Buffer, start: number, end: number, name: Uint8Array): string | undefined {
+/**
+ * The text under a name in a flat object; undefined if it has no such name, and null if a number stands there. Of equal
+ * names the last one counts.
+ */
+export function textInFlatObject(
+  json: Buffer,
+  start: number,
+  end: number,
+  name: Uint8Array,
+): string | null | undefined {
   const last = end - 1;
-  let found: string | undefined;
+  let found: string | null | undefined;
   for (let place = start + 1; place < last; place += 1) {
     const isIt = isTextAt(json, place, name);
     const valueStart = endOfText(json, place) + 1;
     const isText = json[valueStart] === QUOTE;
     place = isText ? endOfText(json, valueStart) : endOfNumber(json, valueStart);
-    if (isIt) found = isText ? json.toString('latin1', valueStart + 1, place - 1) : undefined;
+    if (isIt) found = isText ? json.toString('latin1', valueStart + 1, place - 1) : null;
   }
   return found;
 }

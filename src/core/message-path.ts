@@ -110,8 +110,8 @@ function enrichmentPath(names: readonly string[]): MessagePath {
   const bytes = Buffer.from(name);
   return (view) => {
     const { message } = view;
-    const text = message instanceof EnvelopedMessage ? message.plainText(name, bytes) : undefined;
-    return text ?? read(view);
+    const text = message instanceof EnvelopedMessage ? message.plainText(name, bytes) : null;
+    return text === null ? read(view) : text;
   };
 }
 

@@ -56,12 +56,15 @@ export class ReadEnvelope {
     return this.#enrichmentData ?? {};
   }
 
-  /** A text of the enrichment data by the bytes of its name, found without parsing; undefined if it has to be parsed for that. */
-  plainText(name: Uint8Array): string | undefined {
+  /**
+   * A text of the enrichment data by the bytes of its name, found without parsing; undefined if it has no such name, and
+   * null if it has to be parsed for that.
+   */
+  plainText(name: Uint8Array): string | null | undefined {
     const start = this.dataStart;
     return this.#isFlat && start !== undefined
       ? textInFlatObject(this.bytes, start, this.bytes.length - 1, name)
-      : undefined;
+      : null;
   }
 
   get id(): string {
