@@ -1,6 +1,6 @@
 import { asBuffer, utf8Text } from './bytes.ts';
 import { enrichmentText, keepEnrichmentText } from './enrichment-text.ts';
-import { EnvelopedMessage, payloadBase64 } from './enveloped-message.ts';
+import { EnvelopedMessage, idAndPayload } from './enveloped-message.ts';
 import { PoisonError } from './errors.ts';
 import { jsonMembers } from './json-members.ts';
 import { isJsonObject } from './json-number.ts';
@@ -18,8 +18,7 @@ import { UnwrittenEnvelope } from './unwritten-envelope.ts';
 /** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function envelopeOf(message: Message): UnwrittenEnvelope {
   if (message instanceof EnvelopedMessage) return handedOn(message);
-  const { id, publishTime } = message;
-  const head = `{"id":${JSON.stringify(id)},"payload":"${payloadBase64(message)}","publishTime":"${publishTime}"`;
+  const head = `${idAndPayload(message)},"publishTime":"${message.publishTime}"`;
   return new UnwrittenEnvelope(undefined, 0, `${head}${endOf(message)}`);
 }
 

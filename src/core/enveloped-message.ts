@@ -63,6 +63,12 @@ export function payloadBase64(message: Message): string {
   return message instanceof EnvelopedMessage ? message.envelope.base64 : asBuffer(message.payload).toString('base64');
 }
 
+/** The beginning of any message's envelope: `{"id":string,"payload":base64`. */
+export function idAndPayload(message: Message): string {
+  if (message instanceof EnvelopedMessage) return message.envelope.idAndPayload;
+  return `{"id":${JSON.stringify(message.id)},"payload":"${payloadBase64(message)}"`;
+}
+
 /**
  * Returns the message with `extra` merged over its enrichment data. Members that are not in `extra` are handed on as
  * they came, to the byte.

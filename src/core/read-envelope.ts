@@ -77,6 +77,11 @@ export class ReadEnvelope {
     return this.#publishTime;
   }
 
+  /** The envelope up to its time: `{"id":string,"payload":base64`. */
+  get idAndPayload(): string {
+    return this.bytes.toString('latin1', 0, this.#payloadEnd + 1);
+  }
+
   /** The payload in base64, with padding. */
   get base64(): string {
     return this.bytes.toString('latin1', this.#idEnd + BEFORE_PAYLOAD.length, this.#payloadEnd);

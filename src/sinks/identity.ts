@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import * as v from 'valibot';
 import { flag } from '../config/schemas.ts';
-import { payloadBase64 } from '../core/enveloped-message.ts';
+import { idAndPayload } from '../core/enveloped-message.ts';
 import type { Message } from '../core/message.ts';
 
 /** What makes two messages the same. */
@@ -19,16 +19,15 @@ export type IdentityConfig = v.InferOutput<typeof identitySchema>;
 export type IdentityOf = (message: Message) => string;
 
 /**
- * Compiles the identity of messages: id, attribute `mqtt_topic` and payload, each with its length before them. Other
- * attributes and the time of receipt have no part in it, so that a message that comes again keeps its identity.
+ * Compiles the identity of messages: id and payload as an envelope writes them, and attribute `mqtt_topic` with its length
+ * before it. Other attributes and the time of receipt have no part in it, so that a message that comes again keeps its
+ * identity.
  */
 export function identityBy({ publishTime: byTime }: IdentityConfig): IdentityOf {
   return (message) => {
-    const { id } = message;
     const topic = message.attributes.mqtt_topic ?? '';
-    const payload = payloadBase64(message);
     const time = byTime ? message.publishTime : '';
-    return `\n${id.length} ${topic.length} ${payload.length} ${time.length} ${id}${topic}${payload}${time}`;
+    return `\n${topic.length} ${idAndPayload(message)}${topic}${time}`;
   };
 }
 
