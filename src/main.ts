@@ -1,6 +1,8 @@
 import './v8-options.ts';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { messagesPerSecond, wholeNumber } from './commands/arguments.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
+import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addLoad } from './commands/load/add-load.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
@@ -8,40 +10,10 @@ import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
 import type { SandboxCommand } from './commands/sandbox.ts';
 import { addSize } from './commands/size/add-size.ts';
-import { flushStandardError } from './telemetry/standard-error.ts';
-
-/** At the end of a command: time for log lines whose reader is slow. */
-const FLUSH_MS = 500;
-
-function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min}${max < 1e9 ? ` to ${max}` : ''}.`);
-  };
-}
-
-function rate(text: string): number {
-  const value = Number(text.replace(/\/s$/, ''));
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Expected messages a second, such as 500 or 500/s.');
-}
 
 const program = new Command('dataflow')
   .description('Carries device messages from MQTT through Pub/Sub into BigQuery and Cloud Storage.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.clean : EXIT.configurationRefused));
-
-/** Ends the process with a command's code, once its output is written. */
-function ending<Args extends unknown[]>(command: (...args: Args) => Promise<number>) {
-  return async (...args: Args): Promise<void> => {
-    process.exitCode = await command(...args);
-    await flushStandardError(FLUSH_MS);
-    // A pipe takes a large output as fast as it is read.
-    await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-    // Clients keep handles open after they are closed; what matters has been flushed by the command.
-    setTimeout(() => process.exit(), 100).unref();
-  };
-}
 
 program
   .command('run')
@@ -55,12 +27,12 @@ program
   .argument('<pipeline>', 'folder of the pipeline')
   .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
 
-addDeadLetters(program, ending);
-addLoad(program, ending);
-addLookup(program, ending);
-addProvision(program, ending);
-addReplay(program, ending);
-addSize(program, ending);
+addDeadLetters(program);
+addLoad(program);
+addLookup(program);
+addProvision(program);
+addReplay(program);
+addSize(program);
 
 program
   .command('sandbox')
@@ -77,7 +49,11 @@ program
   .description('run the whole platform on this machine, send readings through it, and balance the books')
   .option('--messages <n>', 'readings to publish', wholeNumber(1), 5_000)
   .option('--devices <n>', 'devices that publish them', wholeNumber(1, 99_999), 100)
-  .option('--rate <n>', 'readings a second, such as 500/s; default: as fast as the broker takes them', rate)
+  .option(
+    '--rate <n>',
+    'readings a second, such as 500/s; default: as fast as the broker takes them',
+    messagesPerSecond,
+  )
   .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
   .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
   .option('--json', 'print the balance as one JSON object on the last line of stdout', false)

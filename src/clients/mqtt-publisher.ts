@@ -3,7 +3,10 @@ import type { IConnackPacket, MqttClient } from 'mqtt';
 import { RetryableError, toError } from '../core/errors.ts';
 import { createMqttClient, type MqttConnectionConfig, renewFiles } from './mqtt.ts';
 
-/** How long a broker has to close its end of a connection. */
+/** MQTT 5, PUBACK: the broker took the message, and nobody is subscribed. */
+export const NO_MATCHING_SUBSCRIBERS = 0x10;
+
+/** A connection that the broker has not closed after this time is cut. */
 const CLOSE_MS = 5_000;
 
 /** A client that is connected, and what the broker said of the connection. */
@@ -45,7 +48,7 @@ export async function connectPublisher(config: MqttConnectionConfig): Promise<Co
   }
 }
 
-/** Where a name has several addresses, the error around their errors says nothing. */
+/** Node wraps the errors of a name's addresses in one without a message. */
 function causeOf(thrown: unknown): string {
   const error = toError(thrown);
   if (error instanceof AggregateError && error.message === '') return error.errors.map(causeOf).join(', ');

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import type { MqttConnectionConfig } from '../clients/mqtt.ts';
-import { closePublisher, connectPublisher } from '../clients/mqtt-publisher.ts';
+import { closePublisher, connectPublisher, NO_MATCHING_SUBSCRIBERS } from '../clients/mqtt-publisher.ts';
 import { toError } from '../core/errors.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 
@@ -75,8 +75,6 @@ const DEFAULT_WINDOW = 500;
 const STALLED_AFTER_MS = 60_000;
 const WATCH_MS = 250;
 const NAMED = 20;
-/** MQTT 5, PUBACK: the broker took the message, and nobody is subscribed. */
-const NO_MATCHING_SUBSCRIBERS = 0x10;
 
 /** An empty report, for a load to fill in. */
 export function newLoadProgress(): LoadProgress {

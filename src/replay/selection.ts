@@ -1,6 +1,9 @@
 import type { Message } from '../core/message.ts';
 import { keyPath, MessageView, validPath } from '../core/message-path.ts';
 
+/** Where messages of this platform and of its devices have the device's id. */
+export const DEVICE_PATHS: readonly string[] = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
+
 /** Which messages of an archive are replayed, and what their time is. */
 export interface SelectionOptions {
   /** Path to the time that orders, selects and paces, for example `metadata.publishTime`. */

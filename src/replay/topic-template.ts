@@ -1,15 +1,14 @@
 import { PoisonError } from '../core/errors.ts';
 import type { Message } from '../core/message.ts';
 import { keyPath, MessageView, pathProblem } from '../core/message-path.ts';
+import { MAX_TOPIC_BYTES, publishTopicProblem } from '../sources/mqtt/topic-filter.ts';
 
 const NAME = /\{([^{}]*)\}/g;
-const MAX_TOPIC_BYTES = 65_535;
 
 /** Why a text is not a template of topics to publish to, or undefined if it is one. */
 export function topicTemplateProblem(template: string): string | undefined {
-  if (template === '') return 'the topic is empty';
-  const wildcard = /[+#\0]/.exec(template)?.[0];
-  if (wildcard !== undefined) return `one cannot publish to a topic with ${JSON.stringify(wildcard)}`;
+  const problem = publishTopicProblem(template);
+  if (problem !== undefined) return problem;
   for (const [written, name = ''] of template.matchAll(NAME)) {
     if (!/^[\w-]+$/.test(name) && pathProblem(name) !== undefined) {
       return `"${written}" names nothing: expected a name in the enrichment data, such as {DeviceID}, or a path, such as {payload.site}`;

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { POISON_REASONS } from '../../core/errors.ts';
-import { utcTime } from '../../core/message.ts';
+import { time, wholeNumber } from '../arguments.ts';
+import { ending } from '../ending.ts';
 import type { ReplayOptions } from './replay.ts';
 import type { FilterOptions, ReadOptions } from './session.ts';
 
@@ -9,18 +10,6 @@ const REASONS: readonly string[] = [...POISON_REASONS, 'max_delivery_attempts', 
 function reason(text: string, before: readonly string[]): readonly string[] {
   if (!REASONS.includes(text)) throw new InvalidArgumentError(`Expected one of ${REASONS.join(', ')}.`);
   return [...before, text];
-}
-
-function time(text: string): number {
-  const utc = utcTime(text);
-  if (utc === undefined) throw new InvalidArgumentError('Expected a time such as 2026-11-24T08:00:00Z (RFC 3339).');
-  return Date.parse(utc);
-}
-
-function limit(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError('Expected a whole number from 1.');
 }
 
 function rate(text: string): number {
@@ -40,15 +29,8 @@ The subscription that is read: --subscription, else deadLetters.subscriptionId o
 subscription of its dead-letter topic. Reading holds letters for as long as the command runs, and gives them back.
 `;
 
-/**
- * Adds the command `dead-letters` with its sub-commands to the command line.
- *
- * @param ending makes an action of a command: ends the process with its code.
- */
-export function addDeadLetters(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+/** Adds the command `dead-letters` with its sub-commands to the command line. */
+export function addDeadLetters(program: Command): void {
   const parent = program.command('dead-letters').description('list, show and replay the dead letters of a pipeline');
   const sub = (name: string, description: string): Command =>
     parent
@@ -65,7 +47,7 @@ export function addDeadLetters(
       .option('--reason <reason>', 'only letters of this reason; may be given several times', reason, [])
       .option('--from <time>', 'only what was given up at or after this time (RFC 3339)', time)
       .option('--until <time>', 'only what was given up before this time (RFC 3339)', time)
-      .option('--limit <n>', 'at most so many letters', limit, 1_000);
+      .option('--limit <n>', 'at most so many letters', wholeNumber(1), 1_000);
 
   filtered(sub('list', 'print a table of the letters that wait'))
     .option('--all', 'also those of other pipelines that share the dead-letter topic', false)

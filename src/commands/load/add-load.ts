@@ -1,22 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { topicTemplate } from '../../fleet/topic-template.ts';
-import { duration } from '../duration.ts';
+import { duration, messagesPerSecond, wholeNumber } from '../arguments.ts';
+import { ending } from '../ending.ts';
 import type { LoadCommandOptions } from './options.ts';
-
-function wholeNumber(min: number, max: number) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
-  };
-}
-
-function rate(text: string): number {
-  if (text === 'max') return Number.POSITIVE_INFINITY;
-  const value = Number(text.replace(/\/s$/, ''));
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Expected messages a second above 0, such as 500 or 500/s, or max.');
-}
 
 function topic(text: string): string {
   try {
@@ -42,14 +28,14 @@ not sent in time. Code 2: the command line was refused. Latencies run from the m
 `;
 
 /** Adds the command `load` to the command line. */
-export function addLoad(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+export function addLoad(program: Command): void {
   program
     .command('load')
     .description('publish readings of made-up devices to an MQTT broker, at a steady rate, and count what it confirms')
-    .option('--url <url>', 'the broker, such as mqtt://127.0.0.1:1883 or mqtts://host:8883; default: $MQTT_URL')
+    .option(
+      '--url <url>',
+      'the broker, such as mqtt://127.0.0.1:1883 or mqtts://host:8883; default: $MQTT_URL, $MQTT_BROKER_URL',
+    )
     .option('--pipeline <folder>', 'take the broker, its certificates and its password from this ingestion pipeline')
     .option('--username <name>', 'with --url')
     .option('--password-file <file>', 'with --url: the password stands in this file')
@@ -65,7 +51,7 @@ export function addLoad(
     .option(
       '--rate <n>',
       'messages a second, such as 500 or 500/s, or max: as fast as the broker takes them',
-      rate,
+      messagesPerSecond,
       100,
     )
     .option(
@@ -82,10 +68,10 @@ export function addLoad(
       '--replay <bucket/prefix>',
       'send the payloads of this archive in the order of their times, again and again',
     )
-    .option('--project <id>', 'with --replay; default: $GOOGLE_CLOUD_PROJECT')
+    .option('--project <id>', 'with --replay; default: $GOOGLE_CLOUD_PROJECT, $PROJECT_ID')
     .option('--qos <n>', '0, 1 or 2', wholeNumber(0, 2), 1)
     .option('--connections <n>', 'connections; a device keeps to one, so its order is kept', wholeNumber(1, 10_000), 1)
-    .option('--window <n>', 'unconfirmed messages of one connection at one time', wholeNumber(1, 65_535), 500)
+    .option('--window <n>', 'the most unconfirmed messages of one connection', wholeNumber(1, 65_535), 500)
     .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--run <id>', 'begins the id of every reading; default: a random one', runId)
     .option('--json', 'print one JSON object on the last line', false)

@@ -4,7 +4,7 @@ import { FatalError, toError } from '../../core/errors.ts';
 import type { LoadMessage } from '../../fleet/publish-load.ts';
 import { patiently } from '../../operators/patiently.ts';
 import { Archive } from '../../replay/archive.ts';
-import { selectionOf } from '../../replay/selection.ts';
+import { DEVICE_PATHS, selectionOf } from '../../replay/selection.ts';
 import { Timeline } from '../../replay/timeline.ts';
 
 /** A message of an archive on its way to a broker. */
@@ -32,8 +32,6 @@ export interface ArchiveLoadOptions {
   /** Topic of the nth device of the archive. Default: the attribute `mqtt_topic` of each message. */
   readonly topicOf?: ((device: number) => string) | undefined;
 }
-
-const DEVICE_PATHS = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
 
 /**
  * Scans an archive, to send it over MQTT again and again.

@@ -186,9 +186,9 @@ suite('the command load', (it) => {
       assert.is(ran.code, code, `${args.join(' ')}: ${ran.output}`);
       assert.match(ran.output, message);
     }
-    const without = await runCli(['load'], { env: { MQTT_URL: '' } });
+    const without = await runCli(['load'], { env: { MQTT_URL: '', MQTT_BROKER_URL: '' } });
     assert.is(without.code, 2);
-    assert.match(without.output, '--url: give --url, --pipeline, or MQTT_URL in the environment');
+    assert.match(without.output, '--url: give --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
     const help = await runCli(['load', '--help']);
     assert.is(help.code, 0);
     assert.match(help.output, "load --url mqtt://127.0.0.1:1883 --topic 'sites/{site}/devices/{device}/readings'");

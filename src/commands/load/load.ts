@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { MqttConnectionConfig } from '../../clients/mqtt.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { Fleet } from '../../fleet/fleet.ts';
@@ -13,16 +12,17 @@ import {
   newLoadProgress,
   publishLoad,
 } from '../../fleet/publish-load.ts';
-import { publisherSettings } from '../../fleet/publisher-settings.ts';
+import type { PublisherSettings } from '../../fleet/publisher-settings.ts';
 import { statusLine } from '../../replay/status-line.ts';
-import { readPipelineConfig } from '../../services/pipeline.ts';
+import { brokerOf } from '../broker.ts';
 import { EXIT } from '../exit-codes.ts';
+import { projectOf } from '../project.ts';
 import { onSignal } from '../signals.ts';
 import { type ArchiveLoad, type ArchiveMessage, openArchive } from './archive-messages.ts';
 import type { LoadCommandOptions } from './options.ts';
 
 const DEFAULT_DURATION_MS = 60_000;
-/** What was due in time may still be sent so long after the end. */
+/** The load may send messages that were due in time up to this long after its end. */
 const LATE_MS = 1_000;
 /** Pub/Sub and most brokers take much less; larger files are a slip. */
 const LARGEST_PAYLOAD_BYTES = 64 * 1024 * 1024;
@@ -35,7 +35,7 @@ export async function load(options: LoadCommandOptions): Promise<number> {
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
   try {
-    const broker = brokerOf(options);
+    const broker = brokerOf(options, settingsOf(options));
     const run = options.run ?? randomBytes(4).toString('hex');
     const fleet = fleetOf(options, run);
     const plan = planOf(options);
@@ -82,41 +82,16 @@ function planInWords({ rate, durationMs, messages }: Plan): string {
   return [messages === undefined ? 'messages' : `${count(messages)} messages`, pace, ...time].join(', ');
 }
 
-/** @throws FatalError naming the option that is missing or wrong. */
-function brokerOf(options: LoadCommandOptions): MqttConnectionConfig {
-  const { pipeline, url, username, passwordFile, caFile, insecureSkipVerify, protocol } = options;
-  if (pipeline !== undefined) {
-    if (url !== undefined) throw new FatalError('--pipeline: there is a --url too; leave one out');
-    const config = readPipelineConfig(pipeline);
-    if (config.service === 'ingestion') return config.mqtt;
-    throw new FatalError(
-      `--pipeline: ${pipeline} is a pipeline of ${config.service}; the broker is that of an ingestion`,
-    );
-  }
-  const address = url ?? process.env.MQTT_URL;
-  if (!address) throw new FatalError('--url: give --url, --pipeline, or MQTT_URL in the environment');
-  const tls = caFile === undefined && !insecureSkipVerify ? undefined : { insecureSkipVerify, caFile };
-  try {
-    return publisherSettings({
-      url: address,
-      protocolVersion: protocol,
-      ...(username === undefined ? {} : { username }),
-      ...(passwordFile === undefined ? {} : { passwordFile }),
-      ...(tls === undefined ? {} : { tls: { insecureSkipVerify, ...(caFile === undefined ? {} : { caFile }) } }),
-    });
-  } catch (thrown) {
-    throw new FatalError(asOptions(toError(thrown).message), { cause: thrown });
-  }
-}
-
-const OPTIONS = { url: 'url', username: 'username', passwordFile: 'password-file', 'tls.caFile': 'ca-file' };
-
-/** Names the option in place of the setting of a pipeline that it stands for. */
-function asOptions(message: string): string {
-  return Object.entries(OPTIONS).reduce(
-    (text, [name, option]) => text.replaceAll(`mqtt.${name}:`, `--${option}:`),
-    message,
-  );
+/** What goes with an address alone. */
+function settingsOf(options: LoadCommandOptions): Omit<PublisherSettings, 'url'> {
+  const { username, passwordFile, caFile, insecureSkipVerify, protocol } = options;
+  const hasTls = caFile !== undefined || insecureSkipVerify;
+  return {
+    protocolVersion: protocol,
+    ...(username === undefined ? {} : { username }),
+    ...(passwordFile === undefined ? {} : { passwordFile }),
+    ...(hasTls ? { tls: { insecureSkipVerify, ...(caFile === undefined ? {} : { caFile }) } } : {}),
+  };
 }
 
 /** @throws FatalError naming the option that is wrong. */
@@ -146,15 +121,10 @@ function payloadIn(file: string): Buffer {
   );
 }
 
-async function archiveOf(
-  { replay: location = '', project, topic, devices }: LoadCommandOptions,
-  fleet: Fleet,
-  signal: AbortSignal,
-): Promise<ArchiveLoad> {
-  const projectId = project ?? process.env.GOOGLE_CLOUD_PROJECT;
-  if (!projectId) throw new FatalError('--project: not given, and GOOGLE_CLOUD_PROJECT is not set');
+async function archiveOf(options: LoadCommandOptions, fleet: Fleet, signal: AbortSignal): Promise<ArchiveLoad> {
+  const { replay: location = '', topic, devices } = options;
   const topicOf = topic === undefined ? undefined : (device: number) => fleet.topicOf(device % devices);
-  return openArchive({ location, projectId, signal, topicOf });
+  return openArchive({ location, projectId: projectOf(options), signal, topicOf });
 }
 
 interface Published {

@@ -1,15 +1,9 @@
 import type { Command } from 'commander';
+import { ending } from '../ending.ts';
 import type { LookupCommandOptions } from './session.ts';
 
-/**
- * Adds the command `lookup` with its sub-commands to the command line.
- *
- * @param ending makes an action of a command: ends the process with its code.
- */
-export function addLookup(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+/** Adds the command `lookup` with its sub-commands to the command line. */
+export function addLookup(program: Command): void {
   const parent = program.command('lookup').description('show or forget what the layers of an enrich pipeline have');
   const sub = (name: string, description: string, after: string): Command =>
     parent

@@ -1,16 +1,10 @@
 import type { Command } from 'commander';
+import { ending } from '../ending.ts';
 import type { ProvisionCommandOptions } from './provision.ts';
 import type { TeardownCommandOptions } from './teardown.ts';
 
-/**
- * Adds the commands `provision` and `teardown` to the command line.
- *
- * @param ending makes an action of a command: ends the process with its code.
- */
-export function addProvision(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+/** Adds the commands `provision` and `teardown` to the command line. */
+export function addProvision(program: Command): void {
   program
     .command('provision')
     .description('create what pipelines declare under "resources": topics, subscriptions, buckets, datasets, tables')

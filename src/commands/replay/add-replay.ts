@@ -1,15 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { utcTime } from '../../core/message.ts';
 import { pathProblem } from '../../core/message-path.ts';
 import { LINE_INPUTS } from '../../replay/archived-message.ts';
-import { duration } from '../duration.ts';
+import { duration, time } from '../arguments.ts';
+import { ending } from '../ending.ts';
 import type { ReplayCommandOptions } from './options.ts';
-
-function time(text: string): number {
-  const utc = utcTime(text);
-  if (utc === undefined) throw new InvalidArgumentError('Expected a time such as 2026-11-24T08:00:00Z (RFC 3339).');
-  return Date.parse(utc);
-}
 
 function speed(text: string): number {
   if (text === 'max') return Number.POSITIVE_INFINITY;
@@ -36,10 +30,7 @@ envelope (--to pubsub) or the payload holds them; docs/replay.md says what that 
 `;
 
 /** Adds the command `replay` to the command line. */
-export function addReplay(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+export function addReplay(program: Command): void {
   program
     .command('replay')
     .description('send again what the icestore service has archived in Cloud Storage')

@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { encodeEnvelope } from '../../core/envelope.ts';
 import { FatalError, PoisonError } from '../../core/errors.ts';
 import type { Message, Original } from '../../core/message.ts';
@@ -7,8 +6,7 @@ import type { Destination } from '../../replay/destination.ts';
 import { mqttDestination } from '../../replay/mqtt-destination.ts';
 import { topicDestination } from '../../replay/topic-destination.ts';
 import { topicTemplate, topicTemplateProblem } from '../../replay/topic-template.ts';
-import { readPipelineConfig } from '../../services/pipeline.ts';
-import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
+import { brokerOf } from '../broker.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 /** Where a replay goes, and what it sends of a message. */
@@ -60,18 +58,4 @@ function topicsOf(template: string | undefined, devicePaths: readonly string[]):
     if (made !== undefined) return made(message);
     throw new PoisonError('unroutable', 'it has no attribute mqtt_topic; --topic says where such messages go');
   };
-}
-
-/** Given by its address alone, a broker is spoken to in MQTT 3.1.1, which all know. */
-function brokerOf({ pipeline, url = process.env.MQTT_URL ?? process.env.MQTT_BROKER_URL }: ReplayCommandOptions) {
-  if (pipeline !== undefined) {
-    const config = readPipelineConfig(pipeline);
-    if (config.service !== 'ingestion') throw new FatalError(`--pipeline: ${pipeline} is no ingestion`);
-    return config.mqtt;
-  }
-  if (!url)
-    throw new FatalError('--url: --to mqtt needs --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
-  const settings = v.safeParse(mqttSourceSchema, { url, clientId: 'replay', protocolVersion: 4 });
-  if (!settings.success) throw new FatalError(`--url: ${settings.issues.map(({ message }) => message).join('; ')}`);
-  return settings.output;
 }

@@ -7,15 +7,15 @@ import { Archive } from '../../replay/archive.ts';
 import { paceBySpeed, paceEvenly } from '../../replay/pacing.ts';
 import { progressBar } from '../../replay/progress-bar.ts';
 import { newProgress, type ReplayProgress, replayArchive } from '../../replay/replay-archive.ts';
-import { selectionOf } from '../../replay/selection.ts';
+import { DEVICE_PATHS, selectionOf } from '../../replay/selection.ts';
 import { statusLine } from '../../replay/status-line.ts';
 import { type Scan, Timeline } from '../../replay/timeline.ts';
 import { EXIT } from '../exit-codes.ts';
+import { projectOf } from '../project.ts';
 import { onSignal } from '../signals.ts';
 import { openEnd } from './open-end.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
-const DEVICE_PATHS = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
 const say = (text: string): void => console.error(text);
 const count = (value: number): string => value.toLocaleString('en-US');
 const timeText = (ms: number | undefined): string | undefined =>
@@ -26,10 +26,7 @@ export async function replay(location: string, options: ReplayCommandOptions): P
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
   try {
-    const { GOOGLE_CLOUD_PROJECT, PROJECT_ID } = process.env;
-    const projectId = options.project ?? GOOGLE_CLOUD_PROJECT ?? PROJECT_ID;
-    if (!projectId)
-      throw new FatalError('--project: not given, and neither GOOGLE_CLOUD_PROJECT nor PROJECT_ID is set');
+    const projectId = projectOf(options);
     const apis: GoogleApi[] = options.to === 'pubsub' ? ['storage', 'pubsub'] : ['storage'];
     await patiently(() => checkCredentials({ projectId }, apis), toError);
     const archive = new Archive(createStorageClient({ projectId }), location);

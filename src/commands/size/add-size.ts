@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ending } from '../ending.ts';
 import type { SizeCommandOptions } from './size.ts';
 
 function numberIn(min: number, max: number, example: string, { whole = false } = {}) {
@@ -22,10 +23,7 @@ you rely on them.
 `;
 
 /** Adds the command `size` to the command line. */
-export function addSize(
-  program: Command,
-  ending: <Args extends unknown[]>(command: (...args: Args) => Promise<number>) => (...args: Args) => Promise<void>,
-): void {
+export function addSize(program: Command): void {
   program
     .command('size')
     .description('say what a load needs: replicas, settings and memory of each service')

@@ -1,7 +1,22 @@
+/** MQTT-4.7.3: of a topic, and of a filter. */
+export const MAX_TOPIC_BYTES = 65_535;
+
+/** Why one cannot publish to a topic, or to what a template of topics makes; undefined if one can. */
+export function publishTopicProblem(topic: string): string | undefined {
+  if (topic === '') return 'the topic is empty: a topic has at least one character';
+  if (topic.includes('\0')) return 'a topic has no null character';
+  const wildcard = /[+#]/.exec(topic)?.[0];
+  if (wildcard !== undefined) {
+    return `one cannot publish to a topic with "${wildcard}": "+" and "#" stand for levels of subscriptions`;
+  }
+  if (topic.startsWith('$')) return 'topics that begin with "$" belong to the broker';
+  return Buffer.byteLength(topic) > MAX_TOPIC_BYTES ? 'a topic has at most 65,535 bytes' : undefined;
+}
+
 /** Why a text is no valid MQTT topic filter (MQTT 3.1.1, section 4.7), or undefined if it is one. */
 export function topicFilterProblem(filter: string): string | undefined {
   if (filter.length === 0) return 'a topic filter may not be empty';
-  if (Buffer.byteLength(filter) > 65_535) return 'a topic filter has at most 65,535 bytes';
+  if (Buffer.byteLength(filter) > MAX_TOPIC_BYTES) return 'a topic filter has at most 65,535 bytes';
   if (filter.includes('\0')) return 'a topic filter may not hold a NUL character';
   if (filter.startsWith('$share/')) return sharedFilterProblem(filter);
   const levels = filter.split('/');

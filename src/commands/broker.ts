@@ -1,0 +1,50 @@
+import type { MqttConnectionConfig } from '../clients/mqtt.ts';
+import { FatalError, toError } from '../core/errors.ts';
+import { type PublisherSettings, publisherSettings } from '../fleet/publisher-settings.ts';
+import { readPipelineConfig } from '../services/pipeline.ts';
+
+/** How a command line names the broker that it publishes to. */
+export interface BrokerOptions {
+  readonly url?: string;
+  /** An ingestion pipeline, whose broker, certificates and password are taken. */
+  readonly pipeline?: string;
+}
+
+/**
+ * The broker of `--pipeline` or of `--url`, else that of the environment.
+ *
+ * @param settings what goes with an address alone.
+ * @throws FatalError naming the option that is missing or wrong.
+ */
+export function brokerOf(
+  { url, pipeline }: BrokerOptions,
+  settings: Omit<PublisherSettings, 'url'> = {},
+): MqttConnectionConfig {
+  if (pipeline !== undefined) {
+    if (url !== undefined) throw new FatalError('--pipeline: there is a --url too; leave one out');
+    const config = readPipelineConfig(pipeline);
+    if (config.service === 'ingestion') return config.mqtt;
+    throw new FatalError(
+      `--pipeline: ${pipeline} is a pipeline of ${config.service}; the broker is that of an ingestion`,
+    );
+  }
+  const address = url || process.env.MQTT_URL || process.env.MQTT_BROKER_URL;
+  if (!address) {
+    throw new FatalError('--url: give --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
+  }
+  try {
+    return publisherSettings({ ...settings, url: address });
+  } catch (thrown) {
+    throw new FatalError(asOptions(toError(thrown).message), { cause: thrown });
+  }
+}
+
+const OPTIONS = { url: 'url', username: 'username', passwordFile: 'password-file', 'tls.caFile': 'ca-file' };
+
+/** Names the option in place of the setting of a pipeline that it stands for. */
+function asOptions(message: string): string {
+  return Object.entries(OPTIONS).reduce(
+    (text, [name, option]) => text.replaceAll(`mqtt.${name}:`, `--${option}:`),
+    message,
+  );
+}
