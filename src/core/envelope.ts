@@ -38,7 +38,7 @@ function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
 /** What follows the publish time in an envelope. */
 function endOf(message: Message): string {
   if (message instanceof EnvelopedMessage) return hasData(message) ? withData(dataJson(message)) : '}';
-  // Asked first: to look into the data can mean to make it.
+  // Before `enrichmentData`, whose getter may build the object.
   const { enrichmentJson } = message;
   if (enrichmentJson !== undefined) return withData(enrichmentJson);
   return isEmpty(message.enrichmentData) ? '}' : withData(dataJson(message));

@@ -28,10 +28,9 @@ export class EnvelopedMessage implements Message {
     return this.#data;
   }
 
-  /** See `ReadEnvelope.plainText`. */
-  plainText(name: string, bytes: Uint8Array): string | null | undefined {
+  plainMember(name: string, bytes: Uint8Array): string | null | undefined {
     const { added } = this;
-    return added !== undefined && Object.hasOwn(added, name) ? null : this.envelope.plainText(bytes);
+    return added !== undefined && Object.hasOwn(added, name) ? undefined : this.envelope.plainMember(bytes);
   }
 
   /** Members that nobody touched stand there as they came. */

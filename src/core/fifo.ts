@@ -3,7 +3,7 @@ const COMPACT_AFTER = 1_024;
 
 /** A queue whose head is taken in constant time; an array's `shift` moves all that is left. It has no bound of its own. */
 export class Fifo<T extends NonNullable<unknown>> {
-  /** What has been taken is not kept: thousands of places at the head may be empty. */
+  /** Places before the head are undefined: the queue must not keep items that were taken. */
   #items: (T | undefined)[] = [];
   #head = 0;
 

@@ -1,6 +1,5 @@
 import { utf8Text } from './bytes.ts';
 import { enrichmentText } from './enrichment-text.ts';
-import { EnvelopedMessage } from './enveloped-message.ts';
 import { JsonNumber } from './json-number.ts';
 import { parseExact, parseLossless } from './lossless-json.ts';
 import type { Message } from './message.ts';
@@ -109,9 +108,9 @@ function enrichmentPath(names: readonly string[]): MessagePath {
   if (name === undefined || deeper.length > 0) return read;
   const bytes = Buffer.from(name);
   return (view) => {
-    const { message } = view;
-    const text = message instanceof EnvelopedMessage ? message.plainText(name, bytes) : null;
-    return text === null ? read(view) : text;
+    const text = view.message.plainMember?.(name, bytes);
+    if (text === undefined) return read(view);
+    return text === null ? undefined : text;
   };
 }
 

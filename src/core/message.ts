@@ -11,6 +11,8 @@ export type Attributes = Readonly<Record<string, string>>;
  * - `payload`: the device's bytes, never forced to UTF-8.
  * - `publishTime`: RFC 3339 in UTC, kept as text, so that no digit of the original's precision is lost.
  * - `enrichmentJson`: the enrichment data as JSON, where it is known without asking for the data.
+ * - `plainMember`: returns a member of the enrichment data without parsing the data, if the member is a text. Returns null
+ *   if there is no such member, and undefined if the caller must read `enrichmentData`. `bytes` is the name in UTF-8.
  */
 export interface Message {
   readonly id: string;
@@ -19,6 +21,7 @@ export interface Message {
   readonly attributes: Attributes;
   readonly enrichmentData: EnrichmentData;
   readonly enrichmentJson?: string | undefined;
+  plainMember?(name: string, bytes: Uint8Array): string | null | undefined;
 }
 
 /** The bytes and attributes as the source handed them over: what a dead letter preserves. */
@@ -39,7 +42,7 @@ export interface WholeData {
   readonly sha256: string;
 }
 
-/** Nearly every time is written so already; up to the 28th each month has its day. */
+/** Matches nearly every time. Every month has the days up to the 28th. */
 const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59Z');

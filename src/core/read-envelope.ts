@@ -37,11 +37,11 @@ export class ReadEnvelope {
   #id: string | undefined;
   #publishTime: string | undefined;
   #payload: Buffer | undefined;
-  /** Undefined while nobody has asked for the data of a flat object. */
+  /** Parsed on first use if the data is a flat object. */
   #enrichmentData: EnrichmentData | undefined;
   readonly #isFlat: boolean;
 
-  /** @param enrichmentData left out if it is a flat object, which is valid without being parsed. */
+  /** @param enrichmentData undefined if the data is a flat object: it is valid, and is parsed on first use. */
   constructor(bytes: Buffer, places: Places, enrichmentData: EnrichmentData | undefined) {
     this.bytes = bytes;
     this.#idEnd = places.idEnd;
@@ -56,15 +56,10 @@ export class ReadEnvelope {
     return this.#enrichmentData ?? {};
   }
 
-  /**
-   * A text of the enrichment data by the bytes of its name, found without parsing; undefined if it has no such name, and
-   * null if it has to be parsed for that.
-   */
-  plainText(name: Uint8Array): string | null | undefined {
-    const start = this.dataStart;
-    return this.#isFlat && start !== undefined
-      ? textInFlatObject(this.bytes, start, this.bytes.length - 1, name)
-      : null;
+  /** See `Message.plainMember`. */
+  plainMember(name: Uint8Array): string | null | undefined {
+    if (!this.#isFlat) return undefined;
+    return textInFlatObject(this.bytes, this.headLength + BEFORE_DATA.length - 1, this.bytes.length - 1, name);
   }
 
   get id(): string {

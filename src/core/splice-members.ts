@@ -60,7 +60,7 @@ let scratch = Buffer.allocUnsafe(4 * 1024);
  *
  * @param start where the object's opening brace stands.
  * @param end behind its closing brace. The object must be valid: `JSON.parse` has taken it.
- * @returns the object and the bytes that follow it, each byte as one character (`latin1`): the least that can be kept of it.
+ * @returns the object and all bytes behind it, each byte as one character (`latin1`), which takes the least memory.
  */
 export function splicedMembers(json: Buffer, start: number, end: number, set: WrittenMembers): string | undefined {
   const { members, byteLength } = set;

@@ -134,7 +134,7 @@ export function createIngestion(
       graph: (deliveries) =>
         deliveries.pipe(
           tap(probes.received.hit),
-          withinLimits(currentTable),
+          mapMessage(withinLimits(currentTable)),
           mapMessage(identifyBy(config.id)),
           mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
           enrich,

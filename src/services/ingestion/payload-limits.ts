@@ -7,7 +7,7 @@ export const payloadLimitsSchema = v.pipe(
     minBytes: v.optional(bytes({ min: 0 }), 0),
     /** Default: no limit but `mqtt.maxPayloadBytes`. */
     maxBytes: v.optional(bytes({ min: 0 })),
-    /** `deadLetter`: what is outside goes to dead-letter, as `too_small` or `too_large`. `drop`: it is acknowledged, and counted as dropped. */
+    /** `deadLetter` sends other payloads to dead-letter (`too_small`, `too_large`); `drop` acknowledges and counts them. */
     outside: v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
   }),
   v.rawCheck(({ dataset, addIssue }) => {

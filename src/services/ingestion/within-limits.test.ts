@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import { mapMessage } from '../../operators/map-message.ts';
 import { suite } from '../../testing/suite.ts';
 import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
 import { ingestionSchema } from './config.ts';
@@ -35,7 +36,7 @@ function fates(payload: object, sizes: readonly number[]) {
     sizes.map((size) => testDelivery(desk, testMessage({ payload: 'x'.repeat(size), attributes: { mqtt_topic } }))),
   );
   from(deliveries)
-    .pipe(withinLimits(() => table))
+    .pipe(mapMessage(withinLimits(() => table)))
     .subscribe((delivery) => passed.push(delivery));
   const passedOf = (topic: string) =>
     passed
