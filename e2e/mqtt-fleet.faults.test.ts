@@ -21,7 +21,7 @@ const WINDOW = 200;
 const PUBLISH_WINDOW = 500;
 const TEST_TIMEOUT_MS = 240_000;
 
-/** What the replicas subscribe to. */
+/** Subscription settings of all replicas. */
 interface Subscribing {
   readonly filter: string;
   readonly shareGroup?: string;
@@ -133,7 +133,7 @@ suite('two replicas of ingestion behind a share group', (it) => {
       async () => {
         const { broker, members, start, end, load, restartEach, eachHas, arrival } = await open(protocolVersion);
         for (const ordinal of [0, 1]) await start(ordinal, { filter: 'earlier/#', shareGroup });
-        // What is saved has the sessions, and not the subscriptions of now.
+        // Save the sessions with the earlier subscriptions.
         await broker.save();
         await restartEach({ filter: READINGS, shareGroup });
         let published = await load({ count: MESSAGES }).done;

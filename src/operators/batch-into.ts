@@ -47,10 +47,10 @@ export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
 /** The share of all credit that a batch must hold to leave for want of it, while others are under way. */
 const WORTH_PRESSING = 0.25;
 
-/** A batch that has left. In a Set, V8 would keep settled ones until the next full collection: see `LinkedList`. */
+/** A batch under way. Not in a Set: V8 would keep settled batches until the next full collection (see `LinkedList`). */
 class BatchOut<T extends BatchItem> implements Linked<BatchOut<T>> {
   readonly batch: Batch<T>;
-  /** Its effect. Made before that is subscribed to, inside of which it may complete. */
+  /** Of the effect. It exists before `subscribe`, in which the effect may complete. */
   readonly subscription = new Subscription();
   older: BatchOut<T> | undefined = undefined;
   newer: BatchOut<T> | undefined = undefined;
@@ -65,8 +65,7 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
 
 /**
  * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time and as many as it answers
- * without getting slower; emits one outcome for
- * each delivery, in no order between batches.
+ * without getting slower; emits one outcome for each delivery, in no order between batches.
  *
  * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), in the way of another
  * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small ones

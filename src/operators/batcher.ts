@@ -34,7 +34,7 @@ export interface BatchLimits {
 
 interface OpenBatch<T> {
   readonly key: string;
-  /** None any more when it has left: tables of a Map that are replaced, and the list by fullness, may keep it a while. */
+  /** Empty once the batch has left, since replaced tables of the Maps and `#byFullness` may keep this object. */
   items: T[];
   bytes: number;
   readonly openedAt: number;

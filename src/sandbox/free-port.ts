@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below what Linux gives to outgoing connections: one of them could take the port before the server that it is for. */
+/** Below Linux' range for outgoing connections: one of them could take the port before the server does. */
 const LOWEST = 10_240;
 const HIGHEST = 32_767;
 const TRIES = 100;

@@ -148,7 +148,7 @@ const env = {
 };
 const total: FileResult = { passed: 0, failed: 0, skipped: 0 };
 const times: { file: string; seconds: number }[] = [];
-/** Shown again at the end: the output of a long run may be cut. */
+/** Printed again at the end, since CI may cut the output of a long run. */
 const failures: string[] = [];
 const queue = [...files];
 const worker = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { Scrape } from './scrape.ts';
 /** Against a service that hangs: four at once, each compiling itself, take a slow machine most of a minute. */
 const READY_WITHIN_MS = 120_000;
 
-/** For services whose end is timed: what Node writes to its compile cache as it exits can take seconds. */
+/** For tests that time the end of a service: Node can take seconds to write its compile cache as it exits. */
 export const NO_COMPILE_CACHE = { NODE_DISABLE_COMPILE_CACHE: '1' } as const;
 
 /** A service in a process of its own, as a container runs it. */
