@@ -1,8 +1,4 @@
-/** What aedes keeps of a message for one session. The object is the store's own. */
-interface StoredMessage {
-  messageId?: number | undefined;
-  retain?: boolean;
-}
+import { OutgoingQueue, type StoredMessage } from './outgoing-queue.ts';
 
 interface Session {
   readonly id: string;
@@ -15,19 +11,21 @@ interface Matching {
 
 interface Store {
   outgoingStream(session: Session): AsyncIterable<StoredMessage>;
+  outgoingEnqueue(subscription: Matching, message: StoredMessage): Promise<void>;
   outgoingEnqueueCombi(subscriptions: readonly Matching[], message: StoredMessage): Promise<void>;
   outgoingUpdate(session: Session, message: StoredMessage): Promise<void>;
   outgoingClearMessageId(session: Session, message: StoredMessage): Promise<unknown>;
 }
 
 /**
- * Corrects how aedes 1.2 keeps messages for sessions, so that a session loses none of them:
+ * Replaces how aedes 1.2 keeps messages for sessions, so that a session loses none of them:
  *
  * - A message that is published while a session is resumed is sent twice: as a new one, and out of the store. If the
  *   client has acknowledged one before aedes comes to the other, aedes ends the connection ("no such packet").
  * - A message that two filters of a session match is stored twice and sent once. The second time it is found to be sent
  *   already, and is then deleted by a packet id that it does not have yet: whichever message without one comes first is
  *   gone.
+ * - Each message that is sent or acknowledged is searched for from the first one on: slow with thousands.
  * - A stored message keeps RETAIN, which marks messages that SUBSCRIBE has brought, and no others (MQTT-3.3.1-9).
  *
  * Returns a function to be called before the session of a client is resumed. It forgets the packet ids of the connection
@@ -37,20 +35,24 @@ interface Store {
  */
 export function correctStoredMessages(broker: object): (clientId: string) => Promise<void> {
   const store = storeOf(broker);
-  const { outgoingStream, outgoingEnqueueCombi, outgoingUpdate, outgoingClearMessageId } = store;
-  store.outgoingStream = (session) => notSent(outgoingStream.call(store, session));
-  store.outgoingEnqueueCombi = (subscriptions, message) =>
-    outgoingEnqueueCombi.call(
-      store,
-      oneForEachSession(subscriptions),
-      message.retain ? { ...message, retain: false } : message,
-    );
-  store.outgoingUpdate = (session, message) => outgoingUpdate.call(store, session, message).catch(ifAcknowledged);
-  store.outgoingClearMessageId = async (session, message) =>
-    message.messageId === undefined ? undefined : outgoingClearMessageId.call(store, session, message);
-  return async (id) => {
-    for await (const message of outgoingStream.call(store, { id })) message.messageId = undefined;
+  const queues = new Map<string, OutgoingQueue>();
+  const enqueue = ({ clientId }: Matching, message: StoredMessage): void => {
+    const queue = queues.get(clientId) ?? new OutgoingQueue();
+    queues.set(clientId, queue);
+    queue.add({ ...message, messageId: undefined });
   };
+  store.outgoingStream = ({ id }) => notSent(queues.get(id)?.list() ?? []);
+  store.outgoingEnqueue = async (subscription, message) => enqueue(subscription, message);
+  store.outgoingEnqueueCombi = async (subscriptions, message) => {
+    for (const subscription of oneForEachSession(subscriptions)) enqueue(subscription, { ...message, retain: false });
+  };
+  // If the other copy is acknowledged, this one is sent once more, and its PUBACK changes nothing.
+  store.outgoingUpdate = async ({ id }, message) => {
+    queues.get(id)?.update(message);
+  };
+  store.outgoingClearMessageId = async ({ id }, { messageId }) =>
+    messageId === undefined ? undefined : queues.get(id)?.remove(messageId);
+  return async (id) => queues.get(id)?.forgetPacketIds();
 }
 
 function oneForEachSession(subscriptions: readonly Matching[]): readonly Matching[] {
@@ -59,13 +61,8 @@ function oneForEachSession(subscriptions: readonly Matching[]): readonly Matchin
 }
 
 /** What has a packet id was sent over this connection. */
-async function* notSent(messages: AsyncIterable<StoredMessage>): AsyncIterable<StoredMessage> {
-  for await (const message of messages) if (message.messageId === undefined) yield message;
-}
-
-/** The other copy is acknowledged: this one is sent once more, and its PUBACK changes nothing. */
-function ifAcknowledged(thrown: unknown): void {
-  if (!(thrown instanceof Error) || thrown.message !== 'no such packet') throw thrown;
+async function* notSent(messages: readonly StoredMessage[]): AsyncIterable<StoredMessage> {
+  for (const message of messages) if (message.messageId === undefined) yield message;
 }
 
 function storeOf(broker: object): Store {
