@@ -8,9 +8,8 @@ import { createResources } from '../demo/provision-run.ts';
 import { namedResources, type RunResources } from '../demo/run-resources.ts';
 import { startSandboxProcess } from '../demo/sandbox-process.ts';
 import { countLines, countRows } from '../demo/sink-counts.ts';
+import { type Publisher, startPublisher } from '../demo/start-publisher.ts';
 import { Fleet } from '../fleet/fleet.ts';
-import { newLoadProgress } from '../fleet/publish-load.ts';
-import { publishReadings } from '../fleet/publish-readings.ts';
 import { EXIT } from './exit-codes.ts';
 import { onSignal } from './signals.ts';
 
@@ -26,6 +25,9 @@ export interface DemoOptions {
 /** Without progress in any stage for so long, the demo gives up waiting and counts what there is. */
 const STALLED_MS = 30_000;
 
+/** The last objects of a run wait no longer for more lines: their age is part of the measured time. */
+const ARCHIVE_MAX_AGE_MS = '250';
+
 /** `demo`: the whole platform on one machine, from a made-up fleet to the real sinks, and the balance of its books. */
 export async function demo(options: DemoOptions): Promise<number> {
   const say = (text: string) => console.error(text);
@@ -36,18 +38,26 @@ export async function demo(options: DemoOptions): Promise<number> {
   Object.assign(process.env, cloud.env);
   for (const missing of cloud.missing) say(`left out: ${missing}`);
   let platform: Platform | undefined;
+  let publisher: Publisher | undefined;
   try {
     const resources = namedResources(randomBytes(4).toString('hex'), cloud.env.GOOGLE_CLOUD_PROJECT ?? 'sandbox');
-    const fleet = new Fleet({ devices: options.devices, seed: options.seed, runId: resources.runId });
+    const fleetOptions = { devices: options.devices, seed: options.seed, runId: resources.runId };
+    const fleet = new Fleet(fleetOptions);
     say(`run ${resources.runId}: ${options.messages} readings of ${options.devices} devices, seed ${options.seed}`);
     await createResources(resources, fleet);
     platform = await startPlatform({
       pipelines: join(import.meta.dirname, '../../pipelines'),
-      env: { ...process.env, ...resources.env },
+      env: { ...process.env, ...resources.env, ARCHIVE_MAX_AGE_MS },
       level: process.env.LOG_LEVEL ?? 'error',
       redis: cloud.env.REDIS_URL !== undefined,
     });
-    const balance = await measure(platform, fleet, resources, options, stopped.signal);
+    publisher = await startPublisher({
+      url: process.env.MQTT_URL ?? '',
+      messages: options.messages,
+      ratePerSecond: options.rate,
+      fleet: fleetOptions,
+    });
+    const balance = await measure(platform, publisher, resources, stopped.signal);
     const balanced = isBalanced(balance) && balance.published === options.messages;
     (options.json ? say : console.log)(`\n${balanceTable(balance)}\n\n  ${balanced ? 'balanced' : 'NOT BALANCED'}\n`);
     if (options.keep && !stopped.signal.aborted) await keepRunning(platform, cloud.env, resources, stopped.signal, say);
@@ -56,6 +66,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     if (options.json) console.log(JSON.stringify(balance));
     return balanced && abandoned === 0 ? EXIT.clean : EXIT.failed;
   } finally {
+    await publisher?.close();
     await platform?.shutdown();
     await cloud.close();
   }
@@ -63,22 +74,15 @@ export async function demo(options: DemoOptions): Promise<number> {
 
 async function measure(
   platform: Platform,
-  fleet: Fleet,
+  publisher: Publisher,
   resources: RunResources,
-  { messages, rate }: DemoOptions,
   signal: AbortSignal,
 ): Promise<Balance> {
-  const load = newLoadProgress();
-  const published = () => load.confirmed;
+  const published = () => publisher.confirmed;
   const started = performance.now();
   const progress = showProgress(platform, published);
   try {
-    await publishReadings(fleet.readings(messages), {
-      url: process.env.MQTT_URL ?? '',
-      ratePerSecond: rate,
-      signal,
-      progress: load,
-    });
+    await publisher.publish(signal);
     await settled(platform, published);
   } finally {
     progress.unsubscribe();

@@ -14,6 +14,7 @@ export interface Balance {
   readonly lost: number;
   /** Entries of both sinks beyond one for each message. */
   readonly duplicated: number;
+  /** From the first publish until every row and object is settled. */
   readonly seconds: number;
 }
 
@@ -61,10 +62,10 @@ export function balanceTable(balance: Balance): string {
     ['dead-lettered', balance.deadLettered],
     ['lost', balance.lost],
     ['duplicated', balance.duplicated],
-    ['seconds', balance.seconds.toFixed(2)],
+    ['seconds, first publish to last row and object', balance.seconds.toFixed(2)],
     ['messages per second', rate],
   ];
   const shown = lines.map(([name, value]) => [name, typeof value === 'number' ? value.toLocaleString('en-US') : value]);
   const width = Math.max(...shown.map(([, value]) => value?.length ?? 0));
-  return shown.map(([name = '', value = '']) => `  ${name.padEnd(40)}${value.padStart(width)}`).join('\n');
+  return shown.map(([name = '', value = '']) => `  ${name.padEnd(48)}${value.padStart(width)}`).join('\n');
 }
