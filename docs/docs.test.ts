@@ -10,7 +10,7 @@ import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PAGES = ['README.md', ...globSync('docs/*.md', { cwd: ROOT })];
+const PAGES = ['README.md', ...globSync(['docs/*.md', '.github/*.md'], { cwd: ROOT })];
 /** Paths from the root, or from `src/` as the tables of docs/guarantees.md have them; `*` stands for anything. */
 const PATH = /`((?:[\w-]+\/)+[\w.*-]+\.(?:ts|mjs|yaml))`/g;
 const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
@@ -62,6 +62,11 @@ suite('the documentation', ({ test }) => {
       named.filter(({ script }) => !(script in scripts)),
       [],
     );
+  });
+
+  test('names the major version of Node that the tests run on', () => {
+    const { devDependencies }: { devDependencies: Record<string, string> } = JSON.parse(read('package.json'));
+    assert.is(read('.nvmrc').trim(), devDependencies.node?.split('.')[0]);
   });
 
   test('maps the settings of the Go platform to settings that exist', () => {
