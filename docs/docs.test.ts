@@ -1,5 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { ConfigIssue } from '../src/config/config-error.ts';
 import { applyOverrides } from '../src/config/overrides.ts';
@@ -10,10 +10,15 @@ import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { suite } from '../src/testing/suite.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const PAGES = ['README.md', ...globSync(['docs/*.md', '.github/*.md'], { cwd: ROOT })];
+const PAGES = ['README.md', ...globSync(['docs/**/*.md', '.github/*.md'], { cwd: ROOT })];
 /** Paths from the root, or from `src/` as the tables of docs/guarantees.md have them; `*` stands for anything. */
 const PATH = /`((?:[\w-]+\/)+[\w.*-]+\.(?:ts|mjs|yaml))`/g;
 const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
+/** A page that a comment names. */
+const NAMED_PAGE = /\bdocs\/[\w/-]+\.md\b/g;
+const RECORDS = globSync('docs/decisions/0*.md', { cwd: ROOT }).sort();
+const RECORD =
+  /^# (?<number>\d{4}): (?<title>.+)\n\n- Date: (?<date>\d{4}-\d\d-\d\d)\n- Status: (?:accepted|superseded by \d{4})\n\n## Context\n\n[^#]+\n## Decision\n\n[^#]+\n## Consequence\n\n[^#]+$/;
 const SCRIPT = /\bnpm run (?:-s )?([a-z][\w:]*)/g;
 
 const SCHEMAS = [ingestionSchema, enrichSchema, icestoreSchema, bigqueriesSchema];
@@ -50,6 +55,34 @@ suite('the documentation', ({ test }) => {
       links.filter(({ path }) => !existsSync(join(ROOT, path))),
       [],
     );
+  });
+
+  test('is named in comments by pages that exist', () => {
+    const files = globSync(['{src,e2e,bench,deploy,pipelines}/**/*.{ts,mjs,yaml}'], { cwd: ROOT });
+    const named = files.flatMap((file) => Array.from(read(file).matchAll(NAMED_PAGE), ([page]) => ({ file, page })));
+    assert.ok(named.length > 0);
+    assert.equal(
+      named.filter(({ page }) => !existsSync(join(ROOT, page))),
+      [],
+    );
+  });
+
+  test('has decisions of one form, numbered by date, each in the index', () => {
+    assert.ok(RECORDS.length > 20, `${RECORDS.length} records are found`);
+    const index = read('docs/decisions/README.md');
+    let last = '';
+    for (const [place, path] of RECORDS.entries()) {
+      const { number = '', title = '', date = '' } = RECORD.exec(read(path))?.groups ?? {};
+      assert.is(Number(number), place + 1, `${path}: number, date, status, context, decision and consequence`);
+      assert.ok(basename(path).startsWith(`${number}-`), path);
+      assert.ok(date >= last, `${path} is older than the record before it`);
+      assert.ok(
+        index.includes(`| [${number}](${basename(path)}) | ${title} | ${date} |\n`),
+        `${path} is not in the index`,
+      );
+      last = date;
+    }
+    assert.is(index.match(/^\| \[/gm)?.length, RECORDS.length, 'the index names each record once');
   });
 
   test('names npm scripts that exist', () => {

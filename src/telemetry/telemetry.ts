@@ -27,8 +27,8 @@ const LINES_PER_WINDOW = 20;
 const WINDOW_MS = 10_000;
 
 /**
- * How often the event loop's delay is sampled. Each sample wakes the process: with the default of prom-client (10 ms) that
- * alone was an idle service's CPU time (docs/decisions.md). A sample includes the time between two of them.
+ * The interval at which the event loop's delay is sampled. Each sample wakes the process, and includes the time between two
+ * samples: see docs/decisions/0022-keep-bookkeeping-cheap.md.
  */
 const EVENT_LOOP_SAMPLE_MS = 50;
 
