@@ -102,6 +102,11 @@ suite('the documentation', ({ test }) => {
     assert.is(read('.nvmrc').trim(), devDependencies.node?.split('.')[0]);
   });
 
+  test('keeps the word list of the spelling check in order', () => {
+    const words = read('cspell-words.txt').trimEnd().split('\n');
+    assert.equal(words, [...new Set(words)].sort());
+  });
+
   test('maps the settings of the Go platform to settings that exist', () => {
     const rows = read('docs/moving-from-go.md').matchAll(/^\| [^|]+ \| ([^|]+) \|/gm);
     const named = Array.from(rows, ([, own = '']) => own)

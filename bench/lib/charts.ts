@@ -15,7 +15,7 @@ export function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 }
 
-/** Horizontal bars in groups, one colour a series, each with its value. */
+/** Horizontal bars in groups, one color a series, each with its value. */
 export function barChart(title: string, series: readonly string[], groups: readonly Bars[], unit: string): string {
   const most = Math.max(1e-9, ...groups.flatMap(({ values }) => values.map((value) => value ?? 0)));
   const groupHeight = series.length * BAR + 14;

@@ -2,7 +2,7 @@ import { Firestore } from '@google-cloud/firestore';
 import type { GoogleConfig } from './google-config.ts';
 import { channelOptions } from './grpc-channel.ts';
 
-/** Builds the client; `FIRESTORE_EMULATOR_HOST` is honoured by it. */
+/** Builds the client; `FIRESTORE_EMULATOR_HOST` is honored by it. */
 export function createFirestoreClient(
   google: GoogleConfig,
   { projectId, databaseId }: { projectId?: string | undefined; databaseId?: string | undefined },

@@ -20,7 +20,7 @@ export interface PubSubClients {
 }
 
 /**
- * Builds the clients; `PUBSUB_EMULATOR_HOST` is honoured as by the high-level client, whose options these are.
+ * Builds the clients; `PUBSUB_EMULATOR_HOST` is honored as by the high-level client, whose options these are.
  *
  * @throws FatalError without credentials.
  */

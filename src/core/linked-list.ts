@@ -53,7 +53,7 @@ export class LinkedList<T extends Linked<T>> {
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
-    // What is done with, and not collected yet, must not keep its neighbours.
+    // What is done with, and not collected yet, must not keep its neighbors.
     item.older = undefined;
     item.newer = undefined;
     item.isLinked = false;

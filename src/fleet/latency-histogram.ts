@@ -1,4 +1,4 @@
-/** Neighbouring buckets differ by one percent: no reported latency is further than that from a measured one. */
+/** Neighboring buckets differ by one percent: no reported latency is further than that from a measured one. */
 const STEP = 1.01;
 const SMALLEST_MS = 0.01;
 const LARGEST_MS = 3_600_000;

@@ -39,6 +39,7 @@ const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelis
 /** What runs before the tests of a whole `npm test`. */
 const CHECKS: readonly (readonly string[])[] = [
   ['biome', 'check', '.'],
+  ['cspell', 'lint', '--no-progress', '--no-summary'],
   ['tsc', '--noEmit'],
   ['depcruise', 'src', 'e2e', 'bench', '--no-progress'],
 ];

@@ -25,7 +25,7 @@ export interface IcestoreProbes extends CommonProbes {
   readonly stored: Probe<StoredObject>;
 }
 
-/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalised. */
+/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalized. */
 export function createIcestore(
   config: IcestoreConfig,
   dependencies: IcestoreDependencies = {},

@@ -91,14 +91,14 @@ suite('an object that is written once', (it) => {
 
   test('is not taken for written where 412 is answered for any other reason', async () => {
     await newBucket();
-    const error = { code: 412, message: 'an organisation policy', reason: 'conditionNotMet' };
+    const error = { code: 412, message: 'an organization policy', reason: 'conditionNotMet' };
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', times: 1, error });
-    assert.match((await refusal(write())).message, 'an organisation policy');
+    assert.match((await refusal(write())).message, 'an organization policy');
     assert.equal(await names(), []);
     // The fault may also hit the name of its own.
     await bucket.file(NAME).save('of others', { resumable: false });
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', error });
-    assert.match((await refusal(write())).message, 'an organisation policy');
+    assert.match((await refusal(write())).message, 'an organization policy');
     assert.equal(await names(), [NAME]);
   });
 

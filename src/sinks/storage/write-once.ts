@@ -36,7 +36,7 @@ type Holder = 'same' | 'other' | 'nobody' | 'unreadable';
 
 /**
  * Writes objects that may not exist before, and emits where each is. Cloud Storage answers 412 when an object has the
- * name, and also when an organisation policy or the bucket's encryption enforcement refuses the object. So the object
+ * name, and also when an organization policy or the bucket's encryption enforcement refuses the object. So the object
  * that has the name is read: only an equal `contentHash` counts as written. Where another object has the name, or reading
  * is denied, the content is written under a name with a random suffix.
  *
@@ -73,7 +73,7 @@ export function writeOnce({
 
   const refused = (name: string, thrown: unknown): RetryableError =>
     new RetryableError(
-      `${bucket.name} has no object ${name}, and refuses it with 412 (see its encryption settings and the organisation's policies): ${toError(thrown).message}`,
+      `${bucket.name} has no object ${name}, and refuses it with 412 (see its encryption settings and the organization's policies): ${toError(thrown).message}`,
       { cause: thrown },
     );
 

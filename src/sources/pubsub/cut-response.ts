@@ -3,7 +3,7 @@ import { ownCopy } from '../../core/bytes.ts';
 
 const { Reader } = protobuf;
 
-/** Most bytes of its neighbours that a message of a large response may hold. A small response can lie in Node's pool. */
+/** Most bytes of its neighbors that a message of a large response may hold. A small response can lie in Node's pool. */
 export const PIECE_BYTES = 8 * 1024;
 
 /**

@@ -30,7 +30,7 @@ export interface ReceivedParts {
 export class ReceivedMessage implements Original, Message {
   readonly ackId: string;
   /**
-   * Data, attributes and ids, as they were sent. The message holds so much memory, and a few KiB of its neighbours: see
+   * Data, attributes and ids, as they were sent. The message holds so much memory, and a few KiB of its neighbors: see
    * `PIECE_BYTES`, and `Buffer.poolSize` of a service.
    */
   readonly byteLength: number;

@@ -97,7 +97,7 @@ export const callAggregate = (name: string, args: readonly Typed[], over: Over):
 
 const numbering = (name: string) => (args: readonly Typed[], over: Over) =>
   args.length === 0 ? { sql: over(name, ''), type: INT64 } : undefined;
-const neighbour =
+const neighbor =
   (name: string): Aggregate =>
   ([value, offset, fallback, ...rest], over) => {
     if (value === undefined || rest.length > 0) return undefined;
@@ -114,8 +114,8 @@ const WINDOW_FUNCTIONS: Readonly<Record<string, Aggregate>> = {
   ROW_NUMBER: numbering('row_number'),
   RANK: numbering('rank'),
   DENSE_RANK: numbering('dense_rank'),
-  LAG: neighbour('lag'),
-  LEAD: neighbour('lead'),
+  LAG: neighbor('lag'),
+  LEAD: neighbor('lead'),
   FIRST_VALUE: atEdge('first_value'),
   LAST_VALUE: atEdge('last_value'),
 };
