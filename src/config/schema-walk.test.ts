@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { suite } from '../testing/suite.ts';
 import { childrenOf, isSecret, maskSecrets } from './schema-walk.ts';
-import { count, secret, text } from './schemas.ts';
+import { count, secret, setting, text } from './schemas.ts';
 
 const INNER = v.strictObject({ password: v.optional(secret), name: text });
 
@@ -30,6 +30,16 @@ suite('schema walk', ({ test }) => {
     const record = childrenOf(v.optional(v.record(text, INNER)));
     assert.is(record.kind === 'record' && record.value, INNER);
     for (const schema of [text, count(), v.array(text), undefined, 7, {}]) assert.is(childrenOf(schema).kind, 'leaf');
+  });
+
+  test('sees the same behind a description', () => {
+    assert.ok(isSecret(setting(secret, 'Described.')));
+    assert.ok(isSecret(v.optional(setting(v.optional(secret), 'Described.'))));
+    assert.not(isSecret(setting(text, 'Described.')));
+    const children = childrenOf(setting(v.optional(INNER), 'Described.'));
+    assert.equal(children.kind === 'entries' && Object.keys(children.entries), ['password', 'name']);
+    const parsed = v.parse(v.strictObject({ a: setting(v.optional(count(), 7), 'Described.') }), {});
+    assert.equal(parsed, { a: 7 });
   });
 
   test('a union has the entries of all its branches', () => {

@@ -45,7 +45,11 @@ export function isValue(schema: unknown): boolean {
 export function isSecret(schema: unknown): boolean {
   const inner = unwrapped(schema);
   if (!isSchema(inner) || !Array.isArray(inner.pipe)) return false;
-  return inner.pipe.some((item: unknown) => isSchema(item) && isRecord(item.metadata) && item.metadata.secret === true);
+  return inner.pipe.some(
+    (item: unknown) =>
+      isSchema(item) &&
+      ((isRecord(item.metadata) && item.metadata.secret === true) || ('pipe' in item && isSecret(item))),
+  );
 }
 
 /** An address without its password: what stands between the first colon and the last `@` before its path. */

@@ -2,6 +2,19 @@ import { accessSync, constants } from 'node:fs';
 import * as v from 'valibot';
 import { pathProblem } from '../core/message-path.ts';
 
+/** Beside its description, an entry of the settings reference. */
+export interface SettingNotes {
+  /** Shown where there is no default to show. */
+  readonly example?: unknown;
+  /** Says what holds while the setting is left out, where the schema has no default. */
+  readonly unset?: string;
+}
+
+/** Describes a setting for the settings reference. It is parsed as before. */
+export function setting<const T extends v.GenericSchema>(schema: T, description: string, notes: SettingNotes = {}) {
+  return v.pipe(schema, v.description(description), v.metadata({ ...notes }));
+}
+
 /** A whole number of milliseconds. */
 export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max?: number } = {}) {
   return wholeNumber(min, max);
