@@ -8,6 +8,8 @@ export interface SettingNotes {
   readonly example?: unknown;
   /** Says what holds while the setting is left out, where the schema has no default. */
   readonly unset?: string;
+  /** Stands for the type that the schema shows, and for the settings below it. */
+  readonly kind?: string;
 }
 
 /** Describes a setting for the settings reference. It is parsed as before. */
@@ -48,11 +50,12 @@ export function oneOf<const T extends readonly number[]>(numbers: T) {
 export const text = v.pipe(v.string(), v.nonEmpty());
 
 /** A text that logs, errors and printed configurations mask. */
-export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true }));
+export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true, kind: 'string, printed masked' }));
 
 /** Path of a file that can be read. */
 export const readableFile = v.pipe(
   v.string(),
+  v.metadata({ kind: 'file' }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     try {
@@ -73,6 +76,7 @@ export const flag = v.pipe(
 /** A path into a message: `payload.id`, `attributes.uid`, `enrichmentData.DeviceID`, `metadata.id` … */
 export const messagePath = v.pipe(
   v.string(),
+  v.metadata({ kind: 'path' }),
   v.rawCheck(({ dataset, addIssue }) => {
     const problem = dataset.typed ? pathProblem(dataset.value) : undefined;
     if (problem !== undefined) addIssue({ message: problem });

@@ -1,11 +1,13 @@
 import * as v from 'valibot';
-import { count, text } from '../config/schemas.ts';
+import { count, setting, text } from '../config/schemas.ts';
 
 /** Where health and metrics are served. */
 export const httpSchema = v.strictObject({
-  host: v.optional(text, '0.0.0.0'),
-  /** 0 picks a free port; the service says which. */
-  port: v.optional(count({ min: 0, max: 65_535 }), 8080),
+  host: setting(v.optional(text, '0.0.0.0'), 'Address that serves health and metrics.'),
+  port: setting(
+    v.optional(count({ min: 0, max: 65_535 }), 8080),
+    'Port that serves health and metrics. 0 takes a free one, and the log names it.',
+  ),
 });
 
 export type HttpConfig = v.InferOutput<typeof httpSchema>;

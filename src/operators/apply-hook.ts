@@ -12,7 +12,7 @@ import {
   throwError,
 } from 'rxjs';
 import * as v from 'valibot';
-import { count, milliseconds } from '../config/schemas.ts';
+import { count, milliseconds, setting } from '../config/schemas.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { PoisonError } from '../core/errors.ts';
 import { type Drop, drop, hookError, isPromise } from '../core/hook-result.ts';
@@ -24,10 +24,12 @@ import { type RetryPolicy, retryWithBackoff } from './retry-with-backoff.ts';
 
 /** Settings of the hooks that may be asynchronous. */
 export const hooksSchema = v.strictObject({
-  /** A call without an answer in this time has failed as in an outage, and is made again. */
-  timeoutMs: v.optional(milliseconds({ min: 10 }), 10_000),
-  /** Calls at one time. */
-  concurrency: v.optional(count({ max: 10_000 }), 100),
+  timeoutMs: setting(
+    v.optional(milliseconds({ min: 10 }), 10_000),
+    'Time limit of one call of an asynchronous hook. A call without an answer counts as an outage and is made ' +
+      'again.',
+  ),
+  concurrency: setting(v.optional(count({ max: 10_000 }), 100), 'Calls of asynchronous hooks at one time.'),
 });
 
 export type HooksConfig = v.InferOutput<typeof hooksSchema>;

@@ -9,16 +9,17 @@ import {
   timer,
 } from 'rxjs';
 import * as v from 'valibot';
-import { milliseconds } from '../config/schemas.ts';
+import { milliseconds, setting } from '../config/schemas.ts';
 import { RetryableError } from '../core/errors.ts';
 import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 
 /** When to try again, and when to give up. */
 export const retrySchema = v.strictObject({
-  /** Longest wait before the first retry; doubles with each further one. */
-  initialDelayMs: v.optional(milliseconds({ min: 1 }), 100),
-  /** Longest wait between two tries. */
-  maxDelayMs: v.optional(milliseconds({ min: 1 }), 10_000),
+  initialDelayMs: setting(
+    v.optional(milliseconds({ min: 1 }), 100),
+    'Longest wait before the first retry. It doubles with each further one, with jitter.',
+  ),
+  maxDelayMs: setting(v.optional(milliseconds({ min: 1 }), 10_000), 'Longest wait between two tries.'),
 });
 
 export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {

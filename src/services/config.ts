@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { googleSchema } from '../clients/google-config.ts';
-import { milliseconds } from '../config/schemas.ts';
+import { milliseconds, setting } from '../config/schemas.ts';
 import { httpSchema } from '../http/config.ts';
 import { hooksSchema } from '../operators/apply-hook.ts';
 import { inputSchema } from '../operators/decode-input.ts';
@@ -14,7 +14,10 @@ export const commonEntries = {
   http: v.optional(httpSchema, {}),
   log: v.optional(
     v.strictObject({
-      level: v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+      level: setting(
+        v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
+        'Least severe log lines that are written.',
+      ),
     }),
     {},
   ),
@@ -22,15 +25,20 @@ export const commonEntries = {
   hooks: v.optional(hooksSchema, {}),
   shutdown: v.optional(
     v.strictObject({
-      /** Time after SIGTERM for what is in flight; what is left then goes back to its source. */
-      deadlineMs: v.optional(milliseconds({ min: 100 }), 25_000),
+      deadlineMs: setting(
+        v.optional(milliseconds({ min: 100 }), 25_000),
+        'Time after SIGTERM for messages in flight. The rest then goes back to its source, and the process ends 2 ' +
+          's later.',
+      ),
     }),
     {},
   ),
   readiness: v.optional(
     v.strictObject({
-      /** Red when messages are in flight and none has been settled for so long. */
-      stalledAfterMs: v.optional(milliseconds({ min: 1_000 }), 120_000),
+      stalledAfterMs: setting(
+        v.optional(milliseconds({ min: 1_000 }), 120_000),
+        '`/readyz` is red when messages are in flight and none has been settled for this time.',
+      ),
     }),
     {},
   ),
@@ -42,7 +50,11 @@ export const commonEntries = {
 export const consumerEntries = {
   ...commonEntries,
   source: pubsubSourceSchema,
-  input: v.optional(inputSchema, 'envelope'),
+  input: setting(
+    v.optional(inputSchema, 'envelope'),
+    'Form of the data of each Pub/Sub message: `envelope` (a malformed one is dead-lettered), `raw` (the data ' +
+      'is the payload), or `auto` (data that is not an envelope is raw).',
+  ),
   /** Without it a poisoned message goes back to its subscription, and comes again. */
   deadLetters: v.optional(deadLettersSchema),
 };
