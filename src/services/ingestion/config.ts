@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { messagePath, milliseconds } from '../../config/schemas.ts';
+import { messagePath, milliseconds, setting } from '../../config/schemas.ts';
 import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
 import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
@@ -9,22 +9,28 @@ import { payloadLimitProblems, routingEntries, routingProblems, sharingProblems 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
 export const ingestionSchema = v.pipe(
   v.strictObject({
-    service: v.literal('ingestion'),
+    service: setting(v.literal('ingestion'), 'Selects this service.'),
     ...commonEntries,
     mqtt: mqttSourceSchema,
-    /** Path to the message id in the payload; without it, an id is made at receipt. */
-    id: v.optional(messagePath),
+    id: setting(v.optional(messagePath), 'Path to the message id in the payload.', {
+      example: 'payload.id',
+      unset: 'an id made at receipt',
+    }),
     ...routingEntries,
-    /** A message that no route matches: what a session still holds for a filter of an earlier configuration. */
-    unroutable: v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
+    unroutable: setting(
+      v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
+      'Ending of a message that no route matches, such as one that a session still holds for a filter of an ' +
+        'earlier configuration.',
+    ),
     publish: v.optional(
       v.strictObject({
         ...publishSchema.entries,
-        /**
-         * After a topic has failed for so long, its messages become dead letters: each request is tried once more, then
-         * no longer waited for. Default: never, since an outage is no fault of a message.
-         */
-        deadLetterAfterMs: v.optional(milliseconds({ min: 1_000 })),
+        deadLetterAfterMs: setting(
+          v.optional(milliseconds({ min: 1_000 })),
+          'Ingestion only: the messages of a topic that has failed for this time become dead letters ' +
+            '(`undelivered`), until it works again.',
+          { example: 600_000, unset: 'never' },
+        ),
       }),
       {},
     ),

@@ -1,14 +1,18 @@
 import * as v from 'valibot';
-import { bytes } from '../../config/schemas.ts';
+import { bytes, setting } from '../../config/schemas.ts';
 
 /** Sizes of payloads that a route takes. */
 export const payloadLimitsSchema = v.pipe(
   v.strictObject({
-    minBytes: v.optional(bytes({ min: 0 }), 0),
-    /** Default: no limit but `mqtt.maxPayloadBytes`. */
-    maxBytes: v.optional(bytes({ min: 0 })),
-    /** `deadLetter` sends other payloads to dead-letter (`too_small`, `too_large`); `drop` acknowledges and counts them. */
-    outside: v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
+    minBytes: setting(v.optional(bytes({ min: 0 }), 0), 'Smallest payload that the route takes.'),
+    maxBytes: setting(v.optional(bytes({ min: 0 })), 'Largest payload that the route takes.', {
+      example: 65_536,
+      unset: 'no limit but `mqtt.maxPayloadBytes`',
+    }),
+    outside: setting(
+      v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
+      'Ending of other payloads: `deadLetter` (`too_small`, `too_large`), or `drop` (acknowledged and counted).',
+    ),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed || dataset.issues !== undefined) return;

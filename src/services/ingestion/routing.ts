@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
-import { count, oneOf, text } from '../../config/schemas.ts';
+import { count, oneOf, setting, text } from '../../config/schemas.ts';
 import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { topicFilter } from '../../sources/mqtt/config.ts';
 import { filterCovers, filtersOverlap } from '../../sources/mqtt/topic-filter.ts';
@@ -10,21 +10,23 @@ import { payloadLimitsSchema } from './payload-limits.ts';
 
 const deviceSchema = v.pipe(
   v.strictObject({
-    /** The level of the topic that is the device's id; the first is 1. */
-    level: v.optional(count()),
-    /**
-     * The route's topic with names in the place of levels, which become enrichment data:
-     * `sites/{location}/devices/{DeviceID}/readings`. A name takes a whole level; `+` stands for any level, `#` at the end
-     * for all further ones. Where it repeats the filter, and names nothing, it is as if `device` were left out.
-     */
-    topic: v.optional(
-      v.pipe(
-        v.string(),
-        v.rawCheck(({ dataset, addIssue }) => {
-          const problem = dataset.typed ? deviceTopicProblem(dataset.value) : undefined;
-          if (problem !== undefined) addIssue({ message: problem });
-        }),
+    level: setting(v.optional(count()), 'Level of the topic that is the id of the device. The first is 1.', {
+      example: 2,
+      unset: 'the level of the first `+` of the filter',
+    }),
+    topic: setting(
+      v.optional(
+        v.pipe(
+          v.string(),
+          v.rawCheck(({ dataset, addIssue }) => {
+            const problem = dataset.typed ? deviceTopicProblem(dataset.value) : undefined;
+            if (problem !== undefined) addIssue({ message: problem });
+          }),
+        ),
       ),
+      'Topic of the route with names in place of whole levels, which become enrichment data. `+` stands for any ' +
+        'level, and `#` at the end for all further ones. A topic that repeats the filter names nothing. Use `level` or `topic`, not both.',
+      { example: 'sites/{location}/devices/{DeviceID}/readings' },
     ),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -35,19 +37,31 @@ const deviceSchema = v.pipe(
 );
 
 const routeSchema = v.strictObject({
-  source: v.strictObject({ mqtt_topic: topicFilter, qos: oneOf([0, 1, 2]) }),
-  destination: v.strictObject({ route_name: text }),
-  /** Where the topic names the device. Default: the level of the filter's first `+`. */
-  device: v.optional(deviceSchema),
-  /** Sizes of payloads that the route takes. Default: any. */
-  payload: v.optional(payloadLimitsSchema),
+  source: v.strictObject({
+    mqtt_topic: setting(
+      topicFilter,
+      'Topic filter. Of routes that overlap, the first one in the file gets a message; a filter that another one ' +
+        'covers is not subscribed, and lends the other its QoS.',
+      { example: 'devices/+/readings', kind: 'topic filter' },
+    ),
+    qos: setting(oneOf([0, 1, 2]), 'Quality of service of the subscription. 2 is subscribed as 1.', { example: 1 }),
+  }),
+  destination: v.strictObject({
+    route_name: setting(text, 'Name of the producer that publishes the messages.', { example: 'raw' }),
+  }),
+  device: setting(v.optional(deviceSchema), 'Place of the device in the topic.', {
+    unset: 'the first `+` of the filter',
+  }),
+  payload: setting(v.optional(payloadLimitsSchema), 'Sizes of payloads that the route takes.', { unset: 'any' }),
 });
 
 const producerSchema = v.strictObject({
-  /** Short name of a topic in `google.projectId`. */
-  outputTopicId: text,
-  /** By what Pub/Sub keeps order: a path, or a path and buckets. Default: no order. */
-  orderingKey: v.optional(orderingKeySchema),
+  outputTopicId: setting(text, 'Short name of the topic to publish to, in `google.projectId`.', { example: 'raw' }),
+  orderingKey: setting(
+    v.optional(orderingKeySchema),
+    'Value by which Pub/Sub keeps order: a path, or a path and a number of buckets. See [ordering](ordering.md).',
+    { example: 'enrichmentData.DeviceID', unset: 'no order' },
+  ),
 });
 
 /** Which topics are received, and where their messages go. */

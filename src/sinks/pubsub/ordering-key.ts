@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { count, messagePath } from '../../config/schemas.ts';
+import { count, messagePath, setting } from '../../config/schemas.ts';
 import { type KeyPath, keyPath } from '../../core/message-path.ts';
 
 /**
@@ -8,7 +8,19 @@ import { type KeyPath, keyPath } from '../../core/message-path.ts';
  * request, which may hold one ordering key, holds messages of many values.
  */
 export const orderingKeySchema = v.union(
-  [messagePath, v.strictObject({ path: messagePath, buckets: count({ max: 10_000 }) })],
+  [
+    messagePath,
+    v.strictObject({
+      path: setting(messagePath, 'Path to the value whose messages keep their order.', {
+        example: 'enrichmentData.DeviceID',
+      }),
+      buckets: setting(
+        count({ max: 10_000 }),
+        'Number of ordering keys that the values are spread over, so that one request holds messages of many values.',
+        { example: 32 },
+      ),
+    }),
+  ],
   'expected a path such as enrichmentData.DeviceID, or { path: enrichmentData.DeviceID, buckets: 32 }',
 );
 
