@@ -2,15 +2,21 @@ import * as v from 'valibot';
 import { parseRedisUrl } from '../clients/redis-url.ts';
 import type { ConfigIssue } from '../config/config-error.ts';
 import { maskAddress } from '../config/schema-walk.ts';
-import { bytes, count, flag, milliseconds, readableFile, secret, text } from '../config/schemas.ts';
+import { bytes, count, flag, milliseconds, readableFile, secret, setting, text } from '../config/schemas.ts';
 
 /** An address that is refused, without what may be a password in it. */
 const shownAddress = (url: string): string => maskAddress(url.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@'));
 
 const passwordEntries = {
-  password: v.optional(secret),
-  /** A file with the password, read again at each connection; line breaks at its end are cut. In the place of `password`. */
-  passwordFile: v.optional(readableFile),
+  password: setting(v.optional(secret), 'Password. That of `url` holds for Redis itself where this is left out.', {
+    example: 'secret',
+  }),
+  passwordFile: setting(
+    v.optional(readableFile),
+    'File with the password, in place of `password`. It is read at each connection, without line breaks at ' +
+      'its end.',
+    { example: '/run/secrets/redis' },
+  ),
 };
 
 const hasOnePassword = (config: { password?: string | undefined; passwordFile?: string | undefined }): boolean =>
@@ -20,42 +26,59 @@ const TWO_PASSWORDS = 'expected password or passwordFile, not both';
 /** Settings of Redis. In front of another layer it is a cache; as the last layer it is a registry that others maintain. */
 const redisSchema = v.pipe(
   v.strictObject({
-    /** `redis://[user[:password]@]host[:port][,host[:port]…][/db]`, or `rediss://…` for TLS. */
-    url: v.pipe(
-      v.string(),
-      v.check(
-        (url) => parseRedisUrl(url) !== undefined,
-        ({ input }) =>
-          `expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got ${JSON.stringify(shownAddress(input))}`,
-      ),
-    ),
-    /** ACL user. Default: that of the address, else Redis' default user. */
-    username: v.optional(text),
-    ...passwordEntries,
-    db: v.optional(count({ min: 0, max: 1_000 })),
-    /** The address is a node of a cluster, or several of its nodes. */
-    cluster: v.optional(flag, false),
-    /** The address is that of sentinels, which name the primary. */
-    sentinel: v.optional(
+    url: setting(
       v.pipe(
-        v.strictObject({
-          /** The primary's name, as the sentinels know it. */
-          name: text,
-          username: v.optional(text),
-          ...passwordEntries,
-        }),
-        v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
+        v.string(),
+        v.check(
+          (url) => parseRedisUrl(url) !== undefined,
+          ({ input }) =>
+            `expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got ${JSON.stringify(shownAddress(input))}`,
+        ),
       ),
+      'Address: `redis://[user[:password]@]host[:port][/db]`, or `rediss://` for TLS. Several hosts, separated ' +
+        'by commas, are nodes of a cluster, or sentinels. In front of another layer Redis is a cache; as the last ' +
+        'layer it is a registry that others maintain.',
+      { example: 'redis://127.0.0.1:6379' },
     ),
-    /** PEM file of the authorities that vouch for the server, read again at each connection. */
-    caFile: v.optional(readableFile),
-    insecureSkipVerify: v.optional(flag, false),
-    /** What keys begin with. Default: `dataflow:device:` for a cache, nothing for a registry. */
-    keyPrefix: v.optional(v.string()),
-    /** How long the cache keeps a record. */
-    ttlMs: v.optional(milliseconds({ min: 1 }), 7_200_000),
-    /** A command without an answer in this time has failed: a cache is skipped then, a registry is asked again. */
-    timeoutMs: v.optional(milliseconds({ min: 1 }), 500),
+    username: setting(v.optional(text), 'ACL user.', {
+      example: 'enrich',
+      unset: 'that of the address, else the default user of Redis',
+    }),
+    ...passwordEntries,
+    db: setting(v.optional(count({ min: 0, max: 1_000 })), 'Number of the database.', {
+      example: 1,
+      unset: 'that of the address, else 0',
+    }),
+    cluster: setting(v.optional(flag, false), 'The address names nodes of a cluster.'),
+    sentinel: setting(
+      v.optional(
+        v.pipe(
+          v.strictObject({
+            name: setting(text, 'Name of the primary at the sentinels.', { example: 'primary' }),
+            username: setting(v.optional(text), 'ACL user of the sentinels.', { example: 'enrich' }),
+            ...passwordEntries,
+          }),
+          v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
+        ),
+      ),
+      'The address names sentinels, which name the primary.',
+      { unset: 'left out' },
+    ),
+    caFile: setting(
+      v.optional(readableFile),
+      'PEM file of the authorities that vouch for the server, read at each connection.',
+      { example: '/etc/redis/ca.pem', unset: 'the authorities of Node' },
+    ),
+    insecureSkipVerify: setting(v.optional(flag, false), 'Accepts any certificate. For tests only.'),
+    keyPrefix: setting(v.optional(v.string()), 'Text that keys begin with.', {
+      example: 'devices:',
+      unset: '`dataflow:device:` for a cache, nothing for a registry',
+    }),
+    ttlMs: setting(v.optional(milliseconds({ min: 1 }), 7_200_000), 'Time for which the cache keeps a record.'),
+    timeoutMs: setting(
+      v.optional(milliseconds({ min: 1 }), 500),
+      'Time limit of a command. Then a cache is skipped, and a registry is tried again.',
+    ),
   }),
   v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -74,30 +97,52 @@ const redisSchema = v.pipe(
 
 /** Settings of the lookup chain: memory → Redis → Firestore; each layer is there if it is configured. */
 export const lookupSchema = v.strictObject({
-  memory: v.optional(
-    v.strictObject({
-      maxEntries: v.optional(count({ max: 10_000_000 }), 10_000),
-      /**
-       * What the entries may take in memory, by an estimate of V8's heap: a string takes one or two bytes a character,
-       * an object its members, each part some overhead. Only what `apply` names is kept; all of the data where a hook
-       * (`applier`) takes its place. Larger data is looked up each time.
-       */
-      maxBytes: v.optional(bytes(), 64 * 1024 * 1024),
-      ttlMs: v.optional(milliseconds({ min: 1 }), 300_000),
-    }),
+  memory: setting(
+    v.optional(
+      v.strictObject({
+        maxEntries: setting(
+          v.optional(count({ max: 10_000_000 }), 10_000),
+          'Keys that the layer keeps. The least recently used leave first.',
+        ),
+        maxBytes: setting(
+          v.optional(bytes(), 64 * 1024 * 1024),
+          'Memory that the entries may take, by an estimate of the heap of V8. An entry holds the fields that ' +
+            '`apply` names, or all of the data where a hook `applier` takes its place. Larger data is looked up each ' +
+            'time.',
+        ),
+        ttlMs: setting(v.optional(milliseconds({ min: 1 }), 300_000), 'Time for which the layer keeps a record.'),
+      }),
+    ),
+    'Layer in the memory of the process.',
+    { unset: 'left out' },
   ),
-  redis: v.optional(redisSchema),
-  firestore: v.optional(
-    v.strictObject({
-      collection: v.pipe(v.string(), v.regex(/^[^/]+$/, 'expected the name of a collection, without a slash')),
-      /** Default: `google.projectId`. */
-      projectId: v.optional(text),
-      databaseId: v.optional(text),
-      timeoutMs: v.optional(milliseconds({ min: 1 }), 10_000),
-    }),
+  redis: setting(v.optional(redisSchema), 'Layer in Redis.', { unset: 'left out' }),
+  firestore: setting(
+    v.optional(
+      v.strictObject({
+        collection: setting(
+          v.pipe(v.string(), v.regex(/^[^/]+$/, 'expected the name of a collection, without a slash')),
+          'Name of the collection.',
+          { example: 'devices' },
+        ),
+        projectId: setting(v.optional(text), 'Project of the database.', {
+          example: 'my-project',
+          unset: '`google.projectId`',
+        }),
+        databaseId: setting(v.optional(text), 'Name of the database.', {
+          example: 'registry',
+          unset: 'the default database',
+        }),
+        timeoutMs: setting(v.optional(milliseconds({ min: 1 }), 10_000), 'Time limit of a read.'),
+      }),
+    ),
+    'Last layer, in Firestore: a key is a document id.',
+    { unset: 'left out' },
   ),
-  /** How long a key is known to have no data, in every layer that caches. */
-  missingTtlMs: v.optional(milliseconds({ min: 1 }), 30_000),
+  missingTtlMs: setting(
+    v.optional(milliseconds({ min: 1 }), 30_000),
+    'Time for which a key is known to have no data, in every layer that caches.',
+  ),
 });
 
 export type LookupConfig = v.InferOutput<typeof lookupSchema>;

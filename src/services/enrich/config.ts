@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { lookupSchema } from '../../caches/config.ts';
 import { byName } from '../../config/by-name.ts';
-import { count, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { count, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
 import { fieldNames } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { publishSchema } from '../../sinks/pubsub/config.ts';
@@ -21,27 +21,40 @@ const fieldName = v.pipe(
 
 /** Configuration of an enrich service: Pub/Sub to Pub/Sub, with what is known about the device added. */
 export const enrichSchema = v.strictObject({
-  service: v.literal('enrich'),
+  service: setting(v.literal('enrich'), 'Selects this service.'),
   ...consumerEntries,
-  /** Paths to the key of the lookup; the first that leads to a text or number is taken. */
-  key: v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
-  /** Needed, unless the pipeline has a hook `fetcher`. */
-  lookup: v.optional(lookupSchema, {}),
-  /** What is added to the enrichment data: its name, and the field of the looked-up data. Dots go deeper; a name with a dot is `["a.b"]`. */
-  apply: v.optional(byName(fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
-  /** A message in which no path leads to a key. */
-  withoutKey: v.optional(policy, 'pass'),
-  /** A message whose key is known to have no data. */
-  withoutData: v.optional(policy, 'pass'),
-  /** Lookups at one time; those of one key follow each other. */
-  concurrency: v.optional(count({ max: 100_000 }), 1_000),
+  key: setting(
+    v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
+    'Paths to the key of the lookup. The first that leads to a string or a number is taken.',
+  ),
+  lookup: setting(
+    v.optional(lookupSchema, {}),
+    'Layers of the lookup, in order. One of `redis`, `firestore` and a hook `fetcher` is needed.',
+    { unset: 'none' },
+  ),
+  apply: setting(
+    v.optional(byName(fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
+    'Name in the enrichment data, and the field of the looked-up data. `a.b` goes deeper; `["a.b"]` is one name.',
+  ),
+  withoutKey: setting(v.optional(policy, 'pass'), 'Ending of a message in which no path leads to a key.'),
+  withoutData: setting(v.optional(policy, 'pass'), 'Ending of a message whose key is known to have no data.'),
+  concurrency: setting(
+    v.optional(count({ max: 100_000 }), 1_000),
+    'Lookups at one time. Those of one key follow each other.',
+  ),
   retry: v.optional(retrySchema, {}),
-  /** How long an outage of the last layer or of the output is waited out before a message goes back to Pub/Sub. */
-  giveUpAfterMs: v.optional(milliseconds({ min: 1 }), 300_000),
+  giveUpAfterMs: setting(
+    v.optional(milliseconds({ min: 1 }), 300_000),
+    'Time for which an outage of the last layer or of the output is waited out before a message goes back to ' +
+      'Pub/Sub.',
+  ),
   output: v.strictObject({
-    topicId: text,
-    /** By what Pub/Sub keeps order: a path, or a path and buckets. Default: the ordering key that the message came with. */
-    orderingKey: v.optional(orderingKeySchema),
+    topicId: setting(text, 'Short name of the topic to publish to, in `google.projectId`.', { example: 'enriched' }),
+    orderingKey: setting(
+      v.optional(orderingKeySchema),
+      'Value by which Pub/Sub keeps order: a path, or a path and a number of buckets. See [ordering](ordering.md).',
+      { example: 'enrichmentData.DeviceID', unset: 'the ordering key that the message came with' },
+    ),
   }),
   publish: v.optional(publishSchema, {}),
 });
