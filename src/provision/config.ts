@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { count, flag, milliseconds, text } from '../config/schemas.ts';
+import { count, flag, milliseconds, setting, text } from '../config/schemas.ts';
 import { tableSchema } from '../sinks/bigquery/config.ts';
 import { tableRules } from '../sinks/bigquery/table-rules.ts';
 
@@ -29,53 +29,90 @@ const datasetId = v.pipe(
   v.regex(/^[A-Za-z0-9_]{1,1024}$/, 'expected 1 to 1,024 letters, digits and underscores'),
 );
 
-const topicSchema = v.strictObject({ topicId: pubsubId });
+const topicSchema = v.strictObject({
+  topicId: setting(pubsubId, 'Short name of the topic.', { example: 'raw' }),
+});
 
 const subscriptionSchema = v.strictObject({
-  subscriptionId: pubsubId,
-  topicId: pubsubId,
-  /** Whether messages of one ordering key come in order. Cannot be changed later. */
-  ordering: v.optional(flag, false),
-  exactlyOnce: v.optional(flag, false),
-  ackDeadlineSeconds: v.optional(count({ min: 10, max: 600 }), 60),
-  /** How long what nobody has acknowledged is kept. */
-  retentionDays: v.optional(count({ max: 31 }), 7),
-  /** What a message that goes back waits before it comes again. Default: nothing. */
-  retryPolicy: v.optional(
-    v.strictObject({
-      minimumBackoffMs: v.optional(milliseconds({ max: 600_000 }), 10_000),
-      maximumBackoffMs: v.optional(milliseconds({ max: 600_000 }), 600_000),
-    }),
+  subscriptionId: setting(pubsubId, 'Short name of the subscription.', { example: 'raw-enrich' }),
+  topicId: setting(pubsubId, 'Short name of the topic that it reads.', { example: 'raw' }),
+  ordering: setting(
+    v.optional(flag, false),
+    'Delivers messages of one ordering key in order. It cannot be changed later.',
   ),
-  /** Pub/Sub's own: where a message goes that has come too often. Outages count here too. */
-  deadLetterPolicy: v.optional(
-    v.strictObject({ topicId: pubsubId, maxDeliveryAttempts: v.optional(count({ min: 5, max: 100 }), 100) }),
+  exactlyOnce: setting(v.optional(flag, false), 'Turns on exactly-once delivery.'),
+  ackDeadlineSeconds: setting(v.optional(count({ min: 10, max: 600 }), 60), 'Lease of a delivery, in seconds.'),
+  retentionDays: setting(v.optional(count({ max: 31 }), 7), 'Days for which unacknowledged messages are kept.'),
+  retryPolicy: setting(
+    v.optional(
+      v.strictObject({
+        minimumBackoffMs: setting(v.optional(milliseconds({ max: 600_000 }), 10_000), 'First wait.'),
+        maximumBackoffMs: setting(v.optional(milliseconds({ max: 600_000 }), 600_000), 'Longest wait.'),
+      }),
+    ),
+    'Wait of a message that goes back before it comes again.',
+    { unset: 'no wait' },
+  ),
+  deadLetterPolicy: setting(
+    v.optional(
+      v.strictObject({
+        topicId: setting(pubsubId, 'Short name of the topic that such messages go to.', { example: 'raw-set-aside' }),
+        maxDeliveryAttempts: setting(
+          v.optional(count({ min: 5, max: 100 }), 100),
+          'Deliveries after which a message goes there.',
+        ),
+      }),
+    ),
+    'Dead-letter policy of Pub/Sub itself. Outages count here too.',
   ),
 });
 
+const ACTION = 'Deletes objects, or moves them to another storage class.';
+const afterDays = setting(count({ max: DAY_LIMIT }), 'Age of an object, in days, at which the action follows.', {
+  example: 30,
+});
+
 const lifecycleRule = v.variant('action', [
-  v.strictObject({ action: v.literal('delete'), afterDays: count({ max: DAY_LIMIT }) }),
+  v.strictObject({ action: setting(v.literal('delete'), ACTION), afterDays }),
   v.strictObject({
-    action: v.literal('move'),
-    afterDays: count({ max: DAY_LIMIT }),
-    storageClass: v.picklist(['NEARLINE', 'COLDLINE', 'ARCHIVE']),
+    action: setting(v.literal('move'), ACTION),
+    afterDays,
+    storageClass: setting(
+      v.picklist(['NEARLINE', 'COLDLINE', 'ARCHIVE']),
+      'Storage class that `move` moves objects to.',
+    ),
   }),
 ]);
 
 const bucketSchema = v.strictObject({
-  name: bucketName,
-  location: v.optional(text),
-  storageClass: v.optional(text),
-  /** What becomes of objects with time. Default: they stay as they are. */
+  name: setting(bucketName, 'Name of the bucket.', { example: 'my-archive' }),
+  location: setting(v.optional(text), 'Location of the bucket.', {
+    example: 'EU',
+    unset: 'the default of Cloud Storage',
+  }),
+  storageClass: setting(v.optional(text), 'Storage class of the bucket.', {
+    example: 'NEARLINE',
+    unset: 'the default of Cloud Storage',
+  }),
   lifecycle: v.optional(v.array(lifecycleRule), []),
 });
 
-const datasetSchema = v.strictObject({ datasetId, location: v.optional(text) });
+const datasetSchema = v.strictObject({
+  datasetId: setting(datasetId, 'Name of the dataset.', { example: 'telemetry' }),
+  location: setting(v.optional(text), 'Location of the dataset.', {
+    example: 'EU',
+    unset: 'the default of BigQuery',
+  }),
+});
 
 const tableEntries = v.strictObject({
-  datasetId,
-  tableId: text,
-  schema: v.optional(tableSchema.entries.schema),
+  datasetId: setting(datasetId, 'Dataset of the table.', { example: 'telemetry' }),
+  tableId: setting(text, 'Name of the table.', { example: 'readings' }),
+  schema: setting(v.optional(tableSchema.entries.schema), 'Columns, with the settings of `table.schema`.', {
+    kind: 'list of columns',
+    example: [{ name: 'device', type: 'STRING' }],
+    unset: '`table.schema`, for the table of the pipeline itself',
+  }),
   partitioning: tableSchema.entries.partitioning,
   clustering: tableSchema.entries.clustering,
 });
@@ -90,8 +127,10 @@ const ownerName = v.pipe(
 
 /** What the commands `provision` and `teardown` create and delete for a pipeline. Services do not read it. */
 export const resourcesSchema = v.strictObject({
-  /** Whose they are, as a label on each says: only the owner deletes them. Default: the name of the pipeline's folder. */
-  owner: v.optional(ownerName),
+  owner: setting(v.optional(ownerName), 'Owner, as the label on each resource names it. Only the owner deletes them.', {
+    example: 'plant-7',
+    unset: 'the name of the folder of the pipeline',
+  }),
   topics: v.optional(v.array(topicSchema), []),
   subscriptions: v.optional(v.array(subscriptionSchema), []),
   buckets: v.optional(v.array(bucketSchema), []),

@@ -1,16 +1,17 @@
 import { hash } from 'node:crypto';
 import * as v from 'valibot';
-import { flag } from '../config/schemas.ts';
+import { flag, setting } from '../config/schemas.ts';
 import { idAndPayload } from '../core/enveloped-message.ts';
 import type { Message } from '../core/message.ts';
 
 /** What makes two messages the same. */
 export const identitySchema = v.strictObject({
-  /**
-   * Add the publish time: for upstreams whose ids are not unique. A message that MQTT delivers again has another publish
-   * time, and so another identity.
-   */
-  publishTime: v.optional(flag, false),
+  publishTime: setting(
+    v.optional(flag, false),
+    'Makes the publish time part of the identity of a message, beside id, topic and payload: for upstreams ' +
+      'whose ids are not unique. A message that MQTT delivers again then has another identity. See ' +
+      '[guarantees](guarantees.md#what-makes-two-messages-the-same).',
+  ),
 });
 
 export type IdentityConfig = v.InferOutput<typeof identitySchema>;

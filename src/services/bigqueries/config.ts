@@ -1,11 +1,12 @@
 import * as v from 'valibot';
+import { setting } from '../../config/schemas.ts';
 import { insertSchema, tableSchema } from '../../sinks/bigquery/config.ts';
 import { identitySchema } from '../../sinks/identity.ts';
 import { consumerEntries } from '../config.ts';
 
 /** Configuration of a bigqueries service: Pub/Sub to BigQuery. */
 export const bigqueriesSchema = v.strictObject({
-  service: v.literal('bigqueries'),
+  service: setting(v.literal('bigqueries'), 'Selects this service.'),
   ...consumerEntries,
   identity: v.optional(identitySchema, {}),
   table: tableSchema,

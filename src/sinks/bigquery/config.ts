@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { bytes, count, flag, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
 import { pathProblem } from '../../core/message-path.ts';
 import { pathParts } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
@@ -30,22 +30,34 @@ const COLUMN_TYPES = [
 ] as const;
 
 const fieldEntries = {
-  name: columnName,
-  type: v.picklist(COLUMN_TYPES),
-  mode: v.optional(v.picklist(['NULLABLE', 'REQUIRED', 'REPEATED']), 'NULLABLE'),
-  description: v.optional(v.string()),
-  /** In what the numbers of a TIMESTAMP count the time since 1970. Default: BigQuery's own reading, in seconds. */
-  unit: v.optional(v.picklist(['s', 'ms', 'us', 'ns'])),
-  /** `json`: a string is read as JSON before its value is taken. */
-  parse: v.optional(v.picklist(['json'])),
-  /** What becomes of a value that does not fit its column: the message is a dead letter, or the column is NULL. */
-  onError: v.optional(
-    v.pipe(
-      v.unknown(),
-      // YAML reads `null` as nothing.
-      v.transform((value) => (value === null ? 'null' : value)),
-      v.picklist(['reject', 'null']),
+  name: setting(columnName, 'Name of the column, as BigQuery has it. A table that exists must have it.', {
+    example: 'temperature',
+  }),
+  type: setting(v.picklist(COLUMN_TYPES), 'Type of the column.'),
+  mode: setting(v.optional(v.picklist(['NULLABLE', 'REQUIRED', 'REPEATED']), 'NULLABLE'), 'Mode of the column.'),
+  description: setting(v.optional(v.string()), 'Description of the column in a created table.', {
+    example: 'Degrees Celsius',
+  }),
+  unit: setting(
+    v.optional(v.picklist(['s', 'ms', 'us', 'ns'])),
+    'Unit in which the numbers of a TIMESTAMP count the time since 1970.',
+    { unset: 'seconds, as BigQuery reads them' },
+  ),
+  parse: setting(v.optional(v.picklist(['json'])), '`json` reads a string as JSON before its value is taken.', {
+    unset: 'a string is a string',
+  }),
+  onError: setting(
+    v.optional(
+      v.pipe(
+        v.unknown(),
+        // YAML reads `null` as nothing.
+        v.transform((value) => (value === null ? 'null' : value)),
+        v.picklist(['reject', 'null']),
+      ),
     ),
+    'Ending of a value that does not fit its column: `reject` dead-letters the message, `null` leaves the ' +
+      'column NULL.',
+    { unset: '`reject`' },
   ),
 };
 
@@ -97,9 +109,15 @@ const nestedField: v.GenericSchema<unknown, NestedField> = v.lazy(() =>
 const columnSchema = v.pipe(
   v.strictObject({
     ...fieldEntries,
-    fields: v.optional(v.array(nestedField)),
-    /** Where the value comes from. Default: `payload.<name>`. */
-    from: v.optional(messagePath),
+    fields: setting(v.optional(v.array(nestedField)), 'Fields of a RECORD, with the same settings as a column.', {
+      kind: 'list of columns',
+      example: [{ name: 'unit', type: 'STRING', from: 'record.unit' }],
+    }),
+    from: setting(
+      v.optional(messagePath),
+      'Path to the value. In `fields` it may begin with `record`, the record around the field.',
+      { example: 'payload.sensor.value', unset: '`payload.<name>`; in `fields`, `record.<name>`' },
+    ),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (dataset.typed) for (const message of problemsOf(dataset.value)) addIssue({ message });
@@ -109,22 +127,35 @@ const columnSchema = v.pipe(
 export type Column = v.InferOutput<typeof columnSchema>;
 
 const tableEntries = v.strictObject({
-  datasetId: text,
-  tableId: text,
-  /** Create the dataset and the table if they are missing. */
-  create: v.optional(flag, false),
-  /** Location of a created dataset. */
-  location: v.optional(text),
+  datasetId: setting(text, 'Dataset of the table.', { example: 'telemetry' }),
+  tableId: setting(text, 'Name of the table.', { example: 'readings' }),
+  create: setting(v.optional(flag, false), 'Creates the dataset and the table if they are missing.'),
+  location: setting(v.optional(text), 'Location of a created dataset.', {
+    example: 'EU',
+    unset: 'the default of BigQuery',
+  }),
   schema: v.pipe(v.array(columnSchema), v.minLength(1)),
-  partitioning: v.optional(
-    v.strictObject({
-      type: v.optional(v.picklist(['HOUR', 'DAY', 'MONTH', 'YEAR']), 'DAY'),
-      /** A TIMESTAMP, DATE or DATETIME column. Default: the time of insertion. */
-      field: v.optional(text),
-      expirationMs: v.optional(count()),
-    }),
+  partitioning: setting(
+    v.optional(
+      v.strictObject({
+        type: setting(v.optional(v.picklist(['HOUR', 'DAY', 'MONTH', 'YEAR']), 'DAY'), 'Length of a partition.'),
+        field: setting(v.optional(text), 'TIMESTAMP, DATE or DATETIME column to partition by.', {
+          example: 'time',
+          unset: 'the time of insertion',
+        }),
+        expirationMs: setting(v.optional(count()), 'Time for which a partition is kept.', {
+          example: 7_776_000_000,
+          unset: 'for ever',
+        }),
+      }),
+    ),
+    'Partitioning of a created table.',
   ),
-  clustering: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(4))),
+  clustering: setting(
+    v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(4))),
+    'One to four columns that a created table is clustered by.',
+    { example: ['device'] },
+  ),
 });
 
 /** The table that rows go to. */
@@ -134,16 +165,22 @@ export type TableConfig = v.InferOutput<typeof tableSchema>;
 
 /** Settings of inserting rows. */
 export const insertSchema = v.strictObject({
-  /** A request leaves with so many rows, so many bytes, or when its first row is so old. */
-  maxRows: v.optional(count({ max: 50_000 }), 500),
-  maxBytes: v.optional(bytes({ max: 9_500_000 }), 4_000_000),
-  maxDelayMs: v.optional(milliseconds({ max: 600_000 }), 1_000),
-  /** The most requests in flight at one time; as many as BigQuery answers without getting slower. */
-  concurrency: v.optional(count({ max: 1_000 }), 32),
-  timeoutMs: v.optional(milliseconds({ min: 100 }), 30_000),
+  maxRows: setting(v.optional(count({ max: 50_000 }), 500), 'A request leaves with this many rows.'),
+  maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request leaves with this many bytes.'),
+  maxDelayMs: setting(
+    v.optional(milliseconds({ max: 600_000 }), 1_000),
+    'A request leaves when its first row is this old.',
+  ),
+  concurrency: setting(
+    v.optional(count({ max: 1_000 }), 32),
+    'Most requests in flight at one time. There are fewer while answers get slower.',
+  ),
+  timeoutMs: setting(v.optional(milliseconds({ min: 100 }), 30_000), 'Time limit of one request.'),
   retry: v.optional(retrySchema, {}),
-  /** How long an outage is waited out before the rows' messages go back to Pub/Sub. */
-  giveUpAfterMs: v.optional(milliseconds({ min: 1 }), 300_000),
+  giveUpAfterMs: setting(
+    v.optional(milliseconds({ min: 1 }), 300_000),
+    'Time for which an outage is waited out before messages go back to Pub/Sub.',
+  ),
 });
 
 export type InsertConfig = v.InferOutput<typeof insertSchema>;

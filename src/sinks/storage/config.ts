@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { bytes, count, flag, messagePath, milliseconds, text } from '../../config/schemas.ts';
+import { bytes, count, flag, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { MAX_KEY_BYTES } from './batch-key.ts';
 
@@ -24,41 +24,58 @@ const prefix = v.pipe(
 
 /** Where objects go. */
 export const bucketSchema = v.strictObject({
-  name: text,
-  /** Put before every object's name, for example `raw/v1`. */
-  prefix: v.optional(prefix, ''),
-  /** Create the bucket if it is missing. */
-  create: v.optional(flag, false),
-  /** Location and storage class of a created bucket. */
-  location: v.optional(text),
-  storageClass: v.optional(text),
+  name: setting(text, 'Name of the bucket.', { example: 'my-archive' }),
+  prefix: setting(v.optional(prefix, ''), `Text before the name of every object. At most ${MAX_PREFIX_BYTES} bytes.`, {
+    example: 'raw/v1',
+  }),
+  create: setting(v.optional(flag, false), 'Creates the bucket if it is missing.'),
+  location: setting(v.optional(text), 'Location of a created bucket.', {
+    example: 'EU',
+    unset: 'the default of Cloud Storage',
+  }),
+  storageClass: setting(v.optional(text), 'Storage class of a created bucket.', {
+    example: 'NEARLINE',
+    unset: 'the default of Cloud Storage',
+  }),
 });
 
 export type BucketConfig = v.InferOutput<typeof bucketSchema>;
 
 /** Settings of grouping messages into objects, and of writing them. */
 export const archiveSchema = v.strictObject({
-  /** Path to the time that a message is filed under. */
-  time: v.optional(messagePath, 'metadata.publishTime'),
-  /**
-   * For tests: the attribute `test_publish_time` (RFC 3339) goes before `time`. Whoever publishes then chooses the day, also
-   * a device, by a user property of MQTT 5.
-   */
-  acceptTestTime: v.optional(flag, false),
-  /** Paths to the location that a message is filed under; the first that leads to a text is taken. */
-  location: v.optional(v.array(messagePath), ['enrichmentData.location', 'attributes.location']),
-  /** An object is written with so many lines, so many bytes before compression, or when its first line is so old. */
-  maxLines: v.optional(count({ max: 1_000_000 }), 1_000),
-  maxBytes: v.optional(bytes({ max: 512 * 1024 * 1024 }), 8 * 1024 * 1024),
-  maxAgeMs: v.optional(milliseconds({ max: 86_400_000 }), 60_000),
-  /** Groups that are filled at one time. */
-  maxOpenGroups: v.optional(count({ max: 100_000 }), 1_000),
-  /** The most uploads in flight at one time; as many as Cloud Storage answers without getting slower. */
-  concurrency: v.optional(count({ max: 1_000 }), 64),
-  timeoutMs: v.optional(milliseconds({ min: 100 }), 60_000),
+  time: setting(
+    v.optional(messagePath, 'metadata.publishTime'),
+    'Path to the time that a message is filed under: `YYYY/MM/DD[/<location>]`.',
+  ),
+  acceptTestTime: setting(
+    v.optional(flag, false),
+    'Takes the attribute `test_publish_time` (RFC 3339) in place of `time`. For tests only: any publisher can ' +
+      'then choose the day, and so can a device, with an MQTT 5 user property.',
+  ),
+  location: setting(
+    v.optional(v.array(messagePath), ['enrichmentData.location', 'attributes.location']),
+    'Paths to the location that a message is filed under. The first that leads to a text is taken.',
+  ),
+  maxLines: setting(v.optional(count({ max: 1_000_000 }), 1_000), 'An object is written with this many lines.'),
+  maxBytes: setting(
+    v.optional(bytes({ max: 512 * 1024 * 1024 }), 8 * 1024 * 1024),
+    'An object is written with this many bytes before compression.',
+  ),
+  maxAgeMs: setting(
+    v.optional(milliseconds({ max: 86_400_000 }), 60_000),
+    'An object is written when its first line is this old.',
+  ),
+  maxOpenGroups: setting(v.optional(count({ max: 100_000 }), 1_000), 'Groups that are filled at one time.'),
+  concurrency: setting(
+    v.optional(count({ max: 1_000 }), 64),
+    'Most uploads in flight at one time. There are fewer while answers get slower.',
+  ),
+  timeoutMs: setting(v.optional(milliseconds({ min: 100 }), 60_000), 'Time limit of one call.'),
   retry: v.optional(retrySchema, {}),
-  /** How long an outage is waited out before the messages go back to Pub/Sub. */
-  giveUpAfterMs: v.optional(milliseconds({ min: 1 }), 300_000),
+  giveUpAfterMs: setting(
+    v.optional(milliseconds({ min: 1 }), 300_000),
+    'Time for which an outage is waited out before messages go back to Pub/Sub.',
+  ),
 });
 
 export type ArchiveConfig = v.InferOutput<typeof archiveSchema>;
