@@ -8,6 +8,7 @@ import { enrichSchema } from '../src/services/enrich/config.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { suite } from '../src/testing/suite.ts';
+import { settingRows, settingsPage } from './settings-reference.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PAGES = ['README.md', ...globSync(['docs/**/*.md', '.github/*.md'], { cwd: ROOT })];
@@ -105,6 +106,19 @@ suite('the documentation', ({ test }) => {
   test('keeps the word list of the spelling check in order', () => {
     const words = read('cspell-words.txt').trimEnd().split('\n');
     assert.equal(words, [...new Set(words)].sort());
+  });
+
+  test('has the settings reference that the schemas give', () => {
+    assert.is(read('docs/settings.md'), settingsPage(), 'npm run docs:settings writes it');
+  });
+
+  test('describes each setting, with an example', () => {
+    const rows = [...settingRows().values()].flat();
+    assert.ok(rows.length > 150, `${rows.length} settings are found`);
+    assert.equal(
+      rows.filter(({ type, description, example }) => description === '' || (type !== 'group' && example === '')),
+      [],
+    );
   });
 
   test('maps the settings of the Go platform to settings that exist', () => {

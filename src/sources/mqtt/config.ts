@@ -115,7 +115,8 @@ const settings = v.strictObject({
   formerFilters: setting(
     v.optional(v.array(topicFilter), []),
     'Filters of earlier configurations, as they were subscribed, that the session may still hold. They are ' +
-      'unsubscribed once the present ones are subscribed. Edits of a running service need no entry.',
+      'unsubscribed once the present ones are subscribed. Edits of a running service need no entry, ' +
+      'nor does the filter of a route from before `shareGroup` was set.',
     { example: ['old/+/readings'] },
   ),
   maxFiltersPerSubscribe: setting(
