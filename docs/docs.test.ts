@@ -112,11 +112,15 @@ suite('the documentation', ({ test }) => {
     assert.is(read('docs/settings.md'), settingsPage(), 'npm run docs:settings writes it');
   });
 
-  test('describes each setting, with an example', () => {
+  test('describes each setting, with an example that it takes', () => {
     const rows = [...settingRows().values()].flat();
     assert.ok(rows.length > 150, `${rows.length} settings are found`);
     assert.equal(
       rows.filter(({ type, description, example }) => description === '' || (type !== 'group' && example === '')),
+      [],
+    );
+    assert.equal(
+      rows.filter(({ takesExample }) => !takesExample),
       [],
     );
   });

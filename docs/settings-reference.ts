@@ -19,6 +19,8 @@ export interface SettingRow {
   readonly description: string;
   /** Empty for a group of settings. */
   readonly example: string;
+  /** False if the schema refuses the example. A file is not looked for. */
+  readonly takesExample: boolean;
 }
 
 interface Section {
@@ -129,23 +131,23 @@ function rowsOf(path: string, schema: unknown): SettingRow[] {
 }
 
 function rowOf(path: string, schema: unknown, inner: Schema): SettingRow {
-  const { description = '', example, unset = 'none' } = notesOf(schema);
+  const { description = '', example, kind, unset = 'none' } = notesOf(schema);
   const { isOptional, value } = presetOf(schema);
   const isShown = value !== undefined && !(isRecord(value) && Object.keys(value).length === 0);
   const shown = isShown ? literal(value) : '';
+  const sample = example ?? (isShown ? value : firstChoice(inner));
   return {
     path,
     type: isGroup(inner) ? 'group' : typeOf(inner, schema),
     preset: isShown ? withUnit(path, shown, value) : isOptional ? unset : 'needed',
     description,
-    example: example === undefined ? shown || (firstChoice(inner) ?? '') : literal(example),
+    example: sample === undefined ? '' : literal(sample),
+    takesExample: kind === 'file' || sample === undefined || (isGeneric(schema) && v.is(schema, sample)),
   };
 }
 
-function firstChoice(inner: Schema): string | undefined {
-  if (inner.type === 'literal') return literal(inner.literal);
-  const [first] = optionsOf(inner);
-  return inner.type === 'picklist' && first !== undefined ? literal(first) : undefined;
+function firstChoice(inner: Schema): unknown {
+  return inner.type === 'literal' ? inner.literal : inner.type === 'picklist' ? optionsOf(inner)[0] : undefined;
 }
 
 function withUnit(path: string, shown: string, value: unknown): string {
@@ -269,4 +271,8 @@ function innermost(schema: unknown): Schema {
 
 function isSchema(value: unknown): value is Schema {
   return isRecord(value) && 'kind' in value;
+}
+
+function isGeneric(value: unknown): value is v.GenericSchema {
+  return isSchema(value) && value.kind === 'schema' && '~run' in value;
 }
