@@ -141,7 +141,7 @@ export const lookupSchema = v.strictObject({
   ),
   missingTtlMs: setting(
     v.optional(milliseconds({ min: 1 }), 30_000),
-    'Time for which a key is known to have no data, in every layer that caches.',
+    'Time for which every layer that caches keeps the answer "no data".',
   ),
 });
 

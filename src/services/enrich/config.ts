@@ -37,7 +37,7 @@ export const enrichSchema = v.strictObject({
     'Name in the enrichment data, and the field of the looked-up data. `a.b` goes deeper; `["a.b"]` is one name.',
   ),
   withoutKey: setting(v.optional(policy, 'pass'), 'Ending of a message in which no path leads to a key.'),
-  withoutData: setting(v.optional(policy, 'pass'), 'Ending of a message whose key is known to have no data.'),
+  withoutData: setting(v.optional(policy, 'pass'), 'Ending of a message whose key has no data.'),
   concurrency: setting(
     v.optional(count({ max: 100_000 }), 1_000),
     'Lookups at one time. Those of one key follow each other.',
