@@ -1,112 +1,154 @@
 import { createHash } from 'node:crypto';
+import type { PublishProperties } from './publish-properties.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { isSharedId, subscriptionIdOf } from './subscription-id.ts';
+import { isSharedId } from './subscription-id.ts';
 import { filtersOverlap } from './topic-filter.ts';
 
 /** Topics whose last message is remembered. Copies follow each other; messages of other topics may come between. */
 const MAX_TOPICS = 64;
 /** Longer payloads are remembered by their hash. */
 const MAX_PAYLOAD_BYTES = 16 * 1024;
+/** Identifiers that are kept of what has come. A session has as many as it has filters, but a broker may send any. */
+const MAX_IDS = 1_000;
 
-/** A message, and the subscriptions that it has come by so far. */
+/** Equal packets that follow each other on a topic. */
 interface Run {
   readonly payload: Buffer | string;
-  readonly packetId: number;
-  readonly ids: Set<number>;
+  readonly properties: string;
+  readonly isQos1: boolean;
+  readonly startedAt: number;
+  /** How many messages each subscription has brought at most, with those that came before its first one. */
+  readonly counts: Map<number, number>;
+  /** The greatest of the counts. */
+  most: number;
+  passed: number;
+  /** The identifier of a present subscription: of the others' messages each comes by this one as well. */
+  leader: number | undefined;
 }
 
 /**
  * Recognizes second copies of a message: MQTT 5 brokers may send one for each subscription that matches its topic.
  *
- * A copy has the topic and the payload of the message before it on that topic, and has come by another subscription. So
- * no message is lost while one of the subscriptions gets a copy of each: of several equal messages, as many pass as have
- * come by any one of the subscriptions. The end of a subscription therefore forgets what was before.
+ * Equal packets that follow each other on a topic may be copies, or messages: one of a subscription that ended, and one of
+ * a subscription that began after it. So a packet counts as a copy only if
+ * - as many messages of the run have passed as its subscription has brought. That is known of a subscription which has
+ *   brought something before the run: it was there from the run's beginning. Others count as if all before was not theirs.
+ * - or a subscription that has brought some of the run is there still. It brings this message too, if it has not yet.
+ * It needs identifiers that are never used twice, and a broker that sends a session's messages in the order in which it got
+ * them. Copies of messages that came at the same time may be mixed.
  *
- * Never a copy: a redelivery (its first copy may be settled, and gone), what has come without an identifier or by a
- * shared subscription (another client may have the other copy) or one that has ended, and QoS 1 behind QoS 0, which a crash would lose.
+ * Never a copy: a redelivery (its first copy may be settled, and gone), what has come without an identifier or by a shared
+ * subscription (another client may have the other copy), and what has another QoS than the first one.
  *
  * Looks at payloads only once there can be copies: present filters overlap, or a message has come by a subscription that is
  * not a present one. From then on it holds at most 64 payloads of 16 KiB.
  */
 export class Copies {
   readonly #runs = new Map<string, Run>();
-  /** Present filters that may bring copies, by their identifiers. */
-  readonly #present = new Map<number, string>();
-  readonly #ended = new Set<number>();
+  /** This connection's filters, each with the identifier of its SUBSCRIBE. */
+  readonly #present = new Map<string, number>();
+  readonly #presentIds = new Set<number>();
+  /** When each subscription brought its first message of QoS 0, and of QoS 1: they are queued apart. */
+  readonly #firstAt = [new Map<number, number>(), new Map<number, number>()] as const;
+  #packets = 0;
   #canCome = false;
-  /** The message before, while no copy can come: the first one that is not by a present filter may be its copy. */
-  #before: ReceivedPublish | undefined;
 
-  /** Whether the message before on its topic was the same one. */
+  /** Whether another packet has brought this message, or will bring it. */
   isCopy(packet: ReceivedPublish): boolean {
-    const { subscriptionIds } = packet;
+    const { topic, dup, retain, subscriptionIds } = packet;
     if (!this.#canCome) {
-      const id = subscriptionIds[0];
-      if (id === undefined) {
-        this.#before = undefined;
-        return false;
-      }
-      if (subscriptionIds.length === 1 && this.#isUsual(id)) {
-        this.#before = packet;
-        return false;
-      }
+      if (subscriptionIds.every((id) => this.#presentIds.has(id) || isSharedId(id))) return false;
       this.#canCome = true;
-      if (this.#before !== undefined) this.#isCopy(this.#before);
-      this.#before = undefined;
     }
-    return this.#isCopy(packet);
-  }
-
-  #isUsual(id: number): boolean {
-    return this.#present.has(id) || isSharedId(id);
-  }
-
-  #isCopy({ topic, payload, whole, packetId, dup, retain, subscriptionIds }: ReceivedPublish): boolean {
-    const known = this.#runs.get(topic);
-    if (subscriptionIds.length === 0 || dup || retain || subscriptionIds.some((id) => this.#isAlone(id))) {
-      if (known !== undefined) this.#runs.delete(topic);
+    if (subscriptionIds.length === 0 || dup || retain || subscriptionIds.some(isSharedId)) {
+      this.#runs.delete(topic);
       return false;
     }
-    const isOther = known !== undefined && !subscriptionIds.some((id) => known.ids.has(id));
-    if (isOther && (known.packetId > 0 || packetId === 0) && isEqual(known.payload, payload, whole?.sha256)) {
-      for (const id of subscriptionIds) known.ids.add(id);
-      return true;
+    this.#packets += 1;
+    this.#saw(packet);
+    const before = this.#runs.get(topic);
+    const goesOn = before !== undefined && before.counts.size < MAX_IDS && isEqual(before, packet);
+    const run = goesOn ? before : this.#begin(packet);
+    this.#remember(topic, run);
+    return this.#count(run, subscriptionIds);
+  }
+
+  #count(run: Run, ids: readonly number[]): boolean {
+    const count = Math.max(...ids.map((id) => this.#countBefore(run, id) + 1));
+    for (const id of ids) run.counts.set(id, count);
+    const hasLeader = run.leader !== undefined && this.#presentIds.has(run.leader);
+    const isLed = hasLeader && !ids.some((id) => id === run.leader);
+    const isCopy = isLed || count <= run.passed;
+    if (!isCopy) run.passed += 1;
+    run.most = Math.max(run.most, count, run.passed);
+    // Only one that nothing is left to pass of: others leave to the leader what is to come.
+    if (!hasLeader && count <= run.passed) run.leader = ids.find((id) => this.#presentIds.has(id));
+    return isCopy;
+  }
+
+  #countBefore({ counts, most, isQos1, startedAt }: Run, id: number): number {
+    const wasThere = (this.#firstAt[isQos1 ? 1 : 0].get(id) ?? startedAt) < startedAt;
+    return counts.get(id) ?? (wasThere ? 0 : most);
+  }
+
+  #saw({ packetId, subscriptionIds }: ReceivedPublish): void {
+    const firstAt = this.#firstAt[packetId > 0 ? 1 : 0];
+    for (const id of subscriptionIds) {
+      if (firstAt.has(id)) continue;
+      if (firstAt.size >= MAX_IDS) firstAt.clear();
+      firstAt.set(id, this.#packets);
     }
+  }
+
+  #begin({ payload, whole, properties, packetId }: ReceivedPublish): Run {
+    return {
+      payload: remembered(payload, whole?.sha256),
+      properties: propertiesHash(properties),
+      isQos1: packetId > 0,
+      startedAt: this.#packets,
+      counts: new Map(),
+      most: 0,
+      passed: 0,
+      leader: undefined,
+    };
+  }
+
+  #remember(topic: string, run: Run): void {
     this.#runs.delete(topic);
-    this.#runs.set(topic, { payload: remembered(payload, whole?.sha256), packetId, ids: new Set(subscriptionIds) });
-    if (this.#runs.size > MAX_TOPICS)
-      for (const [oldest] of this.#runs) {
-        this.#runs.delete(oldest);
-        break;
-      }
-    return false;
+    this.#runs.set(topic, run);
+    if (this.#runs.size <= MAX_TOPICS) return;
+    for (const [oldest] of this.#runs) {
+      this.#runs.delete(oldest);
+      break;
+    }
   }
 
-  #isAlone(id: number): boolean {
-    return isSharedId(id) || this.#ended.has(id);
+  /** To be called before the SUBSCRIBE. */
+  subscribing(filter: string, id: number): void {
+    if (!isSharedId(id)) {
+      for (const [other, otherId] of this.#present)
+        this.#canCome ||= other !== filter && !isSharedId(otherId) && filtersOverlap(other, filter);
+    }
+    this.unsubscribing(filter);
+    this.#present.set(filter, id);
+    this.#presentIds.add(id);
   }
 
-  /** A subscription has begun: it may bring copies. */
-  subscribed(filter: string): void {
-    const id = subscriptionIdOf(filter);
-    this.#ended.delete(id);
-    if (isSharedId(id)) return;
-    for (const other of this.#present.values()) this.#canCome ||= other !== filter && filtersOverlap(other, filter);
-    this.#present.set(id, filter);
+  /** To be called before the UNSUBSCRIBE: from now on the filter may bring nothing more. */
+  unsubscribing(filter: string): void {
+    const id = this.#present.get(filter);
+    if (id === undefined) return;
+    this.#present.delete(filter);
+    this.#presentIds.delete(id);
   }
 
-  /** A subscription has ended. What was queued under it may come still, and is the only copy. */
-  unsubscribed(filter: string): void {
-    const id = subscriptionIdOf(filter);
-    this.#ended.add(id);
-    this.#present.delete(id);
-    this.forget();
-  }
-
-  /** To be called at each new connection. */
+  /** To be called at each new connection: it subscribes anew, and what came over an earlier one proves nothing. */
   forget(): void {
     this.#runs.clear();
-    this.#before = undefined;
+    this.#present.clear();
+    this.#presentIds.clear();
+    for (const firstAt of this.#firstAt) firstAt.clear();
+    this.#canCome = false;
   }
 }
 
@@ -115,11 +157,23 @@ function remembered(payload: Buffer, sha256: string | undefined): Buffer | strin
   return payload.length <= MAX_PAYLOAD_BYTES ? payload : hashOf(payload);
 }
 
-function isEqual(known: Buffer | string, payload: Buffer, sha256: string | undefined): boolean {
-  if (typeof known !== 'string') return sha256 === undefined && known.equals(payload);
-  return known === (sha256 ?? (payload.length <= MAX_PAYLOAD_BYTES ? '' : hashOf(payload)));
+function isEqual(run: Run, { payload, whole, properties, packetId }: ReceivedPublish): boolean {
+  if (run.isQos1 !== packetId > 0) return false;
+  const other = remembered(payload, whole?.sha256);
+  const isSame = Buffer.isBuffer(run.payload)
+    ? Buffer.isBuffer(other) && run.payload.equals(other)
+    : run.payload === other;
+  return isSame && run.properties === propertiesHash(properties);
 }
 
-function hashOf(payload: Buffer): string {
-  return createHash('sha256').update(payload).digest('hex');
+/** Without what is left of the message's life, which a broker counts down. */
+function propertiesHash(properties: PublishProperties | undefined): string {
+  if (properties === undefined) return '';
+  const { userProperties, contentType, responseTopic, correlationData, payloadFormatIndicator } = properties;
+  const correlation = correlationData?.toString('base64');
+  return hashOf(JSON.stringify([userProperties, contentType, responseTopic, correlation, payloadFormatIndicator]));
+}
+
+function hashOf(data: Buffer | string): string {
+  return createHash('sha256').update(data).digest('hex');
 }

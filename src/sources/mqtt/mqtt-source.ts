@@ -74,8 +74,8 @@ export class MqttSource implements Source {
     this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
     this.#subscriptions = new Subscriptions({
       ...options,
-      onSubscribe: (filter) => this.#copies.subscribed(filter),
-      onUnsubscribed: (filter) => this.#copies.unsubscribed(filter),
+      onSubscribe: (filter, id) => this.#copies.subscribing(filter, id),
+      onUnsubscribe: (filter) => this.#copies.unsubscribing(filter),
     });
     this.#connection = new MqttConnection(options, {
       onMessage: (packet, goOn) => this.#receive(packet, goOn),

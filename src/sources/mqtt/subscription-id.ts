@@ -1,15 +1,18 @@
-import { createHash } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 
 /** MQTT 5 allows identifiers from 1 to 268,435,455; the lowest bit is kept for shared filters. */
 const IDENTIFIERS = 134_217_726;
 
+/** Begins anywhere, so that the identifiers of an earlier process are other ones. */
+let last = randomInt(IDENTIFIERS);
+
 /**
- * The identifier of a filter's subscription, in MQTT 5. It is made of the filter alone, so that a message which was queued
- * before a restart has the same one as a message of now. Two filters may have one identifier.
+ * The identifier for one SUBSCRIBE, in MQTT 5. Never used again: a message shows by it under which SUBSCRIBE a broker
+ * queued it, also after a restart.
  */
-export function subscriptionIdOf(filter: string): number {
-  const number = createHash('sha256').update(filter).digest().readUInt32BE(0) % IDENTIFIERS;
-  return (number + 1) * 2 + (filter.startsWith('$share/') ? 1 : 0);
+export function newSubscriptionId(filter: string): number {
+  last = (last + 1) % IDENTIFIERS;
+  return (last + 1) * 2 + (filter.startsWith('$share/') ? 1 : 0);
 }
 
 /** Whether an identifier is that of a shared filter. */

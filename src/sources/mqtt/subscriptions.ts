@@ -6,7 +6,7 @@ import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { MqttSourceConfig } from './config.ts';
 import type { ReceivedPublish } from './publish-reader.ts';
-import { subscriptionIdOf } from './subscription-id.ts';
+import { newSubscriptionId } from './subscription-id.ts';
 import { filtersOverlap, matchableFilter, topicMatches } from './topic-filter.ts';
 
 /** One topic filter to receive. */
@@ -21,9 +21,10 @@ export interface SubscriptionsOptions {
   readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
-  /** Before a SUBSCRIBE, and before what a resumed session has queued. */
-  readonly onSubscribe?: (filter: string) => void;
-  readonly onUnsubscribed?: (filter: string) => void;
+  /** Before a SUBSCRIBE that has an identifier. */
+  readonly onSubscribe?: (filter: string, subscriptionId: number) => void;
+  /** Before an UNSUBSCRIBE. */
+  readonly onUnsubscribe?: (filter: string) => void;
   readonly scheduler?: SchedulerLike | undefined;
 }
 
@@ -95,7 +96,6 @@ export class Subscriptions {
       this.#notSubscribed();
     }
     this.#online = true;
-    for (const filter of this.#wanted.keys()) this.#options.onSubscribe?.(filter);
     void this.#reconcile();
   }
 
@@ -220,16 +220,14 @@ export class Subscriptions {
   async #subscribe(filters: readonly string[]): Promise<void> {
     const { client, telemetry } = this.#options;
     const held = new Set(this.#held);
+    const options = this.#hasIds ? this.#identified(filters) : {};
     for (const filter of filters) {
       this.#asked.add(filter);
-      this.#options.onSubscribe?.(filter);
       if (!held.has(filter)) this.#fresh.add(filter);
       this.#held.add(filter);
     }
     const request = Object.fromEntries(filters.map((filter) => [filter, this.#subscribeOptions(filter)]));
     const granted = await new Promise<readonly [filter: string, code: number][]>((resolve, reject) => {
-      const [first = ''] = filters;
-      const options = this.#hasIds ? { properties: { subscriptionIdentifier: subscriptionIdOf(first) } } : {};
       client.subscribe(request, options, (error, grants = [], suback) => {
         // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
         const codes = suback?.granted?.map(Number);
@@ -252,6 +250,12 @@ export class Subscriptions {
     }
   }
 
+  #identified([filter = '']: readonly string[]): { properties: { subscriptionIdentifier: number } } {
+    const subscriptionIdentifier = newSubscriptionId(filter);
+    this.#options.onSubscribe?.(filter, subscriptionIdentifier);
+    return { properties: { subscriptionIdentifier } };
+  }
+
   #subscribeOptions(filter: string): IClientSubscribeOptions {
     const { protocolVersion, retained } = this.#options.config;
     const qos = this.#qosOf(filter);
@@ -261,6 +265,7 @@ export class Subscriptions {
 
   async #unsubscribe(filters: string[]): Promise<void> {
     const { client, telemetry } = this.#options;
+    for (const filter of filters) this.#options.onUnsubscribe?.(filter);
     const answer = await client.unsubscribeAsync(filters);
     // MQTT 3.1.1 has no codes.
     const codes = answer?.cmd === 'unsuback' && Array.isArray(answer.granted) ? answer.granted.map(Number) : [];
@@ -271,7 +276,6 @@ export class Subscriptions {
       if (code >= REFUSED) telemetry.event('mqtt.unsubscribe_refused', { filter, code });
       else {
         this.#held.delete(filter);
-        this.#options.onUnsubscribed?.(filter);
         if (code !== NO_SUBSCRIPTION_EXISTED) telemetry.event('mqtt.unsubscribed', { filter });
       }
     }
