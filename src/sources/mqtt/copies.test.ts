@@ -48,6 +48,17 @@ suite('copies of a message', ({ test }) => {
     assert.ok(copies.isCopy(packet('b', [OLD])));
   });
 
+  test('show at once by present filters that were there before anything came', () => {
+    for (const hasCome of [false, true]) {
+      const copies = subscribed();
+      copies.received({ retain: true });
+      if (hasCome) copies.received({ retain: false });
+      copies.subscribed();
+      assert.not(copies.isCopy(packet('a', [OLD])));
+      assert.is(copies.isCopy(packet('a', [NEW])), !hasCome);
+    }
+  });
+
   test('are not told by the first one once its filter is unsubscribed, or subscribed again', () => {
     for (const change of [
       (copies: Copies) => copies.unsubscribing('t'),
@@ -141,6 +152,7 @@ type Step =
       readonly messages: readonly { topic: string; text: string }[];
       readonly order: number[];
     }
+  | { readonly what: 'settle' }
   | { readonly what: 'reach'; readonly count: number }
   | { readonly what: 'deliver'; readonly count: number }
   | { readonly what: 'reconnect'; readonly unacknowledged: readonly boolean[]; readonly isLost: boolean };
@@ -164,6 +176,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({ what: fc.constantFrom('reach', 'deliver'), count: fc.integer({ min: 1, max: 4 }) }),
   },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('settle') }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -212,6 +225,7 @@ function run(
   const deliver = (count: number) => {
     for (const queued of queue.splice(0, count)) {
       const { topic, text, id, dup } = queued;
+      copies.received({ retain: false });
       const isCopy = copies.isCopy(packet(text, [id], { topic, dup }));
       // A redelivery passes, and so may the copy behind it. A new subscription: one on each of the two topics.
       if (dup || !delivered.some(({ packet: { id: other } }) => other === id)) mostTwice += 2;
@@ -239,7 +253,12 @@ function run(
     if (each.what === 'publish' && mixed) publish(each.messages, each.order);
     else if (each.what === 'publish') for (const message of each.messages) publish([message], each.order);
     else if (each.what === 'reach') reach(each.count);
-    else if (each.what === 'deliver') deliver(each.count);
+    else if (each.what === 'settle') {
+      // The SUBACK comes behind what was queued.
+      reach(commands.length);
+      deliver(queue.length);
+      copies.subscribed();
+    } else if (each.what === 'deliver') deliver(each.count);
     else if (each.what === 'subscribe') {
       const id = newSubscriptionId('t');
       copies.subscribing(FILTERS[each.filter] ?? '', id);

@@ -32,7 +32,8 @@ interface Run {
  * Equal packets that follow each other on a topic may be copies, or messages: one of a subscription that ended, and one of
  * a subscription that began after it. So a packet counts as a copy only if
  * - as many messages of the run have passed as its subscription has brought. That is known of a subscription which has
- *   brought something before the run: it was there from the run's beginning. Others count as if all before was not theirs.
+ *   brought something before the run, or was there before anything came: it was there from the run's beginning. Others
+ *   count as if all before was not theirs.
  * - or a subscription that has brought some of the run is there still. It brings this message too, if it has not yet.
  * It needs identifiers that are never used twice, and a broker that sends a session's messages in the order in which it got
  * them. Copies of messages that came at the same time may be mixed.
@@ -52,6 +53,12 @@ export class Copies {
   readonly #firstAt = [new Map<number, number>(), new Map<number, number>()] as const;
   #packets = 0;
   #canCome = false;
+  #hasCome = false;
+
+  /** To be called with each packet, also with those that are not asked about. */
+  received({ retain }: Pick<ReceivedPublish, 'retain'>): void {
+    if (!retain) this.#hasCome = true;
+  }
 
   /** Whether another packet has brought this message, or will bring it. */
   isCopy(packet: ReceivedPublish): boolean {
@@ -142,6 +149,15 @@ export class Copies {
     this.#presentIds.delete(id);
   }
 
+  /**
+   * To be called once all present filters are answered. A broker sends what it has queued before it answers a SUBSCRIBE: if
+   * nothing has come, all that comes was published with these filters there.
+   */
+  subscribed(): void {
+    if (this.#hasCome) return;
+    for (const firstAt of this.#firstAt) for (const id of this.#presentIds) firstAt.set(id, 0);
+  }
+
   /** To be called at each new connection: it subscribes anew, and what came over an earlier one proves nothing. */
   forget(): void {
     this.#runs.clear();
@@ -149,6 +165,7 @@ export class Copies {
     this.#presentIds.clear();
     for (const firstAt of this.#firstAt) firstAt.clear();
     this.#canCome = false;
+    this.#hasCome = false;
   }
 }
 

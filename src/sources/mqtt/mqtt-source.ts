@@ -75,6 +75,7 @@ export class MqttSource implements Source {
     this.#subscriptions = new Subscriptions({
       ...options,
       onSubscribe: (filter, id) => this.#copies.subscribing(filter, id),
+      onSubscribed: () => this.#copies.subscribed(),
       onUnsubscribe: (filter) => this.#copies.unsubscribing(filter),
     });
     this.#connection = new MqttConnection(options, {
@@ -174,6 +175,7 @@ export class MqttSource implements Source {
   }
 
   #receive(packet: ReceivedPublish, goOn: () => void): void {
+    this.#copies.received(packet);
     if (!this.isHeld && this.#pass(packet)) goOn();
     else {
       this.#held.hold(packet, goOn);

@@ -23,6 +23,8 @@ export interface SubscriptionsOptions {
   readonly readiness: ConditionSetter;
   /** Before a SUBSCRIBE that has an identifier. */
   readonly onSubscribe?: (filter: string, subscriptionId: number) => void;
+  /** Once all that is wanted has its answer. */
+  readonly onSubscribed?: () => void;
   /** Before an UNSUBSCRIBE. */
   readonly onUnsubscribe?: (filter: string) => void;
   readonly scheduler?: SchedulerLike | undefined;
@@ -169,6 +171,7 @@ export class Subscriptions {
       try {
         for (const packets of chunks(this.#subscribePackets(), SUBSCRIBES_AT_A_TIME))
           await Promise.all(packets.map((filters) => this.#subscribe(filters)));
+        this.#options.onSubscribed?.();
         for (const filters of chunks(this.#obsolete, this.#options.config.maxFiltersPerSubscribe))
           await this.#unsubscribe(filters);
         // Wanted differently by now: the next turn asks for it, and judges.
