@@ -15,6 +15,7 @@ import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testDelivery, testDesk, tryDelivery } from '../testing/test-desk.ts';
 import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
@@ -163,6 +164,42 @@ suite('batchInto: the stream', ({ test }) => {
       log.filter((line) => line.includes('flush')),
       ['0 flush 1 (pressure)', '100 flush small (pressure)', '120 flush 2 3 (pressure)'],
     );
+  });
+
+  test('under pressure more keys than slots leave no slot empty, however long each batch takes', () => {
+    const scheduler = new VirtualTimeScheduler();
+    const desk = testDesk({ maxMessages: 40 });
+    const arrivals = Array.from({ length: 400 }, (_, index) => ({
+      atMs: 0,
+      fields: { id: `${index}`, attributes: { key: `${index % 40}` } },
+    }));
+    let out = 0;
+    let started = 0;
+    const operator = batchInto<BatchItem>(
+      {
+        limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 60_000, maxOpen: 100 },
+        concurrency: 4,
+        credit: desk.credit,
+        prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
+        scheduler,
+      },
+      (batch) => {
+        out += 1;
+        started += 1;
+        return timer(10 + 10 * (started % 5), scheduler).pipe(
+          mergeMap(() => {
+            out -= 1;
+            return accepting(batch);
+          }),
+        );
+      },
+    );
+    simulatedSource(desk, arrivals, scheduler).deliveries.pipe(operator, settle()).subscribe();
+    const idle: number[] = [];
+    for (let ms = 5; ms < 1_000; ms += 10) scheduler.schedule(() => out < 4 && idle.push(ms), ms);
+    scheduler.flush();
+    assert.is(desk.ledger.acked, 400);
+    assert.equal(idle, []);
   });
 
   test('pressure waits for a free slot', () => {

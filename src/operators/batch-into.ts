@@ -162,9 +162,12 @@ export function batchInto<T extends BatchItem>(
       /**
        * While others are under way, a small batch waits for one of them to return, or to be old: the credit that returns
        * makes it larger. Else pieces would only ever become smaller, as each leaves with what the last one gave back.
+       * Where more are open than may go, the fullest of many leaves, and waiting would only let slots stand empty.
        */
       const mayPress = (): boolean =>
-        inProgress === 0 || batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
+        inProgress === 0 ||
+        batcher.openCount >= limit.value ||
+        batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
       /** What waits behind a delivery that goes back would overtake it: where order counts, it goes back too. */
       const gaveBack = (key: string, error: Error): void => {
