@@ -18,6 +18,7 @@ import { type Growth, measureGrowth } from './measure-growth.ts';
 import { measureIdle } from './measure-idle.ts';
 import { measureInsert } from './measure-insert.ts';
 import { measureLatency } from './measure-latency.ts';
+import { measureObjects } from './measure-objects.ts';
 import { measureOrdered } from './measure-ordered.ts';
 import { measureSoak } from './measure-soak.ts';
 import { measureThroughput } from './measure-throughput.ts';
@@ -62,6 +63,7 @@ try {
     undefined,
   );
   const ordered = await part<Report['ordered']>('ordered', () => measureOrdered(stage, isQuick, say), undefined);
+  const objects = await part<Report['objects']>('objects', () => measureObjects(stage, isQuick, say), undefined);
   const idleCpuPercent = await part<Report['idleCpuPercent']>('idle', () => measureIdle(stage, say), {});
   const growth = await part<Growth | undefined>('growth', () => measureGrowth(stage, say), undefined);
   const half = Math.round((throughputOf({ throughput }, 'enrich', 'ours')?.rate.median ?? 0) / 2);
@@ -77,6 +79,7 @@ try {
     insert,
     deadLetterRate,
     ordered,
+    objects,
     idleCpuPercent,
     growth: [...(growth?.cases ?? []), ...cacheGrowth],
     rss: growth?.rss,

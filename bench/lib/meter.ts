@@ -29,6 +29,8 @@ export interface Measured {
   readonly utilization: number;
   readonly peakRssMb: number;
   readonly maxInFlight: number | undefined;
+  /** Requests to the sink, where the subject counts them. */
+  readonly requests?: number;
   readonly latency: Latency | undefined;
   readonly samples: readonly Sample[];
 }
@@ -52,21 +54,24 @@ export class Meter {
   readonly #paced: boolean;
   readonly #warmUp: number;
   readonly #maxInFlight: () => number | undefined;
+  readonly #requests: () => number | undefined;
   readonly #latencies: Float64Array;
   readonly #samples: Sample[] = [];
   readonly #seen: Uint8Array;
   #measured = 0;
   #done = 0;
-  #begun: { readonly at: number; readonly cpu: number; readonly done: number } | undefined;
+  #begun: { readonly at: number; readonly cpu: number; readonly done: number; readonly requests: number } | undefined;
 
   constructor(
     { messages, paced }: { readonly messages: number; readonly paced: boolean },
     maxInFlight: () => number | undefined = () => undefined,
+    requests: () => number | undefined = () => undefined,
   ) {
     this.#total = messages;
     this.#paced = paced;
     this.#warmUp = Math.floor(messages * WARM_UP);
     this.#maxInFlight = maxInFlight;
+    this.#requests = requests;
     this.#latencies = new Float64Array(paced ? messages : 0);
     this.#seen = new Uint8Array(paced ? messages : 0);
   }
@@ -99,7 +104,7 @@ export class Meter {
   begin(): void {
     if (this.#begun !== undefined) return;
     console.log(BEGIN_LINE);
-    this.#begun = { at: performance.now(), cpu: cpuMicros(), done: this.#done };
+    this.#begun = { at: performance.now(), cpu: cpuMicros(), done: this.#done, requests: this.#requests() ?? 0 };
   }
 
   #seeOnce(payload: Uint8Array): void {
@@ -114,6 +119,7 @@ export class Meter {
     const cpu = cpuMicros() - this.#begun.cpu;
     this.#sample();
     const messages = this.#total - this.#begun.done;
+    const requests = this.#requests();
     const result: Measured = {
       messages,
       seconds,
@@ -122,6 +128,7 @@ export class Meter {
       utilization: cpu / (seconds * 1e6),
       peakRssMb: peakRssMb(),
       maxInFlight: this.#maxInFlight(),
+      ...(requests === undefined ? {} : { requests: requests - this.#begun.requests }),
       latency: this.#paced ? this.#latency() : undefined,
       samples: this.#samples,
     };

@@ -3,6 +3,8 @@ import { suite } from '../../src/testing/suite.ts';
 import { optionsOf } from './options.ts';
 import { UsageError } from './usage-error.ts';
 
+const QUICK = ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered', 'objects'];
+
 function refusalOf(...args: string[]): string {
   try {
     optionsOf(args);
@@ -16,10 +18,10 @@ function refusalOf(...args: string[]): string {
 suite('options of the bench', ({ test }) => {
   test('ask for everything, for a quick run of what is quick, or for parts', () => {
     const { parts, isWhole } = optionsOf([]);
-    assert.equal(parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered', 'idle', 'growth']);
+    assert.equal(parts, [...QUICK, 'idle', 'growth']);
     assert.ok(isWhole);
     const quick = optionsOf(['--quick']);
-    assert.equal(quick.parts, ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered']);
+    assert.equal(quick.parts, QUICK);
     assert.ok(quick.isWhole);
     const some = optionsOf(['--only', 'growth,throughput', '--soak']);
     assert.equal(some.parts, ['throughput', 'growth']);

@@ -1,7 +1,17 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from './usage-error.ts';
 
-const PARTS = ['operators', 'throughput', 'latency', 'insert', 'dead-letters', 'ordered', 'idle', 'growth'] as const;
+const PARTS = [
+  'operators',
+  'throughput',
+  'latency',
+  'insert',
+  'dead-letters',
+  'ordered',
+  'objects',
+  'idle',
+  'growth',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 /** They take minutes, or mean nothing in a short time. */

@@ -57,6 +57,17 @@ export interface OrderedRates {
   readonly unorderedRate: Spread;
 }
 
+/** What icestore and bigqueries do at a latency of each upload and insert. */
+export interface ObjectRates {
+  /** Objects a second. */
+  readonly rate: Spread;
+  readonly cpuMicrosPerObject: Spread;
+  readonly linesPerObject: Spread;
+  /** Rows a second. */
+  readonly rowRate: Spread;
+  readonly cpuMicrosPerRow: Spread;
+}
+
 export interface SoakCase {
   readonly service: ServiceName;
   readonly ratePerSecond: number;
@@ -91,6 +102,8 @@ export interface Report {
   /** Dead letters a second, at 30 ms a publish request. Older files have none. */
   readonly deadLetterRate?: Spread | undefined;
   readonly ordered?: OrderedRates | undefined;
+  /** Older files have none. */
+  readonly objects?: ObjectRates | undefined;
   readonly idleCpuPercent: Readonly<Partial<Record<ServiceName, number>>>;
   readonly growth: readonly GrowthCase[];
   /** RSS at 100,000 and 1,000,000 messages, in MB. */

@@ -13,6 +13,8 @@ export interface Run {
   /** What differs from the standard case, for the name of a profile. */
   readonly variant?: string;
   readonly messages: number;
+  /** Further messages that are sent, so that the last measured ones do not wait until their batch is old. Default: 0. */
+  readonly surplus?: number;
   /** Payload bytes. */
   readonly size?: number;
   /** Messages a second; from a backlog, as fast as it goes, if left out. */
@@ -47,11 +49,11 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
 
 /** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
 export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
-  const { service, by, messages, size = 200, rate, orderingKeys, locations, hasTopicPerDevice } = run;
+  const { service, by, messages, surplus = 0, size = 200, rate, orderingKeys, locations, hasTopicPerDevice } = run;
   const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
   const { devices } = settings;
   const runId = await stage.newRun(service, devices);
-  const load: Load = { messages, size, devices, rate, orderingKeys, locations, hasTopicPerDevice };
+  const load: Load = { messages: messages + surplus, size, devices, rate, orderingKeys, locations, hasTopicPerDevice };
   if (rate === undefined) await stage.fill(runId, service, load);
   const task: Task = {
     ...settings,

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { connectAsync } from 'mqtt';
 import * as v from 'valibot';
 import { createPubSubClients } from '../../src/clients/pubsub.ts';
+import type { FaultRule } from '../../src/sandbox/faults/fault-rule.ts';
 import { type Child, startChild } from '../../src/testing/child.ts';
 import { startMosquitto } from '../../src/testing/mosquitto.ts';
 import { defaultBigQuery, defaultStorage } from './clients.ts';
@@ -25,6 +26,8 @@ export interface Stage {
   fill(runId: string, service: string, load: Load): Promise<void>;
   /** Lets each publish request to a topic take so long; returns how to end that. */
   delayPublish(topicId: string, latencyMs: number): Promise<() => Promise<unknown>>;
+  /** Lets each call of a method of Storage or BigQuery take so long; returns how to end that. */
+  delayCalls(server: 'storage' | 'bigquery', method: string, latencyMs: number): Promise<() => Promise<unknown>>;
   /** Deletes what the run has made. */
   endRun(runId: string, service: string, devices: number): Promise<void>;
   close(): Promise<void>;
@@ -35,7 +38,7 @@ export async function openStage(): Promise<Stage> {
   const servers = join(import.meta.dirname, 'servers.ts');
   const env: Record<string, string> = { METADATA_SERVER_DETECTION: 'none' };
   const children: Record<string, Child> = {};
-  let control = '';
+  const controls: Record<string, string> = {};
   for (const [name, parts] of [
     ['pubsub', 'pubsub'],
     ['cloud', 'firestore,storage,bigquery'],
@@ -43,7 +46,7 @@ export async function openStage(): Promise<Stage> {
   ] as const) {
     const child = await startChild(process.execPath, [servers, parts], { readyWhen: /\}\n/ });
     const { SANDBOX_CONTROL_URL: url, ...variables } = JSON.parse(child.stdout.split('\n')[0] ?? '{}');
-    if (name === 'pubsub') control = url;
+    controls[name] = url;
     Object.assign(env, variables);
     children[name] = child;
   }
@@ -107,12 +110,9 @@ export async function openStage(): Promise<Stage> {
       if (service === 'ingestion') return fillBroker(broker.url, mqttTopic, load);
       return fillTopic(publisher, publisher.projectTopicsPath(projectId, input), load);
     },
-    delayPublish: async (topicId, latencyMs) => {
-      const rule = { server: 'pubsub', method: 'Publish', resource: `*/${topicId}`, latencyMs };
-      const added = await fetch(`${control}/faults`, { method: 'POST', body: JSON.stringify(rule) });
-      const { id } = v.parse(v.object({ id: v.number() }), await added.json());
-      return () => fetch(`${control}/faults/${id}`, { method: 'DELETE' });
-    },
+    delayPublish: (topicId, latencyMs) =>
+      addFault(controls.pubsub, { server: 'pubsub', method: 'Publish', resource: `*/${topicId}`, latencyMs }),
+    delayCalls: (server, method, latencyMs) => addFault(controls.cloud, { server, method, latencyMs }),
     endRun: async (runId, service, devices) => {
       const names = namesOf({ runId, projectId });
       for (const name of [names.subscription, names.deadLetters]) {
@@ -148,4 +148,11 @@ export async function openStage(): Promise<Stage> {
       await broker.close();
     },
   };
+}
+
+/** Adds a rule to a sandbox; returns how to remove it. */
+async function addFault(control: string | undefined, rule: FaultRule): Promise<() => Promise<unknown>> {
+  const added = await fetch(`${control}/faults`, { method: 'POST', body: JSON.stringify(rule) });
+  const { id } = v.parse(v.object({ id: v.number() }), await added.json());
+  return () => fetch(`${control}/faults/${id}`, { method: 'DELETE' });
 }

@@ -2,6 +2,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../../src/testing/suite.ts';
 import { DRAIN, type Report } from './report.ts';
 import { drained, EMPTY } from './sample-report.ts';
+import { spread } from './statistics.ts';
 import { summaryOf } from './summary.ts';
 
 const ingestion = (by: 'ours' | 'bare', variant: string, micros: number) =>
@@ -28,6 +29,19 @@ suite('the summary of --json', ({ test }) => {
     assert.is(ingestion?.bareCpuMicrosPerMessage, 5);
     assert.is(ingestion?.bareBridgeRate, 100_000);
     assert.is(ingestion?.bareP99Ms, 30);
+  });
+
+  test('has no services where objects alone were measured', () => {
+    const objects = {
+      rate: spread([900.4]),
+      cpuMicrosPerObject: spread([1_150.2]),
+      linesPerObject: spread([3.2]),
+      rowRate: spread([50_000]),
+      cpuMicrosPerRow: spread([15.5]),
+    };
+    assert.equal(summaryOf({ ...EMPTY, objects }), {
+      objects: { rate: 900, cpuMicrosPerObject: 1_150, linesPerObject: 3.2, rowRate: 50_000, cpuMicrosPerRow: 15.5 },
+    });
   });
 
   test('has every service, measured or not, and the growth of RSS', () => {

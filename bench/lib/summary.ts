@@ -1,4 +1,4 @@
-import { DRAIN, latencyOf, type Report, throughputOf } from './report.ts';
+import { DRAIN, latencyOf, type ObjectRates, type Report, throughputOf } from './report.ts';
 import { SERVICES, type ServiceName } from './services.ts';
 
 /**
@@ -32,19 +32,21 @@ export interface ServiceSummary {
 
 /** What `--json` prints as its last line. */
 export interface Summary {
-  /** Left out if nothing but `ordered` was measured. */
+  /** Left out if nothing but `ordered` or `objects` was measured. */
   readonly services?: Readonly<Record<string, ServiceSummary>>;
   /** Medians of messages a second. */
   readonly ordered?: { readonly rate: number; readonly perDeviceRate: number; readonly unorderedRate: number };
+  /** Medians at 50 ms an upload or insert; rates are a second. */
+  readonly objects?: Readonly<Record<keyof ObjectRates, number>>;
   /** RSS of enrich in the course of a million messages, in MB. */
   readonly growth?: { readonly rssMbAt1e5: number; readonly rssMbAt1e6: number };
 }
 
 export function summaryOf(report: Report): Summary {
-  const { rss, ordered, throughput } = report;
+  const { rss, ordered, objects, throughput } = report;
   const services = Object.fromEntries(SERVICES.map((service) => [service, serviceOf(report, service)]));
   return {
-    ...(ordered !== undefined && throughput.length === 0 ? {} : { services }),
+    ...((ordered ?? objects) !== undefined && throughput.length === 0 ? {} : { services }),
     ...(rss === undefined ? {} : { growth: { rssMbAt1e5: rss.at1e5, rssMbAt1e6: rss.at1e6 } }),
     ...(ordered === undefined
       ? {}
@@ -53,6 +55,17 @@ export function summaryOf(report: Report): Summary {
             rate: Math.round(ordered.rate.median),
             perDeviceRate: Math.round(ordered.perDeviceRate.median),
             unorderedRate: Math.round(ordered.unorderedRate.median),
+          },
+        }),
+    ...(objects === undefined
+      ? {}
+      : {
+          objects: {
+            rate: Math.round(objects.rate.median),
+            cpuMicrosPerObject: Math.round(objects.cpuMicrosPerObject.median),
+            linesPerObject: objects.linesPerObject.median,
+            rowRate: Math.round(objects.rowRate.median),
+            cpuMicrosPerRow: objects.cpuMicrosPerRow.median,
           },
         }),
   };

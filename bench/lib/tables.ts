@@ -67,6 +67,21 @@ export function tablesOf(report: Report): string {
           ],
     ),
     table(
+      'At 50 ms an upload or insert: objects of icestore with 6,000 batch keys, rows of bigqueries',
+      ['service', 'a second', 'CPU µs each', 'lines each'],
+      report.objects === undefined
+        ? []
+        : [
+            [
+              'icestore, objects',
+              ranged(report.objects.rate),
+              ranged(report.objects.cpuMicrosPerObject),
+              ranged(report.objects.linesPerObject, 1),
+            ],
+            ['bigqueries, rows', ranged(report.objects.rowRate), ranged(report.objects.cpuMicrosPerRow, 1), ''],
+          ],
+    ),
+    table(
       'Latency at a rate, from sending to settlement, in ms',
       ['service', 'messages/s', 'p50', 'p99', 'p99.9', 'CPU µs each'],
       report.latency.map(({ service, by, ratePerSecond, latency, cpuMicrosPerMessage }) => [

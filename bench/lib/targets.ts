@@ -25,6 +25,7 @@ export function targetsOf(report: Measured): Target[] {
   inRounds('ordered by 32 buckets, messages/s at 30 ms a publish', report.ordered?.rate, '≥', 5_000);
   inRounds('ordered by 32 buckets, to unordered', ratio(report.ordered?.rate, report.ordered?.unorderedRate), '≥', 0.8);
   inRounds('ordered by device, messages/s at 30 ms a publish', report.ordered?.perDeviceRate, '≥', 2_000);
+  inRounds('icestore: objects/s, with 6,000 batch keys at 50 ms an upload', report.objects?.rate, '≥', 500);
   const [inserter, tableInsert] = report.insert;
   inRounds('enrich: CPU a message, to the bare client', ratio(cpu(enrich), cpu(bareEnrich)), '≤', 1.25);
   inRounds('enrich: CPU a message, in µs', cpu(enrich), '≤', 15);

@@ -13,7 +13,15 @@ const service = createIcestore({
   source: { ...config.source, maxInFlight: own.maxInFlight },
   archive: { ...config.archive, maxAgeMs: own.delayMs },
 });
-const meter = new Meter(own, () => service.credit.peakMessages);
+let objects = 0;
+service.probes.stored.subscribe(() => {
+  objects += 1;
+});
+const meter = new Meter(
+  own,
+  () => service.credit.peakMessages,
+  () => objects,
+);
 service.probes.settled.subscribe(({ delivery }) => meter.settled(delivery.message));
 await service.start();
 await service.ready;
