@@ -202,6 +202,53 @@ suite('batchInto: the stream', ({ test }) => {
     assert.equal(idle, []);
   });
 
+  test('more batches run as the server keeps up, fewer after outages, and as many after other retries', () => {
+    /** Lets the limit grow, has all batches tried again so, and counts those that are out when one leaves anew. */
+    const outAfter = (isOutage: boolean): number => {
+      const scheduler = new VirtualTimeScheduler();
+      const desk = testDesk();
+      const input = new Subject<Delivery>();
+      let out = 0;
+      let most = 0;
+      let fewest = Number.POSITIVE_INFINITY;
+      let hasFailed = false;
+      const operator = batchInto<BatchItem>(
+        {
+          limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
+          concurrency: 64,
+          credit: desk.credit,
+          prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
+          onFlush: () => {
+            if (hasFailed) fewest = Math.min(fewest, out);
+          },
+          scheduler,
+        },
+        (batch, slot) => {
+          out += 1;
+          most = Math.max(most, out);
+          if (scheduler.now() === 1_000) {
+            hasFailed = true;
+            slot.retries(isOutage);
+          }
+          return timer(100 + (hasFailed ? out : 0), scheduler).pipe(
+            mergeMap(() => {
+              out -= 1;
+              return accepting(batch);
+            }),
+          );
+        },
+      );
+      input.pipe(operator).subscribe();
+      for (let id = 0; id < 2_000; id += 1) input.next(testDelivery(desk, { id: `${id}` }));
+      scheduler.maxFrames = 1_500;
+      scheduler.flush();
+      assert.is(most, 64);
+      return fewest;
+    };
+    assert.is(outAfter(false), 63);
+    assert.ok(outAfter(true) < 60);
+  });
+
   test('pressure waits for a free slot', () => {
     const { emit, scheduler, log, desk } = bench({ concurrency: 1 });
     for (const id of ['1', '2', '3', '4']) emit(id);

@@ -20,6 +20,11 @@ export interface Slot {
   pause(target: string): void;
   /** Emits and completes once the batch has a slot again; before batches that have not begun. */
   resume(): Observable<void>;
+  /**
+   * Says that the batch is tried again without a pause, so that its time says nothing about the server. After an outage,
+   * or a refusal for its rate, fewer batches may run.
+   */
+  retries(isOutage: boolean): void;
 }
 
 export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
@@ -248,8 +253,7 @@ export function batchInto<T extends BatchItem>(
         let isPaused = false;
         const slot: Slot = {
           pause: (target) => {
-            hasPaused = true;
-            limit.failed(now());
+            slot.retries(true);
             failing.block(target, held);
             if (!isPaused) {
               isPaused = true;
@@ -273,9 +277,13 @@ export function batchInto<T extends BatchItem>(
               dispatch();
               return () => resuming.delete(resume);
             }),
+          retries: (isOutage) => {
+            isFirstTry = false;
+            if (isOutage) limit.failed(now());
+          },
         };
         const startedAt = now();
-        let hasPaused = false;
+        let isFirstTry = true;
         let result: Observable<Outcome>;
         try {
           result = effect(batch, slot);
@@ -292,7 +300,7 @@ export function batchInto<T extends BatchItem>(
             },
             error: (thrown) => finish(toError(thrown)),
             complete: () => {
-              if (!hasPaused) limit.answered(now(), now() - startedAt);
+              if (isFirstTry) limit.answered(now(), now() - startedAt);
               finish(new Error('the sink completed without an outcome for this message'));
             },
           }),
