@@ -17,7 +17,7 @@ import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import { accepted, failed, type Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
-import { batchInto } from '../../operators/batch-into.ts';
+import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
@@ -60,8 +60,11 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
-    ({ items }) =>
-      insert(items.map((item) => item.text)).pipe(
+    ({ items }, slot) =>
+      insert(
+        items.map((item) => item.text),
+        slot,
+      ).pipe(
         concatMap((results) =>
           from(
             items.map(({ delivery }, index) => {
@@ -85,7 +88,9 @@ interface Attempt {
  * those that the table should take and does not. A request that it refuses for the size of a row, or since it cannot
  * read one, is halved until that row stands alone. Any other refusal of a request costs no row: it is tried again.
  */
-function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) => Observable<readonly RowResult[]> {
+function insertEffect(
+  options: BigQuerySinkOptions,
+): (rows: readonly string[], slot: Slot) => Observable<readonly RowResult[]> {
   const { client, table, config, telemetry, readiness } = options;
   const target = `${table.datasetId}.${table.tableId}`;
   const judged = tableVerdict(options);
@@ -124,7 +129,7 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
     readiness.set('table', 'ok');
   };
 
-  const insert = (rows: readonly string[]): Observable<readonly RowResult[]> =>
+  const insert = (rows: readonly string[], slot: Slot): Observable<readonly RowResult[]> =>
     defer(() => {
       const attempt: Attempt = { results: rows.map(() => undefined), pending: rows.map((_, index) => index) };
       let { pending } = attempt;
@@ -149,6 +154,8 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
           { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
           {
             onRetry: (error, count) => {
+              // A table that lacks a column answers: it is not overloaded.
+              slot.retries(!(error instanceof TableFault));
               if (error instanceof TableFault) readiness.set('insert', 'ok');
               else readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
               telemetry.event('insert.retried', { table: target, attempt: count, error: error.message });
@@ -160,7 +167,7 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
           if (error instanceof PoisonError) {
             // BigQuery answered: whatever outage there was is over.
             readiness.set('insert', 'ok');
-            return pending.length > 1 ? halves(rows, attempt, pending) : given(attempt, pending, error);
+            return pending.length > 1 ? halves(rows, attempt, pending, slot) : given(attempt, pending, error);
           }
           telemetry.event('insert.failed', { table: target, rows: pending.length, error: error.message });
           return given(attempt, pending, new RetryableError(error.message, { cause: error }));
@@ -170,9 +177,14 @@ function insertEffect(options: BigQuerySinkOptions): (rows: readonly string[]) =
     });
 
   /** The rows that are pending in two requests; the results of the others stand. */
-  const halves = (rows: readonly string[], { results }: Attempt, pending: readonly number[]) => {
+  const halves = (rows: readonly string[], { results }: Attempt, pending: readonly number[], slot: Slot) => {
+    slot.retries(false);
     const middle = pending.length >> 1;
-    const half = (indexes: readonly number[]) => insert(indexes.map((index) => rows[index] ?? ''));
+    const half = (indexes: readonly number[]) =>
+      insert(
+        indexes.map((index) => rows[index] ?? ''),
+        slot,
+      );
     return half(pending.slice(0, middle)).pipe(
       switchMap((first) => half(pending.slice(middle)).pipe(map((second) => [...first, ...second]))),
       map((found) => {

@@ -1,0 +1,57 @@
+import { from } from 'rxjs';
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { createStorageClient } from '../../clients/storage.ts';
+import { Readiness } from '../../core/readiness.ts';
+import { settle } from '../../operators/settle.ts';
+import { Telemetry } from '../../telemetry/telemetry.ts';
+import { eventually } from '../../testing/eventually.ts';
+import { suiteScope, testScope } from '../../testing/scope.ts';
+import { type Servers, startServers } from '../../testing/servers.ts';
+import { suite } from '../../testing/suite.ts';
+import { testDelivery, testDesk } from '../../testing/test-desk.ts';
+import { archiveSchema } from './config.ts';
+import { storageSink } from './storage-sink.ts';
+
+const GROUPS = 600;
+
+suite('Cloud Storage sink', (it) => {
+  const { test, before } = it;
+  const whole = suiteScope(it);
+  const scope = testScope(it);
+  let servers: Servers;
+  before(async () => {
+    servers = await startServers(whole, { parts: ['storage'] });
+  });
+
+  test('uploads as many objects at a time as the latency asks for', async () => {
+    const { projectId, faults } = servers.sandbox;
+    const storage = createStorageClient({ projectId });
+    const [bucket] = await storage.createBucket('adaptive');
+    const slow = faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 200 });
+    const desk = testDesk();
+    let flushed = 0;
+    let most = 0;
+    const config = v.parse(archiveSchema, { maxAgeMs: 50 });
+    const deliveries = Array.from({ length: GROUPS }, (_, index) => testDelivery(desk, { id: `m${index}` }));
+    const subscription = from(deliveries)
+      .pipe(
+        storageSink({
+          ...{ bucket, prefix: '', config, credit: desk.credit, readiness: new Readiness() },
+          telemetry: new Telemetry('test', { level: 'silent', processMetrics: false }),
+          batchKeyOf: ({ id }) => id,
+          identityOf: ({ id }) => id,
+          onFlush: () => {
+            flushed += 1;
+            most = Math.max(most, flushed - desk.ledger.acked);
+          },
+        }),
+        settle(),
+      )
+      .subscribe();
+    scope.defer(() => subscription.unsubscribe());
+    await eventually(() => assert.is(most, config.concurrency));
+    slow.remove();
+    await eventually(() => assert.is(desk.ledger.acked, GROUPS));
+  });
+});
