@@ -108,6 +108,10 @@ export const EVENTS = {
   'insert.failed': event('error', 'inserting rows failed for good, the messages go back'),
   'upload.retried': event('warn', 'uploading failed, trying again'),
   'upload.failed': event('error', 'uploading failed for good, the messages go back'),
+  'upload.small': event(
+    'warn',
+    'objects stay small, and each costs requests: raise archive.maxAgeMs or source.maxInFlight, or choose a coarser batch key',
+  ),
   'upload.existed': event('info', 'the object was there already: an earlier upload had succeeded'),
   'upload.renamed': event(
     'warn',

@@ -1,4 +1,4 @@
-import { from } from 'rxjs';
+import { concat, from, NEVER } from 'rxjs';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createStorageClient } from '../../clients/storage.ts';
@@ -29,16 +29,17 @@ suite('Cloud Storage sink', (it) => {
     const storage = createStorageClient({ projectId });
     const [bucket] = await storage.createBucket('adaptive');
     const slow = faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 200 });
+    const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
     const desk = testDesk();
     let flushed = 0;
     let most = 0;
     const config = v.parse(archiveSchema, { maxAgeMs: 50 });
     const deliveries = Array.from({ length: GROUPS }, (_, index) => testDelivery(desk, { id: `m${index}` }));
-    const subscription = from(deliveries)
+    const subscription = concat(from(deliveries), NEVER)
       .pipe(
         storageSink({
           ...{ bucket, prefix: '', config, credit: desk.credit, readiness: new Readiness() },
-          telemetry: new Telemetry('test', { level: 'silent', processMetrics: false }),
+          telemetry,
           batchKeyOf: ({ id }) => id,
           identityOf: ({ id }) => id,
           onFlush: () => {
@@ -53,5 +54,8 @@ suite('Cloud Storage sink', (it) => {
     await eventually(() => assert.is(most, config.concurrency));
     slow.remove();
     await eventually(() => assert.is(desk.ledger.acked, GROUPS));
+    const metrics = await telemetry.registry.metrics();
+    assert.match(metrics, `dataflow_objects_total{reason="age",service="test"} ${GROUPS}`);
+    assert.match(metrics, `dataflow_object_bytes_count{service="test"} ${GROUPS}`);
   });
 });

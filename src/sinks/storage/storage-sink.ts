@@ -20,6 +20,7 @@ import { type ArchiveLine, archiveLine, lineText } from './archive-line.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
 import { objectName } from './object-name.ts';
+import { objectSizes } from './object-sizes.ts';
 import { writeOnce } from './write-once.ts';
 
 const compress = promisify(gzip);
@@ -116,6 +117,7 @@ function uploadEffect(
     'Time of one upload, without retries.',
     CALL_SECONDS,
   );
+  const observeObject = objectSizes(telemetry);
   const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
   /** What fails at present, with the reason: a place, or the bucket. */
   const failing = new Map<string, string>();
@@ -142,6 +144,7 @@ function uploadEffect(
         return write({ name, content, contentType: 'application/gzip', contentHash }).pipe(
           map((written) => {
             observeSeconds((performance.now() - started) / 1000);
+            observeObject(batch.reason, content.byteLength);
             if (written.existed) telemetry.event('upload.existed', { object: written.name });
             else if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
             failing.delete(place);
