@@ -249,6 +249,54 @@ suite('batchInto: the stream', ({ test }) => {
     assert.ok(outAfter(true) < 60);
   });
 
+  test('a target that is refused alone costs the others no slots, an outage does', () => {
+    /** The most batches of other targets that are out while one target fails all the time. */
+    const mostBeside = (isOutage: boolean): number => {
+      const scheduler = new VirtualTimeScheduler();
+      const desk = testDesk();
+      const input = new Subject<Delivery>();
+      let out = 0;
+      let most = 0;
+      const refused = (slot: Slot): Observable<Outcome> => {
+        slot.pause('bad', isOutage);
+        return timer(10, scheduler).pipe(
+          mergeMap(() => slot.resume()),
+          mergeMap(() => refused(slot)),
+        );
+      };
+      const operator = batchInto<BatchItem>(
+        {
+          limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
+          concurrency: 64,
+          credit: desk.credit,
+          prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
+          targetOf: (key) => key,
+          scheduler,
+        },
+        (batch, slot) => {
+          if (batch.key === 'bad') return refused(slot);
+          out += 1;
+          most = Math.max(most, out);
+          return timer(100, scheduler).pipe(
+            mergeMap(() => {
+              out -= 1;
+              return accepting(batch);
+            }),
+          );
+        },
+      );
+      input.pipe(operator).subscribe();
+      input.next(testDelivery(desk, { attributes: { key: 'bad' } }));
+      for (let id = 0; id < 2_000; id += 1)
+        input.next(testDelivery(desk, { id: `${id}`, attributes: { key: `k${id}` } }));
+      scheduler.maxFrames = 2_000;
+      scheduler.flush();
+      return most;
+    };
+    assert.is(mostBeside(false), 64);
+    assert.ok(mostBeside(true) < 16);
+  });
+
   test('pressure waits for a free slot', () => {
     const { emit, scheduler, log, desk } = bench({ concurrency: 1 });
     for (const id of ['1', '2', '3', '4']) emit(id);

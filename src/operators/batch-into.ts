@@ -16,8 +16,10 @@ export interface Slot {
    * Gives the slot to other batches while this one waits for its next try, and holds back the batches of `target`, which
    * would meet the same failure. They may go again once a batch of that target is done. Ends the batch and unsubscribes
    * its effect, if the target holds more than its share of the credit: the messages go back to wait at their source.
+   *
+   * @param isOutage as in `retries`; not so where the server refuses this target alone. Default: true.
    */
-  pause(target: string): void;
+  pause(target: string, isOutage?: boolean): void;
   /** Emits and completes once the batch has a slot again; before batches that have not begun. */
   resume(): Observable<void>;
   /**
@@ -252,8 +254,8 @@ export function batchInto<T extends BatchItem>(
         };
         let isPaused = false;
         const slot: Slot = {
-          pause: (target) => {
-            slot.retries(true);
+          pause: (target, isOutage = true) => {
+            slot.retries(isOutage);
             failing.block(target, held);
             if (!isPaused) {
               isPaused = true;
