@@ -167,11 +167,12 @@ function uploadEffect(
             { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
             {
               onRetry: (error, attempt) => {
-                target = REFUSED_PLACE.has(statusOf(error)) ? place : bucket.name;
+                const isPlace = REFUSED_PLACE.has(statusOf(error));
+                target = isPlace ? place : bucket.name;
                 failing.set(target, `uploading to ${target} fails: ${error.message}`);
                 report();
                 telemetry.event('upload.retried', { bucket: bucket.name, attempt, error: error.message });
-                slot.pause(target);
+                slot.pause(target, !isPlace);
               },
               beforeRetry: slot.resume,
             },
