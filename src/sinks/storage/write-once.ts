@@ -4,6 +4,7 @@ import { catchError, map, type Observable, of, type SchedulerLike, switchMap, th
 import { boundedCall } from '../../clients/bounded-call.ts';
 import { asHttpError } from '../../clients/http-errors.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { insertObject } from './insert-object.ts';
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
@@ -51,13 +52,7 @@ export function writeOnce({
 
   const save = (name: string, { content, contentType, contentHash }: NewObject) =>
     boundedCall(
-      () =>
-        bucket.file(name).save(content, {
-          resumable: false,
-          contentType,
-          metadata: { metadata: { contentHash } },
-          preconditionOpts: { ifGenerationMatch: 0 },
-        }),
+      () => insertObject(bucket, { name, content, contentType, metadata: { contentHash } }),
       bounded('upload'),
     ).pipe(map(() => ({ name, existed: false })));
 
