@@ -2,7 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { writeToStream } from 'mqtt-packet';
 import { FatalError, toError } from '../core/errors.ts';
+
+// Else MQTT.js makes a Buffer for each of the 65,536 packet ids with the first packet: 8 MB.
+writeToStream.cacheNumbers = false;
 
 /** What it takes to build a client; the settings are explained at the MQTT source. */
 export interface MqttConnectionConfig {

@@ -7,11 +7,42 @@ import { suite } from '../testing/suite.ts';
 import { createPubSubClients } from './pubsub.ts';
 
 suite('clients of Pub/Sub', ({ test, after }) => {
-  const before = process.env.PUBSUB_EMULATOR_HOST;
-  after(() => {
-    if (before === undefined) delete process.env.PUBSUB_EMULATOR_HOST;
-    else process.env.PUBSUB_EMULATOR_HOST = before;
-  });
+  const NAMES = ['PUBSUB_EMULATOR_HOST', 'CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB'] as const;
+  const before = NAMES.map((name) => [name, process.env[name]] as const);
+  const restore = () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+  after(restore);
+
+  for (const [what, name, address] of [
+    ['a host and a port', 'PUBSUB_EMULATOR_HOST', (port: number) => `127.0.0.1:${port}`],
+    ['a URL', 'CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB', (port: number) => `http://127.0.0.1:${port}/`],
+  ] as const) {
+    test(`call without TLS what ${name} names: ${what}`, async () => {
+      const server = createServer();
+      let isCalled = false;
+      server.on('session', (session) => {
+        isCalled = true;
+        session.destroy();
+      });
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as AddressInfo;
+      for (const other of NAMES) delete process.env[other];
+      process.env[name] = address(port);
+      const { subscriber, close } = await createPubSubClients({ projectId: 'p' });
+      try {
+        subscriber.getSubscription({ subscription: 'projects/p/subscriptions/s' }, { timeout: 10_000 }).catch(() => {});
+        await eventually(() => assert.ok(isCalled));
+      } finally {
+        await close();
+        server.close();
+        restore();
+      }
+    });
+  }
 
   test('a subscriber lets its server send a mebibyte ahead, on a stream and on the connection', async () => {
     const server = createServer();

@@ -68,7 +68,7 @@ export const archiveSchema = v.strictObject({
   maxOpenGroups: setting(v.optional(count({ max: 100_000 }), 10_000), 'Groups that are filled at one time. One more makes the fullest leave.'),
   concurrency: setting(
     v.optional(count({ max: 1_000 }), 64),
-    'Most uploads in flight at one time. There are fewer while answers get slower.',
+    'Most uploads in flight at one time. There are fewer while Cloud Storage slows down or refuses.',
   ),
   timeoutMs: setting(v.optional(milliseconds({ min: 100 }), 60_000), 'Time limit of one call.'),
   retry: v.optional(retrySchema, {}),

@@ -1,4 +1,4 @@
-import { protos, type v1 } from '@google-cloud/pubsub';
+import { protos, type v1 } from '@google-cloud/pubsub-api';
 import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { grpcClientOf, routedBy } from '../../clients/grpc-client.ts';
