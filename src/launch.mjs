@@ -13,7 +13,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
 }
 
 // The same process goes on with the options that a service needs: one id for signals, and no parent that takes memory.
-const missing = process.argv[2] === 'run' ? missingNodeOptions() : [];
+// What is compiled under other options is of no use to it.
+const missing = ['run', 'compile'].includes(process.argv[2]) ? missingNodeOptions() : [];
 if (missing.length > 0 && process.platform !== 'win32') {
   process.execve?.(
     process.execPath,

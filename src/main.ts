@@ -27,6 +27,11 @@ program
   .argument('<pipeline>', 'folder of the pipeline')
   .action(ending(async (pipeline: string) => (await import('./commands/validate.ts')).validate(pipeline)));
 
+program
+  .command('compile', { hidden: true })
+  .description('fill the compile cache of Node with what services load, as an image is built')
+  .action(ending(async () => (await import('./commands/compile.ts')).compile()));
+
 addDeadLetters(program);
 addLoad(program);
 addLookup(program);
