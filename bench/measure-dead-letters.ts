@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NODE_OPTIONS } from '../src/node-options.mjs';
 import { startChild } from '../src/testing/child.ts';
 import { type Measured, RESULT_PREFIX } from './lib/meter.ts';
 import { DEFAULTS } from './lib/run-subject.ts';
@@ -26,7 +27,7 @@ export async function measureDeadLetters(stage: Stage, isQuick: boolean, say: (t
     );
     const task: Task = { ...DEFAULTS, runId, projectId: stage.projectId, messages, paced: false, delayMs: 0 };
     const file = join(import.meta.dirname, 'subjects/dead-letters.ts');
-    const child = await startChild(process.execPath, [file, JSON.stringify(task)], {
+    const child = await startChild(process.execPath, [...NODE_OPTIONS, file, JSON.stringify(task)], {
       env: { ...process.env, ...stage.env },
     });
     await child.exited;

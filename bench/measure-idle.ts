@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NODE_OPTIONS } from '../src/node-options.mjs';
 import { startChild } from '../src/testing/child.ts';
 import { cpuSecondsOf } from './lib/cpu.ts';
 import { READY_LINE } from './lib/meter.ts';
@@ -20,7 +21,7 @@ export async function measureIdle(stage: Stage, say: (text: string) => void): Pr
       const own = { runId, projectId: stage.projectId, messages: 1, paced: false, delayMs: BATCH_DELAY_MS[service] };
       const task: Task = { ...DEFAULTS, ...own, devices: DEVICES };
       const file = join(import.meta.dirname, 'subjects', `${service}.ts`);
-      const child = await startChild(process.execPath, [file, JSON.stringify(task)], {
+      const child = await startChild(process.execPath, [...NODE_OPTIONS, file, JSON.stringify(task)], {
         readyWhen: new RegExp(READY_LINE),
       });
       return { service, runId, child };

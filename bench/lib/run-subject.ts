@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { NODE_OPTIONS } from '../../src/node-options.mjs';
 import { startChild } from '../../src/testing/child.ts';
 import type { Load } from './load.ts';
 import { BEGIN_LINE, type Measured, READY_LINE, RESULT_PREFIX } from './meter.ts';
@@ -66,16 +67,21 @@ export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   let begun: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
   let ended: { readonly at: number; readonly cpu: Record<string, number> } | undefined;
   const v8Options = run.withV8Options ? ['--import', join(import.meta.dirname, '../../src/v8-options.ts')] : [];
+  const nodeOptions = by === 'ours' || run.withV8Options ? NODE_OPTIONS : [];
   const pace = rate === undefined ? undefined : `${rate}-a-second`;
   const profile = profiling([service, by, run.variant, `${size}B`, pace, runId]);
-  const child = await startChild(process.execPath, [...profile, ...v8Options, file, JSON.stringify(task)], {
-    env: { ...process.env, ...stage.env },
-    ...(rate === undefined ? {} : { readyWhen: new RegExp(READY_LINE) }),
-    onOutput: (text) => {
-      if (text.includes(BEGIN_LINE)) begun = { at: performance.now(), cpu: stage.cpuSeconds() };
-      if (text.includes(RESULT_PREFIX)) ended = { at: performance.now(), cpu: stage.cpuSeconds() };
+  const child = await startChild(
+    process.execPath,
+    [...profile, ...nodeOptions, ...v8Options, file, JSON.stringify(task)],
+    {
+      env: { ...process.env, ...stage.env },
+      ...(rate === undefined ? {} : { readyWhen: new RegExp(READY_LINE) }),
+      onOutput: (text) => {
+        if (text.includes(BEGIN_LINE)) begun = { at: performance.now(), cpu: stage.cpuSeconds() };
+        if (text.includes(RESULT_PREFIX)) ended = { at: performance.now(), cpu: stage.cpuSeconds() };
+      },
     },
-  });
+  );
   if (rate !== undefined) await stage.fill(runId, service, load);
   const patience = setTimeout(
     () => child.kill('SIGKILL'),
