@@ -65,7 +65,10 @@ export const archiveSchema = v.strictObject({
     v.optional(milliseconds({ max: 86_400_000 }), 60_000),
     'An object is written when its first line is this old.',
   ),
-  maxOpenGroups: setting(v.optional(count({ max: 100_000 }), 10_000), 'Groups that are filled at one time. One more makes the fullest leave.'),
+  maxOpenGroups: setting(
+    v.optional(count({ max: 100_000 }), 10_000),
+    'Groups that are filled at one time. One more makes the fullest leave.',
+  ),
   concurrency: setting(
     v.optional(count({ max: 1_000 }), 64),
     'Most uploads in flight at one time. There are fewer while Cloud Storage slows down or refuses.',
