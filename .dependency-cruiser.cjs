@@ -13,20 +13,33 @@ const layer = (name, from, to, comment) => ({
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    layer('core-is-the-bottom', '^src/core/', '^src/(?!core/)', 'core imports nothing of the rest'),
-    layer('config-and-telemetry-stand-on-core', '^src/(config|telemetry)/', '^src/(?!core/|config/|telemetry/)'),
-    layer('clients-stand-on-core', '^src/clients/', '^src/(?!core/|config/|telemetry/|clients/)'),
+    layer('util-is-the-bottom', '^src/util/', '^src/(?!util/)', 'util imports nothing of the rest'),
+    layer('core-stands-on-util', '^src/core/', '^src/(?!util/|core/)'),
+    layer('config-and-telemetry-stand-on-core', '^src/(config|telemetry)/', '^src/(?!util/|core/|config/|telemetry/)'),
+    layer('formats-stand-on-config', '^src/formats/', '^src/(?!util/|core/|config/|formats/)'),
+    layer('http-stands-on-config', '^src/http/', '^src/(?!util/|core/|config/|telemetry/|http/)'),
     layer(
-      'parts-stand-on-clients',
-      '^src/(sources|operators|caches|sinks|http)/',
-      '^src/(main\\.ts|commands|services|sandbox|testing)',
+      'operators-stand-on-formats',
+      '^src/operators/',
+      '^src/(?!util/|core/|config/|telemetry/|formats/|operators/)',
     ),
-    layer('services-compose-parts', '^src/services/', '^src/(main\\.ts|commands|sandbox|testing)'),
+    layer(
+      'connectors-stand-on-operators',
+      '^src/connectors/',
+      '^src/(?!util/|core/|config/|telemetry/|formats/|operators/|connectors/)',
+    ),
+    layer(
+      'lookup-and-dead-letters-stand-on-connectors',
+      '^src/(lookup|dead-letters)/',
+      '^src/(main\\.ts|http|services|tools|commands|sandbox|testing)',
+    ),
+    layer('services-compose-parts', '^src/services/', '^src/(main\\.ts|tools|commands|sandbox|testing)'),
+    layer('tools-stand-on-services', '^src/tools/', '^src/(main\\.ts|commands)'),
     layer('commands-are-the-top', '^src/(?!main\\.ts|launch\\.mjs|commands/)', '^src/(main\\.ts|commands/)'),
     {
       name: 'sandbox-is-not-the-product',
       severity: 'error',
-      from: { path: '^src/(?!sandbox/|commands/(sandbox|demo))', pathNot: `${TESTS}|^src/testing/` },
+      from: { path: '^src/(?!sandbox/|commands/(sandbox|demo)|tools/demo/)', pathNot: `${TESTS}|^src/testing/` },
       to: { path: '^src/sandbox/' },
     },
     layer(

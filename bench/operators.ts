@@ -15,11 +15,11 @@ import {
   retry,
   tap,
 } from 'rxjs';
-import { memoryCache } from '../src/caches/memory-cache.ts';
 import type { Delivery } from '../src/core/delivery.ts';
-import { encodeEnvelope } from '../src/core/envelope.ts';
 import { accepted, type Outcome } from '../src/core/outcome.ts';
 import { Probe } from '../src/core/probe.ts';
+import { encodeEnvelope } from '../src/formats/envelope/envelope.ts';
+import { memoryCache } from '../src/lookup/memory-cache.ts';
 import { batchInto } from '../src/operators/batch-into.ts';
 import { decodeInput } from '../src/operators/decode-input.ts';
 import { mapMessage } from '../src/operators/map-message.ts';
@@ -27,7 +27,7 @@ import { orderedByKey } from '../src/operators/ordered-by-key.ts';
 import { retryWithBackoff } from '../src/operators/retry-with-backoff.ts';
 import { settle } from '../src/operators/settle.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
-import { testDelivery, testDesk, testMessage } from '../src/testing/test-desk.ts';
+import { testDelivery, testDesk, testMessage } from '../src/testing/test-context.ts';
 import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
 

@@ -11,13 +11,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { createResources } from '../src/demo/provision-run.ts';
-import { namedResources } from '../src/demo/run-resources.ts';
-import { Fleet } from '../src/fleet/fleet.ts';
 import { freePort } from '../src/sandbox/free-port.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { createResources } from '../src/tools/demo/provision-run.ts';
+import { namedResources } from '../src/tools/demo/run-resources.ts';
+import { Fleet } from '../src/tools/load/fleet.ts';
 import { isIgnored, type Stage, stagesOf } from './dockerfile.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -1,6 +1,6 @@
 import { Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { createPubSubClients } from '../src/clients/pubsub.ts';
+import { createPubSubClients } from '../src/connectors/pubsub/client.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import type { Scrape } from '../src/testing/scrape.ts';

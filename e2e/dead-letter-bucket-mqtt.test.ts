@@ -3,7 +3,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createStorageClient } from '../src/clients/storage.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';

@@ -1,7 +1,7 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createStorageClient } from '../src/clients/storage.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';

@@ -2,7 +2,7 @@ import { Firestore } from '@google-cloud/firestore';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { decodeEnvelope } from '../src/core/envelope.ts';
+import { decodeEnvelope } from '../src/formats/envelope/envelope.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { enrichSchema } from '../src/services/enrich/config.ts';
 import { createEnrich } from '../src/services/enrich/enrich.ts';

@@ -2,7 +2,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { decodeEnvelope } from '../src/core/envelope.ts';
+import { decodeEnvelope } from '../src/formats/envelope/envelope.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';

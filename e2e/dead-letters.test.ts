@@ -3,7 +3,7 @@ import { type Message, PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { createBigQueries } from '../src/services/bigqueries/bigqueries.ts';
 import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';

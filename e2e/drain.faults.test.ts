@@ -1,5 +1,4 @@
 import * as assert from 'uvu/assert';
-import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { findMosquitto } from '../src/testing/mosquitto.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -7,6 +6,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun } from '../src/testing/test-run.ts';
+import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
 
 const RATE = 2_500;
 const RESTARTS = sized({ full: 3, short: 1 });

@@ -1,6 +1,5 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { Fleet } from '../src/fleet/fleet.ts';
 import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { type Load, mqttLoad } from '../src/testing/load.ts';
@@ -12,6 +11,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import { type ServiceProcess, startPipeline } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
+import { Fleet } from '../src/tools/load/fleet.ts';
 
 /** Published once all is as it shall be; during the change a load goes on all the time. */
 const MESSAGES = sized({ full: 10_000, short: 500 });

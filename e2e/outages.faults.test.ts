@@ -1,5 +1,4 @@
 import * as assert from 'uvu/assert';
-import { countLines, countRows } from '../src/demo/sink-counts.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { type Part, startProxies } from '../src/testing/proxied-servers.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -8,6 +7,7 @@ import type { ServiceProcess } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
 
 const OUTAGE_MS = sized({ full: 10_000, short: 1_500 });
 /** Messages in flight when a stream broke come back when their lease ends. */

@@ -1,17 +1,17 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as assert from 'uvu/assert';
-import { createBigQueryClient } from '../src/clients/bigquery.ts';
-import { createStorageClient } from '../src/clients/storage.ts';
-import type { Platform } from '../src/demo/platform.ts';
-import type { RunResources } from '../src/demo/run-resources.ts';
-import { countLines, countRows } from '../src/demo/sink-counts.ts';
-import type { Fleet } from '../src/fleet/fleet.ts';
+import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun, type TestRun } from '../src/testing/test-run.ts';
+import type { Platform } from '../src/tools/demo/platform.ts';
+import type { RunResources } from '../src/tools/demo/run-resources.ts';
+import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
+import type { Fleet } from '../src/tools/load/fleet.ts';
 import { assertInOrder, sequencesOf } from './flows/harness/order.ts';
 
 const MESSAGES = 3_000;

@@ -1,8 +1,8 @@
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
-import { createBigQueryClient } from '../src/clients/bigquery.ts';
-import { createStorageClient } from '../src/clients/storage.ts';
+import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
 import type { PoisonReason } from '../src/core/errors.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { receiveMessages } from '../src/testing/receive-messages.ts';

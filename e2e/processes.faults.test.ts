@@ -1,9 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { decodeEnvelope } from '../src/core/envelope.ts';
-import { countLines, countRows } from '../src/demo/sink-counts.ts';
-import type { Fleet } from '../src/fleet/fleet.ts';
+import { decodeEnvelope } from '../src/formats/envelope/envelope.ts';
 import type { Child } from '../src/testing/child.ts';
 import { startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
@@ -12,6 +10,8 @@ import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { testScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun, SERVICES } from '../src/testing/test-run.ts';
+import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
+import type { Fleet } from '../src/tools/load/fleet.ts';
 
 const MESSAGES = 300;
 const TEST_TIMEOUT_MS = 150_000;

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import * as v from 'valibot';
-import { createStorageClient } from '../src/clients/storage.ts';
-import type { RunResources } from '../src/demo/run-resources.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
+import type { RunResources } from '../src/tools/demo/run-resources.ts';
 
 const decompress = promisify(gunzip);
 

@@ -3,7 +3,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import type { Bucket } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createStorageClient } from '../src/clients/storage.ts';
+import { createStorageClient } from '../src/connectors/storage/client.ts';
 import type { FaultRule } from '../src/sandbox/faults/fault-rule.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';

@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert';
-import { sizeIngestion } from '../src/sizing/size.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService } from '../src/testing/test-run.ts';
+import { sizeIngestion } from '../src/tools/size/size.ts';
 
 const RATE = 400;
 const SECONDS = 5;

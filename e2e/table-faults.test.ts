@@ -5,7 +5,7 @@ import type { BigQuery, TableField } from '@google-cloud/bigquery';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
 import type { FaultRule } from '../src/sandbox/faults/fault-rule.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { type BigQueriesDependencies, createBigQueries } from '../src/services/bigqueries/bigqueries.ts';

@@ -1,7 +1,7 @@
 import { Firestore } from '@google-cloud/firestore';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
-import { createBigQueryClient } from '../src/clients/bigquery.ts';
+import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { startServers } from '../src/testing/servers.ts';

@@ -1,5 +1,5 @@
 /** The generated Pub/Sub client with hand-made batches: no leases, no retries, no bounds, no order. */
-import { createPubSubClients, type PubSubClients } from '../../src/clients/pubsub.ts';
+import { createPubSubClients, type PubSubClients } from '../../src/connectors/pubsub/client.ts';
 import { namesOf, type Task } from './task.ts';
 
 /** A message as StreamingPull brings it. */

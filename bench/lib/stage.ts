@@ -4,7 +4,7 @@ import { Firestore } from '@google-cloud/firestore';
 import { Redis } from 'ioredis';
 import { connectAsync } from 'mqtt';
 import * as v from 'valibot';
-import { createPubSubClients } from '../../src/clients/pubsub.ts';
+import { createPubSubClients } from '../../src/connectors/pubsub/client.ts';
 import type { FaultRule } from '../../src/sandbox/faults/fault-rule.ts';
 import { type Child, startChild } from '../../src/testing/child.ts';
 import { startMosquitto } from '../../src/testing/mosquitto.ts';

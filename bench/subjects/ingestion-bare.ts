@@ -3,7 +3,7 @@
  * the bare Pub/Sub client in hand-made batches.
  */
 import { connect, type IPublishPacket } from 'mqtt';
-import { createPubSubClients } from '../../src/clients/pubsub.ts';
+import { createPubSubClients } from '../../src/connectors/pubsub/client.ts';
 import { handBatches } from '../lib/hand-batches.ts';
 import { Meter } from '../lib/meter.ts';
 import { namesOf, task } from '../lib/task.ts';

@@ -1,5 +1,5 @@
 /** CPU time of inserting ready rows, 500 a request, by our inserter or by the client's `table.insert`. */
-import { insertRows } from '../../src/sinks/bigquery/inserter.ts';
+import { insertRows } from '../../src/connectors/bigquery/inserter.ts';
 import { defaultBigQuery } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';
 import { envelopeOf, payloadOf } from '../lib/reading.ts';

@@ -9,9 +9,9 @@
  * The same seed lets the same things go wrong in the same order.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { countRows } from '../../src/demo/sink-counts.ts';
 import { eventually } from '../../src/testing/eventually.ts';
 import type { Load } from '../../src/testing/load.ts';
+import { countRows } from '../../src/tools/demo/sink-counts.ts';
 import { compare, lineContents, publishedContents, rowContents } from './contents.ts';
 import { type Mischief, mischiefBy } from './mischief.ts';
 import { openPlayground } from './playground.ts';

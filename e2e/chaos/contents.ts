@@ -1,6 +1,6 @@
-import { createBigQueryClient } from '../../src/clients/bigquery.ts';
-import type { RunResources } from '../../src/demo/run-resources.ts';
-import type { Reading } from '../../src/fleet/fleet.ts';
+import { createBigQueryClient } from '../../src/connectors/bigquery/client.ts';
+import type { RunResources } from '../../src/tools/demo/run-resources.ts';
+import type { Reading } from '../../src/tools/load/fleet.ts';
 import { readLines } from '../read-lines.ts';
 
 /** The contents of a sink, compared with the published readings. */

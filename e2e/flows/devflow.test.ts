@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { decodeEnvelope } from '../../src/core/envelope.ts';
-import { bucketOf } from '../../src/sinks/pubsub/ordering-key.ts';
+import { bucketOf } from '../../src/connectors/pubsub/ordering-key.ts';
+import { decodeEnvelope } from '../../src/formats/envelope/envelope.ts';
 import { flow } from './harness/define-flow.ts';
 import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { watchTopic } from './harness/sinks.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { decodeEnvelope } from '../../src/core/envelope.ts';
 import type { EnrichmentData } from '../../src/core/message.ts';
+import { decodeEnvelope } from '../../src/formats/envelope/envelope.ts';
 import { flow } from './harness/define-flow.ts';
 import { watchTopic } from './harness/sinks.ts';
 

@@ -1,7 +1,7 @@
-import type { MqttConnectionConfig } from '../clients/mqtt.ts';
+import type { MqttConnectionConfig } from '../connectors/mqtt/client.ts';
 import { FatalError, toError } from '../core/errors.ts';
-import { type PublisherSettings, publisherSettings } from '../fleet/publisher-settings.ts';
 import { readPipelineConfig } from '../services/pipeline.ts';
+import { type PublisherSettings, publisherSettings } from '../tools/load/publisher-settings.ts';
 
 /** How a command line names the broker that it publishes to. */
 export interface BrokerOptions {

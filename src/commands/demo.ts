@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
-import { type Balance, balanceOf, balanceTable, isBalanced } from '../demo/balance.ts';
-import { type Platform, startPlatform } from '../demo/platform.ts';
-import { showProgress } from '../demo/progress.ts';
-import { createResources } from '../demo/provision-run.ts';
-import { namedResources, type RunResources } from '../demo/run-resources.ts';
-import { startSandboxProcess } from '../demo/sandbox-process.ts';
-import { countLines, countRows } from '../demo/sink-counts.ts';
-import { type Publisher, startPublisher } from '../demo/start-publisher.ts';
-import { Fleet } from '../fleet/fleet.ts';
+import { type Balance, balanceOf, balanceTable, isBalanced } from '../tools/demo/balance.ts';
+import { type Platform, startPlatform } from '../tools/demo/platform.ts';
+import { showProgress } from '../tools/demo/progress.ts';
+import { createResources } from '../tools/demo/provision-run.ts';
+import { namedResources, type RunResources } from '../tools/demo/run-resources.ts';
+import { startSandboxProcess } from '../tools/demo/sandbox-process.ts';
+import { countLines, countRows } from '../tools/demo/sink-counts.ts';
+import { type Publisher, startPublisher } from '../tools/demo/start-publisher.ts';
+import { Fleet } from '../tools/load/fleet.ts';
 import { EXIT } from './exit-codes.ts';
 import { onSignal } from './signals.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { type TestDelivery, testDelivery, testDesk } from '../testing/test-desk.ts';
+import { type TestDelivery, testDelivery, testDesk } from '../testing/test-context.ts';
 import { PoisonError } from './errors.ts';
 import type { Ending } from './ledger.ts';
 

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk } from '../testing/test-context.ts';
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from './errors.ts';
 import { accepted, failed } from './outcome.ts';
 

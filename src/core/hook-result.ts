@@ -1,6 +1,6 @@
+import { isJsonObject } from '../util/json/json-number.ts';
+import { parseExact } from '../util/json/lossless-json.ts';
 import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
-import { isJsonObject } from './json-number.ts';
-import { parseExact } from './lossless-json.ts';
 
 /** What a hook returns to leave a message out: it is acknowledged, counted as dropped, and goes nowhere. */
 export const drop: unique symbol = Symbol.for('dataflow-services.drop');

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { openEnvelope } from '../formats/envelope/envelope.ts';
+import { enriched } from '../formats/envelope/enveloped-message.ts';
 import { suite } from '../testing/suite.ts';
-import { testMessage } from '../testing/test-desk.ts';
-import { openEnvelope } from './envelope.ts';
-import { enriched } from './enveloped-message.ts';
-import { JsonNumber } from './json-number.ts';
+import { testMessage } from '../testing/test-context.ts';
+import { JsonNumber } from '../util/json/json-number.ts';
 import {
   compilePath,
   exactPath,

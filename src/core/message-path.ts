@@ -1,7 +1,7 @@
-import { utf8Text } from './bytes.ts';
+import { utf8Text } from '../util/bytes.ts';
+import { JsonNumber } from '../util/json/json-number.ts';
+import { parseExact, parseLossless } from '../util/json/lossless-json.ts';
 import { enrichmentText } from './enrichment-text.ts';
-import { JsonNumber } from './json-number.ts';
-import { parseExact, parseLossless } from './lossless-json.ts';
 import type { Message } from './message.ts';
 import { pathParts } from './path-parts.ts';
 

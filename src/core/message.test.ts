@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import { enriched } from '../formats/envelope/enveloped-message.ts';
 import { suite } from '../testing/suite.ts';
-import { testMessage } from '../testing/test-desk.ts';
-import { enriched } from './enveloped-message.ts';
+import { testMessage } from '../testing/test-context.ts';
 import { utcTime } from './message.ts';
 
 suite('utc time', ({ test }) => {

@@ -7,7 +7,7 @@ import { Readiness } from '../core/readiness.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk } from '../testing/test-context.ts';
 import { applyHook, type HookAnswer } from './apply-hook.ts';
 
 /** Sends deliveries through a hook that answers with the new payload of its message. */

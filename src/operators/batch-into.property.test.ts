@@ -7,7 +7,7 @@ import { PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-desk.ts';
+import { testDesk } from '../testing/test-context.ts';
 import { batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import { settle } from './settle.ts';

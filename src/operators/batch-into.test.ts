@@ -17,7 +17,7 @@ import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk, tryDelivery } from '../testing/test-desk.ts';
+import { testDelivery, testDesk, tryDelivery } from '../testing/test-context.ts';
 import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import type { FailingTargetsView } from './failing-targets.ts';

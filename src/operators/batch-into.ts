@@ -2,9 +2,9 @@ import { Observable, type OperatorFunction, type SchedulerLike, Subscription } f
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
-import { type Linked, LinkedList } from '../core/linked-list.ts';
-import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import { failed, type Outcome, postponed } from '../core/outcome.ts';
+import { type Linked, LinkedList } from '../util/linked-list.ts';
+import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 import { FailingTargets, type FailingTargetsView, type TargetNames, targetShare } from './failing-targets.ts';

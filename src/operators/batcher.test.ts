@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk } from '../testing/test-context.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 
 const LIMITS: BatchLimits = { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 };

@@ -1,5 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
-import { Fifo } from '../core/fifo.ts';
+import { Fifo } from '../util/fifo.ts';
 
 /** Why a batch left: it was full, old, had to make room, credit was used up, or the stream ended. */
 export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';

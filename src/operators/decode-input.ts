@@ -1,8 +1,8 @@
 import type { OperatorFunction } from 'rxjs';
 import * as v from 'valibot';
 import type { Delivery } from '../core/delivery.ts';
-import { openEnvelope } from '../core/envelope.ts';
 import type { Message } from '../core/message.ts';
+import { openEnvelope } from '../formats/envelope/envelope.ts';
 import { mapMessage } from './map-message.ts';
 
 /**

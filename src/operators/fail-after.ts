@@ -1,6 +1,6 @@
 import { type MonoTypeOperatorFunction, type SchedulerLike, throwError, timeout } from 'rxjs';
 import { RetryableError } from '../core/errors.ts';
-import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 
 /**
  * Fails an effect that has not answered in time with a RetryableError. The call itself may go on: Google's HTTP clients

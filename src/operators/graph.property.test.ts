@@ -7,7 +7,7 @@ import { PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { RedeliveringSource } from '../testing/redelivering-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-desk.ts';
+import { testDesk } from '../testing/test-context.ts';
 import { batchInto } from './batch-into.ts';
 import type { BatchItem } from './batcher.ts';
 import { mapMessage } from './map-message.ts';

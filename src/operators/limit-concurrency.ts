@@ -1,5 +1,5 @@
 import { finalize, Observable, Subscription } from 'rxjs';
-import { Fifo } from '../core/fifo.ts';
+import { Fifo } from '../util/fifo.ts';
 
 /**
  * Lets at most `limit` effects run concurrently; the others wait for their turn, in the order of their subscription. As

@@ -1,14 +1,14 @@
 import { NEVER, of, Subject, throwError } from 'rxjs';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
-import { encodeEnvelope } from '../core/envelope.ts';
-import { enriched } from '../core/enveloped-message.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
+import { encodeEnvelope } from '../formats/envelope/envelope.ts';
+import { enriched } from '../formats/envelope/enveloped-message.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk, testMessage } from '../testing/test-desk.ts';
+import { testDelivery, testDesk, testMessage } from '../testing/test-context.ts';
 import { decodeInput, type InputMode } from './decode-input.ts';
 import { mapMessage } from './map-message.ts';
 import { settle } from './settle.ts';

@@ -6,7 +6,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { PoisonError } from '../core/errors.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-desk.ts';
+import { testDesk } from '../testing/test-context.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 
 suite('orderedByKey, whatever happens', ({ test }) => {

@@ -5,7 +5,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk } from '../testing/test-context.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 
 type Effect = (delivery: Delivery) => Observable<Delivery>;

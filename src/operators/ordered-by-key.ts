@@ -1,7 +1,7 @@
 import { Observable, type OperatorFunction, Subscription } from 'rxjs';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, toError } from '../core/errors.ts';
-import { Fifo } from '../core/fifo.ts';
+import { Fifo } from '../util/fifo.ts';
 
 export interface OrderedByKeyOptions {
   /** Deliveries of one key keep their order; undefined: this one waits for none, and none waits for it. */

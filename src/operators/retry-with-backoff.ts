@@ -11,7 +11,7 @@ import {
 import * as v from 'valibot';
 import { milliseconds, setting } from '../config/schemas.ts';
 import { RetryableError } from '../core/errors.ts';
-import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 
 /** When to try again, and when to give up. */
 export const retrySchema = v.strictObject({

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-desk.ts';
+import { testDelivery, testDesk } from '../testing/test-context.ts';
 import { Unsettled } from './unsettled.ts';
 
 suite('what of a batch is unsettled', ({ test }) => {

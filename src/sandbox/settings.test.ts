@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { createBigQueryClient } from '../clients/bigquery.ts';
-import { createStorageClient } from '../clients/storage.ts';
+import { createBigQueryClient } from '../connectors/bigquery/client.ts';
+import { createStorageClient } from '../connectors/storage/client.ts';
 import { suiteScope } from '../testing/scope.ts';
 import { suite } from '../testing/suite.ts';
 import { type Sandbox, startSandbox } from './sandbox.ts';

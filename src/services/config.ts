@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { googleSchema } from '../clients/google-config.ts';
 import { milliseconds, setting } from '../config/schemas.ts';
+import { googleSchema } from '../connectors/google/google-config.ts';
+import { pubsubSourceSchema } from '../connectors/pubsub/source-config.ts';
+import { deadLettersSchema } from '../dead-letters/config.ts';
 import { httpSchema } from '../http/config.ts';
 import { hooksSchema } from '../operators/apply-hook.ts';
 import { inputSchema } from '../operators/decode-input.ts';
-import { resourcesSchema } from '../provision/config.ts';
-import { deadLettersSchema } from '../sinks/dead-letters/config.ts';
-import { pubsubSourceSchema } from '../sources/pubsub/config.ts';
+import { resourcesSchema } from '../resources/config.ts';
 
 /** Settings that every service has. */
 export const commonEntries = {

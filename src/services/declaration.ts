@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
-import type { Declaration } from '../provision/declared-resources.ts';
+import type { Declaration } from '../resources/declared-resources.ts';
 import { pipelineFile, readPipelineConfig } from './pipeline.ts';
 
 /**

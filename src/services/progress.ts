@@ -1,8 +1,8 @@
 import { asapScheduler, auditTime, interval, type Observable, type SchedulerLike, type Subscription, tap } from 'rxjs';
 import { toError } from '../core/errors.ts';
-import { monotonicScheduler } from '../core/monotonic-scheduler.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
-import type { Shell } from './shell.ts';
+import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import type { Shell } from './service-context.ts';
 
 const CHECK_EVERY_MS = 1_000;
 

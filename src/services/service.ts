@@ -25,7 +25,7 @@ import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 import { reportReadiness, watchProgress, watchStalls } from './progress.ts';
-import type { Shell } from './shell.ts';
+import type { Shell } from './service-context.ts';
 
 /** A running part of the platform: one graph and its life. */
 export interface Service<Probes> {

@@ -1,5 +1,5 @@
 import { PubSub } from '@google-cloud/pubsub';
-import { decodeEnvelope } from '../core/envelope.ts';
+import { decodeEnvelope } from '../formats/envelope/envelope.ts';
 import { receiveMessages } from './receive-messages.ts';
 
 /** What a subscription has delivered so far, each message of Pub/Sub counted once. */

@@ -1,5 +1,5 @@
 import { defer, EMPTY, type Observable, of } from 'rxjs';
-import type { Fetcher, LookupData } from '../caches/fetcher.ts';
+import type { Fetcher, LookupData } from '../lookup/fetcher.ts';
 
 /** The layer behind the one that is tested: answers from a table, and remembers what it was asked. */
 export interface FakeFetcher extends Fetcher {

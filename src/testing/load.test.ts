@@ -1,6 +1,6 @@
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
-import { Fleet } from '../fleet/fleet.ts';
+import { Fleet } from '../tools/load/fleet.ts';
 import { eventually } from './eventually.ts';
 import { mqttLoad } from './load.ts';
 import { testScope } from './scope.ts';

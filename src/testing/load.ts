@@ -1,7 +1,7 @@
-import { createPubSubClients } from '../clients/pubsub.ts';
-import type { Fleet, Reading } from '../fleet/fleet.ts';
-import { newLoadProgress } from '../fleet/publish-load.ts';
-import { publishReadings } from '../fleet/publish-readings.ts';
+import { createPubSubClients } from '../connectors/pubsub/client.ts';
+import type { Fleet, Reading } from '../tools/load/fleet.ts';
+import { newLoadProgress } from '../tools/load/publish-load.ts';
+import { publishReadings } from '../tools/load/publish-readings.ts';
 
 const ENDLESS = 1_000_000_000;
 const BATCH = 500;

@@ -1,4 +1,4 @@
-import type { Step } from '../provision/provision.ts';
+import type { Step } from '../resources/provision.ts';
 import { builtInPipeline, type EndedCommand, lastJson, runCli } from './cli.ts';
 
 /** The pipelines that come with the project, in the order of their flow. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type CreateSubscriptionOptions, PubSub, type Topic, type v1 } from '@google-cloud/pubsub';
 import * as v from 'valibot';
-import { createPubSubClients } from '../clients/pubsub.ts';
+import { createPubSubClients } from '../connectors/pubsub/client.ts';
+import { PubSubSource } from '../connectors/pubsub/source.ts';
+import { type PubSubSourceConfig, pubsubSourceSchema } from '../connectors/pubsub/source-config.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { type PubSubSourceConfig, pubsubSourceSchema } from '../sources/pubsub/config.ts';
-import { PubSubSource } from '../sources/pubsub/pubsub-source.ts';
 import type { Scope } from './scope.ts';
 import { SourceHarness, type SourceHarnessOptions } from './source-harness.ts';
 

@@ -1,7 +1,7 @@
 import { Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { OrderBarrier } from '../connectors/pubsub/order-barrier.ts';
 import { Delivery, type Desk, Ticket } from '../core/delivery.ts';
-import { OrderBarrier } from '../sources/pubsub/order-barrier.ts';
-import { testMessage } from './test-desk.ts';
+import { testMessage } from './test-context.ts';
 
 /** A message of a simulated subscription; `key` is its ordering key, '' is none. */
 export interface Stored {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { openShell } from '../services/shell.ts';
+import { openShell } from '../services/service-context.ts';
 import { Scrape } from './scrape.ts';
 import { suite } from './suite.ts';
 

@@ -1,6 +1,6 @@
 import { Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { Desk } from '../core/delivery.ts';
-import { type TestDelivery, type TestFields, tryDelivery } from './test-desk.ts';
+import { type TestDelivery, type TestFields, tryDelivery } from './test-context.ts';
 
 /** A message that reaches a simulated source at some time. */
 export interface Arrival {

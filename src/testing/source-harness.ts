@@ -7,7 +7,7 @@ import type { EventName } from '../telemetry/events.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import { eventually } from './eventually.ts';
 import type { Scope } from './scope.ts';
-import { type TestDesk, testDesk } from './test-desk.ts';
+import { type TestDesk, testDesk } from './test-context.ts';
 
 /** The parts of a service that a source needs. */
 export interface SourceParts {

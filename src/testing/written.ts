@@ -1,5 +1,5 @@
-import type { Unwritten } from '../clients/protobuf-writer.ts';
-import { asBuffer } from '../core/bytes.ts';
+import type { Unwritten } from '../connectors/pubsub/wire/protobuf-writer.ts';
+import { asBuffer } from '../util/bytes.ts';
 
 /** The bytes of outgoing data, written or not. */
 export function written(data: Uint8Array | Unwritten): Buffer {

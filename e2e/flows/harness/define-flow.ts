@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { Fleet, type FleetOptions } from '../../../src/fleet/fleet.ts';
 import { findMosquitto } from '../../../src/testing/mosquitto.ts';
 import { suite } from '../../../src/testing/suite.ts';
+import { Fleet, type FleetOptions } from '../../../src/tools/load/fleet.ts';
 import { Flow } from './flow.ts';
 import { declaredNames, RunScope, type ScopeOptions } from './run-scope.ts';
 import { openTarget, projectOf, targetName } from './target.ts';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
 import type { Outcome } from '../../../src/core/outcome.ts';
-import type { Fleet, Reading } from '../../../src/fleet/fleet.ts';
-import { publishReadings } from '../../../src/fleet/publish-readings.ts';
 import type { Service } from '../../../src/services/service.ts';
 import { eventually } from '../../../src/testing/eventually.ts';
 import { openScope } from '../../../src/testing/scope.ts';
+import type { Fleet, Reading } from '../../../src/tools/load/fleet.ts';
+import { publishReadings } from '../../../src/tools/load/publish-readings.ts';
 import { Places } from './places.ts';
 import { declaredNames, PIPELINES, type RunScope } from './run-scope.ts';
 import { LastLines, openService, type ServiceByName } from './services.ts';

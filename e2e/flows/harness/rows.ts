@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { DeviceRecord, Fleet } from '../../../src/fleet/fleet.ts';
+import type { DeviceRecord, Fleet } from '../../../src/tools/load/fleet.ts';
 import type { Row } from './sinks.ts';
 
 /** What stands in a reading's payload. */

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { BulkWriter, DocumentReference } from '@google-cloud/firestore';
-import { createFirestoreClient } from '../../../src/clients/firestore.ts';
-import { namedResources, type RunResources } from '../../../src/demo/run-resources.ts';
-import type { Fleet } from '../../../src/fleet/fleet.ts';
-import type { Declaration } from '../../../src/provision/declared-resources.ts';
-import { provision } from '../../../src/provision/provision.ts';
-import { teardown } from '../../../src/provision/teardown.ts';
-import { withDeclared } from '../../../src/provision/with-declared.ts';
+import { createFirestoreClient } from '../../../src/lookup/firestore/client.ts';
+import type { Declaration } from '../../../src/resources/declared-resources.ts';
+import { provision } from '../../../src/resources/provision.ts';
+import { teardown } from '../../../src/resources/teardown.ts';
+import { withDeclared } from '../../../src/resources/with-declared.ts';
 import { readDeclaration } from '../../../src/services/declaration.ts';
+import { namedResources, type RunResources } from '../../../src/tools/demo/run-resources.ts';
+import type { Fleet } from '../../../src/tools/load/fleet.ts';
 import type { ServiceByName } from './services.ts';
 
 export const PIPELINES = join(import.meta.dirname, '../../../pipelines');

@@ -3,10 +3,10 @@ import { gunzipSync } from 'node:zlib';
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { CRC32C } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
-import { createBigQueryClient } from '../../../src/clients/bigquery.ts';
-import { createStorageClient } from '../../../src/clients/storage.ts';
-import type { RunResources } from '../../../src/demo/run-resources.ts';
+import { createBigQueryClient } from '../../../src/connectors/bigquery/client.ts';
+import { createStorageClient } from '../../../src/connectors/storage/client.ts';
 import { receiveMessages } from '../../../src/testing/receive-messages.ts';
+import type { RunResources } from '../../../src/tools/demo/run-resources.ts';
 
 /** A row of the table that `pipelines/bigqueries` writes; times as RFC 3339. */
 export interface Row {

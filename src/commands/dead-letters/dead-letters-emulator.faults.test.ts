@@ -1,7 +1,7 @@
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
-import { createPubSubClients } from '../../clients/pubsub.ts';
-import { checkDeadLetters } from '../../sinks/dead-letters/check-dead-letters.ts';
+import { createPubSubClients } from '../../connectors/pubsub/client.ts';
+import { checkDeadLetters } from '../../dead-letters/check.ts';
 import { Telemetry } from '../../telemetry/telemetry.ts';
 import { collectMessages } from '../../testing/collect-messages.ts';
 import { listDeadLetters, runDeadLetters } from '../../testing/dead-letters-cli.ts';

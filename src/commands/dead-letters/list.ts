@@ -1,6 +1,6 @@
-import { isFrom, matches } from '../../dead-letters/letter-filter.ts';
-import { byReason, type LetterRow, letterTable, rowOf } from '../../dead-letters/letter-table.ts';
-import { oneLine } from '../../dead-letters/printable.ts';
+import { isFrom, matches } from '../../tools/dead-letters/dead-letter-filter.ts';
+import { byReason, type LetterRow, letterTable, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
+import { oneLine } from '../../tools/dead-letters/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type FilterOptions, letters, say, session } from './session.ts';
 

@@ -1,13 +1,13 @@
 import { FatalError, toError } from '../../core/errors.ts';
-import type { Letter } from '../../dead-letters/letter.ts';
-import { isFrom, matches, sourceOf } from '../../dead-letters/letter-filter.ts';
-import { type LetterRow, letterTable, rowOf } from '../../dead-letters/letter-table.ts';
-import { oneLine } from '../../dead-letters/printable.ts';
-import { pubsubDestination, topicOf } from '../../dead-letters/pubsub-destination.ts';
-import { newReport, type ReplayReport, replayLetters } from '../../dead-letters/replay-letters.ts';
-import type { Destination } from '../../replay/destination.ts';
-import { mqttDestination } from '../../replay/mqtt-destination.ts';
-import { statusLine } from '../../replay/status-line.ts';
+import type { Letter } from '../../dead-letters/dead-letter.ts';
+import { isFrom, matches, sourceOf } from '../../tools/dead-letters/dead-letter-filter.ts';
+import { type LetterRow, letterTable, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
+import { oneLine } from '../../tools/dead-letters/printable.ts';
+import { pubsubDestination, topicOf } from '../../tools/dead-letters/pubsub-destination.ts';
+import { newReport, type ReplayReport, replayLetters } from '../../tools/dead-letters/replay-dead-letters.ts';
+import type { Destination } from '../../tools/replay/destination.ts';
+import { mqttDestination } from '../../tools/replay/mqtt-destination.ts';
+import { statusLine } from '../../tools/replay/status-line.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type FilterOptions, letters, type Session, say, session } from './session.ts';
 

@@ -1,9 +1,9 @@
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import type { SubscriptionChoice } from '../../dead-letters/find-subscription.ts';
-import type { LetterFilter } from '../../dead-letters/letter-filter.ts';
-import { type OpenLetters, openLetters } from '../../dead-letters/open-letters.ts';
 import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
+import type { LetterFilter } from '../../tools/dead-letters/dead-letter-filter.ts';
+import type { SubscriptionChoice } from '../../tools/dead-letters/find-subscription.ts';
+import { type OpenLetters, openLetters } from '../../tools/dead-letters/open-dead-letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { onSignal } from '../signals.ts';
 

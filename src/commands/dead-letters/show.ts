@@ -1,6 +1,6 @@
-import type { Letter } from '../../dead-letters/letter.ts';
-import { letterPage, rowOf } from '../../dead-letters/letter-table.ts';
-import { originalOf } from '../../dead-letters/original-of.ts';
+import type { Letter } from '../../dead-letters/dead-letter.ts';
+import { letterPage, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
+import { originalOf } from '../../tools/dead-letters/original-of.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type ReadOptions, say, session } from './session.ts';
 

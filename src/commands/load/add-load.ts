@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { topicTemplate } from '../../fleet/topic-template.ts';
+import { topicTemplate } from '../../tools/load/topic-template.ts';
 import { duration, messagesPerSecond, wholeNumber } from '../arguments.ts';
 import { ending } from '../ending.ts';
 import type { LoadCommandOptions } from './options.ts';

@@ -1,11 +1,11 @@
-import { checkCredentials } from '../../clients/credentials.ts';
-import { createStorageClient } from '../../clients/storage.ts';
+import { checkCredentials } from '../../connectors/google/credentials.ts';
+import { createStorageClient } from '../../connectors/storage/client.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import type { LoadMessage } from '../../fleet/publish-load.ts';
-import { patiently } from '../../operators/patiently.ts';
-import { Archive } from '../../replay/archive.ts';
-import { DEVICE_PATHS, selectionOf } from '../../replay/selection.ts';
-import { Timeline } from '../../replay/timeline.ts';
+import { patiently } from '../../operators/retry-for.ts';
+import type { LoadMessage } from '../../tools/load/publish-load.ts';
+import { Archive } from '../../tools/replay/archive.ts';
+import { DEVICE_PATHS, selectionOf } from '../../tools/replay/selection.ts';
+import { Timeline } from '../../tools/replay/timeline.ts';
 
 /** A message of an archive on its way to a broker. */
 export interface ArchiveMessage extends LoadMessage {

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { Fleet } from '../../fleet/fleet.ts';
-import { payloadTemplate } from '../../fleet/payload-template.ts';
+import { Fleet } from '../../tools/load/fleet.ts';
+import { payloadTemplate } from '../../tools/load/payload-template.ts';
 import {
   type LoadEnd,
   type LoadMessage,
@@ -11,9 +11,9 @@ import {
   type LoadProgress,
   newLoadProgress,
   publishLoad,
-} from '../../fleet/publish-load.ts';
-import type { PublisherSettings } from '../../fleet/publisher-settings.ts';
-import { statusLine } from '../../replay/status-line.ts';
+} from '../../tools/load/publish-load.ts';
+import type { PublisherSettings } from '../../tools/load/publisher-settings.ts';
+import { statusLine } from '../../tools/replay/status-line.ts';
 import { brokerOf } from '../broker.ts';
 import { EXIT } from '../exit-codes.ts';
 import { projectOf } from '../project.ts';

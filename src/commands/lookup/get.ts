@@ -1,4 +1,4 @@
-import { askLayers } from '../../caches/layer-answers.ts';
+import { askLayers } from '../../lookup/layer-answers.ts';
 import { type LookupCommandOptions, session } from './session.ts';
 
 /** `lookup get <pipeline> <key>`: what each layer holds of a key. Changes nothing. */

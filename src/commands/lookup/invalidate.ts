@@ -1,4 +1,4 @@
-import { forgetInLayers } from '../../caches/layer-answers.ts';
+import { forgetInLayers } from '../../lookup/layer-answers.ts';
 import { type LookupCommandOptions, session } from './session.ts';
 
 /** `lookup invalidate <pipeline> <key>`: lets Redis forget a key. */

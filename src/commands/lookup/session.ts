@@ -1,14 +1,14 @@
 import { filter, firstValueFrom } from 'rxjs';
-import type { ChainOptions } from '../../caches/chain.ts';
-import type { LayerAnswer } from '../../caches/layer-answers.ts';
-import type { RedisClient } from '../../clients/redis.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { Readiness } from '../../core/readiness.ts';
-import { oneLine } from '../../dead-letters/printable.ts';
+import type { ChainOptions } from '../../lookup/chain.ts';
+import type { LayerAnswer } from '../../lookup/layer-answers.ts';
+import type { RedisClient } from '../../lookup/redis/client.ts';
 import { openLookup } from '../../services/enrich/open-lookup.ts';
 import { loadPipeline } from '../../services/pipeline.ts';
 import { Telemetry } from '../../telemetry/telemetry.ts';
+import { oneLine } from '../../tools/dead-letters/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 
 export interface LookupCommandOptions {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import * as assert from 'uvu/assert';
-import { namedResources } from '../../demo/run-resources.ts';
 import { hasGoogleEmulators, startGoogleEmulator } from '../../testing/google-emulator.ts';
 import { outcomes, PIPELINES, runProvision } from '../../testing/provision-cli.ts';
 import { testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
+import { namedResources } from '../../tools/demo/run-resources.ts';
 
 suite('provision and teardown on Google’s emulator', ({ long, skip, afterEach }) => {
   if (!hasGoogleEmulators()) return skip('create once, and delete', 'gcloud or java is not installed');

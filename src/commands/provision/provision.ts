@@ -1,4 +1,4 @@
-import { provision } from '../../provision/provision.ts';
+import { provision } from '../../resources/provision.ts';
 import { EXIT } from '../exit-codes.ts';
 import { finished, session, showStep } from './session.ts';
 

@@ -1,8 +1,8 @@
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import type { Declared } from '../../provision/declared-resources.ts';
-import type { Step } from '../../provision/provision.ts';
-import { withDeclared } from '../../provision/with-declared.ts';
+import type { Declared } from '../../resources/declared-resources.ts';
+import type { Step } from '../../resources/provision.ts';
+import { withDeclared } from '../../resources/with-declared.ts';
 import { readDeclaration } from '../../services/declaration.ts';
 import { EXIT } from '../exit-codes.ts';
 

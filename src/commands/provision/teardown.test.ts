@@ -4,12 +4,12 @@ import { PubSub } from '@google-cloud/pubsub';
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
-import { namedResources, type RunResources } from '../../demo/run-resources.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { outcomes, PIPELINES, runProvision, stepOf } from '../../testing/provision-cli.ts';
 import { suiteScope } from '../../testing/scope.ts';
 import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
+import { namedResources, type RunResources } from '../../tools/demo/run-resources.ts';
 
 suite('teardown', ({ test, before, beforeEach, after }) => {
   const scope = suiteScope({ after });

@@ -1,4 +1,4 @@
-import { teardown } from '../../provision/teardown.ts';
+import { teardown } from '../../resources/teardown.ts';
 import { EXIT } from '../exit-codes.ts';
 import { finished, session, showStep } from './session.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { pathProblem } from '../../core/message-path.ts';
-import { LINE_INPUTS } from '../../replay/archived-message.ts';
+import { LINE_INPUTS } from '../../formats/archived-message.ts';
 import { duration, time } from '../arguments.ts';
 import { ending } from '../ending.ts';
 import type { ReplayCommandOptions } from './options.ts';

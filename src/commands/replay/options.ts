@@ -1,4 +1,4 @@
-import type { LineInput } from '../../replay/archived-message.ts';
+import type { LineInput } from '../../formats/archived-message.ts';
 
 /** Options of the command `replay`, as they are named on the command line. Times are milliseconds since 1970. */
 export interface ReplayCommandOptions {

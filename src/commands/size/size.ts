@@ -1,4 +1,4 @@
-import { type ServiceSize, sizePlatform } from '../../sizing/size.ts';
+import { type ServiceSize, sizePlatform } from '../../tools/size/size.ts';
 import { EXIT } from '../exit-codes.ts';
 
 /** Options of the command `size`, as they are named on the command line. Latencies in milliseconds. */

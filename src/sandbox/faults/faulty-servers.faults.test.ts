@@ -1,10 +1,10 @@
 import { PubSub, type v1 } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
-import { createBigQueryClient } from '../../clients/bigquery.ts';
-import { createFirestoreClient } from '../../clients/firestore.ts';
-import { createPubSubClients } from '../../clients/pubsub.ts';
-import { createStorageClient } from '../../clients/storage.ts';
+import { createBigQueryClient } from '../../connectors/bigquery/client.ts';
+import { createPubSubClients } from '../../connectors/pubsub/client.ts';
+import { createStorageClient } from '../../connectors/storage/client.ts';
+import { createFirestoreClient } from '../../lookup/firestore/client.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';

@@ -1,20 +1,20 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
-import { createBigQueryClient } from '../../clients/bigquery.ts';
-import { checkCredentials } from '../../clients/credentials.ts';
+import { ensureTable } from '../../connectors/bigquery/check.ts';
+import { createBigQueryClient } from '../../connectors/bigquery/client.ts';
+import { type Row, rowBy, rowText, type Transformer } from '../../connectors/bigquery/row-of.ts';
+import { bigquerySink } from '../../connectors/bigquery/sink.ts';
+import { checkCredentials } from '../../connectors/google/credentials.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
+import { identityBy } from '../../formats/identity.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
-import { bigquerySink } from '../../sinks/bigquery/bigquery-sink.ts';
-import { ensureTable } from '../../sinks/bigquery/ensure-table.ts';
-import { type Row, rowBy, rowText, type Transformer } from '../../sinks/bigquery/row-of.ts';
-import { identityBy } from '../../sinks/identity.ts';
-import { openPubSubEnd } from '../pubsub-end.ts';
+import { openPubSubEnd } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
 import type { BigQueriesConfig } from './config.ts';
 
 export interface BigQueriesDependencies extends CommonDependencies {

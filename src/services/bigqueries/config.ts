@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { setting } from '../../config/schemas.ts';
-import { insertSchema, tableSchema } from '../../sinks/bigquery/config.ts';
-import { identitySchema } from '../../sinks/identity.ts';
+import { insertSchema, tableSchema } from '../../connectors/bigquery/config.ts';
+import { identitySchema } from '../../formats/identity.ts';
 import { consumerEntries } from '../config.ts';
 
 /** Configuration of a bigqueries service: Pub/Sub to BigQuery. */

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import { lookupSchema } from '../../caches/config.ts';
 import { byName } from '../../config/by-name.ts';
 import { count, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
+import { orderingKeySchema } from '../../connectors/pubsub/ordering-key.ts';
+import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
 import { fieldNames } from '../../core/path-parts.ts';
+import { lookupSchema } from '../../lookup/config.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
-import { publishSchema } from '../../sinks/pubsub/config.ts';
-import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
 import { consumerEntries } from '../config.ts';
 
 /** What becomes of a message that cannot be enriched. */

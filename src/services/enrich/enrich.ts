@@ -1,23 +1,23 @@
 import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
-import { lookupChain } from '../../caches/chain.ts';
-import type { Fetcher, OnAnswer } from '../../caches/fetcher.ts';
+import { checkTopics } from '../../connectors/pubsub/check.ts';
+import { Publisher } from '../../connectors/pubsub/publisher.ts';
+import { pubsubSink } from '../../connectors/pubsub/sink.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
+import { lookupChain } from '../../lookup/chain.ts';
+import type { Fetcher, OnAnswer } from '../../lookup/fetcher.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
-import { checkTopics } from '../../sinks/pubsub/check-topics.ts';
-import { Publisher } from '../../sinks/pubsub/publisher.ts';
-import { pubsubSink } from '../../sinks/pubsub/pubsub-sink.ts';
-import { openPubSubEnd } from '../pubsub-end.ts';
+import { openPubSubEnd } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
-import { addressBy, orderBy } from './address.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
 import type { EnrichConfig } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
+import { addressBy, orderBy } from './publish-target.ts';
 
 export interface EnrichDependencies extends CommonDependencies, LookupDependencies {
   readonly keyExtractor?: KeyExtractor;

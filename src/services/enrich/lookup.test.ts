@@ -1,21 +1,21 @@
 import { delay, firstValueFrom, NEVER, type Observable, of, throwError } from 'rxjs';
 import * as assert from 'uvu/assert';
-import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
-import { memoryCache } from '../../caches/memory-cache.ts';
-import { singleFlight } from '../../caches/single-flight.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { encodeEnvelope } from '../../core/envelope.ts';
-import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
 import { drop } from '../../core/hook-result.ts';
+import { encodeEnvelope } from '../../formats/envelope/envelope.ts';
+import { enriched } from '../../formats/envelope/enveloped-message.ts';
+import type { Fetcher, LookupData } from '../../lookup/fetcher.ts';
+import { memoryCache } from '../../lookup/memory-cache.ts';
+import { singleFlight } from '../../lookup/single-flight.ts';
 import { Telemetry } from '../../telemetry/telemetry.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
-import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-context.ts';
 import { written } from '../../testing/written.ts';
-import { addressBy, orderBy } from './address.ts';
 import { applyByNames, keyByPaths, keyResult, type LookupOptions, lookup } from './lookup.ts';
+import { addressBy, orderBy } from './publish-target.ts';
 
 const KEYS = keyByPaths(['enrichmentData.DeviceID', 'attributes.uid']);
 const TABLE = { d1: { ClientID: 'c1', place: { LocationID: 'hall' } } };

@@ -1,16 +1,16 @@
 import { concatMap, defer, EMPTY, type Observable, of, throwError } from 'rxjs';
-import type { Fetcher, LookupData } from '../../caches/fetcher.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { enriched } from '../../core/enveloped-message.ts';
 import { PoisonError, type PoisonReason } from '../../core/errors.ts';
 import { callSync, type Drop, drop, plainObject } from '../../core/hook-result.ts';
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import { descend, keyPath, keyText, MessageView } from '../../core/message-path.ts';
 import { fieldNames } from '../../core/path-parts.ts';
-import { setMember } from '../../core/set-member.ts';
+import { enriched } from '../../formats/envelope/enveloped-message.ts';
+import type { Fetcher, LookupData } from '../../lookup/fetcher.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { setMember } from '../../util/set-member.ts';
 import type { EnrichConfig } from './config.ts';
 
 /** Finds the key of a message's lookup; undefined if it has none. */

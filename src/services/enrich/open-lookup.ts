@@ -1,11 +1,11 @@
 import type { Firestore } from '@google-cloud/firestore';
-import { type ChainOptions, redisLayer } from '../../caches/chain.ts';
-import { checkFirestore } from '../../caches/check-firestore.ts';
-import { checkRedis } from '../../caches/check-redis.ts';
-import type { FetcherHook } from '../../caches/hook-fetcher.ts';
-import { checkCredentials } from '../../clients/credentials.ts';
-import { createFirestoreClient } from '../../clients/firestore.ts';
-import { createRedisClient, type RedisClient } from '../../clients/redis.ts';
+import { checkCredentials } from '../../connectors/google/credentials.ts';
+import { type ChainOptions, redisLayer } from '../../lookup/chain.ts';
+import { checkFirestore } from '../../lookup/firestore/check.ts';
+import { createFirestoreClient } from '../../lookup/firestore/client.ts';
+import type { FetcherHook } from '../../lookup/hook-fetcher.ts';
+import { checkRedis } from '../../lookup/redis/check.ts';
+import { createRedisClient, type RedisClient } from '../../lookup/redis/client.ts';
 import type { EnrichConfig } from './config.ts';
 
 /** What a lookup is given, in the place of clients that it would build. */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { setting } from '../../config/schemas.ts';
-import { identitySchema } from '../../sinks/identity.ts';
-import { archiveSchema, bucketSchema } from '../../sinks/storage/config.ts';
+import { archiveSchema, bucketSchema } from '../../connectors/storage/config.ts';
+import { identitySchema } from '../../formats/identity.ts';
 import { consumerEntries } from '../config.ts';
 
 /** Configuration of an icestore service: Pub/Sub to Cloud Storage. */

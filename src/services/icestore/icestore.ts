@@ -1,17 +1,17 @@
 import { tap } from 'rxjs';
-import { checkCredentials } from '../../clients/credentials.ts';
-import { createStorageClient } from '../../clients/storage.ts';
+import { checkCredentials } from '../../connectors/google/credentials.ts';
+import { type BatchKeyOf, batchKeyBy, checkedBatchKey } from '../../connectors/storage/batch-key.ts';
+import { ensureBucket } from '../../connectors/storage/check.ts';
+import { createStorageClient } from '../../connectors/storage/client.ts';
+import { type StoredObject, storageSink } from '../../connectors/storage/sink.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
+import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
-import { identityBy } from '../../sinks/identity.ts';
-import { type BatchKeyOf, batchKeyBy, checkedBatchKey } from '../../sinks/storage/batch-key.ts';
-import { ensureBucket } from '../../sinks/storage/ensure-bucket.ts';
-import { type StoredObject, storageSink } from '../../sinks/storage/storage-sink.ts';
-import { openPubSubEnd } from '../pubsub-end.ts';
+import { openPubSubEnd } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../shell.ts';
+import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
 import type { IcestoreConfig } from './config.ts';
 
 export interface IcestoreDependencies extends CommonDependencies {

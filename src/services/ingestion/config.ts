@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { messagePath, milliseconds, setting } from '../../config/schemas.ts';
-import { mqttDeadLettersSchema } from '../../sinks/dead-letters/config.ts';
-import { publishSchema } from '../../sinks/pubsub/config.ts';
-import { mqttSourceSchema } from '../../sources/mqtt/config.ts';
+import { mqttSourceSchema } from '../../connectors/mqtt/config.ts';
+import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
+import { mqttDeadLettersSchema } from '../../dead-letters/config.ts';
 import { commonEntries } from '../config.ts';
 import { payloadLimitProblems, routingEntries, routingProblems, sharingProblems } from './routing.ts';
 

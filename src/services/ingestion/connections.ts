@@ -1,11 +1,11 @@
 import type { MqttClient } from 'mqtt';
 import { type BehaviorSubject, map } from 'rxjs';
+import { MqttSource } from '../../connectors/mqtt/source.ts';
+import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Desk } from '../../core/delivery.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
-import { MqttSource } from '../../sources/mqtt/mqtt-source.ts';
-import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
-import type { Shell } from '../shell.ts';
+import type { Shell } from '../service-context.ts';
 import type { IngestionConfig } from './config.ts';
 import type { RouteTable } from './route-table.ts';
 

@@ -1,5 +1,5 @@
+import { matchableFilter, topicFilterProblem } from '../../connectors/mqtt/topic-filter.ts';
 import type { EnrichmentData } from '../../core/message.ts';
-import { matchableFilter, topicFilterProblem } from '../../sources/mqtt/topic-filter.ts';
 
 /** The name in a level such as `{DeviceID}`; undefined for any other level. */
 function nameOf(level: string): string | undefined {

@@ -1,8 +1,8 @@
+import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
+import { filterCovers, matchableFilter, topicMatches } from '../../connectors/mqtt/topic-filter.ts';
+import { type OrderingKey, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
-import { remembering } from '../../core/remembering.ts';
-import { type OrderingKey, orderingKeyBy } from '../../sinks/pubsub/ordering-key.ts';
-import type { MqttSubscription } from '../../sources/mqtt/subscriptions.ts';
-import { filterCovers, matchableFilter, topicMatches } from '../../sources/mqtt/topic-filter.ts';
+import { remembering } from '../../util/memoize.ts';
 import { deviceTopic, namesLevels } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { PayloadLimits } from './payload-limits.ts';

@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
 import { count, oneOf, setting, text } from '../../config/schemas.ts';
-import { orderingKeySchema } from '../../sinks/pubsub/ordering-key.ts';
-import { topicFilter } from '../../sources/mqtt/config.ts';
-import { filterCovers, filtersOverlap } from '../../sources/mqtt/topic-filter.ts';
+import { topicFilter } from '../../connectors/mqtt/config.ts';
+import { filterCovers, filtersOverlap } from '../../connectors/mqtt/topic-filter.ts';
+import { orderingKeySchema } from '../../connectors/pubsub/ordering-key.ts';
 import { deviceTopicProblem, filterMismatch } from './device-topic.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
 

@@ -6,7 +6,7 @@ import { parse } from '../../config/parse.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk, testMessage } from '../../testing/test-desk.ts';
+import { testDelivery, testDesk, testMessage } from '../../testing/test-context.ts';
 import { ingestionSchema } from './config.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
 import { RouteTable } from './route-table.ts';

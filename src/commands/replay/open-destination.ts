@@ -1,0 +1,61 @@
+import { FatalError, PoisonError } from '../../core/errors.ts';
+import type { Message, Original } from '../../core/message.ts';
+import { keyPath, MessageView } from '../../core/message-path.ts';
+import { encodeEnvelope } from '../../formats/envelope/envelope.ts';
+import type { Destination } from '../../tools/replay/destination.ts';
+import { mqttDestination } from '../../tools/replay/mqtt-destination.ts';
+import { topicDestination } from '../../tools/replay/topic-destination.ts';
+import { topicTemplate, topicTemplateProblem } from '../../tools/replay/topic-template.ts';
+import { brokerOf } from '../broker.ts';
+import type { ReplayCommandOptions } from './options.ts';
+
+/** Where a replay goes, and what it sends of a message. */
+export interface ReplayEnd {
+  readonly destination: Destination;
+  readonly toOriginal: (message: Message) => Original;
+}
+
+/**
+ * @param devicePaths where the id of a message's device stands.
+ * @throws FatalError naming the option that is missing or wrong.
+ */
+export async function openEnd(
+  projectId: string,
+  options: ReplayCommandOptions,
+  devicePaths: readonly string[],
+): Promise<ReplayEnd> {
+  if (options.to === 'mqtt') {
+    const topicOf = topicsOf(options.topic, devicePaths);
+    return {
+      destination: await mqttDestination(brokerOf(options)),
+      toOriginal: (message) => ({
+        data: message.payload,
+        attributes: { ...message.attributes, mqtt_topic: topicOf(message) },
+        orderingKey: '',
+      }),
+    };
+  }
+  if (options.topic === undefined) throw new FatalError('--topic: --to pubsub needs the name of a topic');
+  const orderingKey = keyPath(options.orderingKey);
+  return {
+    destination: await topicDestination({ projectId }, options.topic),
+    toOriginal: (message) => ({
+      data: encodeEnvelope(message),
+      attributes: message.attributes,
+      orderingKey: orderingKey(new MessageView(message)) ?? '',
+    }),
+  };
+}
+
+/** The topic that a message came from, or else that of `--topic`. */
+function topicsOf(template: string | undefined, devicePaths: readonly string[]): (message: Message) => string {
+  const problem = template === undefined ? undefined : topicTemplateProblem(template);
+  if (problem !== undefined) throw new FatalError(`--topic: ${problem}`);
+  const made = template === undefined ? undefined : topicTemplate(template, devicePaths);
+  return (message) => {
+    const { mqtt_topic } = message.attributes;
+    if (mqtt_topic) return mqtt_topic;
+    if (made !== undefined) return made(message);
+    throw new PoisonError('unroutable', 'it has no attribute mqtt_topic; --topic says where such messages go');
+  };
+}

@@ -1,0 +1,118 @@
+import type { BigQuery } from '@google-cloud/bigquery';
+import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { answerOf } from '../google/bounded-call.ts';
+import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
+import { asHttpStartError } from '../google/http-errors.ts';
+import type { TableConfig } from './config.ts';
+import { readTable } from './read-table.ts';
+import { tableOptions } from './table-options.ts';
+import { type TableResource, tableDifferences } from './table-schema.ts';
+
+const NOT_FOUND = 404;
+const EXISTS_ALREADY = 409;
+
+interface EnsureTableOptions {
+  readonly telemetry: Telemetry;
+  /** Whether a hook makes the rows. */
+  readonly hasHook: boolean;
+}
+
+/**
+ * Checks at start that the table exists and has the configured columns; with `create`, makes the dataset and the table
+ * where they are missing. Warns where the table may not be read.
+ *
+ * @throws RetryableError while the table differs, with every difference, and while BigQuery cannot be reached: rows wait
+ *   until the table is changed. FatalError if the table is missing and is not to be made.
+ */
+export async function ensureTable(
+  bigquery: BigQuery,
+  config: TableConfig,
+  { telemetry, hasHook }: EnsureTableOptions,
+): Promise<void> {
+  const name = `${config.datasetId}.${config.tableId}`;
+  const found = await lookUp(bigquery, config, name);
+  if (typeof found === 'object') return assertAlike(config, name, found, hasHook);
+  if (found === 'missing' && !config.create) {
+    throw new FatalError(`table: ${name} does not exist; create it, or set table.create to true`);
+  }
+  const created = config.create && (await create(bigquery, config, name, found, telemetry));
+  if (created) return;
+  // Somebody else was faster, or it may not be read.
+  const made = found === 'denied' ? found : await lookUp(bigquery, config, name);
+  if (typeof made === 'object') return assertAlike(config, name, made, hasHook);
+  if (made === 'missing') throw new RetryableError(`table: ${name} was there, and is not`);
+  warnOfSkippedCheck(telemetry, {
+    setting: 'table',
+    resource: name,
+    permission: 'bigquery.tables.get',
+    unchecked: 'that the table exists, and has the columns of table.schema',
+  });
+}
+
+async function lookUp(
+  bigquery: BigQuery,
+  config: TableConfig,
+  name: string,
+): Promise<TableResource | 'missing' | 'denied'> {
+  try {
+    return await readTable(bigquery, config);
+  } catch (thrown) {
+    if (errorCode(thrown) === NOT_FOUND) return 'missing';
+    if (isDenied(thrown)) return 'denied';
+    throw asHttpStartError('table', name, thrown);
+  }
+}
+
+function assertAlike(config: TableConfig, name: string, found: TableResource, hasHook: boolean): void {
+  const differences = tableDifferences(config.schema, found, hasHook);
+  if (differences.length === 0) return;
+  const lines = differences.map(({ path, problem }) => `  ${path === '' ? name : `${path}:`} ${problem}`);
+  throw new RetryableError(
+    `table.schema: the table ${name} is not as configured; change the table or table.schema\n${lines.join('\n')}`,
+  );
+}
+
+/** Makes the dataset and the table; returns false if the table was there, or perhaps is and may not be looked up. */
+async function create(
+  bigquery: BigQuery,
+  config: TableConfig,
+  name: string,
+  found: 'missing' | 'denied',
+  telemetry: Telemetry,
+): Promise<boolean> {
+  const { datasetId, tableId, location } = config;
+  const dataset = await tryToCreate('datasets.insert', () =>
+    bigquery.createDataset(datasetId, location === undefined ? {} : { location }),
+  );
+  if (dataset === 'created') telemetry.event('resource.created', { 'table.datasetId': datasetId });
+  // The dataset may be there, though this identity may not create one: then the table's creation succeeds.
+  else if (dataset !== 'exists' && !isDenied(dataset.thrown)) {
+    throw asHttpStartError('table.datasetId', datasetId, dataset.thrown);
+  }
+  const table = await tryToCreate('tables.insert', () =>
+    bigquery.dataset(datasetId).createTable(tableId, tableOptions(config)),
+  );
+  if (table === 'created') {
+    telemetry.event('resource.created', { 'table.tableId': name });
+    return true;
+  }
+  if (table === 'exists') return false;
+  if (found === 'denied' && isDenied(table.thrown)) return false;
+  const isDatasetMissing = errorCode(table.thrown) === NOT_FOUND && typeof dataset === 'object';
+  throw isDatasetMissing
+    ? asHttpStartError('table.datasetId', datasetId, dataset.thrown)
+    : asHttpStartError('table.tableId', name, table.thrown);
+}
+
+async function tryToCreate(
+  what: string,
+  call: () => Promise<unknown>,
+): Promise<'created' | 'exists' | { readonly thrown: unknown }> {
+  try {
+    await answerOf(what, call);
+    return 'created';
+  } catch (thrown) {
+    return errorCode(thrown) === EXISTS_ALREADY ? 'exists' : { thrown };
+  }
+}

@@ -1,0 +1,117 @@
+import { PoisonError } from '../../core/errors.ts';
+import { utcTime } from '../../core/message.ts';
+import type { MessageView } from '../../core/message-path.ts';
+import { JsonNumber } from '../../util/json/json-number.ts';
+import type { Column, NestedField } from './config.ts';
+import { timeOfCount } from './time-of-count.ts';
+
+/** Makes of a value what BigQuery takes; undefined leaves it out. Throws a PoisonError (`rejected`). */
+export type Convert = (value: unknown, view: MessageView) => unknown;
+
+/** BigQuery reads a number of JSON as a double; every double holds as many digits. */
+const DOUBLE_DIGITS = 15;
+
+export function rejected(problem: string): PoisonError {
+  return new PoisonError('rejected', problem);
+}
+
+/** How the value of a column that is no record goes to BigQuery. */
+export function conversionOf(field: Column | NestedField): Convert {
+  const { name, type, unit } = field;
+  switch (type) {
+    case 'JSON':
+      return (value) => JSON.stringify(value);
+    case 'STRING':
+      return (value) => (isTree(value) ? JSON.stringify(value) : withAllDigits(value));
+    case 'NUMERIC':
+    case 'DECIMAL':
+    case 'BIGNUMERIC':
+    case 'BIGDECIMAL':
+      return withAllDigits;
+    case 'INT64':
+    case 'INTEGER':
+      return (value) => integerValue(finite(name, value));
+    case 'FLOAT64':
+    case 'FLOAT':
+      return (value) => finite(name, value);
+    case 'TIMESTAMP':
+      return (value) => (typeof value === 'string' || unit !== undefined ? timeValue(name, value, unit) : value);
+    default:
+      return (value) => value;
+  }
+}
+
+/** True for a column that needs the digits of its numbers as they stood in the message. */
+export function readsDigits({ type, unit, parse }: Column | NestedField): boolean {
+  return unit !== undefined || parse !== undefined || DIGIT_TYPES.has(type);
+}
+
+const DIGIT_TYPES: ReadonlySet<string> = new Set(
+  'STRING NUMERIC DECIMAL BIGNUMERIC BIGDECIMAL JSON RECORD STRUCT'.split(' '),
+);
+
+/** Objects and lists. */
+function isTree(value: unknown): boolean {
+  return typeof value === 'object' && !(value instanceof JsonNumber);
+}
+
+/** A number that BigQuery would read as another one goes as text. */
+function withAllDigits(value: unknown): unknown {
+  if (value instanceof JsonNumber) return value.toString();
+  if (typeof value !== 'number') return value;
+  const text = String(value);
+  return text.length > DOUBLE_DIGITS ? text : value;
+}
+
+/** JSON would write null in the place of a number that a double cannot hold. */
+function finite(name: string, value: unknown): unknown {
+  if (typeof value === 'string') return value;
+  const number = value instanceof JsonNumber ? Number(value) : value;
+  if (typeof number === 'number' && !Number.isFinite(number)) throw rejected(`${name}: the number is beyond a FLOAT64`);
+  return value;
+}
+
+function integerValue(value: unknown): unknown {
+  if (value instanceof JsonNumber) return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  return typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : value;
+}
+
+const COUNT = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** BigQuery counts microseconds, and refuses a time with more digits; Pub/Sub and other programs give nanoseconds. */
+const NANOSECONDS = /(:\d\d\.\d{6})\d+/;
+const MICROSECOND_DIGITS = 6;
+
+function timeValue(name: string, value: unknown, unit: Column['unit']): unknown {
+  if (unit !== undefined) {
+    const count = typeof value === 'number' || value instanceof JsonNumber ? String(value) : value;
+    if (typeof count === 'string' && COUNT.test(count)) {
+      const time = timeOfCount(count, unit);
+      if (time === undefined) throw rejected(`${name}: ${count} ${unit} since 1970 is not in the years 1 to 9999`);
+      return time;
+    }
+  }
+  if (typeof value !== 'string') return value;
+  if (mayLeaveCalendar(value) && leavesCalendar(value)) {
+    throw rejected(`${name}: "${value}" is not in the years 1 to 9999`);
+  }
+  // Most times have six digits or fewer, and need no regular expression.
+  return isDigit(value.charCodeAt(value.indexOf('.') + MICROSECOND_DIGITS + 1))
+    ? value.replace(NANOSECONDS, '$1')
+    : value;
+}
+
+/** The first and the last years, whose offsets may lead out of the calendar. */
+function mayLeaveCalendar(text: string): boolean {
+  return text.startsWith('9999-12-31') || text.startsWith('000');
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** RFC 3339, but for the years. */
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+function leavesCalendar(text: string): boolean {
+  return RFC3339.test(text) && utcTime(text) === undefined;
+}

@@ -1,0 +1,198 @@
+import { PoisonError } from '../../core/errors.ts';
+import { callSync, plainObject } from '../../core/hook-result.ts';
+import type { Message } from '../../core/message.ts';
+import { descend, exactPath, type MessagePath, MessageView, validPath } from '../../core/message-path.ts';
+import { pathParts } from '../../core/path-parts.ts';
+import type { HookAnswer } from '../../operators/apply-hook.ts';
+import { asBuffer } from '../../util/bytes.ts';
+import { isJsonObject } from '../../util/json/json-number.ts';
+import { setMember } from '../../util/set-member.ts';
+import { type Convert, conversionOf, readsDigits, rejected } from './column-value.ts';
+import type { Column, NestedField } from './config.ts';
+import { fits } from './fits.ts';
+import { jsonOfText } from './json-of-text.ts';
+
+/** A row as JSON, by column name. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** Makes the row of a message; what it throws costs that message alone. */
+export type RowOf = (message: Message) => Row;
+
+/** What `hooks.ts` may export to make the row. */
+export type Transformer = (message: Message) => HookAnswer<Row>;
+
+/**
+ * Writes what a transformer returned as JSON.
+ *
+ * @throws PoisonError (`hook_failed`) unless it is an object that JSON can write.
+ */
+export function rowText(row: Row): string {
+  return callSync('transformer', () => JSON.stringify(plainObject('transformer', row)));
+}
+
+/** One column or field of a record: `within` is the value of the record around it. */
+interface Reader {
+  readonly name: string;
+  readonly read: (view: MessageView, within: unknown) => unknown;
+  readonly convert: Convert;
+}
+
+/**
+ * Compiles a table's columns into a function from message to row. Values go as they are, except where BigQuery would
+ * refuse or change them (`column-value.ts`): the same rules hold at the top and inside of records. A value that is
+ * missing is left out, and so is a member of a record that is not one of its fields.
+ *
+ * A payload that is not JSON is poison (`undecodable`) if any column reads it as JSON; so is a list, a string or a
+ * number where columns read members.
+ */
+export function rowBy(columns: readonly Column[]): RowOf {
+  const readers = columns.map((column) => readerOf(column, 'payload', false));
+  const check = payloadCheck(columns);
+  return (message) => {
+    const view = new MessageView(message);
+    check?.(view);
+    const row: Record<string, unknown> = {};
+    fill(row, readers, view, undefined);
+    return row;
+  };
+}
+
+function fill(target: Record<string, unknown>, readers: readonly Reader[], view: MessageView, within: unknown): void {
+  for (const { name, read, convert } of readers) {
+    const value = read(view, within);
+    if (value === undefined || value === null) continue;
+    const converted = convert(value, view);
+    if (converted !== undefined) setMember(target, name, converted);
+  }
+}
+
+/** @param checked whether the column's value must be checked here, since what does not fit becomes NULL. */
+function readerOf(field: Column | NestedField, parent: 'payload' | 'record', checked: boolean): Reader {
+  const { name, type, onError } = field;
+  const path = field.from ?? `${parent}[${JSON.stringify(name)}]`;
+  const convert = converterOf(field, checked || onError === 'null');
+  return {
+    name,
+    read: path === 'payload' && (type === 'BYTES' || type === 'STRING') ? WHOLE[type] : readOf(field, path),
+    convert: onError === 'null' ? orNull(convert) : convert,
+  };
+}
+
+/** The payload as it came, JSON or not. */
+const WHOLE: Readonly<Record<'BYTES' | 'STRING', MessagePath>> = {
+  BYTES: ({ message }) => asBuffer(message.payload).toString('base64'),
+  STRING: ({ payloadText }) => {
+    if (payloadText === undefined) throw new PoisonError('undecodable', 'the payload is not UTF-8');
+    return payloadText;
+  },
+};
+
+function readOf(field: Column | NestedField, path: string): Reader['read'] {
+  const parts = pathParts(path);
+  if (typeof parts === 'object' && parts.root === 'record') return (_, within) => descend(within, parts.names);
+  const read = readsDigits(field) ? exactPath(path) : validPath(path);
+  if (!buildsFromElsewhere(field)) return read;
+  // Its fields stand elsewhere in the message: there may be no value of its own.
+  return (view) => read(view) ?? {};
+}
+
+function converterOf(field: Column | NestedField, checked: boolean): Convert {
+  const { name, type, mode } = field;
+  const plain = isRecord(field) ? recordOf(field, checked) : conversionOf(field);
+  const one: Convert = checked
+    ? (value, view) => {
+        const converted = plain(value, view);
+        if (!fits(type, converted)) throw rejected(`${name}: the value is no ${type}`);
+        return converted;
+      }
+    : plain;
+  const parse = field.parse === 'json' ? jsonOfText(name) : undefined;
+  if (mode !== 'REPEATED') return parse === undefined ? one : (value, view) => one(parse(value), view);
+  const each = field.onError === 'null' ? orNull(one) : one;
+  return (value, view) => {
+    const list = parse === undefined ? value : parse(value);
+    if (!Array.isArray(list)) {
+      if (checked) throw rejected(`${name}: the value is no list`);
+      return list;
+    }
+    // A list has no NULL: what does not fit is left out.
+    const parsed = parse === undefined || list !== value ? list : list.map(parse);
+    return parsed.map((item) => each(item, view)).filter((item) => item !== undefined);
+  };
+}
+
+/** What does not fit is left out, so that BigQuery makes NULL of it. */
+function orNull(convert: Convert): Convert {
+  return (value, view) => {
+    try {
+      return convert(value, view);
+    } catch (thrown) {
+      if (thrown instanceof PoisonError) return undefined;
+      throw thrown;
+    }
+  };
+}
+
+type RecordField = (Column | NestedField) & { readonly fields: readonly NestedField[] };
+
+function isRecord(field: Column | NestedField): field is RecordField {
+  return (field.type === 'RECORD' || field.type === 'STRUCT') && field.fields !== undefined;
+}
+
+function recordOf(field: RecordField, checked: boolean): Convert {
+  const readers = field.fields.map((inner) => readerOf(inner, 'record', checked));
+  const mayBeEmpty = !buildsFromElsewhere(field);
+  return (value, view) => {
+    if (!isJsonObject(value)) return value;
+    const record: Record<string, unknown> = {};
+    fill(record, readers, view, value);
+    return mayBeEmpty || Object.keys(record).length > 0 ? record : undefined;
+  };
+}
+
+/** True for a single record of which a field has a path that does not begin with `record`. */
+function buildsFromElsewhere(field: Column | NestedField): boolean {
+  if (!isRecord(field) || field.mode === 'REPEATED') return false;
+  return field.fields.some(
+    (inner) => (inner.from !== undefined && !/^record\b/.test(inner.from)) || buildsFromElsewhere(inner),
+  );
+}
+
+/** Checks that the payload is what the columns read it as; undefined if none reads it as JSON. */
+function payloadCheck(columns: readonly Column[]): ((view: MessageView) => void) | undefined {
+  const firstNames = columns.flatMap((column) => payloadReads(column, 'payload'));
+  const readsMembers = firstNames.some((name) => name !== undefined && !/^\d+$/.test(name));
+  const readsInside = firstNames.some((name) => name !== undefined);
+  if (readsMembers) {
+    return (view) => {
+      if (!isJsonObject(view.payload))
+        throw undecodable(view, 'the payload is no JSON object, and columns read from it');
+    };
+  }
+  if (readsInside) {
+    return (view) => {
+      if (!isJsonObject(view.payload) && !Array.isArray(view.payload)) {
+        throw undecodable(view, 'the payload is no JSON list, and columns read from it');
+      }
+    };
+  }
+  if (firstNames.length === 0) return undefined;
+  return (view) => {
+    if (view.payload === undefined) throw undecodable(view, 'the payload is no JSON, and columns read it');
+  };
+}
+
+/** The first names of the paths by which a column reads the payload as JSON; undefined for the whole of it. */
+function payloadReads(field: Column | NestedField, parent: 'payload' | 'record'): (string | undefined)[] {
+  const inner = isRecord(field) ? field.fields.flatMap((each) => payloadReads(each, 'record')) : [];
+  // A record of which all stands elsewhere needs no value of its own.
+  if (field.from === undefined && buildsFromElsewhere(field)) return inner;
+  const parts = pathParts(field.from ?? `${parent}[${JSON.stringify(field.name)}]`);
+  if (typeof parts === 'string' || parts.root !== 'payload') return inner;
+  if (parts.names.length === 0 && (field.type === 'BYTES' || field.type === 'STRING')) return inner;
+  return [parts.names[0], ...inner];
+}
+
+function undecodable(view: MessageView, problem: string): PoisonError {
+  return new PoisonError('undecodable', view.payloadText === undefined ? `${problem}: it is not UTF-8` : problem);
+}

@@ -1,0 +1,202 @@
+import {
+  catchError,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  map,
+  type Observable,
+  type OperatorFunction,
+  of,
+  switchMap,
+} from 'rxjs';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
+import type { Message } from '../../core/message.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import { type IdentityOf, insertIdOf } from '../../formats/identity.ts';
+import { batchInto, type Slot } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { boundedCall } from '../google/bounded-call.ts';
+import type { InsertConfig } from './config.ts';
+import { insertRows, type RowResult } from './inserter.ts';
+import { TableFault, type TableVerdictOptions, tableVerdict } from './table-verdict.ts';
+
+export interface BigQuerySinkOptions extends TableVerdictOptions {
+  readonly config: InsertConfig;
+  readonly credit: Credit;
+  /** The row of a message as JSON. */
+  readonly rowTextOf: (message: Message) => string;
+  readonly identityOf: IdentityOf;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly onFlush?: (batch: Batch) => void;
+}
+
+interface PreparedRow extends BatchItem {
+  /** `{"insertId":…,"json":{…}}` */
+  readonly text: string;
+}
+
+/**
+ * Inserts deliveries as rows, in batches, and emits what became of each. The insertId is made of the message's
+ * identity, so that a message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
+ */
+export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { config, credit, rowTextOf, identityOf } = options;
+  const insert = insertEffect(options);
+  return batchInto<PreparedRow>(
+    {
+      limits: { maxCount: config.maxRows, maxBytes: config.maxBytes, maxAgeMs: config.maxDelayMs, maxOpen: 1 },
+      concurrency: config.concurrency,
+      credit,
+      prepare: (delivery) => {
+        const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${rowTextOf(delivery.message)}}`;
+        return { delivery, key: '', bytes: Buffer.byteLength(text), text };
+      },
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+    },
+    ({ items }, slot) =>
+      insert(
+        items.map((item) => item.text),
+        slot,
+      ).pipe(
+        concatMap((results) =>
+          from(
+            items.map(({ delivery }, index) => {
+              const error = results[index];
+              return error === undefined ? accepted(delivery) : failed(delivery, error);
+            }),
+          ),
+        ),
+      ),
+  );
+}
+
+/** What became of some rows: their results, and which of them have to be tried again. */
+interface Attempt {
+  readonly results: RowResult[];
+  readonly pending: readonly number[];
+}
+
+/**
+ * Inserts rows, with retries. Rows that BigQuery could not take now, though it took others, are tried again alone; so are
+ * those that the table should take and does not. A request that it refuses for the size of a row, or since it cannot
+ * read one, is halved until that row stands alone. Any other refusal of a request costs no row: it is tried again.
+ */
+function insertEffect(
+  options: BigQuerySinkOptions,
+): (rows: readonly string[], slot: Slot) => Observable<readonly RowResult[]> {
+  const { client, table, config, telemetry, readiness } = options;
+  const target = `${table.datasetId}.${table.tableId}`;
+  const judged = tableVerdict(options);
+  /** What has rows that wait for the table: others may succeed meanwhile, and the service stays red. */
+  const waiting = new Set<Attempt>();
+  let isTableFailing = false;
+  const observeSeconds = telemetry.histogram(
+    'dataflow_insert_seconds',
+    'Time of one insertAll request, without retries.',
+    CALL_SECONDS,
+  );
+
+  const request = (rows: readonly string[]): Observable<readonly RowResult[]> =>
+    boundedCall(
+      async () => {
+        const started = performance.now();
+        const results = await insertRows(client, table.datasetId, table.tableId, rows);
+        observeSeconds((performance.now() - started) / 1000);
+        return results;
+      },
+      { what: 'insertAll', timeoutMs: config.timeoutMs },
+    ).pipe(concatMap(judged));
+
+  const observeTable = (attempt: Attempt, results: readonly RowResult[]): void => {
+    const fault = results.find((result) => result instanceof TableFault);
+    if (fault !== undefined) {
+      waiting.add(attempt);
+      isTableFailing = true;
+      readiness.set('table', 'failing', fault.message);
+      telemetry.event('table.mismatched', { table: target, error: fault.message });
+      return;
+    }
+    waiting.delete(attempt);
+    if (!isTableFailing || waiting.size > 0) return;
+    isTableFailing = false;
+    readiness.set('table', 'ok');
+  };
+
+  const insert = (rows: readonly string[], slot: Slot): Observable<readonly RowResult[]> =>
+    defer(() => {
+      const attempt: Attempt = { results: rows.map(() => undefined), pending: rows.map((_, index) => index) };
+      let { pending } = attempt;
+      return defer(() => request(pending.map((index) => rows[index] ?? ''))).pipe(
+        map((results) => {
+          observeTable(attempt, results);
+          const again: number[] = [];
+          let reason: RetryableError | undefined;
+          for (const [position, index] of pending.entries()) {
+            const result = results[position];
+            attempt.results[index] = result;
+            if (!(result instanceof RetryableError)) continue;
+            again.push(index);
+            reason = result;
+          }
+          pending = again;
+          if (reason !== undefined) throw reason;
+          readiness.set('insert', 'ok');
+          return attempt.results;
+        }),
+        retryWithBackoff(
+          { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+          {
+            onRetry: (error, count) => {
+              // A table that lacks a column answers: it is not overloaded.
+              slot.retries(!(error instanceof TableFault));
+              if (error instanceof TableFault) readiness.set('insert', 'ok');
+              else readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
+              telemetry.event('insert.retried', { table: target, attempt: count, error: error.message });
+            },
+          },
+        ),
+        catchError((thrown: unknown) => {
+          const error = toError(thrown);
+          if (error instanceof PoisonError) {
+            // BigQuery answered: whatever outage there was is over.
+            readiness.set('insert', 'ok');
+            return pending.length > 1 ? halves(rows, attempt, pending, slot) : given(attempt, pending, error);
+          }
+          telemetry.event('insert.failed', { table: target, rows: pending.length, error: error.message });
+          return given(attempt, pending, new RetryableError(error.message, { cause: error }));
+        }),
+        finalize(() => waiting.delete(attempt)),
+      );
+    });
+
+  /** The rows that are pending in two requests; the results of the others stand. */
+  const halves = (rows: readonly string[], { results }: Attempt, pending: readonly number[], slot: Slot) => {
+    slot.retries(false);
+    const middle = pending.length >> 1;
+    const half = (indexes: readonly number[]) =>
+      insert(
+        indexes.map((index) => rows[index] ?? ''),
+        slot,
+      );
+    return half(pending.slice(0, middle)).pipe(
+      switchMap((first) => half(pending.slice(middle)).pipe(map((second) => [...first, ...second]))),
+      map((found) => {
+        for (const [position, index] of pending.entries()) results[index] = found[position];
+        return results;
+      }),
+    );
+  };
+
+  const given = ({ results }: Attempt, pending: readonly number[], error: PoisonError | RetryableError) => {
+    for (const index of pending) results[index] = error;
+    return of(results);
+  };
+  return insert;
+}

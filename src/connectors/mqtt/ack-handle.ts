@@ -1,0 +1,53 @@
+import { type Desk, Ticket } from '../../core/delivery.ts';
+import type { Attributes } from '../../core/message.ts';
+import type { Linked } from '../../util/linked-list.ts';
+import type { ReceivedPublish } from './wire/publish-reader.ts';
+
+/** What a ticket tells its source. */
+export interface MqttSettlements {
+  completed(ticket: MqttTicket): void;
+  givenBack(ticket: MqttTicket): void;
+}
+
+/** The right to settle one MQTT message. QoS 0 messages have packet id 0: nothing is owed for them. */
+export class MqttTicket extends Ticket implements Linked<MqttTicket> {
+  readonly packetId: number;
+  readonly topic: string;
+  /** Number of the connection that the message came over last. */
+  connection: number;
+  /** Settled: the PUBACK may be written, if the message is still known to owe one. */
+  done = false;
+  older: MqttTicket | undefined = undefined;
+  newer: MqttTicket | undefined = undefined;
+  isLinked = false;
+  readonly #settlements: MqttSettlements;
+
+  constructor(
+    desk: Desk,
+    packet: Omit<ReceivedPublish, 'dup'>,
+    attributes: Attributes,
+    connection: number,
+    settlements: MqttSettlements,
+  ) {
+    const { payload, whole, byteLength } = packet;
+    super(desk, { data: payload, attributes, orderingKey: '', whole }, byteLength);
+    this.packetId = packet.packetId;
+    this.topic = packet.topic;
+    this.connection = connection;
+    this.#settlements = settlements;
+  }
+
+  /** Whether a redelivered message is this one: a broker that lost its session may use the packet id for another. */
+  isFor({ topic, payload, whole }: Pick<ReceivedPublish, 'topic' | 'payload' | 'whole'>): boolean {
+    const { data, whole: mine } = this.original;
+    return this.topic === topic && whole?.sha256 === mine?.sha256 && payload.equals(data);
+  }
+
+  protected override acknowledge(): void {
+    this.#settlements.completed(this);
+  }
+
+  protected override giveBack(): void {
+    this.#settlements.givenBack(this);
+  }
+}

@@ -1,0 +1,283 @@
+import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
+import { type SchedulerLike, Subscription } from 'rxjs';
+import { FatalError, toError } from '../../core/errors.ts';
+import type { ConditionSetter } from '../../core/readiness.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { renewFiles } from './client.ts';
+import type { MqttSourceConfig } from './config.ts';
+import { redacted } from './redacted.ts';
+import { plainPortOf, refusalOf } from './refusals.ts';
+import type { ReceivedPublish } from './wire/publish-reader.ts';
+import { asReceived, tapPublishes } from './wire/publish-tap.ts';
+
+/** MQTT 5 reason code: another client has connected under the same client id. */
+const SESSION_TAKEN_OVER = 142;
+/** A connection that lasts so long has worked: the next wait before reconnecting is a first one again. */
+const STABLE_AFTER_MS = 2_000;
+/** So many in a row that did not last are reported; MQTT 3.1.1 and some brokers do not say why they end them. */
+const SUSPICIOUS_LOSSES = 3;
+
+/** How long the broker may take to close the connection after DISCONNECT. */
+const END_GRACE_MS = 1_000;
+
+/** Handed to MQTT.js instead of a result: it then sends no PUBACK, and its parser goes on. */
+const ACKNOWLEDGED_LATER = new Error('acknowledged later');
+
+export interface MqttConnectionOptions {
+  readonly client: MqttClient;
+  readonly config: MqttSourceConfig;
+  readonly telemetry: Telemetry;
+  readonly readiness: ConditionSetter;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** What a connection tells its source. */
+export interface MqttConnectionHandlers {
+  /** A message, in order of receipt. Nothing more is read until `goOn` is called; a PUBACK is up to the source. */
+  readonly onMessage: (packet: ReceivedPublish, goOn: () => void) => void;
+  /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
+  readonly onNewStream: () => void;
+  readonly onConnected: (connack: IConnackPacket) => void;
+  readonly onClosed: () => void;
+  /** The broker refuses this client for good. */
+  readonly onRefused: (error: FatalError) => void;
+  /** Whether the source has not called `goOn` yet: then pings are sent by hand, since answers are not read either. */
+  readonly isHeld: () => boolean;
+}
+
+/**
+ * The life of an MQTT client: connecting, refusals, reconnecting with backoff, pings while nothing is read, and an end
+ * that leaves nothing behind.
+ *
+ * A connection begins with its stream, not with its CONNACK: some brokers send messages of a resumed session before it.
+ */
+export class MqttConnection {
+  readonly #options: MqttConnectionOptions;
+  readonly #handlers: MqttConnectionHandlers;
+  readonly #scheduler: SchedulerLike;
+  readonly #broker: string;
+  #pings = Subscription.EMPTY;
+  #reconnecting = Subscription.EMPTY;
+  #stream: MqttClient['stream'] | undefined;
+  #number = 0;
+  #everConnected = false;
+  /** What may be wrong, where no connection has worked yet. */
+  #hint = '';
+  #connectedAt: number | undefined;
+  /** Connections in a row that were accepted, and did not last. */
+  #shortLived = 0;
+  /** Whether this connection has answered a SUBSCRIBE. */
+  #subackReceived = false;
+  #isShortened = false;
+  #reconnectMs: number;
+  #ended = false;
+
+  constructor(options: MqttConnectionOptions, handlers: MqttConnectionHandlers) {
+    this.#options = options;
+    this.#handlers = handlers;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
+    this.#broker = redacted(options.config.url);
+    this.#reconnectMs = options.config.reconnectMinMs;
+  }
+
+  /** Counts streams, and the gaps between them. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /** Whether what is written now reaches the broker over the stream that messages come from. */
+  get isLive(): boolean {
+    const { client } = this.#options;
+    return client.connected && client.stream === this.#stream && !client.stream.destroyed;
+  }
+
+  write(bytes: Buffer): void {
+    this.#options.client.stream.write(bytes);
+  }
+
+  /** @throws FatalError if MQTT.js takes the settings for impossible. */
+  connect(): void {
+    const { client, readiness } = this.#options;
+    readiness.set('mqtt', 'failing', 'connecting');
+    const receive = (packet: ReceivedPublish, goOn: () => void): void => {
+      if (this.#ended) {
+        goOn();
+        return;
+      }
+      this.#noticeStream();
+      this.#handlers.onMessage(packet, goOn);
+    };
+    tapPublishes(client, this.#options.config.maxPayloadBytes, receive);
+    // What the tap leaves to MQTT.js.
+    client.handleMessage = (packet, callback) =>
+      receive(asReceived(packet), () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));
+    // Not 'connect': that comes later than the first messages of a resumed session.
+    client.on('packetreceive', (packet: Packet) => {
+      if (packet.cmd === 'connack') this.#connected(packet);
+      if (packet.cmd === 'suback') this.#subackReceived = true;
+      if (packet.cmd === 'disconnect' && packet.reasonCode === SESSION_TAKEN_OVER) this.#takenOver();
+    });
+    client.on('close', () => this.#closed());
+    client.on('error', (error) => this.#failed(error));
+    try {
+      client.connect();
+    } catch (thrown) {
+      throw new FatalError(`mqtt.url: ${this.#broker}: ${toError(thrown).message}`);
+    }
+  }
+
+  /** Sends DISCONNECT and no UNSUBSCRIBE: the session stays, and collects messages until the service is back. */
+  end(): Promise<void> {
+    this.#ended = true;
+    const { client } = this.#options;
+    this.#pings.unsubscribe();
+    this.#reconnecting.unsubscribe();
+    return new Promise((resolve) => {
+      const grace = this.#scheduler.schedule(() => {
+        // A stream is `closed` before it emits 'close', and the client is connected until then.
+        if (client.stream === undefined || (client.stream.closed && !client.connected)) resolve();
+        else client.stream.once('close', resolve);
+        this.destroy();
+      }, END_GRACE_MS);
+      client.end(!client.connected, () => {
+        grace.unsubscribe();
+        resolve();
+      });
+    });
+  }
+
+  destroy(): void {
+    this.#options.client.stream?.destroy();
+  }
+
+  #connected(packet: IConnackPacket): void {
+    const code = packet.returnCode ?? packet.reasonCode ?? 0;
+    if (code !== 0 || this.#ended) return;
+    const { telemetry, readiness, config } = this.#options;
+    this.#noticeStream();
+    this.#everConnected = true;
+    this.#hint = '';
+    this.#connectedAt = this.#scheduler.now();
+    this.#subackReceived = false;
+    this.#judgeSession(packet.properties?.sessionExpiryInterval);
+    telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
+    readiness.set('mqtt', 'ok');
+    this.#pings.unsubscribe();
+    // The broker may have set a shorter keepalive than was asked for.
+    this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
+    this.#handlers.onConnected(packet);
+  }
+
+  #closed(): void {
+    const { client, readiness } = this.#options;
+    if (client.stream === this.#stream) this.#newStream();
+    this.#handlers.onClosed();
+    if (this.#ended) return;
+    this.#judgeConnection();
+    readiness.set('mqtt', 'failing', `not connected to ${this.#broker}${this.#hint}`);
+    this.#reconnectLater();
+  }
+
+  /** MQTT.js would read its own `reconnectPeriod` before it tells of a lost connection: each wait would be the last one's. */
+  #reconnectLater(): void {
+    const { telemetry, config } = this.#options;
+    const retryInMs = Math.round(this.#reconnectMs * (0.5 + Math.random() / 2));
+    this.#reconnectMs = Math.min(config.reconnectMaxMs, this.#reconnectMs * 2);
+    telemetry.event('mqtt.disconnected', { retryInMs });
+    this.#reconnecting.unsubscribe();
+    this.#reconnecting = this.#scheduler.schedule(() => this.#reconnect(), retryInMs);
+  }
+
+  #reconnect(): void {
+    const { client, config } = this.#options;
+    try {
+      renewFiles(client, config);
+      client.connect();
+    } catch (thrown) {
+      // No stream was opened, so none closes.
+      this.#failed(toError(thrown));
+      this.#reconnectLater();
+    }
+  }
+
+  /** After a connection: whether it has worked, or was one of several that were ended at once. */
+  #judgeConnection(): void {
+    const connectedAt = this.#connectedAt;
+    if (connectedAt === undefined) return;
+    this.#connectedAt = undefined;
+    if (this.#scheduler.now() - connectedAt >= STABLE_AFTER_MS) {
+      this.#shortLived = 0;
+      this.#reconnectMs = this.#options.config.reconnectMinMs;
+      return;
+    }
+    this.#shortLived += 1;
+    if (this.#shortLived < SUSPICIOUS_LOSSES) return;
+    const { telemetry, config } = this.#options;
+    telemetry.event('mqtt.connections_cut', { clientId: config.clientId, subackReceived: this.#subackReceived });
+  }
+
+  /** The CONNACK of MQTT 5 says for how long the broker keeps the session, if that is not as long as was asked for. */
+  #judgeSession(grantedSeconds: number | undefined): void {
+    const { telemetry, readiness, config } = this.#options;
+    const askedSeconds = config.sessionExpirySeconds;
+    const isShortened = grantedSeconds !== undefined && grantedSeconds < askedSeconds;
+    if (isShortened) {
+      telemetry.event('mqtt.session_shortened', { askedSeconds, grantedSeconds });
+      const detail = `the broker keeps the session for ${grantedSeconds} s, and mqtt.sessionExpirySeconds asks for ${askedSeconds}`;
+      readiness.set('mqtt.session', 'degraded', detail);
+    } else if (this.#isShortened) readiness.set('mqtt.session', 'ok');
+    this.#isShortened = isShortened;
+  }
+
+  #takenOver(): void {
+    this.#options.telemetry.event('mqtt.session_taken_over', { clientId: this.#options.config.clientId });
+  }
+
+  #failed(error: Error): void {
+    const { client, config, telemetry, readiness } = this.#options;
+    const code = 'code' in error ? error.code : undefined;
+    const refusal = this.#everConnected ? undefined : refusalOf(error, config);
+    if (refusal !== undefined) {
+      this.#handlers.onRefused(new FatalError(refusal));
+      return;
+    }
+    if (!this.#everConnected) this.#noticePlainPort(error);
+    telemetry.event('mqtt.error', { error: error.message, code });
+    if (!client.connected) readiness.set('mqtt', 'failing', `${this.#broker}: ${error.message}`);
+  }
+
+  /** An outage of a broker that was connected before looks alike, and is none. */
+  #noticePlainPort(error: Error): void {
+    const hint = plainPortOf(error, this.#options.config);
+    if (hint === undefined) return;
+    if (this.#hint === '') this.#options.telemetry.event('mqtt.no_tls', { broker: this.#broker, hint });
+    this.#hint = `: ${hint}`;
+  }
+
+  #noticeStream(): void {
+    const { stream } = this.#options.client;
+    if (stream === this.#stream) return;
+    this.#stream = stream;
+    this.#newStream();
+  }
+
+  #newStream(): void {
+    this.#number += 1;
+    this.#handlers.onNewStream();
+  }
+
+  #pingWhileHeld(keepAliveSeconds: number): Subscription {
+    const { client } = this.#options;
+    const everyMs = (keepAliveSeconds * 1_000) / 3;
+    const ping = () => {
+      if (!this.#handlers.isHeld() || !client.connected) return;
+      client.sendPing();
+      client.reschedulePing(true);
+    };
+    return this.#scheduler.schedule(function tick() {
+      ping();
+      this.schedule(undefined, everyMs);
+    }, everyMs);
+  }
+}

@@ -1,0 +1,299 @@
+import type { IConnackPacket, MqttClient } from 'mqtt';
+import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { Delivery, type Desk } from '../../core/delivery.ts';
+import { PoisonError } from '../../core/errors.ts';
+import type { Attributes, WholeData } from '../../core/message.ts';
+import type { ConditionSetter } from '../../core/readiness.ts';
+import type { Source } from '../../core/source.ts';
+import { stoppable } from '../../core/stoppable.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { LinkedList } from '../../util/linked-list.ts';
+import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { type MqttSettlements, MqttTicket } from './ack-handle.ts';
+import type { MqttSourceConfig } from './config.ts';
+import { MqttConnection } from './connection.ts';
+import { Copies } from './copies.ts';
+import { HeldPackets } from './held-packets.ts';
+import { propertyAttributes } from './property-attributes.ts';
+import { PubackQueue } from './puback-queue.ts';
+import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
+import { toMessage } from './to-message.ts';
+import { sharedFilter } from './topic-filter.ts';
+import type { ReceivedPublish } from './wire/publish-reader.ts';
+
+/** A broker that resumes a session sends what is unacknowledged at once. */
+const RESENT_WITHIN_MS = 5_000;
+
+export interface MqttSourceOptions {
+  /** A client that has not connected yet: see `createMqttClient`. */
+  readonly client: MqttClient;
+  readonly config: MqttSourceConfig;
+  /** What to subscribe to: the present list, then every changed one. */
+  readonly subscriptions: Observable<readonly MqttSubscription[]>;
+  readonly desk: Desk;
+  readonly telemetry: Telemetry;
+  readonly readiness: ConditionSetter;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Deliveries of MQTT topics, in order of receipt. QoS 1: at least once, the PUBACK follows the settlement. QoS 0: at
+ * most once, by nature.
+ *
+ * A message id is a UUIDv7 made at receipt; a redelivered message gets a new one, unless its work is still running.
+ * At the limit of credit, or of messages that owe a PUBACK, the connection is held: the parser stops, TCP pushes back,
+ * and pings keep the session alive.
+ */
+export class MqttSource implements Source {
+  readonly disconnected: Promise<void>;
+  readonly #options: MqttSourceOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #connection: MqttConnection;
+  readonly #pubacks: PubackQueue;
+  readonly #subscriptions: Subscriptions;
+  readonly #copies = new Copies();
+  readonly #open = new LinkedList<MqttTicket>();
+  readonly #settlements: MqttSettlements = {
+    completed: (ticket) => this.#completed(ticket),
+    givenBack: (ticket) => this.#givenBack(ticket),
+  };
+  readonly #background = new Subscription();
+  readonly #held = new HeldPackets();
+  #resent = Subscription.EMPTY;
+  #subscriber: Subscriber<Delivery> | undefined;
+  /** Whether this process has had a session that the broker can lose. */
+  #hasSession = false;
+  #flushing = false;
+  #stopped = false;
+  #ended = false;
+  #markDisconnected: () => void = () => {};
+
+  constructor(options: MqttSourceOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
+    this.#pubacks = new PubackQueue(options.config.ackOrder === 'strict');
+    this.#subscriptions = new Subscriptions({
+      ...options,
+      onSubscribe: (filter, id) => this.#copies.subscribing(filter, id),
+      onSubscribed: () => this.#copies.subscribed(),
+      onUnsubscribe: (filter) => this.#copies.unsubscribing(filter),
+    });
+    this.#connection = new MqttConnection(options, {
+      onMessage: (packet, goOn) => this.#receive(packet, goOn),
+      onNewStream: () => {
+        this.#pubacks.disconnected();
+        this.#copies.forget();
+      },
+      onConnected: (connack) => this.#connected(connack),
+      onClosed: () => this.#closed(),
+      onRefused: (error) => this.#subscriber?.error(error),
+      isHeld: () => this.isHeld,
+    });
+    this.disconnected = new Promise((resolve) => {
+      this.#markDisconnected = resolve;
+    });
+  }
+
+  /** Settled messages that owe a PUBACK still: without one they come again. */
+  get unconfirmed(): number {
+    return this.#pubacks.size;
+  }
+
+  /** Settled messages whose PUBACK waits for an older one. */
+  get waitingPubacks(): number {
+    return this.#pubacks.waiting;
+  }
+
+  /** True while the connection is held. */
+  get isHeld(): boolean {
+    return !this.#held.isEmpty;
+  }
+
+  deliveries(stop: Observable<unknown>): Observable<Delivery> {
+    return stoppable(stop, {
+      begin: (subscriber) => this.#begin(subscriber),
+      stop: () => this.#stop(),
+      abort: () => this.abort(),
+    });
+  }
+
+  abort(): void {
+    this.#stop();
+    for (const ticket of [...this.#open]) ticket.abandon();
+    this.#disconnectIfDone();
+    if (this.#ended) this.#connection.destroy();
+  }
+
+  #begin(subscriber: Subscriber<Delivery>): void {
+    this.#subscriber = subscriber;
+    const { desk, subscriptions } = this.#options;
+    this.#background.add(desk.credit.released.subscribe(() => this.#release()));
+    const { shareGroup } = this.#options.config;
+    this.#background.add(
+      subscriptions.subscribe((wanted) => {
+        const shared = wanted.map(({ filter, qos }) => ({ filter: sharedFilter(shareGroup, filter), qos }));
+        void this.#subscriptions.want(shared);
+      }),
+    );
+    try {
+      this.#connection.connect();
+    } catch (thrown) {
+      subscriber.error(thrown);
+    }
+  }
+
+  #connected({ sessionPresent, properties }: IConnackPacket): void {
+    const { config } = this.#options;
+    if (!sessionPresent) this.#newSession();
+    this.#hasSession = true;
+    const hasIds = config.protocolVersion === 5 && properties?.subscriptionIdentifiersAvailable !== false;
+    this.#subscriptions.connected(sessionPresent, hasIds);
+    this.#resent.unsubscribe();
+    const { number } = this.#connection;
+    this.#resent = this.#scheduler.schedule(() => {
+      this.#pubacks.forgetBefore(number);
+      this.#release();
+    }, RESENT_WITHIN_MS);
+    // A lost session may have left nothing to wait for. The new one is subscribed first, so that it collects messages.
+    if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
+  }
+
+  /** The broker has made a new session: at the first connection as a rule, and later because it has lost this one's. */
+  #newSession(): void {
+    const lost = this.#pubacks.sessionLost(this.#connection.number).filter((ticket) => ticket.isOpen);
+    for (const ticket of lost) {
+      ticket.lapse();
+      this.#open.delete(ticket);
+    }
+    if (this.#hasSession) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
+    this.#release();
+  }
+
+  #closed(): void {
+    this.#subscriptions.disconnected();
+    this.#held.disconnected();
+  }
+
+  #receive(packet: ReceivedPublish, goOn: () => void): void {
+    this.#copies.received(packet);
+    if (!this.isHeld && this.#pass(packet)) goOn();
+    else {
+      this.#held.hold(packet, goOn);
+      this.#options.telemetry.event('mqtt.held');
+    }
+  }
+
+  /** Lets held messages go, as far as the limits allow. */
+  #release(): void {
+    this.#held.release((packet) => this.#pass(packet));
+  }
+
+  /** Takes a message in, if the limits allow it; after the stop, only one whose work is running already. */
+  #pass(packet: ReceivedPublish): boolean {
+    if (packet.packetId > 0 && this.#pubacks.reattach(packet, this.#connection.number)) {
+      this.#flushSoon();
+      return true;
+    }
+    if (this.#stopped || (packet.packetId > 0 && this.#owesTooMuch)) return false;
+    if (!this.#options.desk.credit.tryTake(packet.byteLength)) return false;
+    this.#emit(packet);
+    return true;
+  }
+
+  /**
+   * Whether as many messages owe a PUBACK as a crash may repeat. Settled ones have no credit any more, and owe one still
+   * while an older message is under way. Over a connection that is not live yet nothing can be paid back.
+   */
+  get #owesTooMuch(): boolean {
+    return this.#pubacks.size >= this.#options.config.maxInFlight && this.#connection.isLive;
+  }
+
+  #emit(packet: ReceivedPublish): void {
+    const attributes = this.#attributesOf(packet);
+    const ticket = new MqttTicket(this.#options.desk, packet, attributes, this.#connection.number, this.#settlements);
+    this.#open.add(ticket);
+    if (packet.packetId > 0) this.#pubacks.received(ticket);
+    if (this.#subscriptions.leavesOut(packet)) {
+      this.#options.telemetry.event('mqtt.retained_left_out');
+      ticket.drop();
+      return;
+    }
+    if (this.#copies.isCopy(packet)) {
+      this.#options.telemetry.event('mqtt.copy_dropped');
+      ticket.drop();
+      return;
+    }
+    if (packet.whole !== undefined) {
+      ticket.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
+      return;
+    }
+    this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
+  }
+
+  #attributesOf({ topic, retain, properties }: ReceivedPublish): Attributes {
+    const { config, telemetry } = this.#options;
+    const own: Attributes = retain ? { mqtt_topic: topic, mqtt_retained: 'true' } : { mqtt_topic: topic };
+    if (properties === undefined || !config.propertiesAsAttributes) return own;
+    const { attributes, leftOut } = propertyAttributes(properties);
+    if (leftOut > 0) telemetry.event('mqtt.properties_left_out', { topic, leftOut });
+    return { ...attributes, ...own };
+  }
+
+  #completed(ticket: MqttTicket): void {
+    this.#open.delete(ticket);
+    if (ticket.packetId > 0) {
+      this.#pubacks.completed(ticket, this.#connection.number);
+      this.#flushSoon();
+    }
+    this.#disconnectIfDone();
+  }
+
+  #givenBack(ticket: MqttTicket): void {
+    this.#open.delete(ticket);
+    if (ticket.packetId > 0) this.#pubacks.forget(ticket);
+    this.#release();
+    this.#disconnectIfDone();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (!this.#connection.isLive) return;
+    const bytes = this.#pubacks.take();
+    if (bytes !== undefined) this.#connection.write(bytes);
+    this.#release();
+  }
+
+  #stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#disconnectIfDone();
+  }
+
+  #disconnectIfDone(): void {
+    if (!this.#stopped || this.#open.size > 0 || this.#ended) return;
+    this.#ended = true;
+    this.#flush();
+    const ended = this.#connection.end();
+    this.#held.discard();
+    void ended.then(() => {
+      this.#background.unsubscribe();
+      this.#resent.unsubscribe();
+      this.#markDisconnected();
+    });
+  }
+}
+
+function tooLarge(topic: string, { byteLength, sha256 }: WholeData, kept: number): PoisonError {
+  return new PoisonError(
+    'too_large',
+    `the payload has ${byteLength} bytes (SHA-256 ${sha256}), and mqtt.maxPayloadBytes allows ${kept}: the rest was not kept (topic ${topic})`,
+  );
+}

@@ -1,0 +1,27 @@
+import type { v1 } from '@google-cloud/pubsub';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { checkUnlessDenied } from '../google/denied-check.ts';
+import { asStartError } from '../google/grpc-errors.ts';
+
+/**
+ * Checks at start that topics exist. Warns of those that may not be read: publishing needs no such right.
+ *
+ * @param topics pairs of the setting that names a topic, and the topic's short name.
+ * @throws FatalError naming the setting, or RetryableError while Pub/Sub cannot be reached.
+ */
+export async function checkTopics(
+  client: v1.PublisherClient,
+  projectId: string,
+  topics: readonly (readonly [setting: string, topicId: string])[],
+  telemetry: Telemetry,
+): Promise<void> {
+  for (const [setting, topicId] of topics) {
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    await checkUnlessDenied(
+      telemetry,
+      { setting, resource: topic, permission: 'pubsub.topics.get', unchecked: 'that the topic exists' },
+      () => client.getTopic({ topic }, { retry: null, timeout: 10_000 }),
+      asStartError,
+    );
+  }
+}

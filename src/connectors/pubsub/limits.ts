@@ -1,0 +1,104 @@
+import { PoisonError } from '../../core/errors.ts';
+import type { Attributes } from '../../core/message.ts';
+import { isReserved } from './reserved-attributes.ts';
+import { EncodedAttributes } from './wire/encoded-attributes.ts';
+import type { Unwritten } from './wire/protobuf-writer.ts';
+
+/** Pub/Sub's limits for a message and a request, https://docs.cloud.google.com/pubsub/quotas#resource_limits */
+export const PUBSUB_LIMITS = {
+  requestBytes: 10_000_000,
+  messagesPerRequest: 1_000,
+  attributes: 100,
+  attributeKeyBytes: 256,
+  attributeValueBytes: 1_024,
+  orderingKeyBytes: 1_024,
+} as const;
+
+/** What a message weighs in a request beyond its data and attributes: tags, lengths, the topic's share. */
+const OVERHEAD_BYTES = 64;
+
+export interface OutgoingMessage {
+  readonly data: Uint8Array | Unwritten;
+  /** Encoded, if they came from Pub/Sub and go on as they are, or if many messages have the same. */
+  readonly attributes: Attributes | EncodedAttributes;
+  readonly orderingKey: string;
+}
+
+/** Bytes that a message takes of a request. */
+export function requestBytes(message: OutgoingMessage): number {
+  const { data, attributes, orderingKey } = message;
+  const bytes = OVERHEAD_BYTES + data.byteLength + orderingKey.length * 3;
+  if (attributes instanceof EncodedAttributes) return bytes + attributes.byteLength;
+  let more = 0;
+  for (const key in attributes) more += 8 + (key.length + (attributes[key] ?? '').length) * 3;
+  return bytes + more;
+}
+
+/**
+ * Throws a PoisonError if Pub/Sub would refuse the message: one refused message fails the whole request, so it must
+ * not get into one. Encoded attributes that came from Pub/Sub are within its limits, but for those that
+ * `withoutReserved` leaves out.
+ *
+ * @returns bytes that the message takes of a request.
+ */
+export function checkLimits(message: OutgoingMessage): number {
+  const { data, attributes, orderingKey } = message;
+  const bytes = requestBytes(message);
+  if (bytes > PUBSUB_LIMITS.requestBytes) {
+    const exact = OVERHEAD_BYTES + data.byteLength;
+    throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
+  }
+  const hasAttributes =
+    attributes instanceof EncodedAttributes ? attributes.byteLength > 0 : checkAttributes(attributes);
+  if (data.byteLength === 0 && !hasAttributes) {
+    throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
+  }
+  if (!fits(orderingKey, PUBSUB_LIMITS.orderingKeyBytes)) {
+    throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
+  }
+  return bytes;
+}
+
+/** Whether Pub/Sub takes messages with these attributes. */
+export function areWithinLimits(attributes: Attributes): boolean {
+  try {
+    checkAttributes(attributes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns whether there are any. */
+function checkAttributes(attributes: Attributes): boolean {
+  let count = 0;
+  for (const name in attributes) {
+    count += 1;
+    checkAttribute(name, attributes[name] ?? '');
+  }
+  if (count > PUBSUB_LIMITS.attributes) {
+    throw new PoisonError('rejected', `${count} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
+  }
+  return count > 0;
+}
+
+function checkAttribute(name: string, value: string): void {
+  if (!fits(name, PUBSUB_LIMITS.attributeKeyBytes)) {
+    throw tooLong(`the attribute name "${name.slice(0, 40)}"`, name, PUBSUB_LIMITS.attributeKeyBytes);
+  }
+  if (!fits(value, PUBSUB_LIMITS.attributeValueBytes)) {
+    throw tooLong(`the attribute "${name}"`, value, PUBSUB_LIMITS.attributeValueBytes);
+  }
+  if (name === '') throw new PoisonError('rejected', 'an attribute without a name');
+  if (isReserved(name)) {
+    throw new PoisonError('rejected', `the attribute name "${name}" is reserved: it begins with "goog"`);
+  }
+}
+
+function fits(text: string, maxBytes: number): boolean {
+  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;
+}
+
+function tooLong(what: string, text: string, maxBytes: number): PoisonError {
+  return new PoisonError('rejected', `${what} has ${Buffer.byteLength(text)} bytes; Pub/Sub takes at most ${maxBytes}`);
+}

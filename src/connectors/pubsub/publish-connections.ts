@@ -1,0 +1,54 @@
+import type { v1 } from '@google-cloud/pubsub';
+import type { Client } from '@grpc/grpc-js';
+import { grpcClientOf } from '../google/grpc-client.ts';
+
+/** Google's front ends work on so many calls of one connection at a time; more would wait for each other. */
+const CALLS_PER_CONNECTION = 100;
+/** Ten carry a thousand calls, the most that a sink makes at a time. */
+const MOST_CONNECTIONS = 10;
+
+interface Connection {
+  readonly client: v1.PublisherClient;
+  calls: number;
+}
+
+/** Spreads calls over connections: a further one is opened when all are busy, and kept until the end. */
+export class PublishConnections {
+  readonly #connections: Connection[];
+  readonly #create: () => v1.PublisherClient;
+
+  /** @param create makes a client with a connection of its own. */
+  constructor(first: v1.PublisherClient, create: () => v1.PublisherClient) {
+    this.#connections = [{ client: first, calls: 0 }];
+    this.#create = create;
+  }
+
+  get count(): number {
+    return this.#connections.length;
+  }
+
+  async call<T>(make: (client: Client) => Promise<T>): Promise<T> {
+    const connection = this.#free();
+    connection.calls += 1;
+    try {
+      return await make(await grpcClientOf(connection.client));
+    } finally {
+      connection.calls -= 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#connections.map(({ client }) => client.close()));
+  }
+
+  #free(): Connection {
+    const free = this.#connections.find(({ calls }) => calls < CALLS_PER_CONNECTION);
+    if (free !== undefined) return free;
+    if (this.#connections.length < MOST_CONNECTIONS) {
+      const added = { client: this.#create(), calls: 0 };
+      this.#connections.push(added);
+      return added;
+    }
+    return this.#connections.reduce((least, each) => (each.calls < least.calls ? each : least));
+  }
+}

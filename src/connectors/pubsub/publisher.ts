@@ -1,0 +1,162 @@
+import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
+import { PoisonError, toError } from '../../core/errors.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import type { Slot } from '../../operators/batch-into.ts';
+import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { callUnary, routedBy } from '../google/grpc-client.ts';
+import { asCallError } from '../google/grpc-errors.ts';
+import type { OutgoingMessage } from './limits.ts';
+import type { PublishConnections } from './publish-connections.ts';
+import { publishRequest } from './wire/publish-request.ts';
+
+const METHOD = '/google.pubsub.v1.Publisher/Publish';
+
+export interface PublisherOptions {
+  readonly connections: PublishConnections;
+  readonly projectId: string;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  /** Name of this part in readiness reports, for example `publish`. */
+  readonly component: string;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** What became of one message of a request: undefined is success. */
+export type PublishResult = readonly (Error | undefined)[];
+
+export interface PublishOptions {
+  /** Slot of the batch that the request is made of: given up while the request waits for its next try. */
+  readonly slot?: Slot;
+  /** How long the topic may have been failing when a request is given up. Default: that of the retry policy. */
+  readonly giveUpAfterMs?: number | undefined;
+}
+
+/** A topic that fails. */
+interface Failing {
+  /** Requests that are being tried again. */
+  requests: number;
+  /** When the first request failed that was followed by no success; in ms of the scheduler's clock. */
+  since: number | undefined;
+}
+
+/** Publishes requests to Pub/Sub: retries outages, and finds the one message that Pub/Sub refuses. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #observeSeconds: (seconds: number) => void;
+  readonly #scheduler: SchedulerLike;
+  /** By topic. Topics are those of the configuration: few. */
+  readonly #failing = new Map<string, Failing>();
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
+    this.#observeSeconds = options.telemetry.histogram(
+      `dataflow_${options.component}_seconds`,
+      'Time of one publish request, without retries.',
+      CALL_SECONDS,
+    );
+  }
+
+  /**
+   * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
+   * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
+   * follow each other, and the second is not tried after an outage of the first, so that order is kept.
+   */
+  publish(
+    topicId: string,
+    messages: readonly OutgoingMessage[],
+    options: PublishOptions = {},
+  ): Observable<PublishResult> {
+    return this.#request(topicId, messages, options).pipe(
+      catchError((thrown: unknown): Observable<PublishResult> => {
+        const error = toError(thrown);
+        if (!(error instanceof PoisonError) || messages.length === 1) return of(messages.map(() => error));
+        const middle = messages.length >> 1;
+        return this.publish(topicId, messages.slice(0, middle), options).pipe(
+          switchMap((first) => {
+            const outage = first.find((result) => result !== undefined && !(result instanceof PoisonError));
+            if (outage !== undefined) return of([...first, ...messages.slice(middle).map(() => outage)]);
+            return this.publish(topicId, messages.slice(middle), options).pipe(map((second) => [...first, ...second]));
+          }),
+        );
+      }),
+    );
+  }
+
+  #request(
+    topicId: string,
+    messages: readonly OutgoingMessage[],
+    { slot, giveUpAfterMs }: PublishOptions,
+  ): Observable<PublishResult> {
+    const { connections, projectId, retry, timeoutMs, telemetry } = this.#options;
+    const topic = `projects/${projectId}/topics/${topicId}`;
+    const metadata = routedBy('topic', topic);
+    let isRetried = false;
+    return defer(async () => {
+      const started = performance.now();
+      try {
+        const request = publishRequest(topic, messages);
+        await connections.call((client) => callUnary(client, METHOD, request, { metadata, timeoutMs }));
+      } catch (thrown) {
+        throw asCallError(thrown);
+      }
+      this.#observeSeconds((performance.now() - started) / 1000);
+      this.#works(topicId);
+      return messages.map(() => undefined);
+    }).pipe(
+      retryWithBackoff(giveUpAfterMs === undefined ? retry : { ...retry, giveUpAfterMs }, {
+        scheduler: this.#scheduler,
+        failingSince: () => this.#failing.get(topicId)?.since,
+        onRetry: (error, attempt) => {
+          this.#fails(topicId, error, isRetried ? 0 : 1);
+          isRetried = true;
+          telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
+          slot?.pause(topicId);
+        },
+        ...(slot === undefined ? {} : { beforeRetry: slot.resume }),
+      }),
+      catchError((error: Error) => {
+        telemetry.event('publish.failed', { topic: topicId, messages: messages.length, error: error.message });
+        throw error;
+      }),
+      finalize(() => {
+        if (isRetried) this.#retriedNoMore(topicId);
+      }),
+    );
+  }
+
+  /** A topic that fails is red until all of its requests work: one that succeeds says nothing about another topic. */
+  #fails(topicId: string, error: Error, requests: 0 | 1): void {
+    const failing = this.#failing.get(topicId) ?? { requests: 0, since: undefined };
+    this.#failing.set(topicId, failing);
+    failing.requests += requests;
+    failing.since ??= this.#scheduler.now();
+    const { readiness, component } = this.#options;
+    readiness.set(`${component}.${topicId}`, 'failing', `publishing to ${topicId} fails: ${error.message}`);
+  }
+
+  #works(topicId: string): void {
+    const failing = this.#failing.get(topicId);
+    if (failing === undefined) return;
+    failing.since = undefined;
+    this.#forgetIfWorking(topicId, failing);
+  }
+
+  #retriedNoMore(topicId: string): void {
+    const failing = this.#failing.get(topicId);
+    if (failing === undefined) return;
+    failing.requests -= 1;
+    this.#forgetIfWorking(topicId, failing);
+  }
+
+  #forgetIfWorking(topicId: string, { requests, since }: Failing): void {
+    if (requests > 0 || since !== undefined) return;
+    this.#failing.delete(topicId);
+    const { readiness, component } = this.#options;
+    readiness.set(`${component}.${topicId}`, 'ok');
+  }
+}

@@ -1,0 +1,210 @@
+import { protos, type v1 } from '@google-cloud/pubsub-api';
+import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
+import type { SchedulerLike, Subscription } from 'rxjs';
+import { errorCode, toError } from '../../core/errors.ts';
+import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { grpcClientOf, routedBy } from '../google/grpc-client.ts';
+import { decodePullResponse, type PullResponse } from './wire/pull-response.ts';
+
+const { StreamingPullRequest } = protos.google.pubsub.v1;
+type Request = protos.google.pubsub.v1.IStreamingPullRequest;
+type PullCall = ClientDuplexStream<Request, PullResponse>;
+
+/** Asks the server to answer keepalives: streaming_pull's `protocol_version` in google/pubsub/v1/pubsub.proto. */
+const PROTOCOL_VERSION = 1;
+const METHOD = '/google.pubsub.v1.Subscriber/StreamingPull';
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 10_000;
+/**
+ * An idle subscription sends nothing: a stream that lives this long over a channel that is connected counts as open.
+ */
+const QUIET_OPEN_AFTER_MS = 300;
+/** How long the server may take to end a stream that we have ended. */
+const CLOSE_PATIENCE_MS = 1_000;
+/** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
+const PROVEN_AFTER_MS = 10_000;
+
+export interface PullStreamOptions {
+  readonly client: v1.SubscriberClient;
+  readonly subscription: string;
+  readonly clientId: string;
+  readonly ackDeadlineMs: number;
+  /** Between two keepalives. The server answers each; a stream that has not by the next one is built anew. */
+  readonly keepaliveMs: number;
+  /** Sent to the server, which stops sending when so much is outstanding on this stream. */
+  readonly maxOutstandingMessages: number;
+  readonly maxOutstandingBytes: number;
+  readonly onMessages: (response: PullResponse) => void;
+  readonly onOpen: () => void;
+  readonly onLost: (error: Error, attempt: number) => void;
+  readonly scheduler?: SchedulerLike;
+  readonly random?: () => number;
+}
+
+/**
+ * One StreamingPull that stays: it reconnects with backoff and jitter when it ends, as Pub/Sub makes every stream do
+ * now and then, and when it falls silent: a keepalive is written regularly, and has to be answered.
+ *
+ * The gRPC client is used instead of the generated one, which wraps each stream in retries of its own and makes every
+ * message twice.
+ */
+export class PullStream {
+  readonly #options: PullStreamOptions;
+  readonly #scheduler: SchedulerLike;
+  #call: PullCall | undefined;
+  #paused = false;
+  #closing: Promise<void> | undefined;
+  /** Losses in a row, without a proven stream between them. */
+  #attempt = 0;
+  #open = false;
+  /** A response came since the last keepalive, or none could: the stream is paused. */
+  #heard = true;
+  #timers: Subscription | undefined;
+  #retry: Subscription | undefined;
+
+  constructor(options: PullStreamOptions) {
+    this.#options = options;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
+  }
+
+  open(): void {
+    void this.#connect();
+  }
+
+  /** Takes no more from the socket, until `resume`. */
+  pause(): void {
+    if (this.#paused || this.#closing !== undefined) return;
+    this.#paused = true;
+    this.#call?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#heard = true;
+    this.#call?.resume();
+  }
+
+  /**
+   * Ends the stream for good, and resolves when nothing more can arrive. What was on its way still arrives, so that it
+   * can be given back: else it would stay leased to nobody, and hold up its ordering key until the lease ends.
+   */
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#retry?.unsubscribe();
+      this.#timers?.unsubscribe();
+      const call = this.#call;
+      if (call === undefined) return resolve();
+      const done = (): void => {
+        patience.unsubscribe();
+        this.#call = undefined;
+        call.cancel();
+        resolve();
+      };
+      const patience = this.#scheduler.schedule(done, CLOSE_PATIENCE_MS);
+      call.on('end', done);
+      call.on('error', done);
+      call.resume();
+      call.end();
+    });
+    return this.#closing;
+  }
+
+  async #connect(): Promise<void> {
+    const { client, subscription, clientId, ackDeadlineMs, maxOutstandingMessages, maxOutstandingBytes } =
+      this.#options;
+    let call: PullCall | undefined;
+    try {
+      const grpc = await grpcClientOf(client);
+      if (this.#closing !== undefined) return;
+      const opened: PullCall = grpc.makeBidiStreamRequest(
+        METHOD,
+        encodeRequest,
+        decodePullResponse,
+        routedBy('subscription', subscription),
+      );
+      call = opened;
+      opened.on('error', (error) => this.#lost(opened, error));
+      opened.on('end', () => this.#lost(opened, new Error('the server ended the stream')));
+      opened.on('metadata', () => this.#isOpen(opened));
+      opened.on('data', (response: PullResponse) => {
+        if (opened !== this.#call) return;
+        this.#heard = true;
+        this.#isOpen(opened);
+        if (response.messages.length === 0) return;
+        this.#attempt = 0;
+        this.#options.onMessages(response);
+      });
+      this.#call = opened;
+      if (this.#paused) opened.pause();
+      opened.write({
+        subscription,
+        clientId,
+        streamAckDeadlineSeconds: Math.round(ackDeadlineMs / 1000),
+        maxOutstandingMessages,
+        maxOutstandingBytes,
+        protocolVersion: PROTOCOL_VERSION,
+      });
+      this.#timers = this.#scheduler.schedule(() => {
+        this.#attempt = 0;
+      }, PROVEN_AFTER_MS);
+      this.#timers.add(this.#keepalive(opened));
+      this.#timers.add(this.#openWhenConnected(opened, grpc));
+    } catch (thrown) {
+      this.#lost(call, toError(thrown));
+    }
+  }
+
+  /** Writes keepalives, and gives the stream up when one has not been answered by the next. */
+  #keepalive(call: PullCall): Subscription {
+    const { keepaliveMs } = this.#options;
+    const beat = (): boolean => {
+      if (!this.#heard && !this.#paused) {
+        this.#lost(call, new Error(`the stream has been silent for ${keepaliveMs} ms`));
+        call.cancel();
+        return false;
+      }
+      this.#heard = this.#paused;
+      call.write({});
+      return true;
+    };
+    this.#heard = true;
+    return this.#scheduler.schedule(function tick() {
+      if (beat()) this.schedule(undefined, keepaliveMs);
+    }, keepaliveMs);
+  }
+
+  /** Watches the channel under a stream that has sent nothing yet. */
+  #openWhenConnected(call: PullCall, grpc: Client): Subscription {
+    const look = () => {
+      if (grpc.getChannel().getConnectivityState(false) === connectivityState.READY) this.#isOpen(call);
+      return this.#open;
+    };
+    return this.#scheduler.schedule(function tick() {
+      if (!look()) this.schedule(undefined, QUIET_OPEN_AFTER_MS);
+    }, QUIET_OPEN_AFTER_MS);
+  }
+
+  #isOpen(call: PullCall): void {
+    if (call !== this.#call || this.#open) return;
+    this.#open = true;
+    this.#options.onOpen();
+  }
+
+  #lost(call: PullCall | undefined, error: Error): void {
+    if (this.#closing !== undefined || call !== this.#call) return;
+    this.#call = undefined;
+    this.#timers?.unsubscribe();
+    this.#open = false;
+    this.#attempt += 1;
+    const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#attempt - 1));
+    const delayMs = ceiling / 2 + ((this.#options.random ?? Math.random)() * ceiling) / 2;
+    const code = errorCode(error);
+    this.#options.onLost(code === undefined ? error : new Error(`${error.message} (code ${code})`), this.#attempt);
+    this.#retry = this.#scheduler.schedule(() => void this.#connect(), delayMs);
+  }
+}
+
+function encodeRequest(request: Request): Buffer {
+  return Buffer.from(StreamingPullRequest.encode(request).finish());
+}

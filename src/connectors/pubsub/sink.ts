@@ -1,0 +1,121 @@
+import { concatMap, EMPTY, from, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError, RetryableError } from '../../core/errors.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import { batchInto } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { checkLimits, type OutgoingMessage } from './limits.ts';
+import type { Publisher } from './publisher.ts';
+import { withoutReserved } from './reserved-attributes.ts';
+import type { PublishConfig } from './sink-config.ts';
+
+/** Where a delivery goes, and as what. */
+export interface Address {
+  readonly topicId: string;
+  readonly message: OutgoingMessage;
+}
+
+interface Outgoing extends BatchItem {
+  readonly topicId: string;
+  readonly message: OutgoingMessage;
+}
+
+export interface PubSubSinkOptions {
+  readonly publisher: Publisher;
+  readonly config: PublishConfig;
+  readonly credit: Credit;
+  readonly telemetry: Telemetry;
+  /** A PoisonError thrown here costs that delivery alone. */
+  readonly address: (delivery: Delivery) => Address;
+  /** The topic of every address, where there is one alone: its failure leaves nothing that could go on. */
+  readonly onlyTopicId?: string;
+  /** Dead-letters the messages of a topic that has been failing for so long. Default: they go back, or wait. */
+  readonly deadLetterAfterMs?: number | undefined;
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
+  readonly onFlush?: (batch: Batch) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Publishes deliveries in batches, and emits what became of each. Attributes that Pub/Sub keeps for itself are left out.
+ *
+ * One request holds one topic and one ordering key. Requests without an ordering key run in parallel; those of one key
+ * follow each other, so that a retry overtakes nothing. Two ordering keys never wait for each other, as long as there
+ * is a free slot. A topic that fails holds up its own requests alone.
+ */
+export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { publisher, config, credit, telemetry, address, onlyTopicId, deadLetterAfterMs } = options;
+  const asFailure = (error: Error): Error =>
+    deadLetterAfterMs !== undefined && error instanceof RetryableError
+      ? new PoisonError('undelivered', error.message, { cause: error })
+      : error;
+  const keyOf = batchKeys();
+  return batchInto<Outgoing>(
+    {
+      limits: {
+        // The other half of what may be in flight fills the next request while this one is under way.
+        maxCount: Math.min(config.maxMessages, targetShare(credit.limits).maxMessages),
+        maxBytes: config.maxBytes,
+        maxAgeMs: config.maxDelayMs,
+        maxOpen: credit.limits.maxMessages,
+      },
+      concurrency: config.concurrency,
+      credit,
+      isSerial: (key) => !key.endsWith('\n'),
+      ...(onlyTopicId === undefined ? { targetOf: topicOfKey } : { sharedTarget: onlyTopicId }),
+      prepare: (delivery) => {
+        const { topicId, message: addressed } = address(delivery);
+        const attributes = withoutReserved(addressed.attributes);
+        const isWhole = attributes === addressed.attributes;
+        if (!isWhole) telemetry.event('publish.attributes_left_out', { topic: topicId, id: delivery.message.id });
+        const message = isWhole ? addressed : { ...addressed, attributes };
+        const bytes = checkLimits(message);
+        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
+      },
+      ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+      ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
+    },
+    ({ items }, slot) => {
+      const [first] = items;
+      if (first === undefined) return EMPTY;
+      return publisher
+        .publish(
+          first.topicId,
+          items.map((item) => item.message),
+          { slot, giveUpAfterMs: deadLetterAfterMs },
+        )
+        .pipe(
+          concatMap((results) =>
+            from(
+              items.map(({ delivery }, index) => {
+                const error = results[index];
+                return error === undefined ? accepted(delivery) : failed(delivery, asFailure(error));
+              }),
+            ),
+          ),
+        );
+    },
+  );
+}
+
+function topicOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\n'));
+}
+
+/** Names the batch of a topic and an ordering key. Without order every message has the same one: it is made once. */
+function batchKeys(): (topicId: string, orderingKey: string) => string {
+  let lastTopicId: string | undefined;
+  let lastOrderingKey = '';
+  let last = '';
+  return (topicId, orderingKey) => {
+    if (topicId === lastTopicId && orderingKey === lastOrderingKey) return last;
+    lastTopicId = topicId;
+    lastOrderingKey = orderingKey;
+    last = `${topicId}\n${orderingKey}`;
+    return last;
+  };
+}

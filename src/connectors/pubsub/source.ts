@@ -1,0 +1,261 @@
+import { hostname } from 'node:os';
+import type { v1 } from '@google-cloud/pubsub';
+import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
+import { Delivery, type Desk } from '../../core/delivery.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import type { Source } from '../../core/source.ts';
+import { stoppable } from '../../core/stoppable.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { PubSubTicket, type PubSubTicketHandlers } from './ack-handle.ts';
+import { Acknowledger } from './acknowledger.ts';
+import { Inbox } from './inbox.ts';
+import { type Lease, Leases } from './lease.ts';
+import { OrderBarrier } from './order-barrier.ts';
+import { PullStreams } from './pull-streams.ts';
+import type { PubSubSourceConfig } from './source-config.ts';
+
+const REVIEW_MS = 1_000;
+/** Above the client's own bounds, so that it is always the credit that runs out, and batches hear of it. */
+const SPARE_MESSAGES = 1_000;
+const SPARE_BYTES = 10 * 1024 * 1024;
+
+export interface PubSubSourceOptions {
+  readonly client: v1.SubscriberClient;
+  readonly projectId: string;
+  readonly config: PubSubSourceConfig;
+  readonly desk: Desk;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  /** Whether the graph keeps order by key: then a message that goes back takes its successors along. */
+  readonly keepsOrder: boolean;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Deliveries of a Pub/Sub subscription, over the low-level client: at least once, in the order that the subscription
+ * gives, as far as credit reaches. Leases are extended until a delivery is settled or `maxLeaseMs` is over.
+ *
+ * On a subscription with exactly-once delivery, receipts are confirmed before a message is emitted, and acks that came
+ * too late are counted.
+ */
+export class PubSubSource implements Source {
+  readonly disconnected: Promise<void>;
+  /**
+   * Whether the subscription has a retry policy: Pub/Sub then delays what goes back, without counting it as outstanding.
+   * Else the source delays it by its lease, and what waits so takes room in the stream's flow control.
+   */
+  subscriptionBacksOff = false;
+  readonly #options: PubSubSourceOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #leases: Leases;
+  readonly #acknowledger: Acknowledger;
+  readonly #inbox: Inbox;
+  readonly #barrier: OrderBarrier | undefined;
+  readonly #streams: PullStreams;
+  readonly #background = new Subscription();
+  readonly #handlers: PubSubTicketHandlers;
+  #subscriber: Subscriber<Delivery> | undefined;
+  /** Messages in the graph, whose leases last. */
+  #open = 0;
+  #emitting = false;
+  #stopped = false;
+  #streamsClosed: Promise<unknown> | undefined;
+  #markDisconnected: () => void = () => {};
+
+  constructor(options: PubSubSourceOptions) {
+    this.#options = options;
+    const { client, config, projectId, telemetry, readiness } = options;
+    this.#scheduler = options.scheduler ?? monotonicScheduler;
+    this.#leases = new Leases(config);
+    const subscription = client.subscriptionPath(projectId, config.subscriptionId);
+    this.#acknowledger = new Acknowledger({
+      client,
+      subscription,
+      ackDeadlineMs: config.ackDeadlineMs,
+      telemetry,
+      scheduler: this.#scheduler,
+      onResult: (error) =>
+        error === undefined
+          ? readiness.set('pubsub.ack', 'ok')
+          : readiness.set('pubsub.ack', 'failing', `acknowledging fails: ${error.message}`),
+    });
+    this.#barrier = options.keepsOrder ? new OrderBarrier() : undefined;
+    this.#inbox = new Inbox({
+      leases: this.#leases,
+      acknowledger: this.#acknowledger,
+      barrier: this.#barrier,
+      onMessages: () => this.#emit(),
+    });
+    this.#handlers = {
+      acknowledged: ({ lease }) => this.#acknowledged(lease),
+      givenBack: ({ lease }, afterMs) => this.#givenBack(lease, afterMs),
+      isOutOfTurn: ({ lease }) => this.#barrier?.mustReturn(lease.message.orderingKey, lease.sequence) ?? false,
+    };
+    this.#streams = new PullStreams(config.streams, {
+      client,
+      subscription,
+      clientId: `${hostname()}-${process.pid}`,
+      ackDeadlineMs: config.ackDeadlineMs,
+      keepaliveMs: config.keepaliveMs,
+      maxOutstandingMessages: config.maxInFlight + SPARE_MESSAGES,
+      maxOutstandingBytes: config.maxInFlightBytes + SPARE_BYTES,
+      onMessages: (response) => this.#inbox.receive(response, this.#scheduler.now()),
+      onOpen: () => {
+        telemetry.event('pubsub.stream_opened', { subscription });
+        readiness.set('pubsub.stream', 'ok');
+      },
+      onLost: (error, attempt) => {
+        telemetry.event('pubsub.stream_lost', { subscription, error: error.message, attempt });
+        if (attempt > 1) readiness.set('pubsub.stream', 'failing', `not receiving: ${error.message}`);
+      },
+      scheduler: this.#scheduler,
+    });
+    this.disconnected = new Promise((resolve) => {
+      this.#markDisconnected = resolve;
+    });
+  }
+
+  get unconfirmed(): number {
+    return this.#acknowledger.unconfirmed;
+  }
+
+  /** Messages that were received and wait for credit, or for the confirmation of their receipt. */
+  get pending(): number {
+    return this.#inbox.size;
+  }
+
+  /** Messages that were given back on arrival, since an earlier one of their ordering key had gone back. */
+  get outOfTurn(): number {
+    return this.#inbox.outOfTurn;
+  }
+
+  deliveries(stop: Observable<unknown>): Observable<Delivery> {
+    return stoppable(stop, {
+      begin: (subscriber) => this.#begin(subscriber),
+      stop: () => this.#stop(),
+      abort: () => this.abort(),
+    });
+  }
+
+  abort(): void {
+    this.#stop();
+    for (const { holder } of [...this.#leases]) holder?.abandon();
+  }
+
+  #begin(subscriber: Subscriber<Delivery>): void {
+    this.#subscriber = subscriber;
+    this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
+    this.#background.add(
+      this.#options.desk.credit.released.subscribe({
+        next: () => this.#emit(),
+        error: (error) => subscriber.error(error),
+      }),
+    );
+    const review = () => this.#review();
+    this.#background.add(
+      this.#scheduler.schedule(function tick() {
+        review();
+        this.schedule(undefined, REVIEW_MS);
+      }, REVIEW_MS),
+    );
+    this.#streams.open();
+  }
+
+  /** Emits what is pending, as far as credit reaches. Settling inside of it releases credit: it is not re-entered. */
+  #emit(): void {
+    if (this.#emitting || this.#subscriber === undefined) return;
+    this.#emitting = true;
+    const { desk } = this.#options;
+    while (!this.#stopped) {
+      const next = this.#inbox.peek();
+      if (next === undefined || !desk.credit.tryTake(next.message.byteLength)) break;
+      this.#inbox.take();
+      const ticket = new PubSubTicket(desk, next, this.#handlers);
+      this.#open += 1;
+      this.#subscriber.next(new Delivery(next.message, ticket));
+    }
+    this.#emitting = false;
+    this.#streams.flow(this.#inbox.ready === 0);
+  }
+
+  #acknowledged(lease: Lease): void {
+    this.#letGo(lease);
+    this.#acknowledger.ack(lease);
+    this.#disconnectIfDone();
+  }
+
+  #givenBack(lease: Lease, afterMs: number): void {
+    this.#letGo(lease);
+    if (afterMs > 0 && !this.subscriptionBacksOff) this.#acknowledger.postpone(lease, afterMs);
+    else this.#acknowledger.nack(lease);
+    this.#wentBack(lease);
+    this.#disconnectIfDone();
+  }
+
+  #letGo(lease: Lease): void {
+    this.#open -= 1;
+    lease.holder = undefined;
+    this.#leases.release(lease);
+  }
+
+  #wentBack({ message: { orderingKey, messageId }, sequence }: Lease): void {
+    if (orderingKey !== '') this.#barrier?.returned(orderingKey, messageId, sequence, this.#scheduler.now());
+  }
+
+  #review(): void {
+    const now = this.#scheduler.now();
+    const { extend, lapsed } = this.#leases.review(now);
+    this.#acknowledger.extend(extend, {
+      onExtended: (leases, askedAt) => this.#leases.extended(leases, askedAt),
+      onFailed: (leases) => this.#leases.notExtended(leases),
+      onLost: (leases) => this.#lapse(leases),
+    });
+    this.#lapse(lapsed);
+    this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#leases.nextSequence, now });
+  }
+
+  /** Of what the graph may still hold. */
+  get #oldestSequence(): number {
+    const { credit, ledger } = this.#options.desk;
+    // What has lapsed left the ledger, and keeps its credit until the graph lets go of it.
+    if (credit.messages > ledger.inFlight) return 0;
+    return this.#leases.oldestSequence;
+  }
+
+  #lapse(leases: readonly Lease[]): void {
+    if (leases.length === 0) return;
+    this.#options.telemetry.event('pubsub.lease_lapsed', { messages: leases.length });
+    const gone = new Set(leases);
+    for (const lease of this.#inbox.forget(gone)) this.#wentBack(lease);
+    for (const lease of leases) {
+      this.#leases.release(lease);
+      const { holder } = lease;
+      if (holder === undefined) continue;
+      lease.holder = undefined;
+      this.#open -= 1;
+      holder.lapse();
+      this.#wentBack(lease);
+    }
+    this.#disconnectIfDone();
+  }
+
+  #stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#streamsClosed = this.#streams.close();
+    this.#inbox.close();
+    this.#disconnectIfDone();
+  }
+
+  #disconnectIfDone(): void {
+    if (this.#streamsClosed === undefined || this.#open > 0) return;
+    void this.#streamsClosed
+      .then(() => this.#inbox.confirmed)
+      .then(() => this.#acknowledger.flush())
+      .then(() => {
+        this.#background.unsubscribe();
+        this.#markDisconnected();
+      });
+  }
+}

@@ -1,0 +1,22 @@
+import { protos } from '@google-cloud/pubsub';
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { suite } from '../../../testing/suite.ts';
+import { encodeAcknowledgeRequest } from './acknowledge-request.ts';
+
+const { AcknowledgeRequest } = protos.google.pubsub.v1;
+
+suite('an acknowledge request', ({ test }) => {
+  test('is what the generated client would send', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ minLength: 100, maxLength: 300 }));
+    fc.assert(
+      fc.property(text, fc.array(text), (name, ackIds) => {
+        // The generated encoder writes the halves of surrogate pairs in a way of its own.
+        const subscription = `projects/p/subscriptions/${name.toWellFormed()}`;
+        const request = { subscription, ackIds: ackIds.map((ackId) => ackId.toWellFormed()) };
+        const ours = encodeAcknowledgeRequest(subscription, request.ackIds);
+        assert.equal([...ours], [...AcknowledgeRequest.encode(request).finish()]);
+      }),
+    );
+  });
+});

@@ -1,0 +1,89 @@
+import type { Attributes, EnrichmentData, Message, Original } from '../../../core/message.ts';
+import { rfc3339 } from '../../../util/rfc3339.ts';
+import { EncodedAttributes } from './encoded-attributes.ts';
+
+const NO_DATA: EnrichmentData = Object.freeze({});
+
+/** What a response says of one message, and where in its bytes the rest lies. */
+export interface ReceivedParts {
+  /** All of the message, as it was sent. */
+  readonly byteLength: number;
+  readonly ackId: string;
+  readonly data: Uint8Array;
+  readonly orderingKey: string;
+  readonly messageIdStart: number;
+  readonly messageIdEnd: number;
+  /** Of attributes that follow each other: see `EncodedAttributes`. */
+  readonly attributesStart: number;
+  readonly attributesEnd: number;
+  /** Since 1970; undefined if the server gave no time. */
+  readonly publishSeconds: number | undefined;
+  readonly publishNanos: number;
+  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  readonly deliveryAttempt: number;
+}
+
+/**
+ * A message as StreamingPull delivers it, which is also what enters the graph before its envelope is opened: the id is
+ * Pub/Sub's, the time that of the publish. It is a view of the response: what nobody asks for is not made.
+ */
+export class ReceivedMessage implements Original, Message {
+  readonly ackId: string;
+  /**
+   * Data, attributes and ids, as they were sent. The message holds so much memory, and a few KiB of its neighbors: see
+   * `PIECE_BYTES`, and `Buffer.poolSize` of a service.
+   */
+  readonly byteLength: number;
+  readonly data: Uint8Array;
+  readonly orderingKey: string;
+  readonly #response: Buffer;
+  readonly #parts: ReceivedParts;
+  #attributes: Attributes | undefined;
+  #publishTime: string | undefined;
+
+  constructor(response: Buffer, parts: ReceivedParts) {
+    this.ackId = parts.ackId;
+    this.byteLength = parts.byteLength;
+    this.data = parts.data;
+    this.orderingKey = parts.orderingKey;
+    this.#response = response;
+    this.#parts = parts;
+  }
+
+  get messageId(): string {
+    return this.#response.toString('utf8', this.#parts.messageIdStart, this.#parts.messageIdEnd);
+  }
+
+  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  get deliveryAttempt(): number {
+    return this.#parts.deliveryAttempt;
+  }
+
+  get encodedAttributes(): EncodedAttributes {
+    return new EncodedAttributes(this.#response, this.#parts.attributesStart, this.#parts.attributesEnd);
+  }
+
+  get attributes(): Attributes {
+    this.#attributes ??= this.encodedAttributes.decode();
+    return this.#attributes;
+  }
+
+  get id(): string {
+    return this.messageId;
+  }
+
+  get payload(): Uint8Array {
+    return this.data;
+  }
+
+  get publishTime(): string {
+    const { publishSeconds, publishNanos } = this.#parts;
+    this.#publishTime ??=
+      publishSeconds === undefined ? new Date().toISOString() : rfc3339(publishSeconds, publishNanos);
+    return this.#publishTime;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    return NO_DATA;
+  }
+}

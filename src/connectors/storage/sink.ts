@@ -1,0 +1,208 @@
+import { promisify } from 'node:util';
+import { gzip, gzipSync } from 'node:zlib';
+import type { Bucket } from '@google-cloud/storage';
+import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of } from 'rxjs';
+import type { Credit } from '../../core/credit.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { drop } from '../../core/hook-result.ts';
+import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Readiness } from '../../core/readiness.ts';
+import { type ArchiveLine, archiveLine, lineText } from '../../formats/archive-line.ts';
+import { contentHashOf, type IdentityOf } from '../../formats/identity.ts';
+import { batchInto, type Slot } from '../../operators/batch-into.ts';
+import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
+import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import { remembering } from '../../util/memoize.ts';
+import { rfc3339OfMillis } from '../../util/rfc3339.ts';
+import { type BatchKeyOf, safePath } from './batch-key.ts';
+import type { ArchiveConfig } from './config.ts';
+import { objectName } from './object-name.ts';
+import { objectSizes } from './object-sizes.ts';
+import { writeOnce } from './write-once.ts';
+
+const compressInPool = promisify(gzip);
+
+/** In the pool a small text costs 100 µs, at once 20 to 150. */
+const SMALL_TEXT = 8 * 1024;
+
+function compress(text: string): Observable<Buffer> {
+  return text.length <= SMALL_TEXT ? of(gzipSync(text)) : from(compressInPool(text));
+}
+
+const REMEMBERED_KEYS = 10_000;
+/** Of `archivedAt`, to the millisecond. */
+const TIME_BYTES = 24;
+
+/** Statuses that may refuse one place and take another: a name, or a condition of an IAM binding. */
+const REFUSED_PLACE: ReadonlySet<number> = new Set([400, 403]);
+
+export interface StorageSinkOptions {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly config: ArchiveConfig;
+  readonly credit: Credit;
+  readonly batchKeyOf: BatchKeyOf;
+  readonly identityOf: IdentityOf;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
+  readonly onFlush?: (batch: Batch) => void;
+  /** Called with each object that is safe. */
+  readonly onStored?: (object: StoredObject) => void;
+}
+
+export interface StoredObject {
+  readonly name: string;
+  readonly key: string;
+  readonly lines: number;
+  /** After compression. */
+  readonly bytes: number;
+}
+
+interface PreparedLine extends BatchItem {
+  readonly line: ArchiveLine;
+}
+
+/**
+ * Archives deliveries as gzip JSONL, one object for a group, and emits what became of each. Compression of all but
+ * small objects runs on libuv's pool. An object is written once: its name comes from its content (see `writeOnce`).
+ */
+export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
+  const { bucket, prefix, config, credit, batchKeyOf } = options;
+  const placeOf = (key: string) => [bucket.name, prefix, key].filter(Boolean).join('/');
+  const upload = uploadEffect(options, placeOf);
+  const share = targetShare(credit.limits);
+  const pathOf = remembering(safePath, REMEMBERED_KEYS);
+  return batchInto<PreparedLine>(
+    {
+      limits: {
+        // One object may not take the credit of all others.
+        maxCount: Math.min(config.maxLines, share.maxMessages),
+        maxBytes: Math.min(config.maxBytes, share.maxBytes),
+        maxAgeMs: config.maxAgeMs,
+        maxOpen: config.maxOpenGroups,
+      },
+      concurrency: config.concurrency,
+      targetOf: placeOf,
+      sharedTarget: bucket.name,
+      credit,
+      prepare: (delivery) => {
+        const batchKey = batchKeyOf(delivery.message);
+        if (batchKey === drop) return undefined;
+        const key = pathOf(batchKey);
+        const line = archiveLine(delivery.message, key);
+        const bytes = Buffer.byteLength(line.head) + TIME_BYTES + Buffer.byteLength(line.tail);
+        return { delivery, key, bytes, line };
+      },
+      ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
+      ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
+    },
+    (batch, slot) =>
+      upload(batch, slot).pipe(
+        concatMap((error) =>
+          from(batch.items.map(({ delivery }) => (error === undefined ? accepted(delivery) : failed(delivery, error)))),
+        ),
+      ),
+  );
+}
+
+/**
+ * Uploads a group; emits undefined once it is safe, or the error of the last try.
+ *
+ * @param placeOf names the place of a group's objects.
+ */
+function uploadEffect(
+  options: StorageSinkOptions,
+  placeOf: (key: string) => string,
+): (batch: Batch<PreparedLine>, slot: Slot) => Observable<Error | undefined> {
+  const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
+  const observeSeconds = telemetry.histogram(
+    'dataflow_upload_seconds',
+    'Time of one upload, without retries.',
+    CALL_SECONDS,
+  );
+  const observeObject = objectSizes(telemetry);
+  const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
+  /** What fails at present, with the reason: a place, or the bucket. */
+  const failing = new Map<string, string>();
+  const report = (): void => {
+    const [reason] = failing.values();
+    if (reason === undefined) readiness.set('upload', 'ok');
+    else readiness.set('upload', 'failing', reason);
+  };
+  return (batch, slot) => {
+    const place = placeOf(batch.key);
+    let target = bucket.name;
+    const contentHash = contentHashOf(
+      batch.key,
+      batch.items.map(({ delivery }) => identityOf(delivery.message)),
+    );
+    const name = (suffix: string) => objectName(prefix, batch.key, contentHash, suffix);
+    const compressed = defer(() => {
+      const archivedAt = rfc3339OfMillis(Date.now());
+      return compress(batch.items.map(({ line }) => lineText(line, archivedAt)).join(''));
+    });
+    const save = (content: Buffer): Observable<undefined> =>
+      defer(() => {
+        const started = performance.now();
+        return write({ name, content, contentType: 'application/gzip', contentHash }).pipe(
+          map((written) => {
+            observeSeconds((performance.now() - started) / 1000);
+            observeObject(batch.reason, content.byteLength);
+            if (written.existed) telemetry.event('upload.existed', { object: written.name });
+            else if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
+            failing.delete(place);
+            failing.delete(bucket.name);
+            report();
+            onStored?.({
+              name: written.name,
+              key: batch.key,
+              lines: batch.items.length,
+              bytes: content.byteLength,
+            });
+            return undefined;
+          }),
+        );
+      });
+    return compressed.pipe(
+      concatMap((content) =>
+        save(content).pipe(
+          retryWithBackoff(
+            { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+            {
+              onRetry: (error, attempt) => {
+                const isPlace = REFUSED_PLACE.has(statusOf(error));
+                target = isPlace ? place : bucket.name;
+                failing.set(target, `uploading to ${target} fails: ${error.message}`);
+                report();
+                telemetry.event('upload.retried', { bucket: bucket.name, attempt, error: error.message });
+                slot.pause(target, !isPlace);
+              },
+              beforeRetry: slot.resume,
+            },
+          ),
+        ),
+      ),
+      catchError((thrown: unknown) => {
+        const error = new RetryableError(toError(thrown).message, { cause: thrown });
+        // A place may have no other message: what comes again turns it red again.
+        if (target !== bucket.name) failing.delete(target);
+        report();
+        telemetry.event('upload.failed', { object: name(''), messages: batch.items.length, error: error.message });
+        return of(error);
+      }),
+    );
+  };
+}
+
+/** The HTTP status that an error, or one of its causes, has; NaN if none has one. */
+function statusOf(error: unknown): number {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const status = Number(errorCode(cause));
+    if (!Number.isNaN(status)) return status;
+  }
+  return Number.NaN;
+}

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto';
+import type { Bucket } from '@google-cloud/storage';
+import { catchError, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
+import { errorCode, RetryableError, toError } from '../../core/errors.ts';
+import { boundedCall } from '../google/bounded-call.ts';
+import { asHttpError } from '../google/http-errors.ts';
+import { insertObject } from './insert-object.ts';
+
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
+const PRECONDITION_FAILED = 412;
+
+export interface WriteOnceOptions {
+  readonly bucket: Bucket;
+  /** Of each call to Cloud Storage: a write takes at most three. */
+  readonly timeoutMs: number;
+  readonly scheduler?: SchedulerLike;
+}
+
+export interface NewObject {
+  /** Its name; a suffix makes another name for the same content. */
+  readonly name: (suffix: string) => string;
+  readonly content: Buffer;
+  readonly contentType: string;
+  /** Hash of what identifies the content. It is kept beside the object as custom metadata, `contentHash`. */
+  readonly contentHash: string;
+}
+
+export interface WrittenObject {
+  readonly name: string;
+  /** An earlier try had written it. */
+  readonly existed: boolean;
+}
+
+/** Who has an object's name: the same content, other content, nobody, or it may not be read. */
+type Holder = 'same' | 'other' | 'nobody' | 'unreadable';
+
+/**
+ * Writes objects that may not exist before, and emits where each is. Cloud Storage answers 412 when an object has the
+ * name, and also when an organization policy or the bucket's encryption enforcement refuses the object. So the object
+ * that has the name is read: only an equal `contentHash` counts as written. Where another object has the name, or reading
+ * is denied, the content is written under a name with a random suffix.
+ *
+ * Fails with a RetryableError, whatever Cloud Storage refuses: that is the bucket's fault, and no message's.
+ */
+export function writeOnce({
+  bucket,
+  timeoutMs,
+  scheduler,
+}: WriteOnceOptions): (object: NewObject) => Observable<WrittenObject> {
+  const bounded = (what: string) => ({ what, timeoutMs, ...(scheduler === undefined ? {} : { scheduler }) });
+
+  const save = (name: string, { content, contentType, contentHash }: NewObject) =>
+    boundedCall(
+      () => insertObject(bucket, { name, content, contentType, metadata: { contentHash } }),
+      bounded('upload'),
+    ).pipe(map(() => ({ name, existed: false })));
+
+  const holderOf = (name: string, contentHash: string): Observable<Holder> =>
+    boundedCall(() => bucket.file(name).getMetadata(), bounded(`reading ${name}`)).pipe(
+      map(([{ metadata }]): Holder => (metadata?.contentHash === contentHash ? 'same' : 'other')),
+      catchError((thrown: unknown): Observable<Holder> => {
+        const code = Number(errorCode(thrown));
+        if (code === NOT_FOUND) return of('nobody');
+        return code === FORBIDDEN ? of('unreadable') : throwError(() => retryable(thrown));
+      }),
+    );
+
+  const refused = (name: string, thrown: unknown): RetryableError =>
+    new RetryableError(
+      `${bucket.name} has no object ${name}, and refuses it with 412 (see its encryption settings and the organization's policies): ${toError(thrown).message}`,
+      { cause: thrown },
+    );
+
+  return (object) => {
+    const name = object.name('');
+    return save(name, object).pipe(
+      catchError((refusal: unknown) => {
+        if (!isPreconditionFailed(refusal)) return throwError(() => retryable(refusal));
+        return holderOf(name, object.contentHash).pipe(
+          switchMap((holder) => {
+            if (holder === 'same') return of({ name, existed: true });
+            if (holder === 'nobody') return throwError(() => refused(name, refusal));
+            const ownName = object.name(`-${randomBytes(8).toString('hex')}`);
+            return save(ownName, object).pipe(
+              catchError((thrown: unknown) =>
+                throwError(() => (isPreconditionFailed(thrown) ? refused(ownName, thrown) : retryable(thrown))),
+              ),
+            );
+          }),
+        );
+      }),
+    );
+  };
+}
+
+function isPreconditionFailed(thrown: unknown): boolean {
+  return Number(errorCode(thrown)) === PRECONDITION_FAILED;
+}
+
+function retryable(thrown: unknown): RetryableError {
+  if (thrown instanceof RetryableError) return thrown;
+  return new RetryableError(toError(thrown).message, { cause: asHttpError(thrown) });
+}

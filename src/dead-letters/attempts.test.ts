@@ -1,0 +1,40 @@
+import * as assert from 'uvu/assert';
+import type { PoisonReason } from '../core/errors.ts';
+import { suite } from '../testing/suite.ts';
+import { Attempts } from './attempts.ts';
+
+const tries = (attempts: Attempts, id: string | undefined, reasons: readonly PoisonReason[]) =>
+  reasons.map((reason) => {
+    const { attempt, isLast } = attempts.failed(id, reason);
+    return `${attempt}${isLast ? ' last' : ''}`;
+  });
+
+suite('attempts', ({ test }) => {
+  test('what can be mended is given up at the limit, each message by itself', () => {
+    const attempts = new Attempts(3);
+    assert.equal(tries(attempts, 'a', ['hook_failed', 'rejected']), ['1', '2']);
+    assert.equal(tries(attempts, 'b', ['no_data', 'internal', 'no_data']), ['1', '2', '3 last']);
+    assert.equal(tries(attempts, 'a', ['hook_failed']), ['3 last']);
+    assert.equal(tries(attempts, 'a', ['hook_failed']), ['4 last'], 'come again after its letter');
+  });
+
+  test('what cannot be mended is given up at once', () => {
+    for (const reason of ['undecodable', 'unroutable', 'too_large', 'no_key'] as const) {
+      assert.equal(tries(new Attempts(100), 'a', [reason]), ['1 last'], reason);
+    }
+    assert.equal(tries(new Attempts(100), 'a', ['rejected', 'too_large']), ['1', '2 last']);
+  });
+
+  test('without further attempts, or without an id, every failure is the first and last', () => {
+    assert.equal(tries(new Attempts(1), 'a', ['rejected', 'rejected']), ['1 last', '1 last']);
+    assert.equal(tries(new Attempts(5), undefined, ['rejected', 'rejected']), ['1 last', '1 last']);
+  });
+
+  test('is bounded: it forgets those that failed longest ago', () => {
+    const attempts = new Attempts(2);
+    attempts.failed('first', 'rejected');
+    for (let index = 0; index < 100_000; index += 1) attempts.failed(`m${index}`, 'rejected');
+    assert.equal(tries(attempts, 'first', ['rejected']), ['1']);
+    assert.equal(tries(attempts, 'm99999', ['rejected']), ['2 last']);
+  });
+});

@@ -1,0 +1,50 @@
+import * as assert from 'uvu/assert';
+import { createPubSubClients, type PubSubClients } from '../connectors/pubsub/client.ts';
+import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts';
+import { Telemetry } from '../telemetry/telemetry.ts';
+import { suite } from '../testing/suite.ts';
+import { checkDeadLetters } from './check.ts';
+
+/** That a topic, a subscription or a bucket is missing is tested with a whole service: e2e/dead-letter-attempts.test.ts. */
+suite('dead letters at start', ({ test, before, after }) => {
+  let sandbox: Sandbox;
+  before(async () => {
+    sandbox = await startSandbox({ parts: ['pubsub'] });
+    sandbox.applyEnv();
+  });
+  after(() => sandbox?.close());
+
+  /** The topics that are said to be unread, where Pub/Sub answers the list of a topic's subscriptions so. */
+  const unread = async (answer: () => Promise<[string[]]>, subscriptionId?: string): Promise<string[]> => {
+    const { projectId } = sandbox;
+    const clients: PubSubClients = await createPubSubClients({ projectId });
+    const topic = `projects/${projectId}/topics/unread-${Math.random()}`;
+    await clients.publisher.createTopic({ name: topic });
+    if (subscriptionId !== undefined) {
+      await clients.subscriber.createSubscription({
+        name: `projects/${projectId}/subscriptions/${subscriptionId}`,
+        topic,
+      });
+    }
+    Object.assign(clients.publisher, { listTopicSubscriptions: answer });
+    const lines: string[] = [];
+    const telemetry = new Telemetry('test', { level: 'info', destination: { write: (line) => lines.push(line) } });
+    const config = { topicId: topic.split('/').at(-1) ?? '', subscriptionId };
+    await checkDeadLetters(clients, projectId, config, undefined, telemetry);
+    await clients.close();
+    return lines
+      .map((line) => JSON.parse(line))
+      .flatMap(({ event, topic }) => (event === 'dead_letter.unread' ? topic : []));
+  };
+
+  test('a topic that nobody is subscribed to is warned of', async () => {
+    const [topic] = await unread(async () => [[]]);
+    assert.match(topic ?? '', /^projects\/.*\/topics\/unread-/);
+  });
+
+  test('no warning where somebody is, where that may not be asked, or where the subscription is named', async () => {
+    assert.equal(await unread(async () => [['projects/p/subscriptions/s']]), []);
+    assert.equal(await unread(() => Promise.reject(new Error('PERMISSION_DENIED'))), []);
+    assert.equal(await unread(async () => [[]], 'named'), []);
+  });
+});

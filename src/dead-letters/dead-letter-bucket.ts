@@ -1,0 +1,99 @@
+import type { Bucket } from '@google-cloud/storage';
+import { defer, map, mergeMap, type Observable, type SchedulerLike, Subject, type Subscription, tap } from 'rxjs';
+import { writeOnce } from '../connectors/storage/write-once.ts';
+import type { Original } from '../core/message.ts';
+import type { Readiness } from '../core/readiness.ts';
+import { targetShare } from '../operators/failing-targets.ts';
+import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { encodeOriginal, letterContentHash, letterObjectName } from './dead-letter-object.ts';
+import type { Poisoned } from './dead-letter-publisher.ts';
+
+const TIMEOUT_MS = 120_000;
+/** Originals on their way at one time. */
+const CONCURRENCY = 4;
+const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
+/** How long a message waits at its source when those on their way hold as much as they may. */
+const POSTPONE_MS = 10_000;
+
+export interface LetterBucketOptions {
+  readonly bucket: Bucket;
+  readonly service: string;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly scheduler?: SchedulerLike;
+}
+
+/**
+ * Writes originals that do not fit into a letter as one object each, a few at a time. Red while that fails. An object that
+ * no letter points to yet is what a crash can leave; the message comes again.
+ */
+export class LetterBucket {
+  readonly #options: LetterBucketOptions;
+  readonly #write: ReturnType<typeof writeOnce>;
+  readonly #writes = new Subject<Observable<unknown>>();
+  readonly #running: Subscription;
+  #messages = 0;
+  #bytes = 0;
+
+  constructor(options: LetterBucketOptions) {
+    const { bucket, readiness, scheduler } = options;
+    this.#options = options;
+    this.#write = writeOnce({ bucket, timeoutMs: TIMEOUT_MS, ...(scheduler === undefined ? {} : { scheduler }) });
+    // What waits is bounded by credit, which each message keeps.
+    this.#running = this.#writes.pipe(mergeMap((write) => write, CONCURRENCY)).subscribe({
+      error: (error: Error) => readiness.set('dead_letter_bucket', 'failing', error.message),
+    });
+  }
+
+  /**
+   * Stores an original; `onStored` gets the object, `gs://bucket/name`. Refuses it while those on their way hold as much
+   * of the credit as they may, if it can wait at its source.
+   */
+  store({ ticket, onRefused }: Poisoned, time: Date, onStored: (object: string) => void): void {
+    const share = targetShare(ticket.desk.credit.limits);
+    if (ticket.mayPostpone && (this.#messages >= share.maxMessages || this.#bytes >= share.maxBytes)) {
+      onRefused(POSTPONE_MS);
+      return;
+    }
+    this.#messages += 1;
+    this.#bytes += ticket.bytes;
+    this.#writes.next(
+      this.#stored(ticket.original, time).pipe(
+        tap((object) => {
+          this.#messages -= 1;
+          this.#bytes -= ticket.bytes;
+          onStored(object);
+        }),
+      ),
+    );
+  }
+
+  /** Gives up what is not stored yet. */
+  abort(): void {
+    this.#running.unsubscribe();
+  }
+
+  #stored(original: Original, time: Date): Observable<string> {
+    const { bucket, service, telemetry, readiness, scheduler } = this.#options;
+    return defer(() => {
+      const content = encodeOriginal(original);
+      const contentHash = letterContentHash(content);
+      const name = (suffix: string) => letterObjectName(service, time, contentHash, suffix);
+      return this.#write({ name, content, contentType: 'application/json', contentHash }).pipe(
+        map((written) => {
+          if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });
+          readiness.set('dead_letter_bucket', 'ok');
+          return `gs://${bucket.name}/${written.name}`;
+        }),
+        retryWithBackoff(RETRY, {
+          onRetry: (error) => {
+            telemetry.event('dead_letter.retried', { bucket: bucket.name, error: error.message });
+            readiness.set('dead_letter_bucket', 'failing', `writing to ${bucket.name} fails: ${error.message}`);
+          },
+          ...(scheduler === undefined ? {} : { scheduler }),
+        }),
+      );
+    });
+  }
+}

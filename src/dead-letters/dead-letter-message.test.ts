@@ -1,0 +1,122 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { checkLimits } from '../connectors/pubsub/limits.ts';
+import type { Original } from '../core/message.ts';
+import { suite } from '../testing/suite.ts';
+import { type LetterMarks, letterOf, pointerTo } from './dead-letter-message.ts';
+
+const MARKS: LetterMarks = {
+  service: 'enrich',
+  reason: 'hook_failed',
+  error: 'no such device',
+  attempt: 3,
+  source: 'projects/p/subscriptions/s',
+  time: new Date('2026-11-24T08:00:00Z'),
+};
+const OURS = {
+  dlq_service: 'enrich',
+  dlq_reason: 'hook_failed',
+  dlq_error: 'no such device',
+  dlq_attempt: '3',
+  dlq_source: 'projects/p/subscriptions/s',
+  dlq_time: '2026-11-24T08:00:00.000Z',
+};
+
+const original = (fields: Partial<Original> = {}): Original => ({
+  data: Buffer.from('x'),
+  attributes: {},
+  orderingKey: '',
+  ...fields,
+});
+const named = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, 'v']));
+
+suite('dead letter', ({ test }) => {
+  test('has the original and six attributes; an ordering key becomes a seventh', () => {
+    const { message, isWhole } = letterOf(original({ attributes: { uid: 'u1' } }), MARKS);
+    assert.ok(isWhole);
+    assert.equal(message, { data: Buffer.from('x'), attributes: { uid: 'u1', ...OURS }, orderingKey: '' });
+    const ordered = letterOf(original({ orderingKey: 'k' }), MARKS).message;
+    assert.is(ordered.attributes.dlq_ordering_key, 'k');
+    assert.is(ordered.orderingKey, '', 'letters never wait for each other');
+  });
+
+  test('is whole just within the limits, and not just beyond', () => {
+    for (const [fields, expected] of [
+      [{ data: Buffer.alloc(9_000_000) }, true],
+      [{ data: Buffer.alloc(9_000_001) }, false],
+      [{ attributes: named(94) }, true],
+      [{ attributes: named(95) }, false],
+      [{ attributes: named(94), orderingKey: 'k' }, false],
+      [{ attributes: named(101) }, false],
+      [{ attributes: { ['ä'.repeat(128)]: '語'.repeat(341) } }, true],
+      [{ attributes: { ['ä'.repeat(129)]: 'v' } }, false],
+      [{ attributes: { a: '語'.repeat(342) } }, false],
+      [{ attributes: { '': 'v' } }, false],
+      [{ attributes: { ...named(94), googclient_schemaencoding: 'JSON', dlq_reason: 'of an earlier letter' } }, true],
+    ] as const) {
+      const { message, isWhole } = letterOf(original(fields), MARKS);
+      assert.is(isWhole, expected, JSON.stringify(fields).slice(0, 60));
+      assert.is(message.attributes.googclient_schemaencoding, undefined);
+      assert.is(message.attributes.dlq_truncated, expected ? undefined : 'true');
+      assert.is(message.attributes.dlq_reason, 'hook_failed');
+      checkLimits(message);
+    }
+  });
+
+  test('keeps what fits of an original that does not', () => {
+    const data = Buffer.alloc(9_500_000, 7);
+    const { message } = letterOf(original({ data, attributes: { uid: 'u1' } }), MARKS);
+    assert.is(message.data.byteLength, 9_000_000);
+    assert.is(message.attributes.dlq_original_bytes, '9500000');
+    assert.is(message.attributes.uid, 'u1');
+    assert.is(Object.keys(letterOf(original({ attributes: named(101) }), MARKS).message.attributes).length, 100);
+  });
+
+  test('that points to an object has no data', () => {
+    const large = original({ data: Buffer.alloc(9_500_000), attributes: named(101), orderingKey: 'k' });
+    const pointer = pointerTo('gs://b/n', large, MARKS);
+    checkLimits(pointer);
+    assert.is(pointer.data.byteLength, 0);
+    const { dlq_object, dlq_original_bytes, dlq_truncated, dlq_ordering_key, a0 } = pointer.attributes;
+    assert.equal(
+      [dlq_object, dlq_original_bytes, dlq_truncated, dlq_ordering_key, a0],
+      ['gs://b/n', '9500000', undefined, 'k', 'v'],
+    );
+  });
+
+  test('of an original that its source has cut says so, and how the whole is known', () => {
+    const whole = { byteLength: 200_000_000, sha256: 'ab'.repeat(32) };
+    const cut = original({ data: Buffer.alloc(100), whole });
+    const { message, isWhole } = letterOf(cut, MARKS);
+    assert.not(isWhole);
+    for (const { attributes } of [message, pointerTo('gs://b/n', cut, MARKS)]) {
+      assert.equal(
+        [attributes.dlq_truncated, attributes.dlq_original_bytes, attributes.dlq_original_sha256],
+        ['true', '200000000', whole.sha256],
+      );
+    }
+  });
+
+  test('always fits, and our attributes with it', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 2_000 });
+    const any = fc.record({
+      data: fc.uint8Array({ maxLength: 300 }),
+      attributes: fc.dictionary(fc.string({ unit: 'binary', maxLength: 300 }), text, { maxKeys: 120 }),
+      orderingKey: fc.string({ maxLength: 300 }),
+    });
+    fc.assert(
+      fc.property(any, text, text, (each, error, source) => {
+        const marks = { ...MARKS, error, source };
+        const { message, isWhole } = letterOf(each, marks);
+        for (const letter of [message, pointerTo('gs://b/n', each, marks)]) {
+          checkLimits(letter);
+          for (const name of Object.keys(OURS)) assert.ok(Object.hasOwn(letter.attributes, name), name);
+        }
+        if (!isWhole) return;
+        for (const [name, value] of Object.entries(each.attributes)) {
+          if (!/^(goog|dlq_)/.test(name)) assert.is(message.attributes[name], value);
+        }
+      }),
+    );
+  });
+});

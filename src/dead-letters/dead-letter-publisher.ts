@@ -1,0 +1,124 @@
+import { type SchedulerLike, Subject, Subscription } from 'rxjs';
+import * as v from 'valibot';
+import type { Publisher } from '../connectors/pubsub/publisher.ts';
+import { pubsubSink } from '../connectors/pubsub/sink.ts';
+import { publishSchema } from '../connectors/pubsub/sink-config.ts';
+import { Delivery, type Ticket } from '../core/delivery.ts';
+import type { PoisonError } from '../core/errors.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { Readiness } from '../core/readiness.ts';
+import { byCredit } from '../operators/by-credit.ts';
+import type { FailingTargetsView } from '../operators/failing-targets.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import type { Letter } from './dead-letter-message.ts';
+
+/** One poisoned message that is to become a dead letter. */
+export interface Poisoned {
+  readonly ticket: Ticket;
+  readonly poison: PoisonError;
+  readonly onPublished: (letter: Letter) => void;
+  /** Its source is to deliver it again, no sooner than `afterMs` from now. */
+  readonly onRefused: (afterMs: number) => void;
+}
+
+interface Pending extends Poisoned {
+  readonly letter: Letter;
+  refusals: number;
+}
+
+export interface DeadLetterPublisherOptions {
+  readonly topicId: string;
+  readonly publisher: Publisher;
+  readonly telemetry: Telemetry;
+  readonly readiness: Readiness;
+  readonly onFailingTargets: (failing: FailingTargetsView, credit: Ticket['desk']['credit']) => void;
+  readonly scheduler?: SchedulerLike;
+}
+
+/** Bounds of the wait before a letter that Pub/Sub refuses is tried again: doubling. */
+const MIN_RETRY_MS = 1_000;
+const MAX_RETRY_MS = 30_000;
+
+/**
+ * Publishes dead letters in batches, as every message is published, and beside the graph: messages that are not poisoned
+ * do not wait for them. Retries an outage for ever, and a refused letter too, red: a letter fits by its making. While the
+ * topic fails, letters keep half of the credit at most where messages can wait at their source.
+ */
+export class DeadLetterPublisher {
+  readonly #options: DeadLetterPublisherOptions;
+  readonly #scheduler: SchedulerLike;
+  readonly #letters = new Subject<Delivery>();
+  readonly #pending = new Map<Delivery, Pending>();
+  readonly #running = new Subscription();
+
+  constructor(options: DeadLetterPublisherOptions) {
+    const { topicId, publisher, telemetry, readiness, onFailingTargets, scheduler } = options;
+    this.#options = options;
+    this.#scheduler = scheduler ?? monotonicScheduler;
+    const publish = byCredit((credit) =>
+      pubsubSink({
+        publisher,
+        config: v.parse(publishSchema, {}),
+        credit,
+        telemetry,
+        address: ({ message: { payload, attributes } }) => ({
+          topicId,
+          message: { data: payload, attributes, orderingKey: '' },
+        }),
+        onFailingTargets: (failing) => onFailingTargets(failing, credit),
+        ...(scheduler === undefined ? {} : { scheduler }),
+      }),
+    );
+    this.#running.add(
+      this.#letters.pipe(publish).subscribe({
+        next: (outcome) => this.#settle(outcome),
+        error: (error: Error) => readiness.set('dead_letters', 'failing', `publishing has ended: ${error.message}`),
+      }),
+    );
+  }
+
+  publish(letter: Letter, poisoned: Poisoned): void {
+    const { data: payload, attributes } = letter;
+    const message = { id: '', payload, publishTime: '', attributes, enrichmentData: {} };
+    const delivery = new Delivery(message, poisoned.ticket);
+    this.#pending.set(delivery, { ...poisoned, letter, refusals: 0 });
+    this.#letters.next(delivery);
+  }
+
+  /** Gives up what is not published yet. What awaits Pub/Sub's answer may arrive all the same. */
+  abort(): void {
+    this.#running.unsubscribe();
+    this.#pending.clear();
+  }
+
+  #settle(outcome: Outcome): void {
+    const { delivery } = outcome;
+    const pending = this.#pending.get(delivery);
+    if (pending === undefined) return;
+    const { letter, poison, ticket, onPublished, onRefused } = pending;
+    const { telemetry, readiness, topicId } = this.#options;
+    if (outcome.verdict === 'ack') {
+      this.#pending.delete(delivery);
+      readiness.set('dead_letters', 'ok');
+      telemetry.event('dead_letter.published', { reason: poison.reason, error: poison.message, topic: topicId });
+      onPublished(letter);
+    } else if (outcome.verdict === 'nack' && (ticket.mayPostpone || ticket.isOutOfTurn)) {
+      this.#pending.delete(delivery);
+      telemetry.event('dead_letter.given_back', { reason: poison.reason, error: outcome.error.message });
+      onRefused(outcome.afterMs ?? 0);
+    } else {
+      this.#tryAgain(delivery, pending, outcome);
+    }
+  }
+
+  #tryAgain(delivery: Delivery, pending: Pending, outcome: Outcome): void {
+    const { telemetry, readiness } = this.#options;
+    const refusal = outcome.verdict === 'deadLetter' ? outcome.poison.message : 'it went back';
+    const waitMs = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** pending.refusals) * (0.5 + Math.random() / 2);
+    pending.refusals += 1;
+    telemetry.event('dead_letter.retried', { reason: pending.poison.reason, error: refusal });
+    readiness.set('dead_letters', 'failing', `a dead letter cannot be published: ${refusal}`);
+    this.#running.add(this.#scheduler.schedule(() => this.#letters.next(delivery), waitMs));
+  }
+}

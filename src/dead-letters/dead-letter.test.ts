@@ -1,0 +1,60 @@
+import * as assert from 'uvu/assert';
+import { suite } from '../testing/suite.ts';
+import { readLetter } from './dead-letter.ts';
+import { letterOf } from './dead-letter-message.ts';
+
+const AT = { seconds: 1_770_091_506, nanos: 0 };
+const BEGUN = '2026-02-03T04:05:06Z';
+
+suite('letter as the commands read it', ({ test }) => {
+  test('is what a service has written', () => {
+    const original = { data: Buffer.from('x'), attributes: { uid: 'u1' }, orderingKey: 'k' };
+    const { message } = letterOf(original, {
+      ...{ service: 'enrich', reason: 'no_data', error: 'none', attempt: 3 },
+      ...{ source: 'projects/p/subscriptions/s', time: new Date(BEGUN) },
+    });
+    const letter = readLetter({ ...message, messageId: '7', publishTime: { seconds: 1_770_091_507, nanos: 0 } });
+    const { id, time, publishTime, service, reason, error, attempt, source, bytes, isTruncated, object } = letter;
+    assert.equal(
+      { id, time, publishTime, service, reason, error, attempt, source, bytes, isTruncated, object },
+      {
+        ...{ id: '7', time: '2026-02-03T04:05:06.000Z', publishTime: '2026-02-03T04:05:07Z' },
+        ...{ service: 'enrich', reason: 'no_data', error: 'none', attempt: 3 },
+        ...{ source: 'projects/p/subscriptions/s', bytes: 1, isTruncated: false, object: undefined },
+      },
+    );
+    assert.equal(letter.original, original);
+  });
+
+  test("is what Pub/Sub's own policy has set aside, ordering key and all", () => {
+    const { reason, source, attempt, time, original } = readLetter({
+      ...{ messageId: '8', publishTime: AT, orderingKey: 'k', data: Buffer.from('x') },
+      attributes: {
+        uid: 'u1',
+        CloudPubSubDeadLetterSourceDeliveryCount: '5',
+        CloudPubSubDeadLetterSourceSubscription: 's',
+        CloudPubSubDeadLetterSourceSubscriptionProject: 'p',
+        CloudPubSubDeadLetterSourceTopicPublishTime: '2026-01-01T00:00:00Z',
+      },
+    });
+    assert.equal([reason, source, attempt, time], ['max_delivery_attempts', 'projects/p/subscriptions/s', 5, BEGUN]);
+    assert.equal(original, { data: Buffer.from('x'), attributes: { uid: 'u1' }, orderingKey: 'k' });
+  });
+
+  test('of ours keeps its own marks when a policy has moved it on', () => {
+    const { reason, source } = readLetter({
+      ...{ messageId: '9', publishTime: AT },
+      attributes: {
+        ...{ dlq_reason: 'rejected', dlq_source: 'mqtt:a/b', dlq_time: BEGUN },
+        CloudPubSubDeadLetterSourceSubscription: 'dead-letters',
+      },
+    });
+    assert.equal([reason, source], ['rejected', 'mqtt:a/b']);
+  });
+
+  test('that is none is shown as unknown, from nowhere', () => {
+    const { reason, source, bytes } = readLetter({ messageId: '1', publishTime: AT, data: Buffer.from('abc') });
+    assert.equal([reason, source, bytes], ['unknown', '', 3]);
+    assert.is(readLetter({ attributes: { dlq_reason: 'rejected', dlq_original_bytes: 'many' } }).bytes, 0);
+  });
+});

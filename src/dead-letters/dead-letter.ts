@@ -1,0 +1,103 @@
+import type { protos } from '@google-cloud/pubsub';
+import { isReserved } from '../connectors/pubsub/reserved-attributes.ts';
+import type { Attributes, Original } from '../core/message.ts';
+import { rfc3339 } from '../util/rfc3339.ts';
+import { MARK_PREFIX } from './dead-letter-message.ts';
+
+type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
+
+/** The reason of letters that Pub/Sub itself has set aside, by a subscription's dead-letter policy. */
+export const POLICY_REASON = 'max_delivery_attempts';
+
+/** What Pub/Sub adds: https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts */
+const POLICY_PREFIX = 'CloudPubSubDeadLetterSource';
+
+/** A message of a dead-letter subscription, as the commands know it. */
+export interface Letter {
+  /** Pub/Sub's message id of the letter itself. */
+  readonly id: string;
+  /** When the letter was published, RFC 3339. */
+  readonly publishTime: string;
+  /** When the message was given up; of one that Pub/Sub has set aside, when that was. RFC 3339. */
+  readonly time: string;
+  /** Empty for one that Pub/Sub has set aside. */
+  readonly service: string;
+  /** A PoisonReason, POLICY_REASON, or `unknown` for a message that is no dead letter. */
+  readonly reason: string;
+  readonly error: string;
+  readonly attempt: number;
+  /** `projects/p/subscriptions/s` or `mqtt:<topic>`; empty if it is no dead letter. */
+  readonly source: string;
+  /** Of the original's data. */
+  readonly bytes: number;
+  /** The original did not fit, and what did not is gone. */
+  readonly isTruncated: boolean;
+  /** Where the whole original is, if not in the letter: `gs://bucket/name`. */
+  readonly object: string | undefined;
+  /** All of the letter's attributes. */
+  readonly attributes: Attributes;
+  /** The original, as far as it is in the letter. */
+  readonly original: Original;
+}
+
+/** Reads a message of a dead-letter subscription. */
+export function readLetter(message: PubSubMessage): Letter {
+  const attributes = message.attributes ?? {};
+  const data =
+    typeof message.data === 'string' ? Buffer.from(message.data, 'base64') : (message.data ?? Buffer.alloc(0));
+  const time = message.publishTime;
+  const publishTime = rfc3339(Number(time?.seconds ?? 0), time?.nanos ?? 0);
+  const bytes = Number(attributes.dlq_original_bytes ?? data.byteLength);
+  return {
+    id: message.messageId ?? '',
+    publishTime,
+    ...(marksIn(attributes, publishTime) ?? {
+      ...{ service: '', reason: 'unknown', error: 'no dead letter of ours or of Pub/Sub', attempt: 0 },
+      ...{ source: '', time: publishTime },
+    }),
+    bytes: Number.isSafeInteger(bytes) ? bytes : data.byteLength,
+    isTruncated: attributes.dlq_truncated === 'true',
+    object: attributes.dlq_object,
+    attributes,
+    original: {
+      data,
+      attributes: originalAttributes(attributes),
+      orderingKey: attributes.dlq_ordering_key ?? message.orderingKey ?? '',
+    },
+  };
+}
+
+type Marks = Pick<Letter, 'service' | 'reason' | 'error' | 'attempt' | 'source' | 'time'>;
+
+function marksIn(attributes: Attributes, publishTime: string): Marks | undefined {
+  if (attributes.dlq_reason !== undefined) {
+    return {
+      service: attributes.dlq_service ?? '',
+      reason: attributes.dlq_reason,
+      error: attributes.dlq_error ?? '',
+      attempt: Number(attributes.dlq_attempt ?? 1),
+      source: attributes.dlq_source ?? '',
+      time: attributes.dlq_time ?? publishTime,
+    };
+  }
+  const subscription = attributes[`${POLICY_PREFIX}Subscription`];
+  if (subscription === undefined) return undefined;
+  const attempt = Number(attributes[`${POLICY_PREFIX}DeliveryCount`] ?? 1);
+  return {
+    service: '',
+    reason: POLICY_REASON,
+    error: `Pub/Sub set it aside after ${attempt} deliveries`,
+    attempt,
+    source: `projects/${attributes[`${POLICY_PREFIX}SubscriptionProject`] ?? ''}/subscriptions/${subscription}`,
+    time: publishTime,
+  };
+}
+
+/** Without what a burial has added: ours, and Pub/Sub's own. */
+export function originalAttributes(attributes: Attributes): Attributes {
+  return Object.fromEntries(
+    Object.entries(attributes).filter(
+      ([name]) => !name.startsWith(MARK_PREFIX) && !name.startsWith(POLICY_PREFIX) && !isReserved(name),
+    ),
+  );
+}

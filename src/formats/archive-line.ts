@@ -1,0 +1,30 @@
+import type { Message } from '../core/message.ts';
+import { dataJson } from './envelope/envelope.ts';
+import { payloadBase64 } from './envelope/enveloped-message.ts';
+
+/** Those of a JSON text stand between its tokens, never in its strings. */
+const LINE_BREAKS = /[\r\n]+/g;
+
+/** A line that waits to be written: its text before and behind the time of that. */
+export interface ArchiveLine {
+  readonly head: string;
+  readonly tail: string;
+}
+
+/** The line as it is written, with its line feed. */
+export function lineText({ head, tail }: ArchiveLine, archivedAt: string): string {
+  return head + archivedAt + tail;
+}
+
+/**
+ * A message as a line of an archive object, as JSON:
+ * `{"id", "batchKey", "originalPubSubPayload": base64, "archivedAt", "publishTime", "attributes", "enrichmentData"}`.
+ * `archivedAt` (RFC 3339) is added when the object is written.
+ */
+export function archiveLine(message: Message, batchKey: string): ArchiveLine {
+  const { id, publishTime, attributes } = message;
+  const names = `{"id":${JSON.stringify(id)},"batchKey":${JSON.stringify(batchKey)}`;
+  const content = `"originalPubSubPayload":"${payloadBase64(message)}","archivedAt":"`;
+  const rest = `"publishTime":"${publishTime}","attributes":${JSON.stringify(attributes)},"enrichmentData":${dataJson(message).replaceAll(LINE_BREAKS, ' ')}`;
+  return { head: `${names},${content}`, tail: `",${rest}}\n` };
+}

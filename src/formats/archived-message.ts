@@ -1,0 +1,82 @@
+import { keepEnrichmentText } from '../core/enrichment-text.ts';
+import { PoisonError } from '../core/errors.ts';
+import { type Attributes, type EnrichmentData, type Message, utcTime } from '../core/message.ts';
+import { jsonMembers } from '../util/json/json-members.ts';
+import { isJsonObject } from '../util/json/json-number.ts';
+import { parseExact } from '../util/json/lossless-json.ts';
+import { openEnvelope } from './envelope/envelope.ts';
+
+/** A message as an archive line holds it, and when it was archived (milliseconds since 1970). */
+export interface ArchivedMessage {
+  readonly message: Message;
+  readonly archivedAtMs: number;
+}
+
+/**
+ * What `originalPubSubPayload` holds: the `envelope` of the message, as the Go platform's icestore archives it, its payload
+ * (`raw`), or what it looks like (`auto`): a line without `publishTime`, which this project always writes, may hold either.
+ */
+export const LINE_INPUTS = ['auto', 'envelope', 'raw'] as const;
+export type LineInput = (typeof LINE_INPUTS)[number];
+
+/**
+ * Reads a line of an archive object. Only `id`, `originalPubSubPayload` and `archivedAt` are needed, which every writer
+ * of the format gives; without a `publishTime` the time of archiving stands for it. An envelope in it has the message's own
+ * id, payload, time and enrichment data.
+ *
+ * @throws PoisonError (`undecodable`) saying what is wrong with the line.
+ */
+export function archivedMessage(text: string, input: LineInput = 'auto'): ArchivedMessage {
+  let line: unknown;
+  try {
+    line = parseExact(text);
+  } catch (thrown) {
+    throw new PoisonError('undecodable', 'the line is no JSON', { cause: thrown });
+  }
+  if (!isJsonObject(line)) throw new PoisonError('undecodable', 'the line is no JSON object');
+  const { id, originalPubSubPayload, archivedAt, attributes, enrichmentData } = line;
+  if (typeof id !== 'string' || id === '') throw new PoisonError('undecodable', 'the line has no "id"');
+  if (typeof originalPubSubPayload !== 'string') {
+    throw new PoisonError('undecodable', 'the line has no "originalPubSubPayload" in base64');
+  }
+  const archived = timeOf(line, 'archivedAt');
+  const publishTime = line.publishTime === undefined ? archived : timeOf(line, 'publishTime');
+  if (attributes !== undefined && !isAttributes(attributes)) {
+    throw new PoisonError('undecodable', 'the line\'s "attributes" are no texts by name');
+  }
+  if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
+    throw new PoisonError('undecodable', 'the line\'s "enrichmentData" is no JSON object');
+  }
+  const known: EnrichmentData = enrichmentData ?? {};
+  const written = jsonMembers(text).findLast(({ name }) => name === 'enrichmentData')?.value;
+  if (enrichmentData !== undefined && enrichmentData !== null && written !== undefined)
+    keepEnrichmentText(known, written);
+  const payload = Buffer.from(originalPubSubPayload, 'base64');
+  const message: Message = { id, payload, publishTime, attributes: attributes ?? {}, enrichmentData: known };
+  const mayBeEnvelope = input === 'envelope' || (input === 'auto' && line.publishTime === undefined);
+  return {
+    message: mayBeEnvelope ? opened(message, input) : message,
+    archivedAtMs: Date.parse(String(archivedAt)),
+  };
+}
+
+/** The message whose envelope is archived; in case of doubt, the payload of a line may also be no envelope. */
+function opened(message: Message, input: LineInput): Message {
+  try {
+    return openEnvelope(message);
+  } catch (thrown) {
+    if (input === 'auto' && thrown instanceof PoisonError) return message;
+    throw thrown;
+  }
+}
+
+function timeOf(line: Readonly<Record<string, unknown>>, member: string): string {
+  const value = line[member];
+  const time = typeof value === 'string' ? utcTime(value) : undefined;
+  if (time === undefined) throw new PoisonError('undecodable', `the line's "${member}" is no RFC 3339 time`);
+  return time;
+}
+
+function isAttributes(value: unknown): value is Attributes {
+  return isJsonObject(value) && Object.values(value).every((one) => typeof one === 'string');
+}

@@ -1,0 +1,137 @@
+import { enrichmentText, keepEnrichmentText } from '../../core/enrichment-text.ts';
+import { PoisonError } from '../../core/errors.ts';
+import { type EnrichmentData, type Message, utcTime } from '../../core/message.ts';
+import { asBuffer, utf8Text } from '../../util/bytes.ts';
+import { jsonMembers } from '../../util/json/json-members.ts';
+import { isJsonObject } from '../../util/json/json-number.ts';
+import { parseLossless } from '../../util/json/lossless-json.ts';
+import { readInPlace } from './envelope-view.ts';
+import { UnwrittenEnvelope } from './envelope-writer.ts';
+import { EnvelopedMessage, idAndPayload } from './enveloped-message.ts';
+import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-members.ts';
+
+/*
+ * What stands in the data of a Pub/Sub message between services, as JSON:
+ * `{"id": string, "payload": base64, "publishTime": RFC 3339, "enrichmentData": object, left out when empty}`.
+ */
+
+/** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
+export function envelopeOf(message: Message): UnwrittenEnvelope {
+  if (message instanceof EnvelopedMessage) return handedOn(message);
+  const head = `${idAndPayload(message)},"publishTime":"${message.publishTime}"`;
+  return new UnwrittenEnvelope(undefined, 0, `${head}${endOf(message)}`);
+}
+
+/** The envelope that a message came in. Its bytes are copied up to what was added. */
+function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
+  const { envelope, added } = message;
+  const { bytes, dataStart, headLength } = envelope;
+  if (dataStart !== undefined && !envelope.hasNoData) {
+    if (added === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
+    const set = membersOf(added);
+    const rest = set && splicedMembers(bytes, dataStart, bytes.length - 1, set);
+    if (rest !== undefined) return new UnwrittenEnvelope(envelope, dataStart, rest, 'latin1');
+  }
+  return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+}
+
+/** What follows the publish time in an envelope. */
+function endOf(message: Message): string {
+  if (message instanceof EnvelopedMessage) return hasData(message) ? withData(dataJson(message)) : '}';
+  // Before `enrichmentData`, whose getter may build the object.
+  const { enrichmentJson } = message;
+  if (enrichmentJson !== undefined) return withData(enrichmentJson);
+  return isEmpty(message.enrichmentData) ? '}' : withData(dataJson(message));
+}
+
+function withData(json: string): string {
+  return `,"enrichmentData":${json}}`;
+}
+
+/** A message's envelope as bytes. */
+export function encodeEnvelope(message: Message): Buffer {
+  const envelope = envelopeOf(message);
+  const bytes = Buffer.allocUnsafe(envelope.byteLength);
+  envelope.write(bytes, 0);
+  return bytes;
+}
+
+/** A message's enrichment data as JSON; a PoisonError (`rejected`) if there is no JSON of it. */
+export function dataJson(message: Message): string {
+  try {
+    return enrichmentText(message) ?? JSON.stringify(message.enrichmentData);
+  } catch (thrown) {
+    throw noJson(thrown);
+  }
+}
+
+function membersOf(added: EnrichmentData): WrittenMembers | undefined {
+  try {
+    return writtenMembers(added);
+  } catch (thrown) {
+    throw noJson(thrown);
+  }
+}
+
+function noJson(cause: unknown): PoisonError {
+  return new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause });
+}
+
+/** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
+export function openEnvelope(outer: Message): Message {
+  const data = asBuffer(outer.payload);
+  const read = readInPlace(data);
+  if (read !== undefined) return new EnvelopedMessage(read, outer);
+  const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
+  return { id, payload, publishTime, attributes: outer.attributes, enrichmentData };
+}
+
+/** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */
+export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
+  const text = utf8Text(data);
+  if (text === undefined) throw undecodable('the envelope is not UTF-8');
+  let value: unknown;
+  try {
+    value = parseLossless(data, text);
+  } catch (thrown) {
+    throw new PoisonError('undecodable', 'the data is no JSON envelope', { cause: thrown });
+  }
+  if (!isJsonObject(value)) throw undecodable('the envelope is no JSON object');
+  const { id, payload, publishTime, enrichmentData } = value;
+  if (typeof id !== 'string' || id === '') throw undecodable('the envelope has no "id"');
+  if (typeof payload !== 'string') throw undecodable('the envelope has no "payload" in base64');
+  const bytes = Buffer.from(payload, 'base64');
+  if (!isBase64(payload, bytes)) throw undecodable('the envelope\'s "payload" is no base64');
+  const time = typeof publishTime === 'string' ? utcTime(publishTime) : undefined;
+  if (time === undefined) throw undecodable('the envelope\'s "publishTime" is no RFC 3339 time');
+  if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
+    throw undecodable('the envelope\'s "enrichmentData" is no JSON object');
+  }
+  if (enrichmentData === undefined || enrichmentData === null) {
+    return { id, payload: bytes, publishTime: time, enrichmentData: {} };
+  }
+  const written = jsonMembers(text).findLast(({ name }) => name === 'enrichmentData')?.value;
+  if (written !== undefined) keepEnrichmentText(enrichmentData, written);
+  return { id, payload: bytes, publishTime: time, enrichmentData };
+}
+
+function undecodable(problem: string): PoisonError {
+  return new PoisonError('undecodable', problem);
+}
+
+/** Without merging what was added. */
+function hasData({ envelope, added }: EnvelopedMessage): boolean {
+  return !envelope.hasNoData || (added !== undefined && !isEmpty(added));
+}
+
+function isEmpty(data: EnrichmentData): boolean {
+  for (const _ in data) return false;
+  return true;
+}
+
+/** Node skips what is no base64 instead of refusing it; the length tells. */
+function isBase64(text: string, bytes: Buffer): boolean {
+  if (text.endsWith('=') && text.length % 4 !== 0) return false;
+  const unpadded = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
+  return Math.floor((unpadded * 3) / 4) === bytes.byteLength && unpadded % 4 !== 1;
+}

@@ -1,0 +1,44 @@
+import { hash } from 'node:crypto';
+import * as v from 'valibot';
+import { flag, setting } from '../config/schemas.ts';
+import type { Message } from '../core/message.ts';
+import { idAndPayload } from './envelope/enveloped-message.ts';
+
+/** What makes two messages the same. */
+export const identitySchema = v.strictObject({
+  publishTime: setting(
+    v.optional(flag, false),
+    'Makes the publish time part of the identity of a message, beside id, topic and payload: for upstreams ' +
+      'whose ids are not unique. A message that MQTT delivers again then has another identity. See ' +
+      '[guarantees](guarantees.md#what-makes-two-messages-the-same).',
+  ),
+});
+
+export type IdentityConfig = v.InferOutput<typeof identitySchema>;
+
+/** Returns a text that two messages share only if they are the same. */
+export type IdentityOf = (message: Message) => string;
+
+/**
+ * Compiles the identity of messages: id and payload as an envelope writes them, and attribute `mqtt_topic` with its length
+ * before it. Other attributes and the time of receipt have no part in it, so that a message that comes again keeps its
+ * identity.
+ */
+export function identityBy({ publishTime: byTime }: IdentityConfig): IdentityOf {
+  return (message) => {
+    const topic = message.attributes.mqtt_topic ?? '';
+    const time = byTime ? message.publishTime : '';
+    return `\n${topic.length} ${idAndPayload(message)}${topic}${time}`;
+  };
+}
+
+/** The insertId of a message's row, 43 characters: BigQuery takes at most 128. */
+export function insertIdOf(identity: string): string {
+  return hash('sha256', identity, 'base64url');
+}
+
+/** The hash, in hexadecimal digits, of what an object holds: its batch key and its messages, in any order. */
+export function contentHashOf(batchKey: string, identities: readonly string[]): string {
+  // In one piece: a call for each message takes longer than to hash it.
+  return hash('sha256', batchKey + identities.toSorted().join(''), 'hex');
+}

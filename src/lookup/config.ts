@@ -1,0 +1,167 @@
+import * as v from 'valibot';
+import type { ConfigIssue } from '../config/config-error.ts';
+import { maskAddress } from '../config/schema-walk.ts';
+import { bytes, count, flag, milliseconds, readableFile, secret, setting, text } from '../config/schemas.ts';
+import { parseRedisUrl } from './redis/redis-url.ts';
+
+/** An address that is refused, without what may be a password in it. */
+const shownAddress = (url: string): string => maskAddress(url.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@'));
+
+const passwordEntries = {
+  password: setting(v.optional(secret), 'Password. That of `url` holds for Redis itself where this is left out.', {
+    example: 'secret',
+  }),
+  passwordFile: setting(
+    v.optional(readableFile),
+    'File with the password, in place of `password`. It is read at each connection, without line breaks at ' +
+      'its end.',
+    { example: '/run/secrets/redis' },
+  ),
+};
+
+const hasOnePassword = (config: { password?: string | undefined; passwordFile?: string | undefined }): boolean =>
+  config.password === undefined || config.passwordFile === undefined;
+const TWO_PASSWORDS = 'expected password or passwordFile, not both';
+
+/** Settings of Redis. In front of another layer it is a cache; as the last layer it is a registry that others maintain. */
+const redisSchema = v.pipe(
+  v.strictObject({
+    url: setting(
+      v.pipe(
+        v.string(),
+        v.check(
+          (url) => parseRedisUrl(url) !== undefined,
+          ({ input }) =>
+            `expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got ${JSON.stringify(shownAddress(input))}`,
+        ),
+      ),
+      'Address: `redis://[user[:password]@]host[:port][/db]`, or `rediss://` for TLS. Several hosts, separated ' +
+        'by commas, are nodes of a cluster, or sentinels. In front of another layer Redis is a cache; as the last ' +
+        'layer it is a registry that others maintain.',
+      { example: 'redis://127.0.0.1:6379' },
+    ),
+    username: setting(v.optional(text), 'ACL user.', {
+      example: 'enrich',
+      unset: 'that of the address, else the default user of Redis',
+    }),
+    ...passwordEntries,
+    db: setting(v.optional(count({ min: 0, max: 1_000 })), 'Number of the database.', {
+      example: 1,
+      unset: 'that of the address, else 0',
+    }),
+    cluster: setting(v.optional(flag, false), 'The address names nodes of a cluster.'),
+    sentinel: setting(
+      v.optional(
+        v.pipe(
+          v.strictObject({
+            name: setting(text, 'Name of the primary at the sentinels.', { example: 'primary' }),
+            username: setting(v.optional(text), 'ACL user of the sentinels.', { example: 'enrich' }),
+            ...passwordEntries,
+          }),
+          v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
+        ),
+      ),
+      'The address names sentinels, which name the primary.',
+      { unset: 'left out' },
+    ),
+    caFile: setting(
+      v.optional(readableFile),
+      'PEM file of the authorities that vouch for the server, read at each connection.',
+      { example: '/etc/redis/ca.pem', unset: 'the authorities of Node' },
+    ),
+    insecureSkipVerify: setting(v.optional(flag, false), 'Accepts any certificate. For tests only.'),
+    keyPrefix: setting(v.optional(v.string()), 'Text that keys begin with.', {
+      example: 'devices:',
+      unset: '`dataflow:device:` for a cache, nothing for a registry',
+    }),
+    ttlMs: setting(v.optional(milliseconds({ min: 1 }), 7_200_000), 'Time for which the cache keeps a record.'),
+    timeoutMs: setting(
+      v.optional(milliseconds({ min: 1 }), 500),
+      'Time limit of a command. Then a cache is skipped, and a registry is tried again.',
+    ),
+  }),
+  v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const { url, cluster, sentinel, db, caFile } = dataset.value;
+    const address = parseRedisUrl(url);
+    if (address === undefined) return;
+    if (cluster && sentinel !== undefined) addIssue({ message: 'expected cluster or sentinel, not both' });
+    if (!cluster && sentinel === undefined && address.hosts.length > 1) {
+      addIssue({ message: 'url has several hosts: set cluster to true, or sentinel.name' });
+    }
+    if (cluster && (db ?? address.db ?? 0) !== 0) addIssue({ message: 'a cluster has only db 0' });
+    if (caFile !== undefined && !address.isTls) addIssue({ message: 'caFile needs TLS: begin url with rediss://' });
+  }),
+);
+
+/** Settings of the lookup chain: memory → Redis → Firestore; each layer is there if it is configured. */
+export const lookupSchema = v.strictObject({
+  memory: setting(
+    v.optional(
+      v.strictObject({
+        maxEntries: setting(
+          v.optional(count({ max: 10_000_000 }), 10_000),
+          'Keys that the layer keeps. The least recently used leave first.',
+        ),
+        maxBytes: setting(
+          v.optional(bytes(), 64 * 1024 * 1024),
+          'Memory that the entries may take, by an estimate of the heap of V8. An entry holds the fields that ' +
+            '`apply` names, or all of the data where a hook `applier` takes its place. Larger data is looked up each ' +
+            'time.',
+        ),
+        ttlMs: setting(v.optional(milliseconds({ min: 1 }), 300_000), 'Time for which the layer keeps a record.'),
+      }),
+    ),
+    'Layer in the memory of the process.',
+    { unset: 'left out' },
+  ),
+  redis: setting(v.optional(redisSchema), 'Layer in Redis.', { unset: 'left out' }),
+  firestore: setting(
+    v.optional(
+      v.strictObject({
+        collection: setting(
+          v.pipe(v.string(), v.regex(/^[^/]+$/, 'expected the name of a collection, without a slash')),
+          'Name of the collection.',
+          { example: 'devices' },
+        ),
+        projectId: setting(v.optional(text), 'Project of the database.', {
+          example: 'my-project',
+          unset: '`google.projectId`',
+        }),
+        databaseId: setting(v.optional(text), 'Name of the database.', {
+          example: 'registry',
+          unset: 'the default database',
+        }),
+        timeoutMs: setting(v.optional(milliseconds({ min: 1 }), 10_000), 'Time limit of a read.'),
+      }),
+    ),
+    'Last layer, in Firestore: a key is a document id.',
+    { unset: 'left out' },
+  ),
+  missingTtlMs: setting(
+    v.optional(milliseconds({ min: 1 }), 30_000),
+    'Time for which every layer that caches keeps the answer "no data".',
+  ),
+});
+
+export type LookupConfig = v.InferOutput<typeof lookupSchema>;
+
+/** What is wrong with a lookup that has nowhere to get data from. */
+export const NO_LAST_LAYER = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
+
+/** Finds what is wrong between the layers of a lookup, some of which may be hooks. */
+export function lookupProblems({ redis, firestore }: LookupConfig, hasFetcher: boolean): ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  if (redis === undefined && firestore === undefined && !hasFetcher) {
+    issues.push({ path: 'lookup', problem: NO_LAST_LAYER });
+  }
+  if (firestore !== undefined && hasFetcher) {
+    issues.push({ path: 'lookup.firestore', problem: 'the hook "fetcher" stands in its place: remove one of the two' });
+  }
+  if (redis?.keyPrefix === '' && (firestore !== undefined || hasFetcher)) {
+    const problem = 'is empty: a device that chooses its id could name any key of that Redis; leave it out, or set one';
+    issues.push({ path: 'lookup.redis.keyPrefix', problem });
+  }
+  return issues;
+}

@@ -1,0 +1,19 @@
+import type { Firestore } from '@google-cloud/firestore';
+import { answerOf } from '../../connectors/google/bounded-call.ts';
+import { asStartError } from '../../connectors/google/grpc-errors.ts';
+
+/** A document id that is read once at start; whether it exists does not matter. */
+const CHECKED_ID = 'dataflow-start-check';
+
+/**
+ * Checks at start that a collection may be read.
+ *
+ * @throws FatalError naming the setting, or RetryableError while Firestore cannot be reached.
+ */
+export async function checkFirestore(client: Firestore, collection: string): Promise<void> {
+  try {
+    await answerOf('BatchGetDocuments', () => client.collection(collection).doc(CHECKED_ID).get());
+  } catch (thrown) {
+    throw asStartError('lookup.firestore.collection', collection, thrown);
+  }
+}

@@ -1,0 +1,83 @@
+import { firstValueFrom } from 'rxjs';
+import { toError } from '../core/errors.ts';
+import { type ChainOptions, lastLayer, type RedisLayer, redisLayer } from './chain.ts';
+import type { Layer, LookupData } from './fetcher.ts';
+import { NO_DATA, noDataKey, recordIn, recordKey } from './redis/redis-records.ts';
+
+/** What one layer says of a key. */
+export interface LayerAnswer {
+  readonly layer: Layer;
+  /** Where it looked: a key of Redis, a document, the hook. */
+  readonly place: string;
+  /** In words: `data`, `no data`, `nothing` … */
+  readonly answer: string;
+  readonly data?: LookupData;
+  readonly expiresInMs?: number;
+  /** Why it could not say anything. */
+  readonly error?: string;
+}
+
+/** Asks each layer but memory for a key: the cache, then the layer that the data comes from, whatever the cache has. */
+export async function askLayers(options: ChainOptions, key: string): Promise<LayerAnswer[]> {
+  const redis = redisLayer(options);
+  const answers: LayerAnswer[] = [];
+  if (redis?.isCache === true) {
+    const place = recordKey(redis.keyPrefix, key);
+    answers.push({ layer: 'redis', place, ...(await said(() => askCache(redis, key))) });
+  }
+  const last = lastLayer(options, redis);
+  const asked = await said(async () => {
+    const data = await firstValueFrom(last.fetch(key));
+    return data === undefined ? { answer: 'no data' } : { answer: 'data', data };
+  });
+  await last.close();
+  answers.push({ ...lastPlace(options, redis, key), ...asked });
+  return answers;
+}
+
+/** Lets each layer but memory forget a key, and says what came of it. */
+export async function forgetInLayers(options: ChainOptions, key: string): Promise<LayerAnswer[]> {
+  const redis = redisLayer(options);
+  const answers: LayerAnswer[] = [];
+  if (redis?.isCache === true) {
+    const { client, keyPrefix } = redis;
+    const keys = [recordKey(keyPrefix, key), noDataKey(keyPrefix, key)];
+    const deleted = async () => ({ answer: (await client.delete(keys)) > 0 ? 'forgotten' : 'held nothing' });
+    answers.push({ layer: 'redis', place: recordKey(keyPrefix, key), ...(await said(deleted)) });
+  }
+  answers.push({ ...lastPlace(options, redis, key), answer: 'nothing to forget: the data comes from here' });
+  return answers;
+}
+
+async function askCache({ client, keyPrefix }: RedisLayer, key: string) {
+  const record = recordKey(keyPrefix, key);
+  const text = await client.get(record);
+  if (text !== null) {
+    const data = recordIn(text);
+    const expiresInMs = await client.expiresInMs(record);
+    const expiry = expiresInMs === undefined ? {} : { expiresInMs };
+    return data === undefined
+      ? { answer: 'not a record of this cache', ...expiry }
+      : { answer: 'data', data, ...expiry };
+  }
+  const mark = noDataKey(keyPrefix, key);
+  if ((await client.get(mark)) !== NO_DATA) return { answer: 'nothing' };
+  const expiresInMs = await client.expiresInMs(mark);
+  return { answer: 'known to have no data', ...(expiresInMs === undefined ? {} : { expiresInMs }) };
+}
+
+async function said<T extends object>(ask: () => Promise<T>): Promise<T | { answer: string; error: string }> {
+  try {
+    return await ask();
+  } catch (thrown) {
+    return { answer: 'failed', error: toError(thrown).message };
+  }
+}
+
+function lastPlace({ config, fetcher }: ChainOptions, redis: RedisLayer | undefined, key: string) {
+  if (fetcher !== undefined) return { layer: 'fetcher', place: 'hooks.ts' } as const;
+  if (config.firestore !== undefined) {
+    return { layer: 'firestore', place: `${config.firestore.collection}/${key}` } as const;
+  }
+  return { layer: 'redis', place: recordKey(redis?.keyPrefix ?? '', key) } as const;
+}

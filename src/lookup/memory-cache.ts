@@ -1,0 +1,82 @@
+import { LRUCache } from 'lru-cache';
+import { of, tap } from 'rxjs';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { deepFreeze } from '../util/deep-freeze.ts';
+import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
+import { heapBytes } from './heap-bytes.ts';
+
+export interface MemoryCacheOptions {
+  readonly maxEntries: number;
+  /** Of the entries, as `heapBytes` estimates them. */
+  readonly maxBytes: number;
+  readonly ttlMs: number;
+  readonly missingTtlMs: number;
+  readonly onAnswer: OnAnswer;
+  readonly telemetry: Telemetry;
+}
+
+/** What stands for "known to have no data". */
+const MISSING = Symbol('missing');
+
+/** Of an entry beside its key and data. */
+const ENTRY_BYTES = 200;
+
+/**
+ * The least recently used keys leave first, at either bound; an entry that is larger than all may be is not kept. Entries
+ * live for their TTL, and those without data for a shorter one. They are frozen, so that no hook changes what later
+ * messages get.
+ */
+export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher {
+  const { maxEntries, maxBytes, ttlMs, missingTtlMs, onAnswer, telemetry } = options;
+  const entries = new LRUCache<string, LookupData | typeof MISSING>({
+    max: maxEntries,
+    maxSize: maxBytes,
+    sizeCalculation: (data, key) => ENTRY_BYTES + heapBytes(key) + (data === MISSING ? 0 : heapBytes(data)),
+    ttl: ttlMs,
+  });
+  telemetry.gauge('dataflow_cache_entries', 'Keys that the memory cache holds.', () => [[{}, entries.size]], []);
+  telemetry.gauge(
+    'dataflow_cache_bytes',
+    'What the entries of the memory cache take, as estimated, and the most that they may take.',
+    () => [
+      [{ of: 'taken' }, entries.calculatedSize],
+      [{ of: 'limit' }, maxBytes],
+    ],
+    ['of'],
+  );
+  let invalidations = 0;
+  const held = (key: string): LookupData | undefined => {
+    const known = entries.get(key);
+    if (known === undefined || known === MISSING) return undefined;
+    onAnswer({ layer: 'memory', key, found: true });
+    return known;
+  };
+  return {
+    held,
+    fetch: (key) => {
+      const data = held(key);
+      if (data !== undefined) return of(data);
+      if (entries.get(key) === MISSING) {
+        onAnswer({ layer: 'memory', key, found: false });
+        return of(undefined);
+      }
+      const before = invalidations;
+      return next.fetch(key).pipe(
+        tap((data) => {
+          deepFreeze(data);
+          // What was fetched before an invalidation may be what was to be forgotten.
+          if (invalidations !== before) return;
+          if (data === undefined) entries.set(key, MISSING, { ttl: missingTtlMs });
+          // Others may have waited for the same.
+          else if (entries.peek(key) !== data) entries.set(key, data);
+        }),
+      );
+    },
+    invalidate: (key) => {
+      invalidations += 1;
+      entries.delete(key);
+      return next.invalidate(key);
+    },
+    close: () => next.close(),
+  };
+}

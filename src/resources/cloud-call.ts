@@ -1,0 +1,55 @@
+import { answerOf } from '../connectors/google/bounded-call.ts';
+import { asStartError } from '../connectors/google/grpc-errors.ts';
+import { asHttpStartError } from '../connectors/google/http-errors.ts';
+import { errorCode } from '../core/errors.ts';
+import { patiently } from '../operators/retry-for.ts';
+
+const GRPC = { NOT_FOUND: 5, ALREADY_EXISTS: 6 };
+const HTTP = { NOT_FOUND: 404, CONFLICT: 409 };
+
+/** For calls of Pub/Sub: no retries but ours. */
+export const CALL = { retry: null, timeout: 10_000 };
+
+/** A call of Pub/Sub on behalf of a setting; undefined where the answer is that there is nothing of that name. */
+export function pubsubCall<T>(setting: string, name: string, call: () => Promise<T>): Promise<T | undefined> {
+  return patiently(
+    () => call().catch(unless(GRPC.NOT_FOUND)),
+    (thrown) => asStartError(setting, name, thrown),
+  );
+}
+
+/** A call of Storage or BigQuery on behalf of a setting; undefined where there is nothing of that name. */
+export function httpCall<T>(
+  setting: string,
+  name: string,
+  call: () => Promise<T>,
+  timeoutMs?: number,
+): Promise<T | undefined> {
+  return patiently(
+    () => answerOf(name, call, timeoutMs).catch(unless(HTTP.NOT_FOUND)),
+    (thrown) => asHttpStartError(setting, name, thrown),
+  );
+}
+
+/** Creates in Pub/Sub; that it exists by now is success. */
+export async function pubsubCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
+  await patiently(
+    () => create().catch(unless(GRPC.ALREADY_EXISTS)),
+    (thrown) => asStartError(setting, name, thrown),
+  );
+}
+
+/** Creates in Storage or BigQuery; that it exists by now is success. */
+export async function httpCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
+  await patiently(
+    () => answerOf(name, create).catch(unless(HTTP.CONFLICT)),
+    (thrown) => asHttpStartError(setting, name, thrown),
+  );
+}
+
+function unless(code: number): (thrown: unknown) => undefined {
+  return (thrown) => {
+    if (Number(errorCode(thrown)) === code) return undefined;
+    throw thrown;
+  };
+}

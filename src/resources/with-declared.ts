@@ -1,0 +1,43 @@
+import { createBigQueryClient } from '../connectors/bigquery/client.ts';
+import { checkCredentials, type GoogleApi } from '../connectors/google/credentials.ts';
+import { createPubSubClients } from '../connectors/pubsub/client.ts';
+import { createStorageClient } from '../connectors/storage/client.ts';
+import { FatalError, toError } from '../core/errors.ts';
+import { patiently } from '../operators/retry-for.ts';
+import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
+
+/**
+ * Opens the clients for what pipelines of one project declare, and closes them again.
+ *
+ * @throws FatalError if they are of several projects, or have several key files.
+ */
+export async function withDeclared<T>(
+  declarations: readonly Declaration[],
+  work: (declared: readonly Declared[]) => Promise<T>,
+): Promise<T> {
+  const [first, ...others] = declarations.map(({ google }) => google);
+  if (first === undefined) return work([]);
+  if (others.some(({ projectId }) => projectId !== first.projectId)) {
+    throw new FatalError('google.projectId: these pipelines are of several projects; name them one at a time');
+  }
+  if (others.some(({ keyFilename }) => keyFilename !== first.keyFilename)) {
+    throw new FatalError('google.keyFilename: these pipelines have different ones; name them one at a time');
+  }
+  await patiently(() => checkCredentials(first, apisOf(declarations)), toError);
+  const pubsub = await createPubSubClients(first);
+  try {
+    const clients = { pubsub, storage: createStorageClient(first), bigquery: createBigQueryClient(first) };
+    return await work(declaredResources(clients, declarations));
+  } finally {
+    await pubsub.close();
+  }
+}
+
+function apisOf(declarations: readonly Declaration[]): GoogleApi[] {
+  const all = declarations.map(({ resources }) => resources);
+  return [
+    'pubsub',
+    ...(all.some(({ buckets }) => buckets.length > 0) ? (['storage'] as const) : []),
+    ...(all.some(({ datasets, tables }) => datasets.length + tables.length > 0) ? (['bigquery'] as const) : []),
+  ];
+}

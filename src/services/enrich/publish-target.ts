@@ -1,0 +1,47 @@
+import type { OutgoingMessage } from '../../connectors/pubsub/limits.ts';
+import { type OrderingKeyConfig, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
+import type { Address } from '../../connectors/pubsub/sink.ts';
+import { ReceivedMessage } from '../../connectors/pubsub/wire/received-message.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import type { Message } from '../../core/message.ts';
+import { keyText, MessageView } from '../../core/message-path.ts';
+import { envelopeOf } from '../../formats/envelope/envelope.ts';
+import { EnvelopedMessage } from '../../formats/envelope/enveloped-message.ts';
+import type { KeyOf } from './lookup.ts';
+
+/**
+ * By what deliveries keep their order through the lookups: the ordering key that they will be published under, as far
+ * as it is known before the lookup; else the one they came with; else the key of the lookup.
+ */
+export function orderBy(
+  orderingKey: OrderingKeyConfig | undefined,
+  keyOf: KeyOf,
+): (delivery: Delivery) => string | undefined {
+  const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).orderOf;
+  return ({ message, ticket }) => {
+    const configured = read?.(new MessageView(message));
+    return configured ?? keyText(ticket.original.orderingKey) ?? keyOf(message);
+  };
+}
+
+/** A message's attributes, encoded still if they are those that it came with. */
+function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
+  const received = message instanceof EnvelopedMessage ? message.outer : message;
+  return received instanceof ReceivedMessage ? received.encodedAttributes : message.attributes;
+}
+
+/** Where an enriched delivery is published, and under which ordering key. */
+export function addressBy(
+  topicId: string,
+  orderingKey: OrderingKeyConfig | undefined,
+): (delivery: Delivery) => Address {
+  const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).keyOf;
+  return ({ message, ticket }) => ({
+    topicId,
+    message: {
+      data: envelopeOf(message),
+      attributes: unchangedAttributes(message),
+      orderingKey: read === undefined ? ticket.original.orderingKey : (read(new MessageView(message)) ?? ''),
+    },
+  });
+}

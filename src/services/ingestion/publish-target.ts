@@ -1,0 +1,58 @@
+import { PUBSUB_LIMITS, requestBytes } from '../../connectors/pubsub/limits.ts';
+import type { Address } from '../../connectors/pubsub/sink.ts';
+import type { EncodedAttributes } from '../../connectors/pubsub/wire/encoded-attributes.ts';
+import { encodeAttributes } from '../../connectors/pubsub/wire/publish-request.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError } from '../../core/errors.ts';
+import type { Attributes } from '../../core/message.ts';
+import { MessageView } from '../../core/message-path.ts';
+import { envelopeOf } from '../../formats/envelope/envelope.ts';
+import type { RouteTable } from './route-table.ts';
+import { RoutedMessage } from './routed-message.ts';
+
+/** Attributes of routes, encoded: those of a topic are the same object for as long as its route is remembered. */
+const ENCODED = new WeakMap<Attributes, Attributes | EncodedAttributes>();
+
+function encoded(attributes: Attributes): Attributes | EncodedAttributes {
+  const before = ENCODED.get(attributes);
+  if (before !== undefined) return before;
+  const result = encodeAttributes(attributes);
+  ENCODED.set(attributes, result);
+  return result;
+}
+
+/** By what a routed delivery keeps its order, as it is before a hook changes what that is read from. */
+export function orderBy(table: () => RouteTable): (delivery: Delivery) => string | undefined {
+  return ({ message }) =>
+    table()
+      .producerOf(message.attributes.route_name ?? '')
+      ?.orderingKey?.orderOf(new MessageView(message));
+}
+
+/**
+ * Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. Attributes
+ * of a message's own are left out where with them it would be larger than a request may be.
+ */
+export function addressBy(
+  table: () => RouteTable,
+  onLeftOut: (left: { readonly topic: string; readonly leftOut: number }) => void = () => {},
+): (delivery: Delivery) => Address {
+  return ({ message }) => {
+    const { attributes } = message;
+    const routeName = attributes.route_name ?? '';
+    const producer = table().producerOf(routeName);
+    if (producer === undefined) throw new PoisonError('unroutable', `there is no producer "${routeName}" any more`);
+    const data = envelopeOf(message);
+    const orderingKey = producer.orderingKey?.keyOf(new MessageView(message)) ?? '';
+    const { topicId } = producer;
+    if (!(message instanceof RoutedMessage)) return { topicId, message: { data, attributes, orderingKey } };
+    const ofRoute = message.route.attributes;
+    if (attributes !== ofRoute) {
+      const outgoing = { data, attributes, orderingKey };
+      if (requestBytes(outgoing) <= PUBSUB_LIMITS.requestBytes) return { topicId, message: outgoing };
+      const leftOut = Object.keys(attributes).length - Object.keys(ofRoute).length;
+      onLeftOut({ topic: attributes.mqtt_topic ?? '', leftOut });
+    }
+    return { topicId, message: { data, attributes: encoded(ofRoute), orderingKey } };
+  };
+}

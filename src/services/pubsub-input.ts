@@ -1,0 +1,109 @@
+import { checkCredentials } from '../connectors/google/credentials.ts';
+import { checkUnlessDenied } from '../connectors/google/denied-check.ts';
+import type { GoogleConfig } from '../connectors/google/google-config.ts';
+import { asStartError } from '../connectors/google/grpc-errors.ts';
+import { createPubSubClients, type PubSubClients } from '../connectors/pubsub/client.ts';
+import { Publisher } from '../connectors/pubsub/publisher.ts';
+import { PubSubSource } from '../connectors/pubsub/source.ts';
+import type { PubSubSourceConfig } from '../connectors/pubsub/source-config.ts';
+import type { Probe } from '../core/probe.ts';
+import type { DeadLettersConfig } from '../dead-letters/config.ts';
+import type { DeadLetter } from '../dead-letters/dead-letters.ts';
+import { openDeadLetters } from './dead-letter-sink.ts';
+import type { CommonDependencies, Shell } from './service-context.ts';
+
+interface PubSubEndConfig {
+  readonly google: GoogleConfig;
+  readonly source: PubSubSourceConfig;
+  readonly deadLetters?: DeadLettersConfig | undefined;
+}
+
+/** What the three services that consume Pub/Sub begin with: clients, a source, and a way for dead letters. */
+export interface PubSubEnd {
+  readonly clients: PubSubClients;
+  readonly source: PubSubSource;
+  /** Checks that the subscription and what dead letters need exist. */
+  readonly check: () => Promise<void>;
+  /** Closes the clients, unless they were injected. */
+  readonly close: () => Promise<void>;
+}
+
+/** @param keepsOrder whether the graph keeps order by key: then a message that goes back takes its successors along. */
+export async function openPubSubEnd(
+  shell: Shell,
+  config: PubSubEndConfig,
+  deadLettered: Probe<DeadLetter>,
+  injected: CommonDependencies,
+  { keepsOrder = false }: { readonly keepsOrder?: boolean } = {},
+): Promise<PubSubEnd> {
+  const { telemetry, readiness } = shell;
+  const { projectId } = config.google;
+  const clients = injected.pubsub ?? (await createPubSubClients(config.google));
+  const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
+  const publisher = new Publisher({
+    connections: clients.publishConnections,
+    projectId,
+    retry: { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: Number.POSITIVE_INFINITY },
+    timeoutMs: 30_000,
+    telemetry,
+    readiness,
+    component: 'dead_letter_publish',
+  });
+  const letters = openDeadLetters(shell, config, {
+    clients,
+    storage: injected.storage,
+    publisher,
+    sourceOf: () => subscription,
+    probe: deadLettered,
+  });
+  const source = new PubSubSource({
+    client: clients.subscriber,
+    projectId,
+    config: config.source,
+    desk: shell.desk(letters.bury),
+    keepsOrder,
+    telemetry,
+    readiness,
+  });
+  telemetry.gauge(
+    'dataflow_source_pending',
+    'Messages received, leased, and waiting for credit.',
+    () => [[{}, source.pending]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_source_out_of_turn_total',
+    'Messages given back on arrival, since an earlier one of their ordering key had gone back.',
+    () => [[{}, source.outOfTurn]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_source_unconfirmed_total',
+    'Settlements that Pub/Sub did not confirm while the lease lasted: these messages come again.',
+    () => [[{}, source.unconfirmed]],
+    [],
+  );
+  return {
+    clients,
+    source,
+    check: async () => {
+      if (injected.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
+      const found = await checkUnlessDenied(
+        telemetry,
+        {
+          setting: 'source.subscriptionId',
+          resource: subscription,
+          permission: 'pubsub.subscriptions.get',
+          unchecked: 'that the subscription exists',
+        },
+        () => clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 }),
+        asStartError,
+      );
+      source.subscriptionBacksOff = Boolean(found?.[0].retryPolicy);
+      await letters.check();
+    },
+    close: async () => {
+      if (injected.pubsub === undefined) await clients.close();
+    },
+  };
+}

@@ -1,0 +1,197 @@
+import type { Storage } from '@google-cloud/storage';
+import type { PubSubClients } from '../connectors/pubsub/client.ts';
+import { Credit } from '../core/credit.ts';
+import type { Delivery, Desk } from '../core/delivery.ts';
+import { Ledger } from '../core/ledger.ts';
+import type { Outcome } from '../core/outcome.ts';
+import { Probe } from '../core/probe.ts';
+import { Readiness } from '../core/readiness.ts';
+import type { DeadLetter } from '../dead-letters/dead-letters.ts';
+import type { Batch } from '../operators/batcher.ts';
+import type { FailingTargetsView } from '../operators/failing-targets.ts';
+import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
+import { TurnClock } from '../util/tick-clock.ts';
+import type { CommonConfig } from './config.ts';
+
+/** What every service is given, whatever its graph. */
+export interface CommonDependencies {
+  readonly pubsub?: PubSubClients;
+  /** For archives, and for dead letters that are too large for Pub/Sub. */
+  readonly storage?: Storage;
+  /** Overrides of log level, log destination and process metrics. */
+  readonly telemetry?: Partial<TelemetryOptions>;
+}
+
+/** The probes that every service has. */
+export interface CommonProbes {
+  /** Messages, as they enter the graph. */
+  readonly received: Probe<Delivery>;
+  /** Batches, as they leave for the sink. */
+  readonly flushed: Probe<Batch>;
+  readonly settled: Probe<Outcome>;
+  readonly deadLettered: Probe<DeadLetter>;
+}
+
+/** What a service keeps books with: one of each for a service. */
+export interface Shell {
+  readonly service: string;
+  readonly ledger: Ledger;
+  readonly credit: Credit;
+  /** More credit with the same limits, for a source of its own. */
+  openCredit(): Credit;
+  /** Each graph with the targets of it that fail. */
+  readonly graphs: readonly GraphState[];
+  /** Shows a graph's failing targets in metrics and readiness. */
+  watchTargets(state: GraphState): void;
+  readonly readiness: Readiness;
+  readonly telemetry: Telemetry;
+  /** A new probe, `<service>.<name>`, which is a metric too. */
+  probe<T>(name: string): Probe<T>;
+  /** The probes that every service has. */
+  commonProbes(): CommonProbes;
+  /** The desk that deliveries are opened and settled at. */
+  desk(bury: Desk['bury'], credit?: Credit): Desk;
+}
+
+/** What a graph shows of itself while it runs. */
+export interface GraphState {
+  readonly credit: Credit;
+  readonly failing: FailingTargetsView;
+  /** What helps, when a failing target holds up the whole source. */
+  readonly remedy?: string;
+}
+
+const STATES = ['ok', 'degraded', 'failing'] as const;
+
+/** Names of targets in a metric: places of an archive have no bound. */
+const MOST_TARGETS = 10;
+
+/** What may be unsettled at one time, as the settings of every source name it. */
+export interface InFlightLimits {
+  readonly maxInFlight: number;
+  readonly maxInFlightBytes: number;
+  /** How long a message may wait for others on purpose. Default: 0. */
+  readonly heldForMs?: number;
+}
+
+/** Opens the books of a service, and shows them as metrics. */
+export function openShell(
+  service: string,
+  config: CommonConfig,
+  { maxInFlight, maxInFlightBytes, heldForMs = 0 }: InFlightLimits,
+  dependencies: CommonDependencies,
+): Shell {
+  const ledger = new Ledger();
+  const newCredit = () => new Credit({ maxMessages: maxInFlight, maxBytes: maxInFlightBytes });
+  const credit = newCredit();
+  const credits = [credit];
+  const total = (read: (credit: Credit) => number) => credits.reduce((sum, each) => sum + read(each), 0);
+  const graphs: GraphState[] = [];
+  const readiness = new Readiness();
+  const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
+  const probes: { readonly label: string; readonly count: number }[] = [];
+
+  telemetry.counter(
+    'dataflow_received_total',
+    'Messages that entered the graph. Equals the settled ones of every ending plus those in flight.',
+    () => [[{}, ledger.received]],
+    [],
+  );
+  telemetry.counter(
+    'dataflow_settled_total',
+    'Messages by how they ended.',
+    () =>
+      (['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'] as const).map((ending) => [{ ending }, ledger[ending]]),
+    ['ending'],
+  );
+  telemetry.counter(
+    'dataflow_settlement_faults_total',
+    'Deliveries settled twice (a bug), or after their lease or session had lapsed (work done again).',
+    () => [
+      [{ fault: 'twice' }, ledger.settledTwice],
+      [{ fault: 'late' }, ledger.settledLate],
+    ],
+    ['fault'],
+  );
+  telemetry.gauge('dataflow_in_flight', 'Unsettled messages.', () => [[{}, ledger.inFlight]], []);
+  telemetry.gauge('dataflow_in_flight_bytes', 'Bytes of unsettled messages.', () => [[{}, ledger.inFlightBytes]], []);
+  telemetry.gauge(
+    'dataflow_credit_messages',
+    'Credit of the source: taken, its limit, and the most that was ever taken.',
+    () => [
+      [{ of: 'taken' }, total(({ messages }) => messages)],
+      [{ of: 'limit' }, total(({ limits }) => limits.maxMessages)],
+      [{ of: 'peak' }, total(({ peakMessages }) => peakMessages)],
+    ],
+    ['of'],
+  );
+  telemetry.gauge(
+    'dataflow_failing_target_messages',
+    `Messages that wait for a target that fails: the ${MOST_TARGETS} with the most, and all others together.`,
+    () => {
+      const all = graphs.flatMap(({ failing }) => failing.entries).sort(([, one], [, other]) => other - one);
+      const others = all.slice(MOST_TARGETS).reduce((sum, [, messages]) => sum + messages, 0);
+      return [...all.slice(0, MOST_TARGETS), ...(others > 0 ? [['others', others] as const] : [])].map(
+        ([target, messages]) => [{ target }, messages],
+      );
+    },
+    ['target'],
+  );
+  telemetry.gauge('dataflow_ready', '1 while /readyz answers 200.', () => [[{}, readiness.report.ready ? 1 : 0]], []);
+  telemetry.gauge(
+    'dataflow_part_state',
+    '1 for the present state of each part of /readyz, 0 for the other states.',
+    () =>
+      Object.entries(readiness.report.components).flatMap(([part, condition]) =>
+        STATES.map((state) => [{ part, state }, condition.state === state ? 1 : 0] as const),
+      ),
+    ['part', 'state'],
+  );
+  telemetry.counter(
+    'dataflow_probe_total',
+    'What passed each probe of the graph.',
+    () => probes.map((probe) => [{ probe: probe.label }, probe.count]),
+    ['probe'],
+  );
+
+  const clock = new TurnClock();
+  const onSettled = telemetry.histogram(
+    'dataflow_settle_seconds',
+    'Time of a message in this service, from its receipt to its settlement.',
+    settleSeconds(heldForMs),
+  );
+
+  function probe<T>(name: string): Probe<T> {
+    const added = new Probe<T>(`${service}.${name}`);
+    probes.push(added);
+    return added;
+  }
+
+  return {
+    service,
+    ledger,
+    credit,
+    openCredit: () => {
+      const added = newCredit();
+      credits.push(added);
+      return added;
+    },
+    graphs,
+    watchTargets: (state) => graphs.push(state),
+    readiness,
+    telemetry,
+    probe,
+    commonProbes: () => ({
+      received: probe('received'),
+      flushed: probe('flushed'),
+      settled: probe('settled'),
+      deadLettered: probe('deadLettered'),
+    }),
+    desk: (bury, ofSource = credit) => ({
+      ledger,
+      credit: ofSource,
+      bury,
+      stopwatch: { now: () => clock.now(), onSettled },
+    }),
+  };
+}

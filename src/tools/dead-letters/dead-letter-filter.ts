@@ -1,0 +1,33 @@
+import type { Letter } from '../../dead-letters/dead-letter.ts';
+import type { ServiceConfig } from '../../services/pipeline.ts';
+
+/** Which letters are meant. What is left out does not restrict. */
+export interface LetterFilter {
+  /** Any of them. */
+  readonly reasons: readonly string[];
+  /** Milliseconds since 1970: from this time on. */
+  readonly from?: number;
+  /** Milliseconds since 1970: before this time. */
+  readonly until?: number;
+}
+
+/** Whether a letter has one of the reasons, and its time is within the bounds. */
+export function matches({ reasons, from, until }: LetterFilter, { reason, time }: Letter): boolean {
+  if (reasons.length > 0 && !reasons.includes(reason)) return false;
+  const at = Date.parse(time);
+  if (from !== undefined && !(at >= from)) return false;
+  return until === undefined || at < until;
+}
+
+/**
+ * Whether a letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
+ * known by its topic alone, so all ingestion pipelines count as one.
+ */
+export function isFrom(config: ServiceConfig, { source }: Letter): boolean {
+  return config.service === 'ingestion' ? source.startsWith('mqtt:') : source === sourceOf(config);
+}
+
+/** Full name of the subscription that a pipeline consumes. */
+export function sourceOf({ google, source }: Exclude<ServiceConfig, { service: 'ingestion' }>): string {
+  return `projects/${google.projectId}/subscriptions/${source.subscriptionId}`;
+}

@@ -1,0 +1,75 @@
+import type { Original } from '../../core/message.ts';
+import type { Letter } from '../../dead-letters/dead-letter.ts';
+import { oneLine, printableData } from './printable.ts';
+
+/** What a table shows of a letter, without its data. */
+export interface LetterRow {
+  readonly id: string;
+  readonly time: string;
+  readonly service: string;
+  readonly reason: string;
+  readonly attempt: number;
+  readonly bytes: number;
+  readonly source: string;
+  readonly error: string;
+  readonly truncated: boolean;
+  readonly object?: string;
+}
+
+export function rowOf(letter: Letter): LetterRow {
+  const { id, time, service, reason, attempt, bytes, source, error, isTruncated, object } = letter;
+  const row = { id, time, service, reason, attempt, bytes, source, error, truncated: isTruncated };
+  return object === undefined ? row : { ...row, object };
+}
+
+const TITLES = ['id', 'time', 'service', 'reason', 'attempt', 'bytes', 'error'];
+const NUMBERS = [4, 5];
+
+/** Rows in columns, the last of them cut to the width of the terminal. */
+export function letterTable(rows: readonly LetterRow[], width = Number.POSITIVE_INFINITY): string {
+  const lines = rows.map(({ id, time, service, reason, attempt, bytes, error }) =>
+    [id, time, service || '-', reason, String(attempt), bytes.toLocaleString('en-US'), error].map(oneLine),
+  );
+  const all = [TITLES, ...lines];
+  const widths = TITLES.slice(0, -1).map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)));
+  return all
+    .map((line) =>
+      line
+        .map((cell, column) => {
+          const length = widths[column] ?? 0;
+          return NUMBERS.includes(column) ? cell.padStart(length) : cell.padEnd(length);
+        })
+        .join('  ')
+        .trimEnd()
+        .slice(0, width),
+    )
+    .join('\n');
+}
+
+/** How many there are of each reason, the most frequent first. */
+export function byReason(rows: readonly LetterRow[]): Record<string, number> {
+  const counts = [...Map.groupBy(rows, ({ reason }) => reason)].map(
+    ([reason, { length }]) => [reason, length] as const,
+  );
+  return Object.fromEntries(counts.sort(([, one], [, other]) => other - one));
+}
+
+/** Everything of one letter, for people. */
+export function letterPage(letter: Letter, original: Original): string {
+  const attributes = Object.entries(letter.attributes).map(([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`);
+  return [
+    ...Object.entries(rowOf(letter)).map(([name, value]) => `${name.padEnd(10)} ${oneLine(String(value))}`),
+    `published  ${letter.publishTime}`,
+    ...(original.orderingKey === '' ? [] : [`ordering key ${oneLine(original.orderingKey)}`]),
+    `attributes${letter.object === undefined ? '' : ' of the letter'}`,
+    ...attributes,
+    ...(letter.object === undefined
+      ? []
+      : [
+          'attributes of the original',
+          ...Object.entries(original.attributes).map(([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`),
+        ]),
+    `data (${original.data.byteLength.toLocaleString('en-US')} bytes)`,
+    printableData(original.data),
+  ].join('\n');
+}

@@ -1,0 +1,59 @@
+import type { Storage } from '@google-cloud/storage';
+import { checkCredentials, type GoogleApi } from '../../connectors/google/credentials.ts';
+import { createPubSubClients, type PubSubClients } from '../../connectors/pubsub/client.ts';
+import { createStorageClient } from '../../connectors/storage/client.ts';
+import { toError } from '../../core/errors.ts';
+import { patiently } from '../../operators/retry-for.ts';
+import type { ServiceConfig } from '../../services/pipeline.ts';
+import { LetterBox } from './dead-letter-reader.ts';
+import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';
+
+/** A pipeline's dead letters, open for reading. */
+export interface OpenLetters {
+  readonly clients: PubSubClients;
+  readonly subscription: FoundSubscription;
+  readonly box: LetterBox;
+  /** Built when it is first asked for. */
+  readonly storage: () => Storage;
+  /** Gives back what was read and not acknowledged. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the dead-letter subscription of a pipeline. Reading ends when nothing new has come for `idleTimeoutMs`.
+ *
+ * @throws FatalError naming the setting or option at fault.
+ */
+export async function openLetters(
+  config: ServiceConfig,
+  choice: SubscriptionChoice,
+  idleTimeoutMs: number,
+): Promise<OpenLetters> {
+  const apis: GoogleApi[] = config.deadLetters?.bucket === undefined ? ['pubsub'] : ['pubsub', 'storage'];
+  await patiently(() => checkCredentials(config.google, apis), toError);
+  const clients = await createPubSubClients(config.google);
+  let storage: Storage | undefined;
+  try {
+    const subscription = await findSubscription(clients, config, choice);
+    const box = new LetterBox({ client: clients.subscriber, subscription: subscription.name, quietMs: idleTimeoutMs });
+    return {
+      clients,
+      subscription,
+      box,
+      storage: () => {
+        storage ??= createStorageClient(config.google);
+        return storage;
+      },
+      close: async () => {
+        try {
+          await box.close();
+        } finally {
+          await clients.close();
+        }
+      },
+    };
+  } catch (thrown) {
+    await clients.close();
+    throw thrown;
+  }
+}

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+const LAUNCH = join(import.meta.dirname, '../../launch.mjs');
+const VARIABLE = /^export (\w+)=(.*)$/gm;
+
+/** A sandbox in a process of its own, so that it does not share a core with what uses it. */
+export interface SandboxProcess {
+  /** How clients find it. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Servers that are left out, with the reason. */
+  readonly missing: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Starts a sandbox that ends with this process, and resolves when it is ready. Rejects with what it has printed. */
+export async function startSandboxProcess(): Promise<SandboxProcess> {
+  const child = spawn(process.execPath, [LAUNCH, 'sandbox', '--until-stdin-ends'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    // A group of its own: Ctrl-C is for this process, which drains into the sandbox before it ends it.
+    detached: true,
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+  });
+  const ready = new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+      if (stderr.includes('sandbox ready')) resolve();
+    });
+    child.once('error', reject);
+    child.once('close', () => reject(new Error(`the sandbox ended:\n${stderr}`)));
+  });
+  await ready;
+  return {
+    env: Object.fromEntries(Array.from(stdout.matchAll(VARIABLE), ([, name = '', value = '']) => [name, value])),
+    missing: Array.from(stderr.matchAll(/^left out: (.*)$/gm), ([, what = '']) => what),
+    close: async () => {
+      if (child.exitCode !== null) return;
+      const ended = once(child, 'close');
+      child.stdin.end();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import type { Storage } from '@google-cloud/storage';
+import { answerOf } from '../../connectors/google/bounded-call.ts';
+import { asHttpError, asHttpStartError } from '../../connectors/google/http-errors.ts';
+import { PoisonError, toError } from '../../core/errors.ts';
+import { patiently } from '../../operators/retry-for.ts';
+
+const decompress = promisify(gunzip);
+const READ_TIMEOUT_MS = 120_000;
+/** The client fetches page after page: an archive of years has many. */
+const LIST_TIMEOUT_MS = 600_000;
+
+/** The objects of an archive, as the icestore service and others write them: JSON lines, gzip or plain. */
+export class Archive {
+  readonly #storage: Storage;
+  readonly bucket: string;
+  readonly prefix: string;
+
+  /** @param location `bucket/prefix`, or `gs://bucket/prefix`. */
+  constructor(storage: Storage, location: string) {
+    const [bucket = '', ...prefix] = location.replace(/^gs:\/\//, '').split('/');
+    this.#storage = storage;
+    this.bucket = bucket;
+    this.prefix = prefix.join('/');
+  }
+
+  /**
+   * Names of the objects under the prefix that hold lines.
+   *
+   * @throws FatalError if the bucket does not exist or may not be read.
+   */
+  async list(): Promise<string[]> {
+    const [files] = await patiently(
+      () =>
+        answerOf(
+          'objects.list',
+          () => this.#storage.bucket(this.bucket).getFiles({ prefix: this.prefix }),
+          LIST_TIMEOUT_MS,
+        ),
+      (thrown) => asHttpStartError('<bucket/prefix>', this.bucket, thrown),
+    );
+    return files.map(({ name }) => name).filter((name) => /\.jsonl?(\.gz)?$/.test(name));
+  }
+
+  /**
+   * The lines of one object.
+   *
+   * @throws PoisonError if it is no gzip, though its name or its first bytes say so.
+   */
+  async read(name: string): Promise<string[]> {
+    const file = this.#storage.bucket(this.bucket).file(name);
+    const [content] = await patiently(
+      () => answerOf(name, () => file.download({ decompress: false }), READ_TIMEOUT_MS),
+      asHttpError,
+    );
+    const isGzip = name.endsWith('.gz') || (content[0] === 0x1f && content[1] === 0x8b);
+    const text = await (isGzip ? decompress(content) : Promise.resolve(content)).catch((thrown: unknown) => {
+      throw new PoisonError('undecodable', `${name}: ${toError(thrown).message}`, { cause: thrown });
+    });
+    return text
+      .toString('utf8')
+      .split('\n')
+      .filter((line) => line.trim() !== '');
+  }
+}

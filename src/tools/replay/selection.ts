@@ -1,0 +1,44 @@
+import type { Message } from '../../core/message.ts';
+import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
+
+/** Where messages of this platform and of its devices have the device's id. */
+export const DEVICE_PATHS: readonly string[] = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
+
+/** Which messages of an archive are replayed, and what their time is. */
+export interface SelectionOptions {
+  /** Path to the time that orders, selects and paces, for example `metadata.publishTime`. */
+  readonly timePath: string;
+  /** Milliseconds since 1970; at or after. */
+  readonly from?: number;
+  /** Milliseconds since 1970; before. */
+  readonly until?: number;
+  /** None: all. */
+  readonly devices: readonly string[];
+  /** Paths to the device's id; the first that leads to one is taken. */
+  readonly devicePaths: readonly string[];
+}
+
+/** What a selection says of a message. */
+export interface Selected {
+  /** Milliseconds since 1970. */
+  readonly timeMs: number;
+  readonly device: string | undefined;
+  readonly isMeant: boolean;
+}
+
+/** Makes the judge of a selection; it returns undefined for a message that has no time at the path. */
+export function selectionOf(options: SelectionOptions): (message: Message) => Selected | undefined {
+  const { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = options;
+  const readTime = validPath(options.timePath);
+  const readDevice = options.devicePaths.map(keyPath);
+  const devices = new Set(options.devices);
+  return (message) => {
+    const view = new MessageView(message);
+    const time = readTime(view);
+    const timeMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
+    if (Number.isNaN(timeMs)) return undefined;
+    const device = readDevice.map((read) => read(view)).find((id) => id !== undefined);
+    const isWanted = devices.size === 0 || (device !== undefined && devices.has(device));
+    return { timeMs, device, isMeant: isWanted && timeMs >= from && timeMs < until };
+  };
+}

@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { encodeEnvelope } from '../../formats/envelope/envelope.ts';
+import { suite } from '../../testing/suite.ts';
+import { Fleet } from '../load/fleet.ts';
+import * as measured from './measured.ts';
+import {
+  billedBytes,
+  envelopeBytes,
+  peakMegabytes,
+  sizeBigqueries,
+  sizeEnrich,
+  sizeIcestore,
+  sizeIngestion,
+  sizePlatform,
+  type Workload,
+} from './size.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/performance.md'), 'utf8');
+
+const LOAD: Workload = {
+  ...{ rate: 20_000, bytes: 200, devices: 2_000, order: 'buckets', buckets: 32, places: 4 },
+  ...{ pubsubMs: 30, storageMs: 30, bigqueryMs: 30, lookupMs: 30, memoryMisses: 0, redisMisses: 0 },
+};
+
+/** CPU time of a message and peak memory, as the table of a service on the page has them. */
+function row(service: string, by: string): { cpu: number; megabytes: number } {
+  const table = PAGE.slice(PAGE.indexOf(`\n**${service}**\n`));
+  const line = table.split('\n').find((one) => one.startsWith(`| ${by} |`)) ?? '';
+  const [, , , cpu = '', megabytes = ''] = line.split('|');
+  return { cpu: Number.parseFloat(cpu), megabytes: Number.parseFloat(megabytes) };
+}
+
+suite('the size of services', ({ test }) => {
+  test('stands on the numbers of docs/performance.md', () => {
+    for (const service of measured.SIZED_SERVICES) {
+      assert.is(row(service, 'this project').cpu, measured.CPU_MICROS[service].at200Bytes, service);
+      assert.is(row(service, 'this project, 1 KiB').cpu, measured.CPU_MICROS[service].at1KiB, service);
+      const by = service === 'ingestion' ? 'this project' : 'this project, 1,000 in flight';
+      assert.is(row(service, by).megabytes, measured.BASE_MEGABYTES[service], service);
+    }
+    const { cpu } = row('enrich', 'this project');
+    const redis = row('enrich', 'this project, Redis, no memory').cpu - cpu;
+    const firestore = row('enrich', 'this project, Firestore, no cache').cpu - cpu;
+    assert.ok(Math.abs(redis - measured.REDIS_MICROS) < 0.01, `Redis ${redis}`);
+    assert.ok(Math.abs(firestore - measured.FIRESTORE_MICROS) < 0.01, `Firestore ${firestore}`);
+    const [one, thousand] = ['1', '1,000'].map((keys) =>
+      Number(new RegExp(`\\| batch keys \\| ${keys} \\| ([\\d.]+) µs`).exec(PAGE)?.[1]),
+    );
+    const perObject = ((thousand ?? 0) - (one ?? 0)) * 10;
+    assert.ok(Math.abs(perObject - measured.OBJECT_MICROS) < 5, `an object costs ${perObject} µs`);
+  });
+
+  test('gives the memory that was measured, and no container less', () => {
+    const cases = [
+      ['ingestion', 'this project, 10,000 in flight', 10_000, 200],
+      ['ingestion', 'this project, 1 KiB', 1_000, 1_024],
+      ['enrich', 'this project', 10_000, 200],
+      ['enrich', 'this project, 1 KiB', 10_000, 1_024],
+      ['icestore', 'this project', 10_000, 200],
+      ['icestore', 'this project, 1 KiB', 10_000, 1_024],
+      ['bigqueries', 'this project', 10_000, 200],
+    ] as const;
+    for (const [service, by, inFlight, bytes] of cases) {
+      const { megabytes } = row(service, by);
+      const formula = peakMegabytes(service, inFlight, bytes);
+      assert.ok(
+        Math.abs(formula - megabytes) < megabytes * 0.1,
+        `${service}, ${by}: ${formula}, measured ${megabytes}`,
+      );
+    }
+    for (const { service, memoryMegabytes } of sizePlatform({ ...LOAD, bytes: 1_024 })) {
+      assert.ok(memoryMegabytes >= 1.1 * row(service, 'this project, 1 KiB').megabytes, service);
+    }
+  });
+
+  test('counts an envelope as Pub/Sub does', () => {
+    const fleet = new Fleet({ devices: 100, seed: 1, runId: 'a1b2c3d4' });
+    for (const { id, payload, deviceId, topic } of fleet.readings(20)) {
+      const location = fleet.recordOf(deviceId).LocationID;
+      const enrichmentData = { DeviceID: deviceId, location, name: 'client-1', serviceTag: 'climate' };
+      const attributes = { mqtt_topic: topic, route_name: 'raw' };
+      const publishTime = '2026-01-01T00:00:00.000Z';
+      const data = encodeEnvelope({ id, payload, publishTime, attributes, enrichmentData });
+      // Names and values, 20 bytes for the time, and an id of 17 digits: cloud.google.com/pubsub/pricing.
+      const counted = data.length + Object.entries(attributes).join('').length + 20 + 17;
+      const formula = envelopeBytes(payload.length);
+      assert.ok(Math.abs(formula - counted) < 0.1 * counted, `${formula}, counted ${counted}`);
+    }
+  });
+
+  test('says of keys what docs/ordering.md says, and what buckets gain', () => {
+    const byDevice = { ...LOAD, order: 'device' } as const;
+    const core = sizeIngestion({ ...byDevice, rate: 2_700 });
+    assert.ok(core.cores > 0.9 && core.cores < 1.1, `${core.cores} cores for 2,700 messages a second`);
+    assert.is(core.messagesPerRequest, 1);
+    const many = sizeIngestion(byDevice);
+    const few = sizeIngestion(LOAD);
+    assert.ok(many.replicas >= 10 * few.replicas, `${many.replicas} replicas, with buckets ${few.replicas}`);
+    assert.match(many.notes.join('\n'), 'keeps no order');
+    assert.match(many.notes.join('\n'), 'orderingKey.buckets: 32');
+    assert.equal(few.notes, []);
+    // 2,000 devices and 20 messages of each a second: as long as a request takes, its key collects half a message more.
+    const dense = sizeIngestion({ ...byDevice, rate: 2_000 * 50 });
+    assert.is(dense.messagesPerRequest, 2);
+    assert.match(sizeIngestion({ ...LOAD, buckets: 2 }).notes.join('\n'), /2 keys are too few: Pub\/Sub takes 1 MB\/s/);
+    assert.match(sizeEnrich({ ...LOAD, rate: 500_000, buckets: 2 }).notes.join('\n'), 'keep at most 2 replicas busy');
+  });
+
+  test('says what a request of one message is billed as', () => {
+    const own = envelopeBytes(200);
+    assert.ok(own < 1_000);
+    assert.is(billedBytes(200, 1), 1_000);
+    assert.is(billedBytes(200, 2), own);
+    assert.is(billedBytes(2_000, 1), envelopeBytes(2_000));
+    assert.match(
+      sizeEnrich({ ...LOAD, order: 'device' }).notes.join('\n'),
+      `bills 1000 bytes for each message of ${own}`,
+    );
+  });
+
+  test('has latency in every service: room for what is in flight and for requests, and more replicas where that is full', () => {
+    const latencies = [1, 30, 300, 3_000, 30_000];
+    const of = (ms: number): Workload => ({
+      ...{ ...LOAD, order: 'none', pubsubMs: ms, storageMs: ms, bigqueryMs: ms, lookupMs: ms },
+    });
+    for (const sizeOf of [sizeIngestion, sizeEnrich, sizeIcestore, sizeBigqueries]) {
+      const sizes = latencies.map((ms) => sizeOf(of(ms)));
+      for (const [index, { service, replicas, settings, settleMs, requestsPerSecond }] of sizes.entries()) {
+        const before = sizes[index - 1];
+        assert.ok(settleMs >= (before?.settleMs ?? 0) && replicas >= (before?.replicas ?? 1), service);
+        // Twice of what is there at an average moment (Little's law).
+        const [inFlight = { value: 0 }, requests = { value: 0 }] = settings;
+        const needed = (LOAD.rate * settleMs) / 1_000;
+        assert.ok(
+          inFlight.value * replicas >= 1.98 * needed,
+          `${service}: ${inFlight.value} in flight, ${settleMs} ms`,
+        );
+        const underWay = (requestsPerSecond * (latencies[index] ?? 0)) / 1_000;
+        assert.ok(requests.value * replicas >= 0.98 * underWay, `${service}: ${requests.value} requests at a time`);
+      }
+    }
+    // With keys, a request holds what has come during the one before: slower requests are larger and fewer.
+    const [quick, slower] = [1, 30].map((ms) => sizeIngestion({ ...LOAD, pubsubMs: ms }));
+    assert.ok((quick?.requestsPerSecond ?? 0) > 3 * (slower?.requestsPerSecond ?? 0));
+    const slow = sizeIngestion(of(30_000));
+    assert.is(slow.boundBy, 'in flight');
+    assert.is(slow.settings[0]?.value, 64_000);
+    const uploads = sizeIcestore({ ...of(30_000), places: 1_000 });
+    assert.ok(uploads.replicas > 1 && uploads.notes.length === 1);
+  });
+
+  test('grows with the rate, and plans with 60 % of a core', () => {
+    let before = sizePlatform({ ...LOAD, rate: 100 });
+    for (const rate of [1_000, 10_000, 100_000, 1_000_000]) {
+      const now = sizePlatform({ ...LOAD, rate });
+      for (const [index, one] of now.entries()) {
+        assert.ok(one.replicas >= (before[index]?.replicas ?? 0), `${one.service} at ${rate}`);
+        assert.ok(one.cores / one.replicas <= 0.65, `${one.service} at ${rate}: ${one.cores} cores in ${one.replicas}`);
+      }
+      before = now;
+    }
+    assert.ok(before.every(({ replicas }) => replicas > 10));
+  });
+});

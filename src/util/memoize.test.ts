@@ -1,0 +1,39 @@
+import * as assert from 'uvu/assert';
+import { suite } from '../testing/suite.ts';
+import { LONGEST_REMEMBERED, remembering } from './memoize.ts';
+
+suite('remembering', ({ test }) => {
+  test('asks once for each text, and forgets all at one too many', () => {
+    const asked: string[] = [];
+    const length = remembering((text) => {
+      asked.push(text);
+      return text.length;
+    }, 2);
+    assert.equal(['a', 'bb', 'a', 'bb', ''].map(length), [1, 2, 1, 2, 0]);
+    assert.equal(asked, ['a', 'bb', '']);
+    assert.equal(['', 'a'].map(length), [0, 1]);
+    assert.equal(asked, ['a', 'bb', '', 'a']);
+  });
+
+  test('keeps nothing of a key that is too long', () => {
+    let calls = 0;
+    const length = remembering((text) => {
+      calls += 1;
+      return text.length;
+    }, 2);
+    const longest = 'x'.repeat(LONGEST_REMEMBERED);
+    for (const key of [longest, longest, `${longest}y`, `${longest}y`]) assert.is(length(key), key.length);
+    assert.is(calls, 3);
+  });
+
+  test('asks again after a failure', () => {
+    let calls = 0;
+    const failing = remembering(() => {
+      calls += 1;
+      throw new Error('no');
+    }, 2);
+    assert.throws(() => failing('a'));
+    assert.throws(() => failing('a'));
+    assert.is(calls, 2);
+  });
+});
