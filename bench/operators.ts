@@ -27,7 +27,7 @@ import { orderedByKey } from '../src/operators/ordered-by-key.ts';
 import { retryWithBackoff } from '../src/operators/retry-with-backoff.ts';
 import { settle } from '../src/operators/settle.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
-import { testDelivery, testDesk, testMessage } from '../src/testing/test-context.ts';
+import { testContext, testDelivery, testMessage } from '../src/testing/test-context.ts';
 import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
 
@@ -37,9 +37,9 @@ const ITEMS = isQuick ? 50_000 : 1_000_000;
 const COUNTED = 20_000;
 const POOL = 1_000;
 
-const desk = testDesk();
+const context = testContext();
 const payload = encodeEnvelope(testMessage({ payload: JSON.stringify({ pad: 'x'.repeat(190) }) }));
-const pool = Array.from({ length: POOL }, (_, index) => testDelivery(desk, { id: `m${index}`, payload }));
+const pool = Array.from({ length: POOL }, (_, index) => testDelivery(context, { id: `m${index}`, payload }));
 
 function cycled(count: number): Observable<Delivery> {
   return new Observable((subscriber) => {
@@ -88,7 +88,7 @@ const pairs: readonly Pair[] = [
     beside: 'map',
     own: orderedByKey(
       { keyOf, limit: 100 },
-      Object.assign(() => EMPTY, { atOnce: same }),
+      Object.assign(() => EMPTY, { trySync: same }),
     ),
     plain: map(same),
   },
@@ -105,7 +105,7 @@ const pairs: readonly Pair[] = [
       {
         limits: { maxCount: POOL, maxBytes: 1e9, maxAgeMs: 1e6, maxOpen: 10 },
         concurrency: 4,
-        credit: desk.credit,
+        credit: context.credit,
         prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
       },
       ({ items }) => from(items.map((item) => accepted(item.delivery))),
@@ -163,7 +163,7 @@ for (const { operator, beside, own, plain } of pairs) {
 
 // A delivery can be settled once: each round needs its own.
 const settled = (count: number, operator: OperatorFunction<Outcome, unknown>) => {
-  const outcomes = Array.from({ length: count }, () => accepted(testDelivery(desk)));
+  const outcomes = Array.from({ length: count }, () => accepted(testDelivery(context)));
   return () => from(outcomes).pipe(operator);
 };
 const own = Array.from({ length: ROUNDS + 1 }, () => nanos(settled(ITEMS / 5, settle()), ITEMS / 5)).slice(1);
@@ -206,7 +206,7 @@ for (const at of isQuick ? [] : [1e3, 1e4, 1e5, 1e6]) {
   const rounds = Array.from({ length: ROUNDS }, () => {
     const started = process.hrtime.bigint();
     // A stride that is prime to the size: no locality helps.
-    for (let index = 0; index < lookups; index += 1) cache.held?.(keys[(index * 7_919) % at] ?? '');
+    for (let index = 0; index < lookups; index += 1) cache.peek?.(keys[(index * 7_919) % at] ?? '');
     return Number(process.hrtime.bigint() - started) / lookups;
   });
   growth.push({ what: 'cache entries', at, unit: 'ns a hit', value: spread(rounds).median });

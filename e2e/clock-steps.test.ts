@@ -45,7 +45,7 @@ suite('steps of the wall clock', (it) => {
       for (const { name, ledger } of platform.all) assert.is(ledger.inFlight, 0, `in flight in ${name}`);
     });
     for (const { name, ledger } of platform.all) {
-      assert.equal([ledger.acked, ledger.lapsed, ledger.settledLate], [MESSAGES, 0, 0], name);
+      assert.equal([ledger.acked, ledger.expired, ledger.settledLate], [MESSAGES, 0, 0], name);
     }
     assert.equal(red, []);
   });

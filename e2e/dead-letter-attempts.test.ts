@@ -58,15 +58,15 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     );
     await service.start();
     await service.ready;
-    const letters = collectMessages(scope, pubsub, dead);
+    const deadLetters = collectMessages(scope, pubsub, dead);
     const enriched = collectMessages(scope, pubsub, output);
     const data = await publishEnvelope(pubsub, input, 'poisoned', {}, { uid: 'u1' });
     await publishEnvelope(pubsub, input, 'keyless', {});
     await publishEnvelope(pubsub, input, 'recovers', {});
     for (let index = 0; index < 50; index += 1) await publishEnvelope(pubsub, input, `good-${index}`, {});
-    await eventually(() => assert.is(letters.length, 2));
+    await eventually(() => assert.is(deadLetters.length, 2));
     await eventually(() => assert.is(enriched.length, 51));
-    const poisoned = letters.find(({ attributes }) => attributes.dlq_reason === 'hook_failed');
+    const poisoned = deadLetters.find(({ attributes }) => attributes.dlq_reason === 'hook_failed');
     assert.is(poisoned?.attributes.dlq_attempt, '3');
     assert.is(
       poisoned?.attributes.dlq_error,
@@ -75,7 +75,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     );
     assert.equal(poisoned?.data, data);
     assert.is(poisoned?.attributes.uid, 'u1');
-    const keyless = letters.find(({ attributes }) => attributes.dlq_reason === 'no_key');
+    const keyless = deadLetters.find(({ attributes }) => attributes.dlq_reason === 'no_key');
     assert.is(keyless?.attributes.dlq_attempt, '1', 'time does not give it a key');
     assert.is(enriched.filter(({ data }) => data.includes('"recovers"')).length, 1);
     await eventually(() => assert.is(service.ledger.inFlight, 0));

@@ -68,8 +68,8 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
 
     const pipeline = folder.pipeline(config);
-    const [letter] = (await listDeadLetters(pipeline)).letters;
-    const { original, source, attempt, reason } = await shown(pipeline, letter?.id ?? '');
+    const [deadLetter] = (await listDeadLetters(pipeline)).deadLetters;
+    const { original, source, attempt, reason } = await shown(pipeline, deadLetter?.id ?? '');
     assert.equal([source, attempt, reason], ['mqtt:big/one', 1, 'too_large']);
     assert.ok(Buffer.from(original.data, 'base64').equals(large));
     assert.is((await service.shutdown()).abandoned, 0);
@@ -106,9 +106,9 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     await client.endAsync();
 
     const pipeline = folder.pipeline(config);
-    const [letter] = (await listDeadLetters(pipeline)).letters;
-    assert.equal([letter?.reason, letter?.truncated], ['too_large', true]);
-    const { original, attributes } = await shown(pipeline, letter?.id ?? '');
+    const [deadLetter] = (await listDeadLetters(pipeline)).deadLetters;
+    assert.equal([deadLetter?.reason, deadLetter?.truncated], ['too_large', true]);
+    const { original, attributes } = await shown(pipeline, deadLetter?.id ?? '');
     assert.is(attributes.dlq_original_bytes, String(huge.length));
     assert.is(attributes.dlq_original_sha256, createHash('sha256').update(huge).digest('hex'));
     assert.is(attributes.mqtt_topic, 'huge/one');

@@ -60,9 +60,9 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     assert.is((await service.shutdown()).abandoned, 0);
 
     const pipeline = folder.pipeline(config);
-    const { letters } = await listDeadLetters(pipeline);
-    assert.is(letters.length, 2);
-    for (const { object, truncated } of letters) {
+    const { deadLetters } = await listDeadLetters(pipeline);
+    assert.is(deadLetters.length, 2);
+    for (const { object, truncated } of deadLetters) {
       assert.match(
         object ?? '',
         new RegExp(`^gs://${bucket}/dead-letters/icestore/\\d{4}/\\d\\d/\\d\\d/[0-9a-f]{64}\\.json$`),
@@ -71,7 +71,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     }
     // Each command holds the letters of a subscription while it looks for its own.
     const originals = await Promise.all(
-      letters.map(({ id }, index) => shown(pipeline, id, '--subscription', index === 0 ? dead : second)),
+      deadLetters.map(({ id }, index) => shown(pipeline, id, '--subscription', index === 0 ? dead : second)),
     );
     const ofLarge = originals.find(({ bytes }) => bytes === 9_500_000);
     assert.ok(Buffer.from(ofLarge.original.data, 'base64').equals(large));
@@ -87,6 +87,6 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     assert.ok(replayed?.data.equals(large));
     assert.equal([replayed?.attributes, replayed?.orderingKey], [{ uid: 'u1' }, 'k1']);
     assert.equal(again.find(({ data }) => data.byteLength === 11)?.attributes, attributes);
-    assert.equal((await listDeadLetters(pipeline)).letters, []);
+    assert.equal((await listDeadLetters(pipeline)).deadLetters, []);
   });
 });

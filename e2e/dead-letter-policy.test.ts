@@ -55,18 +55,18 @@ suite('messages that Pub/Sub itself has set aside', ({ test, before, after }) =>
     assert.is((await broken.shutdown()).abandoned, 0);
     assert.is(broken.ledger.deadLettered, 0, 'the policy was faster than maxAttempts');
 
-    const { letters } = await listDeadLetters(pipeline, '--subscription', aside);
+    const { deadLetters } = await listDeadLetters(pipeline, '--subscription', aside);
     const source = `projects/${sandbox.projectId}/subscriptions/${input}`;
     assert.equal(
-      letters.map((letter) => [letter.reason, letter.attempt, letter.source]),
+      deadLetters.map((deadLetter) => [deadLetter.reason, deadLetter.attempt, deadLetter.source]),
       Array.from({ length: 3 }, () => ['max_delivery_attempts', 5, source]),
     );
-    const ids = (listed: ListedDeadLetters) => listed.letters.map(({ id }) => id).toSorted();
-    assert.equal(ids(await listDeadLetters(pipeline, '--policy')), letters.map(({ id }) => id).toSorted());
+    const ids = (listed: ListedDeadLetters) => listed.deadLetters.map(({ id }) => id).toSorted();
+    assert.equal(ids(await listDeadLetters(pipeline, '--policy')), deadLetters.map(({ id }) => id).toSorted());
     const unnamed = folder.pipeline({ ...config, deadLetters: { topicId: aside } });
     assert.equal(
       ids(await listDeadLetters(unnamed)),
-      letters.map(({ id }) => id).toSorted(),
+      deadLetters.map(({ id }) => id).toSorted(),
       'the only one of the topic',
     );
 
@@ -81,7 +81,7 @@ suite('messages that Pub/Sub itself has set aside', ({ test, before, after }) =>
       enriched.map(({ attributes }) => attributes).sort((one, other) => ((one.uid ?? '') < (other.uid ?? '') ? -1 : 1)),
       [{ uid: 'a' }, { uid: 'b' }, { uid: 'c' }],
     );
-    assert.equal((await listDeadLetters(pipeline, '--subscription', aside)).letters, []);
+    assert.equal((await listDeadLetters(pipeline, '--subscription', aside)).deadLetters, []);
     assert.is((await mended.shutdown()).abandoned, 0);
   });
 });

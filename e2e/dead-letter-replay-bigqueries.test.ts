@@ -54,8 +54,8 @@ suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
     await eventually(() => assert.is(broken.ledger.deadLettered, 10));
     await eventually(() => assert.is(broken.ledger.acked, 10));
     assert.is((await broken.shutdown()).abandoned, 0);
-    const { letters } = await listDeadLetters(pipeline);
-    assert.equal([...new Set(letters.map(({ reason, attempt }) => `${reason} ${attempt}`))], ['rejected 2']);
+    const { deadLetters } = await listDeadLetters(pipeline);
+    assert.equal([...new Set(deadLetters.map(({ reason, attempt }) => `${reason} ${attempt}`))], ['rejected 2']);
 
     const mended = createBigQueries(parsed, {
       ...QUIET,
@@ -74,7 +74,7 @@ suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
       `SELECT COUNT(*) AS n, COUNT(DISTINCT id) AS ids, SUM(value) AS total FROM \`${sandbox.projectId}.${datasetId}.rows\``,
     );
     assert.equal([Number(rows[0].n), Number(rows[0].ids), Number(rows[0].total)], [20, 20, 190]);
-    assert.equal((await listDeadLetters(pipeline)).letters, []);
+    assert.equal((await listDeadLetters(pipeline)).deadLetters, []);
     assert.is((await mended.shutdown()).abandoned, 0);
   });
 });

@@ -65,7 +65,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     assert.equal(before.byReason, { no_data: 30 });
     assert.is(service.ledger.received, 30, 'a dry run changes nothing');
 
-    const shown = await runDeadLetters('show', pipeline, before.letters[0]?.id ?? '');
+    const shown = await runDeadLetters('show', pipeline, before.deadLetters[0]?.id ?? '');
     assert.is(shown.code, 0, shown.output);
     assert.match(shown.stdout, '  dlq_service: enrich\n');
     assert.match(shown.stdout, `"publishTime": "2026-02-03T04:05:06Z"`);
@@ -88,7 +88,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
       assert.is(enrichmentData.name, `c-${id}`);
       assert.equal(attributes, { uid: id }, 'no dlq_ attribute is left');
     }
-    assert.equal((await listDeadLetters(pipeline)).letters, []);
+    assert.equal((await listDeadLetters(pipeline)).deadLetters, []);
     assert.is((await service.shutdown()).abandoned, 0);
   });
 });

@@ -55,10 +55,10 @@ suite('dead letters of a mended ingestion', ({ test, before, after }) => {
       await client.publishAsync(`replay/${index}`, payload, { qos: 1 });
     await client.endAsync();
     await eventually(() => assert.is(service.ledger.deadLettered, 20));
-    const { letters } = await listDeadLetters(pipeline);
-    assert.equal([...new Set(letters.map(({ reason }) => reason))], ['hook_failed']);
-    assert.ok(letters.some(({ source }) => source === 'mqtt:replay/7'));
-    const shown = await runDeadLetters('show', pipeline, letters[0]?.id ?? '');
+    const { deadLetters } = await listDeadLetters(pipeline);
+    assert.equal([...new Set(deadLetters.map(({ reason }) => reason))], ['hook_failed']);
+    assert.ok(deadLetters.some(({ source }) => source === 'mqtt:replay/7'));
+    const shown = await runDeadLetters('show', pipeline, deadLetters[0]?.id ?? '');
     assert.match(shown.stdout, /00000000 {2}ff [0-9a-f]{2} 00 /, 'what is no text is shown in hexadecimal');
 
     const raw = collectMessages(scope, pubsub, output);
@@ -72,7 +72,7 @@ suite('dead letters of a mended ingestion', ({ test, before, after }) => {
       return `${attributes.mqtt_topic} ${Buffer.from(payload).toString('hex')}`;
     });
     assert.equal(arrived.sort(), payloads.map((payload, index) => `replay/${index} ${payload.toString('hex')}`).sort());
-    assert.equal((await listDeadLetters(pipeline)).letters, []);
+    assert.equal((await listDeadLetters(pipeline)).deadLetters, []);
     assert.is((await service.shutdown()).abandoned, 0);
   });
 });

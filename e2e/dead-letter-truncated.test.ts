@@ -54,7 +54,7 @@ suite('dead letters that are cut', ({ test, before, after }) => {
     const report = JSON.parse(stdout);
     assert.is(report.replayed, 1);
     assert.match(report.left[0].error, 'truncated');
-    const { letters: left } = await listDeadLetters(pipeline);
+    const { deadLetters: left } = await listDeadLetters(pipeline);
     assert.equal(
       left.map(({ id, truncated }) => [id, truncated]),
       [[report.left[0].id, true]],

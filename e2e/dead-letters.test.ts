@@ -28,31 +28,32 @@ suite('poisoned messages', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   let sandbox: Sandbox;
   let pubsub: PubSub;
-  let letters: readonly Message[] = [];
+  let deadLetters: readonly Message[] = [];
   let deadTopic: string;
   const run = randomBytes(4).toString('hex');
   const http = { host: '127.0.0.1', port: 0 };
   const common = () => ({ google: { projectId: sandbox.projectId }, http, deadLetters: { topicId: deadTopic } });
-  /** Every letter of a service has its six attributes. */
-  const assertEnvelope = (service: string, source: (letter: Message) => string): void => {
-    for (const letter of lettersOf(service)) {
-      const { dlq_reason, dlq_error, dlq_attempt, dlq_source, dlq_time } = letter.attributes;
+  /** Every dead letter of a service has its six attributes. */
+  const assertEnvelope = (service: string, source: (deadLetter: Message) => string): void => {
+    for (const deadLetter of deadLettersOf(service)) {
+      const { dlq_reason, dlq_error, dlq_attempt, dlq_source, dlq_time } = deadLetter.attributes;
       assert.ok(dlq_reason, service);
       assert.ok(dlq_error, service);
       assert.is(dlq_attempt, '1');
-      assert.is(dlq_source, source(letter));
+      assert.is(dlq_source, source(deadLetter));
       assert.ok(Math.abs(Date.parse(dlq_time ?? '') - Date.now()) < 60_000, dlq_time);
-      assert.is(letter.orderingKey ?? '', '');
+      assert.is(deadLetter.orderingKey ?? '', '');
     }
   };
   const subscriptionName = (id: string) => `projects/${sandbox.projectId}/subscriptions/${id}`;
-  const lettersOf = (service: string) => letters.filter((letter) => letter.attributes.dlq_service === service);
+  const deadLettersOf = (service: string) =>
+    deadLetters.filter((deadLetter) => deadLetter.attributes.dlq_service === service);
 
   before(async () => {
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     deadTopic = await newTopic(pubsub, 'dead');
-    letters = collectMessages(scope, pubsub, deadTopic);
+    deadLetters = collectMessages(scope, pubsub, deadTopic);
   });
 
   test('bigqueries: one invalid row fails alone, with the reason that BigQuery gave', async () => {
@@ -85,13 +86,13 @@ suite('poisoned messages', ({ test, before, after }) => {
     await topic.publishMessage({ data: envelopeData('no-object', 'text') });
     await topic.publishMessage({ data: Buffer.from([0xff, 0x00, 0x80]) });
     await topic.flush();
-    await eventually(() => assert.is(lettersOf('bigqueries').length, 4), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(deadLettersOf('bigqueries').length, 4), { deadlineMs: NEW_LETTERS_MS });
     await eventually(() => assert.is(service.ledger.acked, 200));
 
-    const byReason = Map.groupBy(lettersOf('bigqueries'), (letter) => letter.attributes.dlq_reason);
+    const byReason = Map.groupBy(deadLettersOf('bigqueries'), (deadLetter) => deadLetter.attributes.dlq_reason);
     assert.is(byReason.get('rejected')?.length, 2);
     assert.is(byReason.get('undecodable')?.length, 2);
-    const wrongType = lettersOf('bigqueries').find((letter) => letter.data.includes('wrong-type'));
+    const wrongType = deadLettersOf('bigqueries').find((deadLetter) => deadLetter.data.includes('wrong-type'));
     assert.match(wrongType?.attributes.dlq_error ?? '', /value/);
     assert.is(wrongType?.attributes.uid, 'u1', 'the original attributes stay');
     assertEnvelope('bigqueries', () => subscriptionName(input));
@@ -131,13 +132,13 @@ suite('poisoned messages', ({ test, before, after }) => {
     await client.publishAsync('poison/thrown', 'x', { qos: 1 });
     await client.publishAsync('poison/empty', '', { qos: 1 });
     await client.publishAsync('poison/binary', Buffer.from([0, 255, 254]), { qos: 1 });
-    await eventually(() => assert.is(lettersOf('ingestion').length, 2), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(deadLettersOf('ingestion').length, 2), { deadlineMs: NEW_LETTERS_MS });
     await eventually(() => assert.is(service.ledger.acked, 2));
-    const reasons = lettersOf('ingestion').map((letter) => letter.attributes.dlq_reason);
+    const reasons = deadLettersOf('ingestion').map((deadLetter) => deadLetter.attributes.dlq_reason);
     assert.equal(reasons.sort(), ['hook_failed', 'too_large']);
-    const letter = lettersOf('ingestion').find(({ attributes }) => attributes.dlq_reason === 'too_large');
-    assert.ok(letter?.data.equals(large), 'the whole payload is kept');
-    assert.is(letter?.attributes.mqtt_topic, 'poison/large');
+    const deadLetter = deadLettersOf('ingestion').find(({ attributes }) => attributes.dlq_reason === 'too_large');
+    assert.ok(deadLetter?.data.equals(large), 'the whole payload is kept');
+    assert.is(deadLetter?.attributes.mqtt_topic, 'poison/large');
     assertEnvelope('ingestion', ({ attributes }) => `mqtt:${attributes.mqtt_topic}`);
     await client.endAsync();
     assert.ok(service.ledger.balanced);
@@ -168,7 +169,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     await topic.publishMessage({ data: envelopeData('hostile', { device: '../../secrets/x' }) });
     await eventually(() => assert.is(service.ledger.deadLettered, 1));
     await eventually(() => assert.is(service.ledger.dropped, 2));
-    await eventually(() => assert.is(lettersOf('enrich')[0]?.attributes.dlq_reason, 'no_key'));
+    await eventually(() => assert.is(deadLettersOf('enrich')[0]?.attributes.dlq_reason, 'no_key'));
     assertEnvelope('enrich', () => subscriptionName(input));
     assert.is(service.ledger.acked, 0);
     assert.is((await service.shutdown()).abandoned, 0);
@@ -193,7 +194,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     const topic = pubsub.topic(input);
     await topic.publishMessage({ data: envelopeData('timeless', { at: 'yesterday' }) });
     await topic.publishMessage({ data: envelopeData('hostile', { at: '2026-01-02T23:30:00-02:00', site: '../../x' }) });
-    await eventually(() => assert.is(lettersOf('icestore').length, 1), { deadlineMs: NEW_LETTERS_MS });
+    await eventually(() => assert.is(deadLettersOf('icestore').length, 1), { deadlineMs: NEW_LETTERS_MS });
     await eventually(() => assert.is(stored.length, 1));
     assertEnvelope('icestore', () => subscriptionName(input));
     assert.match(stored[0] ?? '', /^2026\/01\/03\/\.\._\.\._x\/[0-9a-f]{32}\.jsonl\.gz$/);

@@ -73,7 +73,7 @@ suite('hooks that fail, wait and leave out', (it) => {
     const input = await newTopic(pubsub, `${name}-in`);
     const output = await newTopic(pubsub, `${name}-out`);
     const dead = await newTopic(pubsub, `${name}-dead`);
-    const letters = collectMessages(scope, pubsub, dead);
+    const deadLetters = collectMessages(scope, pubsub, dead);
     const config = {
       service: name,
       google: { projectId },
@@ -86,7 +86,7 @@ suite('hooks that fail, wait and leave out', (it) => {
     const publishAll = async () => {
       for (const how of HOWS) await pubsub.topic(input).publishMessage({ data: Buffer.from(JSON.stringify({ how })) });
     };
-    return { projectId, output, letters, config, publishAll };
+    return { projectId, output, deadLetters, config, publishAll };
   };
   const start = async <T>(service: Service<T>) => {
     scope.defer(() => service.shutdown(1_000));
@@ -94,9 +94,9 @@ suite('hooks that fail, wait and leave out', (it) => {
     await service.ready;
     return service;
   };
-  const assertLetters = async (hook: string, letters: readonly Received[], hows: readonly How[]) => {
-    await eventually(() => assert.is(letters.length, hows.length));
-    const found = letters.map(({ data, attributes }) => {
+  const assertDeadLetters = async (hook: string, deadLetters: readonly Received[], hows: readonly How[]) => {
+    await eventually(() => assert.is(deadLetters.length, hows.length));
+    const found = deadLetters.map(({ data, attributes }) => {
       assert.is(attributes.dlq_reason, 'hook_failed');
       assert.match(attributes.dlq_error ?? '', new RegExp(`^the ${hook} `));
       return JSON.parse(data.toString()).how;
@@ -107,7 +107,7 @@ suite('hooks that fail, wait and leave out', (it) => {
   const PASS: readonly How[] = ['good', 'later', 'outage'];
 
   test('ingestion: an enricher may be asynchronous', async () => {
-    const { config, output, letters } = await open('ingestion');
+    const { config, output, deadLetters } = await open('ingestion');
     const { source: _, input: __, ...common } = config;
     const received = collectMessages(scope, pubsub, output);
     const answer = answering();
@@ -125,7 +125,7 @@ suite('hooks that fail, wait and leave out', (it) => {
     const client = await connectAsync(servers.mqttEnv.MQTT_URL);
     scope.defer(() => client.endAsync());
     for (const how of HOWS) await client.publishAsync('hooks/d1', JSON.stringify({ how }), { qos: 1 });
-    await assertLetters('enricher', letters, FAIL);
+    await assertDeadLetters('enricher', deadLetters, FAIL);
     await eventually(() => assert.is(received.length, PASS.length));
     for (const { data } of received) assert.is(JSON.parse(data.toString()).enrichmentData.by, 'hook');
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
@@ -133,7 +133,7 @@ suite('hooks that fail, wait and leave out', (it) => {
   });
 
   test('enrich: a key extractor may be asynchronous', async () => {
-    const { config, output, letters, publishAll } = await open('enrich');
+    const { config, output, deadLetters, publishAll } = await open('enrich');
     const received = collectMessages(scope, pubsub, output);
     const answer = answering();
     const service = await start(
@@ -151,13 +151,13 @@ suite('hooks that fail, wait and leave out', (it) => {
       ),
     );
     await publishAll();
-    await assertLetters('keyExtractor', letters, FAIL);
+    await assertDeadLetters('keyExtractor', deadLetters, FAIL);
     await eventually(() => assert.is(received.length, PASS.length));
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
   });
 
   test('enrich: a fetcher stands in the place of Firestore, behind the caches', async () => {
-    const { config, output, letters, publishAll } = await open('enrich');
+    const { config, output, deadLetters, publishAll } = await open('enrich');
     const received = collectMessages(scope, pubsub, output);
     const answer = answering();
     const asked: string[] = [];
@@ -180,7 +180,7 @@ suite('hooks that fail, wait and leave out', (it) => {
       ),
     );
     await publishAll();
-    await assertLetters('fetcher', letters, FAIL);
+    await assertDeadLetters('fetcher', deadLetters, FAIL);
     await eventually(() => assert.is(received.length, PASS.length + 1));
     const names = received.map(({ data }) => {
       const { payload, enrichmentData } = JSON.parse(data.toString());
@@ -197,7 +197,7 @@ suite('hooks that fail, wait and leave out', (it) => {
   });
 
   test('icestore: a batch key answers at once', async () => {
-    const { config, letters, publishAll, projectId } = await open('icestore');
+    const { config, deadLetters, publishAll, projectId } = await open('icestore');
     await createStorageClient({ projectId }).createBucket('hooks');
     const answer = answering();
     const service = await start(
@@ -206,13 +206,13 @@ suite('hooks that fail, wait and leave out', (it) => {
       }),
     );
     await publishAll();
-    await assertLetters('batchKey', letters, [...FAIL, 'later']);
+    await assertDeadLetters('batchKey', deadLetters, [...FAIL, 'later']);
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
     assert.is((await readLines({ projectId, bucket: 'hooks' })).length, 2);
   });
 
   test('bigqueries: a transformer may be asynchronous', async () => {
-    const { config, letters, publishAll, projectId } = await open('bigqueries');
+    const { config, deadLetters, publishAll, projectId } = await open('bigqueries');
     const [dataset] = await createBigQueryClient({ projectId }).createDataset('hooks');
     const answer = answering();
     const service = await start(
@@ -226,7 +226,7 @@ suite('hooks that fail, wait and leave out', (it) => {
       ),
     );
     await publishAll();
-    await assertLetters('transformer', letters, FAIL);
+    await assertDeadLetters('transformer', deadLetters, FAIL);
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
     const [rows] = await dataset.table('t').getRows();
     assert.equal(rows.map(({ how }) => how).sort(), [...PASS].sort());

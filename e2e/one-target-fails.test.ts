@@ -3,7 +3,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createStorageClient } from '../src/connectors/storage/client.ts';
-import type { DeadLetter } from '../src/dead-letters/dead-letters.ts';
+import type { DeadLetterEvent } from '../src/dead-letters/dead-letters.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';
@@ -167,15 +167,15 @@ suite('one of several targets fails', (it) => {
     await sendAll('away');
     await sendAll('healthy');
     await eventually(() => assert.is(service.ledger.deadLettered, MESSAGES));
-    const letters: DeadLetter[] = [];
-    const collecting = service.probes.deadLettered.subscribe((letter) => letters.push(letter));
+    const deadLetters: DeadLetterEvent[] = [];
+    const collecting = service.probes.deadLettered.subscribe((deadLetter) => deadLetters.push(deadLetter));
     scope.defer(() => collecting.unsubscribe());
     await eventually(() => assert.is(healthy.ids.size, MESSAGES));
     await eventually(() => assert.is(service.ledger.inFlight, 0));
     assert.match((await readyz()).text, 'publishing to late-away fails', 'red until it works');
     await sendAll('away');
-    await eventually(() => assert.is(letters.length, MESSAGES));
-    assert.equal([...new Set(letters.map(({ poison }) => poison.reason))], ['undelivered']);
+    await eventually(() => assert.is(deadLetters.length, MESSAGES));
+    assert.equal([...new Set(deadLetters.map(({ poison }) => poison.reason))], ['undelivered']);
     fault.remove();
     await sendAll('away');
     await eventually(() => assert.is(away.ids.size, MESSAGES));
@@ -264,14 +264,14 @@ suite('one of several targets fails', (it) => {
     );
     fault.remove();
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
-    assert.equal([service.ledger.deadLettered, service.ledger.lapsed], [0, 0]);
+    assert.equal([service.ledger.deadLettered, service.ledger.expired], [0, 0]);
   });
 
   test('icestore: poisoned messages whose topic is away leave half of the credit to good ones, and none is lost', async () => {
     const { sandbox } = servers;
     const { projectId } = sandbox;
     for (const id of ['poison', 'poison-dead']) await newTopic(id);
-    const letters = receiveMessages(scope.use(pubsub.subscription('poison-dead')));
+    const deadLetters = receiveMessages(scope.use(pubsub.subscription('poison-dead')));
     await createStorageClient({ projectId }).createBucket('poison');
     const fault = sandbox.faults.add({
       server: 'pubsub',
@@ -304,7 +304,7 @@ suite('one of several targets fails', (it) => {
     assert.ok(service.credit.messages <= 50, `${service.credit.messages} of 100 are poisoned`);
     assert.match(await (await fetch(`${service.url}/readyz`)).text(), 'publishing to poison-dead fails');
     fault.remove();
-    await eventually(() => assert.is(new Set(letters.map(({ data }) => data.toString())).size, MESSAGES));
+    await eventually(() => assert.is(new Set(deadLetters.map(({ data }) => data.toString())).size, MESSAGES));
     await eventually(() => assert.is(service.ledger.inFlight, 0));
     assert.is(service.ledger.deadLettered, MESSAGES);
     await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));

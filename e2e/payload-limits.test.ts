@@ -27,7 +27,7 @@ suite('payload limits of routes', ({ test, before, after }) => {
   test('routes take payloads of their own sizes; what is outside is in dead-letter, or dropped', async () => {
     const [output, dead] = await newTopics(pubsub, 'limited', 'limited-dead');
     const messages = collectMessages(scope, pubsub, output);
-    const letters = collectMessages(scope, pubsub, dead);
+    const deadLetters = collectMessages(scope, pubsub, dead);
     const route = (filter: string, payload: object) => ({
       source: { mqtt_topic: filter, qos: 1 },
       destination: { route_name: 'raw' },
@@ -57,9 +57,9 @@ suite('payload limits of routes', ({ test, before, after }) => {
       const { acked, deadLettered, dropped, inFlight } = service.ledger;
       assert.equal([acked, deadLettered, dropped, inFlight], [5, 2, 1, 0]);
     });
-    await eventually(() => assert.equal([messages.length, letters.length], [5, 2]));
+    await eventually(() => assert.equal([messages.length, deadLetters.length], [5, 2]));
     assert.equal(
-      letters.map(({ data, attributes }) => [data.toString(), attributes.dlq_reason, attributes.dlq_source]).sort(),
+      deadLetters.map(({ data, attributes }) => [data.toString(), attributes.dlq_reason, attributes.dlq_source]).sort(),
       [
         ['', 'too_small', 'mqtt:strict/d1'],
         ['12345', 'too_large', 'mqtt:strict/d1'],

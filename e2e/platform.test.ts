@@ -129,7 +129,7 @@ suite('the four services', (it) => {
         assert.ok(line, `${service.name} shows ${name}`);
         return Number(line?.split(' ').at(-1));
       };
-      const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'];
+      const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'];
       const settled = endings.map((ending) => metric(`dataflow_settled_total{ending="${ending}"`));
       assert.is(
         metric('dataflow_received_total'),

@@ -77,7 +77,12 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
   const openIcestore = async () => {
     const { projectId } = servers.sandbox;
     const run = randomBytes(4).toString('hex');
-    const names = { topic: `raw-${run}`, dead: `dead-${run}`, archive: `archive-${run}`, letters: `letters-${run}` };
+    const names = {
+      topic: `raw-${run}`,
+      dead: `dead-${run}`,
+      archive: `archive-${run}`,
+      deadLetters: `letters-${run}`,
+    };
     const pubsub = new PubSub({ projectId });
     scope.defer(() => pubsub.close());
     const [topic] = await pubsub.createTopic(names.topic);
@@ -85,12 +90,12 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
     const [dead] = await pubsub.createTopic(names.dead);
     await dead.createSubscription(names.dead);
     const storage = createStorageClient({ projectId });
-    for (const name of [names.archive, names.letters]) await storage.createBucket(name);
+    for (const name of [names.archive, names.deadLetters]) await storage.createBucket(name);
     const config = v.parse(icestoreSchema, {
       ...{ service: 'icestore', google: { projectId }, http: { host: '127.0.0.1', port: 0 } },
       ...{ source: { subscriptionId: names.topic }, bucket: { name: names.archive } },
       archive: { maxLines: 1, maxAgeMs: 20, retry: { initialDelayMs: 20, maxDelayMs: 100 } },
-      deadLetters: { topicId: names.dead, bucket: names.letters },
+      deadLetters: { topicId: names.dead, bucket: names.deadLetters },
     });
     const service = createIcestore(config, QUIET);
     scope.defer(() => service.shutdown());
@@ -100,7 +105,7 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
       service,
       topic,
       archive: storage.bucket(names.archive),
-      letters: storage.bucket(names.letters),
+      deadLetters: storage.bucket(names.deadLetters),
       lines: () => readLines({ projectId, bucket: names.archive }),
       readyz: async () => {
         const response = await fetch(`${service.url}/readyz`);
@@ -138,15 +143,15 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
     const refusal = REFUSALS['by the enforcement of an encryption'];
     assert.ok(refusal);
     const icestore = await openIcestore();
-    const { service, topic, letters, readyz } = icestore;
-    await refusal.impose(letters);
+    const { service, topic, deadLetters, readyz } = icestore;
+    await refusal.impose(deadLetters);
     await topic.publishMessage({ data: Buffer.alloc(LARGE, 'x') });
     await redFor(icestore, refusal);
     assert.is(service.ledger.deadLettered, 0);
-    await refusal.lift(letters);
+    await refusal.lift(deadLetters);
     await eventually(() => assert.is(service.ledger.deadLettered, 1));
     await eventually(async () => assert.is((await readyz()).status, 200));
-    const [[file]] = await letters.getFiles();
+    const [[file]] = await deadLetters.getFiles();
     const [content] = file === undefined ? [Buffer.of()] : await file.download();
     const digest = createHash('sha256').update(content).digest('hex');
     assert.match(file?.name ?? '', `/${digest}.json`);

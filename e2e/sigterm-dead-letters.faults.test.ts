@@ -47,7 +47,7 @@ suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
       const { topics, runId } = tested.resources;
       const topicId = topics.deadLetters;
       await pubsub.topic(topicId).createSubscription(`seen-${runId}`);
-      const letters = scope.use(collectIds(sandbox.projectId, `seen-${runId}`));
+      const deadLetters = scope.use(collectIds(sandbox.projectId, `seen-${runId}`));
       const service = await tested.start();
       const publishing = sandbox.faults.add({
         server: 'pubsub',
@@ -71,18 +71,18 @@ suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
       assert.ok(tookMs < DEADLINE_MS + GRACE_MS, `took ${tookMs} ms`);
       if (fault === 'silent') assert.is(publishing.fired, firedBefore, 'requests that the end has started');
 
-      const answered = letters.total;
+      const answered = deadLetters.total;
       publishing.remove();
-      await settled(() => letters.total);
-      const awaitedAnAnswer = letters.total - answered;
+      await settled(() => deadLetters.total);
+      const awaitedAnAnswer = deadLetters.total - answered;
       const next = await tested.start();
-      await eventually(() => assert.is(letters.ids.size, MESSAGES), { progress: () => letters.ids.size });
+      await eventually(() => assert.is(deadLetters.ids.size, MESSAGES), { progress: () => deadLetters.ids.size });
       await eventually(async () => assert.is((await next.scrape()).inFlight, 0));
-      const twice = letters.total - MESSAGES;
+      const twice = deadLetters.total - MESSAGES;
       console.log(
-        `  ${fault}: ended after ${tookMs.toFixed(0)} ms; ${answered} letters answered, ${awaitedAnAnswer} awaited an answer, ${twice} twice`,
+        `  ${fault}: ended after ${tookMs.toFixed(0)} ms; ${answered} dead letters answered, ${awaitedAnAnswer} awaited an answer, ${twice} twice`,
       );
-      if (fault === 'silent') assert.ok(twice <= awaitedAnAnswer, `${twice} letters twice`);
+      if (fault === 'silent') assert.ok(twice <= awaitedAnAnswer, `${twice} dead letters twice`);
       assert.is(await next.end(), 0);
     });
   }

@@ -71,7 +71,7 @@ suite('faults of the table', (it) => {
       { telemetry: { level: 'silent', processMetrics: false }, ...dependencies },
     );
     scope.defer(() => service.shutdown(2_000));
-    const letters = (): readonly Message[] => {
+    const deadLetters = (): readonly Message[] => {
       const subscription = scope.use(pubsub.subscription(`${name}-dead`));
       return receiveMessages(subscription);
     };
@@ -80,7 +80,7 @@ suite('faults of the table', (it) => {
       service,
       dataset,
       makeTable,
-      letters: letters(),
+      deadLetters: deadLetters(),
       start: async () => {
         await service.start();
         await service.ready;
@@ -231,7 +231,7 @@ suite('faults of the table', (it) => {
     sandbox.faults.clear();
     await isGreen(opened);
     await eventually(async () => assert.equal(await opened.stored('what'), good));
-    await eventually(() => assert.is(opened.letters.length, 1));
+    await eventually(() => assert.is(opened.deadLetters.length, 1));
     assert.is(opened.service.ledger.nacked, 0);
     assert.is(opened.service.ledger.deadLettered, 1);
   });
@@ -275,9 +275,9 @@ suite('faults of the table', (it) => {
     const good = names(15);
     await Promise.all([...good.slice(0, 7), 'large', ...good.slice(7)].map((what) => opened.publish({ what })));
     await eventually(() => assert.equal(accepted.toSorted(), good));
-    await eventually(() => assert.is(opened.letters.length, 1));
-    assert.is(opened.letters[0]?.attributes.dlq_reason, 'too_large');
-    assert.match(opened.letters[0]?.data.toString() ?? '', /large/);
+    await eventually(() => assert.is(opened.deadLetters.length, 1));
+    assert.is(opened.deadLetters[0]?.attributes.dlq_reason, 'too_large');
+    assert.match(opened.deadLetters[0]?.data.toString() ?? '', /large/);
     await isGreen(opened);
   });
 
@@ -300,8 +300,8 @@ suite('faults of the table', (it) => {
     await isRed(opened, /fresh/);
     await isGreen(opened);
     await eventually(async () => assert.equal(await opened.stored('what'), [...good, 'without it']));
-    await eventually(() => assert.is(opened.letters.length, 1));
-    assert.match(opened.letters[0]?.data.toString() ?? '', /poison/);
+    await eventually(() => assert.is(opened.deadLetters.length, 1));
+    assert.match(opened.deadLetters[0]?.data.toString() ?? '', /poison/);
     assert.is(opened.service.ledger.nacked, 0);
   });
 
@@ -324,9 +324,9 @@ suite('faults of the table', (it) => {
     });
     await opened.start();
     await opened.publish({ what: 'a', unknown: 1 }, { what: 'b', fresh: 'x' });
-    await eventually(() => assert.is(opened.letters.length, 1));
+    await eventually(() => assert.is(opened.deadLetters.length, 1));
     await eventually(async () => assert.equal(await opened.stored('what'), ['b']));
-    assert.match(opened.letters[0]?.attributes.dlq_error ?? '', /no such field: unknown/);
+    assert.match(opened.deadLetters[0]?.attributes.dlq_error ?? '', /no such field: unknown/);
   });
 
   test('a column of a hook that only the table has waits until inserts know it', async () => {
@@ -362,7 +362,7 @@ suite('faults of the table', (it) => {
     const opened = await open(CONFIGURED);
     await opened.start();
     await opened.publish(...names(20).map((what) => ({ what, fresh: true })));
-    await eventually(() => assert.is(opened.letters.length, 20));
+    await eventually(() => assert.is(opened.deadLetters.length, 20));
     await isGreen(opened);
   });
 });

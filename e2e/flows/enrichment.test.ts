@@ -38,15 +38,17 @@ flow(
     timing.expected = readings.length;
 
     const arrived = new Map<string, EnrichmentData>();
-    const letters: Record<string, string>[] = [];
+    const deadLetters: Record<string, string>[] = [];
     const watched = watchTopic(names, scope.watched, ({ data }) => {
       const { id, enrichmentData } = decodeEnvelope(data);
       arrived.set(id, enrichmentData);
       timing.arrived(id);
     });
-    const buried = watchTopic(names, names.subscriptions.deadLetters, ({ attributes }) => letters.push(attributes));
+    const deadLettered = watchTopic(names, names.subscriptions.deadLetters, ({ attributes }) =>
+      deadLetters.push(attributes),
+    );
     run.defer(watched.close);
-    run.defer(buried.close);
+    run.defer(deadLettered.close);
     await run.start('ingestion');
 
     for (const [index, half] of halves.entries()) {
@@ -80,7 +82,7 @@ flow(
 
     await timing.during('verification', async () => {
       await run.until('every message is in the topic or a dead letter', () =>
-        assert.equal([arrived.size, letters.length], [readings.length - unknown, unknown]),
+        assert.equal([arrived.size, deadLetters.length], [readings.length - unknown, unknown]),
       );
       for (const { id, deviceId, topic } of readings) {
         if (deviceId === unknownId) continue;
@@ -98,10 +100,10 @@ flow(
           `what is known of ${deviceId}`,
         );
       }
-      for (const attributes of letters) {
+      for (const attributes of deadLetters) {
         assert.equal([attributes.dlq_service, attributes.dlq_reason], ['enrich', 'no_data']);
       }
-      timing.verified = arrived.size + letters.length;
+      timing.verified = arrived.size + deadLetters.length;
     });
   },
 );

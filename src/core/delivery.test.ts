@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { type TestDelivery, testDelivery, testDesk } from '../testing/test-context.ts';
+import { type TestDelivery, testContext, testDelivery } from '../testing/test-context.ts';
 import { PoisonError } from './errors.ts';
 import type { Ending } from './ledger.ts';
 
 const POISON = new PoisonError('rejected', 'no good');
 
-const OPERATIONS = ['ack', 'nack', 'drop', 'deadLetter', 'publish', 'refuse', 'lapse', 'abandon'] as const;
+const OPERATIONS = ['ack', 'nack', 'drop', 'deadLetter', 'publish', 'refuse', 'expire', 'abandon'] as const;
 type Operation = (typeof OPERATIONS)[number];
 
 /** What one delivery should be, after what was done to it: written as a table, independent of the code. */
 class Model {
-  state: 'open' | 'burying' | 'lapsed' | 'buryingLapsed' | 'settled' = 'open';
+  state: 'open' | 'deadLettering' | 'expired' | 'deadLetteringExpired' | 'settled' = 'open';
   ending: Ending | undefined;
   told: string[] = [];
   holdsCredit = true;
@@ -22,29 +22,29 @@ class Model {
   apply(operation: Operation): void {
     const settling = { ack: 'acked', nack: 'nacked', drop: 'dropped', deadLetter: undefined } as const;
     if (operation in settling) this.#settle(operation as keyof typeof settling);
-    else if (operation === 'publish' && this.state === 'burying') this.#end('deadLettered', 'acknowledged');
-    else if (operation === 'refuse' && this.state === 'burying') this.#end('nacked', 'given back');
+    else if (operation === 'publish' && this.state === 'deadLettering') this.#end('deadLettered', 'acknowledged');
+    else if (operation === 'refuse' && this.state === 'deadLettering') this.#end('nacked', 'given back');
     else if (operation === 'abandon' && this.#isOpen) this.#end('nacked', 'given back');
-    else if (operation === 'lapse' && this.#isOpen) {
-      this.ending = 'lapsed';
-      this.state = this.state === 'open' ? 'lapsed' : 'buryingLapsed';
-    } else if (this.state === 'buryingLapsed' && ['publish', 'refuse', 'abandon'].includes(operation)) {
+    else if (operation === 'expire' && this.#isOpen) {
+      this.ending = 'expired';
+      this.state = this.state === 'open' ? 'expired' : 'deadLetteringExpired';
+    } else if (this.state === 'deadLetteringExpired' && ['publish', 'refuse', 'abandon'].includes(operation)) {
       this.holdsCredit = false;
       this.state = 'settled';
     }
   }
 
   get #isOpen(): boolean {
-    return this.state === 'open' || this.state === 'burying';
+    return this.state === 'open' || this.state === 'deadLettering';
   }
 
   #settle(operation: 'ack' | 'nack' | 'drop' | 'deadLetter'): void {
-    if (this.state === 'lapsed') {
+    if (this.state === 'expired') {
       this.late += 1;
       this.holdsCredit = false;
       this.state = 'settled';
     } else if (this.state !== 'open') this.twice += 1;
-    else if (operation === 'deadLetter') this.state = 'burying';
+    else if (operation === 'deadLetter') this.state = 'deadLettering';
     else if (operation === 'nack') this.#end('nacked', 'given back');
     else this.#end(operation === 'ack' ? 'acked' : 'dropped', 'acknowledged');
   }
@@ -57,12 +57,12 @@ class Model {
   }
 }
 
-function perform(delivery: TestDelivery, operation: Operation, desk: ReturnType<typeof testDesk>): void {
-  const burial = desk.burials.find(({ original }) => original === delivery.ticket.original);
-  if (operation === 'publish') burial?.publish();
-  else if (operation === 'refuse') burial?.refuse();
+function perform(delivery: TestDelivery, operation: Operation, context: ReturnType<typeof testContext>): void {
+  const deadLettering = context.deadLettered.find(({ original }) => original === delivery.ackHandle.original);
+  if (operation === 'publish') deadLettering?.publish();
+  else if (operation === 'refuse') deadLettering?.refuse();
   else if (operation === 'deadLetter') delivery.deadLetter(POISON);
-  else if (operation === 'lapse' || operation === 'abandon') delivery.ticket[operation]();
+  else if (operation === 'expire' || operation === 'abandon') delivery.ackHandle[operation]();
   else delivery[operation]();
 }
 
@@ -74,18 +74,18 @@ suite('delivery', ({ test }) => {
     const step = fc.record({ operation: fc.constantFrom(...OPERATIONS), index: fc.nat({ max: 3 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const desk = testDesk();
-        const { ledger, credit } = desk;
-        const deliveries = [1, 10, 100, 1_000].map((size) => testDelivery(desk, { payload: Buffer.alloc(size) }));
+        const context = testContext();
+        const { ledger, credit } = context;
+        const deliveries = [1, 10, 100, 1_000].map((size) => testDelivery(context, { payload: Buffer.alloc(size) }));
         const models = deliveries.map(() => new Model());
         for (const { operation, index } of steps) {
           const [delivery, model] = [deliveries[index], models[index]];
           if (delivery === undefined || model === undefined) throw new Error(`no delivery ${index}`);
-          perform(delivery, operation, desk);
+          perform(delivery, operation, context);
           model.apply(operation);
 
           assert.ok(ledger.balanced, 'the books do not balance');
-          for (const ending of ['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'] as const) {
+          for (const ending of ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const) {
             assert.is(
               ledger[ending],
               total(models, (each) => each.ending === ending),
@@ -111,10 +111,10 @@ suite('delivery', ({ test }) => {
           const held = deliveries.filter((_, at) => models[at]?.holdsCredit);
           assert.is(
             credit.bytes,
-            held.reduce((sum, each) => sum + each.ticket.bytes, 0),
+            held.reduce((sum, each) => sum + each.ackHandle.bytes, 0),
           );
-          assert.equal(delivery.ticket.told, model.told);
-          assert.is(delivery.ticket.isOpen, model.ending === undefined);
+          assert.equal(delivery.ackHandle.told, model.told);
+          assert.is(delivery.ackHandle.isOpen, model.ending === undefined);
         }
       }),
       { numRuns: 2_000 },
@@ -122,80 +122,80 @@ suite('delivery', ({ test }) => {
   });
 
   test('a message copied with `with` shares the one right to settle', () => {
-    const desk = testDesk();
-    const delivery = testDelivery(desk);
+    const context = testContext();
+    const delivery = testDelivery(context);
     const copy = delivery.with({ ...delivery.message, id: 'other' });
     copy.ack();
     delivery.nack();
-    assert.equal(delivery.ticket.told, ['acknowledged']);
-    assert.is(desk.ledger.settledTwice, 1);
+    assert.equal(delivery.ackHandle.told, ['acknowledged']);
+    assert.is(context.ledger.settledTwice, 1);
     assert.is(copy.message.id, 'other');
     assert.is(delivery.message.id, 'm1');
   });
 
   test('a dead letter keeps its credit until it is published, and carries the original', () => {
-    const desk = testDesk();
-    const delivery = testDelivery(desk, { payload: 'as it came' });
+    const context = testContext();
+    const delivery = testDelivery(context, { payload: 'as it came' });
     delivery.with({ ...delivery.message, payload: Buffer.from('changed') }).deadLetter(POISON);
-    const [burial] = desk.burials;
-    assert.is(Buffer.from(burial?.original.data ?? []).toString(), 'as it came');
-    assert.is(burial?.poison, POISON);
-    assert.is(desk.credit.messages, 1);
-    assert.is(desk.ledger.deadLettered, 0);
-    burial?.publish();
-    assert.is(desk.credit.messages, 0);
-    assert.is(desk.ledger.deadLettered, 1);
+    const [deadLettering] = context.deadLettered;
+    assert.is(Buffer.from(deadLettering?.original.data ?? []).toString(), 'as it came');
+    assert.is(deadLettering?.poison, POISON);
+    assert.is(context.credit.messages, 1);
+    assert.is(context.ledger.deadLettered, 0);
+    deadLettering?.publish();
+    assert.is(context.credit.messages, 0);
+    assert.is(context.ledger.deadLettered, 1);
   });
 
-  test('a burial that ends at once ends the delivery at once', () => {
+  test('dead-lettering that ends at once ends the delivery at once', () => {
     for (const [callback, ending, told] of [
       ['onPublished', 'deadLettered', 'acknowledged'],
       ['onRefused', 'nacked', 'given back'],
     ] as const) {
-      const desk = testDesk();
+      const context = testContext();
       const at = {
-        ...desk,
-        bury: (_: unknown, __: unknown, done: { onPublished: () => void; onRefused: () => void }) => {
+        ...context,
+        deadLetter: (_: unknown, __: unknown, done: { onPublished: () => void; onRefused: () => void }) => {
           done[callback]();
           return undefined;
         },
       };
       const delivery = testDelivery(at);
       delivery.deadLetter(POISON);
-      assert.is(desk.ledger[ending], 1);
-      assert.is(desk.credit.messages, 0);
-      assert.equal(delivery.ticket.told, [told]);
+      assert.is(context.ledger[ending], 1);
+      assert.is(context.credit.messages, 0);
+      assert.equal(delivery.ackHandle.told, [told]);
     }
   });
 
-  test('abandoning a delivery abandons its burial', () => {
-    const desk = testDesk();
-    const delivery = testDelivery(desk);
+  test('abandoning a delivery abandons its dead-lettering', () => {
+    const context = testContext();
+    const delivery = testDelivery(context);
     delivery.deadLetter(POISON);
-    assert.not(desk.burials[0]?.abandoned);
-    delivery.ticket.abandon();
-    assert.ok(desk.burials[0]?.abandoned);
+    assert.not(context.deadLettered[0]?.abandoned);
+    delivery.ackHandle.abandon();
+    assert.ok(context.deadLettered[0]?.abandoned);
   });
 
-  test('a burial goes on when its delivery lapses, and keeps the credit till then', () => {
-    const desk = testDesk();
-    const delivery = testDelivery(desk);
+  test('dead-lettering goes on when its delivery expires, and keeps the credit till then', () => {
+    const context = testContext();
+    const delivery = testDelivery(context);
     delivery.deadLetter(POISON);
-    delivery.ticket.lapse();
-    assert.not(desk.burials[0]?.abandoned);
-    assert.is(desk.credit.messages, 1);
-    desk.burials[0]?.publish();
-    assert.is(desk.credit.messages, 0);
-    assert.equal(delivery.ticket.told, [], 'the lease is gone: there is nothing to acknowledge');
-    assert.equal([desk.ledger.lapsed, desk.ledger.deadLettered], [1, 0]);
+    delivery.ackHandle.expire();
+    assert.not(context.deadLettered[0]?.abandoned);
+    assert.is(context.credit.messages, 1);
+    context.deadLettered[0]?.publish();
+    assert.is(context.credit.messages, 0);
+    assert.equal(delivery.ackHandle.told, [], 'the lease is gone: there is nothing to acknowledge');
+    assert.equal([context.ledger.expired, context.ledger.deadLettered], [1, 0]);
   });
 
   test('the source hears of it after the books are closed and the credit is back', () => {
-    const desk = testDesk({ maxMessages: 1 });
-    const delivery = testDelivery(desk);
-    desk.credit.tryTake(1);
+    const context = testContext({ maxMessages: 1 });
+    const delivery = testDelivery(context);
+    context.credit.tryTake(1);
     const seen: unknown[] = [];
-    desk.credit.released.subscribe(() => seen.push([desk.ledger.acked, desk.credit.messages]));
+    context.credit.released.subscribe(() => seen.push([context.ledger.acked, context.credit.messages]));
     delivery.ack();
     assert.equal(seen, [[1, 0]]);
   });

@@ -7,7 +7,7 @@ import type { Message, Original } from './message.ts';
 /**
  * Where a service keeps its books: every delivery of the service is opened and closed here.
  */
-export interface Desk {
+export interface DeliveryContext {
   readonly ledger: Ledger;
   readonly credit: Credit;
   /** Where it is to be known how long each delivery takes, from its receipt to its settlement. */
@@ -17,8 +17,8 @@ export interface Desk {
    * nowhere to put it, and the message has to go back: no sooner than `afterMs` from now. Unsubscribing gives up this one
    * and all others: a source abandons its messages all at once.
    */
-  bury(
-    ticket: Ticket,
+  deadLetter(
+    ackHandle: AckHandle,
     poison: PoisonError,
     done: { onPublished: () => void; onRefused: (afterMs?: number) => void },
   ): Subscription | undefined;
@@ -30,31 +30,31 @@ export interface Stopwatch {
   readonly onSettled: (seconds: number) => void;
 }
 
-type State = 'open' | 'burying' | 'lapsed' | 'buryingLapsed' | 'closed';
+type State = 'open' | 'deadLettering' | 'expired' | 'deadLetteringExpired' | 'closed';
 
 /**
  * The one right to settle a message, shared by every Delivery made of it. A source extends it with what *it* does when
  * the message is safe, or has to go back.
  */
-export abstract class Ticket {
+export abstract class AckHandle {
   readonly original: Original;
   readonly bytes: number;
-  readonly desk: Desk;
+  readonly context: DeliveryContext;
   readonly #openedAt: number;
   #state: State = 'open';
-  #burial: Subscription | undefined;
+  #deadLettering: Subscription | undefined;
 
   /**
    * Enters the message into the books. The source must hold credit for it already.
    *
    * @param bytes what the message takes in memory, as the credit for it was taken.
    */
-  constructor(desk: Desk, original: Original, bytes = original.data.byteLength) {
-    this.desk = desk;
+  constructor(context: DeliveryContext, original: Original, bytes = original.data.byteLength) {
+    this.context = context;
     this.original = original;
     this.bytes = bytes;
-    this.#openedAt = desk.stopwatch?.now() ?? 0;
-    desk.ledger.open(this.bytes);
+    this.#openedAt = context.stopwatch?.now() ?? 0;
+    context.ledger.open(this.bytes);
   }
 
   /** Tells the source that the message is safe elsewhere. */
@@ -76,9 +76,9 @@ export abstract class Ticket {
     return false;
   }
 
-  /** True until it is settled or lapsed. */
+  /** True until it is settled or expired. */
   get isOpen(): boolean {
-    return this.#state === 'open' || this.#state === 'burying';
+    return this.#state === 'open' || this.#state === 'deadLettering';
   }
 
   ack(): void {
@@ -101,27 +101,27 @@ export abstract class Ticket {
 
   deadLetter(poison: PoisonError): void {
     if (!this.#claim()) return;
-    this.#state = 'burying';
-    this.#burial = this.desk.bury(this, poison, {
-      onPublished: () => this.#buried('deadLettered'),
-      onRefused: (afterMs) => this.#buried('nacked', afterMs),
+    this.#state = 'deadLettering';
+    this.#deadLettering = this.context.deadLetter(this, poison, {
+      onPublished: () => this.#deadLettered('deadLettered'),
+      onRefused: (afterMs) => this.#deadLettered('nacked', afterMs),
     });
   }
 
   /** For the source: the lease or session is gone. The graph may still work on the message, and keeps its credit. */
-  lapse(): void {
+  expire(): void {
     if (!this.isOpen) return;
-    this.desk.ledger.close('lapsed', this.bytes);
-    // A burial goes on: the source may not have the message any more, and a second dead letter is better than none.
-    this.#state = this.#state === 'burying' ? 'buryingLapsed' : 'lapsed';
+    this.context.ledger.close('expired', this.bytes);
+    // Dead-lettering goes on: the source may not have the message any more, and a second dead letter is better than none.
+    this.#state = this.#state === 'deadLettering' ? 'deadLetteringExpired' : 'expired';
   }
 
   /** For the source, when its graph was aborted: whatever is unsettled goes back. */
   abandon(): void {
-    this.#burial?.unsubscribe();
-    if (this.#state === 'buryingLapsed') {
+    this.#deadLettering?.unsubscribe();
+    if (this.#state === 'deadLetteringExpired') {
       this.#state = 'closed';
-      this.desk.credit.release(this.bytes);
+      this.context.credit.release(this.bytes);
     }
     if (!this.isOpen) return;
     this.#close('nacked');
@@ -131,23 +131,23 @@ export abstract class Ticket {
   /** Claims the right to settle; false when it is spent. */
   #claim(): boolean {
     if (this.#state === 'open') return true;
-    if (this.#state === 'lapsed') {
-      this.desk.ledger.settledLate += 1;
+    if (this.#state === 'expired') {
+      this.context.ledger.settledLate += 1;
       this.#state = 'closed';
-      this.desk.credit.release(this.bytes);
+      this.context.credit.release(this.bytes);
       return false;
     }
-    this.desk.ledger.settledTwice += 1;
+    this.context.ledger.settledTwice += 1;
     return false;
   }
 
-  #buried(ending: 'deadLettered' | 'nacked', afterMs = 0): void {
-    if (this.#state === 'buryingLapsed') {
+  #deadLettered(ending: 'deadLettered' | 'nacked', afterMs = 0): void {
+    if (this.#state === 'deadLetteringExpired') {
       this.#state = 'closed';
-      this.desk.credit.release(this.bytes);
+      this.context.credit.release(this.bytes);
       return;
     }
-    if (this.#state !== 'burying') return;
+    if (this.#state !== 'deadLettering') return;
     this.#close(ending);
     if (ending === 'deadLettered') this.acknowledge();
     else this.giveBack(afterMs);
@@ -155,10 +155,10 @@ export abstract class Ticket {
 
   #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
     this.#state = 'closed';
-    this.desk.ledger.close(ending, this.bytes);
-    const { stopwatch } = this.desk;
+    this.context.ledger.close(ending, this.bytes);
+    const { stopwatch } = this.context;
     stopwatch?.onSettled((stopwatch.now() - this.#openedAt) / 1_000);
-    this.desk.credit.release(this.bytes);
+    this.context.credit.release(this.bytes);
   }
 }
 
@@ -168,45 +168,45 @@ export abstract class Ticket {
  */
 export class Delivery {
   readonly message: Message;
-  readonly ticket: Ticket;
+  readonly ackHandle: AckHandle;
 
-  constructor(message: Message, ticket: Ticket) {
+  constructor(message: Message, ackHandle: AckHandle) {
     this.message = message;
-    this.ticket = ticket;
+    this.ackHandle = ackHandle;
   }
 
   /** The same delivery with another message: the right to settle stays one. */
   with(message: Message): Delivery {
-    return new Delivery(message, this.ticket);
+    return new Delivery(message, this.ackHandle);
   }
 
-  /** See `Ticket.isOutOfTurn`; operators that keep order give such a delivery back. */
+  /** See `AckHandle.isOutOfTurn`; operators that keep order give such a delivery back. */
   get isOutOfTurn(): boolean {
-    return this.ticket.isOutOfTurn;
+    return this.ackHandle.isOutOfTurn;
   }
 
-  /** See `Ticket.mayPostpone`. */
+  /** See `AckHandle.mayPostpone`. */
   get mayPostpone(): boolean {
-    return this.ticket.mayPostpone;
+    return this.ackHandle.mayPostpone;
   }
 
   /** The message is safe on the other side. */
   ack(): void {
-    this.ticket.ack();
+    this.ackHandle.ack();
   }
 
   /** The message goes back to its source, to be delivered again: no sooner than `afterMs` from now, where it can wait. */
   nack(afterMs = 0): void {
-    this.ticket.nack(afterMs);
+    this.ackHandle.nack(afterMs);
   }
 
   /** The message goes to dead-letter; it keeps its credit until the dead letter is published. */
   deadLetter(poison: PoisonError): void {
-    this.ticket.deadLetter(poison);
+    this.ackHandle.deadLetter(poison);
   }
 
   /** The message is left out, by a policy that the configuration names. */
   drop(): void {
-    this.ticket.drop();
+    this.ackHandle.drop();
   }
 }

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-context.ts';
+import { testContext, testDelivery } from '../testing/test-context.ts';
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from './errors.ts';
 import { accepted, failed } from './outcome.ts';
 
@@ -45,7 +45,7 @@ suite('errors', ({ test }) => {
 
 suite('outcome', ({ test }) => {
   test('poison goes to dead-letter, every other error back', () => {
-    const delivery = testDelivery(testDesk());
+    const delivery = testDelivery(testContext());
     const poison = new PoisonError('rejected', 'no');
     assert.equal(accepted(delivery), { verdict: 'ack', delivery });
     assert.equal(failed(delivery, poison), { verdict: 'deadLetter', delivery, poison });

@@ -1,9 +1,9 @@
 /** How a delivery can end. */
-export type Ending = 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'lapsed';
+export type Ending = 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'expired';
 
 /**
  * The books of one service. At every moment
- * `received = acked + nacked + deadLettered + dropped + lapsed + inFlight`;
+ * `received = acked + nacked + deadLettered + dropped + expired + inFlight`;
  * each side is counted on its own, so that the equation can be checked and not only defined.
  */
 export class Ledger {
@@ -17,12 +17,12 @@ export class Ledger {
   /** Left out by a policy that the configuration names. */
   dropped = 0;
   /** The lease or session ended before the delivery was settled: the source delivers it again, if it still has it. */
-  lapsed = 0;
+  expired = 0;
   inFlight = 0;
   inFlightBytes = 0;
   /** Second settlements of one delivery: always a bug in a graph. */
   settledTwice = 0;
-  /** Settlements that came after the lease or session had lapsed: work that will be done again. */
+  /** Settlements that came after the lease or session had expired: work that will be done again. */
   settledLate = 0;
 
   open(bytes: number): void {
@@ -39,7 +39,7 @@ export class Ledger {
 
   /** True while the law of the ledger holds. */
   get balanced(): boolean {
-    const ended = this.acked + this.nacked + this.deadLettered + this.dropped + this.lapsed;
+    const ended = this.acked + this.nacked + this.deadLettered + this.dropped + this.expired;
     return this.received === ended + this.inFlight && this.inFlight >= 0;
   }
 }

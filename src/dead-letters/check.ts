@@ -13,7 +13,7 @@ const CALL = { retry: null, timeout: 10_000 };
 
 /**
  * Checks at start that what `deadLetters` names exists: topic, bucket, subscription. Warns when nobody is subscribed to
- * the topic: a letter would vanish at once. Warns of what may not be read: writing letters needs no such right.
+ * the topic: a dead letter would vanish at once. Warns of what may not be read: writing dead letters needs no such right.
  *
  * @throws FatalError naming the setting, or RetryableError while Google Cloud cannot be reached.
  */

@@ -6,7 +6,7 @@ import type { Readiness } from '../core/readiness.ts';
 import { targetShare } from '../operators/failing-targets.ts';
 import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { encodeOriginal, letterContentHash, letterObjectName } from './dead-letter-object.ts';
+import { deadLetterContentHash, deadLetterObjectName, encodeOriginal } from './dead-letter-object.ts';
 import type { Poisoned } from './dead-letter-publisher.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -16,7 +16,7 @@ const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number
 /** How long a message waits at its source when those on their way hold as much as they may. */
 const POSTPONE_MS = 10_000;
 
-export interface LetterBucketOptions {
+export interface DeadLetterBucketOptions {
   readonly bucket: Bucket;
   readonly service: string;
   readonly telemetry: Telemetry;
@@ -25,18 +25,18 @@ export interface LetterBucketOptions {
 }
 
 /**
- * Writes originals that do not fit into a letter as one object each, a few at a time. Red while that fails. An object that
- * no letter points to yet is what a crash can leave; the message comes again.
+ * Writes originals that do not fit into a dead letter as one object each, a few at a time. Red while that fails. An object that
+ * no dead letter points to yet is what a crash can leave; the message comes again.
  */
-export class LetterBucket {
-  readonly #options: LetterBucketOptions;
+export class DeadLetterBucket {
+  readonly #options: DeadLetterBucketOptions;
   readonly #write: ReturnType<typeof writeOnce>;
   readonly #writes = new Subject<Observable<unknown>>();
   readonly #running: Subscription;
   #messages = 0;
   #bytes = 0;
 
-  constructor(options: LetterBucketOptions) {
+  constructor(options: DeadLetterBucketOptions) {
     const { bucket, readiness, scheduler } = options;
     this.#options = options;
     this.#write = writeOnce({ bucket, timeoutMs: TIMEOUT_MS, ...(scheduler === undefined ? {} : { scheduler }) });
@@ -50,19 +50,19 @@ export class LetterBucket {
    * Stores an original; `onStored` gets the object, `gs://bucket/name`. Refuses it while those on their way hold as much
    * of the credit as they may, if it can wait at its source.
    */
-  store({ ticket, onRefused }: Poisoned, time: Date, onStored: (object: string) => void): void {
-    const share = targetShare(ticket.desk.credit.limits);
-    if (ticket.mayPostpone && (this.#messages >= share.maxMessages || this.#bytes >= share.maxBytes)) {
+  store({ ackHandle, onRefused }: Poisoned, time: Date, onStored: (object: string) => void): void {
+    const share = targetShare(ackHandle.context.credit.limits);
+    if (ackHandle.mayPostpone && (this.#messages >= share.maxMessages || this.#bytes >= share.maxBytes)) {
       onRefused(POSTPONE_MS);
       return;
     }
     this.#messages += 1;
-    this.#bytes += ticket.bytes;
+    this.#bytes += ackHandle.bytes;
     this.#writes.next(
-      this.#stored(ticket.original, time).pipe(
+      this.#stored(ackHandle.original, time).pipe(
         tap((object) => {
           this.#messages -= 1;
-          this.#bytes -= ticket.bytes;
+          this.#bytes -= ackHandle.bytes;
           onStored(object);
         }),
       ),
@@ -78,8 +78,8 @@ export class LetterBucket {
     const { bucket, service, telemetry, readiness, scheduler } = this.#options;
     return defer(() => {
       const content = encodeOriginal(original);
-      const contentHash = letterContentHash(content);
-      const name = (suffix: string) => letterObjectName(service, time, contentHash, suffix);
+      const contentHash = deadLetterContentHash(content);
+      const name = (suffix: string) => deadLetterObjectName(service, time, contentHash, suffix);
       return this.#write({ name, content, contentType: 'application/json', contentHash }).pipe(
         map((written) => {
           if (written.name !== name('')) telemetry.event('upload.renamed', { object: written.name });

@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { checkLimits } from '../connectors/pubsub/limits.ts';
 import type { Original } from '../core/message.ts';
 import { suite } from '../testing/suite.ts';
-import { type LetterMarks, letterOf, pointerTo } from './dead-letter-message.ts';
+import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './dead-letter-message.ts';
 
-const MARKS: LetterMarks = {
+const MARKS: DeadLetterMarks = {
   service: 'enrich',
   reason: 'hook_failed',
   error: 'no such device',
@@ -32,12 +32,12 @@ const named = (count: number) => Object.fromEntries(Array.from({ length: count }
 
 suite('dead letter', ({ test }) => {
   test('has the original and six attributes; an ordering key becomes a seventh', () => {
-    const { message, isWhole } = letterOf(original({ attributes: { uid: 'u1' } }), MARKS);
+    const { message, isWhole } = toDeadLetterMessage(original({ attributes: { uid: 'u1' } }), MARKS);
     assert.ok(isWhole);
     assert.equal(message, { data: Buffer.from('x'), attributes: { uid: 'u1', ...OURS }, orderingKey: '' });
-    const ordered = letterOf(original({ orderingKey: 'k' }), MARKS).message;
+    const ordered = toDeadLetterMessage(original({ orderingKey: 'k' }), MARKS).message;
     assert.is(ordered.attributes.dlq_ordering_key, 'k');
-    assert.is(ordered.orderingKey, '', 'letters never wait for each other');
+    assert.is(ordered.orderingKey, '', 'dead letters never wait for each other');
   });
 
   test('is whole just within the limits, and not just beyond', () => {
@@ -52,9 +52,12 @@ suite('dead letter', ({ test }) => {
       [{ attributes: { ['ä'.repeat(129)]: 'v' } }, false],
       [{ attributes: { a: '語'.repeat(342) } }, false],
       [{ attributes: { '': 'v' } }, false],
-      [{ attributes: { ...named(94), googclient_schemaencoding: 'JSON', dlq_reason: 'of an earlier letter' } }, true],
+      [
+        { attributes: { ...named(94), googclient_schemaencoding: 'JSON', dlq_reason: 'of an earlier dead letter' } },
+        true,
+      ],
     ] as const) {
-      const { message, isWhole } = letterOf(original(fields), MARKS);
+      const { message, isWhole } = toDeadLetterMessage(original(fields), MARKS);
       assert.is(isWhole, expected, JSON.stringify(fields).slice(0, 60));
       assert.is(message.attributes.googclient_schemaencoding, undefined);
       assert.is(message.attributes.dlq_truncated, expected ? undefined : 'true');
@@ -65,16 +68,19 @@ suite('dead letter', ({ test }) => {
 
   test('keeps what fits of an original that does not', () => {
     const data = Buffer.alloc(9_500_000, 7);
-    const { message } = letterOf(original({ data, attributes: { uid: 'u1' } }), MARKS);
+    const { message } = toDeadLetterMessage(original({ data, attributes: { uid: 'u1' } }), MARKS);
     assert.is(message.data.byteLength, 9_000_000);
     assert.is(message.attributes.dlq_original_bytes, '9500000');
     assert.is(message.attributes.uid, 'u1');
-    assert.is(Object.keys(letterOf(original({ attributes: named(101) }), MARKS).message.attributes).length, 100);
+    assert.is(
+      Object.keys(toDeadLetterMessage(original({ attributes: named(101) }), MARKS).message.attributes).length,
+      100,
+    );
   });
 
   test('that points to an object has no data', () => {
     const large = original({ data: Buffer.alloc(9_500_000), attributes: named(101), orderingKey: 'k' });
-    const pointer = pointerTo('gs://b/n', large, MARKS);
+    const pointer = toPointerMessage('gs://b/n', large, MARKS);
     checkLimits(pointer);
     assert.is(pointer.data.byteLength, 0);
     const { dlq_object, dlq_original_bytes, dlq_truncated, dlq_ordering_key, a0 } = pointer.attributes;
@@ -87,9 +93,9 @@ suite('dead letter', ({ test }) => {
   test('of an original that its source has cut says so, and how the whole is known', () => {
     const whole = { byteLength: 200_000_000, sha256: 'ab'.repeat(32) };
     const cut = original({ data: Buffer.alloc(100), whole });
-    const { message, isWhole } = letterOf(cut, MARKS);
+    const { message, isWhole } = toDeadLetterMessage(cut, MARKS);
     assert.not(isWhole);
-    for (const { attributes } of [message, pointerTo('gs://b/n', cut, MARKS)]) {
+    for (const { attributes } of [message, toPointerMessage('gs://b/n', cut, MARKS)]) {
       assert.equal(
         [attributes.dlq_truncated, attributes.dlq_original_bytes, attributes.dlq_original_sha256],
         ['true', '200000000', whole.sha256],
@@ -107,10 +113,10 @@ suite('dead letter', ({ test }) => {
     fc.assert(
       fc.property(any, text, text, (each, error, source) => {
         const marks = { ...MARKS, error, source };
-        const { message, isWhole } = letterOf(each, marks);
-        for (const letter of [message, pointerTo('gs://b/n', each, marks)]) {
-          checkLimits(letter);
-          for (const name of Object.keys(OURS)) assert.ok(Object.hasOwn(letter.attributes, name), name);
+        const { message, isWhole } = toDeadLetterMessage(each, marks);
+        for (const deadLetter of [message, toPointerMessage('gs://b/n', each, marks)]) {
+          checkLimits(deadLetter);
+          for (const name of Object.keys(OURS)) assert.ok(Object.hasOwn(deadLetter.attributes, name), name);
         }
         if (!isWhole) return;
         for (const [name, value] of Object.entries(each.attributes)) {

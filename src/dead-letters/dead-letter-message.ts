@@ -2,11 +2,11 @@ import { type OutgoingMessage, PUBSUB_LIMITS } from '../connectors/pubsub/limits
 import { isReserved } from '../connectors/pubsub/reserved-attributes.ts';
 import type { Attributes, Original } from '../core/message.ts';
 
-/** What the names of our attributes begin with. An original's own of that name are marks of an earlier letter. */
+/** What the names of our attributes begin with. An original's own of that name are marks of an earlier dead letter. */
 export const MARK_PREFIX = 'dlq_';
 
 /** Why and where a message was given up. */
-export interface LetterMarks {
+export interface DeadLetterMarks {
   /** The service that gave it up. */
   readonly service: string;
   /** A PoisonReason. */
@@ -20,7 +20,7 @@ export interface LetterMarks {
 }
 
 /** A dead letter, as it is published. */
-export interface Letter extends OutgoingMessage {
+export interface DeadLetterMessage extends OutgoingMessage {
   readonly data: Uint8Array;
   readonly attributes: Attributes;
 }
@@ -30,17 +30,17 @@ const MAX_DATA_BYTES = 9_000_000;
 
 /**
  * A dead letter: the original's data and attributes, and beside them `dlq_service`, `dlq_reason`, `dlq_error`,
- * `dlq_attempt`, `dlq_source`, `dlq_time`, and `dlq_ordering_key` where the original has one. The letter itself has no
- * ordering key, so that letters never wait for each other.
+ * `dlq_attempt`, `dlq_source`, `dlq_time`, and `dlq_ordering_key` where the original has one. The dead letter itself has no
+ * ordering key, so that dead letters never wait for each other.
  *
  * It always fits: of an original that does not, data is cut and attributes are cut or left out. Then `isWhole` is false
- * and the letter says so (`dlq_truncated`, `dlq_original_bytes`). So it is with an original that its source has cut,
+ * and the dead letter says so (`dlq_truncated`, `dlq_original_bytes`). So it is with an original that its source has cut,
  * which has the hash of the whole beside it (`dlq_original_sha256`).
  */
-export function letterOf(
+export function toDeadLetterMessage(
   original: Original,
-  marks: LetterMarks,
-): { readonly message: Letter; readonly isWhole: boolean } {
+  marks: DeadLetterMarks,
+): { readonly message: DeadLetterMessage; readonly isWhole: boolean } {
   const { data } = original;
   const own = ownAttributes(original);
   const whole = attributesOf(original, marks);
@@ -61,10 +61,10 @@ export function letterOf(
 }
 
 /**
- * A letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. If
+ * A dead letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. If
  * the source has cut the original, so is what the object holds (`dlq_truncated`).
  */
-export function pointerTo(object: string, original: Original, marks: LetterMarks): Letter {
+export function toPointerMessage(object: string, original: Original, marks: DeadLetterMarks): DeadLetterMessage {
   const added = {
     ...attributesOf(original, marks),
     dlq_object: object,
@@ -78,7 +78,7 @@ export function pointerTo(object: string, original: Original, marks: LetterMarks
   };
 }
 
-function attributesOf({ orderingKey }: Original, marks: LetterMarks): Record<string, string> {
+function attributesOf({ orderingKey }: Original, marks: DeadLetterMarks): Record<string, string> {
   return {
     dlq_service: marks.service,
     dlq_reason: marks.reason,
@@ -95,7 +95,7 @@ function sizeOf({ data, whole }: Original): Record<string, string> {
   return { dlq_original_bytes: String(whole.byteLength), dlq_original_sha256: whole.sha256 };
 }
 
-/** Without those that no letter carries on: some `goog…` are set by Pub/Sub alone, `dlq_…` by an earlier burial. */
+/** Without those that no dead letter carries on: some `goog…` are set by Pub/Sub alone, `dlq_…` by an earlier dead-lettering. */
 function ownAttributes({ attributes }: Original): [string, string][] {
   return Object.entries(attributes).filter(([name]) => !isReserved(name) && !name.startsWith(MARK_PREFIX));
 }

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { decodeOriginal, encodeOriginal, letterContentHash, letterObjectName } from './dead-letter-object.ts';
+import { deadLetterContentHash, deadLetterObjectName, decodeOriginal, encodeOriginal } from './dead-letter-object.ts';
 
 const NOON = new Date('2026-02-03T12:00:00Z');
 
 const nameOf = (content: Uint8Array, suffix = '') =>
-  letterObjectName('enrich', NOON, letterContentHash(content), suffix);
+  deadLetterObjectName('enrich', NOON, deadLetterContentHash(content), suffix);
 
 suite('object of a dead letter', ({ test }) => {
   test('gives back every byte, attribute and key', () => {

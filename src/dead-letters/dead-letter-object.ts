@@ -41,7 +41,7 @@ export function encodeOriginal({ data, attributes, orderingKey }: Original): Buf
 /** The original that an object holds. Throws when its content is another than the one that its name was made from. */
 export function decodeOriginal(name: string, content: Uint8Array): Original {
   const [, named] = /\/([0-9a-f]{64})(?:-[0-9a-f]+)?\.json$/.exec(name) ?? [];
-  if (named !== letterContentHash(content)) throw new Error(`${name} does not hold what was written there`);
+  if (named !== deadLetterContentHash(content)) throw new Error(`${name} does not hold what was written there`);
   const { data, attributes, orderingKey } = v.parse(schema, JSON.parse(Buffer.from(content).toString('utf8')));
   return { data: Buffer.from(data, 'base64'), attributes, orderingKey };
 }
@@ -51,12 +51,12 @@ export function decodeOriginal(name: string, content: Uint8Array): Original {
  *
  * @param suffix tells an object from another of the same content.
  */
-export function letterObjectName(service: string, time: Date, contentHash: string, suffix = ''): string {
+export function deadLetterObjectName(service: string, time: Date, contentHash: string, suffix = ''): string {
   const day = time.toISOString().slice(0, 10).replaceAll('-', '/');
   return `dead-letters/${service}/${day}/${contentHash}${suffix}.json`;
 }
 
 /** SHA-256 of an object's content, in hexadecimal digits. */
-export function letterContentHash(content: Uint8Array): string {
+export function deadLetterContentHash(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { Publisher } from '../connectors/pubsub/publisher.ts';
 import { pubsubSink } from '../connectors/pubsub/sink.ts';
 import { publishSchema } from '../connectors/pubsub/sink-config.ts';
-import { Delivery, type Ticket } from '../core/delivery.ts';
+import { type AckHandle, Delivery } from '../core/delivery.ts';
 import type { PoisonError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Readiness } from '../core/readiness.ts';
@@ -11,19 +11,19 @@ import { byCredit } from '../operators/by-credit.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
-import type { Letter } from './dead-letter-message.ts';
+import type { DeadLetterMessage } from './dead-letter-message.ts';
 
 /** One poisoned message that is to become a dead letter. */
 export interface Poisoned {
-  readonly ticket: Ticket;
+  readonly ackHandle: AckHandle;
   readonly poison: PoisonError;
-  readonly onPublished: (letter: Letter) => void;
+  readonly onPublished: (deadLetter: DeadLetterMessage) => void;
   /** Its source is to deliver it again, no sooner than `afterMs` from now. */
   readonly onRefused: (afterMs: number) => void;
 }
 
 interface Pending extends Poisoned {
-  readonly letter: Letter;
+  readonly deadLetter: DeadLetterMessage;
   refusals: number;
 }
 
@@ -32,23 +32,23 @@ export interface DeadLetterPublisherOptions {
   readonly publisher: Publisher;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
-  readonly onFailingTargets: (failing: FailingTargetsView, credit: Ticket['desk']['credit']) => void;
+  readonly onFailingTargets: (failing: FailingTargetsView, credit: AckHandle['context']['credit']) => void;
   readonly scheduler?: SchedulerLike;
 }
 
-/** Bounds of the wait before a letter that Pub/Sub refuses is tried again: doubling. */
+/** Bounds of the wait before a dead letter that Pub/Sub refuses is tried again: doubling. */
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 
 /**
  * Publishes dead letters in batches, as every message is published, and beside the graph: messages that are not poisoned
- * do not wait for them. Retries an outage for ever, and a refused letter too, red: a letter fits by its making. While the
- * topic fails, letters keep half of the credit at most where messages can wait at their source.
+ * do not wait for them. Retries an outage for ever, and a refused dead letter too, red: a dead letter fits by its making. While the
+ * topic fails, dead letters keep half of the credit at most where messages can wait at their source.
  */
 export class DeadLetterPublisher {
   readonly #options: DeadLetterPublisherOptions;
   readonly #scheduler: SchedulerLike;
-  readonly #letters = new Subject<Delivery>();
+  readonly #deadLetters = new Subject<Delivery>();
   readonly #pending = new Map<Delivery, Pending>();
   readonly #running = new Subscription();
 
@@ -62,7 +62,7 @@ export class DeadLetterPublisher {
         config: v.parse(publishSchema, {}),
         credit,
         telemetry,
-        address: ({ message: { payload, attributes } }) => ({
+        toTarget: ({ message: { payload, attributes } }) => ({
           topicId,
           message: { data: payload, attributes, orderingKey: '' },
         }),
@@ -71,19 +71,19 @@ export class DeadLetterPublisher {
       }),
     );
     this.#running.add(
-      this.#letters.pipe(publish).subscribe({
+      this.#deadLetters.pipe(publish).subscribe({
         next: (outcome) => this.#settle(outcome),
         error: (error: Error) => readiness.set('dead_letters', 'failing', `publishing has ended: ${error.message}`),
       }),
     );
   }
 
-  publish(letter: Letter, poisoned: Poisoned): void {
-    const { data: payload, attributes } = letter;
+  publish(deadLetter: DeadLetterMessage, poisoned: Poisoned): void {
+    const { data: payload, attributes } = deadLetter;
     const message = { id: '', payload, publishTime: '', attributes, enrichmentData: {} };
-    const delivery = new Delivery(message, poisoned.ticket);
-    this.#pending.set(delivery, { ...poisoned, letter, refusals: 0 });
-    this.#letters.next(delivery);
+    const delivery = new Delivery(message, poisoned.ackHandle);
+    this.#pending.set(delivery, { ...poisoned, deadLetter, refusals: 0 });
+    this.#deadLetters.next(delivery);
   }
 
   /** Gives up what is not published yet. What awaits Pub/Sub's answer may arrive all the same. */
@@ -96,14 +96,14 @@ export class DeadLetterPublisher {
     const { delivery } = outcome;
     const pending = this.#pending.get(delivery);
     if (pending === undefined) return;
-    const { letter, poison, ticket, onPublished, onRefused } = pending;
+    const { deadLetter, poison, ackHandle, onPublished, onRefused } = pending;
     const { telemetry, readiness, topicId } = this.#options;
     if (outcome.verdict === 'ack') {
       this.#pending.delete(delivery);
       readiness.set('dead_letters', 'ok');
       telemetry.event('dead_letter.published', { reason: poison.reason, error: poison.message, topic: topicId });
-      onPublished(letter);
-    } else if (outcome.verdict === 'nack' && (ticket.mayPostpone || ticket.isOutOfTurn)) {
+      onPublished(deadLetter);
+    } else if (outcome.verdict === 'nack' && (ackHandle.mayPostpone || ackHandle.isOutOfTurn)) {
       this.#pending.delete(delivery);
       telemetry.event('dead_letter.given_back', { reason: poison.reason, error: outcome.error.message });
       onRefused(outcome.afterMs ?? 0);
@@ -119,6 +119,6 @@ export class DeadLetterPublisher {
     pending.refusals += 1;
     telemetry.event('dead_letter.retried', { reason: pending.poison.reason, error: refusal });
     readiness.set('dead_letters', 'failing', `a dead letter cannot be published: ${refusal}`);
-    this.#running.add(this.#scheduler.schedule(() => this.#letters.next(delivery), waitMs));
+    this.#running.add(this.#scheduler.schedule(() => this.#deadLetters.next(delivery), waitMs));
   }
 }

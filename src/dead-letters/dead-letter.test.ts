@@ -1,20 +1,24 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { readLetter } from './dead-letter.ts';
-import { letterOf } from './dead-letter-message.ts';
+import { readDeadLetter } from './dead-letter.ts';
+import { toDeadLetterMessage } from './dead-letter-message.ts';
 
 const AT = { seconds: 1_770_091_506, nanos: 0 };
 const BEGUN = '2026-02-03T04:05:06Z';
 
-suite('letter as the commands read it', ({ test }) => {
+suite('dead letter as the commands read it', ({ test }) => {
   test('is what a service has written', () => {
     const original = { data: Buffer.from('x'), attributes: { uid: 'u1' }, orderingKey: 'k' };
-    const { message } = letterOf(original, {
+    const { message } = toDeadLetterMessage(original, {
       ...{ service: 'enrich', reason: 'no_data', error: 'none', attempt: 3 },
       ...{ source: 'projects/p/subscriptions/s', time: new Date(BEGUN) },
     });
-    const letter = readLetter({ ...message, messageId: '7', publishTime: { seconds: 1_770_091_507, nanos: 0 } });
-    const { id, time, publishTime, service, reason, error, attempt, source, bytes, isTruncated, object } = letter;
+    const deadLetter = readDeadLetter({
+      ...message,
+      messageId: '7',
+      publishTime: { seconds: 1_770_091_507, nanos: 0 },
+    });
+    const { id, time, publishTime, service, reason, error, attempt, source, bytes, isTruncated, object } = deadLetter;
     assert.equal(
       { id, time, publishTime, service, reason, error, attempt, source, bytes, isTruncated, object },
       {
@@ -23,11 +27,11 @@ suite('letter as the commands read it', ({ test }) => {
         ...{ source: 'projects/p/subscriptions/s', bytes: 1, isTruncated: false, object: undefined },
       },
     );
-    assert.equal(letter.original, original);
+    assert.equal(deadLetter.original, original);
   });
 
   test("is what Pub/Sub's own policy has set aside, ordering key and all", () => {
-    const { reason, source, attempt, time, original } = readLetter({
+    const { reason, source, attempt, time, original } = readDeadLetter({
       ...{ messageId: '8', publishTime: AT, orderingKey: 'k', data: Buffer.from('x') },
       attributes: {
         uid: 'u1',
@@ -42,7 +46,7 @@ suite('letter as the commands read it', ({ test }) => {
   });
 
   test('of ours keeps its own marks when a policy has moved it on', () => {
-    const { reason, source } = readLetter({
+    const { reason, source } = readDeadLetter({
       ...{ messageId: '9', publishTime: AT },
       attributes: {
         ...{ dlq_reason: 'rejected', dlq_source: 'mqtt:a/b', dlq_time: BEGUN },
@@ -53,8 +57,8 @@ suite('letter as the commands read it', ({ test }) => {
   });
 
   test('that is none is shown as unknown, from nowhere', () => {
-    const { reason, source, bytes } = readLetter({ messageId: '1', publishTime: AT, data: Buffer.from('abc') });
+    const { reason, source, bytes } = readDeadLetter({ messageId: '1', publishTime: AT, data: Buffer.from('abc') });
     assert.equal([reason, source, bytes], ['unknown', '', 3]);
-    assert.is(readLetter({ attributes: { dlq_reason: 'rejected', dlq_original_bytes: 'many' } }).bytes, 0);
+    assert.is(readDeadLetter({ attributes: { dlq_reason: 'rejected', dlq_original_bytes: 'many' } }).bytes, 0);
   });
 });

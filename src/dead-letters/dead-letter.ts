@@ -6,17 +6,17 @@ import { MARK_PREFIX } from './dead-letter-message.ts';
 
 type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
-/** The reason of letters that Pub/Sub itself has set aside, by a subscription's dead-letter policy. */
+/** The reason of dead letters that Pub/Sub itself has set aside, by a subscription's dead-letter policy. */
 export const POLICY_REASON = 'max_delivery_attempts';
 
 /** What Pub/Sub adds: https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts */
 const POLICY_PREFIX = 'CloudPubSubDeadLetterSource';
 
 /** A message of a dead-letter subscription, as the commands know it. */
-export interface Letter {
-  /** Pub/Sub's message id of the letter itself. */
+export interface DeadLetter {
+  /** Pub/Sub's message id of the dead letter itself. */
   readonly id: string;
-  /** When the letter was published, RFC 3339. */
+  /** When the dead letter was published, RFC 3339. */
   readonly publishTime: string;
   /** When the message was given up; of one that Pub/Sub has set aside, when that was. RFC 3339. */
   readonly time: string;
@@ -32,16 +32,16 @@ export interface Letter {
   readonly bytes: number;
   /** The original did not fit, and what did not is gone. */
   readonly isTruncated: boolean;
-  /** Where the whole original is, if not in the letter: `gs://bucket/name`. */
+  /** Where the whole original is, if not in the dead letter: `gs://bucket/name`. */
   readonly object: string | undefined;
-  /** All of the letter's attributes. */
+  /** All of the dead letter's attributes. */
   readonly attributes: Attributes;
-  /** The original, as far as it is in the letter. */
+  /** The original, as far as it is in the dead letter. */
   readonly original: Original;
 }
 
 /** Reads a message of a dead-letter subscription. */
-export function readLetter(message: PubSubMessage): Letter {
+export function readDeadLetter(message: PubSubMessage): DeadLetter {
   const attributes = message.attributes ?? {};
   const data =
     typeof message.data === 'string' ? Buffer.from(message.data, 'base64') : (message.data ?? Buffer.alloc(0));
@@ -67,7 +67,7 @@ export function readLetter(message: PubSubMessage): Letter {
   };
 }
 
-type Marks = Pick<Letter, 'service' | 'reason' | 'error' | 'attempt' | 'source' | 'time'>;
+type Marks = Pick<DeadLetter, 'service' | 'reason' | 'error' | 'attempt' | 'source' | 'time'>;
 
 function marksIn(attributes: Attributes, publishTime: string): Marks | undefined {
   if (attributes.dlq_reason !== undefined) {
@@ -93,7 +93,7 @@ function marksIn(attributes: Attributes, publishTime: string): Marks | undefined
   };
 }
 
-/** Without what a burial has added: ours, and Pub/Sub's own. */
+/** Without what dead-lettering has added: ours, and Pub/Sub's own. */
 export function originalAttributes(attributes: Attributes): Attributes {
   return Object.fromEntries(
     Object.entries(attributes).filter(

@@ -1,17 +1,17 @@
 import type { Bucket } from '@google-cloud/storage';
 import { Subscription } from 'rxjs';
-import type { Desk } from '../core/delivery.ts';
+import type { DeliveryContext } from '../core/delivery.ts';
 import type { PoisonError } from '../core/errors.ts';
 import type { Original } from '../core/message.ts';
 import type { Probe } from '../core/probe.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
-import { LetterBucket } from './dead-letter-bucket.ts';
-import { type LetterMarks, letterOf, pointerTo } from './dead-letter-message.ts';
+import { DeadLetterBucket } from './dead-letter-bucket.ts';
+import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './dead-letter-message.ts';
 import { DeadLetterPublisher, type DeadLetterPublisherOptions, type Poisoned } from './dead-letter-publisher.ts';
 
 /** A message that went to dead-letter, and why. */
-export interface DeadLetter {
+export interface DeadLetterEvent {
   readonly poison: PoisonError;
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -22,22 +22,22 @@ export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'to
   readonly config: DeadLettersConfig | undefined;
   /** Where a message came from: `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
   readonly sourceOf: (original: Original) => string;
-  /** For originals that do not fit into a letter; without it they are cut. */
+  /** For originals that do not fit into a dead letter; without it they are cut. */
   readonly bucket: Bucket | undefined;
-  readonly probe: Probe<DeadLetter>;
+  readonly probe: Probe<DeadLetterEvent>;
 }
 
 /**
- * Publishes poisoned messages as they came, with why they were given up beside them (see `letterOf`). Tries for ever:
+ * Publishes poisoned messages as they came, with why they were given up beside them (see `toDeadLetterMessage`). Tries for ever:
  * until a dead letter is safe, its message keeps its credit. With `maxAttempts` a failure that can be mended goes back
  * to its source first, so many times less one.
  *
- * An original that does not fit into a letter is written to the bucket first, and the letter points to it; without a
+ * An original that does not fit into a dead letter is written to the bucket first, and the dead letter points to it; without a
  * bucket it is cut.
  *
  * A source gives up its messages all at once: unsubscribing from one gives up every dead letter.
  */
-export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
+export function deadLetters(options: DeadLettersOptions): DeliveryContext['deadLetter'] {
   const { service, config, sourceOf, telemetry, probe } = options;
   if (config === undefined) {
     telemetry.event('dead_letter.unconfigured');
@@ -49,13 +49,13 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
   }
   const attempts = new Attempts(config.maxAttempts ?? 1);
   const publisher = new DeadLetterPublisher({ ...options, topicId: config.topicId });
-  const bucket = options.bucket && new LetterBucket({ ...options, bucket: options.bucket });
+  const bucket = options.bucket && new DeadLetterBucket({ ...options, bucket: options.bucket });
   const abort = (): void => {
     bucket?.abort();
     publisher.abort();
   };
-  return (ticket, poison, { onPublished, onRefused }): Subscription | undefined => {
-    const { original } = ticket;
+  return (ackHandle, poison, { onPublished, onRefused }): Subscription | undefined => {
+    const { original } = ackHandle;
     const failure = { service, reason: poison.reason, error: poison.message };
     const { attempt, isLast } = attempts.failed(original.messageId, poison.reason);
     if (!isLast) {
@@ -63,9 +63,9 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
       onRefused();
       return undefined;
     }
-    const marks: LetterMarks = { ...failure, attempt, source: sourceOf(original), time: new Date() };
+    const marks: DeadLetterMarks = { ...failure, attempt, source: sourceOf(original), time: new Date() };
     const poisoned: Poisoned = {
-      ticket,
+      ackHandle,
       poison,
       onPublished: ({ attributes }) => {
         probe.hit({ poison, attributes });
@@ -73,10 +73,12 @@ export function deadLetters(options: DeadLettersOptions): Desk['bury'] {
       },
       onRefused,
     };
-    const { message, isWhole } = letterOf(original, marks);
+    const { message, isWhole } = toDeadLetterMessage(original, marks);
     if (isWhole || bucket === undefined) publisher.publish(message, poisoned);
     else
-      bucket.store(poisoned, marks.time, (object) => publisher.publish(pointerTo(object, original, marks), poisoned));
+      bucket.store(poisoned, marks.time, (object) =>
+        publisher.publish(toPointerMessage(object, original, marks), poisoned),
+      );
     return new Subscription(abort);
   };
 }

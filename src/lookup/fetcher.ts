@@ -14,7 +14,7 @@ export interface Fetcher {
    */
   fetch(key: string): Observable<LookupData | undefined>;
   /** The data of a key, if this layer has it and need not wait for it; told as an answer like one of `fetch`. */
-  held?(key: string): LookupData | undefined;
+  peek?(key: string): LookupData | undefined;
   /**
    * Forgets a key, in this layer and behind it; a fetch that begins now, or is under way, leaves nothing older in them.
    * Errors with a RetryableError when a layer may still hold the key.

@@ -39,14 +39,14 @@ suite('memory cache', ({ test }) => {
 
   test('gives at once what it holds, and only that', async () => {
     const { fetcher, get, answers } = cache(fakeFetcher({ d1: { a: 1 } }));
-    assert.is(fetcher.held?.('d1'), undefined, 'it would have to wait');
+    assert.is(fetcher.peek?.('d1'), undefined, 'it would have to wait');
     await get('d1');
     await get('missing');
-    assert.equal(fetcher.held?.('d1'), { a: 1 });
-    assert.is(fetcher.held?.('missing'), undefined);
+    assert.equal(fetcher.peek?.('d1'), { a: 1 });
+    assert.is(fetcher.peek?.('missing'), undefined);
     assert.equal(answers, ['memory d1 true']);
     fetcher.invalidate('d1').subscribe();
-    assert.is(fetcher.held?.('d1'), undefined);
+    assert.is(fetcher.peek?.('d1'), undefined);
   });
 
   test('remembers that a key has no data', async () => {

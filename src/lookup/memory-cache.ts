@@ -45,16 +45,16 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
     ['of'],
   );
   let invalidations = 0;
-  const held = (key: string): LookupData | undefined => {
+  const peek = (key: string): LookupData | undefined => {
     const known = entries.get(key);
     if (known === undefined || known === MISSING) return undefined;
     onAnswer({ layer: 'memory', key, found: true });
     return known;
   };
   return {
-    held,
+    peek,
     fetch: (key) => {
-      const data = held(key);
+      const data = peek(key);
       if (data !== undefined) return of(data);
       if (entries.get(key) === MISSING) {
         onAnswer({ layer: 'memory', key, found: false });

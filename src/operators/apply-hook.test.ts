@@ -7,12 +7,12 @@ import { Readiness } from '../core/readiness.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-context.ts';
+import { testContext, testDelivery } from '../testing/test-context.ts';
 import { applyHook, type HookAnswer } from './apply-hook.ts';
 
 /** Sends deliveries through a hook that answers with the new payload of its message. */
 function run(call: (delivery: Delivery) => HookAnswer<string>, scheduler?: VirtualTimeScheduler) {
-  const desk = testDesk();
+  const context = testContext();
   const readiness = new Readiness();
   const input = new Subject<Delivery>();
   const emitted: string[] = [];
@@ -32,11 +32,11 @@ function run(call: (delivery: Delivery) => HookAnswer<string>, scheduler?: Virtu
   });
   input.pipe(hook).subscribe(({ message }) => emitted.push(Buffer.from(message.payload).toString()));
   const send = (id: string, key = 'k') => {
-    const delivery = testDelivery(desk, { id, attributes: { key } });
+    const delivery = testDelivery(context, { id, attributes: { key } });
     input.next(delivery);
     return delivery;
   };
-  return { desk, emitted, send, readiness };
+  return { context, emitted, send, readiness };
 }
 
 const never = () => new Promise<string>(() => {});
@@ -78,14 +78,14 @@ suite('applyHook', ({ test }) => {
       async () => JSON.parse('42'),
     ];
     let next = 0;
-    const { desk, send, emitted } = run(({ message }) => {
+    const { context, send, emitted } = run(({ message }) => {
       const failure = message.id === 'good' ? undefined : failures[next++];
       return failure === undefined ? 'good' : failure();
     });
     for (const _ of failures) send('bad');
     send('good');
-    await eventually(() => assert.is(desk.burials.length, failures.length));
-    for (const { poison } of desk.burials) {
+    await eventually(() => assert.is(context.deadLettered.length, failures.length));
+    for (const { poison } of context.deadLettered) {
       assert.is(poison.reason, 'hook_failed');
       assert.match(poison.message, /^the enricher /);
     }
@@ -106,11 +106,11 @@ suite('applyHook', ({ test }) => {
       () => Promise.reject(new RetryableError('down')),
     ];
     const reds: unknown[] = [];
-    const { desk, emitted, send, readiness } = run(({ message }) => outages.shift()?.() ?? message.id);
+    const { context, emitted, send, readiness } = run(({ message }) => outages.shift()?.() ?? message.id);
     readiness.changes.subscribe(({ components }) => reds.push(components['hooks.enricher']?.state));
     send('a');
     await eventually(() => assert.equal(emitted, ['a']));
-    assert.equal(desk.burials, []);
+    assert.equal(context.deadLettered, []);
     assert.equal([reds.includes('failing'), reds.at(-1)], [true, 'ok']);
   });
 
@@ -131,10 +131,10 @@ suite('applyHook', ({ test }) => {
   });
 
   test('drop, at once or later, leaves the message out', async () => {
-    const { desk, emitted, send } = run(({ message }) => (message.id === 'now' ? drop : Promise.resolve(drop)));
+    const { context, emitted, send } = run(({ message }) => (message.id === 'now' ? drop : Promise.resolve(drop)));
     send('now');
     send('later');
-    await eventually(() => assert.is(desk.ledger.dropped, 2));
-    assert.equal([emitted, desk.ledger.inFlight], [[], 0]);
+    await eventually(() => assert.is(context.ledger.dropped, 2));
+    assert.equal([emitted, context.ledger.inFlight], [[], 0]);
   });
 });

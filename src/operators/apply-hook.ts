@@ -105,7 +105,7 @@ export function applyHook<T>(options: HookOptions<T>): OperatorFunction<Delivery
       }),
     );
   };
-  const atOnce = (delivery: Delivery): Delivery | undefined => {
+  const trySync = (delivery: Delivery): Delivery | undefined => {
     let answer: HookAnswer<T>;
     try {
       answer = asked(delivery);
@@ -120,5 +120,5 @@ export function applyHook<T>(options: HookOptions<T>): OperatorFunction<Delivery
     answers.set(delivery, answer);
     return undefined;
   };
-  return orderedByKey({ keyOf, limit: config.concurrency }, Object.assign(effect, { atOnce }));
+  return orderedByKey({ keyOf, limit: config.concurrency }, Object.assign(effect, { trySync }));
 }

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { concat, defer, EMPTY, type Observable, of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
 import { catchError, last, mergeMap, tap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
-import type { Desk } from '../core/delivery.ts';
+import type { DeliveryContext } from '../core/delivery.ts';
 import { PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-context.ts';
+import { testContext } from '../testing/test-context.ts';
 import { batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import { settle } from './settle.ts';
@@ -102,14 +102,17 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 /** Plays a scenario to its end in virtual time; `abortAtMs` unsubscribes then. */
 function play({ messages, limits, credit, concurrency, serial, mayPostpone, plans }: Scenario, abortAtMs?: number) {
   const scheduler = new VirtualTimeScheduler();
-  const books = testDesk(credit);
-  const desk: Desk = { ...books, bury: (_, __, { onPublished }) => scheduler.schedule(onPublished, 3) };
+  const books = testContext(credit);
+  const context: DeliveryContext = {
+    ...books,
+    deadLetter: (_, __, { onPublished }) => scheduler.schedule(onPublished, 3),
+  };
   let atMs = 0;
   const arrivals = messages.map(({ gapMs, key, bytes }, index) => {
     atMs += gapMs;
     return { atMs, fields: { id: `${index}`, payload: Buffer.alloc(bytes), attributes: { key }, mayPostpone } };
   });
-  const source = simulatedSource(desk, arrivals, scheduler);
+  const source = simulatedSource(context, arrivals, scheduler);
   const outcomesById = new Map<string, number>();
   const flushed = new Map<string, number[]>();
   const busyKeys = new Set<string>();
@@ -167,7 +170,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
         inProgress -= 1;
         slot.pause(name);
         // It went back, to wait at its source.
-        if (batch.items.every(({ delivery }) => !delivery.ticket.isOpen)) busyKeys.delete(batch.key);
+        if (batch.items.every(({ delivery }) => !delivery.ackHandle.isOpen)) busyKeys.delete(batch.key);
         return timer(forMs, scheduler).pipe(
           mergeMap(() => slot.resume()),
           tap(() => {
@@ -189,7 +192,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
         {
           limits,
           concurrency,
-          credit: desk.credit,
+          credit: context.credit,
           prepare: (delivery) => ({
             delivery,
             key: delivery.message.attributes.key ?? '',
@@ -218,7 +221,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
   }
   scheduler.flush();
   assert.equal(violations.join(), '');
-  return { desk, source, outcomesById, flushed, completedAtMs, lastArrivalMs: atMs };
+  return { context, source, outcomesById, flushed, completedAtMs, lastArrivalMs: atMs };
 }
 
 const inOrder = (numbers: readonly number[]) => numbers.every((value, index) => value > (numbers[index - 1] ?? -1));
@@ -227,7 +230,7 @@ suite('batchInto, whatever happens', ({ test }) => {
   test('each delivery has exactly one outcome, books and credit are even, nothing waits for what never comes', () => {
     fc.assert(
       fc.property(scenario, (played) => {
-        const { desk, source, outcomesById, flushed, completedAtMs, lastArrivalMs } = play(played);
+        const { context, source, outcomesById, flushed, completedAtMs, lastArrivalMs } = play(played);
         const count = played.messages.length;
         assert.is(source.emitted.length, count, 'the source is stuck on credit');
         assert.ok(completedAtMs !== undefined, 'the stream did not complete');
@@ -238,11 +241,11 @@ suite('batchInto, whatever happens', ({ test }) => {
         );
         assert.is(outcomesById.size, count);
         assert.ok([...outcomesById.values()].every((outcomes) => outcomes === 1));
-        assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
-        assert.ok(desk.ledger.balanced);
-        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
-        assert.equal([desk.credit.messages, desk.credit.bytes], [0, 0]);
-        assert.ok(desk.credit.peakMessages <= played.credit.maxMessages);
+        assert.ok(source.emitted.every(({ ackHandle }) => ackHandle.told.length === 1));
+        assert.ok(context.ledger.balanced);
+        assert.equal([context.ledger.inFlight, context.ledger.settledTwice], [0, 0]);
+        assert.equal([context.credit.messages, context.credit.bytes], [0, 0]);
+        assert.ok(context.credit.peakMessages <= played.credit.maxMessages);
         if (played.serial) for (const ids of flushed.values()) assert.ok(inOrder(ids), 'a serial key lost its order');
       }),
       { numRuns: 1_500 },
@@ -252,11 +255,11 @@ suite('batchInto, whatever happens', ({ test }) => {
   test('an abort at any time: at most one outcome each, and what is unsettled goes back once', () => {
     fc.assert(
       fc.property(scenario, fc.nat(400), (played, abortAtMs) => {
-        const { desk, source, outcomesById } = play(played, abortAtMs);
+        const { context, source, outcomesById } = play(played, abortAtMs);
         assert.ok([...outcomesById.values()].every((outcomes) => outcomes === 1));
-        assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
-        assert.ok(desk.ledger.balanced);
-        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice, desk.credit.messages], [0, 0, 0]);
+        assert.ok(source.emitted.every(({ ackHandle }) => ackHandle.told.length === 1));
+        assert.ok(context.ledger.balanced);
+        assert.equal([context.ledger.inFlight, context.ledger.settledTwice, context.credit.messages], [0, 0, 0]);
       }),
       { numRuns: 1_000 },
     );

@@ -17,7 +17,7 @@ import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk, tryDelivery } from '../testing/test-context.ts';
+import { testContext, testDelivery, tryDelivery } from '../testing/test-context.ts';
 import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import type { FailingTargetsView } from './failing-targets.ts';
@@ -32,7 +32,7 @@ const accepting = ({ items }: Batch): Observable<Outcome> => of(...items.map(({ 
 /** What runs a test's batches: what went in, what came out and when, all in virtual time. */
 function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
   const scheduler = options.scheduler instanceof VirtualTimeScheduler ? options.scheduler : new VirtualTimeScheduler();
-  const desk = testDesk();
+  const context = testContext();
   const input = new Subject<Delivery>();
   const log: string[] = [];
   const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
@@ -41,8 +41,12 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
     {
       limits: { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
       concurrency: 2,
-      credit: desk.credit,
-      prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? 'a', bytes: delivery.ticket.bytes }),
+      credit: context.credit,
+      prepare: (delivery) => ({
+        delivery,
+        key: delivery.message.attributes.key ?? 'a',
+        bytes: delivery.ackHandle.bytes,
+      }),
       onFlush: (batch) => note(`flush ${ids(batch)} (${batch.reason})`),
       scheduler,
       ...options,
@@ -54,9 +58,9 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
     error: (error) => note(`error ${error.message}`),
     complete: () => note('complete'),
   });
-  const emit = (id: string, key = 'a') => input.next(testDelivery(desk, { id, attributes: { key } }));
+  const emit = (id: string, key = 'a') => input.next(testDelivery(context, { id, attributes: { key } }));
   const at = (ms: number, work: () => void) => scheduler.schedule(work, ms);
-  return { scheduler, desk, input, log, subscription, emit, at };
+  return { scheduler, context, input, log, subscription, emit, at };
 }
 
 /** One batch with the deliveries 1 and 2, and what became of them. */
@@ -133,11 +137,13 @@ suite('batchInto: the stream', ({ test }) => {
   });
 
   test('credit that is used up makes the fullest batch leave at once', () => {
-    const { emit, scheduler, log, desk } = bench({ limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 50, maxOpen: 9 } });
+    const { emit, scheduler, log, context } = bench({
+      limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 50, maxOpen: 9 },
+    });
     emit('1', 'a');
     emit('2', 'b');
     emit('3', 'b');
-    desk.credit.tryTake(Number.MAX_SAFE_INTEGER);
+    context.credit.tryTake(Number.MAX_SAFE_INTEGER);
     scheduler.maxFrames = 40;
     scheduler.flush();
     assert.equal(log, ['0 flush 2 3 (pressure)', '0 flush 1 (pressure)']);
@@ -145,19 +151,19 @@ suite('batchInto: the stream', ({ test }) => {
 
   test('under pressure a small batch waits for another to return, a large one does not', () => {
     const limits = { maxCount: 9, maxBytes: 1_000, maxAgeMs: 500, maxOpen: 9 };
-    const desk = testDesk({ maxMessages: 8, maxBytes: 1_000 });
-    const { emit, at, scheduler, log } = bench({ limits, credit: desk.credit });
-    for (let held = 0; held < 7; held += 1) desk.credit.tryTake(1);
+    const context = testContext({ maxMessages: 8, maxBytes: 1_000 });
+    const { emit, at, scheduler, log } = bench({ limits, credit: context.credit });
+    for (let held = 0; held < 7; held += 1) context.credit.tryTake(1);
     emit('1');
-    desk.credit.tryTake(1);
+    context.credit.tryTake(1);
     at(10, () => emit('small'));
-    at(20, () => desk.credit.release(1));
-    at(21, () => desk.credit.tryTake(1));
+    at(20, () => context.credit.release(1));
+    at(21, () => context.credit.tryTake(1));
     at(120, () => {
-      desk.credit.release(1);
+      context.credit.release(1);
       emit('2');
       emit('3');
-      desk.credit.tryTake(1);
+      context.credit.tryTake(1);
     });
     scheduler.flush();
     assert.equal(
@@ -168,7 +174,7 @@ suite('batchInto: the stream', ({ test }) => {
 
   test('under pressure more keys than slots leave no slot empty, however long each batch takes', () => {
     const scheduler = new VirtualTimeScheduler();
-    const desk = testDesk({ maxMessages: 40 });
+    const context = testContext({ maxMessages: 40 });
     const arrivals = Array.from({ length: 400 }, (_, index) => ({
       atMs: 0,
       fields: { id: `${index}`, attributes: { key: `${index % 40}` } },
@@ -179,7 +185,7 @@ suite('batchInto: the stream', ({ test }) => {
       {
         limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 60_000, maxOpen: 100 },
         concurrency: 4,
-        credit: desk.credit,
+        credit: context.credit,
         prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
         scheduler,
       },
@@ -194,11 +200,11 @@ suite('batchInto: the stream', ({ test }) => {
         );
       },
     );
-    simulatedSource(desk, arrivals, scheduler).deliveries.pipe(operator, settle()).subscribe();
+    simulatedSource(context, arrivals, scheduler).deliveries.pipe(operator, settle()).subscribe();
     const idle: number[] = [];
     for (let ms = 5; ms < 1_000; ms += 10) scheduler.schedule(() => out < 4 && idle.push(ms), ms);
     scheduler.flush();
-    assert.is(desk.ledger.acked, 400);
+    assert.is(context.ledger.acked, 400);
     assert.equal(idle, []);
   });
 
@@ -206,7 +212,7 @@ suite('batchInto: the stream', ({ test }) => {
     /** Lets the limit grow, has all batches tried again so, and counts those that are out when one leaves anew. */
     const outAfter = (isOutage: boolean): number => {
       const scheduler = new VirtualTimeScheduler();
-      const desk = testDesk();
+      const context = testContext();
       const input = new Subject<Delivery>();
       let out = 0;
       let most = 0;
@@ -216,7 +222,7 @@ suite('batchInto: the stream', ({ test }) => {
         {
           limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
           concurrency: 64,
-          credit: desk.credit,
+          credit: context.credit,
           prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
           onFlush: () => {
             if (hasFailed) fewest = Math.min(fewest, out);
@@ -239,7 +245,7 @@ suite('batchInto: the stream', ({ test }) => {
         },
       );
       input.pipe(operator).subscribe();
-      for (let id = 0; id < 2_000; id += 1) input.next(testDelivery(desk, { id: `${id}` }));
+      for (let id = 0; id < 2_000; id += 1) input.next(testDelivery(context, { id: `${id}` }));
       scheduler.maxFrames = 1_500;
       scheduler.flush();
       assert.is(most, 64);
@@ -253,7 +259,7 @@ suite('batchInto: the stream', ({ test }) => {
     /** The most batches of other targets that are out while one target fails all the time. */
     const mostBeside = (isOutage: boolean): number => {
       const scheduler = new VirtualTimeScheduler();
-      const desk = testDesk();
+      const context = testContext();
       const input = new Subject<Delivery>();
       let out = 0;
       let most = 0;
@@ -268,7 +274,7 @@ suite('batchInto: the stream', ({ test }) => {
         {
           limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
           concurrency: 64,
-          credit: desk.credit,
+          credit: context.credit,
           prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
           targetOf: (key) => key,
           scheduler,
@@ -286,9 +292,9 @@ suite('batchInto: the stream', ({ test }) => {
         },
       );
       input.pipe(operator).subscribe();
-      input.next(testDelivery(desk, { attributes: { key: 'bad' } }));
+      input.next(testDelivery(context, { attributes: { key: 'bad' } }));
       for (let id = 0; id < 2_000; id += 1)
-        input.next(testDelivery(desk, { id: `${id}`, attributes: { key: `k${id}` } }));
+        input.next(testDelivery(context, { id: `${id}`, attributes: { key: `k${id}` } }));
       scheduler.maxFrames = 2_000;
       scheduler.flush();
       return most;
@@ -298,9 +304,9 @@ suite('batchInto: the stream', ({ test }) => {
   });
 
   test('pressure waits for a free slot', () => {
-    const { emit, scheduler, log, desk } = bench({ concurrency: 1 });
+    const { emit, scheduler, log, context } = bench({ concurrency: 1 });
     for (const id of ['1', '2', '3', '4']) emit(id);
-    desk.credit.tryTake(Number.MAX_SAFE_INTEGER);
+    context.credit.tryTake(Number.MAX_SAFE_INTEGER);
     scheduler.flush();
     assert.equal(
       log.filter((line) => line.includes('flush')),
@@ -316,14 +322,14 @@ suite('batchInto: the stream', ({ test }) => {
           aborted += 1;
         }),
       );
-    const { emit, input, subscription, scheduler, log, desk } = bench({}, effect);
+    const { emit, input, subscription, scheduler, log, context } = bench({}, effect);
     for (const id of ['1', '2', '3', '4']) emit(id);
     subscription.unsubscribe();
     assert.not(input.observed);
     scheduler.flush();
     assert.is(aborted, 1);
     assert.equal(log, ['0 flush 1 2 3 (count)']);
-    assert.is(desk.ledger.inFlight, 4);
+    assert.is(context.ledger.inFlight, 4);
   });
 });
 
@@ -373,7 +379,7 @@ suite('batchInto: failures', ({ test }) => {
   });
 
   test('a second outcome of one delivery, or one of a foreign delivery, is left out', () => {
-    const foreign = testDelivery(testDesk(), { id: 'foreign' });
+    const foreign = testDelivery(testContext(), { id: 'foreign' });
     assert.equal(
       outcomesOf(({ items }) =>
         of(...items.flatMap(({ delivery }) => [accepted(delivery), failed(delivery, 'no'), accepted(foreign)])),
@@ -443,7 +449,7 @@ suite('batchInto: failures', ({ test }) => {
   /** A target that fails, another one that works, and credit of eight messages. */
   function shared(options: Partial<BatchIntoOptions<BatchItem>>, mayPostpone: boolean) {
     const scheduler = new VirtualTimeScheduler();
-    const desk = testDesk({ maxMessages: 8 });
+    const context = testContext({ maxMessages: 8 });
     const settled: string[] = [];
     const bad = new Set(['bad']);
     const targets: FailingTargetsView[] = [];
@@ -452,7 +458,7 @@ suite('batchInto: failures', ({ test }) => {
       {
         limits: { maxCount: 2, maxBytes: 1_000, maxAgeMs: 5, maxOpen: 9 },
         concurrency: 4,
-        credit: desk.credit,
+        credit: context.credit,
         prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
         targetOf: (key) => key,
         onFailingTargets: (view) => targets.push(view),
@@ -468,18 +474,18 @@ suite('batchInto: failures', ({ test }) => {
     const emit = (...ids: string[]) => {
       for (const id of ids) {
         const key = id.startsWith('b') ? 'bad' : 'good';
-        const delivery = tryDelivery(desk, { id, attributes: { key }, mayPostpone });
+        const delivery = tryDelivery(context, { id, attributes: { key }, mayPostpone });
         if (delivery === undefined) settled.push(`${scheduler.now()} no credit for ${id}`);
         else input.next(delivery);
       }
     };
     const at = (ms: number, work: () => void) => scheduler.schedule(work, ms);
-    return { emit, at, settled, desk, bad, scheduler, failing: () => targets.flatMap(({ entries }) => entries) };
+    return { emit, at, settled, context, bad, scheduler, failing: () => targets.flatMap(({ entries }) => entries) };
   }
   const all = ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8'];
 
   test('a target that fails keeps half of the credit; what is beyond it goes back, to wait at its source', () => {
-    const { emit, at, settled, bad, scheduler, failing, desk } = shared({}, true);
+    const { emit, at, settled, bad, scheduler, failing, context } = shared({}, true);
     emit(...all);
     at(1, () => emit('g1', 'g2', 'b9'));
     at(90, () => settled.push(`failing ${failing()}`));
@@ -493,7 +499,7 @@ suite('batchInto: failures', ({ test }) => {
       'failing bad,4',
       ...['110 ack b1', '110 ack b2', '120 ack b3', '120 ack b4'],
     ]);
-    assert.is(desk.credit.messages, 0);
+    assert.is(context.credit.messages, 0);
     assert.equal(failing(), []);
   });
 
@@ -571,13 +577,13 @@ suite('batchInto: failures', ({ test }) => {
 
   test('a delivery that cannot be prepared costs that delivery alone', () => {
     const seen: string[] = [];
-    const desk = testDesk();
+    const context = testContext();
     const input = new Subject<Delivery>();
     const operator = batchInto<BatchItem>(
       {
         limits: { maxCount: 2, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
         concurrency: 1,
-        credit: desk.credit,
+        credit: context.credit,
         prepare: (delivery) => {
           if (delivery.message.id === 'poison') throw new PoisonError('too_large', 'x');
           if (delivery.message.id === 'bug') throw new TypeError('y');
@@ -590,7 +596,7 @@ suite('batchInto: failures', ({ test }) => {
       const reason = outcome.verdict === 'deadLetter' ? ` ${outcome.poison.reason}` : '';
       seen.push(`${outcome.verdict} ${outcome.delivery.message.id}${reason}`);
     });
-    for (const id of ['1', 'poison', 'bug', '2']) input.next(testDelivery(desk, { id }));
+    for (const id of ['1', 'poison', 'bug', '2']) input.next(testDelivery(context, { id }));
     assert.equal(seen, ['deadLetter poison too_large', 'deadLetter bug internal', 'ack 1', 'ack 2']);
   });
 });

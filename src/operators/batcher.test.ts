@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-context.ts';
+import { testContext, testDelivery } from '../testing/test-context.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 
 const LIMITS: BatchLimits = { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 };
@@ -11,8 +11,8 @@ interface NamedItem extends BatchItem {
   readonly name: string;
 }
 
-const desk = testDesk();
-const delivery: Delivery = testDelivery(desk);
+const context = testContext();
+const delivery: Delivery = testDelivery(context);
 const item = (key: string, name: string, bytes = 1): NamedItem => ({ delivery, key, bytes, name });
 
 function batcher(limits: Partial<BatchLimits> = {}, isSerial: (key: string) => boolean = () => false) {

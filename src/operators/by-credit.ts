@@ -12,7 +12,7 @@ export function byCredit(
 ): OperatorFunction<Delivery, Outcome> {
   return (deliveries) =>
     deliveries.pipe(
-      groupBy(({ ticket }) => ticket.desk.credit),
+      groupBy(({ ackHandle }) => ackHandle.context.credit),
       mergeMap((ofCredit) => ofCredit.pipe(operatorOf(ofCredit.key))),
     );
 }

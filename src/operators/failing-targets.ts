@@ -115,7 +115,7 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
   }
 }
 
-function count(waiting: Waiting, { delivery: { ticket } }: BatchItem, sign: 1 | -1): void {
+function count(waiting: Waiting, { delivery: { ackHandle } }: BatchItem, sign: 1 | -1): void {
   waiting.messages += sign;
-  waiting.bytes += sign * ticket.bytes;
+  waiting.bytes += sign * ackHandle.bytes;
 }

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { of, throwError, timer, VirtualTimeScheduler } from 'rxjs';
 import { mergeMap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
-import type { Delivery, Desk } from '../core/delivery.ts';
+import type { Delivery, DeliveryContext } from '../core/delivery.ts';
 import { PoisonError, RetryableError } from '../core/errors.ts';
 import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { RedeliveringSource } from '../testing/redelivering-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-context.ts';
+import { testContext } from '../testing/test-context.ts';
 import { batchInto } from './batch-into.ts';
 import type { BatchItem } from './batcher.ts';
 import { mapMessage } from './map-message.ts';
@@ -33,7 +33,7 @@ const scenario = fc.record({
   }),
   hooks: fc.array(stageEnd, { maxLength: 10 }),
   delays: fc.array(fc.nat(25), { minLength: 1, maxLength: 12 }),
-  lapsesAtMs: fc.array(fc.nat(300), { maxLength: 4 }),
+  expiresAtMs: fc.array(fc.nat(300), { maxLength: 4 }),
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
@@ -47,14 +47,14 @@ const THROWN: Record<Exclude<StageEnd, 'ok'>, () => Error> = {
 };
 
 /** Runs a graph of every operator, as enrich has it, over a subscription that redelivers. */
-function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenario, abortAtMs?: number) {
+function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scenario, abortAtMs?: number) {
   const scheduler = new VirtualTimeScheduler();
-  const books = testDesk({ maxMessages: credit });
+  const books = testContext({ maxMessages: credit });
   const safe = new Set<string>();
   const violations: string[] = [];
-  const desk: Desk = {
+  const context: DeliveryContext = {
     ...books,
-    bury: ({ original }, _, { onPublished }) => {
+    deadLetter: ({ original }, _, { onPublished }) => {
       const id = names.get(original) ?? '';
       return scheduler.schedule(() => {
         safe.add(id);
@@ -65,7 +65,7 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
   /** Ids by what a dead letter is made of. */
   const names = new Map<unknown, string>();
   const stored = keys.map((key, index) => ({ id: String(index).padStart(3, '0'), key }));
-  const source = new RedeliveringSource(desk, stored, scheduler);
+  const source = new RedeliveringSource(context, stored, scheduler);
   const published: string[] = [];
   /** Dead letters have no order. (Here one can turn out well the next time; a real one is refused again.) */
   const poisoned = new Set<string>();
@@ -77,12 +77,12 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
   };
   const [hookEnd, lookupEnd, sinkEnd] = [inTurn(hooks), inTurn(lookups.ends), inTurn(sink.ends)];
   const check = (): void => {
-    if (!desk.ledger.balanced) violations.push('the ledger does not balance');
-    if (desk.credit.messages > credit) violations.push('more credit taken than there is');
+    if (!context.ledger.balanced) violations.push('the ledger does not balance');
+    if (context.credit.messages > credit) violations.push('more credit taken than there is');
   };
 
-  const hook = ({ message, ticket }: Delivery) => {
-    names.set(ticket.original, message.id);
+  const hook = ({ message, ackHandle }: Delivery) => {
+    names.set(ackHandle.original, message.id);
     const end = hookEnd();
     if (isPoison(end)) poisoned.add(message.id);
     if (end !== 'ok') throw THROWN[end]();
@@ -123,7 +123,7 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
         {
           limits: { maxCount: sink.maxCount, maxBytes: 1_000_000, maxAgeMs: sink.maxAgeMs, maxOpen: 100 },
           concurrency: sink.concurrency,
-          credit: desk.credit,
+          credit: context.credit,
           isSerial: (key) => key !== '',
           prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 2 }),
           scheduler,
@@ -138,7 +138,7 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
         completed = true;
       },
     });
-  for (const atMs of lapsesAtMs) scheduler.schedule(() => source.lapseOldest(), atMs);
+  for (const atMs of expiresAtMs) scheduler.schedule(() => source.expireOldest(), atMs);
   if (abortAtMs !== undefined) {
     scheduler.schedule(() => {
       subscription.unsubscribe();
@@ -147,21 +147,21 @@ function play({ keys, credit, lookups, sink, hooks, delays, lapsesAtMs }: Scenar
   }
   scheduler.flush();
   assert.equal(violations, []);
-  return { desk, source, published, poisoned, safe, completed, stored };
+  return { context, source, published, poisoned, safe, completed, stored };
 }
 
 suite('a whole graph, whatever happens', ({ test }) => {
   test('nothing is lost, nothing is acknowledged before it is safe, and keys keep their order', () => {
     fc.assert(
       fc.property(scenario, (played) => {
-        const { desk, source, published, poisoned, safe, completed, stored } = play(played);
+        const { context, source, published, poisoned, safe, completed, stored } = play(played);
         assert.ok(completed, 'the graph is stuck');
         assert.is(safe.size, stored.length, 'lost');
         for (const id of source.acked) assert.ok(safe.has(id), 'acknowledged before it was safe');
-        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
-        assert.ok(desk.ledger.balanced);
-        assert.is(desk.credit.messages, 0, 'credit is lost');
-        assert.ok(desk.credit.peakMessages <= played.credit);
+        assert.equal([context.ledger.inFlight, context.ledger.settledTwice], [0, 0]);
+        assert.ok(context.ledger.balanced);
+        assert.is(context.credit.messages, 0, 'credit is lost');
+        assert.ok(context.credit.peakMessages <= played.credit);
         for (const key of ['a', 'b', 'c']) {
           const mine = stored.filter((each) => each.key === key).map(({ id }) => id);
           const first = [...new Set(published)].filter((id) => mine.includes(id) && !poisoned.has(id));
@@ -175,10 +175,10 @@ suite('a whole graph, whatever happens', ({ test }) => {
   test('an abort at any time leaves the books even and gives everything back', () => {
     fc.assert(
       fc.property(scenario, fc.nat(300), (played, abortAtMs) => {
-        const { desk, source, safe } = play(played, abortAtMs);
+        const { context, source, safe } = play(played, abortAtMs);
         for (const id of source.acked) assert.ok(safe.has(id));
-        assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice], [0, 0]);
-        assert.ok(desk.ledger.balanced);
+        assert.equal([context.ledger.inFlight, context.ledger.settledTwice], [0, 0]);
+        assert.ok(context.ledger.balanced);
       }),
       { numRuns: 1_000 },
     );

@@ -8,42 +8,42 @@ import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { encodeEnvelope } from '../formats/envelope/envelope.ts';
 import { enriched } from '../formats/envelope/enveloped-message.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk, testMessage } from '../testing/test-context.ts';
+import { testContext, testDelivery, testMessage } from '../testing/test-context.ts';
 import { decodeInput, type InputMode } from './decode-input.ts';
 import { mapMessage } from './map-message.ts';
 import { settle } from './settle.ts';
 
 suite('mapMessage', ({ test }) => {
   test('gives each delivery the new message, and keeps its right to settle', () => {
-    const delivery = testDelivery(testDesk());
+    const delivery = testDelivery(testContext());
     const seen: Delivery[] = [];
     of(delivery)
       .pipe(mapMessage((message) => enriched(message, { site: 'north' })))
       .subscribe((mapped) => seen.push(mapped));
     assert.equal(seen[0]?.message.enrichmentData, { site: 'north' });
-    assert.is(seen[0]?.ticket, delivery.ticket);
+    assert.is(seen[0]?.ackHandle, delivery.ackHandle);
   });
 
   test('an unchanged message stays in the same delivery', () => {
-    const delivery = testDelivery(testDesk());
+    const delivery = testDelivery(testContext());
     of(delivery)
       .pipe(mapMessage((message) => message))
       .subscribe((mapped) => assert.is(mapped, delivery));
   });
 
   test('a message that becomes drop is acknowledged, counted as dropped, and goes nowhere', () => {
-    const delivery = testDelivery(testDesk());
+    const delivery = testDelivery(testContext());
     const seen: Delivery[] = [];
     of(delivery)
       .pipe(mapMessage(() => drop))
       .subscribe((mapped) => seen.push(mapped));
     assert.equal(seen, []);
-    assert.equal(delivery.ticket.told, ['acknowledged']);
-    assert.is(delivery.ticket.desk.ledger.dropped, 1);
+    assert.equal(delivery.ackHandle.told, ['acknowledged']);
+    assert.is(delivery.ackHandle.context.ledger.dropped, 1);
   });
 
   test('what the function throws costs one delivery; only a FatalError ends the stream', () => {
-    const desk = testDesk();
+    const context = testContext();
     const input = new Subject<Delivery>();
     const seen: string[] = [];
     const thrown: Record<string, unknown> = {
@@ -60,19 +60,19 @@ suite('mapMessage', ({ test }) => {
       next: ({ message }) => seen.push(message.id),
       error: (error) => seen.push(error.message),
     });
-    const outage = testDelivery(desk, { id: 'outage' });
-    for (const id of ['1', 'poison', 'bug']) input.next(testDelivery(desk, { id }));
+    const outage = testDelivery(context, { id: 'outage' });
+    for (const id of ['1', 'poison', 'bug']) input.next(testDelivery(context, { id }));
     input.next(outage);
-    for (const id of ['2', 'fatal', '3']) input.next(testDelivery(desk, { id }));
+    for (const id of ['2', 'fatal', '3']) input.next(testDelivery(context, { id }));
     assert.equal(seen, ['1', '2', 'f']);
     assert.equal(
-      desk.burials.map(({ poison }) => [poison.reason, poison.message]),
+      context.deadLettered.map(({ poison }) => [poison.reason, poison.message]),
       [
         ['undecodable', 'p'],
         ['hook_failed', 'b'],
       ],
     );
-    assert.equal(outage.ticket.told, ['given back']);
+    assert.equal(outage.ackHandle.told, ['given back']);
   });
 
   test('never, empty, error and unsubscribing pass', () => {
@@ -96,12 +96,12 @@ suite('decodeInput', ({ test }) => {
   const data = encodeEnvelope(inner);
 
   function decoded(mode: InputMode, payload: Uint8Array) {
-    const desk = testDesk();
+    const context = testContext();
     const seen: Message[] = [];
-    of(testDelivery(desk, { id: 'outer', payload, attributes: { uid: 'd1' } }))
+    of(testDelivery(context, { id: 'outer', payload, attributes: { uid: 'd1' } }))
       .pipe(decodeInput(mode))
       .subscribe(({ message }) => seen.push(message));
-    return { message: seen[0], poisoned: desk.burials[0]?.poison.reason };
+    return { message: seen[0], poisoned: context.deadLettered[0]?.poison.reason };
   }
 
   test('an envelope is opened, and the attributes beside it are kept', () => {
@@ -132,9 +132,9 @@ suite('decodeInput', ({ test }) => {
 
 suite('settle', ({ test }) => {
   test('does what the outcome says, and lets it pass', () => {
-    const desk = testDesk();
+    const context = testContext();
     const poison = new PoisonError('rejected', 'x');
-    const deliveries = ['1', '2', '3', '4'].map((id) => testDelivery(desk, { id }));
+    const deliveries = ['1', '2', '3', '4'].map((id) => testDelivery(context, { id }));
     const [first, second, third, fourth] = deliveries;
     if (!first || !second || !third || !fourth) throw new Error('four deliveries');
     const outcomes: Outcome[] = [
@@ -148,9 +148,9 @@ suite('settle', ({ test }) => {
       .pipe(settle())
       .subscribe((outcome) => passed.push(outcome));
     assert.equal(passed, outcomes);
-    const { acked, dropped, nacked, inFlight } = desk.ledger;
+    const { acked, dropped, nacked, inFlight } = context.ledger;
     assert.equal([acked, dropped, nacked, inFlight], [1, 1, 1, 1]);
-    assert.is(desk.burials[0]?.poison, poison);
-    assert.is(desk.burials[0]?.original, fourth.ticket.original);
+    assert.is(context.deadLettered[0]?.poison, poison);
+    assert.is(context.deadLettered[0]?.original, fourth.ackHandle.original);
   });
 });

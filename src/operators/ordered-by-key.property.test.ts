@@ -6,7 +6,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { PoisonError } from '../core/errors.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDesk } from '../testing/test-context.ts';
+import { testContext } from '../testing/test-context.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 
 suite('orderedByKey, whatever happens', ({ test }) => {
@@ -25,10 +25,10 @@ suite('orderedByKey, whatever happens', ({ test }) => {
         fc.option(fc.nat(200)),
         (plans, { limit, credit }, abortAtMs) => {
           const scheduler = new VirtualTimeScheduler();
-          const books = testDesk({ maxMessages: credit });
-          const desk = {
+          const books = testContext({ maxMessages: credit });
+          const context = {
             ...books,
-            bury: (_: unknown, __: unknown, done: { onPublished: () => void }) =>
+            deadLetter: (_: unknown, __: unknown, done: { onPublished: () => void }) =>
               scheduler.schedule(done.onPublished, 2),
           };
           let atMs = 0;
@@ -36,7 +36,7 @@ suite('orderedByKey, whatever happens', ({ test }) => {
             atMs += gapMs;
             return { atMs, fields: { id: `${index}`, attributes: key === undefined ? {} : { key } } };
           });
-          const source = simulatedSource(desk, arrivals, scheduler);
+          const source = simulatedSource(context, arrivals, scheduler);
           const busy: (string | undefined)[] = [];
           const emitted = new Map<string, number[]>();
           /** An assertion inside of an effect would count as a failure of that effect. */
@@ -82,9 +82,9 @@ suite('orderedByKey, whatever happens', ({ test }) => {
               ids,
               ids.toSorted((one, other) => one - other),
             );
-          assert.ok(source.emitted.every(({ ticket }) => ticket.told.length === 1));
-          assert.ok(desk.ledger.balanced);
-          assert.equal([desk.ledger.inFlight, desk.ledger.settledTwice, desk.credit.messages], [0, 0, 0]);
+          assert.ok(source.emitted.every(({ ackHandle }) => ackHandle.told.length === 1));
+          assert.ok(context.ledger.balanced);
+          assert.equal([context.ledger.inFlight, context.ledger.settledTwice, context.credit.messages], [0, 0, 0]);
           if (abortAtMs !== null) return;
           assert.is(source.emitted.length, plans.length, 'stuck on credit');
           assert.ok(completed);

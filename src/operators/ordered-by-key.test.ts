@@ -5,7 +5,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
-import { testDelivery, testDesk } from '../testing/test-context.ts';
+import { testContext, testDelivery } from '../testing/test-context.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 
 type Effect = (delivery: Delivery) => Observable<Delivery>;
@@ -16,10 +16,10 @@ const keyOf = ({ message }: Delivery): string | undefined => message.attributes.
 function bench(
   effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => Observable<Delivery>,
   limit = 9,
-  atOnce: (delivery: Delivery) => Delivery | undefined = () => undefined,
+  trySync: (delivery: Delivery) => Delivery | undefined = () => undefined,
 ) {
   const scheduler = new VirtualTimeScheduler();
-  const desk = testDesk();
+  const context = testContext();
   const input = new Subject<Delivery>();
   const log: string[] = [];
   const note = (text: string) => log.push(`${scheduler.now()} ${text}`);
@@ -32,7 +32,7 @@ function bench(
             note(`start ${delivery.message.id}`);
             return effect(delivery, scheduler);
           },
-          { atOnce },
+          { trySync },
         ),
       ),
     )
@@ -42,11 +42,11 @@ function bench(
       complete: () => note('complete'),
     });
   const emit = (id: string, key?: string) => {
-    const delivery = testDelivery(desk, { id, attributes: key === undefined ? {} : { key } });
+    const delivery = testDelivery(context, { id, attributes: key === undefined ? {} : { key } });
     input.next(delivery);
     return delivery;
   };
-  return { scheduler, desk, input, log, subscription, emit };
+  return { scheduler, context, input, log, subscription, emit };
 }
 
 const taking =
@@ -55,7 +55,7 @@ const taking =
     timer(ms, scheduler).pipe(map(() => delivery));
 
 /** Effects take 10 ms, where they have to run. */
-const instant = (atOnce: (delivery: Delivery) => Delivery | undefined) => bench(taking(10), 9, atOnce);
+const instant = (trySync: (delivery: Delivery) => Delivery | undefined) => bench(taking(10), 9, trySync);
 
 suite('orderedByKey', ({ test }) => {
   test('never, empty and error pass', () => {
@@ -108,26 +108,26 @@ suite('orderedByKey', ({ test }) => {
   });
 
   test('an outage gives a delivery back, and those of its key that wait behind it', () => {
-    const { emit, scheduler, log, desk } = bench((delivery, time) =>
+    const { emit, scheduler, log, context } = bench((delivery, time) =>
       delivery.message.id === 'a1'
         ? timer(5, time).pipe(mergeMap(() => throwError(() => new RetryableError('outage'))))
         : taking(10)(delivery, time),
     );
     const [a1, a2, a3, b1] = [emit('a1', 'a'), emit('a2', 'a'), emit('a3', 'a'), emit('b1', 'b')];
     scheduler.flush();
-    for (const { ticket } of [a1, a2, a3]) assert.equal(ticket.told, ['given back']);
-    assert.ok(b1.ticket.isOpen);
+    for (const { ackHandle } of [a1, a2, a3]) assert.equal(ackHandle.told, ['given back']);
+    assert.ok(b1.ackHandle.isOpen);
     assert.equal(log, ['0 start a1', '0 start b1', '10 emit b1']);
-    assert.is(desk.ledger.nacked, 3);
+    assert.is(context.ledger.nacked, 3);
     emit('a4', 'a');
     assert.is(log.at(-1), '10 start a4', 'the key works again');
   });
 
   test('completes after what comes in while a settlement is made', () => {
     const scheduler = new VirtualTimeScheduler();
-    const desk = testDesk({ maxMessages: 1 });
+    const context = testContext({ maxMessages: 1 });
     const arrivals = ['0', '1', '2'].map((id) => ({ atMs: 0, fields: { id, attributes: { key: 'a' } } }));
-    const { deliveries, emitted } = simulatedSource(desk, arrivals, scheduler);
+    const { deliveries, emitted } = simulatedSource(context, arrivals, scheduler);
     const log: string[] = [];
     const effect = (delivery: Delivery) =>
       timer(1, scheduler).pipe(
@@ -144,19 +144,19 @@ suite('orderedByKey', ({ test }) => {
     // With credit for one, each further one arrives, and the source completes, inside of the nack of the one before.
     assert.equal(log, ['2', 'complete']);
     assert.equal(
-      emitted.map(({ ticket }) => ticket.told),
+      emitted.map(({ ackHandle }) => ackHandle.told),
       [['given back'], ['given back'], ['acknowledged']],
     );
   });
 
   test('poison costs one delivery: its successors go on', () => {
-    const { emit, scheduler, log, desk } = bench((delivery, time) =>
+    const { emit, scheduler, log, context } = bench((delivery, time) =>
       delivery.message.id === 'a1' ? throwError(() => new PoisonError('no_data', 'x')) : taking(10)(delivery, time),
     );
     emit('a1', 'a');
     emit('a2', 'a');
     scheduler.flush();
-    assert.is(desk.burials[0]?.poison.reason, 'no_data');
+    assert.is(context.deadLettered[0]?.poison.reason, 'no_data');
     assert.equal(log, ['0 start a1', '0 start a2', '10 emit a2']);
   });
 
@@ -165,8 +165,8 @@ suite('orderedByKey', ({ test }) => {
       const { emit, input, log } = bench(() => {
         throw thrown;
       });
-      assert.equal(emit('1', 'a').ticket.told, ['given back']);
-      assert.equal(emit('2', 'a').ticket.told, ['given back']);
+      assert.equal(emit('1', 'a').ackHandle.told, ['given back']);
+      assert.equal(emit('2', 'a').ackHandle.told, ['given back']);
       input.complete();
       assert.is(log.at(-1), '0 complete');
     }
@@ -186,7 +186,7 @@ suite('orderedByKey', ({ test }) => {
 
   test('a key that cannot be made costs that delivery alone', () => {
     const input = new Subject<Delivery>();
-    const desk = testDesk();
+    const context = testContext();
     const seen: string[] = [];
     const throwing = ({ message }: Delivery): string => {
       if (message.id === 'bad') throw new TypeError('no key here');
@@ -195,10 +195,10 @@ suite('orderedByKey', ({ test }) => {
     input
       .pipe(orderedByKey({ keyOf: throwing, limit: 1 }, (delivery) => of(delivery)))
       .subscribe(({ message }) => seen.push(message.id));
-    for (const id of ['1', 'bad', '2']) input.next(testDelivery(desk, { id }));
+    for (const id of ['1', 'bad', '2']) input.next(testDelivery(context, { id }));
     assert.equal(seen, ['1', '2']);
     assert.equal(
-      desk.burials.map(({ poison }) => [poison.reason, poison.message]),
+      context.deadLettered.map(({ poison }) => [poison.reason, poison.message]),
       [['hook_failed', 'no key here']],
     );
   });
@@ -220,7 +220,7 @@ suite('orderedByKey', ({ test }) => {
 
   test('unsubscribing aborts the effects and settles nothing', () => {
     let aborted = 0;
-    const { emit, subscription, desk } = bench(() =>
+    const { emit, subscription, context } = bench(() =>
       NEVER.pipe(
         finalize(() => {
           aborted += 1;
@@ -232,7 +232,7 @@ suite('orderedByKey', ({ test }) => {
     emit('3', 'b');
     subscription.unsubscribe();
     assert.is(aborted, 2);
-    assert.is(desk.ledger.inFlight, 3);
+    assert.is(context.ledger.inFlight, 3);
   });
 
   for (const [what, thrown, told] of [
@@ -240,12 +240,12 @@ suite('orderedByKey', ({ test }) => {
     ['goes back', new RetryableError('outage'), ['given back']],
   ] as const) {
     test(`what fails at once ${what}, without an effect`, () => {
-      const { emit, log, desk } = instant(() => {
+      const { emit, log, context } = instant(() => {
         throw thrown;
       });
       const delivery = emit('1', 'a');
-      assert.equal(delivery.ticket.told, told);
-      assert.is(desk.burials.length, told.length === 0 ? 1 : 0);
+      assert.equal(delivery.ackHandle.told, told);
+      assert.is(context.deadLettered.length, told.length === 0 ? 1 : 0);
       assert.equal(log, []);
     });
   }

@@ -17,7 +17,7 @@ export interface OrderedEffect<R> {
    * The result, where it can be had without waiting; undefined if the effect has to run. What it throws is a failure of
    * the effect.
    */
-  readonly atOnce?: (delivery: Delivery) => R | undefined;
+  readonly trySync?: (delivery: Delivery) => R | undefined;
 }
 
 /** What waits behind the effect that runs. */
@@ -47,11 +47,11 @@ export function orderedByKey<R>(
       let starting = false;
 
       /** True if the delivery needed no effect. Nobody of its key is before it. */
-      const passes = (atOnce: (delivery: Delivery) => R | undefined, delivery: Delivery): boolean => {
+      const passes = (trySync: (delivery: Delivery) => R | undefined, delivery: Delivery): boolean => {
         if (delivery.isOutOfTurn) return false;
         let result: R | undefined;
         try {
-          result = atOnce(delivery);
+          result = trySync(delivery);
         } catch (thrown) {
           fail(delivery, undefined, toError(thrown));
           return true;
@@ -149,7 +149,7 @@ export function orderedByKey<R>(
             lane.push(delivery);
             return;
           }
-          if (effect.atOnce !== undefined && passes(effect.atOnce, delivery)) return;
+          if (effect.trySync !== undefined && passes(effect.trySync, delivery)) return;
           if (key !== undefined) lanes.set(key, new Fifo());
           ready.push({ delivery, key });
           startReady();

@@ -4,7 +4,7 @@ import { retryWithBackoff } from './retry-with-backoff.ts';
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 
 /** Calls until it succeeds or has failed for 30 s. `asError` says which failures are outages: only those are retried. */
-export function patiently<T>(call: () => Promise<T>, asError: (thrown: unknown) => Error): Promise<T> {
+export function retryFor<T>(call: () => Promise<T>, asError: (thrown: unknown) => Error): Promise<T> {
   const attempt = defer(() =>
     call().catch((thrown: unknown) => {
       throw asError(thrown);

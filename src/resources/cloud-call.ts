@@ -2,7 +2,7 @@ import { answerOf } from '../connectors/google/bounded-call.ts';
 import { asStartError } from '../connectors/google/grpc-errors.ts';
 import { asHttpStartError } from '../connectors/google/http-errors.ts';
 import { errorCode } from '../core/errors.ts';
-import { patiently } from '../operators/retry-for.ts';
+import { retryFor } from '../operators/retry-for.ts';
 
 const GRPC = { NOT_FOUND: 5, ALREADY_EXISTS: 6 };
 const HTTP = { NOT_FOUND: 404, CONFLICT: 409 };
@@ -12,7 +12,7 @@ export const CALL = { retry: null, timeout: 10_000 };
 
 /** A call of Pub/Sub on behalf of a setting; undefined where the answer is that there is nothing of that name. */
 export function pubsubCall<T>(setting: string, name: string, call: () => Promise<T>): Promise<T | undefined> {
-  return patiently(
+  return retryFor(
     () => call().catch(unless(GRPC.NOT_FOUND)),
     (thrown) => asStartError(setting, name, thrown),
   );
@@ -25,7 +25,7 @@ export function httpCall<T>(
   call: () => Promise<T>,
   timeoutMs?: number,
 ): Promise<T | undefined> {
-  return patiently(
+  return retryFor(
     () => answerOf(name, call, timeoutMs).catch(unless(HTTP.NOT_FOUND)),
     (thrown) => asHttpStartError(setting, name, thrown),
   );
@@ -33,7 +33,7 @@ export function httpCall<T>(
 
 /** Creates in Pub/Sub; that it exists by now is success. */
 export async function pubsubCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
-  await patiently(
+  await retryFor(
     () => create().catch(unless(GRPC.ALREADY_EXISTS)),
     (thrown) => asStartError(setting, name, thrown),
   );
@@ -41,7 +41,7 @@ export async function pubsubCreate(setting: string, name: string, create: () => 
 
 /** Creates in Storage or BigQuery; that it exists by now is success. */
 export async function httpCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
-  await patiently(
+  await retryFor(
     () => answerOf(name, create).catch(unless(HTTP.CONFLICT)),
     (thrown) => asHttpStartError(setting, name, thrown),
   );

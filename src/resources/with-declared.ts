@@ -3,7 +3,7 @@ import { checkCredentials, type GoogleApi } from '../connectors/google/credentia
 import { createPubSubClients } from '../connectors/pubsub/client.ts';
 import { createStorageClient } from '../connectors/storage/client.ts';
 import { FatalError, toError } from '../core/errors.ts';
-import { patiently } from '../operators/retry-for.ts';
+import { retryFor } from '../operators/retry-for.ts';
 import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
 
 /**
@@ -23,7 +23,7 @@ export async function withDeclared<T>(
   if (others.some(({ keyFilename }) => keyFilename !== first.keyFilename)) {
     throw new FatalError('google.keyFilename: these pipelines have different ones; name them one at a time');
   }
-  await patiently(() => checkCredentials(first, apisOf(declarations)), toError);
+  await retryFor(() => checkCredentials(first, apisOf(declarations)), toError);
   const pubsub = await createPubSubClients(first);
   try {
     const clients = { pubsub, storage: createStorageClient(first), bigquery: createBigQueryClient(first) };

@@ -3,11 +3,11 @@ import { checkCredentials } from '../connectors/google/credentials.ts';
 import type { GoogleConfig } from '../connectors/google/google-config.ts';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { createStorageClient } from '../connectors/storage/client.ts';
-import type { Desk } from '../core/delivery.ts';
+import type { DeliveryContext } from '../core/delivery.ts';
 import { checkDeadLetters } from '../dead-letters/check.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
 import { type DeadLettersOptions, deadLetters } from '../dead-letters/dead-letters.ts';
-import type { Shell } from './service-context.ts';
+import type { ServiceContext } from './service-context.ts';
 
 interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'sourceOf' | 'probe'> {
   readonly clients: PubSubClients;
@@ -15,23 +15,23 @@ interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'source
 }
 
 /** Where the poisoned messages of a service go. */
-export interface DeadLetterEnd {
-  readonly bury: Desk['bury'];
+export interface DeadLetterSink {
+  readonly deadLetter: DeliveryContext['deadLetter'];
   /** Checks that what `deadLetters` names exists. */
   readonly check: () => Promise<void>;
 }
 
 /** What the four services do with poisoned messages. A Storage client is built only where a bucket is configured. */
-export function openDeadLetters(
-  shell: Shell,
+export function openDeadLetterSink(
+  context: ServiceContext,
   { google, deadLetters: config }: { google: GoogleConfig; deadLetters?: DeadLettersConfig | undefined },
   { clients, storage, publisher, sourceOf, probe }: DeadLetterParts,
-): DeadLetterEnd {
-  const { service, telemetry, readiness } = shell;
+): DeadLetterSink {
+  const { service, telemetry, readiness } = context;
   const bucket =
     config?.bucket === undefined ? undefined : (storage ?? createStorageClient(google)).bucket(config.bucket);
   return {
-    bury: deadLetters({
+    deadLetter: deadLetters({
       service,
       config,
       sourceOf,
@@ -40,7 +40,7 @@ export function openDeadLetters(
       telemetry,
       readiness,
       probe,
-      onFailingTargets: (failing, credit) => shell.watchTargets({ credit, failing }),
+      onFailingTargets: (failing, credit) => context.watchTargets({ credit, failing }),
     }),
     check: async () => {
       if (bucket !== undefined && storage === undefined) await checkCredentials(google, ['storage']);

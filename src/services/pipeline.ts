@@ -207,7 +207,7 @@ export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): stri
         : ['archive.maxAgeMs', config.archive.maxAgeMs];
     if (ageMs >= config.source.maxLeaseMs) {
       warnings.push(
-        `${setting} (${ageMs}) is not below source.maxLeaseMs (${config.source.maxLeaseMs}): messages lapse before they are written, and come again`,
+        `${setting} (${ageMs}) is not below source.maxLeaseMs (${config.source.maxLeaseMs}): messages expire before they are written, and come again`,
       );
     }
     if (ageMs >= config.readiness.stalledAfterMs) {

@@ -2,7 +2,7 @@ import { asapScheduler, auditTime, interval, type Observable, type SchedulerLike
 import { toError } from '../core/errors.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
-import type { Shell } from './service-context.ts';
+import type { ServiceContext } from './service-context.ts';
 
 const CHECK_EVERY_MS = 1_000;
 
@@ -10,7 +10,7 @@ const CHECK_EVERY_MS = 1_000;
  * Logs when a service becomes ready, and when it is not any more or for another reason than before. The present report is
  * not logged.
  */
-export function reportReadiness({ readiness, telemetry }: Shell): Subscription {
+export function reportReadiness({ readiness, telemetry }: ServiceContext): Subscription {
   const failingIn = (report: ReadinessReport) =>
     Object.fromEntries(
       Object.entries(report.components)
@@ -40,7 +40,7 @@ function withoutDigits(components: Readonly<Record<string, string>>): string {
 
 /** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */
 export function watchProgress(
-  { ledger, readiness, telemetry }: Shell,
+  { ledger, readiness, telemetry }: ServiceContext,
   stalledAfterMs: number,
   scheduler: SchedulerLike = monotonicScheduler,
 ): Subscription {
@@ -65,7 +65,11 @@ export function watchProgress(
 }
 
 /** Watching never ends a service: whatever goes wrong is logged. */
-function watch<T>(values: Observable<T>, onValue: (value: T) => void, telemetry: Shell['telemetry']): Subscription {
+function watch<T>(
+  values: Observable<T>,
+  onValue: (value: T) => void,
+  telemetry: ServiceContext['telemetry'],
+): Subscription {
   return values.pipe(tap(onValue)).subscribe({
     error: (thrown) => telemetry.event('readiness.unwatched', { error: toError(thrown).message }),
   });
@@ -75,7 +79,7 @@ function watch<T>(values: Observable<T>, onValue: (value: T) => void, telemetry:
 const STALLING_SHARE = 0.5;
 
 /** Turns a service red, and names the target, while messages for one that fails keep the source from receiving more. */
-export function watchStalls({ graphs, readiness, telemetry }: Shell): Subscription {
+export function watchStalls({ graphs, readiness, telemetry }: ServiceContext): Subscription {
   let stalledBy: string | undefined;
   const check = (): void => {
     const [stall] = graphs.flatMap(({ credit, failing, remedy }) => {

@@ -8,18 +8,18 @@ import { PubSubSource } from '../connectors/pubsub/source.ts';
 import type { PubSubSourceConfig } from '../connectors/pubsub/source-config.ts';
 import type { Probe } from '../core/probe.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
-import type { DeadLetter } from '../dead-letters/dead-letters.ts';
-import { openDeadLetters } from './dead-letter-sink.ts';
-import type { CommonDependencies, Shell } from './service-context.ts';
+import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
+import { openDeadLetterSink } from './dead-letter-sink.ts';
+import type { CommonDependencies, ServiceContext } from './service-context.ts';
 
-interface PubSubEndConfig {
+interface PubSubInputConfig {
   readonly google: GoogleConfig;
   readonly source: PubSubSourceConfig;
   readonly deadLetters?: DeadLettersConfig | undefined;
 }
 
 /** What the three services that consume Pub/Sub begin with: clients, a source, and a way for dead letters. */
-export interface PubSubEnd {
+export interface PubSubInput {
   readonly clients: PubSubClients;
   readonly source: PubSubSource;
   /** Checks that the subscription and what dead letters need exist. */
@@ -29,14 +29,14 @@ export interface PubSubEnd {
 }
 
 /** @param keepsOrder whether the graph keeps order by key: then a message that goes back takes its successors along. */
-export async function openPubSubEnd(
-  shell: Shell,
-  config: PubSubEndConfig,
-  deadLettered: Probe<DeadLetter>,
+export async function openPubSubInput(
+  context: ServiceContext,
+  config: PubSubInputConfig,
+  deadLettered: Probe<DeadLetterEvent>,
   injected: CommonDependencies,
   { keepsOrder = false }: { readonly keepsOrder?: boolean } = {},
-): Promise<PubSubEnd> {
-  const { telemetry, readiness } = shell;
+): Promise<PubSubInput> {
+  const { telemetry, readiness } = context;
   const { projectId } = config.google;
   const clients = injected.pubsub ?? (await createPubSubClients(config.google));
   const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
@@ -49,7 +49,7 @@ export async function openPubSubEnd(
     readiness,
     component: 'dead_letter_publish',
   });
-  const letters = openDeadLetters(shell, config, {
+  const deadLetters = openDeadLetterSink(context, config, {
     clients,
     storage: injected.storage,
     publisher,
@@ -60,7 +60,7 @@ export async function openPubSubEnd(
     client: clients.subscriber,
     projectId,
     config: config.source,
-    desk: shell.desk(letters.bury),
+    context: context.context(deadLetters.deadLetter),
     keepsOrder,
     telemetry,
     readiness,
@@ -100,7 +100,7 @@ export async function openPubSubEnd(
         asStartError,
       );
       source.subscriptionBacksOff = Boolean(found?.[0].retryPolicy);
-      await letters.check();
+      await deadLetters.check();
     },
     close: async () => {
       if (injected.pubsub === undefined) await clients.close();

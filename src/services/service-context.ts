@@ -1,16 +1,16 @@
 import type { Storage } from '@google-cloud/storage';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { Credit } from '../core/credit.ts';
-import type { Delivery, Desk } from '../core/delivery.ts';
+import type { Delivery, DeliveryContext } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
-import type { DeadLetter } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
 import type { Batch } from '../operators/batcher.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
-import { TurnClock } from '../util/tick-clock.ts';
+import { TickClock } from '../util/tick-clock.ts';
 import type { CommonConfig } from './config.ts';
 
 /** What every service is given, whatever its graph. */
@@ -29,11 +29,11 @@ export interface CommonProbes {
   /** Batches, as they leave for the sink. */
   readonly flushed: Probe<Batch>;
   readonly settled: Probe<Outcome>;
-  readonly deadLettered: Probe<DeadLetter>;
+  readonly deadLettered: Probe<DeadLetterEvent>;
 }
 
 /** What a service keeps books with: one of each for a service. */
-export interface Shell {
+export interface ServiceContext {
   readonly service: string;
   readonly ledger: Ledger;
   readonly credit: Credit;
@@ -49,8 +49,8 @@ export interface Shell {
   probe<T>(name: string): Probe<T>;
   /** The probes that every service has. */
   commonProbes(): CommonProbes;
-  /** The desk that deliveries are opened and settled at. */
-  desk(bury: Desk['bury'], credit?: Credit): Desk;
+  /** The context that deliveries are opened and settled at. */
+  context(deadLetter: DeliveryContext['deadLetter'], credit?: Credit): DeliveryContext;
 }
 
 /** What a graph shows of itself while it runs. */
@@ -71,16 +71,16 @@ export interface InFlightLimits {
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
   /** How long a message may wait for others on purpose. Default: 0. */
-  readonly heldForMs?: number;
+  readonly maxWaitMs?: number;
 }
 
 /** Opens the books of a service, and shows them as metrics. */
-export function openShell(
+export function openServiceContext(
   service: string,
   config: CommonConfig,
-  { maxInFlight, maxInFlightBytes, heldForMs = 0 }: InFlightLimits,
+  { maxInFlight, maxInFlightBytes, maxWaitMs = 0 }: InFlightLimits,
   dependencies: CommonDependencies,
-): Shell {
+): ServiceContext {
   const ledger = new Ledger();
   const newCredit = () => new Credit({ maxMessages: maxInFlight, maxBytes: maxInFlightBytes });
   const credit = newCredit();
@@ -101,12 +101,15 @@ export function openShell(
     'dataflow_settled_total',
     'Messages by how they ended.',
     () =>
-      (['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'] as const).map((ending) => [{ ending }, ledger[ending]]),
+      (['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const).map((ending) => [
+        { ending },
+        ledger[ending],
+      ]),
     ['ending'],
   );
   telemetry.counter(
     'dataflow_settlement_faults_total',
-    'Deliveries settled twice (a bug), or after their lease or session had lapsed (work done again).',
+    'Deliveries settled twice (a bug), or after their lease or session had expired (work done again).',
     () => [
       [{ fault: 'twice' }, ledger.settledTwice],
       [{ fault: 'late' }, ledger.settledLate],
@@ -154,11 +157,11 @@ export function openShell(
     ['probe'],
   );
 
-  const clock = new TurnClock();
+  const clock = new TickClock();
   const onSettled = telemetry.histogram(
     'dataflow_settle_seconds',
     'Time of a message in this service, from its receipt to its settlement.',
-    settleSeconds(heldForMs),
+    settleSeconds(maxWaitMs),
   );
 
   function probe<T>(name: string): Probe<T> {
@@ -187,10 +190,10 @@ export function openShell(
       settled: probe('settled'),
       deadLettered: probe('deadLettered'),
     }),
-    desk: (bury, ofSource = credit) => ({
+    context: (deadLetter, ofSource = credit) => ({
       ledger,
       credit: ofSource,
-      bury,
+      deadLetter,
       stopwatch: { now: () => clock.now(), onSettled },
     }),
   };

@@ -25,7 +25,7 @@ import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 import { reportReadiness, watchProgress, watchStalls } from './progress.ts';
-import type { Shell } from './service-context.ts';
+import type { ServiceContext } from './service-context.ts';
 
 /** A running part of the platform: one graph and its life. */
 export interface Service<Probes> {
@@ -60,7 +60,7 @@ export interface ShutdownReport {
 }
 
 /** What a service is made of, once its clients exist. */
-export interface Assembly {
+export interface ServiceParts {
   readonly source: Source;
   /** The whole way of a delivery, up to its settlement. */
   readonly graph: (deliveries: Observable<Delivery>) => Observable<Outcome>;
@@ -78,17 +78,17 @@ const CLOSE_GRACE_MS = 200;
 
 /** Makes a service of its shell and the recipe of its graph. */
 export function createService<Probes>(
-  shell: Shell,
+  context: ServiceContext,
   config: CommonConfig,
   probes: Probes,
-  assemble: () => Promise<Assembly>,
+  build: () => Promise<ServiceParts>,
 ): Service<Probes> {
-  const { readiness, telemetry, ledger } = shell;
+  const { readiness, telemetry, ledger } = context;
   const stop = new ReplaySubject<void>(1);
   const running = new Subscription();
   const reporting = new Subscription();
   let http: HttpServer | undefined;
-  let assembly: Assembly | undefined;
+  let parts: ServiceParts | undefined;
   let started: Promise<void> | undefined;
   let stopping: Promise<ShutdownReport> | undefined;
   let graphRunning = false;
@@ -107,22 +107,22 @@ export function createService<Probes>(
   readiness.set('service', 'failing', 'not started');
   const ready = Promise.race([
     firstValueFrom(readiness.changes.pipe(filter((report) => report.ready))),
-    ended.promise.then(() => Promise.reject(new Error(`${shell.service} ended before it was ready`))),
+    ended.promise.then(() => Promise.reject(new Error(`${context.service} ended before it was ready`))),
   ]).then(() => {});
   ready.catch(() => {});
 
   const begin = async (): Promise<void> => {
     telemetry.event('service.starting');
     readiness.set('service', 'failing', 'starting');
-    reporting.add(reportReadiness(shell));
+    reporting.add(reportReadiness(context));
     http = await serveHttp(
-      healthApp({ service: shell.service, readiness: () => readiness.report, registry: telemetry.registry }),
+      healthApp({ service: context.service, readiness: () => readiness.report, registry: telemetry.registry }),
       config.http,
     );
     const unwritten = writeAddressFile(http.url);
     if (unwritten !== undefined) telemetry.event('http.address_unwritten', { error: unwritten.message });
-    assembly = await assemble();
-    const { check, graph, source } = assembly;
+    parts = await build();
+    const { check, graph, source } = parts;
     const waiting = retryWithBackoff<void>(CHECK_RETRY, {
       onRetry: (error) => {
         readiness.set('service', 'failing', `waiting for ${error.message}`);
@@ -143,8 +143,8 @@ export function createService<Probes>(
     );
     // Only now: the source has said by now that it is connecting, and the service is not ready for a moment before.
     if (!hasFailed) readiness.set('service', 'ok');
-    running.add(watchProgress(shell, config.readiness.stalledAfterMs));
-    running.add(watchStalls(shell));
+    running.add(watchProgress(context, config.readiness.stalledAfterMs));
+    running.add(watchStalls(context));
   };
 
   const finish = async (deadlineMs: number): Promise<ShutdownReport> => {
@@ -156,7 +156,7 @@ export function createService<Probes>(
     // A start may wait for a server that is silent.
     await within(leftMs(), Promise.allSettled([started]));
     let abandoned = 0;
-    const source = assembly?.source;
+    const source = parts?.source;
     if (source !== undefined && graphRunning) {
       const drained = Promise.all([graphCompleted.promise, source.disconnected]);
       if (!(await within(leftMs(), drained))) {
@@ -169,7 +169,7 @@ export function createService<Probes>(
       abandoned += source.unconfirmed;
     }
     running.unsubscribe();
-    await within(CLOSE_GRACE_MS, Promise.all([assembly?.close(), http?.close()]));
+    await within(CLOSE_GRACE_MS, Promise.all([parts?.close(), http?.close()]));
     reporting.unsubscribe();
     telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
     ended.resolve();
@@ -177,20 +177,20 @@ export function createService<Probes>(
   };
 
   return {
-    name: shell.service,
+    name: context.service,
     probes,
     ledger,
-    credit: shell.credit,
+    credit: context.credit,
     telemetry,
     ready,
     readiness: readiness.changes,
     ended: ended.promise,
     get url() {
-      if (http === undefined) throw new Error(`${shell.service} has not been started`);
+      if (http === undefined) throw new Error(`${context.service} has not been started`);
       return http.url;
     },
     start() {
-      if (stopping !== undefined) return Promise.reject(new Error(`${shell.service} has been shut down`));
+      if (stopping !== undefined) return Promise.reject(new Error(`${context.service} has been shut down`));
       started ??= begin().catch((thrown) => {
         const error = toError(thrown);
         fail(error);

@@ -38,7 +38,7 @@ export const EVENTS = {
   'dead_letter.retried': event('error', 'a dead letter could not be published or stored, trying again'),
   'dead_letter.unread': event(
     'warn',
-    'nobody is subscribed to the dead-letter topic: letters vanish at once; create a subscription, and name it in deadLetters.subscriptionId',
+    'nobody is subscribed to the dead-letter topic: dead letters vanish at once; create a subscription, and name it in deadLetters.subscriptionId',
   ),
   'dead_letter.refused': event(
     'error',
@@ -49,7 +49,7 @@ export const EVENTS = {
   'mqtt.error': event('warn', 'broker or connection error'),
   'mqtt.session_lost': event(
     'warn',
-    'the broker has lost the session: unacknowledged messages lapsed, and what came meanwhile is gone',
+    'the broker has lost the session: unacknowledged messages expired, and what came meanwhile is gone',
   ),
   'mqtt.session_shortened': event(
     'warn',
@@ -74,7 +74,7 @@ export const EVENTS = {
   'mqtt.qos_lowered': event('warn', 'QoS 2 is subscribed at QoS 1: at least once'),
   'mqtt.retained_left_out': event('debug', 'a retained message was left out, as mqtt.retained says'),
   'mqtt.copy_dropped': event('debug', 'a second copy of a message, by another subscription, was dropped'),
-  'mqtt.held': event('debug', 'credit used up, the connection is held'),
+  'mqtt.paused': event('debug', 'credit used up, the connection is held'),
   'mqtt.no_tls': event('error', 'the port of the broker does not seem to speak TLS, trying again'),
   'mqtt.properties_left_out': event(
     'warn',
@@ -92,7 +92,7 @@ export const EVENTS = {
   'config.needs_restart': event('warn', 'the edit changes settings that count only after a restart'),
   'pubsub.stream_opened': event('info', 'receiving from the subscription'),
   'pubsub.stream_lost': event('warn', 'the stream ended, reconnecting'),
-  'pubsub.lease_lapsed': event('warn', 'leases lapsed: these messages will be delivered again'),
+  'pubsub.lease_expired': event('warn', 'leases expired: these messages will be delivered again'),
   'pubsub.ack_retried': event('warn', 'acknowledging failed, trying again'),
   'pubsub.ack_failed': event('error', 'acknowledging failed for good: these messages will be delivered again'),
   'pubsub.ack_late': event('warn', 'the lease was over before the acknowledgement: these messages are delivered again'),

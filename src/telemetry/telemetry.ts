@@ -137,8 +137,8 @@ const LONG_SECONDS = [90, 120, 180, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_20
 const BUCKETS_BEYOND = 3;
 
 /** Buckets for the time of a message in a service that may hold it for so long on purpose: three lie beyond that. */
-export function settleSeconds(heldForMs: number): number[] {
+export function settleSeconds(maxWaitMs: number): number[] {
   const all = [...CALL_SECONDS, ...LONG_SECONDS];
-  const within = all.filter((bound) => bound * 1_000 <= heldForMs).length;
+  const within = all.filter((bound) => bound * 1_000 <= maxWaitMs).length;
   return all.slice(0, Math.max(CALL_SECONDS.length, within + BUCKETS_BEYOND));
 }

@@ -3,7 +3,7 @@ import { type EndedCommand, runCli, startCli } from './cli.ts';
 
 /** What `dead-letters list --json` prints. */
 export interface ListedDeadLetters {
-  readonly letters: readonly {
+  readonly deadLetters: readonly {
     readonly id: string;
     readonly reason: string;
     readonly attempt: number;

@@ -89,7 +89,7 @@ export function startMqttSource(
   return new MqttHarness(scope, client, subscriptions, {
     limits: { maxMessages: config.maxInFlight, maxBytes: config.maxInFlightBytes },
     stop,
-    create: ({ desk, telemetry, readiness }) =>
-      new MqttSource({ client, config, subscriptions, desk, telemetry, readiness, ...timing }),
+    create: ({ context, telemetry, readiness }) =>
+      new MqttSource({ client, config, subscriptions, context, telemetry, readiness, ...timing }),
   });
 }

@@ -58,7 +58,7 @@ export async function startPubSubSource(
   const config = { ...defaults, ...settings };
   return new PubSubHarness(scope, client, topic, subscription, {
     onDelivery,
-    create: ({ desk, telemetry, readiness }) =>
-      new PubSubSource({ client, projectId: PROJECT, config, desk, telemetry, readiness, keepsOrder: false }),
+    create: ({ context, telemetry, readiness }) =>
+      new PubSubSource({ client, projectId: PROJECT, config, context, telemetry, readiness, keepsOrder: false }),
   });
 }

@@ -1,6 +1,6 @@
 import { Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { OrderBarrier } from '../connectors/pubsub/order-barrier.ts';
-import { Delivery, type Desk, Ticket } from '../core/delivery.ts';
+import { AckHandle, Delivery, type DeliveryContext } from '../core/delivery.ts';
 import { testMessage } from './test-context.ts';
 
 /** A message of a simulated subscription; `key` is its ordering key, '' is none. */
@@ -17,12 +17,12 @@ interface Copy extends Stored {
 /** How long a message, or a settlement, is on its way. */
 const WIRE_MS = 3;
 
-class CopyTicket extends Ticket {
+class CopyAckHandle extends AckHandle {
   readonly copy: Copy;
   readonly #source: RedeliveringSource;
 
-  constructor(desk: Desk, copy: Copy, source: RedeliveringSource) {
-    super(desk, { data: Buffer.from('{}'), attributes: {}, orderingKey: copy.key });
+  constructor(context: DeliveryContext, copy: Copy, source: RedeliveringSource) {
+    super(context, { data: Buffer.from('{}'), attributes: {}, orderingKey: copy.key });
     this.copy = copy;
     this.#source = source;
   }
@@ -41,7 +41,7 @@ class CopyTicket extends Ticket {
 }
 
 /**
- * A subscription with message ordering and its source, in virtual time: what goes back, or whose lease lapses, is
+ * A subscription with message ordering and its source, in virtual time: what goes back, or whose lease expires, is
  * delivered again, and with it all later messages of its ordering key, even acknowledged ones. Completes once every
  * message is acknowledged.
  */
@@ -49,10 +49,10 @@ export class RedeliveringSource {
   readonly barrier = new OrderBarrier();
   /** Acknowledged ids, each as often as it was. */
   readonly acked: string[] = [];
-  readonly #desk: Desk;
+  readonly #context: DeliveryContext;
   readonly #scheduler: SchedulerLike;
   readonly #stored: (Stored & { lease: number; acked: boolean })[];
-  readonly #open = new Set<CopyTicket>();
+  readonly #open = new Set<CopyAckHandle>();
   readonly #received: Copy[] = [];
   readonly #background = new Subscription();
   #subscriber: Subscriber<Delivery> | undefined;
@@ -60,43 +60,43 @@ export class RedeliveringSource {
   #sequence = 0;
   #emitting = false;
 
-  constructor(desk: Desk, stored: readonly Stored[], scheduler: SchedulerLike) {
-    this.#desk = desk;
+  constructor(context: DeliveryContext, stored: readonly Stored[], scheduler: SchedulerLike) {
+    this.#context = context;
     this.#scheduler = scheduler;
     this.#stored = stored.map((message) => ({ ...message, lease: 0, acked: false }));
   }
 
   readonly deliveries = new Observable<Delivery>((subscriber) => {
     this.#subscriber = subscriber;
-    this.#background.add(this.#desk.credit.released.subscribe(() => this.#emit()));
+    this.#background.add(this.#context.credit.released.subscribe(() => this.#emit()));
     this.#sendUnleased();
     return () => this.#background.unsubscribe();
   });
 
   /** Ends the lease of the oldest open delivery, as Pub/Sub does when it is not extended. */
-  lapseOldest(): void {
+  expireOldest(): void {
     const [oldest] = this.#open;
     if (oldest === undefined) return;
     this.#open.delete(oldest);
-    oldest.lapse();
+    oldest.expire();
     this.#wentBack(oldest.copy);
     this.#later(() => this.#comeBack(oldest.copy));
   }
 
   abort(): void {
     this.#background.unsubscribe();
-    for (const ticket of [...this.#open]) ticket.abandon();
+    for (const ackHandle of [...this.#open]) ackHandle.abandon();
   }
 
-  settled(ticket: CopyTicket, verdict: 'ack' | 'nack'): void {
-    const { copy } = ticket;
-    this.#open.delete(ticket);
+  settled(ackHandle: CopyAckHandle, verdict: 'ack' | 'nack'): void {
+    const { copy } = ackHandle;
+    this.#open.delete(ackHandle);
     if (verdict === 'nack') this.#wentBack(copy);
     this.#later(() => (verdict === 'nack' ? this.#comeBack(copy) : this.#acknowledge(copy)));
     const [open] = this.#open;
     const oldest = (open?.copy ?? this.#received[0])?.sequence ?? this.#sequence;
-    // What has lapsed is not in the ledger any more, and may still be in the graph.
-    const mayHold = this.#desk.credit.messages > this.#desk.ledger.inFlight ? 0 : oldest;
+    // What has expired is not in the ledger any more, and may still be in the graph.
+    const mayHold = this.#context.credit.messages > this.#context.ledger.inFlight ? 0 : oldest;
     this.barrier.review({ oldest: mayHold, next: this.#sequence, now: this.#scheduler.now() });
   }
 
@@ -150,11 +150,11 @@ export class RedeliveringSource {
     this.#emitting = true;
     for (let next = this.#received[0]; next !== undefined; next = this.#received[0]) {
       const message = testMessage({ id: next.id, attributes: { key: next.key } });
-      if (!this.#desk.credit.tryTake(message.payload.byteLength)) break;
+      if (!this.#context.credit.tryTake(message.payload.byteLength)) break;
       this.#received.shift();
-      const ticket = new CopyTicket(this.#desk, next, this);
-      this.#open.add(ticket);
-      this.#subscriber?.next(new Delivery(message, ticket));
+      const ackHandle = new CopyAckHandle(this.#context, next, this);
+      this.#open.add(ackHandle);
+      this.#subscriber?.next(new Delivery(message, ackHandle));
     }
     this.#emitting = false;
   }

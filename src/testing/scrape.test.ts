@@ -1,11 +1,11 @@
 import * as assert from 'uvu/assert';
-import { openShell } from '../services/service-context.ts';
+import { openServiceContext } from '../services/service-context.ts';
 import { Scrape } from './scrape.ts';
 import { suite } from './suite.ts';
 
 /** The metrics of a service whose books say so. */
 async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' | 'settledTwice', number>>) {
-  const { ledger, telemetry } = openShell(
+  const { ledger, telemetry } = openServiceContext(
     'svc',
     {
       google: { projectId: 'p' },

@@ -26,7 +26,7 @@ export class Scrape {
     return this.value('dataflow_events_total', { event });
   }
 
-  settled(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'lapsed'): number {
+  settled(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'expired'): number {
     return this.value('dataflow_settled_total', { ending });
   }
 
@@ -43,7 +43,7 @@ export class Scrape {
    * twice; and there never was more in flight than the limit says.
    */
   assertLedger(): void {
-    const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'lapsed'] as const;
+    const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const;
     const settled = endings.reduce((sum, ending) => sum + this.settled(ending), 0);
     assert.ok(this.text.includes('dataflow_received_total'), 'these are not the metrics of a service');
     assert.is(this.received, settled + this.inFlight, `the ledger does not balance:\n${this.text}`);

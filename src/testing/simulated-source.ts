@@ -1,5 +1,5 @@
 import { Observable, type SchedulerLike, Subscription } from 'rxjs';
-import type { Desk } from '../core/delivery.ts';
+import type { DeliveryContext } from '../core/delivery.ts';
 import { type TestDelivery, type TestFields, tryDelivery } from './test-context.ts';
 
 /** A message that reaches a simulated source at some time. */
@@ -20,10 +20,14 @@ export interface SimulatedSource {
  * A source in virtual time: messages arrive in the given order, wait until there is credit, and are emitted inside of
  * the call that released it, as real sources do. Completes after the last; unsubscribing before is the abort.
  */
-export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], scheduler: SchedulerLike): SimulatedSource {
+export function simulatedSource(
+  context: DeliveryContext,
+  arrivals: readonly Arrival[],
+  scheduler: SchedulerLike,
+): SimulatedSource {
   const emitted: TestDelivery[] = [];
   const abort = (): void => {
-    for (const { ticket } of emitted) ticket.abandon();
+    for (const { ackHandle } of emitted) ackHandle.abandon();
   };
   const deliveries = new Observable<TestDelivery>((subscriber) => {
     const work = new Subscription();
@@ -38,7 +42,7 @@ export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], schedu
       if (emitting) return;
       emitting = true;
       while (emitted.length < arrived) {
-        const delivery = tryDelivery(desk, arrivals[emitted.length]?.fields ?? {});
+        const delivery = tryDelivery(context, arrivals[emitted.length]?.fields ?? {});
         if (delivery === undefined) break;
         emitted.push(delivery);
         subscriber.next(delivery);
@@ -46,7 +50,7 @@ export function simulatedSource(desk: Desk, arrivals: readonly Arrival[], schedu
       emitting = false;
       if (emitted.length === arrivals.length) complete();
     };
-    work.add(desk.credit.released.subscribe(emit));
+    work.add(context.credit.released.subscribe(emit));
     for (const { atMs } of arrivals) {
       work.add(
         scheduler.schedule(() => {

@@ -7,11 +7,11 @@ import type { EventName } from '../telemetry/events.ts';
 import { Telemetry } from '../telemetry/telemetry.ts';
 import { eventually } from './eventually.ts';
 import type { Scope } from './scope.ts';
-import { type TestDesk, testDesk } from './test-context.ts';
+import { type TestContext, testContext } from './test-context.ts';
 
 /** The parts of a service that a source needs. */
 export interface SourceParts {
-  readonly desk: TestDesk;
+  readonly context: TestContext;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
 }
@@ -29,7 +29,7 @@ export interface SourceHarnessOptions<Tested extends Source> {
 /** Subscribes a source, collects everything that it emits and reports, and aborts it at the end of `scope`. */
 export class SourceHarness<Tested extends Source = Source> implements SourceParts {
   readonly source: Tested;
-  readonly desk: TestDesk;
+  readonly context: TestContext;
   readonly telemetry: Telemetry;
   readonly readiness = new Readiness();
   readonly #deliveries: Delivery[] = [];
@@ -40,7 +40,7 @@ export class SourceHarness<Tested extends Source = Source> implements SourcePart
   readonly #running: Subscription;
 
   constructor(scope: Scope, { create, limits, stop = NEVER, onDelivery = () => {} }: SourceHarnessOptions<Tested>) {
-    this.desk = testDesk(limits);
+    this.context = testContext(limits);
     this.telemetry = new Telemetry('harness', {
       level: 'debug',
       processMetrics: false,

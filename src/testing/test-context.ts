@@ -1,37 +1,37 @@
 import { Subscription } from 'rxjs';
 import { Credit, type CreditLimits } from '../core/credit.ts';
-import { Delivery, type Desk, Ticket } from '../core/delivery.ts';
+import { AckHandle, Delivery, type DeliveryContext } from '../core/delivery.ts';
 import type { PoisonError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import type { Message, Original } from '../core/message.ts';
 
 /** A dead letter on its way, which the test lets arrive or fail. */
-export interface Burial {
+export interface PendingDeadLetter {
   readonly original: Original;
   readonly poison: PoisonError;
   readonly publish: () => void;
   readonly refuse: () => void;
-  /** True once the ticket has given it up. */
+  /** True once the ack handle has given it up. */
   readonly abandoned: boolean;
 }
 
-/** A desk whose dead letters wait for the test. */
-export interface TestDesk extends Desk {
-  readonly burials: readonly Burial[];
+/** A context whose dead letters wait for the test. */
+export interface TestContext extends DeliveryContext {
+  readonly deadLettered: readonly PendingDeadLetter[];
 }
 
 const UNLIMITED: CreditLimits = { maxMessages: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER };
 
 /** Books as a service keeps them, with credit that does not end unless the test says so. */
-export function testDesk(limits: Partial<CreditLimits> = {}): TestDesk {
-  const burials: Burial[] = [];
+export function testContext(limits: Partial<CreditLimits> = {}): TestContext {
+  const deadLettered: PendingDeadLetter[] = [];
   return {
     ledger: new Ledger(),
     credit: new Credit({ ...UNLIMITED, ...limits }),
-    burials,
-    bury({ original }, poison, { onPublished, onRefused }) {
+    deadLettered,
+    deadLetter({ original }, poison, { onPublished, onRefused }) {
       const subscription = new Subscription();
-      burials.push({
+      deadLettered.push({
         original,
         poison,
         publish: onPublished,
@@ -45,15 +45,15 @@ export function testDesk(limits: Partial<CreditLimits> = {}): TestDesk {
   };
 }
 
-/** A ticket that remembers what it told its source. */
-export class TestTicket extends Ticket {
+/** An ack handle that remembers what it told its source. */
+export class TestAckHandle extends AckHandle {
   readonly told: ('acknowledged' | 'given back')[] = [];
   /** How long it was asked to wait at its source, when it went back. */
   afterMs: number | undefined;
   readonly #mayPostpone: boolean;
 
-  constructor(desk: Desk, original: Original, mayPostpone = false) {
-    super(desk, original);
+  constructor(context: DeliveryContext, original: Original, mayPostpone = false) {
+    super(context, original);
     this.#mayPostpone = mayPostpone;
   }
 
@@ -92,23 +92,23 @@ export type TestFields = Partial<Omit<Message, 'payload'>> & {
 
 /** A delivery as a source emits it: with credit taken, and entered into the books. */
 export class TestDelivery extends Delivery {
-  declare readonly ticket: TestTicket;
+  declare readonly ackHandle: TestAckHandle;
 }
 
-/** Takes credit and makes a delivery of it; undefined if the desk has no credit for it. */
-export function tryDelivery(desk: Desk, fields: TestFields, orderingKey = ''): TestDelivery | undefined {
+/** Takes credit and makes a delivery of it; undefined if the context has no credit for it. */
+export function tryDelivery(context: DeliveryContext, fields: TestFields, orderingKey = ''): TestDelivery | undefined {
   const message = testMessage(fields);
   const { payload, attributes } = message;
-  if (!desk.credit.tryTake(payload.byteLength)) return undefined;
+  if (!context.credit.tryTake(payload.byteLength)) return undefined;
   return new TestDelivery(
     message,
-    new TestTicket(desk, { data: payload, attributes, orderingKey }, fields.mayPostpone),
+    new TestAckHandle(context, { data: payload, attributes, orderingKey }, fields.mayPostpone),
   );
 }
 
 /** Takes credit and makes a delivery of it, where there is credit enough. */
-export function testDelivery(desk: Desk, fields: TestFields = {}, orderingKey = ''): TestDelivery {
-  const delivery = tryDelivery(desk, fields, orderingKey);
-  if (delivery === undefined) throw new Error('the desk has no credit for this delivery');
+export function testDelivery(context: DeliveryContext, fields: TestFields = {}, orderingKey = ''): TestDelivery {
+  const delivery = tryDelivery(context, fields, orderingKey);
+  if (delivery === undefined) throw new Error('the context has no credit for this delivery');
   return delivery;
 }

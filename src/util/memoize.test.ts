@@ -1,11 +1,11 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { LONGEST_REMEMBERED, remembering } from './memoize.ts';
+import { LONGEST_MEMOIZED, memoize } from './memoize.ts';
 
-suite('remembering', ({ test }) => {
+suite('memoize', ({ test }) => {
   test('asks once for each text, and forgets all at one too many', () => {
     const asked: string[] = [];
-    const length = remembering((text) => {
+    const length = memoize((text) => {
       asked.push(text);
       return text.length;
     }, 2);
@@ -17,18 +17,18 @@ suite('remembering', ({ test }) => {
 
   test('keeps nothing of a key that is too long', () => {
     let calls = 0;
-    const length = remembering((text) => {
+    const length = memoize((text) => {
       calls += 1;
       return text.length;
     }, 2);
-    const longest = 'x'.repeat(LONGEST_REMEMBERED);
+    const longest = 'x'.repeat(LONGEST_MEMOIZED);
     for (const key of [longest, longest, `${longest}y`, `${longest}y`]) assert.is(length(key), key.length);
     assert.is(calls, 3);
   });
 
   test('asks again after a failure', () => {
     let calls = 0;
-    const failing = remembering(() => {
+    const failing = memoize(() => {
       calls += 1;
       throw new Error('no');
     }, 2);

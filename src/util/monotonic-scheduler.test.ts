@@ -16,15 +16,15 @@ const READS_WALL_CLOCK =
 
 /** The files that do, and what for: times that are shown or stored, and instants that another program compares. */
 const ALLOWED: Readonly<Record<string, string>> = {
-  'core/monotonic-scheduler.ts': 'asyncScheduler for its timers alone',
-  'sources/mqtt/mqtt-source.ts': 'time of receipt, in the message id and as publishTime',
-  'sources/pubsub/received-message.ts': 'publishTime of a message that has none',
-  'sinks/storage/storage-sink.ts': 'archivedAt',
-  'sinks/dead-letters/dead-letters.ts': 'dlq_time',
-  'dead-letters/replay-letters.ts': 'compared with the publish times of letters',
-  'clients/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
+  'util/monotonic-scheduler.ts': 'asyncScheduler for its timers alone',
+  'connectors/mqtt/source.ts': 'time of receipt, in the message id and as publishTime',
+  'connectors/pubsub/wire/received-message.ts': 'publishTime of a message that has none',
+  'connectors/storage/sink.ts': 'archivedAt',
+  'dead-letters/dead-letters.ts': 'dlq_time',
+  'tools/dead-letters/replay-dead-letters.ts': 'compared with the publish times of letters',
+  'connectors/google/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'commands/load/load.ts': 'time of a reading',
-  'clients/retry-after.ts': 'compared with the date that a server names',
+  'connectors/google/retry-after.ts': 'compared with the date that a server names',
 };
 
 suite('the monotonic scheduler', (it) => {

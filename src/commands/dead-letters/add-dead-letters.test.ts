@@ -29,14 +29,14 @@ suite('dead-letters command line', ({ test, after }) => {
       [['list', pipeline, '--from', 'yesterday'], 2, /RFC 3339/],
       [['list', pipeline, '--limit', '0'], 2, /whole number from 1/],
       [['list', pipeline, '--idle-timeout', 'soon'], 2, /seconds from 0 to 3600/],
-      [['replay', pipeline, '--rate', 'fast'], 2, /letters a second/],
+      [['replay', pipeline, '--rate', 'fast'], 2, /dead letters a second/],
       [['list', pipeline, '--subscription', 'no-such'], 2, /--subscription: .*no-such/],
       [['list', pipeline, '--policy'], 2, /has no dead-letter policy/],
       [['replay', pipeline, '--to', 'no-such'], 2, /--to: .*no-such/],
-      [['replay', pipeline, '--to', dead], 2, /the topic that the letters are read from/],
+      [['replay', pipeline, '--to', dead], 2, /the topic that the dead letters are read from/],
       [['list', icestore(undefined)], 2, /deadLetters: not set.*--subscription/],
       [['list', icestore({ topicId: dead, subscriptionId: 'gone' })], 2, /subscriptionId: .*gone/],
-      [['show', pipeline, '7'], 1, /has no letter 7/],
+      [['show', pipeline, '7'], 1, /has no dead letter 7/],
     ];
     await Promise.all(
       cases.map(async ([args, expected, message]) => {

@@ -15,7 +15,7 @@ function reason(text: string, before: readonly string[]): readonly string[] {
 function rate(text: string): number {
   const value = Number(text.replace(/\/s$/, ''));
   if (value > 0 && value <= 100_000) return value;
-  throw new InvalidArgumentError('Expected letters a second, such as 100 or 100/s.');
+  throw new InvalidArgumentError('Expected dead letters a second, such as 100 or 100/s.');
 }
 
 function idleTimeout(text: string): number {
@@ -26,7 +26,7 @@ function idleTimeout(text: string): number {
 
 const AFTER_HELP = `
 The subscription that is read: --subscription, else deadLetters.subscriptionId of the pipeline, else the only
-subscription of its dead-letter topic. Reading holds letters for as long as the command runs, and gives them back.
+subscription of its dead-letter topic. Reading holds dead letters for as long as the command runs, and gives them back.
 `;
 
 /** Adds the command `dead-letters` with its sub-commands to the command line. */
@@ -44,12 +44,12 @@ export function addDeadLetters(program: Command): void {
       .addHelpText('after', AFTER_HELP);
   const filtered = (command: Command): Command =>
     command
-      .option('--reason <reason>', 'only letters of this reason; may be given several times', reason, [])
+      .option('--reason <reason>', 'only dead letters of this reason; may be given several times', reason, [])
       .option('--from <time>', 'only what was given up at or after this time (RFC 3339)', time)
       .option('--until <time>', 'only what was given up before this time (RFC 3339)', time)
-      .option('--limit <n>', 'at most so many letters', wholeNumber(1), 1_000);
+      .option('--limit <n>', 'at most so many dead letters', wholeNumber(1), 1_000);
 
-  filtered(sub('list', 'print a table of the letters that wait'))
+  filtered(sub('list', 'print a table of the dead letters that wait'))
     .option('--all', 'also those of other pipelines that share the dead-letter topic', false)
     .action(
       ending(async (path: string, options: Named<FilterOptions> & { all: boolean }) =>
@@ -57,8 +57,8 @@ export function addDeadLetters(program: Command): void {
       ),
     );
 
-  sub('show', 'print everything of one letter')
-    .argument('<id>', 'message id of the letter, as list prints it')
+  sub('show', 'print everything of one dead letter')
+    .argument('<id>', 'message id of the dead letter, as list prints it')
     .action(
       ending(async (path: string, id: string, options: ReadOptions) =>
         (await import('./show.ts')).showDeadLetter(path, id, options),
@@ -68,15 +68,15 @@ export function addDeadLetters(program: Command): void {
   filtered(
     sub(
       'replay',
-      'put letters back where their messages came from: the topic of the source subscription, or the MQTT topic. Every other subscription of that topic gets them too',
+      'put dead letters back where their messages came from: the topic of the source subscription, or the MQTT topic. Every other subscription of that topic gets them too',
     ),
   )
     .option('--to <topic>', 'publish them to this Pub/Sub topic instead')
     .option('--dry-run', 'print what would be replayed, and change nothing', false)
-    .option('--rate <n>', 'letters a second, such as 500/s', rate, 100)
+    .option('--rate <n>', 'dead letters a second, such as 500/s', rate, 100)
     .action(
       ending(async (path: string, options: Named<ReplayOptions>) =>
-        (await import('./replay.ts')).replayDeadLetters(path, withReasons(options)),
+        (await import('./replay.ts')).replayCommand(path, withReasons(options)),
       ),
     );
 }

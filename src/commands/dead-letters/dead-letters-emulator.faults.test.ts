@@ -62,7 +62,7 @@ suite("dead letters on Google's emulator", ({ long, afterEach }) => {
       assert.is(code, 0, output);
       assert.match(output, `this subscription gets them too: projects/${projectId}/subscriptions/raw-other`);
       await eventually(() => assert.is(new Set(arrived.map(({ data }) => data.toString())).size, LETTERS));
-      assert.equal((await listDeadLetters(pipeline, ...IDLE_TIMEOUT)).letters, []);
+      assert.equal((await listDeadLetters(pipeline, ...IDLE_TIMEOUT)).deadLetters, []);
 
       await pubsub.topic('dead').createSubscription('dead-two');
       const several = await runDeadLetters('list', pipeline);

@@ -21,7 +21,7 @@ suite('dead-letters filters', ({ test, before, after }) => {
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
 
-  test('filters by reason and time; letters of other pipelines stay out of it', async () => {
+  test('filters by reason and time; dead letters of other pipelines stay out of it', async () => {
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
     // A command holds what it reads: commands that run together read subscriptions of their own.
     const subscriptions = Array.from({ length: 6 }, (_, index) => `${dead}-${index}`);
@@ -36,7 +36,7 @@ suite('dead-letters filters', ({ test, before, after }) => {
     await publish(input, 3, { dlq_reason: 'hook_failed', dlq_time: '2026-01-01T00:00:00.000Z' });
     await publish(input, 1, { dlq_reason: 'undecodable', dlq_time: '2026-01-02T00:00:00.000Z' });
     await publish('another', 4);
-    await pubsub.topic(dead).publishMessage({ data: Buffer.from('no letter') });
+    await pubsub.topic(dead).publishMessage({ data: Buffer.from('no dead letter') });
 
     const [everything, own, byReason, byFrom, byOffset, limited] = await Promise.all(
       [
@@ -49,12 +49,12 @@ suite('dead-letters filters', ({ test, before, after }) => {
       ].map((options, index) => listDeadLetters(pipeline, ...options, '--subscription', `${dead}-${index}`)),
     );
     assert.equal(everything?.byReason, { rejected: 6, hook_failed: 3, undecodable: 1, unknown: 1 });
-    assert.equal([everything?.letters[0]?.reason, everything?.others], ['hook_failed', 0], 'by time');
+    assert.equal([everything?.deadLetters[0]?.reason, everything?.others], ['hook_failed', 0], 'by time');
     assert.is(own?.others, 5);
-    assert.is(byReason?.letters.length, 4);
-    assert.is(byFrom?.letters.length, 3);
-    assert.is(byOffset?.letters.length, 1);
-    assert.is(limited?.letters.length, 2);
+    assert.is(byReason?.deadLetters.length, 4);
+    assert.is(byFrom?.deadLetters.length, 3);
+    assert.is(byOffset?.deadLetters.length, 1);
+    assert.is(limited?.deadLetters.length, 2);
 
     const again = collectMessages(scope, pubsub, input);
     const { code, output } = await runDeadLetters(

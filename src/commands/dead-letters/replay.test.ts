@@ -37,10 +37,14 @@ suite('dead-letters replay', ({ test, before, after }) => {
     await eventually(() => assert.ok(arrived.length >= 5));
     assert.is(await replay.end('SIGINT'), 1);
     assert.match(replay.output, 'interrupted');
-    const replayed = Number(/(\d+) letters replayed/.exec(replay.stdout)?.[1]);
+    const replayed = Number(/(\d+) dead letters replayed/.exec(replay.stdout)?.[1]);
     assert.ok(replayed >= 5 && replayed < 60, replay.output);
     await eventually(() => assert.is(arrived.length, replayed));
-    assert.is((await listDeadLetters(pipeline)).letters.length, 60 - replayed, 'the others were given back at once');
+    assert.is(
+      (await listDeadLetters(pipeline)).deadLetters.length,
+      60 - replayed,
+      'the others were given back at once',
+    );
     assert.is((await runDeadLetters('replay', pipeline, '--to', other, '--rate', '1000')).code, 0);
     await eventually(() => assert.is(arrived.length, 60));
     assert.is(new Set(arrived.map(({ data }) => data.toString())).size, 60);
@@ -59,6 +63,6 @@ suite('dead-letters replay', ({ test, before, after }) => {
     await subscription.close();
     assert.is(code, 0, output);
     assert.is(failed.length, 10);
-    assert.is((await listDeadLetters(pipeline)).letters.length, 10);
+    assert.is((await listDeadLetters(pipeline)).deadLetters.length, 10);
   });
 });

@@ -1,15 +1,15 @@
 import { FatalError, toError } from '../../core/errors.ts';
-import type { Letter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import { isFrom, matches, sourceOf } from '../../tools/dead-letters/dead-letter-filter.ts';
-import { type LetterRow, letterTable, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
+import { type DeadLetterRow, deadLetterTable, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
 import { oneLine } from '../../tools/dead-letters/printable.ts';
 import { pubsubDestination, topicOf } from '../../tools/dead-letters/pubsub-destination.ts';
-import { newReport, type ReplayReport, replayLetters } from '../../tools/dead-letters/replay-dead-letters.ts';
+import { newReport, type ReplayReport, replayDeadLetters } from '../../tools/dead-letters/replay-dead-letters.ts';
 import type { Destination } from '../../tools/replay/destination.ts';
 import { mqttDestination } from '../../tools/replay/mqtt-destination.ts';
 import { statusLine } from '../../tools/replay/status-line.ts';
 import { EXIT } from '../exit-codes.ts';
-import { type FilterOptions, letters, type Session, say, session } from './session.ts';
+import { deadLetters, type FilterOptions, type Session, say, session } from './session.ts';
 
 export interface ReplayOptions extends FilterOptions {
   /** Short or full name of a topic. */
@@ -19,26 +19,26 @@ export interface ReplayOptions extends FilterOptions {
   readonly rate: number;
 }
 
-/** `dead-letters replay <pipeline>`: puts letters back where their messages came from. */
-export function replayDeadLetters(path: string, options: ReplayOptions): Promise<number> {
+/** `dead-letters replay <pipeline>`: puts dead letters back where their messages came from. */
+export function replayCommand(path: string, options: ReplayOptions): Promise<number> {
   return session(path, options, async (opened) => {
-    const { config, box, signal, storage } = opened;
+    const { config, reader, signal, storage } = opened;
     const destination = await destinationOf(opened, options);
     try {
       say(`${options.dryRun ? 'would replay' : 'replaying'} to ${destination.description}`);
       const report = newReport();
-      const shown: LetterRow[] = [];
+      const shown: DeadLetterRow[] = [];
       const began = performance.now();
       const progress = statusLine(() => {
         const rate = (report.replayed * 1_000) / (performance.now() - began);
         return `replayed ${report.replayed.toLocaleString('en-US')} (${Math.round(rate)}/s)  left ${report.left.length}`;
       });
       try {
-        await replayLetters(
+        await replayDeadLetters(
           {
-            ...{ box, destination, storage, signal, limit: options.limit, ratePerSecond: options.rate },
-            isMeant: (letter) => isFrom(config, letter) && matches(options, letter),
-            ...(options.dryRun ? { dryRun: (letter: Letter) => shown.push(rowOf(letter)) } : {}),
+            ...{ reader, destination, storage, signal, limit: options.limit, ratePerSecond: options.rate },
+            isSelected: (deadLetter) => isFrom(config, deadLetter) && matches(options, deadLetter),
+            ...(options.dryRun ? { dryRun: (deadLetter: DeadLetter) => shown.push(rowOf(deadLetter)) } : {}),
           },
           report,
         );
@@ -56,20 +56,23 @@ export function replayDeadLetters(path: string, options: ReplayOptions): Promise
   });
 }
 
-function tell(report: ReplayReport, shown: readonly LetterRow[], { json, dryRun, limit }: ReplayOptions): void {
+function tell(report: ReplayReport, shown: readonly DeadLetterRow[], { json, dryRun, limit }: ReplayOptions): void {
   const { replayed, left, newer, stoppedBy } = report;
   if (json) {
     const stopped = stoppedBy instanceof Error ? stoppedBy.message : stoppedBy;
-    console.log(JSON.stringify({ replayed, left, newer, stoppedBy: stopped, ...(dryRun ? { letters: shown } : {}) }));
+    console.log(
+      JSON.stringify({ replayed, left, newer, stoppedBy: stopped, ...(dryRun ? { deadLetters: shown } : {}) }),
+    );
   } else {
-    if (shown.length > 0) console.log(letterTable(shown, process.stdout.isTTY ? process.stdout.columns : undefined));
+    if (shown.length > 0)
+      console.log(deadLetterTable(shown, process.stdout.isTTY ? process.stdout.columns : undefined));
     for (const { id, error } of left) console.log(`left ${id}: ${oneLine(error)}`);
-    console.log(`${letters(replayed)} ${dryRun ? 'would be replayed' : 'replayed'}, ${left.length} left`);
+    console.log(`${deadLetters(replayed)} ${dryRun ? 'would be replayed' : 'replayed'}, ${left.length} left`);
   }
-  if (newer > 0) say(`${letters(newer)} came after the replay had begun, and stayed: does the cause last?`);
+  if (newer > 0) say(`${deadLetters(newer)} came after the replay had begun, and stayed: does the cause last?`);
   if (stoppedBy === 'limit') say(`stopped at ${limit.toLocaleString('en-US')} (--limit): there are more`);
   if (stoppedBy === 'signal') say('interrupted: what was not confirmed stays');
-  if (stoppedBy === 'full') say('stopped: too many letters that are not meant stand before the others');
+  if (stoppedBy === 'full') say('stopped: too many dead letters that are not meant stand before the others');
   if (stoppedBy instanceof Error) say(`stopped: ${stoppedBy.message}`);
 }
 
@@ -78,6 +81,6 @@ async function destinationOf({ clients, config, subscription }: Session, { to }:
   const source = config.service === 'ingestion' || to !== undefined ? undefined : sourceOf(config);
   const named = to?.startsWith('projects/') ? to : `projects/${config.google.projectId}/topics/${to}`;
   const topic = source === undefined ? named : await topicOf(clients, source);
-  if (topic === subscription.topic) throw new FatalError(`${topic} is the topic that the letters are read from`);
+  if (topic === subscription.topic) throw new FatalError(`${topic} is the topic that the dead letters are read from`);
   return pubsubDestination(clients, topic, source);
 }

@@ -1,13 +1,13 @@
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
 import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
-import type { LetterFilter } from '../../tools/dead-letters/dead-letter-filter.ts';
+import type { DeadLetterFilter } from '../../tools/dead-letters/dead-letter-filter.ts';
 import type { SubscriptionChoice } from '../../tools/dead-letters/find-subscription.ts';
-import { type OpenLetters, openLetters } from '../../tools/dead-letters/open-dead-letters.ts';
+import { type OpenDeadLetters, openDeadLetters } from '../../tools/dead-letters/open-dead-letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { onSignal } from '../signals.ts';
 
-/** Which letters to read, and for how long. */
+/** Which dead letters to read, and for how long. */
 interface ReadingOptions extends SubscriptionChoice {
   /** Reading ends when nothing new has come for so many seconds. */
   readonly idleTimeout: number;
@@ -18,14 +18,14 @@ export interface ReadOptions extends ReadingOptions {
   readonly json: boolean;
 }
 
-/** Options of the commands for many letters. */
-export interface FilterOptions extends ReadOptions, LetterFilter {
-  /** Letters that match, at most. */
+/** Options of the commands for many dead letters. */
+export interface FilterOptions extends ReadOptions, DeadLetterFilter {
+  /** Dead letters that match, at most. */
   readonly limit: number;
 }
 
 /** What a command works with. */
-export interface Session extends OpenLetters {
+export interface Session extends OpenDeadLetters {
   readonly config: ServiceConfig;
   readonly signal: AbortSignal;
 }
@@ -33,7 +33,7 @@ export interface Session extends OpenLetters {
 /** Tells people: standard output is for what was asked for. */
 export const say = (text: string): void => console.error(text);
 
-/** Opens a pipeline's letters for a command, and closes them again; Ctrl-C is a signal to it, a second one ends at once. */
+/** Opens a pipeline's dead letters for a command, and closes them again; Ctrl-C is a signal to it, a second one ends at once. */
 export async function session(
   path: string,
   options: ReadingOptions,
@@ -43,7 +43,7 @@ export async function session(
   onSignal(() => stopped.abort());
   try {
     const config = readPipelineConfig(path);
-    const opened = await openLetters(config, options, options.idleTimeout * 1_000);
+    const opened = await openDeadLetters(config, options, options.idleTimeout * 1_000);
     try {
       if (opened.subscription.hasPolicy) {
         say(`${opened.subscription.name} has a dead-letter policy of its own: each look counts as a delivery`);
@@ -58,7 +58,7 @@ export async function session(
   }
 }
 
-/** A number of letters, in words. */
-export function letters(count: number): string {
-  return `${count.toLocaleString('en-US')} letter${count === 1 ? '' : 's'}`;
+/** A number of dead letters, in words. */
+export function deadLetters(count: number): string {
+  return `${count.toLocaleString('en-US')} dead letter${count === 1 ? '' : 's'}`;
 }

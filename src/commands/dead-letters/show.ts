@@ -1,32 +1,32 @@
-import type { Letter } from '../../dead-letters/dead-letter.ts';
-import { letterPage, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import { deadLetterPage, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
 import { originalOf } from '../../tools/dead-letters/original-of.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type ReadOptions, say, session } from './session.ts';
 
-/** `dead-letters show <pipeline> <id>`: everything of one letter. Filters do not matter, and neither does the limit. */
+/** `dead-letters show <pipeline> <id>`: everything of one dead letter. Filters do not matter, and neither does the limit. */
 export function showDeadLetter(path: string, id: string, options: ReadOptions): Promise<number> {
-  return session(path, options, async ({ box, subscription, storage, signal }) => {
-    const letter = await find(box.pages(signal), id);
-    if (letter === undefined) {
-      say(`${subscription.name} has no letter ${id}, or another reader holds it`);
+  return session(path, options, async ({ reader, subscription, storage, signal }) => {
+    const deadLetter = await find(reader.pages(signal), id);
+    if (deadLetter === undefined) {
+      say(`${subscription.name} has no dead letter ${id}, or another reader holds it`);
       return EXIT.failed;
     }
-    const original = await originalOf(letter, storage);
+    const original = await originalOf(deadLetter, storage);
     if (options.json) {
       const { attributes, orderingKey, data } = original;
       const base64 = Buffer.from(data).toString('base64');
       const whole = { attributes, orderingKey, data: base64 };
-      console.log(JSON.stringify({ ...rowOf(letter), attributes: letter.attributes, original: whole }));
-    } else console.log(letterPage(letter, original));
+      console.log(JSON.stringify({ ...rowOf(deadLetter), attributes: deadLetter.attributes, original: whole }));
+    } else console.log(deadLetterPage(deadLetter, original));
     return EXIT.clean;
   });
 }
 
-async function find(pages: AsyncIterable<readonly Letter[]>, id: string): Promise<Letter | undefined> {
+async function find(pages: AsyncIterable<readonly DeadLetter[]>, id: string): Promise<DeadLetter | undefined> {
   for await (const page of pages) {
-    const letter = page.find((candidate) => candidate.id === id);
-    if (letter !== undefined) return letter;
+    const deadLetter = page.find((candidate) => candidate.id === id);
+    if (deadLetter !== undefined) return deadLetter;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 import type { LoadMessage } from '../../tools/load/publish-load.ts';
 import { Archive } from '../../tools/replay/archive.ts';
 import { DEVICE_PATHS, selectionOf } from '../../tools/replay/selection.ts';
@@ -39,7 +39,7 @@ export interface ArchiveLoadOptions {
  * @throws FatalError if the archive cannot be read, or holds nothing that can be sent.
  */
 export async function openArchive({ location, projectId, signal, topicOf }: ArchiveLoadOptions): Promise<ArchiveLoad> {
-  await patiently(() => checkCredentials({ projectId }, ['storage']), toError);
+  await retryFor(() => checkCredentials({ projectId }, ['storage']), toError);
   const archive = new Archive(createStorageClient({ projectId }), location);
   const select = selectionOf({ timePath: 'metadata.publishTime', devices: [], devicePaths: DEVICE_PATHS });
   const timeline = new Timeline(archive, select);

@@ -10,7 +10,7 @@ import { brokerOf } from '../broker.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 /** Where a replay goes, and what it sends of a message. */
-export interface ReplayEnd {
+export interface ReplayDestination {
   readonly destination: Destination;
   readonly toOriginal: (message: Message) => Original;
 }
@@ -19,11 +19,11 @@ export interface ReplayEnd {
  * @param devicePaths where the id of a message's device stands.
  * @throws FatalError naming the option that is missing or wrong.
  */
-export async function openEnd(
+export async function openDestination(
   projectId: string,
   options: ReplayCommandOptions,
   devicePaths: readonly string[],
-): Promise<ReplayEnd> {
+): Promise<ReplayDestination> {
   if (options.to === 'mqtt') {
     const topicOf = topicsOf(options.topic, devicePaths);
     return {

@@ -2,7 +2,7 @@ import { ConfigError } from '../../config/config-error.ts';
 import { checkCredentials, type GoogleApi } from '../../connectors/google/credentials.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 import { Archive } from '../../tools/replay/archive.ts';
 import { paceBySpeed, paceEvenly } from '../../tools/replay/pacing.ts';
 import { progressBar } from '../../tools/replay/progress-bar.ts';
@@ -13,7 +13,7 @@ import { type Scan, Timeline } from '../../tools/replay/timeline.ts';
 import { EXIT } from '../exit-codes.ts';
 import { projectOf } from '../project.ts';
 import { onSignal } from '../signals.ts';
-import { openEnd } from './open-destination.ts';
+import { openDestination } from './open-destination.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
 const say = (text: string): void => console.error(text);
@@ -28,7 +28,7 @@ export async function replay(location: string, options: ReplayCommandOptions): P
   try {
     const projectId = projectOf(options);
     const apis: GoogleApi[] = options.to === 'pubsub' ? ['storage', 'pubsub'] : ['storage'];
-    await patiently(() => checkCredentials({ projectId }, apis), toError);
+    await retryFor(() => checkCredentials({ projectId }, apis), toError);
     const archive = new Archive(createStorageClient({ projectId }), location);
     const select = selectionOf({
       timePath: options.time,
@@ -76,7 +76,7 @@ async function send(
   progress: ReplayProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const { destination, toOriginal } = await openEnd(projectId, options, devicePathsOf(options));
+  const { destination, toOriginal } = await openDestination(projectId, options, devicePathsOf(options));
   say(`replaying ${count(scan.selected)} of ${count(scan.lines)} messages to ${destination.description}`);
   const began = performance.now();
   const line = statusLine(() =>

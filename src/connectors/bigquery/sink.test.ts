@@ -8,7 +8,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { type Servers, startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk } from '../../testing/test-context.ts';
+import { testContext, testDelivery } from '../../testing/test-context.ts';
 import { ensureTable } from './check.ts';
 import { createBigQueryClient } from './client.ts';
 import { insertSchema, tableSchema } from './config.ts';
@@ -36,18 +36,18 @@ suite('BigQuery sink', (it) => {
     });
     await ensureTable(client, table, { telemetry, hasHook: false });
     const slow = faults.add({ ...INSERT, latencyMs: 100 });
-    const desk = testDesk();
+    const context = testContext();
     let flushed = 0;
     /** Requests that are out when another one leaves, since the storm of refusals is over. */
     let afterStorm: number[] | undefined;
     const config = v.parse(insertSchema, { maxRows: 4, retry: { initialDelayMs: 20, maxDelayMs: 100 } });
-    const out = () => flushed - desk.ledger.acked / config.maxRows;
+    const out = () => flushed - context.ledger.acked / config.maxRows;
     let most = 0;
-    const deliveries = Array.from({ length: ROWS }, (_, index) => testDelivery(desk, { id: `m${index}` }));
+    const deliveries = Array.from({ length: ROWS }, (_, index) => testDelivery(context, { id: `m${index}` }));
     const subscription = from(deliveries)
       .pipe(
         bigquerySink({
-          ...{ client, table, hasHook: false, config, credit: desk.credit, telemetry, readiness: new Readiness() },
+          ...{ client, table, hasHook: false, config, credit: context.credit, telemetry, readiness: new Readiness() },
           rowTextOf: ({ id }) => JSON.stringify({ id }),
           identityOf: ({ id }) => id,
           onFlush: () => {
@@ -69,6 +69,6 @@ suite('BigQuery sink', (it) => {
     const [first = Number.NaN] = afterStorm;
     assert.ok(first <= config.concurrency / 2, `${first} requests at a time right after the storm`);
     slow.remove();
-    await eventually(() => assert.is(desk.ledger.acked, ROWS));
+    await eventually(() => assert.is(context.ledger.acked, ROWS));
   });
 });

@@ -31,11 +31,11 @@ export function callUnary(
   return new Promise((resolve, reject) => {
     const done = (error: ServiceError | null): void => (error === null ? resolve() : reject(detailed(error)));
     const deadline = Date.now() + timeoutMs;
-    client.makeUnaryRequest(method, asItIs, () => undefined, request, metadata, { deadline }, done);
+    client.makeUnaryRequest(method, identity, () => undefined, request, metadata, { deadline }, done);
   });
 }
 
-function asItIs(request: Buffer): Buffer {
+function identity(request: Buffer): Buffer {
   return request;
 }
 

@@ -1,36 +1,36 @@
-import { type Desk, Ticket } from '../../core/delivery.ts';
+import { AckHandle, type DeliveryContext } from '../../core/delivery.ts';
 import type { Attributes } from '../../core/message.ts';
 import type { Linked } from '../../util/linked-list.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-/** What a ticket tells its source. */
+/** What an ack handle tells its source. */
 export interface MqttSettlements {
-  completed(ticket: MqttTicket): void;
-  givenBack(ticket: MqttTicket): void;
+  completed(ackHandle: MqttAckHandle): void;
+  givenBack(ackHandle: MqttAckHandle): void;
 }
 
 /** The right to settle one MQTT message. QoS 0 messages have packet id 0: nothing is owed for them. */
-export class MqttTicket extends Ticket implements Linked<MqttTicket> {
+export class MqttAckHandle extends AckHandle implements Linked<MqttAckHandle> {
   readonly packetId: number;
   readonly topic: string;
   /** Number of the connection that the message came over last. */
   connection: number;
   /** Settled: the PUBACK may be written, if the message is still known to owe one. */
   done = false;
-  older: MqttTicket | undefined = undefined;
-  newer: MqttTicket | undefined = undefined;
+  older: MqttAckHandle | undefined = undefined;
+  newer: MqttAckHandle | undefined = undefined;
   isLinked = false;
   readonly #settlements: MqttSettlements;
 
   constructor(
-    desk: Desk,
+    context: DeliveryContext,
     packet: Omit<ReceivedPublish, 'dup'>,
     attributes: Attributes,
     connection: number,
     settlements: MqttSettlements,
   ) {
     const { payload, whole, byteLength } = packet;
-    super(desk, { data: payload, attributes, orderingKey: '', whole }, byteLength);
+    super(context, { data: payload, attributes, orderingKey: '', whole }, byteLength);
     this.packetId = packet.packetId;
     this.topic = packet.topic;
     this.connection = connection;

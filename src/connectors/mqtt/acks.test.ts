@@ -98,7 +98,7 @@ suite('PUBACKs', (it) => {
     await harness.received(4);
     harness.ack(3);
     await eventually(() => assert.equal(resumed.pubacks, [1]));
-    const { received, acked, nacked } = harness.desk.ledger;
+    const { received, acked, nacked } = harness.context.ledger;
     assert.equal({ received, acked, nacked }, { received: 4, acked: 3, nacked: 1 });
   });
 
@@ -127,10 +127,10 @@ suite('PUBACKs', (it) => {
     await eventually(() => assert.equal(connection.pubacks, [2]));
     await harness.roundTrip(connection);
     assert.equal(connection.pubacks, [2]);
-    const [burial] = harness.desk.burials;
-    assert.equal(Buffer.from(burial?.original.data ?? '').toString(), 'm1');
-    burial?.publish();
+    const [deadLettering] = harness.context.deadLettered;
+    assert.equal(Buffer.from(deadLettering?.original.data ?? '').toString(), 'm1');
+    deadLettering?.publish();
     await eventually(() => assert.equal(connection.pubacks, [2, 1]));
-    assert.ok(harness.desk.ledger.balanced);
+    assert.ok(harness.context.ledger.balanced);
   });
 });

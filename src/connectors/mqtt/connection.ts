@@ -34,16 +34,16 @@ export interface MqttConnectionOptions {
 
 /** What a connection tells its source. */
 export interface MqttConnectionHandlers {
-  /** A message, in order of receipt. Nothing more is read until `goOn` is called; a PUBACK is up to the source. */
-  readonly onMessage: (packet: ReceivedPublish, goOn: () => void) => void;
+  /** A message, in order of receipt. Nothing more is read until `resume` is called; a PUBACK is up to the source. */
+  readonly onMessage: (packet: ReceivedPublish, resume: () => void) => void;
   /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
   readonly onNewStream: () => void;
   readonly onConnected: (connack: IConnackPacket) => void;
   readonly onClosed: () => void;
   /** The broker refuses this client for good. */
   readonly onRefused: (error: FatalError) => void;
-  /** Whether the source has not called `goOn` yet: then pings are sent by hand, since answers are not read either. */
-  readonly isHeld: () => boolean;
+  /** Whether the source has not called `resume` yet: then pings are sent by hand, since answers are not read either. */
+  readonly isPaused: () => boolean;
 }
 
 /**
@@ -100,13 +100,13 @@ export class MqttConnection {
   connect(): void {
     const { client, readiness } = this.#options;
     readiness.set('mqtt', 'failing', 'connecting');
-    const receive = (packet: ReceivedPublish, goOn: () => void): void => {
+    const receive = (packet: ReceivedPublish, resume: () => void): void => {
       if (this.#ended) {
-        goOn();
+        resume();
         return;
       }
       this.#noticeStream();
-      this.#handlers.onMessage(packet, goOn);
+      this.#handlers.onMessage(packet, resume);
     };
     tapPublishes(client, this.#options.config.maxPayloadBytes, receive);
     // What the tap leaves to MQTT.js.
@@ -271,7 +271,7 @@ export class MqttConnection {
     const { client } = this.#options;
     const everyMs = (keepAliveSeconds * 1_000) / 3;
     const ping = () => {
-      if (!this.#handlers.isHeld() || !client.connected) return;
+      if (!this.#handlers.isPaused() || !client.connected) return;
       client.sendPing();
       client.reschedulePing(true);
     };

@@ -28,7 +28,7 @@ suite('MQTT credit', (it) => {
     await nextTurn();
     assert.is(harness.deliveries.length, 5, 'a crash now repeats 5');
     assert.equal([harness.source.unconfirmed, harness.source.waitingPubacks], [5, 4]);
-    assert.ok(harness.source.isHeld);
+    assert.ok(harness.source.isPaused);
     harness.ack(0);
     await harness.received(10);
     assert.equal(connection.pubacks, [1, 2, 3, 4, 5]);
@@ -74,10 +74,10 @@ suite('MQTT credit', (it) => {
       connection.publish({ packetId: index + 1, payload: Buffer.alloc(size) });
     }
     await harness.received(2);
-    assert.ok(harness.source.isHeld);
+    assert.ok(harness.source.isPaused);
     for (const [index, inFlight] of [114, 57, 1_018, 27, 0].entries()) {
       harness.ack(index);
-      await eventually(() => assert.is(harness.desk.ledger.inFlightBytes, inFlight));
+      await eventually(() => assert.is(harness.context.ledger.inFlightBytes, inFlight));
     }
     await eventually(() => assert.is(connection.pubacks.length, 5));
   });
@@ -125,7 +125,7 @@ suite('MQTT credit', (it) => {
       harness.deliveries.map(({ message }) => message.payload[0]),
       ids,
     );
-    assert.is(harness.desk.credit.peakMessages, 2);
+    assert.is(harness.context.credit.peakMessages, 2);
     assert.equal(first.pubacks, []);
   });
 
@@ -136,7 +136,7 @@ suite('MQTT credit', (it) => {
     first.publish({ packetId: 0, payload: 'q1' });
     first.publish({ packetId: 0, payload: 'q2' });
     await harness.received(1);
-    await eventually(() => assert.ok(harness.source.isHeld));
+    await eventually(() => assert.ok(harness.source.isPaused));
     first.cut();
     const second = await broker.connection(2);
     second.publish({ packetId: 1, payload: 'm1' });

@@ -96,7 +96,7 @@ suite('The end of an MQTT source', (it) => {
     const second = await broker.connection(2);
     second.publish({ packetId: 1, payload: 'm1', dup: true });
     second.publish({ packetId: 2, payload: 'm2' });
-    await eventually(() => assert.ok(harness.source.isHeld, 'the new message is held, and its elder was attached'));
+    await eventually(() => assert.ok(harness.source.isPaused, 'the new message is held, and its elder was attached'));
     harness.ack(0);
     await harness.source.disconnected;
     await eventually(() => assert.equal(since(second), ['puback', 'disconnect']));
@@ -112,7 +112,7 @@ suite('The end of an MQTT source', (it) => {
     await harness.received(1);
     harness.stop();
     first.cut();
-    await eventually(() => assert.is(harness.desk.ledger.lapsed, 1));
+    await eventually(() => assert.is(harness.context.ledger.expired, 1));
     harness.ack(0);
     await within(2_000, harness.source.disconnected);
     const second = await broker.connection(2);
@@ -134,12 +134,12 @@ suite('The end of an MQTT source', (it) => {
     harness.ack(1);
     await eventually(() => assert.equal(connection.pubacks, [2]));
     harness.abort();
-    const { acked, nacked, inFlight } = harness.desk.ledger;
+    const { acked, nacked, inFlight } = harness.context.ledger;
     assert.equal({ acked, nacked, inFlight }, { acked: 1, nacked: 2, inFlight: 0 });
     await within(500, harness.source.disconnected);
     await eventually(() => assert.ok(connection.closed));
     harness.ack(0);
-    assert.is(harness.desk.ledger.settledTwice, 1);
+    assert.is(harness.context.ledger.settledTwice, 1);
     assert.equal(connection.pubacks, [2]);
     assert.equal(connection.of('unsubscribe'), []);
     await noZombie(harness, broker.connections);
@@ -154,7 +154,7 @@ suite('The end of an MQTT source', (it) => {
     harness.stop();
     harness.source.abort();
     await within(500, harness.source.disconnected);
-    assert.is(harness.desk.ledger.nacked, 1);
+    assert.is(harness.context.ledger.nacked, 1);
     assert.equal(connection.pubacks, []);
     await noZombie(harness, broker.connections);
   });

@@ -91,13 +91,13 @@ suite('Filters of an earlier configuration', (it) => {
       for (const payload of ['first', 'on', 'on', 'off', 'on']) await publish(payload);
       // Equal messages are two messages.
       assert.equal(await finish(after), ['queued', 'first', 'first', 'on', 'on', 'off', 'on', 'last']);
-      assert.is(after.desk.ledger.dropped, 4);
+      assert.is(after.context.ledger.dropped, 4);
       assert.is(after.events('mqtt.copy_dropped').length, 4);
       // Both copies wait in the session.
       for (const payload of ['x', 'x', 'y']) await publish(payload);
       const again = await start('tele/#');
       assert.equal(await finish(again), ['x', 'x', 'x', 'y', 'last']);
-      assert.ok(again.desk.ledger.balanced);
+      assert.ok(again.context.ledger.balanced);
       // Nothing waits: each message comes once.
       const calm = await start('tele/#');
       for (const payload of ['z', 'z', 'y']) await publish(payload);
@@ -129,7 +129,7 @@ suite('Filters of an earlier configuration', (it) => {
     await eventually(() => assert.ok(after.readiness.report.ready));
     await publish('tele/last', 'last');
     await after.ackEach(3);
-    await eventually(() => assert.ok(after.desk.ledger.balanced));
+    await eventually(() => assert.ok(after.context.ledger.balanced));
     await after.received(4);
     assert.equal(after.texts, ['first', 'on', 'on', 'last']);
   });

@@ -5,19 +5,19 @@ const MAX_KEPT = 16;
 
 interface HeldPacket {
   readonly packet: ReceivedPublish;
-  readonly goOn: () => void;
+  readonly resume: () => void;
 }
 
 /** Messages that the source has no room for yet, in order of receipt, each with the parser that waits for it. */
-export class HeldPackets {
+export class PausedPackets {
   readonly #packets: HeldPacket[] = [];
 
   get isEmpty(): boolean {
     return this.#packets.length === 0;
   }
 
-  hold(packet: ReceivedPublish, goOn: () => void): void {
-    this.#packets.push({ packet, goOn });
+  hold(packet: ReceivedPublish, resume: () => void): void {
+    this.#packets.push({ packet, resume });
   }
 
   /** Lets messages go, until `pass` does not take one in. */
@@ -28,18 +28,18 @@ export class HeldPackets {
         this.#packets.unshift(next);
         return;
       }
-      next.goOn();
+      next.resume();
     }
   }
 
   /** The connection is gone. QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on. */
   disconnected(): void {
     const kept = this.#packets.filter(({ packet }) => packet.packetId === 0).slice(-MAX_KEPT);
-    this.#packets.splice(0, this.#packets.length, ...kept.map(({ packet }) => ({ packet, goOn: () => {} })));
+    this.#packets.splice(0, this.#packets.length, ...kept.map(({ packet }) => ({ packet, resume: () => {} })));
   }
 
   /** Leaves them to the broker, and lets the parser go on. */
   discard(): void {
-    for (const { goOn } of this.#packets.splice(0)) goOn();
+    for (const { resume } of this.#packets.splice(0)) resume();
   }
 }

@@ -27,8 +27,8 @@ suite('A held connection and its keepalive', (it) => {
         for (const [index, payload] of payloads.entries()) connection.publish({ packetId: index + 1, payload });
         await harness.received(5);
         const heldAt = performance.now();
-        assert.ok(harness.source.isHeld);
-        assert.ok(harness.events('mqtt.held').length > 0);
+        assert.ok(harness.source.isPaused);
+        assert.ok(harness.events('mqtt.paused').length > 0);
         // The broker cuts off a client that is silent for too long, and MQTT.js one whose pings are not answered.
         const pings = () => connection.of('pingreq').length;
         const isOver = () =>
@@ -40,8 +40,8 @@ suite('A held connection and its keepalive', (it) => {
         await harness.ackEach(20);
         await eventually(() => assert.is(connection.pubacks.length, 20));
         assert.equal(harness.texts, payloads);
-        assert.is(harness.desk.credit.peakMessages, 5);
-        assert.not(harness.source.isHeld);
+        assert.is(harness.context.credit.peakMessages, 5);
+        assert.not(harness.source.isPaused);
         assert.is(broker.connections.length, 1);
       },
     );
@@ -84,7 +84,7 @@ suite('A held connection and its keepalive', (it) => {
       proxy.throttle(1_000_000);
       // A PINGRESP stands behind it: 4 s, with what the broker's socket holds already.
       await publisher.publishAsync('devices/d1', Buffer.alloc(4_000_000), { qos: 1 });
-      await eventually(() => assert.is(harness.deliveries.length + harness.desk.burials.length, 1));
+      await eventually(() => assert.is(harness.deliveries.length + harness.context.deadLettered.length, 1));
       assert.is(harness.events('mqtt.disconnected').length, 0);
     });
   }
@@ -115,12 +115,12 @@ suite('A held connection and its keepalive', (it) => {
       await harness.received(10);
       const heldAt = performance.now();
       await eventually(() => assert.ok(performance.now() - heldAt > 6_000));
-      assert.ok(harness.source.isHeld);
+      assert.ok(harness.source.isPaused);
       assert.is(harness.deliveries.length, 10);
       await harness.ackEach(500);
       await eventually(() => assert.is(harness.source.unconfirmed, 0));
       assert.equal(harness.texts, payloads);
-      assert.is(harness.desk.credit.peakMessages, 10);
+      assert.is(harness.context.credit.peakMessages, 10);
       assert.is(harness.events('mqtt.disconnected').length, 0);
     });
   }

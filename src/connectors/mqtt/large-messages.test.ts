@@ -28,7 +28,7 @@ suite('MQTT messages that are too large', (it) => {
   for (const protocolVersion of [4, 5] as const) {
     test(`go to dead-letter, the PUBACK behind it: version ${protocolVersion}`, async () => {
       const { harness, connection } = await start({ protocolVersion });
-      const { desk } = harness;
+      const { context } = harness;
       connection.publish({ packetId: 1, payload: 'before' });
       connection.publish({ packetId: 2, payload: LARGE });
       connection.publish({ packetId: 3, payload: 'behind' });
@@ -37,19 +37,19 @@ suite('MQTT messages that are too large', (it) => {
       harness.ack(0);
       harness.ack(1);
       await eventually(() => assert.equal(connection.pubacks, [1]));
-      const [burial] = desk.burials;
-      assert.is(desk.burials.length, 1);
-      assert.is(burial?.poison.reason, 'too_large');
+      const [deadLettering] = context.deadLettered;
+      assert.is(context.deadLettered.length, 1);
+      assert.is(deadLettering?.poison.reason, 'too_large');
       for (const text of ['devices/d1', '1000000', SHA256, 'mqtt.maxPayloadBytes']) {
-        assert.match(burial?.poison.message ?? '', text);
+        assert.match(deadLettering?.poison.message ?? '', text);
       }
-      assert.equal(burial?.original.attributes, { mqtt_topic: 'devices/d1' });
-      assert.equal(burial?.original.whole, { byteLength: LARGE.length, sha256: SHA256 });
-      assert.ok(LARGE.subarray(0, MAX_PAYLOAD_BYTES).equals(burial?.original.data ?? Buffer.alloc(0)));
-      assert.is(desk.ledger.inFlightBytes, MAX_PAYLOAD_BYTES + 'devices/d1'.length);
-      burial?.publish();
+      assert.equal(deadLettering?.original.attributes, { mqtt_topic: 'devices/d1' });
+      assert.equal(deadLettering?.original.whole, { byteLength: LARGE.length, sha256: SHA256 });
+      assert.ok(LARGE.subarray(0, MAX_PAYLOAD_BYTES).equals(deadLettering?.original.data ?? Buffer.alloc(0)));
+      assert.is(context.ledger.inFlightBytes, MAX_PAYLOAD_BYTES + 'devices/d1'.length);
+      deadLettering?.publish();
       await eventually(() => assert.equal(connection.pubacks, [1, 2, 3]));
-      assert.equal([desk.ledger.deadLettered, desk.ledger.inFlight, desk.credit.bytes], [1, 0, 0]);
+      assert.equal([context.ledger.deadLettered, context.ledger.inFlight, context.credit.bytes], [1, 0, 0]);
     });
   }
 
@@ -58,25 +58,25 @@ suite('MQTT messages that are too large', (it) => {
     connection.publish({ packetId: 0, payload: LARGE });
     connection.publish({ packetId: 0, payload: 'behind' });
     await harness.received(1);
-    harness.desk.burials[0]?.publish();
-    assert.is(harness.desk.ledger.deadLettered, 1);
+    harness.context.deadLettered[0]?.publish();
+    assert.is(harness.context.ledger.deadLettered, 1);
     assert.equal(connection.pubacks, []);
   });
 
-  test('are attached to the burial that is under way, when they come again', async () => {
+  test('are attached to the dead-lettering that is under way, when they come again', async () => {
     const { broker, harness, connection } = await start();
     const again = (second: BrokerConnection) => second.publish({ packetId: 7, payload: LARGE, dup: true });
     connection.publish({ packetId: 7, payload: LARGE });
-    await eventually(() => assert.is(harness.desk.burials.length, 1));
+    await eventually(() => assert.is(harness.context.deadLettered.length, 1));
     connection.cut();
     const second = await broker.connection(2);
     again(second);
     second.publish({ packetId: 8, payload: 'behind' });
     await harness.received(1);
-    assert.is(harness.desk.burials.length, 1);
-    harness.desk.burials[0]?.publish();
+    assert.is(harness.context.deadLettered.length, 1);
+    harness.context.deadLettered[0]?.publish();
     await eventually(() => assert.equal(second.pubacks, [7]));
-    assert.is(harness.desk.ledger.received, 2);
+    assert.is(harness.context.ledger.received, 2);
   });
 
   test('that break off come again, and go to dead-letter once', async () => {
@@ -96,8 +96,8 @@ suite('MQTT messages that are too large', (it) => {
     connection.cut();
     const second = await broker.connection(2);
     second.publish({ packetId: 9, payload: LARGE, dup: true });
-    await eventually(() => assert.is(harness.desk.burials.length, 1));
-    harness.desk.burials[0]?.publish();
+    await eventually(() => assert.is(harness.context.deadLettered.length, 1));
+    harness.context.deadLettered[0]?.publish();
     await eventually(() => assert.equal(second.pubacks, [9]));
   });
 
@@ -119,6 +119,6 @@ suite('MQTT messages that are too large', (it) => {
     assert.is(connection.connect.properties?.maximumPacketSize, 400_000);
     // Even if the broker does not keep to it.
     connection.publish({ packetId: 1, payload: LARGE });
-    await eventually(() => assert.is(harness.desk.burials.length, 1));
+    await eventually(() => assert.is(harness.context.deadLettered.length, 1));
   });
 });

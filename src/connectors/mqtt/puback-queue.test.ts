@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { testDesk } from '../../testing/test-context.ts';
-import { MqttTicket } from './ack-handle.ts';
+import { testContext } from '../../testing/test-context.ts';
+import { MqttAckHandle } from './ack-handle.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { NO_PROPERTIES } from './wire/publish-properties.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-const desk = testDesk();
+const context = testContext();
 const SETTLEMENTS = { completed: () => {}, givenBack: () => {} };
 function packet(packetId: number, text: string): ReceivedPublish {
   const flags = { dup: true, retain: false };
@@ -24,18 +24,24 @@ class Receiver {
     this.queue = new PubackQueue(order === 'strict');
   }
 
-  receive(packetId: number, text = `payload ${packetId}`): MqttTicket {
-    const ticket = new MqttTicket(desk, packet(packetId, text), { mqtt_topic: 't' }, this.connection, SETTLEMENTS);
-    this.queue.received(ticket);
-    return ticket;
+  receive(packetId: number, text = `payload ${packetId}`): MqttAckHandle {
+    const ackHandle = new MqttAckHandle(
+      context,
+      packet(packetId, text),
+      { mqtt_topic: 't' },
+      this.connection,
+      SETTLEMENTS,
+    );
+    this.queue.received(ackHandle);
+    return ackHandle;
   }
 
   reattach(packetId: number, text = `payload ${packetId}`, more: Partial<ReceivedPublish> = {}): boolean {
     return this.queue.reattach({ ...packet(packetId, text), ...more }, this.connection);
   }
 
-  complete(...tickets: MqttTicket[]): void {
-    for (const ticket of tickets) this.queue.completed(ticket, this.connection);
+  complete(...ackHandles: MqttAckHandle[]): void {
+    for (const ackHandle of ackHandles) this.queue.completed(ackHandle, this.connection);
   }
 
   reconnect(): void {
@@ -216,7 +222,7 @@ suite('puback queue', ({ test }) => {
       fc.property(fc.constantFrom('strict', 'asCompleted'), fc.array(step, { maxLength: 120 }), (order, steps) => {
         const receiver = new Receiver(order);
         /** As the broker sees it: sent and not acknowledged, in order. */
-        const unacknowledged: { packetId: number; ticket: MqttTicket }[] = [];
+        const unacknowledged: { packetId: number; ackHandle: MqttAckHandle }[] = [];
         let nextId = 0;
         let received = 0;
         const take = () => {
@@ -225,7 +231,7 @@ suite('puback queue', ({ test }) => {
             const at = unacknowledged.findIndex(({ packetId }) => packetId === id);
             assert.ok(at >= 0, `${id} is owed no PUBACK`);
             if (order === 'strict') assert.is(at, 0, 'out of order');
-            assert.ok(unacknowledged[at]?.ticket.done);
+            assert.ok(unacknowledged[at]?.ackHandle.done);
             unacknowledged.splice(at, 1);
           }
         };
@@ -238,21 +244,23 @@ suite('puback queue', ({ test }) => {
             received += 1;
             unacknowledged.push({
               packetId: nextId,
-              ticket: receiver.receive(nextId, `message ${received}`),
+              ackHandle: receiver.receive(nextId, `message ${received}`),
             });
           } else if (typeof each === 'number') {
             const found = unacknowledged[each];
-            if (found !== undefined && !found.ticket.done) receiver.complete(found.ticket);
+            if (found !== undefined && !found.ackHandle.done) receiver.complete(found.ackHandle);
           } else if (each === 'take') take();
           else {
             receiver.reconnect();
-            for (const { packetId, ticket } of unacknowledged) {
-              assert.ok(receiver.reattach(packetId, Buffer.from(ticket.original.data).toString()));
+            for (const { packetId, ackHandle } of unacknowledged) {
+              assert.ok(receiver.reattach(packetId, Buffer.from(ackHandle.original.data).toString()));
             }
           }
           assert.is(receiver.queue.size, unacknowledged.length);
         }
-        receiver.complete(...unacknowledged.filter(({ ticket }) => !ticket.done).map(({ ticket }) => ticket));
+        receiver.complete(
+          ...unacknowledged.filter(({ ackHandle }) => !ackHandle.done).map(({ ackHandle }) => ackHandle),
+        );
         take();
         assert.equal(unacknowledged, [], 'a PUBACK is missing');
       }),

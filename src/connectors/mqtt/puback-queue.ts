@@ -1,4 +1,4 @@
-import type { MqttTicket } from './ack-handle.ts';
+import type { MqttAckHandle } from './ack-handle.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
 /**
@@ -12,7 +12,7 @@ export class PubackQueue {
   readonly #strict: boolean;
   readonly #unacknowledged = new PacketTable();
   /** Of this connection, in order of receipt (strict) or of completion. */
-  #order: MqttTicket[] = [];
+  #order: MqttAckHandle[] = [];
   #head = 0;
   /** What came over a connection before this one, and over none since, does not come again. */
   #resentSince = 0;
@@ -49,22 +49,22 @@ export class PubackQueue {
     return true;
   }
 
-  received(ticket: MqttTicket): void {
-    this.#unacknowledged.set(ticket);
-    if (this.#strict) this.#order.push(ticket);
+  received(ackHandle: MqttAckHandle): void {
+    this.#unacknowledged.set(ackHandle);
+    if (this.#strict) this.#order.push(ackHandle);
   }
 
   /** The message is safe. Its PUBACK is due, if its connection still stands. */
-  completed(ticket: MqttTicket, connection: number): void {
-    ticket.done = true;
-    if (ticket.connection < this.#resentSince) this.#unacknowledged.delete(ticket);
-    if (!this.#strict && ticket.connection === connection) this.#order.push(ticket);
+  completed(ackHandle: MqttAckHandle, connection: number): void {
+    ackHandle.done = true;
+    if (ackHandle.connection < this.#resentSince) this.#unacknowledged.delete(ackHandle);
+    if (!this.#strict && ackHandle.connection === connection) this.#order.push(ackHandle);
   }
 
   /** The message stays unacknowledged: the broker delivers it again when the session is resumed. */
-  forget(ticket: MqttTicket): void {
-    this.#unacknowledged.delete(ticket);
-    ticket.done = true;
+  forget(ackHandle: MqttAckHandle): void {
+    this.#unacknowledged.delete(ackHandle);
+    ackHandle.done = true;
   }
 
   /**
@@ -73,8 +73,8 @@ export class PubackQueue {
    */
   forgetBefore(connection: number): void {
     this.#resentSince = connection;
-    for (const ticket of this.#unacknowledged.all()) {
-      if (ticket.done && ticket.connection !== connection) this.#unacknowledged.delete(ticket);
+    for (const ackHandle of this.#unacknowledged.all()) {
+      if (ackHandle.done && ackHandle.connection !== connection) this.#unacknowledged.delete(ackHandle);
     }
   }
 
@@ -86,13 +86,13 @@ export class PubackQueue {
     const bytes = Buffer.allocUnsafe((this.#head - first) * 4);
     let length = 0;
     for (let index = first; index < this.#head; index += 1) {
-      const ticket = this.#order[index];
-      // A ticket that is not the one of its packet id any more must not acknowledge its successor.
-      if (ticket === undefined || !this.#unacknowledged.delete(ticket)) continue;
+      const ackHandle = this.#order[index];
+      // An ack handle that is not the one of its packet id any more must not acknowledge its successor.
+      if (ackHandle === undefined || !this.#unacknowledged.delete(ackHandle)) continue;
       bytes[length] = 0x40;
       bytes[length + 1] = 0x02;
-      bytes[length + 2] = ticket.packetId >> 8;
-      bytes[length + 3] = ticket.packetId & 0xff;
+      bytes[length + 2] = ackHandle.packetId >> 8;
+      bytes[length + 3] = ackHandle.packetId & 0xff;
       length += 4;
     }
     if (this.#head > 1024 || this.#head === this.#order.length) {
@@ -109,9 +109,9 @@ export class PubackQueue {
   }
 
   /** The session of earlier connections is gone: what is owed there can never be acknowledged. Returns it. */
-  sessionLost(connection: number): MqttTicket[] {
-    const lost = this.#unacknowledged.all().filter((ticket) => ticket.connection !== connection);
-    for (const ticket of lost) this.#unacknowledged.delete(ticket);
+  sessionLost(connection: number): MqttAckHandle[] {
+    const lost = this.#unacknowledged.all().filter((ackHandle) => ackHandle.connection !== connection);
+    for (const ackHandle of lost) this.#unacknowledged.delete(ackHandle);
     return lost;
   }
 }
@@ -119,34 +119,34 @@ export class PubackQueue {
 /** MQTT's packet ids are 16 bits. */
 const PACKET_IDS = 65_536;
 
-/** The ticket of each packet id. A Map of thousands that come and go costs more than it looks: see `LinkedList`. */
+/** The ack handle of each packet id. A Map of thousands that come and go costs more than it looks: see `LinkedList`. */
 class PacketTable {
-  readonly #tickets = new Array<MqttTicket | undefined>(PACKET_IDS).fill(undefined);
+  readonly #ackHandles = new Array<MqttAckHandle | undefined>(PACKET_IDS).fill(undefined);
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  get(packetId: number): MqttTicket | undefined {
-    return this.#tickets[packetId];
+  get(packetId: number): MqttAckHandle | undefined {
+    return this.#ackHandles[packetId];
   }
 
   /** In the place of whatever had its packet id before. */
-  set(ticket: MqttTicket): void {
-    if (this.#tickets[ticket.packetId] === undefined) this.#size += 1;
-    this.#tickets[ticket.packetId] = ticket;
+  set(ackHandle: MqttAckHandle): void {
+    if (this.#ackHandles[ackHandle.packetId] === undefined) this.#size += 1;
+    this.#ackHandles[ackHandle.packetId] = ackHandle;
   }
 
   /** False if its packet id is another's by now, or nobody's. */
-  delete(ticket: MqttTicket): boolean {
-    if (this.#tickets[ticket.packetId] !== ticket) return false;
-    this.#tickets[ticket.packetId] = undefined;
+  delete(ackHandle: MqttAckHandle): boolean {
+    if (this.#ackHandles[ackHandle.packetId] !== ackHandle) return false;
+    this.#ackHandles[ackHandle.packetId] = undefined;
     this.#size -= 1;
     return true;
   }
 
-  all(): MqttTicket[] {
-    return this.#tickets.filter((ticket) => ticket !== undefined);
+  all(): MqttAckHandle[] {
+    return this.#ackHandles.filter((ackHandle) => ackHandle !== undefined);
   }
 }

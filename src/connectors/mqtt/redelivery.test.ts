@@ -37,8 +37,8 @@ suite('MQTT redelivery', (it) => {
         for (const index of [1, 2, 3]) harness.ack(index);
         await eventually(() => assert.equal(second.pubacks, [2, 3, 4]));
         assert.equal(first.pubacks, [1], 'nothing more over the connection that is gone');
-        assert.is(harness.desk.ledger.received, 4);
-        assert.ok(harness.desk.ledger.balanced);
+        assert.is(harness.context.ledger.received, 4);
+        assert.ok(harness.context.ledger.balanced);
       });
     }
 
@@ -107,12 +107,12 @@ suite('MQTT redelivery', (it) => {
       second.publish({ packetId: 4, payload: 'new' });
       await harness.received(4);
       second.accept({ sessionPresent: false });
-      await eventually(() => assert.is(harness.desk.ledger.lapsed, 3));
+      await eventually(() => assert.is(harness.context.ledger.expired, 3));
       for (const index of [0, 1, 2, 3]) harness.ack(index);
       await eventually(() => assert.equal(second.pubacks, [4]));
       assert.is(harness.source.unconfirmed, 0);
-      assert.is(harness.desk.ledger.settledLate, 3);
-      assert.ok(harness.desk.ledger.balanced);
+      assert.is(harness.context.ledger.settledLate, 3);
+      assert.ok(harness.context.ledger.balanced);
     });
 
     test(`${ackOrder}: a packet id that now means another message is not acknowledged for it`, async () => {
@@ -146,7 +146,7 @@ suite('MQTT redelivery', (it) => {
         harness.ack(round - 1);
         await eventually(() => assert.equal(connection.pubacks, Array(round).fill(1)));
       }
-      assert.is(harness.desk.ledger.acked, 3);
+      assert.is(harness.context.ledger.acked, 3);
     });
 
     test(`${ackOrder}: a resend over the same connection makes no second delivery, and one PUBACK`, async () => {
@@ -165,7 +165,7 @@ suite('MQTT redelivery', (it) => {
       assert.equal(connection.pubacks, [1, 2]);
     });
 
-    test(`${ackOrder}: with the session lost, unsettled messages lapse, and nothing of them is acknowledged`, async () => {
+    test(`${ackOrder}: with the session lost, unsettled messages expire, and nothing of them is acknowledged`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: () => ({ sessionPresent: false }) }));
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
@@ -175,23 +175,23 @@ suite('MQTT redelivery', (it) => {
       if (ackOrder === 'asCompleted') await eventually(() => assert.equal(first.pubacks, [3]));
       first.cut();
       const second = await broker.connection(2);
-      await eventually(() => assert.is(harness.desk.ledger.lapsed, 2));
-      assert.is(harness.events('mqtt.session_lost')[0]?.lapsed, 2);
+      await eventually(() => assert.is(harness.context.ledger.expired, 2));
+      assert.is(harness.events('mqtt.session_lost')[0]?.expired, 2);
       assert.is(harness.source.unconfirmed, 0);
-      assert.is(harness.desk.credit.messages, 2, 'the graph works on them still, and they keep their credit');
+      assert.is(harness.context.credit.messages, 2, 'the graph works on them still, and they keep their credit');
       second.publish({ packetId: 1, payload: 'm1', dup: true });
       await harness.received(4);
       for (const index of [0, 1]) harness.ack(index);
       await harness.roundTrip(second);
       assert.equal(second.pubacks, [], 'the late settlements are not for this session');
-      assert.is(harness.desk.ledger.settledLate, 2);
-      assert.is(harness.desk.credit.messages, 1);
+      assert.is(harness.context.ledger.settledLate, 2);
+      assert.is(harness.context.credit.messages, 1);
       harness.ack(3);
       await eventually(() => assert.equal(second.pubacks, [1]));
       assert.is(second.of('subscribe').length, 1, 'a new session is subscribed anew');
-      const { received, acked, lapsed } = harness.desk.ledger;
-      assert.equal({ received, acked, lapsed }, { received: 4, acked: 2, lapsed: 2 });
-      assert.ok(harness.desk.ledger.balanced);
+      const { received, acked, expired } = harness.context.ledger;
+      assert.equal({ received, acked, expired }, { received: 4, acked: 2, expired: 2 });
+      assert.ok(harness.context.ledger.balanced);
     });
 
     test(`${ackOrder}: no message is lost or doubled over twenty broken connections`, async () => {
@@ -228,7 +228,7 @@ suite('MQTT redelivery', (it) => {
       for (; done < harness.deliveries.length; done += 1) harness.ack(done);
       await eventually(() => assert.is(acknowledged + last.pubacks.length, 400));
       assert.is(harness.deliveries.length, 400, 'no second delivery');
-      assert.is(harness.desk.ledger.acked, 400);
+      assert.is(harness.context.ledger.acked, 400);
       assert.is(harness.source.unconfirmed, 0);
     });
   }

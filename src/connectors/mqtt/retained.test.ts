@@ -28,7 +28,7 @@ suite('Retained messages', (it) => {
         await ready(harness);
         await publish('devices/marker', 'marker', false);
         await eventually(() => assert.ok(harness.texts.includes('marker')));
-        for (const delivery of harness.deliveries) if (delivery.ticket.isOpen) delivery.ack();
+        for (const delivery of harness.deliveries) if (delivery.ackHandle.isOpen) delivery.ack();
         await eventually(() => assert.is(harness.source.unconfirmed, 0));
         return harness.texts.filter((text) => text !== 'marker');
       },
@@ -70,7 +70,7 @@ suite('Retained messages', (it) => {
         for (const { message } of second.deliveries) {
           if (message.payload.length === 1) assert.is(message.attributes.mqtt_retained, 'true');
         }
-        assert.ok(second.desk.ledger.balanced);
+        assert.ok(second.context.ledger.balanced);
       });
     }
 
@@ -114,7 +114,7 @@ suite('Retained messages', (it) => {
     await publish('devices/d1', 'meanwhile');
     const second = startMqttSource(scope, url, settings);
     assert.equal(await receivedBy(second), ['meanwhile']);
-    assert.ok(second.desk.ledger.dropped > 0, 'aedes sends retained messages at every SUBSCRIBE');
+    assert.ok(second.context.ledger.dropped > 0, 'aedes sends retained messages at every SUBSCRIBE');
   });
 
   test('MQTT 3.1.1, new: a redelivery is not left out, and what is left out is acknowledged', async () => {
@@ -129,7 +129,7 @@ suite('Retained messages', (it) => {
     harness.ack(0);
     await eventually(() => assert.equal(connection.pubacks, [1, 2]));
     assert.equal(harness.texts, ['redelivered']);
-    assert.is(harness.desk.ledger.dropped, 1);
+    assert.is(harness.context.ledger.dropped, 1);
     assert.is(harness.events('mqtt.retained_left_out').length, 1);
   });
 

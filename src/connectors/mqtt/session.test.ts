@@ -31,7 +31,7 @@ suite('MQTT sessions', (it) => {
         await broker.forget();
         await broker.restart();
         await eventually(() => assert.is(harness.events('mqtt.session_lost').length, 1));
-        assert.is(harness.events('mqtt.session_lost')[0]?.lapsed, 0);
+        assert.is(harness.events('mqtt.session_lost')[0]?.expired, 0);
         await eventually(() => assert.ok(harness.readiness.report.ready));
       });
     }

@@ -39,7 +39,7 @@ suite('The MQTT source on mosquitto', (it) => {
       await eventually(() => assert.is(first.source.unconfirmed, 2));
       first.abort();
       await first.source.disconnected;
-      assert.is(first.desk.ledger.nacked, 2);
+      assert.is(first.context.ledger.nacked, 2);
       // Meanwhile the session collects.
       await publisher.publishAsync('devices/d1', 'm4', { qos: 1 });
       const second = startMqttSource(scope, broker.url, session);
@@ -92,7 +92,7 @@ suite('The MQTT source on mosquitto', (it) => {
       harness.ack(index);
     }
     await eventually(() => assert.is(harness.source.unconfirmed, 0));
-    assert.is(harness.desk.ledger.acked, sent.length);
+    assert.is(harness.context.ledger.acked, sent.length);
   });
 
   for (const protocolVersion of [4, 5] as const) {
@@ -130,11 +130,11 @@ suite('The MQTT source on mosquitto', (it) => {
         const most = Math.min(100, 20 * 2 ** attempt);
         assert.ok(wait <= most && wait >= most / 2 - 1, `${waits}: doubling, with jitter`);
       }
-      assert.ok(harness.desk.ledger.balanced);
+      assert.ok(harness.context.ledger.balanced);
     });
   }
 
-  test('a broker that has lost the session is subscribed again, and its messages lapse', async () => {
+  test('a broker that has lost the session is subscribed again, and its messages expire', async () => {
     const broker = scope.use(await startMosquitto(['autosave_interval 0']));
     const publisher = await publisherAt(broker.url);
     const harness = startMqttSource(scope, broker.url);
@@ -143,15 +143,15 @@ suite('The MQTT source on mosquitto', (it) => {
     await harness.received(1);
     await broker.stop('SIGKILL');
     await broker.restart();
-    await eventually(() => assert.is(harness.desk.ledger.lapsed, 1));
+    await eventually(() => assert.is(harness.context.ledger.expired, 1));
     await ready(harness);
     harness.ack(0);
-    assert.is(harness.desk.ledger.settledLate, 1);
+    assert.is(harness.context.ledger.settledLate, 1);
     await publisher.publishAsync('devices/d1', 'm2', { qos: 1 });
     await harness.received(2);
     assert.equal(harness.texts, ['m1', 'm2']);
     harness.ack(1);
     await eventually(() => assert.is(harness.source.unconfirmed, 0));
-    assert.ok(harness.desk.ledger.balanced);
+    assert.ok(harness.context.ledger.balanced);
   });
 });

@@ -1,6 +1,6 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { Delivery, type Desk } from '../../core/delivery.ts';
+import { Delivery, type DeliveryContext } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes, WholeData } from '../../core/message.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
@@ -9,11 +9,11 @@ import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { LinkedList } from '../../util/linked-list.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
-import { type MqttSettlements, MqttTicket } from './ack-handle.ts';
+import { MqttAckHandle, type MqttSettlements } from './ack-handle.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './connection.ts';
 import { Copies } from './copies.ts';
-import { HeldPackets } from './held-packets.ts';
+import { PausedPackets } from './held-packets.ts';
 import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
@@ -30,7 +30,7 @@ export interface MqttSourceOptions {
   readonly config: MqttSourceConfig;
   /** What to subscribe to: the present list, then every changed one. */
   readonly subscriptions: Observable<readonly MqttSubscription[]>;
-  readonly desk: Desk;
+  readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
   readonly scheduler?: SchedulerLike;
@@ -52,13 +52,13 @@ export class MqttSource implements Source {
   readonly #pubacks: PubackQueue;
   readonly #subscriptions: Subscriptions;
   readonly #copies = new Copies();
-  readonly #open = new LinkedList<MqttTicket>();
+  readonly #open = new LinkedList<MqttAckHandle>();
   readonly #settlements: MqttSettlements = {
-    completed: (ticket) => this.#completed(ticket),
-    givenBack: (ticket) => this.#givenBack(ticket),
+    completed: (ackHandle) => this.#completed(ackHandle),
+    givenBack: (ackHandle) => this.#givenBack(ackHandle),
   };
   readonly #background = new Subscription();
-  readonly #held = new HeldPackets();
+  readonly #paused = new PausedPackets();
   #resent = Subscription.EMPTY;
   #subscriber: Subscriber<Delivery> | undefined;
   /** Whether this process has had a session that the broker can lose. */
@@ -79,7 +79,7 @@ export class MqttSource implements Source {
       onUnsubscribe: (filter) => this.#copies.unsubscribing(filter),
     });
     this.#connection = new MqttConnection(options, {
-      onMessage: (packet, goOn) => this.#receive(packet, goOn),
+      onMessage: (packet, resume) => this.#receive(packet, resume),
       onNewStream: () => {
         this.#pubacks.disconnected();
         this.#copies.forget();
@@ -87,7 +87,7 @@ export class MqttSource implements Source {
       onConnected: (connack) => this.#connected(connack),
       onClosed: () => this.#closed(),
       onRefused: (error) => this.#subscriber?.error(error),
-      isHeld: () => this.isHeld,
+      isPaused: () => this.isPaused,
     });
     this.disconnected = new Promise((resolve) => {
       this.#markDisconnected = resolve;
@@ -105,8 +105,8 @@ export class MqttSource implements Source {
   }
 
   /** True while the connection is held. */
-  get isHeld(): boolean {
-    return !this.#held.isEmpty;
+  get isPaused(): boolean {
+    return !this.#paused.isEmpty;
   }
 
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
@@ -119,15 +119,15 @@ export class MqttSource implements Source {
 
   abort(): void {
     this.#stop();
-    for (const ticket of [...this.#open]) ticket.abandon();
+    for (const ackHandle of [...this.#open]) ackHandle.abandon();
     this.#disconnectIfDone();
     if (this.#ended) this.#connection.destroy();
   }
 
   #begin(subscriber: Subscriber<Delivery>): void {
     this.#subscriber = subscriber;
-    const { desk, subscriptions } = this.#options;
-    this.#background.add(desk.credit.released.subscribe(() => this.#release()));
+    const { context, subscriptions } = this.#options;
+    this.#background.add(context.credit.released.subscribe(() => this.#release()));
     const { shareGroup } = this.#options.config;
     this.#background.add(
       subscriptions.subscribe((wanted) => {
@@ -160,32 +160,32 @@ export class MqttSource implements Source {
 
   /** The broker has made a new session: at the first connection as a rule, and later because it has lost this one's. */
   #newSession(): void {
-    const lost = this.#pubacks.sessionLost(this.#connection.number).filter((ticket) => ticket.isOpen);
-    for (const ticket of lost) {
-      ticket.lapse();
-      this.#open.delete(ticket);
+    const lost = this.#pubacks.sessionLost(this.#connection.number).filter((ackHandle) => ackHandle.isOpen);
+    for (const ackHandle of lost) {
+      ackHandle.expire();
+      this.#open.delete(ackHandle);
     }
-    if (this.#hasSession) this.#options.telemetry.event('mqtt.session_lost', { lapsed: lost.length });
+    if (this.#hasSession) this.#options.telemetry.event('mqtt.session_lost', { expired: lost.length });
     this.#release();
   }
 
   #closed(): void {
     this.#subscriptions.disconnected();
-    this.#held.disconnected();
+    this.#paused.disconnected();
   }
 
-  #receive(packet: ReceivedPublish, goOn: () => void): void {
+  #receive(packet: ReceivedPublish, resume: () => void): void {
     this.#copies.received(packet);
-    if (!this.isHeld && this.#pass(packet)) goOn();
+    if (!this.isPaused && this.#pass(packet)) resume();
     else {
-      this.#held.hold(packet, goOn);
-      this.#options.telemetry.event('mqtt.held');
+      this.#paused.hold(packet, resume);
+      this.#options.telemetry.event('mqtt.paused');
     }
   }
 
   /** Lets held messages go, as far as the limits allow. */
   #release(): void {
-    this.#held.release((packet) => this.#pass(packet));
+    this.#paused.release((packet) => this.#pass(packet));
   }
 
   /** Takes a message in, if the limits allow it; after the stop, only one whose work is running already. */
@@ -195,7 +195,7 @@ export class MqttSource implements Source {
       return true;
     }
     if (this.#stopped || (packet.packetId > 0 && this.#owesTooMuch)) return false;
-    if (!this.#options.desk.credit.tryTake(packet.byteLength)) return false;
+    if (!this.#options.context.credit.tryTake(packet.byteLength)) return false;
     this.#emit(packet);
     return true;
   }
@@ -210,24 +210,30 @@ export class MqttSource implements Source {
 
   #emit(packet: ReceivedPublish): void {
     const attributes = this.#attributesOf(packet);
-    const ticket = new MqttTicket(this.#options.desk, packet, attributes, this.#connection.number, this.#settlements);
-    this.#open.add(ticket);
-    if (packet.packetId > 0) this.#pubacks.received(ticket);
+    const ackHandle = new MqttAckHandle(
+      this.#options.context,
+      packet,
+      attributes,
+      this.#connection.number,
+      this.#settlements,
+    );
+    this.#open.add(ackHandle);
+    if (packet.packetId > 0) this.#pubacks.received(ackHandle);
     if (this.#subscriptions.leavesOut(packet)) {
       this.#options.telemetry.event('mqtt.retained_left_out');
-      ticket.drop();
+      ackHandle.drop();
       return;
     }
     if (this.#copies.isCopy(packet)) {
       this.#options.telemetry.event('mqtt.copy_dropped');
-      ticket.drop();
+      ackHandle.drop();
       return;
     }
     if (packet.whole !== undefined) {
-      ticket.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
+      ackHandle.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
       return;
     }
-    this.#subscriber?.next(new Delivery(toMessage(ticket, Date.now()), ticket));
+    this.#subscriber?.next(new Delivery(toMessage(ackHandle, Date.now()), ackHandle));
   }
 
   #attributesOf({ topic, retain, properties }: ReceivedPublish): Attributes {
@@ -239,18 +245,18 @@ export class MqttSource implements Source {
     return { ...attributes, ...own };
   }
 
-  #completed(ticket: MqttTicket): void {
-    this.#open.delete(ticket);
-    if (ticket.packetId > 0) {
-      this.#pubacks.completed(ticket, this.#connection.number);
+  #completed(ackHandle: MqttAckHandle): void {
+    this.#open.delete(ackHandle);
+    if (ackHandle.packetId > 0) {
+      this.#pubacks.completed(ackHandle, this.#connection.number);
       this.#flushSoon();
     }
     this.#disconnectIfDone();
   }
 
-  #givenBack(ticket: MqttTicket): void {
-    this.#open.delete(ticket);
-    if (ticket.packetId > 0) this.#pubacks.forget(ticket);
+  #givenBack(ackHandle: MqttAckHandle): void {
+    this.#open.delete(ackHandle);
+    if (ackHandle.packetId > 0) this.#pubacks.forget(ackHandle);
     this.#release();
     this.#disconnectIfDone();
   }
@@ -282,7 +288,7 @@ export class MqttSource implements Source {
     this.#ended = true;
     this.#flush();
     const ended = this.#connection.end();
-    this.#held.discard();
+    this.#paused.discard();
     void ended.then(() => {
       this.#background.unsubscribe();
       this.#resent.unsubscribe();

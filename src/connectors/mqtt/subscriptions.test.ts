@@ -60,7 +60,7 @@ suite('MQTT subscriptions', (it) => {
       const connection = await broker.connection(1);
       connection.accept({ sessionPresent: true });
       for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `${packetId}` });
-      await eventually(() => assert.ok(harness.source.isHeld));
+      await eventually(() => assert.ok(harness.source.isPaused));
       // The broker may have forgotten the subscription: nothing that waits may keep it from being asked for.
       await eventually(() => assert.equal(subscribed(connection), [['devices/+ 1']]));
       assert.is(harness.deliveries.length, 1);

@@ -1,20 +1,20 @@
-import { type Desk, Ticket } from '../../core/delivery.ts';
+import { AckHandle, type DeliveryContext } from '../../core/delivery.ts';
 import type { Lease } from './lease.ts';
 
-/** What a ticket tells its source, and asks it. */
-export interface PubSubTicketHandlers {
-  readonly acknowledged: (ticket: PubSubTicket) => void;
-  readonly givenBack: (ticket: PubSubTicket, afterMs: number) => void;
-  readonly isOutOfTurn: (ticket: PubSubTicket) => boolean;
+/** What an ack handle tells its source, and asks it. */
+export interface PubSubAckHandlers {
+  readonly acknowledged: (ackHandle: PubSubAckHandle) => void;
+  readonly givenBack: (ackHandle: PubSubAckHandle, afterMs: number) => void;
+  readonly isOutOfTurn: (ackHandle: PubSubAckHandle) => boolean;
 }
 
 /** The right to settle one Pub/Sub message, while its lease lasts. */
-export class PubSubTicket extends Ticket {
+export class PubSubAckHandle extends AckHandle {
   readonly lease: Lease;
-  readonly #handlers: PubSubTicketHandlers;
+  readonly #handlers: PubSubAckHandlers;
 
-  constructor(desk: Desk, lease: Lease, handlers: PubSubTicketHandlers) {
-    super(desk, lease.message, lease.message.byteLength);
+  constructor(context: DeliveryContext, lease: Lease, handlers: PubSubAckHandlers) {
+    super(context, lease.message, lease.message.byteLength);
     this.lease = lease;
     this.#handlers = handlers;
     lease.holder = this;

@@ -27,7 +27,7 @@ suite('credit of a Pub/Sub source', (it) => {
       await harness.publish(...Array.from({ length: MATES }, () => mate), `held ${round}`);
       await harness.received(round * (MATES + 1));
     }
-    const { ledger, credit } = harness.desk;
+    const { ledger, credit } = harness.context;
     await eventually(() => assert.equal([ledger.inFlight, ledger.acked], [ROUNDS, ROUNDS * MATES]));
     const held = harness.deliveries
       .filter(({ message }) => message.payload.byteLength < MATE_BYTES)

@@ -5,7 +5,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { startPubSubSource } from '../../testing/pubsub-harness.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
-import { PubSubTicket } from './ack-handle.ts';
+import { PubSubAckHandle } from './ack-handle.ts';
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 
@@ -35,7 +35,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     await eventually(() => assert.equal(harness.texts.toSorted(), texts(20).toSorted()));
     await harness.stop();
     assert.is(harness.source.unconfirmed, 0);
-    assert.is(harness.desk.ledger.acked, 20);
+    assert.is(harness.context.ledger.acked, 20);
   });
 
   test('acks whose answers are lost, or that fail at times, end well: nothing comes twice', async () => {
@@ -57,10 +57,10 @@ suite('a subscription with exactly-once delivery', (it) => {
     const harness = await startPubSubSource(scope, { subscription: exactlyOnce, settings: { ackDeadlineMs: 600_000 } });
     await harness.publish('late');
     await eventually(() => assert.is(harness.deliveries.length, 1));
-    const ticket = harness.deliveries[0]?.ticket;
-    if (!(ticket instanceof PubSubTicket)) throw new Error('no ticket of Pub/Sub');
+    const ackHandle = harness.deliveries[0]?.ackHandle;
+    if (!(ackHandle instanceof PubSubAckHandle)) throw new Error('no ack handle of Pub/Sub');
     // Somebody else ends the lease: the source still believes in it.
-    const ackIds = [ticket.lease.ackId];
+    const ackIds = [ackHandle.lease.ackId];
     await harness.client.modifyAckDeadline({ subscription: harness.subscription, ackIds, ackDeadlineSeconds: 0 });
     await eventually(() => assert.is(harness.deliveries.length, 2, 'it comes again'));
     harness.deliveries[0]?.ack();

@@ -17,20 +17,20 @@ function hold(leases: Leases, ackId: string): Lease {
   );
 }
 
-function review(leases: Leases, now: number): { extend: string[]; lapsed: string[] } {
-  const { extend, lapsed } = leases.review(now);
-  return { extend: ids(extend), lapsed: ids(lapsed) };
+function review(leases: Leases, now: number): { extend: string[]; expired: string[] } {
+  const { extend, expired } = leases.review(now);
+  return { extend: ids(extend), expired: ids(expired) };
 }
 
 suite('leases', ({ test }) => {
-  test('a fresh lease is left alone, an older one is to be extended, one that ended has lapsed', () => {
+  test('a fresh lease is left alone, an older one is to be extended, one that ended has expired', () => {
     const leases = new Leases(TIMES);
     hold(leases, 'a');
-    assert.equal(review(leases, 24_000), { extend: [], lapsed: [] });
-    assert.equal(review(leases, 24_001), { extend: ['a'], lapsed: [] });
-    assert.equal(review(leases, 60_000), { extend: [], lapsed: ['a'] });
+    assert.equal(review(leases, 24_000), { extend: [], expired: [] });
+    assert.equal(review(leases, 24_001), { extend: ['a'], expired: [] });
+    assert.equal(review(leases, 60_000), { extend: [], expired: ['a'] });
     assert.is(leases.size, 0);
-    assert.equal(review(leases, 90_000), { extend: [], lapsed: [] }, 'it lapses once');
+    assert.equal(review(leases, 90_000), { extend: [], expired: [] }, 'it expires once');
   });
 
   test('an extension is asked for once, until it is answered', () => {
@@ -43,22 +43,22 @@ suite('leases', ({ test }) => {
     leases.extended([lease], 32_000);
     assert.is(lease.endsAt, 92_000);
     assert.equal(review(leases, 33_000).extend, []);
-    assert.equal(review(leases, 91_999), { extend: ['a'], lapsed: [] });
+    assert.equal(review(leases, 91_999), { extend: ['a'], expired: [] });
   });
 
   test('an extension that is never confirmed does not keep a lease', () => {
     const leases = new Leases(TIMES);
     hold(leases, 'a');
     review(leases, 30_000);
-    assert.equal(review(leases, 60_000).lapsed, ['a']);
+    assert.equal(review(leases, 60_000).expired, ['a']);
   });
 
   test('no lease is held longer than the longest, however often it is extended', () => {
     const leases = new Leases(TIMES);
     const lease = hold(leases, 'a');
     for (let now = 30_000; now < 600_000; now += 30_000) leases.extended([lease], now);
-    assert.equal(review(leases, 599_999).lapsed, []);
-    assert.equal(review(leases, 600_000).lapsed, ['a']);
+    assert.equal(review(leases, 599_999).expired, []);
+    assert.equal(review(leases, 600_000).expired, ['a']);
   });
 
   test('a released lease is forgotten', () => {
@@ -68,7 +68,7 @@ suite('leases', ({ test }) => {
     leases.release(lease);
     assert.is(leases.size, 1);
     assert.equal([leases.oldestSequence, leases.nextSequence], [1, 2]);
-    assert.equal(review(leases, 60_000).lapsed, ['b']);
+    assert.equal(review(leases, 60_000).expired, ['b']);
     assert.is(leases.oldestSequence, 2, 'nothing is held: the next to come');
   });
 
@@ -111,11 +111,11 @@ suite('leases', ({ test }) => {
             const answer = answers.shift();
             if (answer !== undefined) leases.extended(answer.extend, answer.askedAt);
           }
-          const { extend, lapsed } = leases.review(now);
-          assert.equal(ids(lapsed), [], `lapsed at ${now}`);
+          const { extend, expired } = leases.review(now);
+          assert.equal(ids(expired), [], `expired at ${now}`);
           if (extend.length > 0) answers.push({ at: now + answerMs, askedAt: now, extend });
         }
-        assert.is(leases.review(1_000_000).lapsed.length, 1);
+        assert.is(leases.review(1_000_000).expired.length, 1);
       }),
     );
   });

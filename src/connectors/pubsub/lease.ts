@@ -4,7 +4,7 @@ import type { ReceivedMessage } from './wire/received-message.ts';
 /** Who holds a leased message. */
 export interface LeaseHolder {
   /** The lease is gone. */
-  lapse(): void;
+  expire(): void;
   /** Whatever is unsettled goes back. */
   abandon(): void;
 }
@@ -88,20 +88,20 @@ export class Leases {
   }
 
   /** Leases to extend are marked as such, until `extended` or `notExtended` is called for them. */
-  review(now: number): { extend: Lease[]; lapsed: Lease[] } {
+  review(now: number): { extend: Lease[]; expired: Lease[] } {
     const { ackDeadlineMs, maxLeaseMs } = this.#times;
     const extend: Lease[] = [];
-    const lapsed: Lease[] = [];
+    const expired: Lease[] = [];
     for (const lease of this.#held) {
       if (lease.endsAt <= now || now - lease.receivedAt >= maxLeaseMs) {
         this.#held.delete(lease);
-        lapsed.push(lease);
+        expired.push(lease);
       } else if (!lease.extending && lease.endsAt - now < ackDeadlineMs * EXTEND_BELOW) {
         lease.extending = true;
         extend.push(lease);
       }
     }
-    return { extend, lapsed };
+    return { extend, expired };
   }
 
   /** Pub/Sub has confirmed; the new lease counts from when it was asked for. */

@@ -2,7 +2,7 @@ import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 import { isReserved } from './reserved-attributes.ts';
 import { EncodedAttributes } from './wire/encoded-attributes.ts';
-import type { Unwritten } from './wire/protobuf-writer.ts';
+import type { WritableBytes } from './wire/protobuf-writer.ts';
 
 /** Pub/Sub's limits for a message and a request, https://docs.cloud.google.com/pubsub/quotas#resource_limits */
 export const PUBSUB_LIMITS = {
@@ -18,7 +18,7 @@ export const PUBSUB_LIMITS = {
 const OVERHEAD_BYTES = 64;
 
 export interface OutgoingMessage {
-  readonly data: Uint8Array | Unwritten;
+  readonly data: Uint8Array | WritableBytes;
   /** Encoded, if they came from Pub/Sub and go on as they are, or if many messages have the same. */
   readonly attributes: Attributes | EncodedAttributes;
   readonly orderingKey: string;

@@ -8,7 +8,7 @@ import { testClient } from '../../testing/pubsub-client.ts';
 import { suiteScope } from '../../testing/scope.ts';
 import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk } from '../../testing/test-context.ts';
+import { testContext, testDelivery } from '../../testing/test-context.ts';
 import { createPubSubClients } from './client.ts';
 import { Publisher } from './publisher.ts';
 import { pubsubSink } from './sink.ts';
@@ -52,9 +52,9 @@ suite('Pub/Sub sink', (it) => {
       ...{ connections: clients.publishConnections, projectId: project, timeoutMs: 10_000, component: 'publish' },
       ...{ retry: { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 }, telemetry, readiness: new Readiness() },
     });
-    const desk = testDesk();
+    const context = testContext();
     const asTheyCame = [FROM_PUBSUB, encoded(FROM_PUBSUB), encoded(CARRIED_ON), encoded({ mqtt_topic: 't' })];
-    const deliveries = asTheyCame.map((_, index) => testDelivery(desk, { id: `m${index}` }));
+    const deliveries = asTheyCame.map((_, index) => testDelivery(context, { id: `m${index}` }));
     const outcomes = await lastValueFrom(
       from(deliveries).pipe(
         pubsubSink({
@@ -67,9 +67,9 @@ suite('Pub/Sub sink', (it) => {
             timeoutMs: 10_000,
             retry: { initialDelayMs: 1, maxDelayMs: 1 },
           },
-          credit: desk.credit,
+          credit: context.credit,
           telemetry,
-          address: ({ message }) => ({
+          toTarget: ({ message }) => ({
             topicId,
             message: {
               data: Buffer.from(message.id),

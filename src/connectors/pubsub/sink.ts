@@ -13,7 +13,7 @@ import { withoutReserved } from './reserved-attributes.ts';
 import type { PublishConfig } from './sink-config.ts';
 
 /** Where a delivery goes, and as what. */
-export interface Address {
+export interface PublishTarget {
   readonly topicId: string;
   readonly message: OutgoingMessage;
 }
@@ -29,7 +29,7 @@ export interface PubSubSinkOptions {
   readonly credit: Credit;
   readonly telemetry: Telemetry;
   /** A PoisonError thrown here costs that delivery alone. */
-  readonly address: (delivery: Delivery) => Address;
+  readonly toTarget: (delivery: Delivery) => PublishTarget;
   /** The topic of every address, where there is one alone: its failure leaves nothing that could go on. */
   readonly onlyTopicId?: string;
   /** Dead-letters the messages of a topic that has been failing for so long. Default: they go back, or wait. */
@@ -47,7 +47,7 @@ export interface PubSubSinkOptions {
  * is a free slot. A topic that fails holds up its own requests alone.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { publisher, config, credit, telemetry, address, onlyTopicId, deadLetterAfterMs } = options;
+  const { publisher, config, credit, telemetry, toTarget, onlyTopicId, deadLetterAfterMs } = options;
   const asFailure = (error: Error): Error =>
     deadLetterAfterMs !== undefined && error instanceof RetryableError
       ? new PoisonError('undelivered', error.message, { cause: error })
@@ -67,11 +67,11 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       isSerial: (key) => !key.endsWith('\n'),
       ...(onlyTopicId === undefined ? { targetOf: topicOfKey } : { sharedTarget: onlyTopicId }),
       prepare: (delivery) => {
-        const { topicId, message: addressed } = address(delivery);
-        const attributes = withoutReserved(addressed.attributes);
-        const isWhole = attributes === addressed.attributes;
+        const { topicId, message: outgoing } = toTarget(delivery);
+        const attributes = withoutReserved(outgoing.attributes);
+        const isWhole = attributes === outgoing.attributes;
         if (!isWhole) telemetry.event('publish.attributes_left_out', { topic: topicId, id: delivery.message.id });
-        const message = isWhole ? addressed : { ...addressed, attributes };
+        const message = isWhole ? outgoing : { ...outgoing, attributes };
         const bytes = checkLimits(message);
         return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
       },

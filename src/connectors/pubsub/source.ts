@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import type { v1 } from '@google-cloud/pubsub';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { Delivery, type Desk } from '../../core/delivery.ts';
+import { Delivery, type DeliveryContext } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
-import { PubSubTicket, type PubSubTicketHandlers } from './ack-handle.ts';
+import { PubSubAckHandle, type PubSubAckHandlers } from './ack-handle.ts';
 import { Acknowledger } from './acknowledger.ts';
 import { Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
@@ -24,7 +24,7 @@ export interface PubSubSourceOptions {
   readonly client: v1.SubscriberClient;
   readonly projectId: string;
   readonly config: PubSubSourceConfig;
-  readonly desk: Desk;
+  readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
   /** Whether the graph keeps order by key: then a message that goes back takes its successors along. */
@@ -54,7 +54,7 @@ export class PubSubSource implements Source {
   readonly #barrier: OrderBarrier | undefined;
   readonly #streams: PullStreams;
   readonly #background = new Subscription();
-  readonly #handlers: PubSubTicketHandlers;
+  readonly #handlers: PubSubAckHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
   /** Messages in the graph, whose leases last. */
   #open = 0;
@@ -147,7 +147,7 @@ export class PubSubSource implements Source {
     this.#subscriber = subscriber;
     this.#options.readiness.set('pubsub.stream', 'failing', 'connecting');
     this.#background.add(
-      this.#options.desk.credit.released.subscribe({
+      this.#options.context.credit.released.subscribe({
         next: () => this.#emit(),
         error: (error) => subscriber.error(error),
       }),
@@ -166,14 +166,14 @@ export class PubSubSource implements Source {
   #emit(): void {
     if (this.#emitting || this.#subscriber === undefined) return;
     this.#emitting = true;
-    const { desk } = this.#options;
+    const { context } = this.#options;
     while (!this.#stopped) {
       const next = this.#inbox.peek();
-      if (next === undefined || !desk.credit.tryTake(next.message.byteLength)) break;
+      if (next === undefined || !context.credit.tryTake(next.message.byteLength)) break;
       this.#inbox.take();
-      const ticket = new PubSubTicket(desk, next, this.#handlers);
+      const ackHandle = new PubSubAckHandle(context, next, this.#handlers);
       this.#open += 1;
-      this.#subscriber.next(new Delivery(next.message, ticket));
+      this.#subscriber.next(new Delivery(next.message, ackHandle));
     }
     this.#emitting = false;
     this.#streams.flow(this.#inbox.ready === 0);
@@ -205,27 +205,27 @@ export class PubSubSource implements Source {
 
   #review(): void {
     const now = this.#scheduler.now();
-    const { extend, lapsed } = this.#leases.review(now);
+    const { extend, expired } = this.#leases.review(now);
     this.#acknowledger.extend(extend, {
       onExtended: (leases, askedAt) => this.#leases.extended(leases, askedAt),
       onFailed: (leases) => this.#leases.notExtended(leases),
-      onLost: (leases) => this.#lapse(leases),
+      onLost: (leases) => this.#expire(leases),
     });
-    this.#lapse(lapsed);
+    this.#expire(expired);
     this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#leases.nextSequence, now });
   }
 
   /** Of what the graph may still hold. */
   get #oldestSequence(): number {
-    const { credit, ledger } = this.#options.desk;
-    // What has lapsed left the ledger, and keeps its credit until the graph lets go of it.
+    const { credit, ledger } = this.#options.context;
+    // What has expired left the ledger, and keeps its credit until the graph lets go of it.
     if (credit.messages > ledger.inFlight) return 0;
     return this.#leases.oldestSequence;
   }
 
-  #lapse(leases: readonly Lease[]): void {
+  #expire(leases: readonly Lease[]): void {
     if (leases.length === 0) return;
-    this.#options.telemetry.event('pubsub.lease_lapsed', { messages: leases.length });
+    this.#options.telemetry.event('pubsub.lease_expired', { messages: leases.length });
     const gone = new Set(leases);
     for (const lease of this.#inbox.forget(gone)) this.#wentBack(lease);
     for (const lease of leases) {
@@ -234,7 +234,7 @@ export class PubSubSource implements Source {
       if (holder === undefined) continue;
       lease.holder = undefined;
       this.#open -= 1;
-      holder.lapse();
+      holder.expire();
       this.#wentBack(lease);
     }
     this.#disconnectIfDone();

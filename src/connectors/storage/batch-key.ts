@@ -2,7 +2,7 @@ import { PoisonError } from '../../core/errors.ts';
 import { callSync, type Drop, drop, stringResult } from '../../core/hook-result.ts';
 import { type Message, utcTime } from '../../core/message.ts';
 import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
-import { remembering } from '../../util/memoize.ts';
+import { memoize } from '../../util/memoize.ts';
 
 /** Names the group of a message, as the folder of its object, or leaves the message out. `hooks.ts` may replace it. */
 export type BatchKeyOf = (message: Message) => string | Drop;
@@ -38,7 +38,7 @@ export function batchKeyBy(
 ): (message: Message) => string {
   const readTime = validPath(timePath);
   const readLocations = locationPaths.map(keyPath);
-  const part = remembering(safePart, REMEMBERED_LOCATIONS);
+  const part = memoize(safePart, REMEMBERED_LOCATIONS);
   return (message) => {
     const view = new MessageView(message);
     const testTime = acceptTestTime ? message.attributes[TEST_TIME] : undefined;

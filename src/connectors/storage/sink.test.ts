@@ -8,7 +8,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { type Servers, startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk } from '../../testing/test-context.ts';
+import { testContext, testDelivery } from '../../testing/test-context.ts';
 import { createStorageClient } from './client.ts';
 import { archiveSchema } from './config.ts';
 import { storageSink } from './sink.ts';
@@ -30,21 +30,21 @@ suite('Cloud Storage sink', (it) => {
     const [bucket] = await storage.createBucket('adaptive');
     const slow = faults.add({ server: 'storage', method: 'storage.objects.insert', latencyMs: 200 });
     const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
-    const desk = testDesk();
+    const context = testContext();
     let flushed = 0;
     let most = 0;
     const config = v.parse(archiveSchema, { maxAgeMs: 50 });
-    const deliveries = Array.from({ length: GROUPS }, (_, index) => testDelivery(desk, { id: `m${index}` }));
+    const deliveries = Array.from({ length: GROUPS }, (_, index) => testDelivery(context, { id: `m${index}` }));
     const subscription = concat(from(deliveries), NEVER)
       .pipe(
         storageSink({
-          ...{ bucket, prefix: '', config, credit: desk.credit, readiness: new Readiness() },
+          ...{ bucket, prefix: '', config, credit: context.credit, readiness: new Readiness() },
           telemetry,
           batchKeyOf: ({ id }) => id,
           identityOf: ({ id }) => id,
           onFlush: () => {
             flushed += 1;
-            most = Math.max(most, flushed - desk.ledger.acked);
+            most = Math.max(most, flushed - context.ledger.acked);
           },
         }),
         settle(),
@@ -53,7 +53,7 @@ suite('Cloud Storage sink', (it) => {
     scope.defer(() => subscription.unsubscribe());
     await eventually(() => assert.is(most, config.concurrency));
     slow.remove();
-    await eventually(() => assert.is(desk.ledger.acked, GROUPS));
+    await eventually(() => assert.is(context.ledger.acked, GROUPS));
     const metrics = await telemetry.registry.metrics();
     assert.match(metrics, `dataflow_objects_total{reason="age",service="test"} ${GROUPS}`);
     assert.match(metrics, `dataflow_object_bytes_count{service="test"} ${GROUPS}`);

@@ -15,7 +15,7 @@ import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
-import { remembering } from '../../util/memoize.ts';
+import { memoize } from '../../util/memoize.ts';
 import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
@@ -75,7 +75,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   const placeOf = (key: string) => [bucket.name, prefix, key].filter(Boolean).join('/');
   const upload = uploadEffect(options, placeOf);
   const share = targetShare(credit.limits);
-  const pathOf = remembering(safePath, REMEMBERED_KEYS);
+  const pathOf = memoize(safePath, REMEMBERED_KEYS);
   return batchInto<PreparedLine>(
     {
       limits: {

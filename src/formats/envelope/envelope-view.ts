@@ -28,7 +28,7 @@ interface Places {
 }
 
 /** An envelope that is read where it lies: what nobody asks for is not made. */
-export class ReadEnvelope {
+export class EnvelopeView {
   readonly bytes: Buffer;
   /** Of everything up to the enrichment data: id, payload and publish time. */
   readonly headLength: number;
@@ -109,7 +109,7 @@ export class ReadEnvelope {
  * Reads an envelope of the common form: its members in the order in which this project and its like write them, without
  * escapes and blanks. Undefined for every other one, valid or not: it has to be parsed as JSON, to the same result.
  */
-export function readInPlace(bytes: Buffer): ReadEnvelope | undefined {
+export function viewEnvelope(bytes: Buffer): EnvelopeView | undefined {
   if (!matches(BEFORE_ID, bytes, 0)) return undefined;
   const idEnd = endOfId(bytes, BEFORE_ID.length);
   if (idEnd === BEFORE_ID.length || !matches(BEFORE_PAYLOAD, bytes, idEnd)) return undefined;
@@ -120,9 +120,9 @@ export function readInPlace(bytes: Buffer): ReadEnvelope | undefined {
   if (bytes[timeEnd] !== QUOTE) return undefined;
   if (!isUtcTime(bytes, timeStart, timeEnd)) return undefined;
   const places = { idEnd, payloadEnd, timeEnd };
-  if (hasFlatData(bytes, timeEnd + 1)) return new ReadEnvelope(bytes, places, undefined);
+  if (hasFlatData(bytes, timeEnd + 1)) return new EnvelopeView(bytes, places, undefined);
   const enrichmentData = dataBehind(bytes, timeEnd + 1);
-  return enrichmentData && new ReadEnvelope(bytes, places, enrichmentData);
+  return enrichmentData && new EnvelopeView(bytes, places, enrichmentData);
 }
 
 function matches(expected: Uint8Array, bytes: Uint8Array, start: number): boolean {

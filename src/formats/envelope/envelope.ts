@@ -5,8 +5,8 @@ import { asBuffer, utf8Text } from '../../util/bytes.ts';
 import { jsonMembers } from '../../util/json/json-members.ts';
 import { isJsonObject } from '../../util/json/json-number.ts';
 import { parseLossless } from '../../util/json/lossless-json.ts';
-import { readInPlace } from './envelope-view.ts';
-import { UnwrittenEnvelope } from './envelope-writer.ts';
+import { viewEnvelope } from './envelope-view.ts';
+import { EnvelopeWriter } from './envelope-writer.ts';
 import { EnvelopedMessage, idAndPayload } from './enveloped-message.ts';
 import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-members.ts';
 
@@ -16,23 +16,23 @@ import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-me
  */
 
 /** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
-export function envelopeOf(message: Message): UnwrittenEnvelope {
+export function envelopeOf(message: Message): EnvelopeWriter {
   if (message instanceof EnvelopedMessage) return handedOn(message);
   const head = `${idAndPayload(message)},"publishTime":"${message.publishTime}"`;
-  return new UnwrittenEnvelope(undefined, 0, `${head}${endOf(message)}`);
+  return new EnvelopeWriter(undefined, 0, `${head}${endOf(message)}`);
 }
 
 /** The envelope that a message came in. Its bytes are copied up to what was added. */
-function handedOn(message: EnvelopedMessage): UnwrittenEnvelope {
+function handedOn(message: EnvelopedMessage): EnvelopeWriter {
   const { envelope, added } = message;
   const { bytes, dataStart, headLength } = envelope;
   if (dataStart !== undefined && !envelope.hasNoData) {
-    if (added === undefined) return new UnwrittenEnvelope(envelope, bytes.length, '');
+    if (added === undefined) return new EnvelopeWriter(envelope, bytes.length, '');
     const set = membersOf(added);
     const rest = set && splicedMembers(bytes, dataStart, bytes.length - 1, set);
-    if (rest !== undefined) return new UnwrittenEnvelope(envelope, dataStart, rest, 'latin1');
+    if (rest !== undefined) return new EnvelopeWriter(envelope, dataStart, rest, 'latin1');
   }
-  return new UnwrittenEnvelope(envelope, headLength, endOf(message));
+  return new EnvelopeWriter(envelope, headLength, endOf(message));
 }
 
 /** What follows the publish time in an envelope. */
@@ -80,7 +80,7 @@ function noJson(cause: unknown): PoisonError {
 /** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
 export function openEnvelope(outer: Message): Message {
   const data = asBuffer(outer.payload);
-  const read = readInPlace(data);
+  const read = viewEnvelope(data);
   if (read !== undefined) return new EnvelopedMessage(read, outer);
   const { id, payload, publishTime, enrichmentData } = decodeEnvelope(data);
   return { id, payload, publishTime, attributes: outer.attributes, enrichmentData };

@@ -2,21 +2,21 @@ import { enrichmentText, keepEnrichmentText } from '../../core/enrichment-text.t
 import type { Attributes, EnrichmentData, Message } from '../../core/message.ts';
 import { asBuffer } from '../../util/bytes.ts';
 import { withMembers } from '../../util/json/json-members.ts';
-import type { ReadEnvelope } from './envelope-view.ts';
+import type { EnvelopeView } from './envelope-view.ts';
 
 /**
  * A message in the envelope that it came in. Most services hand id, payload and time on as they are: so the payload is
  * decoded only when somebody asks for it, and the head of the envelope is copied, not written again.
  */
 export class EnvelopedMessage implements Message {
-  readonly envelope: ReadEnvelope;
+  readonly envelope: EnvelopeView;
   /** The message whose payload the envelope is: its attributes are this one's. */
   readonly outer: Message;
   /** What was added to the enrichment data of the envelope. */
   readonly added: EnrichmentData | undefined;
   #data: EnrichmentData | undefined;
 
-  constructor(envelope: ReadEnvelope, outer: Message, added?: EnrichmentData) {
+  constructor(envelope: EnvelopeView, outer: Message, added?: EnrichmentData) {
     this.envelope = envelope;
     this.outer = outer;
     this.added = added;

@@ -12,9 +12,9 @@ import { identityBy } from '../../formats/identity.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
-import { openPubSubEnd } from '../pubsub-input.ts';
+import { openPubSubInput } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
+import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
 import type { BigQueriesConfig } from './config.ts';
 
 export interface BigQueriesDependencies extends CommonDependencies {
@@ -32,25 +32,25 @@ export function createBigQueries(
   config: BigQueriesConfig,
   dependencies: BigQueriesDependencies = {},
 ): Service<BigQueriesProbes> {
-  const shell = openShell(
+  const context = openServiceContext(
     'bigqueries',
     config,
-    { ...config.source, heldForMs: config.insert.maxDelayMs },
+    { ...config.source, maxWaitMs: config.insert.maxDelayMs },
     dependencies,
   );
-  const { credit, telemetry, readiness } = shell;
+  const { credit, telemetry, readiness } = context;
   const { transformer } = dependencies;
   const hasHook = transformer !== undefined;
   /** What the hook has made. */
   const rows = new WeakMap<Message, string>();
   const probes: BigQueriesProbes = {
-    ...shell.commonProbes(),
-    decoded: shell.probe('decoded'),
+    ...context.commonProbes(),
+    decoded: context.probe('decoded'),
   };
 
-  return createService(shell, config, probes, async () => {
+  return createService(context, config, probes, async () => {
     const client = dependencies.bigquery ?? createBigQueryClient(config.google);
-    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies);
+    const { source, check, close } = await openPubSubInput(context, config, probes.deadLettered, dependencies);
     const rowOf = rowBy(config.table.schema);
     const transform: MonoTypeOperatorFunction<Delivery> =
       transformer === undefined

@@ -11,13 +11,13 @@ import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
-import { openPubSubEnd } from '../pubsub-input.ts';
+import { openPubSubInput } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
+import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
 import type { EnrichConfig } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
-import { addressBy, orderBy } from './publish-target.ts';
+import { orderBy, toPublishTarget } from './publish-target.ts';
 
 export interface EnrichDependencies extends CommonDependencies, LookupDependencies {
   readonly keyExtractor?: KeyExtractor;
@@ -46,16 +46,21 @@ export interface EnrichService extends Service<EnrichProbes> {
 
 /** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
 export function createEnrich(config: EnrichConfig, dependencies: EnrichDependencies = {}): EnrichService {
-  const shell = openShell('enrich', config, { ...config.source, heldForMs: config.publish.maxDelayMs }, dependencies);
-  const { credit, telemetry, readiness } = shell;
+  const context = openServiceContext(
+    'enrich',
+    config,
+    { ...config.source, maxWaitMs: config.publish.maxDelayMs },
+    dependencies,
+  );
+  const { credit, telemetry, readiness } = context;
   const probes: EnrichProbes = {
-    ...shell.commonProbes(),
-    memoryHit: shell.probe('memoryHit'),
-    redisHit: shell.probe('redisHit'),
-    firestoreHit: shell.probe('firestoreHit'),
-    fetcherHit: shell.probe('fetcherHit'),
-    missing: shell.probe('missing'),
-    enriched: shell.probe('enriched'),
+    ...context.commonProbes(),
+    memoryHit: context.probe('memoryHit'),
+    redisHit: context.probe('redisHit'),
+    firestoreHit: context.probe('firestoreHit'),
+    fetcherHit: context.probe('fetcherHit'),
+    missing: context.probe('missing'),
+    enriched: context.probe('enriched'),
   };
   const hits = {
     memory: probes.memoryHit,
@@ -69,12 +74,18 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
   const keyOf: KeyOf = keyExtractor === undefined ? keyByPaths(config.key) : (message) => extracted.get(message);
   let fetcher: Fetcher | undefined;
 
-  const service = createService(shell, config, probes, async () => {
+  const service = createService(context, config, probes, async () => {
     const { google, output } = config;
     const retry = { ...config.retry, giveUpAfterMs: config.giveUpAfterMs };
-    const { source, clients, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, dependencies, {
-      keepsOrder: true,
-    });
+    const { source, clients, check, close } = await openPubSubInput(
+      context,
+      config,
+      probes.deadLettered,
+      dependencies,
+      {
+        keepsOrder: true,
+      },
+    );
     const publisher = new Publisher({
       connections: clients.publishConnections,
       projectId: google.projectId,
@@ -143,9 +154,9 @@ export function createEnrich(config: EnrichConfig, dependencies: EnrichDependenc
             config: config.publish,
             credit,
             telemetry,
-            address: addressBy(output.topicId, output.orderingKey),
+            toTarget: toPublishTarget(output.topicId, output.orderingKey),
             onlyTopicId: output.topicId,
-            onFailingTargets: (failing) => shell.watchTargets({ credit, failing }),
+            onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
             onFlush: probes.flushed.hit,
           }),
           settle(),

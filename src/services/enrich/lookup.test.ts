@@ -12,10 +12,10 @@ import { Telemetry } from '../../telemetry/telemetry.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { fakeFetcher } from '../../testing/fake-fetcher.ts';
 import { suite } from '../../testing/suite.ts';
-import { type TestDelivery, testDelivery, testDesk, testMessage } from '../../testing/test-context.ts';
+import { type TestDelivery, testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { written } from '../../testing/written.ts';
 import { applyByNames, keyByPaths, keyResult, type LookupOptions, lookup } from './lookup.ts';
-import { addressBy, orderBy } from './publish-target.ts';
+import { orderBy, toPublishTarget } from './publish-target.ts';
 
 const KEYS = keyByPaths(['enrichmentData.DeviceID', 'attributes.uid']);
 const TABLE = { d1: { ClientID: 'c1', place: { LocationID: 'hall' } } };
@@ -33,7 +33,7 @@ function look(
   attributes: Record<string, string> = { uid: 'd1' },
   answer?: (key: string) => Observable<LookupData | undefined>,
 ): Looked {
-  const delivery = testDelivery(testDesk(), { attributes, enrichmentData: { kept: true } });
+  const delivery = testDelivery(testContext(), { attributes, enrichmentData: { kept: true } });
   const fetcher = fakeFetcher(TABLE, answer);
   const emitted: Delivery[] = [];
   let ended: unknown = 'not ended';
@@ -61,7 +61,7 @@ function look(
 
 /** The data that one message has got in the end, or what its lookup failed with. */
 function lookUp(fetcher: Fetcher, apply: LookupOptions['apply']): Promise<unknown> {
-  const delivery = testDelivery(testDesk(), { attributes: { uid: 'd1' } });
+  const delivery = testDelivery(testContext(), { attributes: { uid: 'd1' } });
   const retry = { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 };
   const policies = { withoutKey: 'drop', withoutData: 'drop' } as const;
   const run = lookup({ fetcher, keyOf: KEYS, apply, ...policies, retry, onRetry: () => {} });
@@ -75,9 +75,9 @@ const reasonOf = (thrown: unknown) => (thrown instanceof PoisonError ? thrown.re
 
 suite('lookup', ({ test }) => {
   test('what memory holds is added at once; all else takes the effect', () => {
-    const held = (key: string) => (key === 'd1' ? { ClientID: 'c1' } : undefined);
+    const peek = (key: string) => (key === 'd1' ? { ClientID: 'c1' } : undefined);
     const run = lookup({
-      fetcher: { ...fakeFetcher(TABLE), held },
+      fetcher: { ...fakeFetcher(TABLE), peek },
       keyOf: KEYS,
       apply: applyByNames({ name: 'ClientID' }),
       withoutKey: 'drop',
@@ -85,18 +85,18 @@ suite('lookup', ({ test }) => {
       retry: { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 },
       onRetry: () => {},
     });
-    const of = (attributes: Record<string, string>) => testDelivery(testDesk(), { attributes });
-    assert.equal(run.atOnce?.(of({ uid: 'd1' }))?.message.enrichmentData, { name: 'c1' });
-    assert.is(run.atOnce?.(of({ uid: 'd2' })), undefined);
+    const of = (attributes: Record<string, string>) => testDelivery(testContext(), { attributes });
+    assert.equal(run.trySync?.(of({ uid: 'd1' }))?.message.enrichmentData, { name: 'c1' });
+    assert.is(run.trySync?.(of({ uid: 'd2' })), undefined);
     const keyless = of({});
-    assert.is(run.atOnce?.(keyless), undefined);
-    assert.is(keyless.ticket.isOpen, true, "the policy is the effect's to apply");
+    assert.is(run.trySync?.(keyless), undefined);
+    assert.is(keyless.ackHandle.isOpen, true, "the policy is the effect's to apply");
   });
 
   test('adds what is known about the key, by names, and keeps what was there', () => {
     const { emitted, ended, delivery, fetched } = look();
     assert.equal(emitted[0]?.message.enrichmentData, { kept: true, name: 'c1', location: 'hall' });
-    assert.is(emitted[0]?.ticket, delivery.ticket);
+    assert.is(emitted[0]?.ackHandle, delivery.ackHandle);
     assert.equal([emitted.length, ended], [1, 'completed']);
     assert.equal(fetched, ['d1']);
   });
@@ -106,11 +106,11 @@ suite('lookup', ({ test }) => {
     assert.is(passed.emitted[0], passed.delivery);
     const dropped = look({ withoutKey: 'drop' }, {});
     assert.equal([dropped.emitted, dropped.ended], [[], 'completed']);
-    assert.equal(dropped.delivery.ticket.told, ['acknowledged']);
-    assert.is(dropped.delivery.ticket.desk.ledger.dropped, 1);
+    assert.equal(dropped.delivery.ackHandle.told, ['acknowledged']);
+    assert.is(dropped.delivery.ackHandle.context.ledger.dropped, 1);
     const poisoned = look({ withoutKey: 'deadLetter' }, {});
     assert.is(reasonOf(poisoned.ended), 'no_key');
-    assert.ok(poisoned.delivery.ticket.isOpen, 'the operator around it buries it');
+    assert.ok(poisoned.delivery.ackHandle.isOpen, 'the operator around it dead-letters it');
     for (const { fetched } of [passed, dropped, poisoned]) assert.equal(fetched, []);
   });
 
@@ -118,7 +118,10 @@ suite('lookup', ({ test }) => {
     const passed = look({}, { uid: 'unknown' });
     assert.is(passed.emitted[0], passed.delivery);
     const dropped = look({ withoutData: 'drop' }, { uid: 'unknown' });
-    assert.equal([dropped.emitted, dropped.ended, dropped.delivery.ticket.told], [[], 'completed', ['acknowledged']]);
+    assert.equal(
+      [dropped.emitted, dropped.ended, dropped.delivery.ackHandle.told],
+      [[], 'completed', ['acknowledged']],
+    );
     const poisoned = look({ withoutData: 'deadLetter' }, { uid: 'unknown' });
     assert.is(reasonOf(poisoned.ended), 'no_data');
     assert.match(String(poisoned.ended), '"unknown"');
@@ -167,10 +170,10 @@ suite('lookup', ({ test }) => {
 
   test('a hook leaves a message out by returning drop, wherever the data comes from', () => {
     const { emitted, ended, delivery } = look({ apply: () => drop });
-    assert.equal([emitted, ended, delivery.ticket.told], [[], 'completed', ['acknowledged']]);
-    assert.is(delivery.ticket.desk.ledger.dropped, 1);
-    const fetcher = { ...fakeFetcher(TABLE), held: () => ({ ClientID: 'c1' }) };
-    assert.is(look({ apply: () => drop, fetcher }).delivery.ticket.desk.ledger.dropped, 1);
+    assert.equal([emitted, ended, delivery.ackHandle.told], [[], 'completed', ['acknowledged']]);
+    assert.is(delivery.ackHandle.context.ledger.dropped, 1);
+    const fetcher = { ...fakeFetcher(TABLE), peek: () => ({ ClientID: 'c1' }) };
+    assert.is(look({ apply: () => drop, fetcher }).delivery.ackHandle.context.ledger.dropped, 1);
   });
 
   test('a hook that changes what was looked up costs its message alone, and changes no later one', async () => {
@@ -223,7 +226,7 @@ suite('lookup', ({ test }) => {
 
   test('an answer that never comes leaves the delivery open', () => {
     const { emitted, ended, delivery } = look({}, undefined, () => NEVER);
-    assert.equal([emitted, ended, delivery.ticket.isOpen], [[], 'not ended', true]);
+    assert.equal([emitted, ended, delivery.ackHandle.isOpen], [[], 'not ended', true]);
   });
 });
 
@@ -239,9 +242,9 @@ suite('lookup keys and orders', ({ test }) => {
   });
 
   test('order goes by the key it will be published under, else the one it came with, else the lookup', () => {
-    const desk = testDesk();
-    const came = testDelivery(desk, { attributes: { uid: 'u', site: 's' } }, 'came');
-    const bare = testDelivery(desk, { attributes: { uid: 'u', site: 's' } });
+    const context = testContext();
+    const came = testDelivery(context, { attributes: { uid: 'u', site: 's' } }, 'came');
+    const bare = testDelivery(context, { attributes: { uid: 'u', site: 's' } });
     assert.is(orderBy('attributes.site', KEYS)(came), 's');
     assert.is(orderBy('attributes.missing', KEYS)(came), 'came');
     assert.is(orderBy(undefined, KEYS)(came), 'came');
@@ -250,10 +253,10 @@ suite('lookup keys and orders', ({ test }) => {
   });
 
   test('is published under the configured key, else the one it came with', () => {
-    const delivery = testDelivery(testDesk(), { attributes: { site: 's' } }, 'came');
-    const key = (path?: string) => addressBy('out', path)(delivery).message.orderingKey;
+    const delivery = testDelivery(testContext(), { attributes: { site: 's' } }, 'came');
+    const key = (path?: string) => toPublishTarget('out', path)(delivery).message.orderingKey;
     assert.equal([key('attributes.site'), key(), key('attributes.missing')], ['s', 'came', '']);
-    const { topicId, message } = addressBy('out', undefined)(delivery);
+    const { topicId, message } = toPublishTarget('out', undefined)(delivery);
     assert.is(topicId, 'out');
     assert.is(message.attributes, delivery.message.attributes);
     assert.is(JSON.parse(written(message.data).toString()).id, 'm1');

@@ -100,9 +100,9 @@ export interface LookupOptions {
 export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
   const { fetcher, keyOf, apply, withoutKey, withoutData, retry, onRetry } = options;
   const withRetry = retryWithBackoff<LookupData | undefined>(retry, { onRetry });
-  const atOnce = (delivery: Delivery): Delivery | undefined => {
+  const trySync = (delivery: Delivery): Delivery | undefined => {
     const key = keyOf(delivery.message);
-    const data = key === undefined ? undefined : fetcher.held?.(key);
+    const data = key === undefined ? undefined : fetcher.peek?.(key);
     if (data === undefined) return undefined;
     const added = addedBy(apply, data, delivery.message);
     return added === drop ? undefined : delivery.with(enriched(delivery.message, added));
@@ -121,7 +121,7 @@ export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
       }),
     );
   };
-  return Object.assign(effect, { atOnce });
+  return Object.assign(effect, { trySync });
 }
 
 function addedBy(apply: Applier, data: LookupData, message: Message): EnrichmentData | Drop {

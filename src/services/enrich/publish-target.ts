@@ -1,6 +1,6 @@
 import type { OutgoingMessage } from '../../connectors/pubsub/limits.ts';
 import { type OrderingKeyConfig, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
-import type { Address } from '../../connectors/pubsub/sink.ts';
+import type { PublishTarget } from '../../connectors/pubsub/sink.ts';
 import { ReceivedMessage } from '../../connectors/pubsub/wire/received-message.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
@@ -18,9 +18,9 @@ export function orderBy(
   keyOf: KeyOf,
 ): (delivery: Delivery) => string | undefined {
   const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).orderOf;
-  return ({ message, ticket }) => {
+  return ({ message, ackHandle }) => {
     const configured = read?.(new MessageView(message));
-    return configured ?? keyText(ticket.original.orderingKey) ?? keyOf(message);
+    return configured ?? keyText(ackHandle.original.orderingKey) ?? keyOf(message);
   };
 }
 
@@ -31,17 +31,17 @@ function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
 }
 
 /** Where an enriched delivery is published, and under which ordering key. */
-export function addressBy(
+export function toPublishTarget(
   topicId: string,
   orderingKey: OrderingKeyConfig | undefined,
-): (delivery: Delivery) => Address {
+): (delivery: Delivery) => PublishTarget {
   const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).keyOf;
-  return ({ message, ticket }) => ({
+  return ({ message, ackHandle }) => ({
     topicId,
     message: {
       data: envelopeOf(message),
       attributes: unchangedAttributes(message),
-      orderingKey: read === undefined ? ticket.original.orderingKey : (read(new MessageView(message)) ?? ''),
+      orderingKey: read === undefined ? ackHandle.original.orderingKey : (read(new MessageView(message)) ?? ''),
     },
   });
 }

@@ -9,9 +9,9 @@ import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
-import { openPubSubEnd } from '../pubsub-input.ts';
+import { openPubSubInput } from '../pubsub-input.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
+import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
 import type { IcestoreConfig } from './config.ts';
 
 export interface IcestoreDependencies extends CommonDependencies {
@@ -30,18 +30,23 @@ export function createIcestore(
   config: IcestoreConfig,
   dependencies: IcestoreDependencies = {},
 ): Service<IcestoreProbes> {
-  const shell = openShell('icestore', config, { ...config.source, heldForMs: config.archive.maxAgeMs }, dependencies);
-  const { credit, telemetry, readiness } = shell;
+  const context = openServiceContext(
+    'icestore',
+    config,
+    { ...config.source, maxWaitMs: config.archive.maxAgeMs },
+    dependencies,
+  );
+  const { credit, telemetry, readiness } = context;
   const probes: IcestoreProbes = {
-    ...shell.commonProbes(),
-    decoded: shell.probe('decoded'),
-    stored: shell.probe('stored'),
+    ...context.commonProbes(),
+    decoded: context.probe('decoded'),
+    stored: context.probe('stored'),
   };
 
-  return createService(shell, config, probes, async () => {
+  return createService(context, config, probes, async () => {
     const { archive, bucket, identity } = config;
     const storage = dependencies.storage ?? createStorageClient(config.google);
-    const { source, check, close } = await openPubSubEnd(shell, config, probes.deadLettered, {
+    const { source, check, close } = await openPubSubInput(context, config, probes.deadLettered, {
       ...dependencies,
       storage,
     });
@@ -69,7 +74,7 @@ export function createIcestore(
             identityOf: identityBy(identity),
             telemetry,
             readiness,
-            onFailingTargets: (failing) => shell.watchTargets({ credit, failing }),
+            onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
             onFlush: probes.flushed.hit,
             onStored: probes.stored.hit,
           }),

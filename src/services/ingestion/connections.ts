@@ -3,25 +3,25 @@ import { type BehaviorSubject, map } from 'rxjs';
 import { MqttSource } from '../../connectors/mqtt/source.ts';
 import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
 import type { Credit } from '../../core/credit.ts';
-import type { Desk } from '../../core/delivery.ts';
+import type { DeliveryContext } from '../../core/delivery.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
-import type { Shell } from '../service-context.ts';
+import type { ServiceContext } from '../service-context.ts';
 import type { IngestionConfig } from './config.ts';
 import type { RouteTable } from './route-table.ts';
 
 export interface ConnectionParts {
   readonly createClient: (clientId: string) => MqttClient;
-  readonly bury: Desk['bury'];
+  readonly deadLetter: DeliveryContext['deadLetter'];
 }
 
 /** Opens one connection for all routes, or one with credit of its own for the routes of each producer. */
 export function openConnections(
-  shell: Shell,
+  context: ServiceContext,
   { mqtt }: IngestionConfig,
   table: BehaviorSubject<RouteTable>,
-  { createClient, bury }: ConnectionParts,
+  { createClient, deadLetter }: ConnectionParts,
 ): MqttSource[] {
-  const { telemetry, readiness } = shell;
+  const { telemetry, readiness } = context;
   const open = (
     clientId: string,
     credit: Credit,
@@ -32,16 +32,16 @@ export function openConnections(
       client: createClient(clientId),
       config: { ...mqtt, clientId },
       subscriptions: table.pipe(map(subscriptionsOf)),
-      desk: shell.desk(bury, credit),
+      context: context.context(deadLetter, credit),
       telemetry,
       readiness: conditions,
     });
   if (!mqtt.connectionPerProducer)
-    return [open(mqtt.clientId, shell.credit, readiness, (routes) => routes.subscriptions)];
+    return [open(mqtt.clientId, context.credit, readiness, (routes) => routes.subscriptions)];
   return table.value.producers.map((producer, index) =>
     open(
       `${mqtt.clientId}-${producer}`,
-      index === 0 ? shell.credit : shell.openCredit(),
+      index === 0 ? context.credit : context.openCredit(),
       { set: (part, state, detail) => readiness.set(part.replace(/^mqtt/, `mqtt.${producer}`), state, detail) },
       (routes) => routes.subscriptionsOf(producer),
     ),

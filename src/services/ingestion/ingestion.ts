@@ -15,14 +15,14 @@ import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { byCredit } from '../../operators/by-credit.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
-import { openDeadLetters } from '../dead-letter-sink.ts';
+import { openDeadLetterSink } from '../dead-letter-sink.ts';
 import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openShell } from '../service-context.ts';
+import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
 import type { IngestionConfig } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
-import { addressBy, orderBy } from './publish-target.ts';
+import { orderBy, toPublishTarget } from './publish-target.ts';
 import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { followEdits } from './route-edits.ts';
 import { RouteTable } from './route-table.ts';
@@ -52,17 +52,22 @@ export function createIngestion(
   config: IngestionConfig,
   dependencies: IngestionDependencies = {},
 ): Service<IngestionProbes> {
-  const shell = openShell('ingestion', config, { ...config.mqtt, heldForMs: config.publish.maxDelayMs }, dependencies);
-  const { telemetry, readiness } = shell;
+  const context = openServiceContext(
+    'ingestion',
+    config,
+    { ...config.mqtt, maxWaitMs: config.publish.maxDelayMs },
+    dependencies,
+  );
+  const { telemetry, readiness } = context;
   const probes: IngestionProbes = {
-    ...shell.commonProbes(),
-    routed: shell.probe('routed'),
-    routesChanged: shell.probe('routesChanged'),
+    ...context.commonProbes(),
+    routed: context.probe('routed'),
+    routesChanged: context.probe('routesChanged'),
   };
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;
 
-  return createService(shell, config, probes, async () => {
+  return createService(context, config, probes, async () => {
     const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
     const publisher = new Publisher({
       connections: pubsub.publishConnections,
@@ -74,16 +79,16 @@ export function createIngestion(
       readiness,
       component: 'publish',
     });
-    const letters = openDeadLetters(shell, config, {
+    const deadLetters = openDeadLetterSink(context, config, {
       clients: pubsub,
       storage: dependencies.storage,
       publisher,
       sourceOf: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
       probe: probes.deadLettered,
     });
-    const connections = openConnections(shell, config, table, {
+    const connections = openConnections(context, config, table, {
       createClient: dependencies.mqtt ?? ((clientId) => createMqttClient({ ...config.mqtt, clientId })),
-      bury: letters.bury,
+      deadLetter: deadLetters.deadLetter,
     });
     const check = (topicIds: readonly string[]) =>
       checkTopics(
@@ -111,9 +116,9 @@ export function createIngestion(
         config: config.publish,
         credit,
         telemetry,
-        address: addressBy(currentTable, (left) => telemetry.event('mqtt.properties_left_out', left)),
+        toTarget: toPublishTarget(currentTable, (left) => telemetry.event('mqtt.properties_left_out', left)),
         deadLetterAfterMs: config.publish.deadLetterAfterMs,
-        onFailingTargets: (failing) => shell.watchTargets({ credit, failing, remedy: REMEDY }),
+        onFailingTargets: (failing) => context.watchTargets({ credit, failing, remedy: REMEDY }),
         onFlush: probes.flushed.hit,
       });
     const changes = followEdits(dependencies.routeChanges ?? EMPTY, {
@@ -129,7 +134,7 @@ export function createIngestion(
       check: async () => {
         if (dependencies.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
         await check(table.value.topicIds);
-        await letters.check();
+        await deadLetters.check();
       },
       graph: (deliveries) =>
         deliveries.pipe(
@@ -139,7 +144,7 @@ export function createIngestion(
           mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
           enrich,
           tap(probes.routed.hit),
-          connections.length === 1 ? publish(shell.credit) : byCredit(publish),
+          connections.length === 1 ? publish(context.credit) : byCredit(publish),
           settle(),
           tap(probes.settled.hit),
         ),

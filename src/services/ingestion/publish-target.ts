@@ -1,5 +1,5 @@
 import { PUBSUB_LIMITS, requestBytes } from '../../connectors/pubsub/limits.ts';
-import type { Address } from '../../connectors/pubsub/sink.ts';
+import type { PublishTarget } from '../../connectors/pubsub/sink.ts';
 import type { EncodedAttributes } from '../../connectors/pubsub/wire/encoded-attributes.ts';
 import { encodeAttributes } from '../../connectors/pubsub/wire/publish-request.ts';
 import type { Delivery } from '../../core/delivery.ts';
@@ -33,10 +33,10 @@ export function orderBy(table: () => RouteTable): (delivery: Delivery) => string
  * Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. Attributes
  * of a message's own are left out where with them it would be larger than a request may be.
  */
-export function addressBy(
+export function toPublishTarget(
   table: () => RouteTable,
   onLeftOut: (left: { readonly topic: string; readonly leftOut: number }) => void = () => {},
-): (delivery: Delivery) => Address {
+): (delivery: Delivery) => PublishTarget {
   return ({ message }) => {
     const { attributes } = message;
     const routeName = attributes.route_name ?? '';

@@ -2,7 +2,7 @@ import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
 import { filterCovers, matchableFilter, topicMatches } from '../../connectors/mqtt/topic-filter.ts';
 import { type OrderingKey, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
-import { remembering } from '../../util/memoize.ts';
+import { memoize } from '../../util/memoize.ts';
 import { deviceTopic, namesLevels } from './device-topic.ts';
 import { standardJsonHead } from './enrichers.ts';
 import type { PayloadLimits } from './payload-limits.ts';
@@ -56,7 +56,7 @@ export class RouteTable {
       // Of equal filters the first one gets all messages; such routes are alike in everything.
       .filter(([, { source }]) => !filters.has(source.mqtt_topic) && filters.add(source.mqtt_topic))
       .map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
-    this.routeOf = remembering((topic) => this.#find(topic), REMEMBERED_TOPICS);
+    this.routeOf = memoize((topic) => this.#find(topic), REMEMBERED_TOPICS);
     this.producers = Object.keys(producers);
     this.hasLimits = this.#routes.some(({ config }) => config.payload !== undefined);
     this.subscriptions = subscriptionsTo(this.#routes);

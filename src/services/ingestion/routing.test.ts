@@ -9,10 +9,10 @@ import { drop } from '../../core/hook-result.ts';
 import type { Attributes, EnrichmentData } from '../../core/message.ts';
 import { encodeEnvelope } from '../../formats/envelope/envelope.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk, testMessage } from '../../testing/test-context.ts';
+import { testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { written } from '../../testing/written.ts';
 import { identifyBy } from './identify-by.ts';
-import { addressBy } from './publish-target.ts';
+import { toPublishTarget } from './publish-target.ts';
 import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
@@ -299,7 +299,7 @@ suite('a message on its route', ({ test }) => {
     }
   });
 
-  const delivered = () => testDelivery(testDesk(), message).with(routeBy(() => routes)(message));
+  const delivered = () => testDelivery(testContext(), message).with(routeBy(() => routes)(message));
 
   test('costs itself alone when its enricher changes what the topic tells', () => {
     const renaming = enrichBy((_, device) => Object.assign(device, { DeviceID: 'other' }));
@@ -327,7 +327,7 @@ suite('a message on its route', ({ test }) => {
   test('has the attributes of its topic, encoded once, and its own beside them if there are any', () => {
     const routed = (attributes: Attributes) => routeBy(() => routes)(testMessage({ attributes }));
     const outgoing = (attributes: Attributes) =>
-      addressBy(() => routes)(testDelivery(testDesk()).with(routed(attributes))).message.attributes;
+      toPublishTarget(() => routes)(testDelivery(testContext()).with(routed(attributes))).message.attributes;
     const shared = outgoing({ mqtt_topic: 'a/d1' });
     assert.instance(shared, EncodedAttributes);
     assert.is(outgoing({ mqtt_topic: 'a/d1' }), shared);
@@ -335,7 +335,7 @@ suite('a message on its route', ({ test }) => {
     assert.equal(decoded(own), { mqtt_topic: 'a/d1', type: 'reading', route_name: 'raw' });
     assert.is(outgoing({ mqtt_topic: 'a/d1' }), shared);
     const enriched = enrichBy(() => ({})).accept(
-      testDelivery(testDesk()).with(routed({ mqtt_topic: 'a/d1', type: 'reading' })),
+      testDelivery(testContext()).with(routed({ mqtt_topic: 'a/d1', type: 'reading' })),
       {},
     );
     assert.is(enriched.message.attributes.type, 'reading');
@@ -344,7 +344,7 @@ suite('a message on its route', ({ test }) => {
   test('is poison if its topic is too long for an attribute', () => {
     const ofTopic = (topic: string) => {
       const routed = routeBy(() => routes)(testMessage({ attributes: { mqtt_topic: topic } }));
-      return addressBy(() => routes)(testDelivery(testDesk()).with(routed)).message;
+      return toPublishTarget(() => routes)(testDelivery(testContext()).with(routed)).message;
     };
     const longest = `a/${'d'.repeat(1_022)}`;
     checkLimits(ofTopic(longest));
@@ -356,15 +356,15 @@ suite('a message on its route', ({ test }) => {
   });
 
   test('goes to the topic of its producer, under its ordering key; without a producer it is poison', () => {
-    const desk = testDesk();
+    const context = testContext();
     const routed = routeBy(() => routes)(message);
-    const { topicId, message: outgoing } = addressBy(() => routes)(testDelivery(desk).with(routed));
+    const { topicId, message: outgoing } = toPublishTarget(() => routes)(testDelivery(context).with(routed));
     assert.equal([topicId, outgoing.orderingKey], ['topic-of-raw', 'd1']);
     assert.equal(decoded(outgoing.attributes), routed.attributes);
     assert.is(JSON.parse(written(outgoing.data).toString()).id, 'm1');
     const removed = table({ a: { topic: 'a/+', to: 'new' } }, { new: {} });
     assert.throws(
-      () => addressBy(() => removed)(testDelivery(desk).with(routed)),
+      () => toPublishTarget(() => removed)(testDelivery(context).with(routed)),
       (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'unroutable',
     );
   });

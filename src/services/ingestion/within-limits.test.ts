@@ -6,7 +6,7 @@ import { parse } from '../../config/parse.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { suite } from '../../testing/suite.ts';
-import { testDelivery, testDesk, testMessage } from '../../testing/test-context.ts';
+import { testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { ingestionSchema } from './config.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
 import { RouteTable } from './route-table.ts';
@@ -29,11 +29,11 @@ const ingestion = (payload: object, mqtt: object = {}) => ({
 
 /** What becomes of payloads of these sizes under `limited/`, and of the same under `free/`. */
 function fates(payload: object, sizes: readonly number[]) {
-  const desk = testDesk();
+  const context = testContext();
   const table = new RouteTable(v.parse(ingestionSchema, ingestion(payload)));
   const passed: Delivery[] = [];
   const deliveries = ['limited/d1', 'free/d1', 'lost'].flatMap((mqtt_topic) =>
-    sizes.map((size) => testDelivery(desk, testMessage({ payload: 'x'.repeat(size), attributes: { mqtt_topic } }))),
+    sizes.map((size) => testDelivery(context, testMessage({ payload: 'x'.repeat(size), attributes: { mqtt_topic } }))),
   );
   from(deliveries)
     .pipe(mapMessage(withinLimits(() => table)))
@@ -45,8 +45,8 @@ function fates(payload: object, sizes: readonly number[]) {
   assert.equal([passedOf('free/d1'), passedOf('lost')], [sizes, sizes], 'other routes, and none, have no limits');
   return {
     passed: passedOf('limited/d1'),
-    letters: desk.burials.map(({ poison }) => `${poison.reason}: ${poison.message}`),
-    dropped: desk.ledger.dropped,
+    deadLetters: context.deadLettered.map(({ poison }) => `${poison.reason}: ${poison.message}`),
+    dropped: context.ledger.dropped,
   };
 }
 
@@ -60,7 +60,7 @@ suite('payload limits of a route', ({ test }) => {
   test('include their bounds; what is outside goes to dead-letter, with the limit', () => {
     assert.equal(fates({ minBytes: 2, maxBytes: 4 }, [0, 1, 2, 3, 4, 5]), {
       passed: [2, 3, 4],
-      letters: [
+      deadLetters: [
         'too_small: the payload has 0 bytes, outside of routes.limited.payload.minBytes (2)',
         'too_small: the payload has 1 bytes, outside of routes.limited.payload.minBytes (2)',
         'too_large: the payload has 5 bytes, outside of routes.limited.payload.maxBytes (4)',
@@ -70,8 +70,8 @@ suite('payload limits of a route', ({ test }) => {
   });
 
   test('may have one bound alone, and may drop what is outside', () => {
-    assert.equal(fates({ minBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [1, 9], letters: [], dropped: 1 });
-    assert.equal(fates({ maxBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [0, 1], letters: [], dropped: 1 });
+    assert.equal(fates({ minBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [1, 9], deadLetters: [], dropped: 1 });
+    assert.equal(fates({ maxBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [0, 1], deadLetters: [], dropped: 1 });
     assert.equal(fates({}, [0, 9]).passed, [0, 9]);
   });
 

@@ -1,8 +1,8 @@
-import type { Letter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import type { ServiceConfig } from '../../services/pipeline.ts';
 
-/** Which letters are meant. What is left out does not restrict. */
-export interface LetterFilter {
+/** Which dead letters are meant. What is left out does not restrict. */
+export interface DeadLetterFilter {
   /** Any of them. */
   readonly reasons: readonly string[];
   /** Milliseconds since 1970: from this time on. */
@@ -11,8 +11,8 @@ export interface LetterFilter {
   readonly until?: number;
 }
 
-/** Whether a letter has one of the reasons, and its time is within the bounds. */
-export function matches({ reasons, from, until }: LetterFilter, { reason, time }: Letter): boolean {
+/** Whether a dead letter has one of the reasons, and its time is within the bounds. */
+export function matches({ reasons, from, until }: DeadLetterFilter, { reason, time }: DeadLetter): boolean {
   if (reasons.length > 0 && !reasons.includes(reason)) return false;
   const at = Date.parse(time);
   if (from !== undefined && !(at >= from)) return false;
@@ -20,10 +20,10 @@ export function matches({ reasons, from, until }: LetterFilter, { reason, time }
 }
 
 /**
- * Whether a letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
+ * Whether a dead letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
  * known by its topic alone, so all ingestion pipelines count as one.
  */
-export function isFrom(config: ServiceConfig, { source }: Letter): boolean {
+export function isFrom(config: ServiceConfig, { source }: DeadLetter): boolean {
   return config.service === 'ingestion' ? source.startsWith('mqtt:') : source === sourceOf(config);
 }
 

@@ -1,18 +1,18 @@
 import * as assert from 'uvu/assert';
-import type { Letter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import { startPubSub } from '../../sandbox/pubsub/start-pubsub.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { type TestClient, testClient } from '../../testing/pubsub-client.ts';
 import { suiteScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
-import { LetterBox } from './dead-letter-reader.ts';
+import { DeadLetterReader } from './dead-letter-reader.ts';
 
 const NEVER = new AbortController().signal;
 /** Shorter than Pub/Sub lets a subscription's be, so that a test can outlast it. */
 const LEASE_SECONDS = 2;
-const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => `letter ${index}`);
+const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => `dead letter ${index}`);
 
-suite('letter box', (tests) => {
+suite('dead letter box', (tests) => {
   const { test } = tests;
   const scope = suiteScope(tests);
   let it: TestClient;
@@ -22,38 +22,38 @@ suite('letter box', (tests) => {
   });
 
   const open = (subscription: string, quietMs = 300) =>
-    new LetterBox({ client: it.subscriber, subscription, leaseSeconds: LEASE_SECONDS, quietMs });
-  const readAll = async (box: LetterBox, signal = NEVER): Promise<Letter[]> => {
-    const letters: Letter[] = [];
-    for await (const page of box.pages(signal)) letters.push(...page);
-    return letters;
+    new DeadLetterReader({ client: it.subscriber, subscription, leaseSeconds: LEASE_SECONDS, quietMs });
+  const readAll = async (reader: DeadLetterReader, signal = NEVER): Promise<DeadLetter[]> => {
+    const deadLetters: DeadLetter[] = [];
+    for await (const page of reader.pages(signal)) deadLetters.push(...page);
+    return deadLetters;
   };
 
-  test('reads every letter once, in pages, and gives all back that was not acknowledged', async () => {
+  test('reads every dead letter once, in pages, and gives all back that was not acknowledged', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(500));
-    const box = open(subscription);
-    const letters = await readAll(box);
-    assert.is(new Set(letters.map(({ id }) => id)).size, 500);
-    assert.is(letters.length, 500);
+    const reader = open(subscription);
+    const deadLetters = await readAll(reader);
+    assert.is(new Set(deadLetters.map(({ id }) => id)).size, 500);
+    assert.is(deadLetters.length, 500);
     assert.ok(await it.isEmpty(subscription), 'nobody else reads them meanwhile');
-    await box.acknowledge(letters.slice(0, 480));
-    await box.close();
+    await reader.acknowledge(deadLetters.slice(0, 480));
+    await reader.close();
     const left = await it.pull(subscription, 20);
     assert.is(left.length, 20);
     assert.ok(await it.isEmpty(subscription));
   });
 
-  test('holds letters for longer than a lease', async () => {
+  test('holds dead letters for longer than a lease', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(3));
-    const box = open(subscription);
-    const letters = await readAll(box);
+    const reader = open(subscription);
+    const deadLetters = await readAll(reader);
     const readAt = performance.now();
     await eventually(() => assert.ok(performance.now() - readAt > 1.5 * LEASE_SECONDS * 1_000));
     assert.ok(await it.isEmpty(subscription));
-    await box.acknowledge(letters);
-    await box.close();
+    await reader.acknowledge(deadLetters);
+    await reader.close();
     assert.ok(await it.isEmpty(subscription), 'the acknowledgements were in time');
   });
 
@@ -61,12 +61,12 @@ suite('letter box', (tests) => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(3));
     const stopped = new AbortController();
-    const box = open(subscription, 60_000);
-    const reading = readAll(box, stopped.signal);
+    const reader = open(subscription, 60_000);
+    const reading = readAll(reader, stopped.signal);
     await eventually(async () => assert.ok(await it.isEmpty(subscription)));
     stopped.abort();
     assert.is((await reading).length, 3);
-    await box.close();
+    await reader.close();
     assert.is((await it.pull(subscription, 3)).length, 3);
   });
 });

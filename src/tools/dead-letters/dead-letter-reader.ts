@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { v1 } from '@google-cloud/pubsub';
 import { LRUCache } from 'lru-cache';
 import { asCallError } from '../../connectors/google/grpc-errors.ts';
-import { type Letter, readLetter } from '../../dead-letters/dead-letter.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { type DeadLetter, readDeadLetter } from '../../dead-letters/dead-letter.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 
 const PAGE = 200;
 /** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */
 const IDS_PER_CALL = 1_000;
 const PAUSE_MS = 200;
-/** Letters held at one time; of each its two ids are kept, about 400 bytes. */
+/** Dead letters held at one time; of each its two ids are kept, about 400 bytes. */
 const MAX_HELD = 100_000;
 const CALL = { retry: null, timeout: 30_000 };
 
-export interface LetterBoxOptions {
+export interface DeadLetterReaderOptions {
   readonly client: v1.SubscriberClient;
   /** Full name: `projects/p/subscriptions/s`. */
   readonly subscription: string;
@@ -25,50 +25,50 @@ export interface LetterBoxOptions {
 
 /**
  * Reads a dead-letter subscription page by page, by Pull. What is read stays leased, and is given back by `close()`
- * unless it was acknowledged: so nobody else reads it meanwhile, and reading alone changes nothing. A letter that comes
+ * unless it was acknowledged: so nobody else reads it meanwhile, and reading alone changes nothing. A dead letter that comes
  * twice is shown once.
  */
-export class LetterBox {
-  readonly #options: Required<LetterBoxOptions>;
-  /** Ack ids by letter id. */
+export class DeadLetterReader {
+  readonly #options: Required<DeadLetterReaderOptions>;
+  /** Ack ids by dead letter id. */
   readonly #held = new Map<string, string>();
   /** So that one whose acknowledgement was late is not taken for a new one. */
   readonly #done = new LRUCache<string, true>({ max: MAX_HELD });
   readonly #heartbeat: NodeJS.Timeout;
 
-  constructor(options: LetterBoxOptions) {
+  constructor(options: DeadLetterReaderOptions) {
     this.#options = { leaseSeconds: 60, quietMs: 2_000, ...options };
     this.#heartbeat = setInterval(
       () => {
-        // A lease that ends early makes a letter come again, and is no reason to stop: the next beat asks anew.
+        // A lease that ends early makes a dead letter come again, and is no reason to stop: the next beat asks anew.
         this.#lease([...this.#held.values()], this.#options.leaseSeconds).catch(() => {});
       },
       (this.#options.leaseSeconds * 1_000) / 3,
     );
   }
 
-  /** Reading stops when so many letters are held that do not leave the box. */
+  /** Reading stops when so many dead letters are held that do not leave the box. */
   get isFull(): boolean {
     return this.#held.size >= MAX_HELD;
   }
 
-  /** Letters in pages, until nothing new comes, the box is full, or the signal is given. */
-  async *pages(signal: AbortSignal): AsyncGenerator<readonly Letter[]> {
+  /** Dead letters in pages, until nothing new comes, the box is full, or the signal is given. */
+  async *pages(signal: AbortSignal): AsyncGenerator<readonly DeadLetter[]> {
     const { client, subscription, leaseSeconds, quietMs } = this.#options;
     const request = { subscription, maxMessages: PAGE, returnImmediately: true };
     for (let newAt = performance.now(); performance.now() - newAt < quietMs && !this.isFull && !signal.aborted; ) {
-      const [{ receivedMessages }] = await patiently(() => client.pull(request, CALL), asCallError);
-      const page: Letter[] = [];
+      const [{ receivedMessages }] = await retryFor(() => client.pull(request, CALL), asCallError);
+      const page: DeadLetter[] = [];
       const leases: string[] = [];
       const late: string[] = [];
       for (const { message, ackId } of receivedMessages ?? []) {
         if (!message || !ackId) continue;
-        const letter = readLetter(message);
-        if (this.#done.has(letter.id)) late.push(ackId);
+        const deadLetter = readDeadLetter(message);
+        if (this.#done.has(deadLetter.id)) late.push(ackId);
         else {
           leases.push(ackId);
-          if (!this.#held.has(letter.id)) page.push(letter);
-          this.#held.set(letter.id, ackId);
+          if (!this.#held.has(deadLetter.id)) page.push(deadLetter);
+          this.#held.set(deadLetter.id, ackId);
         }
       }
       if (late.length > 0) await this.#acknowledge(late);
@@ -80,10 +80,10 @@ export class LetterBox {
     }
   }
 
-  /** Takes letters out of the subscription. Rejects when that cannot be confirmed: then they come again. */
-  async acknowledge(letters: readonly Letter[]): Promise<void> {
-    await this.#acknowledge(letters.flatMap(({ id }) => this.#held.get(id) ?? []));
-    for (const { id } of letters) {
+  /** Takes dead letters out of the subscription. Rejects when that cannot be confirmed: then they come again. */
+  async acknowledge(deadLetters: readonly DeadLetter[]): Promise<void> {
+    await this.#acknowledge(deadLetters.flatMap(({ id }) => this.#held.get(id) ?? []));
+    for (const { id } of deadLetters) {
       this.#held.delete(id);
       this.#done.set(id, true);
     }
@@ -94,13 +94,13 @@ export class LetterBox {
     clearInterval(this.#heartbeat);
     const ackIds = [...this.#held.values()];
     this.#held.clear();
-    await patiently(() => this.#lease(ackIds, 0), asCallError);
+    await retryFor(() => this.#lease(ackIds, 0), asCallError);
   }
 
   async #acknowledge(all: readonly string[]): Promise<void> {
     const { client, subscription } = this.#options;
     for (const ackIds of inChunks(all)) {
-      await patiently(() => client.acknowledge({ subscription, ackIds }, CALL), asCallError);
+      await retryFor(() => client.acknowledge({ subscription, ackIds }, CALL), asCallError);
     }
   }
 

@@ -1,9 +1,9 @@
 import type { Original } from '../../core/message.ts';
-import type { Letter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import { oneLine, printableData } from './printable.ts';
 
-/** What a table shows of a letter, without its data. */
-export interface LetterRow {
+/** What a table shows of a dead letter, without its data. */
+export interface DeadLetterRow {
   readonly id: string;
   readonly time: string;
   readonly service: string;
@@ -16,8 +16,8 @@ export interface LetterRow {
   readonly object?: string;
 }
 
-export function rowOf(letter: Letter): LetterRow {
-  const { id, time, service, reason, attempt, bytes, source, error, isTruncated, object } = letter;
+export function rowOf(deadLetter: DeadLetter): DeadLetterRow {
+  const { id, time, service, reason, attempt, bytes, source, error, isTruncated, object } = deadLetter;
   const row = { id, time, service, reason, attempt, bytes, source, error, truncated: isTruncated };
   return object === undefined ? row : { ...row, object };
 }
@@ -26,7 +26,7 @@ const TITLES = ['id', 'time', 'service', 'reason', 'attempt', 'bytes', 'error'];
 const NUMBERS = [4, 5];
 
 /** Rows in columns, the last of them cut to the width of the terminal. */
-export function letterTable(rows: readonly LetterRow[], width = Number.POSITIVE_INFINITY): string {
+export function deadLetterTable(rows: readonly DeadLetterRow[], width = Number.POSITIVE_INFINITY): string {
   const lines = rows.map(({ id, time, service, reason, attempt, bytes, error }) =>
     [id, time, service || '-', reason, String(attempt), bytes.toLocaleString('en-US'), error].map(oneLine),
   );
@@ -47,23 +47,25 @@ export function letterTable(rows: readonly LetterRow[], width = Number.POSITIVE_
 }
 
 /** How many there are of each reason, the most frequent first. */
-export function byReason(rows: readonly LetterRow[]): Record<string, number> {
+export function byReason(rows: readonly DeadLetterRow[]): Record<string, number> {
   const counts = [...Map.groupBy(rows, ({ reason }) => reason)].map(
     ([reason, { length }]) => [reason, length] as const,
   );
   return Object.fromEntries(counts.sort(([, one], [, other]) => other - one));
 }
 
-/** Everything of one letter, for people. */
-export function letterPage(letter: Letter, original: Original): string {
-  const attributes = Object.entries(letter.attributes).map(([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`);
+/** Everything of one dead letter, for people. */
+export function deadLetterPage(deadLetter: DeadLetter, original: Original): string {
+  const attributes = Object.entries(deadLetter.attributes).map(
+    ([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`,
+  );
   return [
-    ...Object.entries(rowOf(letter)).map(([name, value]) => `${name.padEnd(10)} ${oneLine(String(value))}`),
-    `published  ${letter.publishTime}`,
+    ...Object.entries(rowOf(deadLetter)).map(([name, value]) => `${name.padEnd(10)} ${oneLine(String(value))}`),
+    `published  ${deadLetter.publishTime}`,
     ...(original.orderingKey === '' ? [] : [`ordering key ${oneLine(original.orderingKey)}`]),
-    `attributes${letter.object === undefined ? '' : ' of the letter'}`,
+    `attributes${deadLetter.object === undefined ? '' : ' of the dead letter'}`,
     ...attributes,
-    ...(letter.object === undefined
+    ...(deadLetter.object === undefined
       ? []
       : [
           'attributes of the original',

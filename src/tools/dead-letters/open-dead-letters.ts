@@ -3,16 +3,16 @@ import { checkCredentials, type GoogleApi } from '../../connectors/google/creden
 import { createPubSubClients, type PubSubClients } from '../../connectors/pubsub/client.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { toError } from '../../core/errors.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 import type { ServiceConfig } from '../../services/pipeline.ts';
-import { LetterBox } from './dead-letter-reader.ts';
+import { DeadLetterReader } from './dead-letter-reader.ts';
 import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';
 
 /** A pipeline's dead letters, open for reading. */
-export interface OpenLetters {
+export interface OpenDeadLetters {
   readonly clients: PubSubClients;
   readonly subscription: FoundSubscription;
-  readonly box: LetterBox;
+  readonly reader: DeadLetterReader;
   /** Built when it is first asked for. */
   readonly storage: () => Storage;
   /** Gives back what was read and not acknowledged. */
@@ -24,29 +24,33 @@ export interface OpenLetters {
  *
  * @throws FatalError naming the setting or option at fault.
  */
-export async function openLetters(
+export async function openDeadLetters(
   config: ServiceConfig,
   choice: SubscriptionChoice,
   idleTimeoutMs: number,
-): Promise<OpenLetters> {
+): Promise<OpenDeadLetters> {
   const apis: GoogleApi[] = config.deadLetters?.bucket === undefined ? ['pubsub'] : ['pubsub', 'storage'];
-  await patiently(() => checkCredentials(config.google, apis), toError);
+  await retryFor(() => checkCredentials(config.google, apis), toError);
   const clients = await createPubSubClients(config.google);
   let storage: Storage | undefined;
   try {
     const subscription = await findSubscription(clients, config, choice);
-    const box = new LetterBox({ client: clients.subscriber, subscription: subscription.name, quietMs: idleTimeoutMs });
+    const reader = new DeadLetterReader({
+      client: clients.subscriber,
+      subscription: subscription.name,
+      quietMs: idleTimeoutMs,
+    });
     return {
       clients,
       subscription,
-      box,
+      reader,
       storage: () => {
         storage ??= createStorageClient(config.google);
         return storage;
       },
       close: async () => {
         try {
-          await box.close();
+          await reader.close();
         } finally {
           await clients.close();
         }

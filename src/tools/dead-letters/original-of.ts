@@ -3,25 +3,25 @@ import { answerOf } from '../../connectors/google/bounded-call.ts';
 import { asHttpError } from '../../connectors/google/http-errors.ts';
 import { errorCode, PoisonError, toError } from '../../core/errors.ts';
 import type { Original } from '../../core/message.ts';
-import { type Letter, originalAttributes } from '../../dead-letters/dead-letter.ts';
+import { type DeadLetter, originalAttributes } from '../../dead-letters/dead-letter.ts';
 import { decodeOriginal } from '../../dead-letters/dead-letter-object.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 
 const TIMEOUT_MS = 120_000;
 const NOT_FOUND = 404;
 
 /**
- * The original of a letter, out of the object that it points to if there is one; attributes without what a burial had
+ * The original of a dead letter, out of the object that it points to if there is one; attributes without what dead-lettering had
  * added. Rejects with a PoisonError if the object is missing or is not what was written.
  */
-export async function originalOf(letter: Letter, storage: () => Storage): Promise<Original> {
-  const { object } = letter;
-  if (object === undefined) return letter.original;
+export async function originalOf(deadLetter: DeadLetter, storage: () => Storage): Promise<Original> {
+  const { object } = deadLetter;
+  if (object === undefined) return deadLetter.original;
   const [, bucket, name] = /^gs:\/\/([^/]+)\/(dead-letters\/.+)$/.exec(object) ?? [];
   if (bucket === undefined || name === undefined)
     throw new PoisonError('rejected', `${object} is no dead letter's object`);
   const file = storage().bucket(bucket).file(name);
-  const [content] = await patiently(
+  const [content] = await retryFor(
     () => answerOf(object, () => file.download(), TIMEOUT_MS),
     (thrown) =>
       Number(errorCode(thrown)) === NOT_FOUND

@@ -3,7 +3,7 @@ import { suite } from '../../testing/suite.ts';
 import { oneLine, printableData } from './printable.ts';
 
 suite('printable', ({ test }) => {
-  test('no text of a letter reaches the terminal as a command', () => {
+  test('no text of a dead letter reaches the terminal as a command', () => {
     assert.is(oneLine('a\u001b[2Jb\r\nc\u009bd'), 'a [2Jb c d');
     assert.is(printableData(Buffer.from('one\n\ttwo \u001b[31mred')), 'one\n\ttwo  [31mred');
     assert.not.match(printableData(Buffer.from(JSON.stringify({ a: '\u001b[2J' }))), '\u001b');

@@ -1,6 +1,6 @@
 import { parseExact } from '../../util/json/lossless-json.ts';
 
-/** One line without control characters: what stands in a letter must not move the cursor of whoever reads it. */
+/** One line without control characters: what stands in a dead letter must not move the cursor of whoever reads it. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');

@@ -2,7 +2,7 @@ import { asCallError, asStartError } from '../../connectors/google/grpc-errors.t
 import type { PubSubClients } from '../../connectors/pubsub/client.ts';
 import { checkLimits } from '../../connectors/pubsub/limits.ts';
 import { FatalError } from '../../core/errors.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 import type { Destination } from '../replay/destination.ts';
 
 const CHECK = { retry: null, timeout: 10_000 };
@@ -36,7 +36,7 @@ export async function pubsubDestination(
     async send({ data, attributes, orderingKey }) {
       const message = { data, attributes, orderingKey };
       checkLimits(message);
-      await patiently(() => clients.publisher.publish({ topic, messages: [message] }, PUBLISH), asCallError);
+      await retryFor(() => clients.publisher.publish({ topic, messages: [message] }, PUBLISH), asCallError);
     },
     close: async () => {},
   };

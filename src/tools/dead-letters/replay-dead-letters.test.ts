@@ -6,11 +6,11 @@ import type { SandboxServer } from '../../sandbox/server.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { type TestClient, testClient, texts } from '../../testing/pubsub-client.ts';
 import { suite } from '../../testing/suite.ts';
-import { LetterBox } from './dead-letter-reader.ts';
-import { newReport, type ReplayOptions, type ReplayReport, replayLetters } from './replay-dead-letters.ts';
+import { DeadLetterReader } from './dead-letter-reader.ts';
+import { newReport, type ReplayOptions, type ReplayReport, replayDeadLetters } from './replay-dead-letters.ts';
 
 const NEVER = new AbortController().signal;
-const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `letter ${index}`);
+const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `dead letter ${index}`);
 
 suite('replay', ({ test, before, after }) => {
   let server: SandboxServer;
@@ -30,7 +30,7 @@ suite('replay', ({ test, before, after }) => {
     send: (text: string, original: Original) => Promise<void>,
     options: Partial<ReplayOptions> = {},
   ): Promise<ReplayReport> => {
-    const box = new LetterBox({ client: it.subscriber, subscription, quietMs: 300 });
+    const reader = new DeadLetterReader({ client: it.subscriber, subscription, quietMs: 300 });
     const report = newReport();
     const destination = {
       description: 'the test',
@@ -38,11 +38,11 @@ suite('replay', ({ test, before, after }) => {
       close: async () => {},
     };
     const storage = () => {
-      throw new Error('no letter is in an object');
+      throw new Error('no dead letter is in an object');
     };
-    const all = { limit: 1_000, ratePerSecond: 10_000, isMeant: () => true, signal: NEVER };
-    await replayLetters({ box, destination, storage, ...all, ...options }, report);
-    await box.close();
+    const all = { limit: 1_000, ratePerSecond: 10_000, isSelected: () => true, signal: NEVER };
+    await replayDeadLetters({ reader, destination, storage, ...all, ...options }, report);
+    await reader.close();
     return report;
   };
 
@@ -51,7 +51,7 @@ suite('replay', ({ test, before, after }) => {
     await it.publish(topic, names(40));
     const sent: string[] = [];
     const refused = await replay(subscription, async (text) => {
-      if (text === 'letter 3') throw new PoisonError('too_large', 'no good');
+      if (text === 'dead letter 3') throw new PoisonError('too_large', 'no good');
       sent.push(text);
     });
     assert.equal([refused.replayed, refused.left.map(({ error }) => error)], [39, ['no good']]);
@@ -70,7 +70,7 @@ suite('replay', ({ test, before, after }) => {
     assert.ok(await it.isEmpty(subscription));
   });
 
-  test('acknowledges no letter before its confirmation, nor when there is none', async () => {
+  test('acknowledges no dead letter before its confirmation, nor when there is none', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, ['one']);
     const stopped = new AbortController();
@@ -93,17 +93,17 @@ suite('replay', ({ test, before, after }) => {
 
   test('those of one ordering key follow each other, by time; others go together', async () => {
     const { topic, subscription } = await it.newPair();
-    const letter = (name: string, key: string, second: number) =>
+    const deadLetter = (name: string, key: string, second: number) =>
       it.publish(topic, [name], {
         attributes: {
           ...{ dlq_reason: 'rejected', dlq_ordering_key: key, uid: 'u1' },
           dlq_time: `2026-01-01T00:00:0${second}.000Z`,
         },
       });
-    await letter('k third', 'k', 3);
-    await letter('k first', 'k', 1);
-    await letter('j', 'j', 2);
-    await letter('k second', 'k', 2);
+    await deadLetter('k third', 'k', 3);
+    await deadLetter('k first', 'k', 1);
+    await deadLetter('j', 'j', 2);
+    await deadLetter('k second', 'k', 2);
     const inFlight = new Map<string, number>();
     const ended: string[] = [];
     await replay(subscription, async (text, { orderingKey, attributes }) => {
@@ -131,7 +131,7 @@ suite('replay', ({ test, before, after }) => {
     assert.is((await it.pull(subscription, 19)).length, 19);
   });
 
-  test('a dry run sends nothing and leaves everything; truncated letters are left', async () => {
+  test('a dry run sends nothing and leaves everything; truncated dead letters are left', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, names(3));
     await it.publish(topic, ['cut'], { attributes: { dlq_reason: 'rejected', dlq_truncated: 'true' } });

@@ -13,7 +13,7 @@ const DOWNLOADS_AT_ONCE = 8;
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 
 /** Our clients do not retry by themselves: a connection that breaks must not spoil a count. */
-function patiently<T>(call: () => Promise<T>): Promise<T> {
+function retryFor<T>(call: () => Promise<T>): Promise<T> {
   const attempt = boundedCall(call, { what: 'counting', timeoutMs: 60_000 });
   const judged = attempt.pipe(catchError((thrown: unknown) => throwError(() => asHttpError(thrown))));
   return firstValueFrom(judged.pipe(retryWithBackoff(RETRY)));
@@ -29,7 +29,7 @@ export interface SinkCount {
 export async function countRows({ projectId, dataset, table }: RunResources): Promise<SinkCount> {
   const bigquery = createBigQueryClient({ projectId });
   const query = `SELECT COUNT(*) AS entries, COUNT(DISTINCT message_id) AS ids FROM \`${projectId}.${dataset}.${table}\``;
-  const [rows] = await patiently(() => bigquery.query({ query }));
+  const [rows] = await retryFor(() => bigquery.query({ query }));
   const row: { entries?: unknown; ids?: unknown } = rows[0] ?? {};
   return { entries: Number(row.entries), distinctIds: Number(row.ids) };
 }
@@ -37,13 +37,13 @@ export async function countRows({ projectId, dataset, table }: RunResources): Pr
 /** Counts the lines in Cloud Storage, by reading every object. */
 export async function countLines({ projectId, bucket }: RunResources): Promise<SinkCount> {
   const storage = createStorageClient({ projectId });
-  const [files] = await patiently(() => storage.bucket(bucket).getFiles());
+  const [files] = await retryFor(() => storage.bucket(bucket).getFiles());
   const ids = new Set<string>();
   let entries = 0;
   const queue = [...files];
   const worker = async (): Promise<void> => {
     for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
-      const [content] = await patiently(() => file.download());
+      const [content] = await retryFor(() => file.download());
       const lines = (await decompress(content)).toString('utf8').split('\n');
       for (const line of lines) {
         if (line === '') continue;

@@ -4,7 +4,7 @@ import type { Storage } from '@google-cloud/storage';
 import { answerOf } from '../../connectors/google/bounded-call.ts';
 import { asHttpError, asHttpStartError } from '../../connectors/google/http-errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
-import { patiently } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry-for.ts';
 
 const decompress = promisify(gunzip);
 const READ_TIMEOUT_MS = 120_000;
@@ -31,7 +31,7 @@ export class Archive {
    * @throws FatalError if the bucket does not exist or may not be read.
    */
   async list(): Promise<string[]> {
-    const [files] = await patiently(
+    const [files] = await retryFor(
       () =>
         answerOf(
           'objects.list',
@@ -50,7 +50,7 @@ export class Archive {
    */
   async read(name: string): Promise<string[]> {
     const file = this.#storage.bucket(this.bucket).file(name);
-    const [content] = await patiently(
+    const [content] = await retryFor(
       () => answerOf(name, () => file.download({ decompress: false }), READ_TIMEOUT_MS),
       asHttpError,
     );

@@ -23,7 +23,7 @@ export interface Selected {
   /** Milliseconds since 1970. */
   readonly timeMs: number;
   readonly device: string | undefined;
-  readonly isMeant: boolean;
+  readonly isSelected: boolean;
 }
 
 /** Makes the judge of a selection; it returns undefined for a message that has no time at the path. */
@@ -39,6 +39,6 @@ export function selectionOf(options: SelectionOptions): (message: Message) => Se
     if (Number.isNaN(timeMs)) return undefined;
     const device = readDevice.map((read) => read(view)).find((id) => id !== undefined);
     const isWanted = devices.size === 0 || (device !== undefined && devices.has(device));
-    return { timeMs, device, isMeant: isWanted && timeMs >= from && timeMs < until };
+    return { timeMs, device, isSelected: isWanted && timeMs >= from && timeMs < until };
   };
 }

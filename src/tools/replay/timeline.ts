@@ -165,7 +165,7 @@ export class Timeline {
         const { message, archivedAtMs } = archivedMessage(text, this.#input);
         const selected = this.#select(message);
         if (selected === undefined) throw new PoisonError('undecodable', 'there is no time at the path of --time');
-        return selected.isMeant ? [{ message, archivedAtMs, timeMs: selected.timeMs, device: selected.device }] : [];
+        return selected.isSelected ? [{ message, archivedAtMs, timeMs: selected.timeMs, device: selected.device }] : [];
       } catch (thrown) {
         if (!(thrown instanceof PoisonError)) throw thrown;
         problems.push(`${name}, line ${index + 1}: ${toError(thrown).message}`);

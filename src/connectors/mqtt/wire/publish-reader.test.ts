@@ -18,24 +18,24 @@ const MAX_PAYLOAD_BYTES = 1_000_000;
 interface Reading {
   readonly maxPayloadBytes?: number;
   /** Goes on, at once by default. */
-  readonly later?: ((goOn: () => void) => void) | undefined;
+  readonly later?: ((resume: () => void) => void) | undefined;
 }
 
 /** Reads chunks, one after the other. */
 function reading(
   protocolVersion: number,
-  { maxPayloadBytes = MAX_PAYLOAD_BYTES, later = (goOn) => goOn() }: Reading = {},
+  { maxPayloadBytes = MAX_PAYLOAD_BYTES, later = (resume) => resume() }: Reading = {},
 ) {
   const seen: Seen[] = [];
-  const take = (each: Seen, goOn: () => void): void => {
+  const take = (each: Seen, resume: () => void): void => {
     seen.push(each);
-    later(goOn);
+    later(resume);
   };
   const reader = new PublishReader(
     { protocolVersion, maxPayloadBytes },
     {
       onPublish: take,
-      onOther: (bytes, goOn) => take({ other: bytes.toString('hex') }, goOn),
+      onOther: (bytes, resume) => take({ other: bytes.toString('hex') }, resume),
       onLost: (bytes) => seen.push({ lost: bytes.toString('hex') }),
     },
   );
@@ -149,9 +149,9 @@ suite('PUBLISH reader', ({ test }) => {
         fc.array(fc.nat(5_000), { maxLength: 12 }),
         fc.constantFrom(4, 5),
         fc.boolean(),
-        async (packets, places, protocolVersion, isHeld) => {
+        async (packets, places, protocolVersion, isPaused) => {
           const written = packets.map((packet) => generate(packet, { protocolVersion }));
-          const { reader, seen } = reading(protocolVersion, { later: isHeld ? setImmediate : undefined });
+          const { reader, seen } = reading(protocolVersion, { later: isPaused ? setImmediate : undefined });
           for (const chunk of cut(Buffer.concat(written), places)) reader.write(chunk);
           const expected = packets.map((packet, index) =>
             packet.cmd === 'publish'
@@ -334,7 +334,7 @@ suite('PUBLISH reader', ({ test }) => {
 
   test('reads nothing more, and takes nothing more in, until it may go on', async () => {
     const waiting: (() => void)[] = [];
-    const { reader, seen } = reading(5, { later: (goOn) => waiting.push(goOn) });
+    const { reader, seen } = reading(5, { later: (resume) => waiting.push(resume) });
     const packet = generate(publish({ payload: Buffer.alloc(50_000) }), V5);
     const more = Array.from({ length: 3 }, () => reader.write(packet));
     assert.equal(more, [true, true, false], 'the third one is past the mark');

@@ -25,13 +25,13 @@ export interface ReceivedPublish {
   readonly whole?: WholeData | undefined;
 }
 
-/** Nothing more is read until `goOn` is called, once: inside of the handler, or later. */
+/** Nothing more is read until `resume` is called, once: inside of the handler, or later. */
 export interface PublishReaderHandlers {
-  readonly onPublish: (packet: ReceivedPublish, goOn: () => void) => void;
+  readonly onPublish: (packet: ReceivedPublish, resume: () => void) => void;
   /** A large message is coming, and some of it has come. */
   readonly onProgress?: () => void;
   /** Any other packet, as it came. */
-  readonly onOther: (bytes: Buffer, goOn: () => void) => void;
+  readonly onOther: (bytes: Buffer, resume: () => void) => void;
   /** All that has come, from where it is no MQTT: no packet can be told from the next one any more. Nothing follows. */
   readonly onLost: (bytes: Buffer) => void;
 }
@@ -89,7 +89,7 @@ export class PublishReader extends Writable {
   #wanted = SHORTEST_PACKET;
   /** The packet that is taken in as it comes, if it is a large one. */
   #large: LargePublish | undefined;
-  #isHeld = false;
+  #isPaused = false;
   #isReading = false;
   #done: (() => void) | undefined;
 
@@ -107,17 +107,17 @@ export class PublishReader extends Writable {
     this.#read();
   }
 
-  readonly #goOn = (): void => {
-    this.#isHeld = false;
+  readonly #resume = (): void => {
+    this.#isPaused = false;
     // In a turn of its own: it may be called while another message is being settled.
     if (!this.#isReading) process.nextTick(() => this.#read());
   };
 
   #read(): void {
     this.#isReading = true;
-    while (!this.#isHeld && this.#next()) {}
+    while (!this.#isPaused && this.#next()) {}
     this.#isReading = false;
-    if (this.#isHeld) return;
+    if (this.#isPaused) return;
     // A large packet is not kept until the next one comes.
     if (this.#place === this.#bytes.length) this.#readFrom(NOTHING);
     const done = this.#done;
@@ -177,7 +177,7 @@ export class PublishReader extends Writable {
       return undefined;
     }
     if (digits > MAX_INTEGER_BYTES) {
-      this.#isHeld = true;
+      this.#isPaused = true;
       this.#handlers.onLost(Buffer.concat([this.#bytes.subarray(this.#place), ...this.#arrived]));
       return undefined;
     }
@@ -235,9 +235,9 @@ export class PublishReader extends Writable {
     const { before, payload, whole } = large.kept();
     const { subscriptionIds, properties } = readProperties(before, 0, before.length);
     const byteLength = before.length + payload.length + Buffer.byteLength(topic);
-    this.#isHeld = true;
+    this.#isPaused = true;
     const received = { topic, payload, packetId, dup, retain, subscriptionIds, properties, byteLength, whole };
-    this.#handlers.onPublish(received, this.#goOn);
+    this.#handlers.onPublish(received, this.#resume);
   }
 
   #take(bodyStart: number): void {
@@ -246,8 +246,8 @@ export class PublishReader extends Writable {
     this.#place = end;
     this.#wanted = SHORTEST_PACKET;
     const head = this.#headAt(start, bodyStart, end);
-    this.#isHeld = true;
-    if (head === undefined) this.#handlers.onOther(this.#bytes.subarray(start, end), this.#goOn);
+    this.#isPaused = true;
+    if (head === undefined) this.#handlers.onOther(this.#bytes.subarray(start, end), this.#resume);
     else if (end - head.payloadStart > this.#maxPayloadBytes) {
       const { payload } = this.#largePublish(head, end);
       payload.take(this.#bytes.subarray(head.propertiesStart, end));
@@ -258,7 +258,7 @@ export class PublishReader extends Writable {
       const { subscriptionIds, properties } = readProperties(this.#bytes, propertiesStart, payloadStart);
       const byteLength = end - start;
       const received = { topic, payload, packetId, dup, retain, subscriptionIds, properties, byteLength };
-      this.#handlers.onPublish(received, this.#goOn);
+      this.#handlers.onPublish(received, this.#resume);
     }
   }
 

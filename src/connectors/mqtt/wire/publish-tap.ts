@@ -19,7 +19,7 @@ interface OpenedClient {
 export function tapPublishes(
   client: MqttClient,
   maxPayloadBytes: number,
-  onPublish: (packet: ReceivedPublish, goOn: () => void) => void,
+  onPublish: (packet: ReceivedPublish, resume: () => void) => void,
 ): void {
   const { topicAliasMaximum = 0 } = client.options.properties ?? {};
   if (topicAliasMaximum > 0) return;
@@ -32,14 +32,14 @@ export function tapPublishes(
       const reader = new PublishReader(
         { protocolVersion: client.options.protocolVersion ?? 4, maxPayloadBytes },
         {
-          onPublish: (packet, goOn) => {
+          onPublish: (packet, resume) => {
             // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
-            if (client.stream === stream && !stream.destroyed) onPublish(packet, goOn);
-            else goOn();
+            if (client.stream === stream && !stream.destroyed) onPublish(packet, resume);
+            else resume();
           },
           onProgress: pingNowAndThen(client),
           // What follows waits until MQTT.js has read it, as its own parser would have it.
-          onOther: (bytes, goOn) => parser.write(bytes, goOn),
+          onOther: (bytes, resume) => parser.write(bytes, resume),
           // MQTT.js says what is wrong, and would read on somewhere in the middle.
           onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
         },

@@ -3,7 +3,7 @@ const SHORT = 64;
 const FIRST_CAPACITY = 16 * 1024;
 
 /** Bytes that can be written to where they are to stand. */
-export interface Unwritten {
+export interface WritableBytes {
   readonly byteLength: number;
   write(target: Buffer, start: number): void;
 }
@@ -29,7 +29,7 @@ export class ProtobufWriter {
     this.#length += this.#bytes.write(text, this.#length);
   }
 
-  data(tag: number, data: Uint8Array | Unwritten): void {
+  data(tag: number, data: Uint8Array | WritableBytes): void {
     this.#reserve(data.byteLength + 6);
     this.begin(tag, data.byteLength);
     if (data instanceof Uint8Array) this.#bytes.set(data, this.#length);
