@@ -3,8 +3,8 @@ import { NODE_OPTIONS } from '../src/node-options.mjs';
 import { startChild } from '../src/testing/child.ts';
 import { cpuSecondsOf } from './lib/cpu.ts';
 import { READY_LINE } from './lib/meter.ts';
-import { BATCH_DELAY_MS, DEFAULTS } from './lib/run-subject.ts';
-import { SERVICES, type ServiceName } from './lib/services.ts';
+import { batchDelayMs, DEFAULTS } from './lib/run-subject.ts';
+import { SERVICES } from './lib/services.ts';
 import type { Stage } from './lib/stage.ts';
 import type { Task } from './lib/task.ts';
 
@@ -12,13 +12,13 @@ const DEVICES = 1;
 const CALM_MS = 3_000;
 const WATCHED_MS = 10_000;
 
-/** CPU time of each service while nothing happens, in percent of a core: all four at once, each in its process. */
-export async function measureIdle(stage: Stage, say: (text: string) => void): Promise<Record<ServiceName, number>> {
+/** CPU time of each service while nothing happens, in percent of a core: all at once, each in its process. */
+export async function measureIdle(stage: Stage, say: (text: string) => void): Promise<Record<string, number>> {
   say('idle services');
   const running = await Promise.all(
     SERVICES.map(async (service) => {
       const runId = await stage.newRun(service, DEVICES);
-      const own = { runId, projectId: stage.projectId, messages: 1, paced: false, delayMs: BATCH_DELAY_MS[service] };
+      const own = { runId, projectId: stage.projectId, messages: 1, paced: false, delayMs: batchDelayMs(service) };
       const task: Task = { ...DEFAULTS, ...own, devices: DEVICES };
       const file = join(import.meta.dirname, 'subjects', `${service}.ts`);
       const child = await startChild(process.execPath, [...NODE_OPTIONS, file, JSON.stringify(task)], {
@@ -37,11 +37,5 @@ export async function measureIdle(stage: Stage, say: (text: string) => void): Pr
     await child.end('SIGKILL');
     await stage.endRun(runId, service, DEVICES);
   }
-  const of = (service: ServiceName) => percent[SERVICES.indexOf(service)] ?? Number.NaN;
-  return {
-    ingestion: of('ingestion'),
-    enrich: of('enrich'),
-    icestore: of('icestore'),
-    bigqueries: of('bigqueries'),
-  };
+  return Object.fromEntries(running.map(({ service }, index) => [service, percent[index] ?? Number.NaN]));
 }

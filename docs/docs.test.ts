@@ -3,10 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { ConfigIssue } from '../src/config/config-error.ts';
 import { applyOverrides } from '../src/config/overrides.ts';
-import { bigqueriesSchema } from '../src/services/bigqueries/config.ts';
-import { enrichSchema } from '../src/services/enrich/config.ts';
-import { icestoreSchema } from '../src/services/icestore/config.ts';
-import { ingestionSchema } from '../src/services/ingestion/config.ts';
+import { SERVICES } from '../src/services/services.ts';
 import { suite } from '../src/testing/suite.ts';
 import { settingRows, settingsPage } from './settings-reference.ts';
 
@@ -22,15 +19,13 @@ const RECORD =
   /^# (?<number>\d{4}): (?<title>.+)\n\n- Date: (?<date>\d{4}-\d\d-\d\d)\n- Status: (?:accepted|superseded by \d{4})\n\n## Context\n\n[^#]+\n## Decision\n\n[^#]+\n## Consequence\n\n[^#]+$/;
 const SCRIPT = /\bnpm run (?:-s )?([a-z][\w:]*)/g;
 
-const SCHEMAS = [ingestionSchema, enrichSchema, icestoreSchema, bigqueriesSchema];
-
 /** True if one of the services has this setting. */
 function isSetting(path: string): boolean {
   const segments = path.replaceAll(/<name>|\*/g, 'x').split('.');
   const value = { routes: { x: {} }, producers: { x: {} } };
-  return SCHEMAS.some((schema) => {
+  return Object.values(SERVICES).some(({ settings }) => {
     const issues: ConfigIssue[] = [];
-    applyOverrides(value, schema, { [`DATAFLOW_${segments.join('__')}`]: '' }, issues);
+    applyOverrides(value, settings.schema, { [`DATAFLOW_${segments.join('__')}`]: '' }, issues);
     return issues.length === 0;
   });
 }

@@ -35,7 +35,7 @@ suite('steps of the wall clock', (it) => {
     const load = run.load({ ratePerSecond: PER_SECOND, count: MESSAGES });
     for (const [index, step] of STEPS_MS.entries()) {
       const seen = (MESSAGES / (STEPS_MS.length + 1)) * (index + 1);
-      await eventually(() => assert.ok(platform.ingestion.ledger.received >= seen));
+      await eventually(() => assert.ok(platform.service('ingestion').ledger.received >= seen));
       clock.step(step);
     }
     assert.is(await load.done, MESSAGES);

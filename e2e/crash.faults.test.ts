@@ -6,7 +6,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import type { ServiceProcess } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName, type TestService } from '../src/testing/test-run.ts';
+import { casesOf, openService, type ServiceCases, type TestService } from '../src/testing/test-run.ts';
 
 /** At least so many; the load goes on until the last kill. */
 const MESSAGES = sized({ full: 5_000, short: 1_500 });
@@ -14,23 +14,21 @@ const KILLS = sized({ full: 5, short: 1 });
 const RATE = 1_500;
 const TEST_TIMEOUT_MS = 400_000;
 
-/**
- * Messages that one crash can repeat: those that it leaves unsettled. A row never comes twice: BigQuery knows its insert
- * id.
- */
-const REPEATED_BY_A_CRASH: Record<ServiceName, number> = {
-  ingestion: 5_000,
-  enrich: 10_000,
-  icestore: 10_000,
-  bigqueries: 0,
-};
+interface CrashCase {
+  /** Messages that one crash can repeat: those that it leaves unsettled. */
+  readonly repeated: number;
+  /** Small enough that a kill finds work of every kind: batches that wait, and calls under way. */
+  readonly env: Readonly<Record<string, string>>;
+}
 
-/** Small enough that a kill finds work of every kind: batches that wait, and calls under way. */
-const ENV: Record<ServiceName, Readonly<Record<string, string>>> = {
-  ingestion: {},
-  enrich: { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' },
-  icestore: { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000', ARCHIVE_MAX_AGE_MS: '300' },
-  bigqueries: { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000', DATAFLOW_INSERT__MAX_ROWS: '100' },
+const LEASE = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
+
+const CASES: ServiceCases<CrashCase> = {
+  ingestion: { repeated: 5_000, env: {} },
+  enrich: { repeated: 10_000, env: LEASE },
+  icestore: { repeated: 10_000, env: { ...LEASE, ARCHIVE_MAX_AGE_MS: '300' } },
+  // A row never comes twice: BigQuery knows its insert id.
+  bigqueries: { repeated: 0, env: { ...LEASE, DATAFLOW_INSERT__MAX_ROWS: '100' } },
 };
 
 suite('kill -9', (it) => {
@@ -83,7 +81,7 @@ suite('kill -9', (it) => {
     console.log(`  ${tested.name}: ${published} messages, ${KILLS} kills: 0 lost, ${duplicates} duplicated`);
     // A connection that the broker breaks off repeats what a kill does.
     const breaks = services.flatMap(({ output }) => output.match(/"event":"mqtt.disconnected"/g) ?? []).length;
-    const bound = (KILLS + breaks) * REPEATED_BY_A_CRASH[tested.name];
+    const bound = (KILLS + breaks) * (CASES[tested.name]?.repeated ?? 0);
     assert.ok(duplicates <= bound, `${duplicates} duplicates, ${KILLS} kills, ${breaks} broken connections`);
   };
 
@@ -101,14 +99,14 @@ suite('kill -9', (it) => {
       TEST_TIMEOUT_MS,
     );
   }
-  for (const name of SERVICES) {
+  for (const [name, { env }] of casesOf(CASES)) {
     const register = name === 'bigqueries' ? test : long;
     register(
       `${name} on the sandbox loses nothing`,
       async () => {
         const { sandbox, mqttEnv } = servers;
         const { projectId } = sandbox;
-        await losesNothing(await openService(scope, name, { projectId, mqttUrl: mqttEnv.MQTT_URL, env: ENV[name] }));
+        await losesNothing(await openService(scope, name, { projectId, mqttUrl: mqttEnv.MQTT_URL, env }));
       },
       TEST_TIMEOUT_MS,
     );

@@ -7,8 +7,8 @@ import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
+import { SERVICES } from '../src/testing/test-run.ts';
 
-const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
 /** Every command that calls Google Cloud. */
 const ALL: readonly (readonly string[])[] = [
   ...SERVICES.map((name) => ['run', builtInPipeline(name)]),

@@ -1,13 +1,14 @@
 import { Storage } from '@google-cloud/storage';
 import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../src/connectors/pubsub/client.ts';
+import type { ServiceName } from '../src/services/services.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import type { Scrape } from '../src/testing/scrape.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, type ServiceName, type TestService } from '../src/testing/test-run.ts';
+import { openService, type ServiceCases, type TestService } from '../src/testing/test-run.ts';
 
 const KEYS = sized({ full: 1_000, short: 200 });
 const MESSAGES = sized({ full: 20_000, short: 4_000 });
@@ -19,7 +20,7 @@ const STUCK_MS = 30_000;
 const TEST_TIMEOUT_MS = 360_000;
 
 /** Batches far larger than credit, which hardly ever get old. */
-const ENV: Record<Exclude<ServiceName, 'ingestion'>, Readonly<Record<string, string>>> = {
+const ENV: ServiceCases<Readonly<Record<string, string>>> = {
   enrich: { DATAFLOW_PUBLISH__MAX_DELAY_MS: NEVER_MS, DATAFLOW_PUBLISH__CONCURRENCY: '4' },
   icestore: { ARCHIVE_MAX_AGE_MS: NEVER_MS, DATAFLOW_ARCHIVE__MAX_LINES: '10000', DATAFLOW_ARCHIVE__CONCURRENCY: '4' },
   bigqueries: { DATAFLOW_INSERT__MAX_DELAY_MS: NEVER_MS, DATAFLOW_INSERT__MAX_ROWS: '10000' },
@@ -58,10 +59,7 @@ suite('credit far below batch size and keys', (it) => {
   });
   afterEach(() => servers.sandbox.faults.clear());
 
-  const move = async (
-    name: Exclude<ServiceName, 'ingestion'>,
-    check: (tested: TestService, metrics: Scrape) => unknown,
-  ) => {
+  const move = async (name: ServiceName, check: (tested: TestService, metrics: Scrape) => unknown) => {
     const env = { ...ENV[name], DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT) };
     const tested = await openService(scope, name, { projectId: servers.sandbox.projectId, env });
     await publishMixed(tested);

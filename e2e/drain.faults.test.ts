@@ -40,7 +40,7 @@ suite('shutdown under load', (it) => {
     let platform = await run.startPlatform();
     const load = run.load({ ratePerSecond: RATE });
     for (let restart = 0; restart < RESTARTS; restart += 1) {
-      const { ledger } = platform.ingestion;
+      const { ledger } = platform.service('ingestion');
       await eventually(() => assert.ok(ledger.received > 300, 'under load'));
       assert.is(await platform.shutdown(), 0, 'abandoned');
       for (const service of platform.all) {

@@ -1,11 +1,12 @@
 import * as assert from 'uvu/assert';
+import type { ServiceName } from '../src/services/services.ts';
 import { builtInPipeline, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { startSilentServer } from '../src/testing/silent-server.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, type ServiceName } from '../src/testing/test-run.ts';
+import { openService } from '../src/testing/test-run.ts';
 
 /** Of calls at start, and of a gRPC connection without a first byte; MQTT has a setting. */
 const ANSWER_WITHIN_MS = 10_000;

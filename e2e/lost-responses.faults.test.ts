@@ -5,7 +5,7 @@ import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+import { casesOf, openService, type ServiceCases } from '../src/testing/test-run.ts';
 
 const MESSAGES = sized({ full: 6_000, short: 2_000 });
 const RATE = 2_000;
@@ -25,7 +25,7 @@ const lostPublish: FaultRule = { server: 'pubsub', method: 'Publish', probabilit
 /** A lost ack answer: the ack is sent again, and finds nothing to do. */
 const lostAck: FaultRule = { server: 'pubsub', method: 'Acknowledge', probability: 0.2, seed: 2, dropResponse: true };
 
-const CASES: Record<ServiceName, Case> = {
+const CASES: ServiceCases<Case> = {
   ingestion: { lost: [lostPublish], event: 'publish.retried', mayRepeat: true, env: {} },
   enrich: { lost: [lostPublish, lostAck], event: 'publish.retried', mayRepeat: true, env: {} },
   icestore: {
@@ -64,8 +64,7 @@ suite('responses that are lost after the work was done', (it) => {
   });
   afterEach(() => servers.sandbox.faults.clear());
 
-  for (const name of SERVICES) {
-    const { lost, event, mayRepeat, env } = CASES[name];
+  for (const [name, { lost, event, mayRepeat, env }] of casesOf(CASES)) {
     const register = name === 'ingestion' || name === 'icestore' ? test : long;
     register(
       `${name} loses nothing${mayRepeat ? '' : ', and writes nothing twice'}`,

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { ServiceName } from '../src/services/services.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { type Part, startProxies } from '../src/testing/proxied-servers.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -6,7 +7,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import type { ServiceProcess } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openRun, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+import { openRun, SERVICES, type ServiceCases } from '../src/testing/test-run.ts';
 import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
 
 const OUTAGE_MS = sized({ full: 10_000, short: 1_500 });
@@ -65,7 +66,7 @@ suite('outages', (it) => {
         DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MAX_IN_FLIGHT),
         DATAFLOW_SOURCE__ACK_DEADLINE_MS: String(LEASE_MS),
       };
-      const settings: Record<ServiceName, Readonly<Record<string, string>>> = {
+      const settings: ServiceCases<Readonly<Record<string, string>>> = {
         ingestion: { DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' },
         enrich: { ...ofConsumers, DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '50', DATAFLOW_LOOKUP__REDIS__TTL_MS: '500' },
         icestore: ofConsumers,

@@ -39,7 +39,8 @@ suite('the four services', (it) => {
   });
 
   test('carry every reading from MQTT to both sinks, in order for each device', async () => {
-    const { ingestion, enrich, icestore, bigqueries } = platform;
+    const [ingestion, enrich] = [platform.service('ingestion'), platform.service('enrich')];
+    const [icestore, bigqueries] = [platform.service('icestore'), platform.service('bigqueries')];
     const routed = sequencesOf(ingestion.probes.routed);
     const enriched = sequencesOf(enrich.probes.enriched);
     const decoded = sequencesOf(bigqueries.probes.decoded);
@@ -68,7 +69,7 @@ suite('the four services', (it) => {
   });
 
   test('asked Firestore once for each device, and memory for the rest', () => {
-    const { memoryHit, firestoreHit, redisHit, missing } = platform.enrich.probes;
+    const { memoryHit, firestoreHit, redisHit, missing } = platform.service('enrich').probes;
     assert.is(firestoreHit.count, DEVICES);
     assert.is(redisHit.count, 0);
     assert.is(missing.count, 0);

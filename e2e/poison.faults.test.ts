@@ -10,7 +10,7 @@ import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName, type TestService } from '../src/testing/test-run.ts';
+import { openService, SERVICES, type ServiceCases, type TestService } from '../src/testing/test-run.ts';
 import { readLines } from './read-lines.ts';
 
 const GOOD = sized({ full: 5_000, short: 1_000 });
@@ -34,7 +34,7 @@ interface Kind {
   /** In place of an envelope. */
   readonly data?: Buffer;
   readonly count?: number;
-  readonly fate: Readonly<Record<ServiceName, Fate>>;
+  readonly fate: ServiceCases<Fate>;
 }
 
 const text = (value: string) => Buffer.from(value);

@@ -9,9 +9,8 @@ import { Permissions } from '../src/sandbox/permissions.ts';
 import { PUBSUB_PERMISSIONS } from '../src/sandbox/pubsub/permissions.ts';
 import { startPubSub } from '../src/sandbox/pubsub/start-pubsub.ts';
 import type { SandboxServer } from '../src/sandbox/server.ts';
-import { createPipelineService } from '../src/services/create-service.ts';
 import { createIngestion } from '../src/services/ingestion/ingestion.ts';
-import { loadPipeline, readPipelineConfig, watchRoutes } from '../src/services/pipeline.ts';
+import { createPipelineService, loadPipeline, readPipelineConfig, watchConfig } from '../src/services/pipeline.ts';
 import { type Collected, collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { Scrape } from '../src/testing/scrape.ts';
@@ -76,7 +75,7 @@ deadLetters: { topicId: dead-letters }
     writeFileSync(file, yaml({ readings }));
     const lines: Record<string, unknown>[] = [];
     const service = createIngestion(readIngestion(file), {
-      routeChanges: watchRoutes(file),
+      configChanges: watchConfig('ingestion', file),
       telemetry: { destination: { write: (line) => lines.push(JSON.parse(line)) }, processMetrics: false },
     });
     const logged = (event: string) => lines.filter((line) => line.event === event);
@@ -146,7 +145,7 @@ deadLetters: { topicId: dead-letters }
     writeFileSync(file, good);
     const lines: Record<string, unknown>[] = [];
     const service = createIngestion(readIngestion(file), {
-      routeChanges: watchRoutes(file),
+      configChanges: watchConfig('ingestion', file),
       telemetry: { destination: { write: (line) => lines.push(JSON.parse(line)) }, processMetrics: false },
     });
     const logged = (event: string) => lines.filter((line) => line.event === event);

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { FaultRule } from '../src/sandbox/faults/fault-rule.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import type { FaultProxy } from '../src/testing/fault-proxy.ts';
 import { findMosquitto } from '../src/testing/mosquitto.ts';
@@ -8,7 +9,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+import { casesOf, openService, type ServiceCases } from '../src/testing/test-run.ts';
 
 const IN_FLIGHT = sized({ full: 10_000, short: 1_000 });
 const DEADLINE_MS = 1_000;
@@ -16,21 +17,19 @@ const DEADLINE_MS = 1_000;
 const GRACE_MS = 2_000;
 const SLOW_BYTES_PER_SECOND = 20_000;
 
-/** The servers that each service stands on; the last is the one that holds its messages in flight. */
-const SERVERS: Readonly<Record<ServiceName, readonly Part[]>> = {
-  ingestion: ['mqtt', 'pubsub'],
-  enrich: ['pubsub', 'redis', 'firestore'],
-  icestore: ['pubsub', 'storage'],
-  bigqueries: ['pubsub', 'bigquery'],
-};
+interface SignalCase {
+  /** The servers that the service stands on; the last is the one that holds its messages in flight. */
+  readonly servers: readonly Part[];
+  /** Calls that are not answered, so that messages stay in flight. */
+  readonly held: FaultRule;
+}
 
-/** Calls that are not answered, so that messages stay in flight. */
-const HELD = {
-  ingestion: { server: 'pubsub', method: 'Publish' },
-  enrich: { server: 'firestore', method: 'BatchGetDocuments' },
-  icestore: { server: 'storage', method: 'storage.objects.insert' },
-  bigqueries: { server: 'bigquery', method: 'tabledata.insertAll' },
-} as const satisfies Record<ServiceName, object>;
+const CASES: ServiceCases<SignalCase> = {
+  ingestion: { servers: ['mqtt', 'pubsub'], held: { server: 'pubsub', method: 'Publish' } },
+  enrich: { servers: ['pubsub', 'redis', 'firestore'], held: { server: 'firestore', method: 'BatchGetDocuments' } },
+  icestore: { servers: ['pubsub', 'storage'], held: { server: 'storage', method: 'storage.objects.insert' } },
+  bigqueries: { servers: ['pubsub', 'bigquery'], held: { server: 'bigquery', method: 'tabledata.insertAll' } },
+};
 
 const FAULTS: Readonly<Record<string, (proxy: FaultProxy) => unknown>> = {
   silent: (proxy) => proxy.stall(),
@@ -55,8 +54,8 @@ suite(`a signal to end, with ${IN_FLIGHT} messages in flight`, (it) => {
   });
 
   let cases = 0;
-  for (const name of SERVICES) {
-    for (const part of SERVERS[name]) {
+  for (const [name, { servers: parts, held: rule }] of casesOf(CASES)) {
+    for (const part of parts) {
       for (const [fault, inject] of Object.entries(FAULTS)) {
         const signal = SIGNALS[cases % SIGNALS.length] ?? 'SIGTERM';
         cases += 1;
@@ -85,7 +84,7 @@ suite(`a signal to end, with ${IN_FLIGHT} messages in flight`, (it) => {
             },
           });
           const service = await tested.start();
-          const held = sandbox.faults.add({ ...HELD[name], stall: true });
+          const held = sandbox.faults.add({ ...rule, stall: true });
           await tested.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: IN_FLIGHT, ordered: false }).done;
           await eventually(async () => assert.is((await service.scrape()).inFlight, IN_FLIGHT));
           await inject(proxy);

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { ServiceName } from '../src/services/services.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { findMosquitto } from '../src/testing/mosquitto.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -6,7 +7,7 @@ import { type Servers, startServers } from '../src/testing/servers.ts';
 import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName, type TestService } from '../src/testing/test-run.ts';
+import { openService, SERVICES, type TestService } from '../src/testing/test-run.ts';
 
 const RESTARTS = sized({ full: 4, short: 1 });
 const MESSAGES = sized({ full: 6_000, short: 1_500 });

@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
-import { createPipelineService } from '../src/services/create-service.ts';
-import { loadPipeline } from '../src/services/pipeline.ts';
+import { createPipelineService, loadPipeline } from '../src/services/pipeline.ts';
 import { builtInPipeline } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { startProxies } from '../src/testing/proxied-servers.ts';

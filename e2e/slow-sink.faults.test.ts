@@ -4,7 +4,7 @@ import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openService, SERVICES, type ServiceName } from '../src/testing/test-run.ts';
+import { casesOf, openService, type ServiceCases } from '../src/testing/test-run.ts';
 
 const MESSAGES = 200_000;
 const LATENCY_MS = 200;
@@ -17,7 +17,7 @@ const MAX_GROWTH = 1.2;
 const MAX_PENDING = 5_000;
 
 /** The calls that are slow, and the bound of what may be in flight. */
-const CASES: Record<ServiceName, { slow: FaultRule; maxInFlight: number }> = {
+const CASES: ServiceCases<{ slow: FaultRule; maxInFlight: number }> = {
   ingestion: { slow: { server: 'pubsub', method: 'Publish', latencyMs: LATENCY_MS }, maxInFlight: 1_000 },
   enrich: { slow: { server: 'pubsub', method: 'Publish', latencyMs: LATENCY_MS }, maxInFlight: 4_000 },
   icestore: {
@@ -42,12 +42,11 @@ suite('a slow sink behind a fast source', (it) => {
   });
   afterEach(() => servers.sandbox.faults.clear());
 
-  for (const name of SERVICES) {
+  for (const [name, { slow, maxInFlight }] of casesOf(CASES)) {
     long(
       `${name}: memory is flat over ${MESSAGES.toLocaleString('en')} messages, and the source waits for the sink`,
       async () => {
         const { sandbox, mqttEnv } = servers;
-        const { slow, maxInFlight } = CASES[name];
         const isMqtt = name === 'ingestion';
         const tested = await openService(scope, name, {
           projectId: sandbox.projectId,

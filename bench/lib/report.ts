@@ -1,5 +1,6 @@
+import type { ServiceName } from '../../src/services/services.ts';
 import type { Latency, Sample } from './meter.ts';
-import type { Implementation, ServiceName } from './services.ts';
+import type { Implementation } from './services.ts';
 import type { Spread } from './statistics.ts';
 
 /** One case at saturation, over its rounds. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServiceName } from '../../src/services/services.ts';
 import { startChild } from '../../src/testing/child.ts';
 import { builtInPipeline, LAUNCH } from '../../src/testing/cli.ts';
 import { eventually } from '../../src/testing/eventually.ts';
 import { Scrape } from '../../src/testing/scrape.ts';
 import { cpuSecondsOf } from './cpu.ts';
-import type { ServiceName } from './services.ts';
 import type { Stage } from './stage.ts';
 import { mqttFilterOf, namesOf } from './task.ts';
 

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { NODE_OPTIONS } from '../../src/node-options.mjs';
+import type { ServiceName } from '../../src/services/services.ts';
 import { startChild } from '../../src/testing/child.ts';
 import type { Load } from './load.ts';
 import { BEGIN_LINE, type Measured, READY_LINE, RESULT_PREFIX } from './meter.ts';
 import { profiling } from './profiling.ts';
-import type { Implementation, ServiceName } from './services.ts';
+import type { Implementation } from './services.ts';
 import type { Stage } from './stage.ts';
 import type { Task } from './task.ts';
 
@@ -38,8 +39,11 @@ export interface RunResult extends Measured {
   readonly saturated: string;
 }
 
+/** How long a batch waits: a request to publish for 10 ms, an object or an insert for a second. */
+export const batchDelayMs = (service: ServiceName): number =>
+  service === 'ingestion' || service === 'enrich' ? 10 : 1_000;
+
 /** Whoever measures without `runSubject` starts subjects with these. */
-export const BATCH_DELAY_MS = { ingestion: 10, enrich: 10, icestore: 1_000, bigqueries: 1_000 };
 export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' | 'delayMs'> = {
   maxInFlight: 10_000,
   devices: 100,
@@ -51,7 +55,7 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
 /** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
 export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   const { service, by, messages, surplus = 0, size = 200, rate, orderingKeys, locations, hasTopicPerDevice } = run;
-  const settings = { ...DEFAULTS, delayMs: BATCH_DELAY_MS[service], ...run.task };
+  const settings = { ...DEFAULTS, delayMs: batchDelayMs(service), ...run.task };
   const { devices } = settings;
   const runId = await stage.newRun(service, devices);
   const load: Load = { messages: messages + surplus, size, devices, rate, orderingKeys, locations, hasTopicPerDevice };

@@ -1,6 +1,11 @@
-export type ServiceName = 'ingestion' | 'enrich' | 'icestore' | 'bigqueries';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { SERVICE_NAMES, type ServiceName } from '../../src/services/services.ts';
 
 /** Who does a service's work: this project, a client by hand, or the client as its manual shows it. */
 export type Implementation = 'ours' | 'bare' | 'plain';
 
-export const SERVICES: readonly ServiceName[] = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
+/** The services that are measured: those that have a subject. */
+export const SERVICES: readonly ServiceName[] = SERVICE_NAMES.filter((name) =>
+  existsSync(join(import.meta.dirname, '../subjects', `${name}.ts`)),
+);

@@ -1,5 +1,6 @@
+import type { ServiceName } from '../../src/services/services.ts';
 import { DRAIN, latencyOf, type ObjectRates, type Report, throughputOf } from './report.ts';
-import { SERVICES, type ServiceName } from './services.ts';
+import { SERVICES } from './services.ts';
 
 /**
  * Medians of one service, of 200-byte payloads. `bare` has two meanings for ingestion: rate and CPU time are of the bare

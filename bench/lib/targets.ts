@@ -1,5 +1,6 @@
+import type { ServiceName } from '../../src/services/services.ts';
 import { DRAIN, latencyOf, type Report, type Target, type ThroughputCase, throughputOf } from './report.ts';
-import { type Implementation, SERVICES, type ServiceName } from './services.ts';
+import { type Implementation, SERVICES } from './services.ts';
 import { paired, type Spread } from './statistics.ts';
 
 type Measured = Omit<Report, 'targets'>;

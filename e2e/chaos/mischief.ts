@@ -1,6 +1,7 @@
 import type { FaultRule } from '../../src/sandbox/faults/fault-rule.ts';
+import type { ServiceName } from '../../src/services/services.ts';
 import { PARTS, type Part } from '../../src/testing/proxied-servers.ts';
-import { SERVICES, type ServiceName } from '../../src/testing/test-run.ts';
+import { SERVICES } from '../../src/testing/test-run.ts';
 
 /** One thing that goes wrong. */
 export type Mischief =

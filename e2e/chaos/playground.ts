@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ServiceName } from '../../src/services/services.ts';
 import { pipelineFolder } from '../../src/testing/pipeline-folder.ts';
 import { startProxies } from '../../src/testing/proxied-servers.ts';
 import { openScope } from '../../src/testing/scope.ts';
 import type { Scrape } from '../../src/testing/scrape.ts';
 import { startServers } from '../../src/testing/servers.ts';
 import type { ServiceProcess } from '../../src/testing/service-process.ts';
-import { openRun, SERVICES, type ServiceName, type TestRun } from '../../src/testing/test-run.ts';
+import { openRun, SERVICES, type ServiceCases, type TestRun } from '../../src/testing/test-run.ts';
 import type { FrozenServer, Mischief } from './mischief.ts';
 
 /** Faults of a sandbox, and the four services as processes behind proxies. */
@@ -44,7 +45,7 @@ export async function openPlayground(seed: number): Promise<Playground> {
   const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, sharedIds: true, env });
   // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
-  const settings: Record<ServiceName, Readonly<Record<string, string>>> = {
+  const settings: ServiceCases<Readonly<Record<string, string>>> = {
     ingestion: { DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' },
     // Small caches, so that lookups go all the way.
     enrich: { ...ofConsumers, DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '20', DATAFLOW_LOOKUP__REDIS__TTL_MS: '1000' },

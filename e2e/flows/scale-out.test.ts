@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert';
+import type { ServiceName } from '../../src/services/services.ts';
 import { type ServiceProcess, startService } from '../../src/testing/service-process.ts';
+import { SERVICES } from '../../src/testing/test-run.ts';
 import { flow } from './harness/define-flow.ts';
 import { assertRows } from './harness/rows.ts';
-import type { ServiceByName } from './harness/services.ts';
 import { readArchive, readRows } from './harness/sinks.ts';
 
 const READINGS = 6_000;
@@ -10,7 +11,8 @@ const READINGS = 6_000;
 const TAIL = 1_000;
 const DEVICES = 20;
 const LEASE = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
-const SERVICES: readonly (keyof ServiceByName)[] = ['bigqueries', 'icestore', 'enrich', 'ingestion'];
+/** From the sinks towards the source. */
+const STARTED = SERVICES.toReversed();
 
 /**
  * Two replicas of each service: one in this process, one in a process of its own, which is killed while messages flow
@@ -19,7 +21,7 @@ const SERVICES: readonly (keyof ServiceByName)[] = ['bigqueries', 'icestore', 'e
 flow(
   'scale-out',
   {
-    pipelines: ['ingestion', 'enrich', 'icestore', 'bigqueries'],
+    pipelines: SERVICES,
     // Shared subscriptions of a broker have no order. In Google's emulator the keys of a killed subscriber would stay
     // with it for ever; without order its messages come back.
     env: () => ({ MQTT_SHARE_GROUP: 'replicas', SUBSCRIPTION_ORDERING: 'false' }),
@@ -34,7 +36,7 @@ flow(
     const { timing, fleet, scope } = run;
     const replicas = new Map<string, ServiceProcess>();
     run.defer(() => Promise.all(Array.from(replicas.values(), (replica) => replica.end())));
-    const startReplica = async (name: keyof ServiceByName): Promise<void> => {
+    const startReplica = async (name: ServiceName): Promise<void> => {
       const identity = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-1` };
       replicas.set(name, await startService(name, { ...run.target.env, ...scope.envOf(name), ...identity }));
     };
@@ -44,7 +46,7 @@ flow(
       const scrape = await replicas.get(name)?.scrape();
       elsewhere.set(name, { before: elsewhere.get(name)?.before ?? 0, now: scrape?.settled('acked') ?? 0 });
     };
-    for (const name of SERVICES) {
+    for (const name of STARTED) {
       const env = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-0` };
       const service = await run.start(name, { env, isReplica: true });
       const { ledger } = service;
@@ -53,12 +55,12 @@ flow(
       const others = () => (elsewhere.get(name)?.before ?? 0) + (elsewhere.get(name)?.now ?? 0);
       run.places.add({ at: name, name: `${name}: settled`, count: () => ledger.acked + others() });
     }
-    await timing.during('start', () => Promise.all(SERVICES.map(startReplica)));
+    await timing.during('start', () => Promise.all(STARTED.map(startReplica)));
     timing.expected = READINGS;
 
     const readings = [...fleet.readings(READINGS)];
     const loaded = run.load(readings.slice(0, READINGS - TAIL), 500);
-    for (const [index, name] of SERVICES.entries()) {
+    for (const [index, name] of STARTED.entries()) {
       await run.until('the load goes on', () => assert.ok(timing.published >= ((READINGS - TAIL) * (index + 1)) / 5));
       const replica = replicas.get(name);
       await run.until(`the replica of ${name} takes its share before it is killed`, async () =>
@@ -74,7 +76,7 @@ flow(
     await run.load(readings.slice(READINGS - TAIL), 500);
     await timing.during('verification', async () => {
       await run.until('both sinks are whole', async () => {
-        await Promise.all(SERVICES.map(look));
+        await Promise.all(STARTED.map(look));
         const rows = await readRows(scope.names);
         const lines = (await readArchive(scope.names)).flatMap((object) => object.lines);
         const ids = new Set(lines.map(({ id }) => id));

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { createPubSubClients } from '../../src/connectors/pubsub/client.ts';
 import { createStorageClient } from '../../src/connectors/storage/client.ts';
 import { runCli } from '../../src/testing/cli.ts';
+import { SERVICES } from '../../src/testing/test-run.ts';
 import { flow } from './harness/define-flow.ts';
 import { readArchive, readRows, watchTopic } from './harness/sinks.ts';
 
@@ -31,7 +32,7 @@ const READINGS = 10;
 flow(
   'wire',
   {
-    pipelines: ['ingestion', 'enrich', 'icestore', 'bigqueries'],
+    pipelines: SERVICES,
     settings: { icestore: { DATAFLOW_ARCHIVE__MAX_AGE_MS: '200' } },
     watch: ({ topics }) => topics.enriched,
     devices: 2,

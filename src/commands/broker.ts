@@ -23,7 +23,7 @@ export function brokerOf(
   if (pipeline !== undefined) {
     if (url !== undefined) throw new FatalError('--pipeline: there is a --url too; leave one out');
     const config = readPipelineConfig(pipeline);
-    if (config.service === 'ingestion') return config.mqtt;
+    if ('mqtt' in config) return config.mqtt;
     throw new FatalError(
       `--pipeline: ${pipeline} is a pipeline of ${config.service}; the broker is that of an ingestion`,
     );

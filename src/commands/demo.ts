@@ -92,8 +92,8 @@ async function measure(
   const [rows, lines] = await Promise.all([countRows(resources), countLines(resources)]);
   return balanceOf({
     published: published(),
-    ingested: platform.ingestion.ledger.acked,
-    enriched: platform.enrich.ledger.acked,
+    ingested: platform.service('ingestion').ledger.acked,
+    enriched: platform.service('enrich').ledger.acked,
     deadLettered: platform.all.reduce((sum, service) => sum + service.ledger.deadLettered, 0),
     seconds,
     rows,

@@ -1,8 +1,7 @@
 import { flushCompileCache } from 'node:module';
 import { ConfigError } from '../config/config-error.ts';
 import { toError } from '../core/errors.ts';
-import { createPipelineService } from '../services/create-service.ts';
-import { loadPipeline } from '../services/pipeline.ts';
+import { createPipelineService, loadPipeline } from '../services/pipeline.ts';
 import { EXIT } from './exit-codes.ts';
 import { onSignal } from './signals.ts';
 

@@ -59,5 +59,29 @@ export const consumerEntries = {
   deadLetters: v.optional(deadLettersSchema),
 };
 
-/** What the shell of a service reads of its configuration. */
+/** Settings that every service has, as they are parsed. */
 export type CommonConfig = v.InferOutput<v.StrictObjectSchema<typeof commonEntries, undefined>>;
+
+type ConsumerConfig = v.InferOutput<v.StrictObjectSchema<typeof consumerEntries, undefined>>;
+
+/** Warns of what is allowed in every service that consumes Pub/Sub, and probably not meant. */
+export function consumerWarnings({ deadLetters }: ConsumerConfig): string[] {
+  if (deadLetters !== undefined) return [];
+  return ['deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever'];
+}
+
+/** Warns of a setting that lets messages wait longer than their lease, or than a service may stand still. */
+export function waitWarnings({ source, readiness }: ConsumerConfig, setting: string, waitMs: number): string[] {
+  const warnings: string[] = [];
+  if (waitMs >= source.maxLeaseMs) {
+    warnings.push(
+      `${setting} (${waitMs}) is not below source.maxLeaseMs (${source.maxLeaseMs}): messages expire before they are written, and come again`,
+    );
+  }
+  if (waitMs >= readiness.stalledAfterMs) {
+    warnings.push(
+      `${setting} (${waitMs}) is not below readiness.stalledAfterMs (${readiness.stalledAfterMs}): a quiet service turns red while it waits`,
+    );
+  }
+  return warnings;
+}

@@ -19,7 +19,7 @@ export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.e
     owner: resources.owner ?? labelOf(basename(dirname(file))),
     google,
     resources,
-    ...(config.service === 'bigqueries' ? { table: config.table } : {}),
+    ...('table' in config ? { table: config.table } : {}),
   };
 }
 

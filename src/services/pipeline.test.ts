@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { ConfigError } from '../config/config-error.ts';
 import { suite } from '../testing/suite.ts';
 import { withTemporaryFolder } from '../testing/temporary-folder.ts';
-import { loadPipeline, pipelineWarnings, printableConfig, readPipelineConfig, watchRoutes } from './pipeline.ts';
+import { loadPipeline, pipelineWarnings, printableConfig, readPipelineConfig, watchConfig } from './pipeline.ts';
 
 const INGESTION = `
 service: ingestion
@@ -292,13 +292,13 @@ suite('lookup of a pipeline', ({ test }) => {
   });
 });
 
-suite('watched routes', ({ test }) => {
-  test('come with each change of the file, or why they are refused', async () => {
+suite('a watched configuration', ({ test }) => {
+  test('comes with each change of the file, or why it is refused', async () => {
     await inFolder({ 'pipeline.yaml': INGESTION }, async (folder) => {
       mkdirSync(join(folder, 'other'));
       const file = join(folder, 'pipeline.yaml');
       const next = async (text: string) => {
-        const change = firstValueFrom(watchRoutes(file, {}).pipe(timeout(5_000)));
+        const change = firstValueFrom(watchConfig('ingestion', file, {}).pipe(timeout(5_000)));
         writeFileSync(file, text);
         return change;
       };

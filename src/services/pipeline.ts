@@ -2,41 +2,26 @@ import { existsSync, globSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { map, type Observable } from 'rxjs';
-import * as v from 'valibot';
 import { ConfigError, type ConfigIssue } from '../config/config-error.ts';
 import { interpolate, isRecord } from '../config/interpolate.ts';
 import { applyOverrides } from '../config/overrides.ts';
-import { parse, shownKey } from '../config/parse.ts';
+import { parse } from '../config/parse.ts';
 import { readYaml } from '../config/read-yaml.ts';
 import { maskSecrets } from '../config/schema-walk.ts';
 import { type WatchFileOptions, watchFile } from '../config/watch-file.ts';
 import { toError } from '../core/errors.ts';
-import { lookupProblems } from '../lookup/config.ts';
-import { type BigQueriesConfig, bigqueriesSchema } from './bigqueries/config.ts';
-import { type EnrichConfig, enrichSchema } from './enrich/config.ts';
-import { type IcestoreConfig, icestoreSchema } from './icestore/config.ts';
-import { type IngestionConfig, ingestionSchema } from './ingestion/config.ts';
-import { routingEntries, routingProblems } from './ingestion/routing.ts';
-
-const SCHEMAS = {
-  ingestion: ingestionSchema,
-  enrich: enrichSchema,
-  icestore: icestoreSchema,
-  bigqueries: bigqueriesSchema,
-};
-
-/** What `hooks.ts` may export, by service. */
-const HOOKS: Record<keyof typeof SCHEMAS, readonly string[]> = {
-  ingestion: ['enricher'],
-  enrich: ['keyExtractor', 'fetcher', 'applier'],
-  icestore: ['batchKey'],
-  bigqueries: ['transformer'],
-};
-
-export type ServiceConfig = IngestionConfig | EnrichConfig | IcestoreConfig | BigQueriesConfig;
-
-/** Functions that a pipeline's `hooks.ts` exports. What they take and give back is up to the service's types. */
-export type Hooks = Readonly<Record<string, unknown>>;
+import type { Hooks, ServiceSettings } from './define-service.ts';
+import type { Service } from './service.ts';
+import type { CommonDependencies } from './service-context.ts';
+import {
+  type ConfigOf,
+  isServiceName,
+  type LazyService,
+  SERVICE_NAMES,
+  SERVICES,
+  type ServiceConfig,
+  type ServiceName,
+} from './services.ts';
 
 /** A pipeline as its folder describes it. */
 export interface Pipeline {
@@ -44,6 +29,13 @@ export interface Pipeline {
   readonly file: string;
   readonly config: ServiceConfig;
   readonly hooks: Hooks;
+  /** The environment that it was read with. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The services that have a pipeline of their name in a folder, in the order of the data. */
+export function pipelinesIn(folder: string): ServiceName[] {
+  return SERVICE_NAMES.filter((name) => existsSync(join(folder, name, 'pipeline.yaml')));
 }
 
 /** The YAML file of a pipeline: of a folder, `pipeline.yaml` in it. */
@@ -67,24 +59,23 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
   if (issues.length > 0) throw new ConfigError(file, issues);
   const interpolated = interpolate(raw, env, issues);
   const kind = isRecord(interpolated) ? interpolated.service : undefined;
-  const schema = v.is(v.picklist(['ingestion', 'enrich', 'icestore', 'bigqueries']), kind) ? SCHEMAS[kind] : undefined;
-  if (schema === undefined) {
-    issues.push({
-      path: 'service',
-      problem: `expected ingestion, enrich, icestore or bigqueries, got ${kind === undefined ? 'nothing' : JSON.stringify(kind)}`,
-    });
+  if (!isServiceName(kind)) {
+    const known = SERVICE_NAMES.join(', ').replace(/, (?=[^,]+$)/, ' or ');
+    const got = kind === undefined ? 'nothing' : JSON.stringify(kind);
+    issues.push({ path: 'service', problem: `expected ${known}, got ${got}` });
     throw new ConfigError(file, issues);
   }
+  const { schema, looseProblems } = settingsOf(kind);
   const overridden = applyOverrides(interpolated, schema, env, issues);
   // A value that could not be interpolated is reported as such, not once more for what became of it.
   const known = new Set(issues.map((issue) => issue.path));
   const found: ConfigIssue[] = [];
-  const config = parse<v.GenericSchema<unknown, ServiceConfig>>(schema, overridden, found);
+  const config = parse(schema, overridden, found);
   issues.push(...found.filter((issue) => !known.has(issue.path)));
-  if (config === undefined && kind === 'ingestion') {
+  if (config === undefined && looseProblems !== undefined) {
     // The schema finds them too, if nothing else is wrong with the shape of the settings.
     const told = new Set(issues.map(({ path, problem }) => `${path} ${problem}`));
-    issues.push(...looseRoutes(overridden).filter(({ path, problem }) => !told.has(`${path} ${problem}`)));
+    issues.push(...looseProblems(overridden).filter(({ path, problem }) => !told.has(`${path} ${problem}`)));
   }
   if (config === undefined || issues.length > 0) throw new ConfigError(file, issues);
   return config;
@@ -98,21 +89,19 @@ function missingFile(file: string): string {
   return `cannot be read: there is no such file or folder${beside}`;
 }
 
-/** What is wrong between routes, where other problems have kept the schema from looking at it. */
-function looseRoutes(value: unknown): ConfigIssue[] {
-  const routing = v.safeParse(v.object(routingEntries), value);
-  if (!routing.success) return [];
-  return routingProblems(routing.output).map(({ path, problem }) => ({ path: path.map(shownKey).join('.'), problem }));
+function settingsOf(name: ServiceName): ServiceSettings<ServiceConfig> {
+  return SERVICES[name].settings;
 }
 
 /** Reads a pipeline's configuration and its `hooks.ts`, if it has one. */
 export async function loadPipeline(path: string, env: NodeJS.ProcessEnv = process.env): Promise<Pipeline> {
   const file = pipelineFile(path);
   const config = readPipelineConfig(file, env);
-  const hooks = await loadHooks(join(dirname(file), 'hooks.ts'), HOOKS[config.service]);
-  const issues = config.service === 'enrich' ? lookupProblems(config.lookup, hooks.fetcher !== undefined) : [];
+  const settings = settingsOf(config.service);
+  const hooks = await loadHooks(join(dirname(file), 'hooks.ts'), settings.hooks);
+  const issues = settings.hookProblems?.(config, hooks) ?? [];
   if (issues.length > 0) throw new ConfigError(file, issues);
-  return { file, config, hooks };
+  return { file, config, hooks, env };
 }
 
 async function loadHooks(file: string, allowed: readonly string[]): Promise<Hooks> {
@@ -137,20 +126,40 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   return hooks;
 }
 
-/** Emits the configuration of an ingestion pipeline, or why it is refused, whenever its file has changed. */
-export function watchRoutes(
+/** What a pipeline's service is given beside its hooks. */
+export interface PipelineServiceOptions extends WatchFileOptions {
+  readonly telemetry?: CommonDependencies['telemetry'];
+}
+
+/**
+ * Creates the service of a pipeline, with its hooks. A service that reads changes of its configuration follows those of
+ * the file. Loads only the modules of that service.
+ */
+export async function createPipelineService(
+  { config, hooks, file, env }: Pipeline,
+  { telemetry = {}, ...watching }: PipelineServiceOptions = {},
+): Promise<Service<unknown>> {
+  const lazy: LazyService<ServiceConfig, object, Service<unknown>> = SERVICES[config.service];
+  const onPolled = (reason: Error) => service.telemetry.event('routes.polled', { error: reason.message });
+  const configChanges = watchConfig(config.service, file, env, { onPolled, ...watching });
+  const service = await lazy.create(config, { ...hooks, telemetry, configChanges });
+  return service;
+}
+
+/** Emits the configuration of a running service, or why it is refused, whenever its file has changed. */
+export function watchConfig<Name extends ServiceName>(
+  service: Name,
   file: string,
   env: NodeJS.ProcessEnv = process.env,
   watching: WatchFileOptions = {},
-): Observable<IngestionConfig | ConfigError> {
+): Observable<ConfigOf<Name> | ConfigError> {
   return watchFile(file, watching).pipe(
     map(() => {
       try {
         const config = readPipelineConfig(file, env);
-        if (config.service === 'ingestion') return config;
-        return new ConfigError(file, [
-          { path: 'service', problem: 'a running ingestion cannot become another service' },
-        ]);
+        if (isConfigOf(config, service)) return config;
+        const problem = `a running ${service} cannot become another service`;
+        return new ConfigError(file, [{ path: 'service', problem }]);
       } catch (thrown) {
         if (thrown instanceof ConfigError) return thrown;
         return new ConfigError(file, [{ path: '', problem: `cannot be read: ${toError(thrown).message}` }]);
@@ -159,62 +168,16 @@ export function watchRoutes(
   );
 }
 
+function isConfigOf<Name extends ServiceName>(config: ServiceConfig, service: Name): config is ConfigOf<Name> {
+  return config.service === service;
+}
+
 /** The resolved configuration for people to read: secrets masked. */
 export function printableConfig(config: ServiceConfig): unknown {
-  return maskSecrets(SCHEMAS[config.service], config);
+  return maskSecrets(settingsOf(config.service).schema, config);
 }
 
 /** What is allowed, and probably not meant. */
 export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): string[] {
-  const warnings: string[] = [];
-  if (config.service === 'ingestion' && config.mqtt.shareGroup) {
-    warnings.push(
-      `mqtt.shareGroup: each replica needs a mqtt.clientId of its own, and the same one whenever it comes back; here it is "${config.mqtt.clientId}". What a replica has been handed waits for that id`,
-    );
-  }
-  if (config.service !== 'ingestion' && config.deadLetters === undefined) {
-    warnings.push('deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever');
-  }
-  if (config.service === 'enrich' && hooks.fetcher === undefined) {
-    const { redis, firestore } = config.lookup;
-    if (redis !== undefined && firestore === undefined && !redis.keyPrefix) {
-      warnings.push(
-        'lookup.redis.keyPrefix: not set, and Redis is the registry: a device that chooses its id can read any JSON object of that Redis; set one, or give the registry a db of its own',
-      );
-    }
-  }
-  if (config.service === 'icestore' && config.archive.acceptTestTime) {
-    warnings.push(
-      hooks.batchKey === undefined
-        ? 'archive.acceptTestTime: whoever publishes chooses the day that a message is filed under; it is for tests'
-        : 'archive.acceptTestTime: has no effect, since the hook "batchKey" names the groups',
-    );
-  }
-  if (config.service === 'bigqueries' && config.source.maxInFlight < config.insert.maxRows) {
-    warnings.push(
-      `source.maxInFlight (${config.source.maxInFlight}) is below insert.maxRows (${config.insert.maxRows}): requests leave when credit is used up, with fewer rows`,
-    );
-  }
-  if (config.service === 'icestore' && config.source.maxInFlight < 2 * config.archive.maxLines) {
-    warnings.push(
-      `source.maxInFlight (${config.source.maxInFlight}) is below twice archive.maxLines (${config.archive.maxLines}), and shared by all groups: objects are written when credit is used up, with fewer lines`,
-    );
-  }
-  if (config.service === 'bigqueries' || config.service === 'icestore') {
-    const [setting, ageMs] =
-      config.service === 'bigqueries'
-        ? ['insert.maxDelayMs', config.insert.maxDelayMs]
-        : ['archive.maxAgeMs', config.archive.maxAgeMs];
-    if (ageMs >= config.source.maxLeaseMs) {
-      warnings.push(
-        `${setting} (${ageMs}) is not below source.maxLeaseMs (${config.source.maxLeaseMs}): messages expire before they are written, and come again`,
-      );
-    }
-    if (ageMs >= config.readiness.stalledAfterMs) {
-      warnings.push(
-        `${setting} (${ageMs}) is not below readiness.stalledAfterMs (${config.readiness.stalledAfterMs}): a quiet service turns red while it waits`,
-      );
-    }
-  }
-  return warnings;
+  return settingsOf(config.service).warnings?.(config, hooks) ?? [];
 }

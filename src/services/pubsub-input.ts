@@ -6,11 +6,9 @@ import { createPubSubClients, type PubSubClients } from '../connectors/pubsub/cl
 import { Publisher } from '../connectors/pubsub/publisher.ts';
 import { PubSubSource } from '../connectors/pubsub/source.ts';
 import type { PubSubSourceConfig } from '../connectors/pubsub/source-config.ts';
-import type { Probe } from '../core/probe.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
-import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
 import { openDeadLetterSink } from './dead-letter-sink.ts';
-import type { CommonDependencies, ServiceContext } from './service-context.ts';
+import type { ServiceOpening } from './define-service.ts';
 
 interface PubSubInputConfig {
   readonly google: GoogleConfig;
@@ -30,10 +28,7 @@ export interface PubSubInput {
 
 /** @param keepsOrder whether the graph keeps order by key: then a message that goes back takes its successors along. */
 export async function openPubSubInput(
-  context: ServiceContext,
-  config: PubSubInputConfig,
-  deadLettered: Probe<DeadLetterEvent>,
-  injected: CommonDependencies,
+  { context, config, probes, dependencies: injected }: ServiceOpening<PubSubInputConfig>,
   { keepsOrder = false }: { readonly keepsOrder?: boolean } = {},
 ): Promise<PubSubInput> {
   const { telemetry, readiness } = context;
@@ -54,7 +49,7 @@ export async function openPubSubInput(
     storage: injected.storage,
     publisher,
     sourceOf: () => subscription,
-    probe: deadLettered,
+    probe: probes.deadLettered,
   });
   const source = new PubSubSource({
     client: clients.subscriber,

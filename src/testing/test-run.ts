@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
+import { pipelinesIn } from '../services/pipeline.ts';
+import type { ServiceName } from '../services/services.ts';
 import { type Platform, startPlatform } from '../tools/demo/platform.ts';
 import { createResources } from '../tools/demo/provision-run.ts';
 import { namedResources, type RunResources } from '../tools/demo/run-resources.ts';
@@ -13,21 +15,26 @@ import { type Load, type LoadOptions, mqttLoad, pubsubLoad } from './load.ts';
 import type { Scope } from './scope.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 
-/** The four services, in the order of the data. */
-export const SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
-export type ServiceName = (typeof SERVICES)[number];
-
 type Env = Readonly<Record<string, string>>;
 
 const PIPELINES = join(import.meta.dirname, '../../pipelines');
 
-/** The pipelines whose resources each service stands on: its own, and those before it. */
-const NEEDED: Record<ServiceName, readonly ServiceName[]> = {
-  ingestion: ['ingestion'],
-  enrich: ['ingestion', 'enrich'],
-  icestore: ['ingestion', 'enrich', 'icestore'],
-  bigqueries: ['ingestion', 'enrich', 'bigqueries'],
-};
+/** The services that have a pipeline of their name in `pipelines/`, in the order of the data. */
+export const SERVICES: readonly ServiceName[] = pipelinesIn(PIPELINES);
+
+/** A case for each service that a test is about. */
+export type ServiceCases<Case> = Readonly<Partial<Record<ServiceName, Case>>>;
+
+/** The cases of a test, in the order of the data. */
+export function casesOf<Case>(cases: ServiceCases<Case>): (readonly [name: ServiceName, tested: Case])[] {
+  return SERVICES.flatMap((name) => {
+    const tested = cases[name];
+    return tested === undefined ? [] : [[name, tested] as const];
+  });
+}
+
+/** The pipelines that declare the topics between services. */
+const WITH_TOPICS: readonly ServiceName[] = ['ingestion', 'enrich'];
 
 const STUCK_AFTER_MS = 60_000;
 
@@ -53,7 +60,7 @@ export interface TestRun {
   readonly env: Env;
   /** Starts a service in a process of its own, under the same identity each time; it is killed with the scope. */
   start(name: ServiceName, env?: Env): Promise<ServiceProcess>;
-  /** Starts all four services in this process; they are shut down with the scope. */
+  /** Starts all services in this process; they are shut down with the scope. */
   startPlatform(): Promise<Platform>;
   /** Publishes readings of the fleet over MQTT; `readings` goes on where an earlier load has stopped. */
   load(options: LoadOptions & { readonly readings?: Iterable<Reading> }): Load;
@@ -141,7 +148,7 @@ export interface TestService extends Pick<TestRun, 'resources' | 'fleet'> {
 
 /** Creates the resources of one service, and what it takes to feed it and to count what it writes. */
 export async function openService(scope: Scope, name: ServiceName, options: RunOptions): Promise<TestService> {
-  const run = await openRun(scope, options, NEEDED[name]);
+  const run = await openRun(scope, options, [...new Set([...WITH_TOPICS, name])]);
   const { resources, fleet } = run;
   const { topics, runId, projectId } = resources;
   const output = name === 'ingestion' ? topics.raw : name === 'enrich' ? topics.enriched : undefined;

@@ -2,13 +2,14 @@ import { join } from 'node:path';
 import type { Observable } from 'rxjs';
 import type { Outcome } from '../../../src/core/outcome.ts';
 import type { Service } from '../../../src/services/service.ts';
+import type { ServiceName, ServiceOf } from '../../../src/services/services.ts';
 import { eventually } from '../../../src/testing/eventually.ts';
 import { openScope } from '../../../src/testing/scope.ts';
 import type { Fleet, Reading } from '../../../src/tools/load/fleet.ts';
 import { publishReadings } from '../../../src/tools/load/publish-readings.ts';
 import { Places } from './places.ts';
 import { declaredNames, PIPELINES, type RunScope } from './run-scope.ts';
-import { LastLines, openService, type ServiceByName } from './services.ts';
+import { LastLines, openService } from './services.ts';
 import type { Target } from './target.ts';
 import { Timing } from './timing.ts';
 
@@ -41,10 +42,10 @@ export class Flow {
   }
 
   /** Starts a service of `pipelines/` in this process, and waits until it is ready. It ends with the flow. */
-  start<Name extends keyof ServiceByName>(
+  start<Name extends ServiceName>(
     name: Name,
     { scope = this.scope, env = {}, path = join(PIPELINES, name), isReplica = false }: StartOptions = {},
-  ): Promise<ServiceByName[Name]> {
+  ): Promise<ServiceOf<Name>> {
     return this.timing.during('start', async () => {
       const log = new LastLines();
       this.places.listen(name, log.lines);

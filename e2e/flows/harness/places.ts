@@ -1,5 +1,7 @@
+import { SERVICE_NAMES, type ServiceName } from '../../../src/services/services.ts';
+
 /** The way of a message, as far as a failure has to know it. */
-const WAY = ['fleet', 'ingestion', 'enrich', 'icestore', 'bigqueries', 'sink'] as const;
+const WAY: readonly ('fleet' | ServiceName | 'sink')[] = ['fleet', ...SERVICE_NAMES, 'sink'];
 
 /** A place that messages pass, and how many have. */
 export interface Place {

@@ -6,19 +6,19 @@ import { provision } from '../../../src/resources/provision.ts';
 import { teardown } from '../../../src/resources/teardown.ts';
 import { withDeclared } from '../../../src/resources/with-declared.ts';
 import { readDeclaration } from '../../../src/services/declaration.ts';
+import type { ServiceName } from '../../../src/services/services.ts';
 import { namedResources, type RunResources } from '../../../src/tools/demo/run-resources.ts';
 import type { Fleet } from '../../../src/tools/load/fleet.ts';
-import type { ServiceByName } from './services.ts';
 
 export const PIPELINES = join(import.meta.dirname, '../../../pipelines');
 
 /** What one run of pipelines uses in the cloud: all of it declared by them, with the run's id in every name. */
 export interface ScopeOptions {
-  readonly pipelines: readonly (keyof ServiceByName)[];
+  readonly pipelines: readonly ServiceName[];
   /** Other names for what the pipelines use. */
   readonly env?: (names: RunResources) => Readonly<Record<string, string>>;
   /** Overrides of settings, by pipeline, for example `{ icestore: { DATAFLOW_ARCHIVE__MAX_LINES: '200' } }`. */
-  readonly settings?: Partial<Record<keyof ServiceByName, Readonly<Record<string, string>>>>;
+  readonly settings?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
   /** Subscribes to a topic as well, to look at what passes. */
   readonly watch?: (names: RunResources) => string;
 }
@@ -40,7 +40,7 @@ export class RunScope {
   }
 
   /** The environment of one pipeline. */
-  envOf(name: keyof ServiceByName): Readonly<Record<string, string>> {
+  envOf(name: ServiceName): Readonly<Record<string, string>> {
     return { ...this.env, ...this.#options.settings?.[name] };
   }
 

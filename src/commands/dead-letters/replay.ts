@@ -77,8 +77,8 @@ function tell(report: ReplayReport, shown: readonly DeadLetterRow[], { json, dry
 }
 
 async function destinationOf({ clients, config, subscription }: Session, { to }: ReplayOptions): Promise<Destination> {
-  if (config.service === 'ingestion' && to === undefined) return mqttDestination(config.mqtt);
-  const source = config.service === 'ingestion' || to !== undefined ? undefined : sourceOf(config);
+  if ('mqtt' in config && to === undefined) return mqttDestination(config.mqtt);
+  const source = 'mqtt' in config || to !== undefined ? undefined : sourceOf(config);
   const named = to?.startsWith('projects/') ? to : `projects/${config.google.projectId}/topics/${to}`;
   const topic = source === undefined ? named : await topicOf(clients, source);
   if (topic === subscription.topic) throw new FatalError(`${topic} is the topic that the dead letters are read from`);

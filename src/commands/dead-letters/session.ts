@@ -1,6 +1,7 @@
 import { ConfigError } from '../../config/config-error.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { readPipelineConfig, type ServiceConfig } from '../../services/pipeline.ts';
+import { readPipelineConfig } from '../../services/pipeline.ts';
+import type { ServiceConfig } from '../../services/services.ts';
 import type { DeadLetterFilter } from '../../tools/dead-letters/dead-letter-filter.ts';
 import type { SubscriptionChoice } from '../../tools/dead-letters/find-subscription.ts';
 import { type OpenDeadLetters, openDeadLetters } from '../../tools/dead-letters/open-dead-letters.ts';

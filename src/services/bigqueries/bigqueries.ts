@@ -12,10 +12,29 @@ import { identityBy } from '../../formats/identity.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
+import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
-import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
-import type { BigQueriesConfig } from './config.ts';
+import type { CommonDependencies } from '../service-context.ts';
+import { type BigQueriesConfig, settings } from './config.ts';
+
+/** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
+export const createBigQueries = defineService({
+  ...settings,
+  inFlight: ({ source, insert }) => ({ ...source, maxWaitMs: insert.maxDelayMs }),
+  probes: (probe): BigQueriesProbes => ({ decoded: probe('decoded') }),
+  build: openParts,
+  graph: (deliveries, { config, probes }, { transform, insertRows }) =>
+    deliveries.pipe(
+      tap(probes.received.hit),
+      decodeInput(config.input),
+      tap(probes.decoded.hit),
+      transform,
+      insertRows,
+      settle(),
+      tap(probes.settled.hit),
+    ),
+});
+export default createBigQueries;
 
 export interface BigQueriesDependencies extends CommonDependencies {
   readonly bigquery?: BigQuery;
@@ -23,81 +42,68 @@ export interface BigQueriesDependencies extends CommonDependencies {
   readonly transformer?: Transformer;
 }
 
-export interface BigQueriesProbes extends CommonProbes {
+interface BigQueriesProbes {
   readonly decoded: Probe<Delivery>;
 }
 
-/** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
-export function createBigQueries(
-  config: BigQueriesConfig,
-  dependencies: BigQueriesDependencies = {},
-): Service<BigQueriesProbes> {
-  const context = openServiceContext(
-    'bigqueries',
-    config,
-    { ...config.source, maxWaitMs: config.insert.maxDelayMs },
-    dependencies,
-  );
-  const { credit, telemetry, readiness } = context;
-  const { transformer } = dependencies;
-  const hasHook = transformer !== undefined;
-  /** What the hook has made. */
-  const rows = new WeakMap<Message, string>();
-  const probes: BigQueriesProbes = {
-    ...context.commonProbes(),
-    decoded: context.probe('decoded'),
-  };
+type Opening = ServiceOpening<BigQueriesConfig, BigQueriesProbes, BigQueriesDependencies>;
 
-  return createService(context, config, probes, async () => {
-    const client = dependencies.bigquery ?? createBigQueryClient(config.google);
-    const { source, check, close } = await openPubSubInput(context, config, probes.deadLettered, dependencies);
+async function openParts(opening: Opening) {
+  const { config, context, dependencies, probes } = opening;
+  const { credit, telemetry, readiness } = context;
+  const client = dependencies.bigquery ?? createBigQueryClient(config.google);
+  const { source, check, close } = await openPubSubInput(opening);
+  const { transform, rowTextOf, hasHook } = rows(opening);
+  return {
+    source,
+    transform,
+    insertRows: bigquerySink({
+      client,
+      table: config.table,
+      hasHook,
+      config: config.insert,
+      credit,
+      rowTextOf,
+      identityOf: identityBy(config.identity),
+      telemetry,
+      readiness,
+      onFlush: probes.flushed.hit,
+    }),
+    check: async () => {
+      await check();
+      if (dependencies.bigquery === undefined) await checkCredentials(config.google, ['bigquery']);
+      await ensureTable(client, config.table, { telemetry, hasHook });
+    },
+    close,
+  };
+}
+
+interface Rows {
+  readonly hasHook: boolean;
+  readonly transform: MonoTypeOperatorFunction<Delivery>;
+  readonly rowTextOf: (message: Message) => string;
+}
+
+/** Makes rows by the hook `transformer`, or else by the paths of the table's columns. */
+function rows({ config, context, dependencies: { transformer } }: Opening): Rows {
+  if (transformer === undefined) {
     const rowOf = rowBy(config.table.schema);
-    const transform: MonoTypeOperatorFunction<Delivery> =
-      transformer === undefined
-        ? identity
-        : applyHook<Row>({
-            name: 'transformer',
-            config: config.hooks,
-            // Rows have no order.
-            keyOf: () => undefined,
-            call: ({ message }) => transformer(message),
-            accept: (delivery, row) => {
-              rows.set(delivery.message, rowText(row));
-              return delivery;
-            },
-            retry: HOOK_RETRY,
-            telemetry,
-            readiness,
-          });
-    return {
-      source,
-      check: async () => {
-        await check();
-        if (dependencies.bigquery === undefined) await checkCredentials(config.google, ['bigquery']);
-        await ensureTable(client, config.table, { telemetry, hasHook });
-      },
-      graph: (deliveries) =>
-        deliveries.pipe(
-          tap(probes.received.hit),
-          decodeInput(config.input),
-          tap(probes.decoded.hit),
-          transform,
-          bigquerySink({
-            client,
-            table: config.table,
-            hasHook,
-            config: config.insert,
-            credit,
-            rowTextOf: hasHook ? (message) => rows.get(message) ?? '{}' : (message) => JSON.stringify(rowOf(message)),
-            identityOf: identityBy(config.identity),
-            telemetry,
-            readiness,
-            onFlush: probes.flushed.hit,
-          }),
-          settle(),
-          tap(probes.settled.hit),
-        ),
-      close,
-    };
+    return { hasHook: false, transform: identity, rowTextOf: (message) => JSON.stringify(rowOf(message)) };
+  }
+  const made = new WeakMap<Message, string>();
+  const transform = applyHook<Row>({
+    name: 'transformer',
+    config: config.hooks,
+    // Rows have no order.
+    keyOf: () => undefined,
+    call: ({ message }) => transformer(message),
+    accept: (delivery, row) => {
+      made.set(delivery.message, rowText(row));
+      return delivery;
+    },
+    retry: HOOK_RETRY,
+    telemetry: context.telemetry,
+    readiness: context.readiness,
   });
+  return { hasHook: true, transform, rowTextOf: (message) => made.get(message) ?? '{}' };
 }

@@ -4,9 +4,10 @@ import { count, messagePath, milliseconds, setting, text } from '../../config/sc
 import { orderingKeySchema } from '../../connectors/pubsub/ordering-key.ts';
 import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
 import { fieldNames } from '../../core/path-parts.ts';
-import { lookupSchema } from '../../lookup/config.ts';
+import { lookupProblems, lookupSchema } from '../../lookup/config.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';
-import { consumerEntries } from '../config.ts';
+import { consumerEntries, consumerWarnings } from '../config.ts';
+import type { ServiceSettings } from '../define-service.ts';
 
 /** What becomes of a message that cannot be enriched. */
 const policy = v.picklist(['pass', 'drop', 'deadLetter']);
@@ -60,3 +61,20 @@ export const enrichSchema = v.strictObject({
 });
 
 export type EnrichConfig = v.InferOutput<typeof enrichSchema>;
+
+export const settings = {
+  name: 'enrich',
+  schema: enrichSchema,
+  hooks: ['keyExtractor', 'fetcher', 'applier'] as const,
+  hookProblems: ({ lookup }, hooks) => lookupProblems(lookup, hooks.fetcher !== undefined),
+  warnings: (config, hooks) => {
+    const warnings = consumerWarnings(config);
+    const { redis, firestore } = config.lookup;
+    if (hooks.fetcher === undefined && redis !== undefined && firestore === undefined && !redis.keyPrefix) {
+      warnings.push(
+        'lookup.redis.keyPrefix: not set, and Redis is the registry: a device that chooses its id can read any JSON object of that Redis; set one, or give the registry a db of its own',
+      );
+    }
+    return warnings;
+  },
+} satisfies ServiceSettings<EnrichConfig>;

@@ -6,18 +6,48 @@ import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
 import { lookupChain } from '../../lookup/chain.ts';
-import type { Fetcher, OnAnswer } from '../../lookup/fetcher.ts';
+import type { OnAnswer } from '../../lookup/fetcher.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
+import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
-import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
-import type { EnrichConfig } from './config.ts';
+import type { CommonDependencies } from '../service-context.ts';
+import { type EnrichConfig, settings } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
 import { orderBy, toPublishTarget } from './publish-target.ts';
+
+/** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
+export const createEnrich = defineService({
+  ...settings,
+  inFlight: ({ source, publish }) => ({ ...source, maxWaitMs: publish.maxDelayMs }),
+  probes: enrichProbes,
+  build: openParts,
+  graph: (deliveries, { config, probes }, { extractKey, orderOf, addData, publish }) =>
+    deliveries.pipe(
+      tap(probes.received.hit),
+      decodeInput(config.input),
+      extractKey,
+      orderedByKey({ keyOf: orderOf, limit: config.concurrency }, addData),
+      tap(probes.enriched.hit),
+      publish,
+      settle(),
+      tap(probes.settled.hit),
+    ),
+  actions: (parts) => ({
+    /**
+     * Forgets what the caches hold of a key: memory of this process, and Redis. Rejects with a RetryableError where Redis
+     * may hold it still.
+     */
+    invalidate: async (key: string): Promise<void> => {
+      const chain = parts()?.chain;
+      if (chain !== undefined) await firstValueFrom(chain.invalidate(key), { defaultValue: undefined });
+    },
+  }),
+});
+export default createEnrich;
 
 export interface EnrichDependencies extends CommonDependencies, LookupDependencies {
   readonly keyExtractor?: KeyExtractor;
@@ -26,7 +56,7 @@ export interface EnrichDependencies extends CommonDependencies, LookupDependenci
 
 type Answer = Parameters<OnAnswer>[0];
 
-export interface EnrichProbes extends CommonProbes {
+interface EnrichProbes {
   readonly memoryHit: Probe<Answer>;
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
@@ -36,144 +66,111 @@ export interface EnrichProbes extends CommonProbes {
   readonly enriched: Probe<Delivery>;
 }
 
-export interface EnrichService extends Service<EnrichProbes> {
-  /**
-   * Forgets what the caches hold of a key: memory of this process, and Redis. Rejects with a RetryableError where Redis may
-   * hold it still.
-   */
-  invalidate(key: string): Promise<void>;
+function enrichProbes(probe: <T>(name: string) => Probe<T>): EnrichProbes {
+  return {
+    memoryHit: probe('memoryHit'),
+    redisHit: probe('redisHit'),
+    firestoreHit: probe('firestoreHit'),
+    fetcherHit: probe('fetcherHit'),
+    missing: probe('missing'),
+    enriched: probe('enriched'),
+  };
 }
 
-/** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
-export function createEnrich(config: EnrichConfig, dependencies: EnrichDependencies = {}): EnrichService {
-  const context = openServiceContext(
-    'enrich',
-    config,
-    { ...config.source, maxWaitMs: config.publish.maxDelayMs },
-    dependencies,
-  );
+type Opening = ServiceOpening<EnrichConfig, EnrichProbes, EnrichDependencies>;
+
+async function openParts(opening: Opening) {
+  const { config, context, dependencies, probes } = opening;
   const { credit, telemetry, readiness } = context;
-  const probes: EnrichProbes = {
-    ...context.commonProbes(),
-    memoryHit: context.probe('memoryHit'),
-    redisHit: context.probe('redisHit'),
-    firestoreHit: context.probe('firestoreHit'),
-    fetcherHit: context.probe('fetcherHit'),
-    missing: context.probe('missing'),
-    enriched: context.probe('enriched'),
-  };
+  const { google, output } = config;
+  const { source, clients, check, close } = await openPubSubInput(opening, { keepsOrder: true });
+  const publisher = new Publisher({
+    connections: clients.publishConnections,
+    projectId: google.projectId,
+    retry: { ...config.publish.retry, giveUpAfterMs: config.giveUpAfterMs },
+    timeoutMs: config.publish.timeoutMs,
+    telemetry,
+    readiness,
+    component: 'publish',
+  });
   const hits = {
     memory: probes.memoryHit,
     redis: probes.redisHit,
     firestore: probes.firestoreHit,
     fetcher: probes.fetcherHit,
   };
-  const { keyExtractor } = dependencies;
-  /** What the hook has found. */
-  const extracted = new WeakMap<Message, string | undefined>();
-  const keyOf: KeyOf = keyExtractor === undefined ? keyByPaths(config.key) : (message) => extracted.get(message);
-  let fetcher: Fetcher | undefined;
-
-  const service = createService(context, config, probes, async () => {
-    const { google, output } = config;
-    const retry = { ...config.retry, giveUpAfterMs: config.giveUpAfterMs };
-    const { source, clients, check, close } = await openPubSubInput(
-      context,
-      config,
-      probes.deadLettered,
-      dependencies,
-      {
-        keepsOrder: true,
-      },
-    );
-    const publisher = new Publisher({
-      connections: clients.publishConnections,
-      projectId: google.projectId,
-      retry: { ...config.publish.retry, giveUpAfterMs: config.giveUpAfterMs },
-      timeoutMs: config.publish.timeoutMs,
-      telemetry,
-      readiness,
-      component: 'publish',
-    });
-    const { applier } = dependencies;
-    const { layers, ...lookups } = openLookup(config, dependencies, {
-      onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
-      telemetry,
-      readiness,
-    });
-    // A hook may look at all of the data, and at the message.
-    const chain = lookupChain({ ...layers, select: applier === undefined ? applyByNames(config.apply) : undefined });
-    fetcher = chain;
-
-    const extractKey: MonoTypeOperatorFunction<Delivery> =
-      keyExtractor === undefined
-        ? identity
-        : applyHook<unknown>({
-            name: 'keyExtractor',
-            config: config.hooks,
-            // Where the order hangs on what is not known yet, all messages keep it.
-            keyOf: orderBy(output.orderingKey, () => (output.orderingKey === undefined ? undefined : '')),
-            call: ({ message }) => keyExtractor(message),
-            accept: (delivery, key) => {
-              extracted.set(delivery.message, keyResult(key));
-              return delivery;
-            },
-            retry: HOOK_RETRY,
-            telemetry,
-            readiness,
-          });
-
-    return {
-      source,
-      check: async () => {
-        await check();
-        await lookups.checkCredentials();
-        await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
-        await lookups.check();
-      },
-      graph: (deliveries) =>
-        deliveries.pipe(
-          tap(probes.received.hit),
-          decodeInput(config.input),
-          extractKey,
-          orderedByKey(
-            { keyOf: orderBy(output.orderingKey, keyOf), limit: config.concurrency },
-            lookup({
-              fetcher: chain,
-              keyOf,
-              apply: applier ?? ((selected) => selected),
-              withoutKey: config.withoutKey,
-              withoutData: config.withoutData,
-              retry,
-              onRetry: (error) => telemetry.event('lookup.retried', { error: error.message }),
-            }),
-          ),
-          tap(probes.enriched.hit),
-          pubsubSink({
-            publisher,
-            config: config.publish,
-            credit,
-            telemetry,
-            toTarget: toPublishTarget(output.topicId, output.orderingKey),
-            onlyTopicId: output.topicId,
-            onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
-            onFlush: probes.flushed.hit,
-          }),
-          settle(),
-          tap(probes.settled.hit),
-        ),
-      close: async () => {
-        lookups.disconnect();
-        await close();
-        // Before its client ends: what that tries again after its end is rejected where nobody listens.
-        await chain.close();
-        await lookups.close();
-      },
-    };
+  const { applier } = dependencies;
+  const { layers, ...lookups } = openLookup(config, dependencies, {
+    onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
+    telemetry,
+    readiness,
   });
-  return Object.assign(service, {
-    invalidate: async (key: string) => {
-      if (fetcher !== undefined) await firstValueFrom(fetcher.invalidate(key), { defaultValue: undefined });
+  // A hook may look at all of the data, and at the message.
+  const chain = lookupChain({ ...layers, select: applier === undefined ? applyByNames(config.apply) : undefined });
+  const { extractKey, keyOf } = keys(opening);
+  return {
+    source,
+    extractKey,
+    orderOf: orderBy(output.orderingKey, keyOf),
+    addData: lookup({
+      fetcher: chain,
+      keyOf,
+      apply: applier ?? ((selected) => selected),
+      withoutKey: config.withoutKey,
+      withoutData: config.withoutData,
+      retry: { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+      onRetry: (error) => telemetry.event('lookup.retried', { error: error.message }),
+    }),
+    publish: pubsubSink({
+      publisher,
+      config: config.publish,
+      credit,
+      telemetry,
+      toTarget: toPublishTarget(output.topicId, output.orderingKey),
+      onlyTopicId: output.topicId,
+      onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
+      onFlush: probes.flushed.hit,
+    }),
+    chain,
+    check: async () => {
+      await check();
+      await lookups.checkCredentials();
+      await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
+      await lookups.check();
     },
+    close: async () => {
+      lookups.disconnect();
+      await close();
+      // Before its client ends: what that tries again after its end is rejected where nobody listens.
+      await chain.close();
+      await lookups.close();
+    },
+  };
+}
+
+interface Keys {
+  readonly extractKey: MonoTypeOperatorFunction<Delivery>;
+  readonly keyOf: KeyOf;
+}
+
+/** Finds keys by the hook `keyExtractor`, or else by the paths of the configuration. */
+function keys({ config, context, dependencies: { keyExtractor } }: Opening): Keys {
+  if (keyExtractor === undefined) return { extractKey: identity, keyOf: keyByPaths(config.key) };
+  const extracted = new WeakMap<Message, string | undefined>();
+  const { orderingKey } = config.output;
+  const extractKey = applyHook<unknown>({
+    name: 'keyExtractor',
+    config: config.hooks,
+    // Where the order hangs on what is not known yet, all messages keep it.
+    keyOf: orderBy(orderingKey, () => (orderingKey === undefined ? undefined : '')),
+    call: ({ message }) => keyExtractor(message),
+    accept: (delivery, key) => {
+      extracted.set(delivery.message, keyResult(key));
+      return delivery;
+    },
+    retry: HOOK_RETRY,
+    telemetry: context.telemetry,
+    readiness: context.readiness,
   });
+  return { extractKey, keyOf: (message) => extracted.get(message) };
 }

@@ -9,79 +9,72 @@ import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
+import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
-import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
-import type { IcestoreConfig } from './config.ts';
+import type { CommonDependencies } from '../service-context.ts';
+import { type IcestoreConfig, settings } from './config.ts';
+
+/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalised. */
+export const createIcestore = defineService({
+  ...settings,
+  inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),
+  probes: (probe): IcestoreProbes => ({ decoded: probe('decoded'), stored: probe('stored') }),
+  build: openParts,
+  graph: (deliveries, { config, probes }, { storeObjects }) =>
+    deliveries.pipe(
+      tap(probes.received.hit),
+      decodeInput(config.input),
+      tap(probes.decoded.hit),
+      storeObjects,
+      settle(),
+      tap(probes.settled.hit),
+    ),
+});
+export default createIcestore;
 
 export interface IcestoreDependencies extends CommonDependencies {
   /** Names the group of a message, in the place of `archive.time` and `archive.location`. */
   readonly batchKey?: BatchKeyOf;
 }
 
-export interface IcestoreProbes extends CommonProbes {
+interface IcestoreProbes {
   readonly decoded: Probe<Delivery>;
   /** Objects that are safe. */
   readonly stored: Probe<StoredObject>;
 }
 
-/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalized. */
-export function createIcestore(
-  config: IcestoreConfig,
-  dependencies: IcestoreDependencies = {},
-): Service<IcestoreProbes> {
-  const context = openServiceContext(
-    'icestore',
-    config,
-    { ...config.source, maxWaitMs: config.archive.maxAgeMs },
-    dependencies,
-  );
-  const { credit, telemetry, readiness } = context;
-  const probes: IcestoreProbes = {
-    ...context.commonProbes(),
-    decoded: context.probe('decoded'),
-    stored: context.probe('stored'),
-  };
+type Opening = ServiceOpening<IcestoreConfig, IcestoreProbes, IcestoreDependencies>;
 
-  return createService(context, config, probes, async () => {
-    const { archive, bucket, identity } = config;
-    const storage = dependencies.storage ?? createStorageClient(config.google);
-    const { source, check, close } = await openPubSubInput(context, config, probes.deadLettered, {
-      ...dependencies,
-      storage,
-    });
-    return {
-      source,
-      check: async () => {
-        await check();
-        if (dependencies.storage === undefined) await checkCredentials(config.google, ['storage']);
-        await ensureBucket(storage, bucket, telemetry);
-      },
-      graph: (deliveries) =>
-        deliveries.pipe(
-          tap(probes.received.hit),
-          decodeInput(config.input),
-          tap(probes.decoded.hit),
-          storageSink({
-            bucket: storage.bucket(bucket.name),
-            prefix: bucket.prefix,
-            config: archive,
-            credit,
-            batchKeyOf:
-              dependencies.batchKey === undefined
-                ? batchKeyBy(archive.time, archive.location, archive.acceptTestTime)
-                : checkedBatchKey(dependencies.batchKey),
-            identityOf: identityBy(identity),
-            telemetry,
-            readiness,
-            onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
-            onFlush: probes.flushed.hit,
-            onStored: probes.stored.hit,
-          }),
-          settle(),
-          tap(probes.settled.hit),
-        ),
-      close,
-    };
-  });
+async function openParts(opening: Opening) {
+  const { config, context, dependencies, probes } = opening;
+  const { credit, telemetry, readiness } = context;
+  const { archive, bucket } = config;
+  const storage = dependencies.storage ?? createStorageClient(config.google);
+  // Dead letters that are too large for Pub/Sub go through the same client.
+  const { source, check, close } = await openPubSubInput({ ...opening, dependencies: { ...dependencies, storage } });
+  return {
+    source,
+    storeObjects: storageSink({
+      bucket: storage.bucket(bucket.name),
+      prefix: bucket.prefix,
+      config: archive,
+      credit,
+      batchKeyOf:
+        dependencies.batchKey === undefined
+          ? batchKeyBy(archive.time, archive.location, archive.acceptTestTime)
+          : checkedBatchKey(dependencies.batchKey),
+      identityOf: identityBy(config.identity),
+      telemetry,
+      readiness,
+      onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
+      onFlush: probes.flushed.hit,
+      onStored: probes.stored.hit,
+    }),
+    check: async () => {
+      await check();
+      if (dependencies.storage === undefined) await checkCredentials(config.google, ['storage']);
+      await ensureBucket(storage, bucket, telemetry);
+    },
+    close,
+  };
 }

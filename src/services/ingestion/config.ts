@@ -1,9 +1,11 @@
 import * as v from 'valibot';
+import { shownKey } from '../../config/parse.ts';
 import { messagePath, milliseconds, setting } from '../../config/schemas.ts';
 import { mqttSourceSchema } from '../../connectors/mqtt/config.ts';
 import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
 import { mqttDeadLettersSchema } from '../../dead-letters/config.ts';
 import { commonEntries } from '../config.ts';
+import type { ServiceSettings } from '../define-service.ts';
 import { payloadLimitProblems, routingEntries, routingProblems, sharingProblems } from './routing.ts';
 
 /** Configuration of an ingestion service: MQTT to Pub/Sub. */
@@ -59,3 +61,23 @@ export const ingestionSchema = v.pipe(
 );
 
 export type IngestionConfig = v.InferOutput<typeof ingestionSchema>;
+
+export const settings = {
+  name: 'ingestion',
+  schema: ingestionSchema,
+  hooks: ['enricher'] as const,
+  looseProblems: (value) => {
+    const routing = v.safeParse(v.object(routingEntries), value);
+    if (!routing.success) return [];
+    return routingProblems(routing.output).map(({ path, problem }) => ({
+      path: path.map(shownKey).join('.'),
+      problem,
+    }));
+  },
+  warnings: ({ mqtt }) =>
+    mqtt.shareGroup
+      ? [
+          `mqtt.shareGroup: each replica needs a mqtt.clientId of its own, and the same one whenever it comes back; here it is "${mqtt.clientId}". What a replica has been handed waits for that id`,
+        ]
+      : [],
+} satisfies ServiceSettings<IngestionConfig>;

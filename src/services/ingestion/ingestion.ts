@@ -16,9 +16,9 @@ import { byCredit } from '../../operators/by-credit.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
 import { openDeadLetterSink } from '../dead-letter-sink.ts';
-import { createService, type Service } from '../service.ts';
-import { type CommonDependencies, type CommonProbes, openServiceContext } from '../service-context.ts';
-import type { IngestionConfig } from './config.ts';
+import { defineService, type ServiceOpening } from '../define-service.ts';
+import type { CommonDependencies } from '../service-context.ts';
+import { type IngestionConfig, settings } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
 import { identifyBy } from './identify-by.ts';
@@ -29,129 +29,130 @@ import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 import { withinLimits } from './within-limits.ts';
 
-/** MQTT cannot give back what waits for a topic that fails. */
-const REMEDY =
-  'mqtt.connectionPerProducer keeps other producers going, publish.deadLetterAfterMs ends the wait for this one';
+/** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
+export const createIngestion = defineService({
+  ...settings,
+  inFlight: ({ mqtt, publish }) => ({ ...mqtt, maxWaitMs: publish.maxDelayMs }),
+  probes: (probe): IngestionProbes => ({ routed: probe('routed'), routesChanged: probe('routesChanged') }),
+  build: openParts,
+  graph: (deliveries, { config, probes }, { currentTable, enrich, publish }) =>
+    deliveries.pipe(
+      tap(probes.received.hit),
+      mapMessage(withinLimits(currentTable)),
+      mapMessage(identifyBy(config.id)),
+      mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
+      enrich,
+      tap(probes.routed.hit),
+      publish,
+      settle(),
+      tap(probes.settled.hit),
+    ),
+});
+export default createIngestion;
 
 export interface IngestionDependencies extends CommonDependencies {
   /** Makes a client that has not connected yet; built from `mqtt` when left out. */
   readonly mqtt?: (clientId: string) => MqttClient;
   readonly enricher?: Enricher;
   /** Edits of the configuration while the service runs; a refused one leaves the running routes. */
-  readonly routeChanges?: Observable<IngestionConfig | ConfigError>;
+  readonly configChanges?: Observable<IngestionConfig | ConfigError>;
 }
 
-export interface IngestionProbes extends CommonProbes {
+interface IngestionProbes {
   readonly routed: Probe<Delivery>;
   /** Changes of the routes that have taken effect. */
   readonly routesChanged: Probe<RoutingConfig>;
 }
 
-/** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
-export function createIngestion(
-  config: IngestionConfig,
-  dependencies: IngestionDependencies = {},
-): Service<IngestionProbes> {
-  const context = openServiceContext(
-    'ingestion',
-    config,
-    { ...config.mqtt, maxWaitMs: config.publish.maxDelayMs },
-    dependencies,
-  );
+type Opening = ServiceOpening<IngestionConfig, IngestionProbes, IngestionDependencies>;
+
+/** MQTT cannot give back what waits for a topic that fails. */
+const REMEDY =
+  'mqtt.connectionPerProducer keeps other producers going, publish.deadLetterAfterMs ends the wait for this one';
+
+async function openParts(opening: Opening) {
+  const { config, context, dependencies, probes } = opening;
   const { telemetry, readiness } = context;
-  const probes: IngestionProbes = {
-    ...context.commonProbes(),
-    routed: context.probe('routed'),
-    routesChanged: context.probe('routesChanged'),
-  };
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;
-
-  return createService(context, config, probes, async () => {
-    const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
-    const publisher = new Publisher({
-      connections: pubsub.publishConnections,
-      projectId: config.google.projectId,
-      // MQTT has no nack: an outage is waited out, however long.
-      retry: { ...config.publish.retry, giveUpAfterMs: Number.POSITIVE_INFINITY },
-      timeoutMs: config.publish.timeoutMs,
+  const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
+  const publisher = new Publisher({
+    connections: pubsub.publishConnections,
+    projectId: config.google.projectId,
+    // MQTT has no nack: an outage is waited out, however long.
+    retry: { ...config.publish.retry, giveUpAfterMs: Number.POSITIVE_INFINITY },
+    timeoutMs: config.publish.timeoutMs,
+    telemetry,
+    readiness,
+    component: 'publish',
+  });
+  const deadLetters = openDeadLetterSink(context, config, {
+    clients: pubsub,
+    storage: dependencies.storage,
+    publisher,
+    sourceOf: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
+    probe: probes.deadLettered,
+  });
+  const connections = openConnections(context, config, table, {
+    createClient: dependencies.mqtt ?? ((clientId) => createMqttClient({ ...config.mqtt, clientId })),
+    deadLetter: deadLetters.deadLetter,
+  });
+  const check = (topicIds: readonly string[]) =>
+    checkTopics(
+      pubsub.publisher,
+      config.google.projectId,
+      topicIds.map((topicId) => ['producers', topicId] as const),
       telemetry,
-      readiness,
-      component: 'publish',
-    });
-    const deadLetters = openDeadLetterSink(context, config, {
-      clients: pubsub,
-      storage: dependencies.storage,
+    );
+  const publishWith = (credit: Credit) =>
+    pubsubSink({
       publisher,
-      sourceOf: ({ attributes }) => `mqtt:${attributes.mqtt_topic ?? ''}`,
-      probe: probes.deadLettered,
-    });
-    const connections = openConnections(context, config, table, {
-      createClient: dependencies.mqtt ?? ((clientId) => createMqttClient({ ...config.mqtt, clientId })),
-      deadLetter: deadLetters.deadLetter,
-    });
-    const check = (topicIds: readonly string[]) =>
-      checkTopics(
-        pubsub.publisher,
-        config.google.projectId,
-        topicIds.map((topicId) => ['producers', topicId] as const),
-        telemetry,
-      );
-    const { enricher } = dependencies;
-    const enrich: MonoTypeOperatorFunction<Delivery> =
-      enricher === undefined
-        ? identity
-        : applyHook({
-            name: 'enricher',
-            config: config.hooks,
-            keyOf: orderBy(currentTable),
-            retry: { ...HOOK_RETRY, giveUpAfterMs: Number.POSITIVE_INFINITY },
-            telemetry,
-            readiness,
-            ...enrichBy(enricher),
-          });
-    const publish = (credit: Credit) =>
-      pubsubSink({
-        publisher,
-        config: config.publish,
-        credit,
-        telemetry,
-        toTarget: toPublishTarget(currentTable, (left) => telemetry.event('mqtt.properties_left_out', left)),
-        deadLetterAfterMs: config.publish.deadLetterAfterMs,
-        onFailingTargets: (failing) => context.watchTargets({ credit, failing, remedy: REMEDY }),
-        onFlush: probes.flushed.hit,
-      });
-    const changes = followEdits(dependencies.routeChanges ?? EMPTY, {
-      config,
-      table,
-      check,
+      config: config.publish,
+      credit,
       telemetry,
-      onChanged: probes.routesChanged.hit,
+      toTarget: toPublishTarget(currentTable, (left) => telemetry.event('mqtt.properties_left_out', left)),
+      deadLetterAfterMs: config.publish.deadLetterAfterMs,
+      onFailingTargets: (failing) => context.watchTargets({ credit, failing, remedy: REMEDY }),
+      onFlush: probes.flushed.hit,
     });
+  const changes = followEdits(dependencies.configChanges ?? EMPTY, {
+    config,
+    table,
+    check,
+    telemetry,
+    onChanged: probes.routesChanged.hit,
+  });
 
-    return {
-      source: new MergedSource(connections),
-      check: async () => {
-        if (dependencies.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
-        await check(table.value.topicIds);
-        await deadLetters.check();
-      },
-      graph: (deliveries) =>
-        deliveries.pipe(
-          tap(probes.received.hit),
-          mapMessage(withinLimits(currentTable)),
-          mapMessage(identifyBy(config.id)),
-          mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
-          enrich,
-          tap(probes.routed.hit),
-          connections.length === 1 ? publish(context.credit) : byCredit(publish),
-          settle(),
-          tap(probes.settled.hit),
-        ),
-      close: async () => {
-        changes.unsubscribe();
-        if (dependencies.pubsub === undefined) await pubsub.close();
-      },
-    };
+  return {
+    source: new MergedSource(connections),
+    currentTable,
+    enrich: enrichWith(opening, currentTable),
+    publish: connections.length === 1 ? publishWith(context.credit) : byCredit(publishWith),
+    check: async () => {
+      if (dependencies.pubsub === undefined) await checkCredentials(config.google, ['pubsub']);
+      await check(currentTable().topicIds);
+      await deadLetters.check();
+    },
+    close: async () => {
+      changes.unsubscribe();
+      if (dependencies.pubsub === undefined) await pubsub.close();
+    },
+  };
+}
+
+/** Calls the hook `enricher`, where there is one. */
+function enrichWith(
+  { config, context, dependencies: { enricher } }: Opening,
+  table: () => RouteTable,
+): MonoTypeOperatorFunction<Delivery> {
+  if (enricher === undefined) return identity;
+  return applyHook({
+    name: 'enricher',
+    config: config.hooks,
+    keyOf: orderBy(table),
+    retry: { ...HOOK_RETRY, giveUpAfterMs: Number.POSITIVE_INFINITY },
+    telemetry: context.telemetry,
+    readiness: context.readiness,
+    ...enrichBy(enricher),
   });
 }

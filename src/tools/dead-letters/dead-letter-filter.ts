@@ -1,5 +1,5 @@
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
-import type { ServiceConfig } from '../../services/pipeline.ts';
+import type { ServiceConfig } from '../../services/services.ts';
 
 /** Which dead letters are meant. What is left out does not restrict. */
 export interface DeadLetterFilter {
@@ -24,10 +24,10 @@ export function matches({ reasons, from, until }: DeadLetterFilter, { reason, ti
  * known by its topic alone, so all ingestion pipelines count as one.
  */
 export function isFrom(config: ServiceConfig, { source }: DeadLetter): boolean {
-  return config.service === 'ingestion' ? source.startsWith('mqtt:') : source === sourceOf(config);
+  return 'mqtt' in config ? source.startsWith('mqtt:') : source === sourceOf(config);
 }
 
 /** Full name of the subscription that a pipeline consumes. */
-export function sourceOf({ google, source }: Exclude<ServiceConfig, { service: 'ingestion' }>): string {
+export function sourceOf({ google, source }: Extract<ServiceConfig, { source: object }>): string {
   return `projects/${google.projectId}/subscriptions/${source.subscriptionId}`;
 }

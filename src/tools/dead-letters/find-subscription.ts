@@ -1,7 +1,7 @@
 import { asStartError } from '../../connectors/google/grpc-errors.ts';
 import type { PubSubClients } from '../../connectors/pubsub/client.ts';
 import { FatalError } from '../../core/errors.ts';
-import type { ServiceConfig } from '../../services/pipeline.ts';
+import type { ServiceConfig } from '../../services/services.ts';
 import { sourceOf } from './dead-letter-filter.ts';
 
 const CALL = { retry: null, timeout: 10_000 };
@@ -54,7 +54,7 @@ function fullName(projectId: string, name: string): string {
 }
 
 async function policyTopic(clients: PubSubClients, config: ServiceConfig): Promise<string> {
-  if (config.service === 'ingestion') {
+  if ('mqtt' in config) {
     throw new FatalError('--policy: an ingestion has no source subscription, and so no dead-letter policy');
   }
   const subscription = sourceOf(config);

@@ -4,7 +4,7 @@ import { createPubSubClients, type PubSubClients } from '../../connectors/pubsub
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { toError } from '../../core/errors.ts';
 import { retryFor } from '../../operators/retry-for.ts';
-import type { ServiceConfig } from '../../services/pipeline.ts';
+import type { ServiceConfig } from '../../services/services.ts';
 import { DeadLetterReader } from './dead-letter-reader.ts';
 import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';
 

@@ -1,24 +1,20 @@
 import { join } from 'node:path';
 import type { DestinationStream } from 'pino';
-import { type BigQueriesProbes, createBigQueries } from '../../services/bigqueries/bigqueries.ts';
-import { createEnrich, type EnrichProbes } from '../../services/enrich/enrich.ts';
-import { createIcestore, type IcestoreProbes } from '../../services/icestore/icestore.ts';
-import { createIngestion, type IngestionProbes } from '../../services/ingestion/ingestion.ts';
-import { readPipelineConfig } from '../../services/pipeline.ts';
+import { createPipelineService, loadPipeline, type Pipeline, pipelinesIn } from '../../services/pipeline.ts';
 import type { Service } from '../../services/service.ts';
+import { isServiceOf, type ServiceName, type ServiceOf } from '../../services/services.ts';
 
-/** The four services, running in this process. */
+/** The services of a folder's pipelines, running in this process. */
 export interface Platform {
-  readonly ingestion: Service<IngestionProbes>;
-  readonly enrich: Service<EnrichProbes>;
-  readonly icestore: Service<IcestoreProbes>;
-  readonly bigqueries: Service<BigQueriesProbes>;
+  /** All of them, in the order of the data. */
   readonly all: readonly Service<unknown>[];
+  /** One of them, with its probes. */
+  service<Name extends ServiceName>(name: Name): ServiceOf<Name>;
   shutdown(): Promise<number>;
 }
 
 export interface PlatformOptions {
-  /** Folder with the four pipelines. */
+  /** Folder with a pipeline of each service, under its name. */
   readonly pipelines: string;
   readonly env: NodeJS.ProcessEnv;
   readonly level: string;
@@ -27,41 +23,40 @@ export interface PlatformOptions {
   readonly redis: boolean;
 }
 
-/** Starts the four services from their pipelines, from the sinks towards the source, and waits until all are ready. */
+/** Starts services from their pipelines, from the sinks towards the source, and waits until all are ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { pipelines, env, level, destination } = options;
-  const telemetry = { telemetry: { level, ...(destination === undefined ? {} : { destination }) } };
-  const read = (name: string) => readPipelineConfig(join(pipelines, name), env);
-  const configs = [read('ingestion'), read('enrich'), read('icestore'), read('bigqueries')] as const;
-  const [ingest, enrichment, archive, insert] = configs;
-  if (
-    ingest.service !== 'ingestion' ||
-    enrichment.service !== 'enrich' ||
-    archive.service !== 'icestore' ||
-    insert.service !== 'bigqueries'
-  ) {
-    throw new Error(`the pipelines in ${pipelines} are not those of the four services`);
+  const { pipelines, env, level, destination, redis } = options;
+  const telemetry = { level, ...(destination === undefined ? {} : { destination }) };
+  const all: Service<unknown>[] = [];
+  for (const name of pipelinesIn(pipelines)) {
+    const pipeline = await loadPipeline(join(pipelines, name), env);
+    all.push(await createPipelineService(redis ? pipeline : withoutRedis(pipeline), { telemetry }));
   }
-  const { redis, ...lookupWithoutRedis } = enrichment.lookup;
-  const ingestion = createIngestion(ingest, telemetry);
-  const enrich = createEnrich(
-    { ...enrichment, lookup: options.redis ? { ...lookupWithoutRedis, redis } : lookupWithoutRedis },
-    telemetry,
-  );
-  const icestore = createIcestore(archive, telemetry);
-  const bigqueries = createBigQueries(insert, telemetry);
-  const all: Service<unknown>[] = [bigqueries, icestore, enrich, ingestion];
   const shutdown = async (): Promise<number> => {
     let abandoned = 0;
-    for (const service of all.toReversed()) abandoned += (await service.shutdown()).abandoned;
+    for (const service of all) abandoned += (await service.shutdown()).abandoned;
     return abandoned;
   };
   try {
-    await Promise.all(all.map((service) => service.start()));
+    await Promise.all(all.toReversed().map((service) => service.start()));
     await Promise.all(all.map((service) => service.ready));
   } catch (thrown) {
     await shutdown();
     throw thrown;
   }
-  return { ingestion, enrich, icestore, bigqueries, all, shutdown };
+  return {
+    all,
+    service: (name) => {
+      for (const service of all) if (isServiceOf(service, name)) return service;
+      throw new Error(`there is no pipeline ${name} in ${pipelines}`);
+    },
+    shutdown,
+  };
+}
+
+function withoutRedis(pipeline: Pipeline): Pipeline {
+  const { config } = pipeline;
+  if (config.service !== 'enrich') return pipeline;
+  const { redis: _, ...lookup } = config.lookup;
+  return { ...pipeline, config: { ...config, lookup } };
 }

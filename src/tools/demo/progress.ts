@@ -10,10 +10,10 @@ export function showProgress(platform: Platform, published: () => number): Subsc
   const everyMs = onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS;
   const stages = (): [string, number][] => [
     ['published', published()],
-    ['ingested', platform.ingestion.ledger.acked],
-    ['enriched', platform.enrich.ledger.acked],
-    ['archived', platform.icestore.ledger.acked],
-    ['inserted', platform.bigqueries.ledger.acked],
+    ['ingested', platform.service('ingestion').ledger.acked],
+    ['enriched', platform.service('enrich').ledger.acked],
+    ['archived', platform.service('icestore').ledger.acked],
+    ['inserted', platform.service('bigqueries').ledger.acked],
   ];
   let before = stages().map(([, count]) => count);
   let at = performance.now();

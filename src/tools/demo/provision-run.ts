@@ -3,21 +3,21 @@ import { createFirestoreClient } from '../../lookup/firestore/client.ts';
 import { provision } from '../../resources/provision.ts';
 import { withDeclared } from '../../resources/with-declared.ts';
 import { readDeclaration } from '../../services/declaration.ts';
+import { pipelinesIn } from '../../services/pipeline.ts';
 import type { Fleet } from '../load/fleet.ts';
 import type { RunResources } from './run-resources.ts';
 
 const PIPELINES = join(import.meta.dirname, '../../../pipelines');
-const ALL = ['ingestion', 'enrich', 'icestore', 'bigqueries'];
 
 /**
  * Creates what a run needs, as its pipelines declare it, and the devices' documents.
  *
- * @param pipelines whose resources. Default: of all four.
+ * @param pipelines whose resources. Default: of all services.
  */
 export async function createResources(
   resources: RunResources,
   fleet: Fleet,
-  pipelines: readonly string[] = ALL,
+  pipelines: readonly string[] = pipelinesIn(PIPELINES),
 ): Promise<void> {
   const env = { ...process.env, ...resources.env };
   const declarations = pipelines.map((name) => readDeclaration(join(PIPELINES, name), env));

@@ -1,5 +1,12 @@
-/** Names of the services that a size is given for, in the order of the data. */
-export const SIZED_SERVICES = ['ingestion', 'enrich', 'icestore', 'bigqueries'] as const;
+import type { ServiceName } from '../../services/services.ts';
+
+/** The services that a size is given for, since they were measured. */
+export const SIZED_SERVICES = [
+  'ingestion',
+  'enrich',
+  'icestore',
+  'bigqueries',
+] as const satisfies readonly ServiceName[];
 export type SizedService = (typeof SIZED_SERVICES)[number];
 
 /** What one message costs a service at saturation, in microseconds of CPU time, by the size of its payload. */
