@@ -16,7 +16,7 @@ import {
 /** Functions that a pipeline's `hooks.ts` exports. What they take and give back is up to the service's types. */
 export type Hooks = Readonly<Record<string, unknown>>;
 
-/** What commands read of a service without loading its clients. It stands in `config.ts` of the service's folder. */
+/** The light half of a service, in `config.ts` of its folder: commands read it without loading clients. */
 export interface ServiceSettings<Config> {
   readonly name: string;
   readonly schema: GenericSchema<unknown, Config>;
@@ -30,7 +30,7 @@ export interface ServiceSettings<Config> {
   warnings?(config: Config, hooks: Hooks): string[];
 }
 
-/** What the parts of one service are built from. */
+/** Everything that the parts of one service are built from. */
 export interface ServiceOpening<Config, Probes = unknown, Dependencies = CommonDependencies> {
   readonly config: Config;
   /** Hooks, and clients that stand in the place of those that the service would build. */
@@ -39,25 +39,25 @@ export interface ServiceOpening<Config, Probes = unknown, Dependencies = CommonD
   readonly probes: CommonProbes & Probes;
 }
 
-/** What `build` opens for a graph: where it begins and how it ends, and what else the graph is composed of. */
+/** The parts that every graph needs: its source, and the checks and the closing of its clients. */
 export type GraphParts = Omit<ServiceParts, 'graph'>;
 
-/** The one declaration of a service: its settings, its probes, its parts and its graph. */
+/** A service as `defineService` takes it. */
 export interface ServiceDefinition<Config, Probes, Dependencies, Parts, Actions> extends ServiceSettings<Config> {
   readonly hooks: readonly (keyof NoInfer<Dependencies> & string)[];
-  /** What may be unsettled at one time. */
+  /** Limits the messages that are unsettled at one time. */
   inFlight(config: Config): InFlightLimits;
   /** Creates the probes that the service has beside the common ones. */
   probes(probe: ServiceContext['probe']): Probes;
   /** Opens clients at start, and builds what the graph needs of them. */
-  build(opening: ServiceOpening<Config, Probes, Dependencies>): Promise<Parts>;
-  /** The whole way of a delivery, up to its settlement. */
+  build(opening: ServiceOpening<NoInfer<Config>, NoInfer<Probes>, Dependencies>): Promise<Parts>;
+  /** Composes the whole way of a delivery, up to its settlement. */
   graph(
     deliveries: Observable<Delivery>,
     opening: ServiceOpening<Config, Probes, Dependencies>,
     parts: Parts,
   ): Observable<Outcome>;
-  /** Adds functions to the service; they get what `build` has built, once it is there. */
+  /** Adds functions to the service. `parts()` is undefined until `build` has ended. */
   actions?(parts: () => Parts | undefined): Actions;
 }
 
@@ -68,7 +68,7 @@ export interface ServiceFactory<Config, Dependencies, Created> {
 }
 
 /**
- * Declares a service once: what it is configured by, what of it can be watched, and its graph.
+ * Declares a service once: its settings, its probes, its parts and its graph.
  *
  * ```ts
  * export const createRelay = defineService({

@@ -158,9 +158,10 @@ bucket: { name: b }
   test('a file that is missing, no YAML, or of no known service', async () => {
     assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
     assert.match((await refusal('a: [\n')).join(), 'line 2');
-    assert.equal(await refusal('service: other\n'), [
-      'service: expected ingestion, enrich, icestore or bigqueries, got "other"',
-    ]);
+    assert.match(
+      (await refusal('service: other\n')).join(),
+      /^service: expected ingestion, enrich, [\w, ]+ or \w+, got "other"$/,
+    );
     for (const text of ['', '[]', '7']) assert.match((await refusal(text)).join(), 'got nothing');
   });
 

@@ -126,7 +126,7 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   return hooks;
 }
 
-/** What a pipeline's service is given beside its hooks. */
+/** Options of a pipeline's service beside its hooks. */
 export interface PipelineServiceOptions extends WatchFileOptions {
   readonly telemetry?: CommonDependencies['telemetry'];
 }
@@ -177,7 +177,7 @@ export function printableConfig(config: ServiceConfig): unknown {
   return maskSecrets(settingsOf(config.service).schema, config);
 }
 
-/** What is allowed, and probably not meant. */
+/** Lists what is allowed, and probably not meant. */
 export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): string[] {
   return settingsOf(config.service).warnings?.(config, hooks) ?? [];
 }
