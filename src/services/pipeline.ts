@@ -114,12 +114,10 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   }
   const issues: ConfigIssue[] = [];
   const hooks = { ...(isRecord(module) ? module : {}) };
+  const known = allowed.join(', ').replace(/, (?=\w+$)/, ' and ') || 'none';
   for (const [name, value] of Object.entries(hooks)) {
     if (!allowed.includes(name)) {
-      issues.push({
-        path: name,
-        problem: `there is no such hook; this service knows ${allowed.join(', ').replace(/, (?=\w+$)/, ' and ')}`,
-      });
+      issues.push({ path: name, problem: `there is no such hook; this service knows ${known}` });
     } else if (typeof value !== 'function') issues.push({ path: name, problem: 'expected a function' });
   }
   if (issues.length > 0) throw new ConfigError(file, issues);
