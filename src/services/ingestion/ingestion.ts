@@ -13,6 +13,7 @@ import { MergedSource } from '../../core/merged-source.ts';
 import type { Probe } from '../../core/probe.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { byCredit } from '../../operators/by-credit.ts';
+import { filterMessages } from '../../operators/filter-messages.ts';
 import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
 import { openDeadLetterSink } from '../dead-letter-sink.ts';
@@ -38,7 +39,7 @@ export const createIngestion = defineService({
   graph: (deliveries, { config, probes }, { currentTable, enrich, publish }) =>
     deliveries.pipe(
       tap(probes.received.hit),
-      mapMessage(withinLimits(currentTable)),
+      filterMessages(withinLimits(currentTable)),
       mapMessage(identifyBy(config.id)),
       mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
       enrich,

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import type { Delivery } from '../../core/delivery.ts';
-import { mapMessage } from '../../operators/map-message.ts';
+import { filterMessages } from '../../operators/filter-messages.ts';
 import { suite } from '../../testing/suite.ts';
 import { testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { ingestionSchema } from './config.ts';
@@ -36,7 +36,7 @@ function fates(payload: object, sizes: readonly number[]) {
     sizes.map((size) => testDelivery(context, testMessage({ payload: 'x'.repeat(size), attributes: { mqtt_topic } }))),
   );
   from(deliveries)
-    .pipe(mapMessage(withinLimits(() => table)))
+    .pipe(filterMessages(withinLimits(() => table)))
     .subscribe((delivery) => passed.push(delivery));
   const passedOf = (topic: string) =>
     passed

@@ -1,24 +1,23 @@
 import { PoisonError } from '../../core/errors.ts';
-import { type Drop, drop } from '../../core/hook-result.ts';
 import type { Message } from '../../core/message.ts';
 import type { RouteTable } from './route-table.ts';
 
 /**
- * Takes out a message that is smaller or larger than its route allows, before anything reads it: into dead-letter
- * (`too_small`, `too_large`) or away, as the route says. Messages without a route pass.
+ * Refuses a message that is smaller or larger than its route allows, before anything reads it: false where the route drops
+ * such messages, else a PoisonError (`too_small`, `too_large`). Messages without a route pass.
  */
-export function withinLimits(table: () => RouteTable): (message: Message) => Message | Drop {
+export function withinLimits(table: () => RouteTable): (message: Message) => boolean {
   return (message) => {
     const routes = table();
-    if (!routes.hasLimits) return message;
+    if (!routes.hasLimits) return true;
     const { attributes, payload } = message;
     const route = routes.routeOf(attributes.mqtt_topic ?? '');
     const limits = route?.limits;
-    if (limits === undefined) return message;
+    if (limits === undefined) return true;
     const { minBytes, maxBytes = Number.POSITIVE_INFINITY, outside } = limits;
     const size = payload.byteLength;
-    if (size >= minBytes && size <= maxBytes) return message;
-    if (outside === 'drop') return drop;
+    if (size >= minBytes && size <= maxBytes) return true;
+    if (outside === 'drop') return false;
     const [reason, limit] =
       size < minBytes
         ? (['too_small', `minBytes (${minBytes})`] as const)
