@@ -10,8 +10,8 @@ import { startSandboxProcess } from '../tools/demo/sandbox-process.ts';
 import { countLines, countRows } from '../tools/demo/sink-counts.ts';
 import { type Publisher, startPublisher } from '../tools/demo/start-publisher.ts';
 import { Fleet } from '../tools/load/fleet.ts';
+import { onSignal } from '../util/on-signal.ts';
 import { EXIT } from './exit-codes.ts';
-import { onSignal } from './signals.ts';
 
 export interface DemoOptions {
   readonly messages: number;

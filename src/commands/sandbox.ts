@@ -1,7 +1,7 @@
 import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/sandbox.ts';
 import { SettingsError } from '../sandbox/settings-error.ts';
+import { onSignal } from '../util/on-signal.ts';
 import { EXIT } from './exit-codes.ts';
-import { onSignal } from './signals.ts';
 
 export interface SandboxCommand {
   readonly ports?: number;

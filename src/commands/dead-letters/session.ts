@@ -5,8 +5,8 @@ import type { ServiceConfig } from '../../services/services.ts';
 import type { DeadLetterFilter } from '../../tools/dead-letters/dead-letter-filter.ts';
 import type { SubscriptionChoice } from '../../tools/dead-letters/find-subscription.ts';
 import { type OpenDeadLetters, openDeadLetters } from '../../tools/dead-letters/open-dead-letters.ts';
+import { onSignal } from '../../util/on-signal.ts';
 import { EXIT } from '../exit-codes.ts';
-import { onSignal } from '../signals.ts';
 
 /** Which dead letters to read, and for how long. */
 interface ReadingOptions extends SubscriptionChoice {

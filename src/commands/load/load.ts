@@ -14,10 +14,10 @@ import {
 } from '../../tools/load/publish-load.ts';
 import type { PublisherSettings } from '../../tools/load/publisher-settings.ts';
 import { statusLine } from '../../tools/replay/status-line.ts';
+import { onSignal } from '../../util/on-signal.ts';
 import { brokerOf } from '../broker.ts';
 import { EXIT } from '../exit-codes.ts';
 import { projectOf } from '../project.ts';
-import { onSignal } from '../signals.ts';
 import { type ArchiveLoad, type ArchiveMessage, openArchive } from './archive-messages.ts';
 import type { LoadCommandOptions } from './options.ts';
 

@@ -10,9 +10,9 @@ import { newProgress, type ReplayProgress, replayArchive } from '../../tools/rep
 import { DEVICE_PATHS, selectionOf } from '../../tools/replay/selection.ts';
 import { statusLine } from '../../tools/replay/status-line.ts';
 import { type Scan, Timeline } from '../../tools/replay/timeline.ts';
+import { onSignal } from '../../util/on-signal.ts';
 import { EXIT } from '../exit-codes.ts';
 import { projectOf } from '../project.ts';
-import { onSignal } from '../signals.ts';
 import { openDestination } from './open-destination.ts';
 import type { ReplayCommandOptions } from './options.ts';
 

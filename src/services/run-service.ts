@@ -1,0 +1,33 @@
+import { toError } from '../core/errors.ts';
+import { onSignal } from '../util/on-signal.ts';
+import type { Service } from './service.ts';
+
+/** After the deadline of the shutdown: the process ends, whatever a client or a hook is waiting for. */
+const LAST_RESORT_MS = 1_700;
+
+/**
+ * Runs a service until SIGTERM, SIGINT or SIGHUP, or until it fails, and shuts it down. A second signal ends the process at
+ * once; so does a shutdown that lasts for 2 s more than `deadlineMs`.
+ *
+ * @returns the exit code: 0 after a clean end, 1 if the service failed or had to abandon messages.
+ */
+export async function runService(service: Service<unknown>, deadlineMs: number): Promise<0 | 1> {
+  const signalled = new Promise<void>((resolve) => {
+    onSignal(() => {
+      setTimeout(() => process.exit(1), deadlineMs + LAST_RESORT_MS).unref();
+      resolve();
+    });
+  });
+  const failed = service.ended.then(
+    () => undefined,
+    (thrown: unknown) => toError(thrown),
+  );
+  service.start().then(
+    () => service.telemetry.log.info({ url: service.url }, 'health and metrics'),
+    () => {},
+  );
+  const problem = await Promise.race([signalled, failed]);
+  const { abandoned } = await service.shutdown();
+  if (problem !== undefined) console.error(problem.message);
+  return problem === undefined && abandoned === 0 ? 0 : 1;
+}
