@@ -1,7 +1,4 @@
 import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
-import { checkTopics } from '../../connectors/pubsub/check.ts';
-import { Publisher } from '../../connectors/pubsub/publisher.ts';
-import { pubsubSink } from '../../connectors/pubsub/sink.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
@@ -13,6 +10,7 @@ import { orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
+import { openPubSubOutput } from '../pubsub-output.ts';
 import type { CommonDependencies } from '../service-context.ts';
 import { type EnrichConfig, settings } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
@@ -81,17 +79,13 @@ type Opening = ServiceOpening<EnrichConfig, EnrichProbes, EnrichDependencies>;
 
 async function openParts(opening: Opening) {
   const { config, context, dependencies, probes } = opening;
-  const { credit, telemetry, readiness } = context;
-  const { google, output } = config;
+  const { telemetry, readiness } = context;
+  const { output } = config;
   const { source, clients, check, close } = await openPubSubInput(opening, { keepsOrder: true });
-  const publisher = new Publisher({
-    connections: clients.publishConnections,
-    projectId: google.projectId,
-    retry: { ...config.publish.retry, giveUpAfterMs: config.giveUpAfterMs },
-    timeoutMs: config.publish.timeoutMs,
-    telemetry,
-    readiness,
-    component: 'publish',
+  const publishing = openPubSubOutput(context, config, {
+    clients,
+    toTarget: toPublishTarget(output.topicId, output.orderingKey),
+    onFlush: probes.flushed.hit,
   });
   const hits = {
     memory: probes.memoryHit,
@@ -121,21 +115,12 @@ async function openParts(opening: Opening) {
       retry: { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
       onRetry: (error) => telemetry.event('lookup.retried', { error: error.message }),
     }),
-    publish: pubsubSink({
-      publisher,
-      config: config.publish,
-      credit,
-      telemetry,
-      toTarget: toPublishTarget(output.topicId, output.orderingKey),
-      onlyTopicId: output.topicId,
-      onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
-      onFlush: probes.flushed.hit,
-    }),
+    publish: publishing.sink,
     chain,
     check: async () => {
       await check();
       await lookups.checkCredentials();
-      await checkTopics(clients.publisher, google.projectId, [['output.topicId', output.topicId]], telemetry);
+      await publishing.check();
       await lookups.check();
     },
     close: async () => {

@@ -30,10 +30,13 @@ function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
   return received instanceof ReceivedMessage ? received.encodedAttributes : message.attributes;
 }
 
-/** Where an enriched delivery is published, and under which ordering key. */
+/**
+ * Publishes each delivery to one topic, in an envelope, with the attributes that it came with. Default ordering key: the one
+ * that it came with.
+ */
 export function toPublishTarget(
   topicId: string,
-  orderingKey: OrderingKeyConfig | undefined,
+  orderingKey?: OrderingKeyConfig,
 ): (delivery: Delivery) => PublishTarget {
   const read = orderingKey === undefined ? undefined : orderingKeyBy(orderingKey).keyOf;
   return ({ message, ackHandle }) => ({

@@ -1,0 +1,60 @@
+import type { OperatorFunction } from 'rxjs';
+import type { GoogleConfig } from '../connectors/google/google-config.ts';
+import { checkTopics } from '../connectors/pubsub/check.ts';
+import type { PubSubClients } from '../connectors/pubsub/client.ts';
+import { Publisher } from '../connectors/pubsub/publisher.ts';
+import { type PubSubSinkOptions, pubsubSink } from '../connectors/pubsub/sink.ts';
+import type { PublishConfig } from '../connectors/pubsub/sink-config.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Outcome } from '../core/outcome.ts';
+import type { ServiceContext } from './service-context.ts';
+
+interface PubSubOutputConfig {
+  readonly google: GoogleConfig;
+  readonly output: { readonly topicId: string };
+  readonly publish: PublishConfig;
+  /** How long an outage of the topic is waited out before a message goes back to its source. Default: 300,000. */
+  readonly giveUpAfterMs?: number;
+}
+
+interface PubSubOutputParts extends Pick<PubSubSinkOptions, 'toTarget' | 'onFlush'> {
+  readonly clients: PubSubClients;
+}
+
+/** The end of a service that publishes to one topic. */
+export interface PubSubOutput {
+  /** Checks that the topic exists. */
+  readonly check: () => Promise<void>;
+  /** Publishes deliveries, and emits what became of each. */
+  readonly sink: OperatorFunction<Delivery, Outcome>;
+}
+
+/** Opens the output of a service that publishes to one topic, with the clients of its input. */
+export function openPubSubOutput(
+  context: ServiceContext,
+  { google: { projectId }, output: { topicId }, publish, giveUpAfterMs = 300_000 }: PubSubOutputConfig,
+  { clients, ...parts }: PubSubOutputParts,
+): PubSubOutput {
+  const { credit, telemetry, readiness } = context;
+  const publisher = new Publisher({
+    connections: clients.publishConnections,
+    projectId,
+    retry: { ...publish.retry, giveUpAfterMs },
+    timeoutMs: publish.timeoutMs,
+    telemetry,
+    readiness,
+    component: 'publish',
+  });
+  return {
+    check: () => checkTopics(clients.publisher, projectId, [['output.topicId', topicId]], telemetry),
+    sink: pubsubSink({
+      publisher,
+      config: publish,
+      credit,
+      telemetry,
+      onlyTopicId: topicId,
+      onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
+      ...parts,
+    }),
+  };
+}
