@@ -1,6 +1,7 @@
+#!/usr/bin/env node
 import './v8-options.ts';
 import { Command } from 'commander';
-import { messagesPerSecond, wholeNumber } from './commands/arguments.ts';
+import { addLocalCloud } from './commands/add-local-cloud.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
@@ -8,7 +9,6 @@ import { addLoad } from './commands/load/add-load.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
-import type { SandboxCommand } from './commands/sandbox.ts';
 import { addSize } from './commands/size/add-size.ts';
 
 const program = new Command('dataflow')
@@ -38,42 +38,7 @@ addLookup(program);
 addProvision(program);
 addReplay(program);
 addSize(program);
-
-program
-  .command('sandbox')
-  .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis where it is installed')
-  .option('--ports <base>', 'take consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
-  .option('--project <id>', 'Google Cloud project id', 'sandbox')
-  .option('--deny <names>', 'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*')
-  .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
-  .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
-  .action(ending(async (options: SandboxCommand) => (await import('./commands/sandbox.ts')).sandbox(options)));
-
-program
-  .command('demo')
-  .description('run the whole platform on this machine, send readings through it, and balance the books')
-  .option('--messages <n>', 'readings to publish', wholeNumber(1), 5_000)
-  .option('--devices <n>', 'devices that publish them', wholeNumber(1, 99_999), 100)
-  .option(
-    '--rate <n>',
-    'readings a second, such as 500/s; default: as fast as the broker takes them',
-    messagesPerSecond,
-  )
-  .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
-  .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
-  .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
-  .action(
-    ending(
-      async (options: {
-        messages: number;
-        devices: number;
-        rate?: number;
-        seed: number;
-        keep: boolean;
-        json: boolean;
-      }) => (await import('./commands/demo.ts')).demo(options),
-    ),
-  );
+addLocalCloud(program);
 
 // Whoever reads the output may have seen enough (`… | head`), or the terminal is closed: the work goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

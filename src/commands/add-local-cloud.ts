@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { messagesPerSecond, wholeNumber } from './arguments.ts';
+import type { DemoOptions } from './demo.ts';
+import { ending } from './ending.ts';
+import type { SandboxCommand } from './sandbox.ts';
+
+/** Adds the commands `sandbox` and `demo`. The container and the package leave the local cloud out, and have neither. */
+export function addLocalCloud(program: Command): void {
+  if (!existsSync(join(import.meta.dirname, '../sandbox'))) return;
+  program
+    .command('sandbox')
+    .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis where it is installed')
+    .option('--ports <base>', 'take consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
+    .option('--project <id>', 'Google Cloud project id', 'sandbox')
+    .option(
+      '--deny <names>',
+      'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*',
+    )
+    .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
+    .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
+    .action(ending(async (options: SandboxCommand) => (await import('./sandbox.ts')).sandbox(options)));
+
+  program
+    .command('demo')
+    .description('run the whole platform on this machine, send readings through it, and balance the books')
+    .option('--messages <n>', 'readings to publish', wholeNumber(1), 5_000)
+    .option('--devices <n>', 'devices that publish them', wholeNumber(1, 99_999), 100)
+    .option(
+      '--rate <n>',
+      'readings a second, such as 500/s; default: as fast as the broker takes them',
+      messagesPerSecond,
+    )
+    .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
+    .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
+    .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
+    .action(ending(async (options: DemoOptions) => (await import('./demo.ts')).demo(options)));
+}
