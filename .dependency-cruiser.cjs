@@ -55,6 +55,13 @@ module.exports = {
       to: { path: `^(e2e|bench)/|^src/testing/|${TESTS}` },
     },
     {
+      name: 'entries-are-for-users',
+      comment: 'an index.ts lists what the package exports: inside, each file is imported by its own name',
+      severity: 'error',
+      from: { path: '^(src|e2e|bench)/' },
+      to: { path: '^src/.*/index\\.ts$' },
+    },
+    {
       name: 'not-to-dev-dep',
       severity: 'error',
       from: { path: '^src/', pathNot: `${TESTS}|^src/(testing|sandbox)/` },

@@ -1,0 +1,7 @@
+/** What other programs read and write: the envelope between services, the archive line, and the identity of a message. */
+
+export { type ArchiveLine, archiveLine, lineText } from './archive-line.ts';
+export { type ArchivedMessage, archivedMessage } from './archived-message.ts';
+export { decodeEnvelope, encodeEnvelope, envelopeOf, openEnvelope } from './envelope/envelope.ts';
+export { enriched } from './envelope/enveloped-message.ts';
+export { type IdentityConfig, type IdentityOf, identityBy, identitySchema } from './identity.ts';
