@@ -31,7 +31,7 @@ const MOST_LINES = 40;
 const PROJECT = {
   'package.json': { name: 'mine', type: 'module' },
   'tsconfig.json': {
-    compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, skipLibCheck: true, types: ['node'] },
+    compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, types: ['node'] },
   },
 };
 
