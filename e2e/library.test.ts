@@ -138,6 +138,7 @@ suite('the package', ({ test, before, after }) => {
       readyWhen: /"url":"http:/,
       readyWithinMs: 120_000,
     });
+    scope.defer(() => service.end('SIGKILL'));
     const ids = Array.from({ length: 30 }, (_, index) => `m${index}`);
     const isAlarm = (id: string) => Number(id.slice(1)) % 3 === 0;
     for (const id of ids) {
