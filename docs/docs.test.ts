@@ -120,6 +120,21 @@ suite('the documentation', ({ test }) => {
     );
   });
 
+  test('names metrics that exist', () => {
+    const [current = ''] = read('docs/metrics.md').split('\n## Old names\n');
+    const known = new Set(Array.from(current.matchAll(/^\| `(dataflow_\w+)`/gm), ([, name]) => name));
+    const named = PAGES.filter((page) => page !== 'docs/metrics.md').flatMap((page) =>
+      Array.from(read(page).matchAll(/\bdataflow_\w+/g), ([name]) => ({ page, name })),
+    );
+    assert.ok(named.length > 20, `${named.length} metrics are found`);
+    // A variable of the Go platform's.
+    const isMetric = ({ name }: { name: string }) => name !== 'dataflow_name';
+    assert.equal(
+      named.filter((each) => isMetric(each) && !known.has(each.name)),
+      [],
+    );
+  });
+
   test('maps the settings of the Go platform to settings that exist', () => {
     const rows = read('docs/moving-from-go.md').matchAll(/^\| [^|]+ \| ([^|]+) \|/gm);
     const named = Array.from(rows, ([, own = '']) => own)

@@ -100,7 +100,7 @@ suite('credit far below batch size and keys', (it) => {
       await move('icestore', async ({ resources }, metrics) => {
         const storage = new Storage({ projectId: resources.projectId });
         const [files] = await storage.bucket(resources.bucket).getFiles();
-        const flushed = metrics.value('dataflow_probe_total', { probe: 'icestore.flushed' });
+        const flushed = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
         const lines = metrics.settled('acked') / flushed;
         console.log(`  icestore: ${files.length} objects, ${lines.toFixed(1)} lines each while it ran`);
         // Two of a key are in flight on average: the fullest group has more.
@@ -114,7 +114,7 @@ suite('credit far below batch size and keys', (it) => {
     'enrich: requests of one topic',
     () =>
       move('enrich', (_, metrics) => {
-        const requests = metrics.value('dataflow_probe_total', { probe: 'enrich.flushed' });
+        const requests = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
         console.log(`  enrich: ${requests} requests, ${(MESSAGES / requests).toFixed(0)} messages each`);
         assert.ok(requests <= (MESSAGES / MAX_IN_FLIGHT) * 20, `${requests} requests`);
       }),
@@ -125,7 +125,7 @@ suite('credit far below batch size and keys', (it) => {
     'bigqueries: requests of one table',
     () =>
       move('bigqueries', (_, metrics) => {
-        const requests = metrics.value('dataflow_probe_total', { probe: 'bigqueries.flushed' });
+        const requests = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
         console.log(`  bigqueries: ${requests} requests, ${(MESSAGES / requests).toFixed(0)} rows each`);
         assert.ok(requests <= (MESSAGES / MAX_IN_FLIGHT) * 20, `${requests} requests`);
       }),

@@ -153,7 +153,7 @@ suite('the package', ({ test, before, after }) => {
       const scrape = new Scrape(await (await fetch(`${url}/metrics`)).text());
       assert.is(scrape.received, 31);
       assert.is(scrape.inFlight, 0);
-      const endings = ['acked', 'dropped', 'deadLettered', 'nacked', 'expired'] as const;
+      const endings = ['acked', 'dropped', 'dead_lettered', 'nacked', 'expired'] as const;
       assert.equal(
         endings.map((ending) => scrape.settled(ending)),
         [10, 20, 1, 0, 0],

@@ -17,7 +17,7 @@ import { ingestionYaml } from '../src/testing/secrets.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
-const DROPPED = 'dataflow_log_dropped_total';
+const DROPPED = 'dataflow_log_lines_dropped_total';
 
 suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
   const suiteEnd = suiteScope({ after });

@@ -94,7 +94,7 @@ suite('responses that are lost after the work was done', (it) => {
         for (const count of fired) assert.ok(count > 2, `only ${count} faults`);
         if (mayRepeat) {
           // A request whose answer is lost is published once more, with all that is in it.
-          const flushed = metrics.value('dataflow_probe_total', { probe: `${name}.flushed` });
+          const flushed = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
           const bound = Math.ceil((MESSAGES / flushed) * (fired[0] ?? 0) * 4);
           assert.ok(entries > MESSAGES, 'a lost publish is repeated');
           assert.ok(entries - MESSAGES <= bound, `${entries - MESSAGES} duplicates, at most ${bound}`);

@@ -115,7 +115,7 @@ suite('two replicas of ingestion behind a share group', (it) => {
             const metrics = await member.scrape();
             metrics.assertLedger();
             assert.is(metrics.inFlight, 0);
-            assert.is(metrics.value('dataflow_mqtt_pubacks', { state: 'owed' }), 0);
+            assert.is(metrics.value('dataflow_mqtt_pubacks_owed'), 0);
           });
         }
         return collected.total - published;

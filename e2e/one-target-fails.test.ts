@@ -12,6 +12,7 @@ import { collectIds } from '../src/testing/collect-ids.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { receiveMessages } from '../src/testing/receive-messages.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { Scrape } from '../src/testing/scrape.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
 
@@ -101,13 +102,21 @@ suite('one of several targets fails', (it) => {
       const response = await fetch(`${service.url}/readyz`);
       return { status: response.status, text: await response.text() };
     };
-    return { service, healthy, away, fault, sendAll, readyz };
+    /** PUBACKs owed and blocked, and paused connections. */
+    const mqttState = async () => {
+      const metrics = new Scrape(await service.telemetry.registry.metrics());
+      return ['pubacks_owed', 'pubacks_blocked', 'connections_paused'].map((name) =>
+        metrics.value(`dataflow_mqtt_${name}`),
+      );
+    };
+    return { service, healthy, away, fault, sendAll, readyz, mqttState };
   }
 
   test('ingestion: a topic that is away holds up its own messages alone, and is named', async () => {
-    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('room', {});
+    const { service, healthy, away, fault, sendAll, readyz, mqttState } = await openIngestion('room', {});
     await sendAll('away', 'healthy');
     await eventually(() => assert.is(healthy.ids.size, MESSAGES));
+    await eventually(async () => assert.equal(await mqttState(), [2 * MESSAGES, MESSAGES, 0], 'strict order'));
     assert.is(away.ids.size, 0);
     const red = await readyz();
     assert.is(red.status, 503);
@@ -116,13 +125,17 @@ suite('one of several targets fails', (it) => {
     await eventually(() => assert.is(away.ids.size, MESSAGES));
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
     assert.is(away.total, MESSAGES, 'none twice');
+    await eventually(async () => assert.equal(await mqttState(), [0, 0, 0]));
     await eventually(async () => assert.is((await readyz()).status, 200));
   });
 
   test('ingestion: messages for a topic that is away fill one connection, and the stall names it', async () => {
-    const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('full', { maxInFlight: 40 });
+    const { service, healthy, away, fault, sendAll, readyz, mqttState } = await openIngestion('full', {
+      maxInFlight: 40,
+    });
     await sendAll('away');
     await sendAll('healthy');
+    await eventually(async () => assert.equal(await mqttState(), [40, 0, 1]));
     await eventually(async () =>
       assert.match(
         (await readyz()).text,
@@ -131,7 +144,7 @@ suite('one of several targets fails', (it) => {
     );
     assert.is(healthy.ids.size, 0);
     const metric = await service.telemetry.registry.getSingleMetricAsString('dataflow_failing_target_messages');
-    assert.match(metric, 'target="full-away",service="ingestion"} 40');
+    assert.match(metric, 'target="full-away",service="ingestion",pipeline="ingestion"} 40');
     fault.remove();
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
     assert.equal([healthy.ids.size, away.ids.size], [MESSAGES, MESSAGES]);
@@ -260,7 +273,7 @@ suite('one of several targets fails', (it) => {
     const { registry } = service.telemetry;
     assert.match(
       await registry.getSingleMetricAsString('dataflow_failing_target_messages'),
-      /target="backlog\/raw\/\d{4}\/\d\d\/\d\d\/refused",service="icestore"\} [1-5]?\d$/m,
+      /target="backlog\/raw\/\d{4}\/\d\d\/\d\d\/refused",service="icestore",pipeline="icestore"\} [1-5]?\d$/m,
     );
     fault.remove();
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));

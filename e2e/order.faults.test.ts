@@ -90,7 +90,7 @@ suite('order of each key', (it) => {
       const { metrics, entries } = await moveEverything(tested, breakStreams);
       const nacked = metrics.settled('nacked');
       console.log(
-        `  enrich: ${MESSAGES} messages, ${nacked} nacked, ${metrics.value('dataflow_source_out_of_turn_total')} refused on arrival, ${metrics.events('pubsub.stream_lost')} streams lost, ${entries - MESSAGES} duplicated`,
+        `  enrich: ${MESSAGES} messages, ${nacked} nacked, ${metrics.value('dataflow_pubsub_messages_out_of_turn_total')} refused on arrival, ${metrics.events('pubsub.stream_lost')} streams lost, ${entries - MESSAGES} duplicated`,
       );
       assert.ok(nacked > MESSAGES / 60, `only ${nacked} nacks`);
       assert.ok(metrics.events('pubsub.stream_lost') > 1);

@@ -218,7 +218,7 @@ suite('poison, 5 % of the messages', (it) => {
         }
         const metrics = await service.scrape();
         metrics.assertLedger();
-        assert.is(metrics.settled('deadLettered'), deadLettered.length);
+        assert.is(metrics.settled('dead_lettered'), deadLettered.length);
         await eventually(async () => assert.is((await service.ready()).status, 200));
         assert.is(await service.end(), 0, service.output.slice(-2_000));
         console.log(

@@ -62,7 +62,9 @@ suite('secrets of Redis', ({ test, skip, before, after, afterEach }) => {
           const first = await overHttp(address);
           const data = envelopeData('d', { device: 'd' });
           await pubsub.topic(topic).publishMessage({ data });
-          await eventually(async () => assert.match(await overHttp(address), /dataflow_received_total\{[^}]*\} [1-9]/));
+          await eventually(async () =>
+            assert.match(await overHttp(address), /dataflow_messages_received_total\{[^}]*\} [1-9]/),
+          );
           const later = await eventually(async () => {
             // One more message makes one more lookup in Redis.
             await pubsub.topic(topic).publishMessage({ data });

@@ -28,16 +28,16 @@ suite('the formulas of sizing', (it) => {
       await service.arrival(count);
       const metrics = await ingestion.scrape();
       const mean = (name: string) => (1_000 * metrics.value(`${name}_sum`)) / metrics.value(`${name}_count`);
-      const requests = metrics.value('dataflow_publish_seconds_count');
+      const requests = metrics.value('dataflow_publish_duration_seconds_count');
       // The server's latency and the way there: what the formula calls the latency of a call.
-      const latency = mean('dataflow_publish_seconds');
+      const latency = mean('dataflow_publish_duration_seconds');
       assert.ok(latency >= pubsubMs, `a call takes ${latency} ms`);
       const formula = sizeIngestion({
         ...{ rate: RATE, bytes: 170, devices: 200, order: 'buckets', buckets: BUCKETS, places: 1 },
         ...{ pubsubMs: latency, storageMs: 1, bigqueryMs: 1, lookupMs: 1, memoryMisses: 0, redisMisses: 0 },
       });
       const perRequest = count / requests;
-      const settleMs = mean('dataflow_settle_seconds');
+      const settleMs = mean('dataflow_message_duration_seconds');
       const said = `${perRequest} messages a request, settled in ${settleMs} ms; the formula: ${JSON.stringify(formula)}`;
       assert.ok(Math.abs(perRequest / formula.messagesPerRequest - 1) < 0.35, said);
       assert.ok(Math.abs(settleMs / formula.settleMs - 1) < 0.35, said);

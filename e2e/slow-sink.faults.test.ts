@@ -72,7 +72,7 @@ suite('a slow sink behind a fast source', (it) => {
             const metrics = await service.scrape();
             metrics.assertLedger();
             assert.ok(metrics.inFlight <= maxInFlight, `${metrics.inFlight} in flight`);
-            assert.ok(metrics.value('dataflow_source_pending') <= MAX_PENDING, 'what waits for credit');
+            assert.ok(metrics.value('dataflow_pubsub_messages_pending') <= MAX_PENDING, 'what waits for credit');
             const acked = metrics.settled('acked');
             samples.push({ acked, rssMb: metrics.value('process_resident_memory_bytes') / 1e6 });
             assert.is(acked, MESSAGES);

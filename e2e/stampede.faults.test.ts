@@ -44,7 +44,7 @@ suite('stampede', (it) => {
         const elapsedMs = performance.now() - started;
         const metrics = await service.scrape();
         metrics.assertLedger();
-        assert.is(metrics.value('dataflow_probe_total', { probe: 'enrich.missing' }) > 0, true);
+        assert.is(metrics.value('dataflow_lookup_results_total', { layer: 'firestore', result: 'no_data' }) > 0, true);
         const bound = Math.ceil(elapsedMs / MISSING_TTL_MS);
         console.log(`  ${reads.matched} reads in ${(elapsedMs / 1_000).toFixed(1)} s`);
         assert.ok(reads.matched >= 1 && reads.matched <= bound, `${reads.matched} reads, at most ${bound}`);

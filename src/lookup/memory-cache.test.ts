@@ -90,9 +90,9 @@ suite('memory cache', ({ test }) => {
     assert.equal(behind.fetched, ['a', 'b', 'c', 'b']);
     const metrics = await telemetry.registry.metrics();
     assert.match(metrics, /dataflow_cache_entries{[^}]*} 2\n/);
-    const [, taken] = /dataflow_cache_bytes{[^}]*of="taken"[^}]*} (\d+)/.exec(metrics) ?? [];
+    const [, taken] = /dataflow_cache_size_bytes{layer="memory"[^}]*} (\d+)/.exec(metrics) ?? [];
     assert.ok(Number(taken) > 600_000 && Number(taken) < 602_000, `${taken} bytes`);
-    assert.match(metrics, /dataflow_cache_bytes{[^}]*of="limit"[^}]*} 700000\n/);
+    assert.match(metrics, /dataflow_cache_limit_bytes{layer="memory"[^}]*} 700000\n/);
   });
 
   test('what is larger than all that it may hold is handed on, and not kept', async () => {

@@ -34,15 +34,19 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
     sizeCalculation: (data, key) => ENTRY_BYTES + heapBytes(key) + (data === MISSING ? 0 : heapBytes(data)),
     ttl: ttlMs,
   });
-  telemetry.gauge('dataflow_cache_entries', 'Keys that the memory cache holds.', () => [[{}, entries.size]], []);
+  const ofMemory = (value: number) => [[{ layer: 'memory' }, value] as const];
+  telemetry.gauge('dataflow_cache_entries', 'Keys that a cache holds.', () => ofMemory(entries.size), ['layer']);
   telemetry.gauge(
-    'dataflow_cache_bytes',
-    'What the entries of the memory cache take, as estimated, and the most that they may take.',
-    () => [
-      [{ of: 'taken' }, entries.calculatedSize],
-      [{ of: 'limit' }, maxBytes],
-    ],
-    ['of'],
+    'dataflow_cache_size_bytes',
+    'Estimated size of the entries of a cache.',
+    () => ofMemory(entries.calculatedSize),
+    ['layer'],
+  );
+  telemetry.gauge(
+    'dataflow_cache_limit_bytes',
+    'The most bytes that the entries of a cache may take.',
+    () => ofMemory(maxBytes),
+    ['layer'],
   );
   let invalidations = 0;
   const peek = (key: string): LookupData | undefined => {

@@ -1,7 +1,6 @@
-import { basename, dirname } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
 import type { Declaration } from '../resources/declared-resources.ts';
-import { pipelineFile, readPipelineConfig } from './pipeline.ts';
+import { pipelineFile, pipelineName, readPipelineConfig } from './pipeline.ts';
 
 /**
  * What a pipeline declares under `resources:`.
@@ -16,7 +15,7 @@ export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.e
     throw new ConfigError(file, [{ path: 'resources', problem: 'not set: there is nothing to provision' }]);
   }
   return {
-    owner: resources.owner ?? labelOf(basename(dirname(file))),
+    owner: resources.owner ?? labelOf(pipelineName(file)),
     google,
     resources,
     ...('table' in config ? { table: config.table } : {}),

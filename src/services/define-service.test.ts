@@ -42,7 +42,7 @@ const createRelay = defineService({
   schema: relaySchema,
   hooks: ['keep'],
   inFlight: ({ source }) => source,
-  probes: (probe) => ({ kept: probe<Delivery>('kept') }),
+  probes: (probe) => ({ kept: probe<Delivery>('kept', 'messages') }),
   build: openRelay,
   graph: (deliveries, { config, dependencies: { keep = () => true }, probes }, { publish }) =>
     deliveries.pipe(

@@ -76,7 +76,7 @@ export interface ServiceFactory<Config, Dependencies, Created> {
  *   schema: relaySchema,
  *   hooks: [],
  *   inFlight: ({ source }) => source,
- *   probes: (probe) => ({ decoded: probe<Delivery>('decoded') }),
+ *   probes: (probe) => ({ decoded: probe<Delivery>('decoded', 'messages') }),
  *   build: openPubSubInput,
  *   graph: (deliveries, { probes }) => deliveries.pipe(decodeInput('raw'), tap(probes.decoded.hit), …, settle()),
  * });

@@ -2,10 +2,10 @@
 
 export { ConfigError, type ConfigIssue } from '../config/config-error.ts';
 export { type CommonConfig, commonEntries, consumerEntries } from './config.ts';
-export { createPipelineService } from './create-service.ts';
 export { type DeadLetterSink, openDeadLetterSink } from './dead-letter-sink.ts';
+export { defineService, type GraphParts, type ServiceDefinition, type ServiceOpening } from './define-service.ts';
 export { toPublishTarget } from './enrich/publish-target.ts';
-export { loadPipeline, type Pipeline, readPipelineConfig } from './pipeline.ts';
+export { createPipelineService, loadPipeline, type Pipeline, readPipelineConfig } from './pipeline.ts';
 export { openPubSubInput, type PubSubInput } from './pubsub-input.ts';
 export { openPubSubOutput, type PubSubOutput } from './pubsub-output.ts';
 export { runService } from './run-service.ts';

@@ -44,6 +44,11 @@ export function pipelineFile(path: string): string {
   return existsSync(absolute) && statSync(absolute).isDirectory() ? join(absolute, 'pipeline.yaml') : absolute;
 }
 
+/** The name of a pipeline: that of its folder. */
+export function pipelineName(file: string): string {
+  return basename(dirname(file));
+}
+
 /**
  * Reads a pipeline: YAML, then `${ENV}` and `${ENV:default}`, then overrides from the environment, then the schema of
  * its service.
@@ -140,7 +145,11 @@ export async function createPipelineService(
   const lazy: LazyService<ServiceConfig, object, Service<unknown>> = SERVICES[config.service];
   const onPolled = (reason: Error) => service.telemetry.event('routes.polled', { error: reason.message });
   const configChanges = watchConfig(config.service, file, env, { onPolled, ...watching });
-  const service = await lazy.create(config, { ...hooks, telemetry, configChanges });
+  const service = await lazy.create(config, {
+    ...hooks,
+    telemetry: { pipeline: pipelineName(file), ...telemetry },
+    configChanges,
+  });
   return service;
 }
 

@@ -61,19 +61,19 @@ export async function openPubSubInput(
     readiness,
   });
   telemetry.gauge(
-    'dataflow_source_pending',
+    'dataflow_pubsub_messages_pending',
     'Messages received, leased, and waiting for credit.',
     () => [[{}, source.pending]],
     [],
   );
   telemetry.counter(
-    'dataflow_source_out_of_turn_total',
+    'dataflow_pubsub_messages_out_of_turn_total',
     'Messages given back on arrival, since an earlier one of their ordering key had gone back.',
     () => [[{}, source.outOfTurn]],
     [],
   );
   telemetry.counter(
-    'dataflow_source_unconfirmed_total',
+    'dataflow_pubsub_settlements_unconfirmed_total',
     'Settlements that Pub/Sub did not confirm while the lease lasted: these messages come again.',
     () => [[{}, source.unconfirmed]],
     [],

@@ -18,7 +18,7 @@ export interface CommonDependencies {
   readonly pubsub?: PubSubClients;
   /** For archives, and for dead letters that are too large for Pub/Sub. */
   readonly storage?: Storage;
-  /** Overrides of log level, log destination and process metrics. */
+  /** The name of the pipeline, and overrides of log level, log destination and process metrics. */
   readonly telemetry?: Partial<TelemetryOptions>;
 }
 
@@ -45,8 +45,8 @@ export interface ServiceContext {
   watchTargets(state: GraphState): void;
   readonly readiness: Readiness;
   readonly telemetry: Telemetry;
-  /** A new probe, `<service>.<name>`, which is a metric too. */
-  probe<T>(name: string): Probe<T>;
+  /** A new probe, `<service>.<name>`. Its count is a sample of `dataflow_stage_<counted>_total`. */
+  probe<T>(name: string, counted: Counted): Probe<T>;
   /** The probes that every service has. */
   commonProbes(): CommonProbes;
   /** The context that deliveries are opened and settled at. */
@@ -61,6 +61,15 @@ export interface GraphState {
   readonly remedy?: string;
 }
 
+/** Values that pass a probe; `elsewhere`: a metric of their own counts them. */
+export type Counted = 'messages' | 'batches' | 'objects' | 'elsewhere';
+
+interface Stage {
+  readonly stage: string;
+  readonly passed: { readonly count: number };
+}
+
+const OUTCOMES = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const;
 const STATES = ['ok', 'degraded', 'failing'] as const;
 
 /** Names of targets in a metric: places of an archive have no bound. */
@@ -89,23 +98,20 @@ export function openServiceContext(
   const graphs: GraphState[] = [];
   const readiness = new Readiness();
   const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
-  const probes: { readonly label: string; readonly count: number }[] = [];
+  /** By what passes: a sum of different things means nothing. */
+  const stages = new Map<Counted, Stage[]>();
 
   telemetry.counter(
-    'dataflow_received_total',
-    'Messages that entered the graph. Equals the settled ones of every ending plus those in flight.',
+    'dataflow_messages_received_total',
+    'Messages that entered the graph. Equals the settled ones of every outcome plus those in flight.',
     () => [[{}, ledger.received]],
     [],
   );
   telemetry.counter(
-    'dataflow_settled_total',
+    'dataflow_messages_settled_total',
     'Messages by how they ended.',
-    () =>
-      (['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const).map((ending) => [
-        { ending },
-        ledger[ending],
-      ]),
-    ['ending'],
+    () => OUTCOMES.map((outcome) => [{ outcome: snakeCase(outcome) }, ledger[outcome]]),
+    ['outcome'],
   );
   telemetry.counter(
     'dataflow_settlement_faults_total',
@@ -116,17 +122,30 @@ export function openServiceContext(
     ],
     ['fault'],
   );
-  telemetry.gauge('dataflow_in_flight', 'Unsettled messages.', () => [[{}, ledger.inFlight]], []);
-  telemetry.gauge('dataflow_in_flight_bytes', 'Bytes of unsettled messages.', () => [[{}, ledger.inFlightBytes]], []);
+  telemetry.gauge('dataflow_messages_in_flight', 'Unsettled messages.', () => [[{}, ledger.inFlight]], []);
   telemetry.gauge(
-    'dataflow_credit_messages',
-    'Credit of the source: taken, its limit, and the most that was ever taken.',
-    () => [
-      [{ of: 'taken' }, total(({ messages }) => messages)],
-      [{ of: 'limit' }, total(({ limits }) => limits.maxMessages)],
-      [{ of: 'peak' }, total(({ peakMessages }) => peakMessages)],
-    ],
-    ['of'],
+    'dataflow_messages_in_flight_bytes',
+    'Bytes of unsettled messages.',
+    () => [[{}, ledger.inFlightBytes]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_credit_used_messages',
+    'Messages that the source has taken credit for.',
+    () => [[{}, total(({ messages }) => messages)]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_credit_limit_messages',
+    'The most messages that the source may have credit for.',
+    () => [[{}, total(({ limits }) => limits.maxMessages)]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_credit_peak_messages',
+    'The most messages that the source has had credit for at one time.',
+    () => [[{}, total(({ peakMessages }) => peakMessages)]],
+    [],
   );
   telemetry.gauge(
     'dataflow_failing_target_messages',
@@ -150,23 +169,31 @@ export function openServiceContext(
       ),
     ['part', 'state'],
   );
-  telemetry.counter(
-    'dataflow_probe_total',
-    'What passed each probe of the graph.',
-    () => probes.map((probe) => [{ probe: probe.label }, probe.count]),
-    ['probe'],
-  );
 
   const clock = new TickClock();
   const onSettled = telemetry.histogram(
-    'dataflow_settle_seconds',
+    'dataflow_message_duration_seconds',
     'Time of a message in this service, from its receipt to its settlement.',
     settleSeconds(maxWaitMs),
   );
 
-  function probe<T>(name: string): Probe<T> {
+  function stagesOf(counted: Counted): Stage[] {
+    const known = stages.get(counted);
+    if (known !== undefined) return known;
+    const added: Stage[] = [];
+    stages.set(counted, added);
+    telemetry.counter(
+      `dataflow_stage_${counted}_total`,
+      `The ${counted} that passed each stage of the graph.`,
+      () => added.map(({ stage, passed }) => [{ stage }, passed.count]),
+      ['stage'],
+    );
+    return added;
+  }
+
+  function probe<T>(name: string, counted: Counted): Probe<T> {
     const added = new Probe<T>(`${service}.${name}`);
-    probes.push(added);
+    if (counted !== 'elsewhere') stagesOf(counted).push({ stage: snakeCase(name), passed: added });
     return added;
   }
 
@@ -185,10 +212,10 @@ export function openServiceContext(
     telemetry,
     probe,
     commonProbes: () => ({
-      received: probe('received'),
-      flushed: probe('flushed'),
-      settled: probe('settled'),
-      deadLettered: probe('deadLettered'),
+      received: probe('received', 'messages'),
+      flushed: probe('flushed', 'batches'),
+      settled: probe('settled', 'messages'),
+      deadLettered: probe('deadLettered', 'messages'),
     }),
     context: (deadLetter, ofSource = credit) => ({
       ledger,
@@ -197,4 +224,9 @@ export function openServiceContext(
       stopwatch: { now: () => clock.now(), onSettled },
     }),
   };
+}
+
+/** Label values are written as metric names are. */
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

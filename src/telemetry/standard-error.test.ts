@@ -16,7 +16,7 @@ function program(lines: number, end: 'exit' | 'flush'): string[] {
     const telemetry = new Telemetry('svc', { level: 'info', processMetrics: false });
     for (let number = 0; number < ${lines}; number += 1) telemetry.log.info({ number }, 'x'.repeat(1_000));
     const metrics = await telemetry.registry.metrics();
-    console.log(/dataflow_log_dropped_total\\{.*\\} (\\d+)/.exec(metrics)?.[1]);
+    console.log(/dataflow_log_lines_dropped_total\\{.*\\} (\\d+)/.exec(metrics)?.[1]);
     ${end === 'flush' ? 'await flushStandardError(60_000);' : ''}
     process.exit(3);`;
   return ['--input-type=module', '-e', source];

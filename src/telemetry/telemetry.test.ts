@@ -30,8 +30,30 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.equal([event, topic, attempt, service, level], ['publish.retried', 't', 1, 'svc', 40]);
     assert.is(msg, EVENTS['publish.retried'].message);
     const metrics = await told.registry.metrics();
-    assert.match(metrics, 'dataflow_events_total{event="publish.retried",service="svc"} 1');
+    assert.match(metrics, 'dataflow_events_total{event="publish.retried",service="svc",pipeline="svc"} 1');
     assert.not.match(metrics, 'topic=', 'fields are no labels');
+  });
+
+  test('every event is counted from 0, so that the first one is an increase', async () => {
+    const metrics = await telemetry().telemetry.registry.metrics();
+    for (const name of Object.keys(EVENTS))
+      assert.match(metrics, `dataflow_events_total{event="${name}",service="svc",pipeline="svc"} 0`);
+  });
+
+  test('a pipeline is a label of every metric, and a field of every log line', async () => {
+    const lines: string[] = [];
+    const told = new Telemetry('svc', {
+      level: 'info',
+      pipeline: 'site-a',
+      destination: { write: (line) => lines.push(line) },
+    });
+    told.event('service.ready');
+    assert.match(lines.join(), '"service":"svc","pipeline":"site-a"');
+    const samples = (await told.registry.metrics()).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    assert.equal(
+      samples.filter((line) => !/service="svc",pipeline="site-a"/.test(line)),
+      [],
+    );
   });
 
   test('a flood of one event is counted in full, and logged in part', async () => {
@@ -40,7 +62,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     told.event('service.ready');
     assert.is(lines.filter(({ event }) => event === 'publish.retried').length, 20);
     assert.is(lines.at(-1)?.event, 'service.ready', 'other events are not suppressed with it');
-    assert.match(await told.registry.metrics(), 'event="publish.retried",service="svc"} 100');
+    assert.match(await told.registry.metrics(), 'event="publish.retried",service="svc",pipeline="svc"} 100');
   });
 
   test('the first line of the next window tells how many were left out, once', () => {
@@ -62,7 +84,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     const { telemetry: told, lines } = telemetry('error');
     told.event('mqtt.paused');
     assert.equal(lines, []);
-    assert.match(await told.registry.metrics(), 'event="mqtt.paused",service="svc"} 1');
+    assert.match(await told.registry.metrics(), 'event="mqtt.paused",service="svc",pipeline="svc"} 1');
   });
 
   test('passwords are not logged', () => {
@@ -89,9 +111,12 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     values.a = 10;
     for (let scrape = 0; scrape < 2; scrape += 1) {
       const metrics = await told.registry.metrics();
-      assert.match(metrics, 'x_total{of="a",service="svc"} 10\nx_total{of="b",service="svc"} 2');
-      assert.match(metrics, 'y{service="svc"} -10');
-      assert.match(metrics, 'z_seconds_bucket{le="2",service="svc"} 1');
+      assert.match(
+        metrics,
+        'x_total{of="a",service="svc",pipeline="svc"} 10\nx_total{of="b",service="svc",pipeline="svc"} 2',
+      );
+      assert.match(metrics, 'y{service="svc",pipeline="svc"} -10');
+      assert.match(metrics, 'z_seconds_bucket{le="2",service="svc",pipeline="svc"} 1');
     }
   });
 

@@ -5,6 +5,8 @@ import { PlainHistogram } from './plain-histogram.ts';
 import { standardErrorLog } from './standard-error.ts';
 
 export interface TelemetryOptions {
+  /** Name of the pipeline, a label of every metric and a field of every log line. Default: the service's name. */
+  readonly pipeline?: string;
   /** `trace` … `fatal`, or `silent`. */
   readonly level: string;
   /** Where log lines go (JSON, one each). Default: standard error. */
@@ -32,6 +34,9 @@ const WINDOW_MS = 10_000;
  */
 const EVENT_LOOP_SAMPLE_MS = 50;
 
+/** Gauges of prom-client that are named as counters; the same name without `_total` has them by type. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 interface Throttle {
   windowStart: number;
   lines: number;
@@ -48,14 +53,16 @@ export class Telemetry {
 
   constructor(service: string, options: TelemetryOptions) {
     const destination: LogDestination = options.destination ?? standardErrorLog();
+    const { pipeline = service } = options;
     this.#now = options.now ?? (() => performance.now());
     this.log = pino(
-      { level: options.level, base: { service }, redact: ['password', '*.password'] },
+      { level: options.level, base: { service, pipeline }, redact: ['password', '*.password'] },
       { write: (line) => destination.write(line) },
     );
-    this.registry.setDefaultLabels({ service });
+    this.registry.setDefaultLabels({ service, pipeline });
     if (options.processMetrics ?? true) {
       collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
+      for (const name of MISNAMED) this.registry.removeSingleMetric(name);
     }
     this.#events = new Counter({
       name: 'dataflow_events_total',
@@ -63,8 +70,10 @@ export class Telemetry {
       labelNames: ['event'],
       registers: [this.registry],
     });
+    // `rate()` and `increase()` miss the first event of a series that begins with it.
+    for (const event of Object.keys(EVENTS)) this.#events.inc({ event }, 0);
     this.counter(
-      'dataflow_log_dropped_total',
+      'dataflow_log_lines_dropped_total',
       'Log lines that were not written: standard error is closed, full, or its reader has stopped reading.',
       () => [[{}, destination.dropped ?? 0]],
       [],

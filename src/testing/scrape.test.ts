@@ -24,9 +24,9 @@ async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' 
 }
 
 /** `assert.throws` lets failed assertions pass. */
-function refusal(scrape: Scrape): string {
+function refusal(scrape: Scrape, ask: () => unknown = () => scrape.assertLedger()): string {
   try {
-    scrape.assertLedger();
+    ask();
   } catch (thrown) {
     return String(thrown);
   }
@@ -38,8 +38,24 @@ suite('Scrape', ({ test }) => {
     const scrape = await scrapeOf({ received: 7, acked: 4, inFlight: 3 });
     assert.equal([scrape.received, scrape.settled('acked'), scrape.inFlight], [7, 4, 3]);
     assert.is(scrape.events('service.ready'), 1);
-    assert.is(scrape.value('dataflow_credit_messages', { of: 'limit' }), 5);
+    assert.is(scrape.value('dataflow_credit_limit_messages'), 5);
     scrape.assertLedger();
+  });
+
+  test('refuses what the service does not say: a metric that was renamed is not 0', async () => {
+    const scrape = await scrapeOf({});
+    assert.match(
+      refusal(scrape, () => scrape.value('dataflow_gone_total')),
+      'no sample dataflow_gone_total',
+    );
+    assert.match(
+      refusal(scrape, () => scrape.value('dataflow_messages_settled_total', { outcome: 'gone' })),
+      'no sample',
+    );
+    assert.match(
+      refusal(scrape, () => scrape.events('gone')),
+      'no sample',
+    );
   });
 
   test('refuses books that do not balance, and what is no ledger', async () => {

@@ -1,6 +1,8 @@
 import * as assert from 'uvu/assert';
 
-/** What a service said on `/metrics` at one moment. */
+export const OUTCOMES = ['acked', 'nacked', 'dead_lettered', 'dropped', 'expired'] as const;
+
+/** The metrics of a service at one moment. */
 export class Scrape {
   readonly text: string;
   readonly #samples = new Map<string, number>();
@@ -13,12 +15,15 @@ export class Scrape {
     }
   }
 
-  /** A sample by its labels, without that of the service; 0 if there is none. */
+  /** A sample by its labels, without those of the service and its pipeline. Fails if there is none. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number {
     const text = Object.entries(labels)
       .map(([label, value]) => `${label}="${value}"`)
       .join(',');
-    return this.#samples.get(keyOf(name, text)) ?? 0;
+    const key = keyOf(name, text);
+    const value = this.#samples.get(key);
+    assert.ok(value !== undefined, `there is no sample ${key}`);
+    return value ?? Number.NaN;
   }
 
   /** How often an event was told. */
@@ -26,16 +31,16 @@ export class Scrape {
     return this.value('dataflow_events_total', { event });
   }
 
-  settled(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'expired'): number {
-    return this.value('dataflow_settled_total', { ending });
+  settled(outcome: (typeof OUTCOMES)[number]): number {
+    return this.value('dataflow_messages_settled_total', { outcome });
   }
 
   get received(): number {
-    return this.value('dataflow_received_total');
+    return this.value('dataflow_messages_received_total');
   }
 
   get inFlight(): number {
-    return this.value('dataflow_in_flight');
+    return this.value('dataflow_messages_in_flight');
   }
 
   /**
@@ -43,20 +48,19 @@ export class Scrape {
    * twice; and there never was more in flight than the limit says.
    */
   assertLedger(): void {
-    const endings = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const;
-    const settled = endings.reduce((sum, ending) => sum + this.settled(ending), 0);
-    assert.ok(this.text.includes('dataflow_received_total'), 'these are not the metrics of a service');
+    assert.ok(this.text.includes('dataflow_messages_received_total'), 'these are not the metrics of a service');
+    const settled = OUTCOMES.reduce((sum, outcome) => sum + this.settled(outcome), 0);
     assert.is(this.received, settled + this.inFlight, `the ledger does not balance:\n${this.text}`);
     assert.is(this.value('dataflow_settlement_faults_total', { fault: 'twice' }), 0, 'settled twice');
-    const peak = this.value('dataflow_credit_messages', { of: 'peak' });
-    assert.ok(peak <= this.value('dataflow_credit_messages', { of: 'limit' }), `${peak} were in flight`);
+    const peak = this.value('dataflow_credit_peak_messages');
+    assert.ok(peak <= this.value('dataflow_credit_limit_messages'), `${peak} were in flight`);
   }
 }
 
 function keyOf(name: string, labels: string): string {
   const own = labels
     .split(',')
-    .filter((label) => label !== '' && !label.startsWith('service='))
+    .filter((label) => label !== '' && !/^(service|pipeline)=/.test(label))
     .sort();
   return `${name}{${own.join(',')}}`;
 }

@@ -98,7 +98,7 @@ function insertEffect(
   const waiting = new Set<Attempt>();
   let isTableFailing = false;
   const observeSeconds = telemetry.histogram(
-    'dataflow_insert_seconds',
+    'dataflow_insert_duration_seconds',
     'Time of one insertAll request, without retries.',
     CALL_SECONDS,
   );

@@ -55,7 +55,7 @@ export class Publisher {
     this.#options = options;
     this.#scheduler = options.scheduler ?? monotonicScheduler;
     this.#observeSeconds = options.telemetry.histogram(
-      `dataflow_${options.component}_seconds`,
+      `dataflow_${options.component}_duration_seconds`,
       'Time of one publish request, without retries.',
       CALL_SECONDS,
     );

@@ -94,6 +94,9 @@ suite('Pub/Sub sink', (it) => {
       [CARRIED_ON, CARRIED_ON, CARRIED_ON, { mqtt_topic: 't' }],
     );
     const metrics = await telemetry.registry.metrics();
-    assert.match(metrics, /dataflow_events_total\{event="publish\.attributes_left_out",service="test"\} 2/);
+    assert.match(
+      metrics,
+      /dataflow_events_total\{event="publish\.attributes_left_out",service="test",pipeline="test"\} 2/,
+    );
   });
 });

@@ -120,7 +120,7 @@ function uploadEffect(
 ): (batch: Batch<PreparedLine>, slot: Slot) => Observable<Error | undefined> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
-    'dataflow_upload_seconds',
+    'dataflow_upload_duration_seconds',
     'Time of one upload, without retries.',
     CALL_SECONDS,
   );

@@ -21,7 +21,7 @@ import { type BigQueriesConfig, settings } from './config.ts';
 export const createBigQueries = defineService({
   ...settings,
   inFlight: ({ source, insert }) => ({ ...source, maxWaitMs: insert.maxDelayMs }),
-  probes: (probe): BigQueriesProbes => ({ decoded: probe('decoded') }),
+  probes: (probe): BigQueriesProbes => ({ decoded: probe('decoded', 'messages') }),
   build: openParts,
   graph: (deliveries, { config, probes }, { transform, insertRows }) =>
     deliveries.pipe(
@@ -42,7 +42,7 @@ export interface BigQueriesDependencies extends CommonDependencies {
   readonly transformer?: Transformer;
 }
 
-interface BigQueriesProbes {
+export interface BigQueriesProbes {
   readonly decoded: Probe<Delivery>;
 }
 

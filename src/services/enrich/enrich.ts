@@ -11,7 +11,7 @@ import { settle } from '../../operators/settle.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
 import { openPubSubOutput } from '../pubsub-output.ts';
-import type { CommonDependencies } from '../service-context.ts';
+import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type EnrichConfig, settings } from './config.ts';
 import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, keyResult, lookup } from './lookup.ts';
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
@@ -52,9 +52,11 @@ export interface EnrichDependencies extends CommonDependencies, LookupDependenci
   readonly applier?: Applier;
 }
 
+const LAYERS = ['memory', 'redis', 'firestore', 'fetcher'] as const;
+
 type Answer = Parameters<OnAnswer>[0];
 
-interface EnrichProbes {
+export interface EnrichProbes {
   readonly memoryHit: Probe<Answer>;
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
@@ -64,14 +66,14 @@ interface EnrichProbes {
   readonly enriched: Probe<Delivery>;
 }
 
-function enrichProbes(probe: <T>(name: string) => Probe<T>): EnrichProbes {
+function enrichProbes(probe: ServiceContext['probe']): EnrichProbes {
   return {
-    memoryHit: probe('memoryHit'),
-    redisHit: probe('redisHit'),
-    firestoreHit: probe('firestoreHit'),
-    fetcherHit: probe('fetcherHit'),
-    missing: probe('missing'),
-    enriched: probe('enriched'),
+    memoryHit: probe('memoryHit', 'elsewhere'),
+    redisHit: probe('redisHit', 'elsewhere'),
+    firestoreHit: probe('firestoreHit', 'elsewhere'),
+    fetcherHit: probe('fetcherHit', 'elsewhere'),
+    missing: probe('missing', 'elsewhere'),
+    enriched: probe('enriched', 'messages'),
   };
 }
 
@@ -93,9 +95,24 @@ async function openParts(opening: Opening) {
     firestore: probes.firestoreHit,
     fetcher: probes.fetcherHit,
   };
+  const withoutData = { memory: 0, redis: 0, firestore: 0, fetcher: 0 };
+  telemetry.counter(
+    'dataflow_lookup_results_total',
+    'Results of the lookup by the layer that had them: data, or that a key has none.',
+    () =>
+      LAYERS.flatMap((layer) => [
+        [{ layer, result: 'found' }, hits[layer].count],
+        [{ layer, result: 'no_data' }, withoutData[layer]],
+      ]),
+    ['layer', 'result'],
+  );
   const { applier } = dependencies;
   const { layers, ...lookups } = openLookup(config, dependencies, {
-    onAnswer: (answer) => (answer.found ? hits[answer.layer] : probes.missing).hit(answer),
+    onAnswer: (answer) => {
+      if (answer.found) return hits[answer.layer].hit(answer);
+      withoutData[answer.layer] += 1;
+      probes.missing.hit(answer);
+    },
     telemetry,
     readiness,
   });

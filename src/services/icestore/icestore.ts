@@ -18,7 +18,7 @@ import { type IcestoreConfig, settings } from './config.ts';
 export const createIcestore = defineService({
   ...settings,
   inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),
-  probes: (probe): IcestoreProbes => ({ decoded: probe('decoded'), stored: probe('stored') }),
+  probes: (probe): IcestoreProbes => ({ decoded: probe('decoded', 'messages'), stored: probe('stored', 'objects') }),
   build: openParts,
   graph: (deliveries, { config, probes }, { storeObjects }) =>
     deliveries.pipe(
@@ -37,7 +37,7 @@ export interface IcestoreDependencies extends CommonDependencies {
   readonly batchKey?: BatchKeyOf;
 }
 
-interface IcestoreProbes {
+export interface IcestoreProbes {
   readonly decoded: Probe<Delivery>;
   /** Objects that are safe. */
   readonly stored: Probe<StoredObject>;

@@ -5,6 +5,7 @@ import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { DeliveryContext } from '../../core/delivery.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { ServiceContext } from '../service-context.ts';
 import type { IngestionConfig } from './config.ts';
 import type { RouteTable } from './route-table.ts';
@@ -36,14 +37,39 @@ export function openConnections(
       telemetry,
       readiness: conditions,
     });
-  if (!mqtt.connectionPerProducer)
-    return [open(mqtt.clientId, context.credit, readiness, (routes) => routes.subscriptions)];
-  return table.value.producers.map((producer, index) =>
-    open(
-      `${mqtt.clientId}-${producer}`,
-      index === 0 ? context.credit : context.openCredit(),
-      { set: (part, state, detail) => readiness.set(part.replace(/^mqtt/, `mqtt.${producer}`), state, detail) },
-      (routes) => routes.subscriptionsOf(producer),
-    ),
+  const sources = mqtt.connectionPerProducer
+    ? table.value.producers.map((producer, index) =>
+        open(
+          `${mqtt.clientId}-${producer}`,
+          index === 0 ? context.credit : context.openCredit(),
+          { set: (part, state, detail) => readiness.set(part.replace(/^mqtt/, `mqtt.${producer}`), state, detail) },
+          (routes) => routes.subscriptionsOf(producer),
+        ),
+      )
+    : [open(mqtt.clientId, context.credit, readiness, (routes) => routes.subscriptions)];
+  showConnections(telemetry, sources);
+  return sources;
+}
+
+/** Shows the state of all connections together as metrics. */
+function showConnections(telemetry: Telemetry, sources: readonly MqttSource[]): void {
+  const total = (read: (source: MqttSource) => number) => sources.reduce((sum, source) => sum + read(source), 0);
+  telemetry.gauge(
+    'dataflow_mqtt_connections_paused',
+    'Connections that are not read for want of credit.',
+    () => [[{}, total(({ isPaused }) => (isPaused ? 1 : 0))]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_mqtt_pubacks_owed',
+    'Messages whose PUBACK is not written yet, settled or not.',
+    () => [[{}, total(({ unconfirmed }) => unconfirmed)]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_mqtt_pubacks_blocked',
+    'Settled messages whose PUBACK waits only for an older one, as mqtt.ackOrder strict demands.',
+    () => [[{}, total(({ waitingPubacks }) => waitingPubacks)]],
+    [],
   );
 }

@@ -34,7 +34,10 @@ import { withinLimits } from './within-limits.ts';
 export const createIngestion = defineService({
   ...settings,
   inFlight: ({ mqtt, publish }) => ({ ...mqtt, maxWaitMs: publish.maxDelayMs }),
-  probes: (probe): IngestionProbes => ({ routed: probe('routed'), routesChanged: probe('routesChanged') }),
+  probes: (probe): IngestionProbes => ({
+    routed: probe('routed', 'messages'),
+    routesChanged: probe('routesChanged', 'elsewhere'),
+  }),
   build: openParts,
   graph: (deliveries, { config, probes }, { currentTable, enrich, publish }) =>
     deliveries.pipe(
@@ -59,7 +62,7 @@ export interface IngestionDependencies extends CommonDependencies {
   readonly configChanges?: Observable<IngestionConfig | ConfigError>;
 }
 
-interface IngestionProbes {
+export interface IngestionProbes {
   readonly routed: Probe<Delivery>;
   /** Changes of the routes that have taken effect. */
   readonly routesChanged: Probe<RoutingConfig>;
