@@ -32,7 +32,7 @@ const { options, before } = orUsage(() => {
 });
 const { isQuick } = options;
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
-/** What a part measures; what it leaves behind if it was not asked for. */
+/** Runs one part of the bench; returns the fallback if the part was not asked for. */
 async function part<T>(name: Part, measure: () => Promise<T>, otherwise: T): Promise<T> {
   return options.parts.includes(name) ? measure() : otherwise;
 }

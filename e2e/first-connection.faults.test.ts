@@ -16,7 +16,7 @@ interface FirstConnection {
   readonly service: ServiceName;
   /** The variable that names the server. */
   readonly variable: string;
-  /** What the service says it waits for, while it is not ready; undefined where it need not wait. */
+  /** The part that the service reports it waits for, while it is not ready; undefined where it does not wait. */
   readonly waitsFor: RegExp | undefined;
   readonly isLong?: boolean;
 }

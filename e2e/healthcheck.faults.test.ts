@@ -22,7 +22,7 @@ function healthcheck(): readonly string[] {
   return words.slice(1).map(String);
 }
 
-/** What the Dockerfile sets in the environment, with files in a folder of the test's own. */
+/** The environment that the Dockerfile sets, with files in a folder of the test's own. */
 function imageEnv(folder: string): Record<string, string> {
   const variables = steps.filter(({ instruction }) => instruction === 'ENV').map(({ argument }) => argument.split('='));
   return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value.replace('/tmp', folder)]));

@@ -25,7 +25,7 @@ function attack(port: number) {
     workerData: { port, slowClients: SLOW_CLIENTS },
   });
   return {
-    /** How often each status line came back. */
+    /** Counts by status line. */
     async answers(): Promise<ReadonlyMap<string, number>> {
       worker.postMessage('answers?');
       const [answers] = await once(worker, 'message');
@@ -55,7 +55,7 @@ async function probe(url: string) {
 
 const slowest = (tookMs: readonly number[]) => Math.round(Math.max(...tookMs));
 
-/** How many probes in a row were late, at most. */
+/** Longest run of late probes. */
 function longestLate(tookMs: readonly number[]): number {
   let longest = 0;
   let late = 0;

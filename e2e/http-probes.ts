@@ -7,9 +7,9 @@ import * as assert from 'uvu/assert';
 import { Scrape } from '../src/testing/scrape.ts';
 
 export interface Probes {
-  /** How long each `/readyz` took, in order. */
+  /** Time of each `/readyz`, in order. */
   readonly readyMs: readonly number[];
-  /** How long each `/metrics` took, in order. */
+  /** Time of each `/metrics`, in order. */
   readonly metricsMs: readonly number[];
   readonly peakRssMb: number;
 }

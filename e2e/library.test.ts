@@ -27,7 +27,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PACKED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'README.md', 'LICENSE'];
 const MOST_LINES = 40;
 
-/** What a project of a user's own has, beside the code that a test writes. */
+/** Files of a user's project, beside the code that a test writes. */
 const PROJECT = {
   'package.json': { name: 'mine', type: 'module' },
   'tsconfig.json': {

@@ -120,7 +120,7 @@ suite('two replicas of ingestion behind a share group', (it) => {
         }
         return collected.total - published;
       },
-      /** How many messages of the nth load came again. Second copies may wait at the broker still when the first ones are in. */
+      /** Number of messages of the nth load that came again. Second copies may wait at the broker still when the first ones are in. */
       repeatedOf: (load: number): number => {
         let repeated = 0;
         for (const [id, times] of collected.ids) if (id.startsWith(`${raw}-${load}-`)) repeated += times - 1;

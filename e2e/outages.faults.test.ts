@@ -27,7 +27,7 @@ const MAX_RSS_MB = 450;
 /** Six outages take 140 s on two cores; what waited for them is worked off at the machine's speed. */
 const TEST_TIMEOUT_MS = 400_000;
 
-/** Who suffers when a server is away: red means not ready, degraded is ready and says so. */
+/** The services that suffer when a server is away: red means not ready, degraded is ready and says so. */
 const VICTIMS = {
   mqtt: { red: ['ingestion'], degraded: [] },
   pubsub: { red: SERVICES, degraded: [] },

@@ -22,11 +22,11 @@ const TEST_TIMEOUT_MS = 150_000;
 const NINE_MB = 9_000_000;
 const DEPTH = 10_000;
 
-/** What becomes of a message: the reason of its dead letter, or that it arrives, since it does this service no harm. */
+/** The fate of a message: the reason of its dead letter, or that it arrives, since it does this service no harm. */
 type Fate = PoisonReason | 'arrives';
 
 interface Kind {
-  /** What a device sends. */
+  /** The bytes that a device sends. */
   readonly payload: Buffer;
   /** For the services behind Pub/Sub: what stands beside it in the envelope. */
   readonly enrichmentData?: object;

@@ -10,10 +10,10 @@ import { openService } from '../src/testing/test-run.ts';
 
 const MESSAGES = 10_000;
 const DEADLINE_MS = 1_000;
-/** What is promised: the process has ended this long after the deadline. */
+/** The guarantee: the process has ended this long after the deadline. */
 const GRACE_MS = 2_000;
 
-/** What becomes of publishing dead letters. */
+/** Faults of publishing dead letters. */
 const FAULTS = {
   silent: { skip: 1, stall: true },
   slow: { latencyMs: 1_500 },

@@ -13,7 +13,7 @@ import { casesOf, openService, type ServiceCases } from '../src/testing/test-run
 
 const IN_FLIGHT = sized({ full: 10_000, short: 1_000 });
 const DEADLINE_MS = 1_000;
-/** What is promised: the process has ended this long after the deadline. */
+/** The guarantee: the process has ended this long after the deadline. */
 const GRACE_MS = 2_000;
 const SLOW_BYTES_PER_SECOND = 20_000;
 

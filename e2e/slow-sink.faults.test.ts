@@ -8,7 +8,7 @@ import { casesOf, openService, type ServiceCases } from '../src/testing/test-run
 
 const MESSAGES = 200_000;
 const LATENCY_MS = 200;
-/** What is stuck for so long does not go on; how fast it goes is the machine's affair. */
+/** A service without progress for so long is stuck. The speed itself depends on the machine. */
 const STUCK_MS = 60_000;
 const TEST_TIMEOUT_MS = 600_000;
 /** Of the median of the second half to that of the first, past the warm-up. */

@@ -1,4 +1,4 @@
-/** What a pipeline's `hooks.ts` may import: the types of the hooks, the errors that they may throw, and `drop`. */
+/** Exports for a pipeline's `hooks.ts`: the types of the hooks, the errors that they may throw, and `drop`. */
 
 export type { Row, Transformer } from './connectors/bigquery/row-of.ts';
 export type { BatchKeyOf } from './connectors/storage/batch-key.ts';

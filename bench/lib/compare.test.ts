@@ -33,7 +33,7 @@ function reportOf(cost: number): Report {
 }
 
 suite('a comparison with a saved run', ({ test }) => {
-  /** What a file of this content is compared as, or why it is not. */
+  /** Returns the comparison with a file of this content, or the reason that there is none. */
   const compared = (content: unknown) =>
     withTemporaryFolder((folder) => {
       const file = join(folder, 'saved.json');

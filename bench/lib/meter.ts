@@ -17,7 +17,7 @@ export interface Sample {
   readonly cpuMicros: number;
 }
 
-/** What a process under test says of the part of its work that was measured. */
+/** The result of a process under test, for the measured part of its work. */
 export interface Measured {
   /** Messages of the measured part. */
   readonly messages: number;

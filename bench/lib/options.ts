@@ -18,7 +18,7 @@ export type Part = (typeof PARTS)[number];
 const NOT_QUICK: readonly Part[] = ['idle', 'growth'];
 const QUICK_PARTS = PARTS.filter((part) => !NOT_QUICK.includes(part));
 
-/** What one run of the bench is asked for. */
+/** Options of one run of the bench. */
 export interface Options {
   readonly isQuick: boolean;
   readonly json: boolean;
@@ -27,7 +27,7 @@ export interface Options {
   /** The saved run to compare with. */
   readonly compare: string | undefined;
   readonly parts: readonly Part[];
-  /** Whether all parts are measured that a run of this kind has. */
+  /** True if the run measures all parts of its kind. */
   readonly isWhole: boolean;
 }
 

@@ -56,7 +56,7 @@ export function envelopeOf(index: number, devices: number, payload: Buffer, loca
   );
 }
 
-/** What is known about a device. */
+/** The record of a device. */
 export function recordOf(index: number): Record<string, string> {
   return { ClientID: `client-${index % 7}`, LocationID: 'berlin', Category: 'climate' };
 }

@@ -7,7 +7,7 @@ import type { Spread } from './statistics.ts';
 export interface ThroughputCase {
   readonly service: ServiceName;
   readonly by: Implementation;
-  /** What differs from the standard case, for example `redis hit`; empty for the standard one. */
+  /** The difference to the standard case, for example `redis hit`; empty for the standard one. */
   readonly variant: string;
   readonly payloadBytes: number;
   readonly rate: Spread;
@@ -58,7 +58,7 @@ export interface OrderedRates {
   readonly unorderedRate: Spread;
 }
 
-/** What icestore and bigqueries do at a latency of each upload and insert. */
+/** Rates of icestore and bigqueries at a latency of each upload and insert. */
 export interface ObjectRates {
   /** Objects a second. */
   readonly rate: Spread;

@@ -19,7 +19,7 @@ export interface ShippedRun {
   readonly devices: number;
 }
 
-/** What a service took while it drained a backlog. */
+/** CPU time and memory of a service that drained a backlog. */
 export interface ShippedResult {
   readonly peakRssMb: number;
   /** The same when the service had started. */

@@ -12,7 +12,7 @@ import type { Task } from './task.ts';
 export interface Run {
   readonly service: ServiceName;
   readonly by: Implementation;
-  /** What differs from the standard case, for the name of a profile. */
+  /** The difference to the standard case, for the name of a profile. */
   readonly variant?: string;
   readonly messages: number;
   /** Further messages that are sent, so that the last measured ones do not wait until their batch is old. Default: 0. */
@@ -21,14 +21,14 @@ export interface Run {
   readonly size?: number;
   /** Messages a second; from a backlog, as fast as it goes, if left out. */
   readonly rate?: number;
-  /** Whether latencies are taken; with a rate, unless it is said otherwise. */
+  /** True if latencies are taken. Default: true with a rate. */
   readonly takesLatency?: boolean;
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
   readonly locations?: number;
   /** Gives each device an MQTT topic of its own. */
   readonly hasTopicPerDevice?: boolean;
-  /** Whether a baseline gets the options of V8 that our services set for themselves. */
+  /** True if a baseline gets the V8 options that our services set for themselves. */
   readonly withV8Options?: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface RunResult extends Measured {
   readonly saturated: string;
 }
 
-/** How long a batch waits: a request to publish for 10 ms, an object or an insert for a second. */
+/** Wait of a batch: a request to publish for 10 ms, an object or an insert for a second. */
 export const batchDelayMs = (service: ServiceName): number =>
   service === 'ingestion' || service === 'enrich' ? 10 : 1_000;
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SERVICE_NAMES, type ServiceName } from '../../src/services/services.ts';
 
-/** Who does a service's work: this project, a client by hand, or the client as its manual shows it. */
+/** The implementation of a service: this project, a client by hand, or the client as its manual shows it. */
 export type Implementation = 'ours' | 'bare' | 'plain';
 
 /** The services that are measured: those that have a subject. */

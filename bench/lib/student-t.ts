@@ -6,7 +6,7 @@ const TABLE = [
 const NORMAL = 1.959964;
 
 /**
- * How many standard errors a 95 % confidence interval reaches to each side. Beyond the table: the beginning of the
+ * Standard errors that a 95 % confidence interval reaches to each side. Beyond the table: the beginning of the
  * expansion 26.7.5 of Abramowitz and Stegun, Handbook of Mathematical Functions (1964), good to 3 decimals there.
  */
 export function studentT95(degrees: number): number {

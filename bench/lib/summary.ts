@@ -31,7 +31,7 @@ export interface ServiceSummary {
   readonly maxInFlightSeen: number | undefined;
 }
 
-/** What `--json` prints as its last line. */
+/** The last line that `--json` prints. */
 export interface Summary {
   /** Left out if nothing but `ordered` or `objects` was measured. */
   readonly services?: Readonly<Record<string, ServiceSummary>>;

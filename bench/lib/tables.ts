@@ -117,7 +117,7 @@ export function tablesOf(report: Report): string {
   ].join('');
 }
 
-/** What a target is set against, and between which values its rounds lay. */
+/** The measured value of a target, and the range of its rounds. */
 export function measuredOf({ value, range }: Target): string {
   return range === undefined ? number(value, 2) : ranged({ median: value, ...range }, 2);
 }

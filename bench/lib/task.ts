@@ -1,20 +1,20 @@
-/** What a process under test is told, as one JSON argument. */
+/** The JSON argument of a process under test. */
 export interface Task {
   /** The end of the names of every resource of this run. */
   readonly runId: string;
   readonly projectId: string;
   /** Messages until the end of the run. */
   readonly messages: number;
-  /** Whether each message's latency is measured: its payload says when it was sent. */
+  /** True if each message's latency is measured: its payload holds the time of sending. */
   readonly paced: boolean;
   readonly maxInFlight: number;
   /** Devices that the messages come from. */
   readonly devices: number;
-  /** Where an enrich service finds the data of a key. */
+  /** The layer in which an enrich service finds the data of a key. */
   readonly lookup: 'memory' | 'redis' | 'firestore';
-  /** How long a batch waits for company, in milliseconds; the same for every implementation. */
+  /** Longest wait of a batch, in milliseconds; the same for every implementation. */
   readonly delayMs: number;
-  /** Whether a bare ingestion publishes what it receives, or lets it go. */
+  /** True if a bare ingestion publishes its messages, false if it discards them. */
   readonly publishes: boolean;
   /** Routes of an ingestion; the first one gets all messages. */
   readonly routes: number;
@@ -46,7 +46,7 @@ export function namesOf({ runId, projectId }: Pick<Task, 'runId' | 'projectId'>)
   };
 }
 
-/** What a route of ingestion subscribes to; all messages come by the first one. */
+/** Returns the filter of a route of ingestion; all messages come by the first one. */
 export function mqttFilterOf(runId: string, route: number): string {
   return `bench-${runId}/${route}/devices/+/readings`;
 }

@@ -24,7 +24,7 @@ const client = connect(process.env.MQTT_URL ?? '', {
 
 let owed: Buffer[] = [];
 let inFlight = 0;
-/** Where the parser waits for a message to be settled. */
+/** The callback of the parser, which waits for a message to be settled. */
 let held: (() => void) | undefined;
 const later = new Error('acknowledged later');
 

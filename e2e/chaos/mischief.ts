@@ -27,7 +27,7 @@ export type FrozenServer = (typeof FROZEN_SERVERS)[number];
 const LONGEST_OUTAGE_MS = 3_000;
 const LONGEST_STEP_MS = 3_600_000;
 
-/** How often each happens, by weight. */
+/** Weights of the faults. */
 const KINDS = [
   ...Array<'kill -9'>(10).fill('kill -9'),
   'SIGTERM',
@@ -49,7 +49,7 @@ const KINDS = [
   'streams broken',
 ] as const satisfies readonly Mischief['kind'][];
 
-/** What can be called, as the rules of the sandbox name it. */
+/** Calls that can fail, named as in the rules of the sandbox. */
 const CALLS = [
   { server: 'pubsub', method: 'Publish' },
   { server: 'pubsub', method: 'Acknowledge' },
@@ -68,7 +68,7 @@ export function randomBy(seed: number): () => number {
   };
 }
 
-/** What goes wrong next: the same seed gives the same things in the same order. */
+/** Chooses the next fault: the same seed gives the same faults in the same order. */
 export function* mischiefBy(seed: number): Generator<Mischief, never> {
   const random = randomBy(seed);
   const one = <T>(of: readonly T[]): T => {

@@ -8,7 +8,7 @@ import { readRows } from './harness/sinks.ts';
 const READINGS = 2_000;
 
 /**
- * What was archived is read back, replayed over MQTT in each device's order at ten times its pace, and lands in a new
+ * Archived messages are read back, replayed over MQTT in each device's order at ten times its pace, and lands in a new
  * table with equal content.
  */
 flow(

@@ -3,7 +3,7 @@ import { FatalError, toError } from '../core/errors.ts';
 import { readPipelineConfig } from '../services/pipeline.ts';
 import { type PublisherSettings, publisherSettings } from '../tools/load/publisher-settings.ts';
 
-/** How a command line names the broker that it publishes to. */
+/** Command-line options that name the broker. */
 export interface BrokerOptions {
   readonly url?: string;
   /** An ingestion pipeline, whose broker, certificates and password are taken. */

@@ -1,4 +1,4 @@
-/** How a command ends. */
+/** Exit codes of a command. */
 export const EXIT = {
   clean: 0,
   /** It failed after it had connected, or something was abandoned at shutdown. */

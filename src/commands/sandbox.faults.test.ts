@@ -6,7 +6,7 @@ import { eventually } from '../testing/eventually.ts';
 import { testScope } from '../testing/scope.ts';
 import { suite } from '../testing/suite.ts';
 
-/** Whether something listens on a port of 127.0.0.1. */
+/** Returns whether something listens on a port of 127.0.0.1. */
 function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');

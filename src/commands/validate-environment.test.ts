@@ -4,7 +4,7 @@ import { isRecord } from '../config/interpolate.ts';
 import { builtInPipeline, runCli } from '../testing/cli.ts';
 import { suite } from '../testing/suite.ts';
 
-/** What deployments of the Go platform and Cloud Run set, which is more than any one service reads. */
+/** The environment that deployments of the Go platform and Cloud Run set: more than any one service reads. */
 const GO_ENV = {
   PROJECT_ID: 'go-project',
   PORT: '9001',
@@ -33,7 +33,7 @@ const OWN_ENV = {
 
 const OVERRIDES = { DATAFLOW_GOOGLE__PROJECT_ID: 'overriding-project', DATAFLOW_HTTP__PORT: '9003' };
 
-/** Where the names lead, by pipeline; `google.projectId` and `http.port` stand in all of them. */
+/** The settings that the names set, by pipeline; `google.projectId` and `http.port` are in all of them. */
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ingestion: {
     'mqtt.url': 'tls://go-broker:8883',

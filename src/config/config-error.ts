@@ -2,7 +2,7 @@
 export interface ConfigIssue {
   /** The setting, for example `routes.uplinks.source.qos`; empty for the file as a whole. */
   readonly path: string;
-  /** What is wrong and what is expected, in words. */
+  /** The problem and the expected value, in words. */
   readonly problem: string;
 }
 

@@ -54,7 +54,7 @@ interface Frame {
   /** Undefined around all placeholders. */
   readonly name: string | undefined;
   text: string;
-  /** What `text` is made of, if it is one placeholder and nothing else. */
+  /** The parts of `text`, if it is one placeholder and nothing else. */
   only: Filled | undefined;
   isEmpty: boolean;
   /** Braces of the default that wait for their counterparts. */
@@ -65,7 +65,7 @@ interface Frame {
   missing: string[][];
 }
 
-/** What stands in the place of a placeholder. */
+/** The value of a placeholder. */
 interface Filled {
   readonly text: string;
   /** Its last default is `~`: empty variables count as missing. */

@@ -3,7 +3,7 @@ import { isRecord } from './interpolate.ts';
 import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
 import { childrenOf, isValue } from './schema-walk.ts';
 
-/** What the names of overriding environment variables begin with. */
+/** Prefix of environment variables that override settings. */
 export const OVERRIDE_PREFIX = 'DATAFLOW_';
 
 /** Set by deployments of the Go platform, and no override: no setting can have this name. */

@@ -27,7 +27,7 @@ export function readYaml(file: string, issues: ConfigIssue[]): unknown {
   return undefined;
 }
 
-/** Whether a value holds itself, as an alias inside of its own anchor makes it. */
+/** Returns whether a value contains itself, as an alias inside its own anchor does. */
 function hasCycle(value: unknown, above = new Set<unknown>(), known = new Set<unknown>()): boolean {
   if (typeof value !== 'object' || value === null || known.has(value)) return false;
   if (above.has(value)) return true;

@@ -1,4 +1,4 @@
-/** What became of settings: path (`*` stands for any name) and the rest of a sentence that begins with "it". */
+/** Renamed and removed settings: path (`*` is any name), and the end of a sentence that begins with "it". */
 export type RenamedSettings = Readonly<Record<string, string>>;
 
 /** Settings of earlier versions that were renamed or removed, for example `'source.leaseMs': 'is now source.ackDeadlineMs'`. */

@@ -13,13 +13,13 @@ function isSchema(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
-/** How the settings below one setting are named: fixed entries, free names (a record), or none. */
+/** The settings below a setting: fixed entries, free names (a record), or none. */
 export type Children =
   | { readonly kind: 'entries'; readonly entries: Readonly<Record<string, unknown>> }
   | { readonly kind: 'record'; readonly value: unknown }
   | { readonly kind: 'leaf' };
 
-/** What stands below a schema, as far as valibot's own structure tells. A union has the entries of all its branches. */
+/** Returns the settings below a schema, by valibot's own structure. A union has the entries of all its branches. */
 export function childrenOf(schema: unknown): Children {
   const inner = unwrapped(schema);
   if (!isSchema(inner)) return { kind: 'leaf' };
@@ -34,14 +34,14 @@ export function childrenOf(schema: unknown): Children {
   return { kind: 'leaf' };
 }
 
-/** Whether a setting can be one plain value: nothing stands below it, or it is a union that has such a branch. */
+/** Returns whether a setting can be one plain value: it has no settings below it, or is a union with such a branch. */
 export function isValue(schema: unknown): boolean {
   if (childrenOf(schema).kind === 'leaf') return true;
   const inner = unwrapped(schema);
   return isSchema(inner) && Array.isArray(inner.options) && inner.options.some(isValue);
 }
 
-/** Whether a setting's schema is marked as a secret. */
+/** Returns whether the schema of a setting is marked as a secret. */
 export function isSecret(schema: unknown): boolean {
   const inner = unwrapped(schema);
   if (!isSchema(inner) || !Array.isArray(inner.pipe)) return false;

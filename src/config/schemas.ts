@@ -22,7 +22,7 @@ export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max
   return wholeNumber(min, max);
 }
 
-/** How many of something: at least 1, unless said otherwise. */
+/** A count: at least 1, unless `min` says otherwise. */
 export function count({ min = 1, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {}) {
   return wholeNumber(min, max);
 }

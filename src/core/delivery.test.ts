@@ -10,7 +10,7 @@ const POISON = new PoisonError('rejected', 'no good');
 const OPERATIONS = ['ack', 'nack', 'drop', 'deadLetter', 'publish', 'refuse', 'expire', 'abandon'] as const;
 type Operation = (typeof OPERATIONS)[number];
 
-/** What one delivery should be, after what was done to it: written as a table, independent of the code. */
+/** Model of a delivery: its expected state after each operation, independent of the code. */
 class Model {
   state: 'open' | 'deadLettering' | 'expired' | 'deadLetteringExpired' | 'settled' = 'open';
   ending: Ending | undefined;

@@ -5,12 +5,12 @@ import type { Ledger } from './ledger.ts';
 import type { Message, Original } from './message.ts';
 
 /**
- * Where a service keeps its books: every delivery of the service is opened and closed here.
+ * Everything the ack handles of one source share: ledger, credit, clock, and the way to dead-letter.
  */
 export interface DeliveryContext {
   readonly ledger: Ledger;
   readonly credit: Credit;
-  /** Where it is to be known how long each delivery takes, from its receipt to its settlement. */
+  /** Measures the time of each delivery, from its receipt to its settlement. */
   readonly stopwatch?: Stopwatch | undefined;
   /**
    * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is

@@ -17,7 +17,7 @@ export type PoisonReason = (typeof POISON_REASONS)[number];
 /** The outside world failed; the same call may succeed later. Never the message's fault, never counted as its attempt. */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError';
-  /** How long the server asks to be left alone: the next try comes no earlier. Taken over from the cause. */
+  /** `Retry-After` of the server: the next try comes no earlier. Taken over from the cause. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, { retryAfterMs, ...options }: RetryableErrorOptions = {}) {
@@ -63,7 +63,7 @@ export function errorCode(thrown: unknown): string | number | undefined {
   return typeof thrown.code === 'string' || typeof thrown.code === 'number' ? thrown.code : undefined;
 }
 
-/** What a function threw while it worked on one message: an outage stays one; anything else is the message's fault. */
+/** Converts what a function threw for one message: an outage stays one; anything else is the message's fault. */
 export function asMessageError(thrown: unknown, reason: PoisonReason): PoisonError | RetryableError {
   if (thrown instanceof PoisonError || thrown instanceof RetryableError) return thrown;
   return new PoisonError(reason, toError(thrown).message, { cause: thrown });

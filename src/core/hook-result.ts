@@ -2,7 +2,7 @@ import { isJsonObject } from '../util/json/json-number.ts';
 import { parseExact } from '../util/json/lossless-json.ts';
 import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
 
-/** What a hook returns to leave a message out: it is acknowledged, counted as dropped, and goes nowhere. */
+/** The result of a hook that leaves a message out: it is acknowledged, counted as dropped, and goes nowhere. */
 export const drop: unique symbol = Symbol.for('dataflow-services.drop');
 export type Drop = typeof drop;
 

@@ -1,4 +1,4 @@
-/** How a delivery can end. */
+/** The endings of a delivery. */
 export type Ending = 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'expired';
 
 /**

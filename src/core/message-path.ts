@@ -53,7 +53,7 @@ export class MessageView {
   }
 }
 
-/** What a JSON text holds, to the digit; the same value as before if there is nothing to gain. */
+/** Parses a JSON text to the digit; returns the given value if no digit would be lost. */
 function exact(textOf: () => string | undefined, value: unknown, bytes?: Uint8Array): unknown {
   try {
     const text = textOf();
@@ -68,7 +68,7 @@ function exact(textOf: () => string | undefined, value: unknown, bytes?: Uint8Ar
 /** Reads one value; undefined where the path leads nowhere. */
 export type MessagePath = (view: MessageView) => unknown;
 
-/** What a path may begin with. */
+/** Roots of a path. */
 export const PATH_ROOTS = ['payload', 'enrichmentData', 'enrichment', 'attributes', 'metadata'] as const;
 
 /**
@@ -114,7 +114,7 @@ function enrichmentPath(names: readonly string[]): MessagePath {
   };
 }
 
-/** What is wrong with a text as a path into a message; undefined if it is one. */
+/** Returns the problem of a text as a path into a message; undefined if it is valid. */
 export function pathProblem(text: string): string | undefined {
   const parts = pathParts(text);
   const { root, names } = typeof parts === 'string' ? { root: /^[^.[]*/.exec(text)?.[0], names: [] } : parts;

@@ -1,4 +1,4 @@
-/** What a stage knows about a message beyond its payload, for example `{ DeviceID: 'd1', location: 'hall' }`. */
+/** Data about a message beyond its payload, for example `{ DeviceID: 'd1', location: 'hall' }`. */
 export type EnrichmentData = Readonly<Record<string, unknown>>;
 
 /** Attributes as Pub/Sub carries them: flat, strings only. */
@@ -35,7 +35,7 @@ export interface Original {
   readonly whole?: WholeData | undefined;
 }
 
-/** What is known of data that was too large to be kept. */
+/** Size and hash of data that was too large to keep. */
 export interface WholeData {
   readonly byteLength: number;
   /** In hexadecimal digits. */

@@ -1,7 +1,7 @@
 import type { Delivery } from './delivery.ts';
 import { PoisonError, toError } from './errors.ts';
 
-/** What became of one delivery at the end of a graph. `settle()` acts on it. */
+/** The ending of one delivery at the end of a graph. `settle()` acts on it. */
 export type Outcome =
   | { readonly verdict: 'ack'; readonly delivery: Delivery }
   | { readonly verdict: 'drop'; readonly delivery: Delivery }
@@ -18,7 +18,7 @@ export function postponed(delivery: Delivery, error: Error, afterMs: number): Ou
   return { verdict: 'nack', delivery, error, afterMs };
 }
 
-/** What an error means for one delivery: poison goes to dead-letter, everything else goes back to the source. */
+/** Returns the outcome of an error: poison goes to dead-letter, everything else goes back to the source. */
 export function failed(delivery: Delivery, thrown: unknown): Outcome {
   if (thrown instanceof PoisonError) return { verdict: 'deadLetter', delivery, poison: thrown };
   return { verdict: 'nack', delivery, error: toError(thrown) };

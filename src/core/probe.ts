@@ -6,7 +6,7 @@ import { Observable, Subject } from 'rxjs';
  */
 export class Probe<T> extends Observable<T> {
   readonly label: string;
-  /** How many values have passed. */
+  /** Number of values that have passed. */
   count = 0;
   readonly #values = new Subject<T>();
 

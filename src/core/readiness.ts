@@ -1,11 +1,11 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 
-/** How one part of a service is: `degraded` is worth knowing and stays green, `failing` is red. */
+/** State of one part of a service: `degraded` is reported and stays green, `failing` is red. */
 export type ConditionState = 'ok' | 'degraded' | 'failing';
 
 export interface Condition {
   readonly state: ConditionState;
-  /** What is missing, in words; empty when all is well. */
+  /** The problem, in words; empty when the part is ok. */
   readonly detail: string;
 }
 

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Delivery } from './delivery.ts';
 
 /**
- * Where deliveries come from.
+ * A source of deliveries.
  *
  * `deliveries(stop)` is cold: subscribing connects. When `stop` emits, the source pulls no more and completes; what it
  * has emitted can still be settled, and its leases live on. Once the last delivery is settled and every settlement is

@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, take } from 'rxjs';
 
-/** What a source does at the turns of its life. */
+/** Callbacks of a source's life. */
 export interface SourceLife<T> {
   /** Connects; what it takes from there goes to the subscriber. */
   readonly begin: (subscriber: Subscriber<T>) => void;

@@ -22,7 +22,7 @@ const entries = {
   ),
 };
 
-/** Where poisoned messages of the services that consume Pub/Sub go, and after how many attempts. */
+/** Dead-letter settings of the services that consume Pub/Sub. */
 export const deadLettersSchema = v.strictObject({
   ...entries,
   maxAttempts: setting(
@@ -45,7 +45,7 @@ export const mqttDeadLettersSchema = v.strictObject({
   ),
 });
 
-/** What both have in common. */
+/** The settings that both share. */
 export interface DeadLettersConfig {
   readonly topicId: string;
   readonly subscriptionId?: string | undefined;

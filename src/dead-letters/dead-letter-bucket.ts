@@ -13,7 +13,7 @@ const TIMEOUT_MS = 120_000;
 /** Originals on their way at one time. */
 const CONCURRENCY = 4;
 const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-/** How long a message waits at its source when those on their way hold as much as they may. */
+/** Wait of a message at its source while the writes under way hold their share of the credit. */
 const POSTPONE_MS = 10_000;
 
 export interface DeadLetterBucketOptions {

@@ -2,7 +2,7 @@ import { type OutgoingMessage, PUBSUB_LIMITS } from '../connectors/pubsub/limits
 import { isReserved } from '../connectors/pubsub/reserved-attributes.ts';
 import type { Attributes, Original } from '../core/message.ts';
 
-/** What the names of our attributes begin with. An original's own of that name are marks of an earlier dead letter. */
+/** Prefix of our attributes. An original's attributes with this prefix are marks of an earlier dead letter. */
 export const MARK_PREFIX = 'dlq_';
 
 /** Why and where a message was given up. */

@@ -9,7 +9,7 @@ type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
 /** The reason of dead letters that Pub/Sub itself has set aside, by a subscription's dead-letter policy. */
 export const POLICY_REASON = 'max_delivery_attempts';
 
-/** What Pub/Sub adds: https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts */
+/** Prefix of the attributes that Pub/Sub adds: https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts */
 const POLICY_PREFIX = 'CloudPubSubDeadLetterSource';
 
 /** A message of a dead-letter subscription, as the commands know it. */
@@ -32,7 +32,7 @@ export interface DeadLetter {
   readonly bytes: number;
   /** The original did not fit, and what did not is gone. */
   readonly isTruncated: boolean;
-  /** Where the whole original is, if not in the dead letter: `gs://bucket/name`. */
+  /** The object that holds the whole original, if the dead letter does not: `gs://bucket/name`. */
   readonly object: string | undefined;
   /** All of the dead letter's attributes. */
   readonly attributes: Attributes;

@@ -20,7 +20,7 @@ export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'to
   readonly service: string;
   /** Undefined: there is no dead-letter topic, and poisoned messages go back to their source. */
   readonly config: DeadLettersConfig | undefined;
-  /** Where a message came from: `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
+  /** Returns the source of a message: `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
   readonly sourceOf: (original: Original) => string;
   /** For originals that do not fit into a dead letter; without it they are cut. */
   readonly bucket: Bucket | undefined;

@@ -13,7 +13,7 @@ export interface ArchivedMessage {
 }
 
 /**
- * What `originalPubSubPayload` holds: the `envelope` of the message, as the Go platform's icestore archives it, its payload
+ * The contents of `originalPubSubPayload`: the `envelope` of the message, as the Go platform's icestore archives it, its payload
  * (`raw`), or what it looks like (`auto`): a line without `publishTime`, which this project always writes, may hold either.
  */
 export const LINE_INPUTS = ['auto', 'envelope', 'raw'] as const;

@@ -4,7 +4,7 @@ import { flag, setting } from '../config/schemas.ts';
 import type { Message } from '../core/message.ts';
 import { idAndPayload } from './envelope/enveloped-message.ts';
 
-/** What makes two messages the same. */
+/** Settings of a message's identity. */
 export const identitySchema = v.strictObject({
   publishTime: setting(
     v.optional(flag, false),

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { count, setting, text } from '../config/schemas.ts';
 
-/** Where health and metrics are served. */
+/** The address of the health and metrics server. */
 export const httpSchema = v.strictObject({
   host: setting(v.optional(text, '0.0.0.0'), 'Address that serves health and metrics.'),
   port: setting(

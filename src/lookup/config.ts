@@ -147,7 +147,7 @@ export const lookupSchema = v.strictObject({
 
 export type LookupConfig = v.InferOutput<typeof lookupSchema>;
 
-/** What is wrong with a lookup that has nowhere to get data from. */
+/** The problem of a lookup without a last layer. */
 export const NO_LAST_LAYER = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
 
 /** Finds what is wrong between the layers of a lookup, some of which may be hooks. */

@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs';
 
-/** What is known about a key, for example a device's document. */
+/** The data of a key, for example a device's document. */
 export type LookupData = Readonly<Record<string, unknown>>;
 
 /**
- * Where data about a key comes from. A cache is a Fetcher in front of another one: what it does not hold it fetches
+ * A source of data about a key. A cache is a Fetcher in front of another one: what it does not hold it fetches
  * from there, and keeps. So a chain is one value: `memory(redis(firestore))`.
  */
 export interface Fetcher {

@@ -20,7 +20,7 @@ function open(call: FetcherHook, scheduler?: VirtualTimeScheduler) {
   return { fetcher, get, answers, results };
 }
 
-/** What a hook in JavaScript returns is not what its type says. */
+/** A hook in JavaScript may return another type than declared. */
 const untyped = (value: unknown): FetcherHook => (() => value) as FetcherHook;
 
 suite('hook fetcher', ({ test }) => {

@@ -6,7 +6,7 @@ import { failAfter } from '../operators/fail-after.ts';
 import { limitConcurrency } from '../operators/limit-concurrency.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
-/** What `hooks.ts` may export as the last layer: the data of a key, or undefined if it has none. */
+/** The hook that is the last layer: returns the data of a key, or undefined if it has none. */
 export type FetcherHook = (key: string) => LookupData | undefined | PromiseLike<LookupData | undefined>;
 
 export interface HookFetcherOptions {

@@ -4,10 +4,10 @@ import { type ChainOptions, lastLayer, type RedisLayer, redisLayer } from './cha
 import type { Layer, LookupData } from './fetcher.ts';
 import { NO_DATA, noDataKey, recordIn, recordKey } from './redis/redis-records.ts';
 
-/** What one layer says of a key. */
+/** The answer of one layer for a key. */
 export interface LayerAnswer {
   readonly layer: Layer;
-  /** Where it looked: a key of Redis, a document, the hook. */
+  /** The place that it looked in: a key of Redis, a document, the hook. */
   readonly place: string;
   /** In words: `data`, `no data`, `nothing` … */
   readonly answer: string;

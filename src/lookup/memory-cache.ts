@@ -15,7 +15,7 @@ export interface MemoryCacheOptions {
   readonly telemetry: Telemetry;
 }
 
-/** What stands for "known to have no data". */
+/** Marks a key that is known to have no data. */
 const MISSING = Symbol('missing');
 
 /** Of an entry beside its key and data. */

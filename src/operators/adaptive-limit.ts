@@ -3,7 +3,7 @@ const FLOOR = 8;
 /** Growth in a period: first as TCP's slow start, later by a tenth. */
 const FIRST_GROWTH = 2;
 const GROWTH = 1.1;
-/** What is left after a period in which the server did not keep up. */
+/** Factor of the limit after a period in which the server did not keep up. */
 const DECREASE = 0.9;
 /** Answers are slow when they take so many times as long as the fastest did, and a little more. */
 const SLOW_FACTOR = 2;
@@ -12,7 +12,7 @@ const SLOW_MS = 5;
 const FORGET = 0.01;
 
 /**
- * How many effects may run at one time: as many as the server answers without getting slower, between eight and a bound.
+ * The number of effects that may run at one time: as many as the server answers without getting slower, from eight to a bound.
  *
  * A period lasts about as long as one answer takes. The limit grows in each period in which it is used up, and shrinks by
  * a tenth in one with a failure or with answers that take more than twice as long as the fastest did. It follows the way

@@ -37,7 +37,7 @@ export type HooksConfig = v.InferOutput<typeof hooksSchema>;
 /** Waits between calls of a hook that fails as in an outage. */
 export const HOOK_RETRY = { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 
-/** What a hook returns: its result at once or later, or `drop`. */
+/** The answer of a hook: its result at once or later, or `drop`. */
 export type HookAnswer<T> = T | Drop | PromiseLike<T | Drop>;
 
 export interface HookOptions<T> {

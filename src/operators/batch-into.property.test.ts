@@ -67,7 +67,7 @@ const scenario = fc.record({
   credit: fc.record({ maxMessages: fc.integer({ min: 1, max: 8 }), maxBytes: fc.constantFrom(20, 100, 1_000_000) }),
   concurrency: fc.integer({ min: 1, max: 4 }),
   serial: fc.boolean(),
-  /** Whether messages can wait at their source. */
+  /** True if messages can wait at their source. */
   mayPostpone: fc.boolean(),
   plans: fc.array(effectPlan, { minLength: 1, maxLength: 10 }),
 });

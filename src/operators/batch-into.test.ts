@@ -29,7 +29,7 @@ const TAKES_MS = 100;
 
 const accepting = ({ items }: Batch): Observable<Outcome> => of(...items.map(({ delivery }) => accepted(delivery)));
 
-/** What runs a test's batches: what went in, what came out and when, all in virtual time. */
+/** Runs batches in virtual time, and records what goes in and what comes out, with times. */
 function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
   const scheduler = options.scheduler instanceof VirtualTimeScheduler ? options.scheduler : new VirtualTimeScheduler();
   const context = testContext();

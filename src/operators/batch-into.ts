@@ -176,7 +176,7 @@ export function batchInto<T extends BatchItem>(
         batcher.openCount >= limit.value ||
         batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
-      /** What waits behind a delivery that goes back would overtake it: where order counts, it goes back too. */
+      /** Gives back the successors of a delivery that goes back, where order counts: they would overtake it. */
       const gaveBack = (key: string, error: Error): void => {
         if (!isSerial(key)) return;
         for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));

@@ -9,7 +9,7 @@ export interface BatchItem {
   readonly delivery: Delivery;
   /** The batch that it belongs to. */
   readonly key: string;
-  /** What it adds to its batch. */
+  /** The bytes that it adds to its batch. */
   readonly bytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface BatchLimits {
   readonly maxCount: number;
   /** Bytes in a batch; one larger message travels alone. */
   readonly maxBytes: number;
-  /** How long the first message of a batch waits for company, while the sink has a free slot. */
+  /** Longest wait of a batch's first message, while the sink has a free slot. */
   readonly maxAgeMs: number;
   /** Batches that may be open at one time; one more seals the fullest. */
   readonly maxOpen: number;

@@ -6,7 +6,7 @@ import { openEnvelope } from '../formats/envelope/envelope.ts';
 import { mapMessage } from './map-message.ts';
 
 /**
- * What a consumer expects in the data of its messages: `envelope` (a malformed one is poison), `raw` (the data is the
+ * The expected data of a consumer's messages: `envelope` (a malformed one is poison), `raw` (the data is the
  * payload), or `auto` (what is no envelope is taken as a raw payload).
  */
 export const inputSchema = v.picklist(['envelope', 'raw', 'auto']);

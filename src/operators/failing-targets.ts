@@ -7,7 +7,7 @@ const SHARE = 0.5;
 const MIN_POSTPONE_MS = 1_000;
 const MAX_POSTPONE_MS = 10_000;
 
-/** What waits for one target that fails. */
+/** The messages that wait for one failing target. */
 interface Waiting {
   messages: number;
   /** Of original data, as credit counts them. */
@@ -17,9 +17,9 @@ interface Waiting {
 }
 
 export interface TargetNames {
-  /** What the batch of a key depends on and others do not, by the name that its effect pauses with. Default: nothing. */
+  /** The target that the batches of a key depend on and others do not, by the name that the effect pauses with. Default: none. */
   readonly targetOf?: (key: string) => string;
-  /** What every batch depends on, beside its own target. Default: nothing. */
+  /** The target that every batch depends on, beside its own. Default: none. */
   readonly sharedTarget?: string;
 }
 
@@ -97,14 +97,14 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
     for (const item of items) this.#count(item, -1);
   }
 
-  /** Whether a target keeps credit from others. The one that all depend on does not. */
+  /** Returns whether a target keeps credit from others. The target that all depend on does not. */
   exceedsShare(target: string): boolean {
     const waiting = this.#waiting.get(target);
     if (waiting === undefined || target === this.#sharedTarget) return false;
     return waiting.messages > this.#share.maxMessages || waiting.bytes > this.#share.maxBytes;
   }
 
-  /** How long a message of a target should wait at its source: as long as the target has been failing, within bounds. */
+  /** Returns how long a message should wait at its source: as long as the target has been failing, within bounds. */
   postponeMs(target: string): number {
     const since = this.#waiting.get(target)?.since ?? this.#now();
     return Math.min(MAX_POSTPONE_MS, Math.max(MIN_POSTPONE_MS, this.#now() - since));

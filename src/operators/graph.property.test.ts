@@ -14,7 +14,7 @@ import { mapMessage } from './map-message.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 import { settle } from './settle.ts';
 
-/** What happens in one place to one message; used up in turn, then everything goes well. */
+/** The faults of one place for one message; used up in turn, then everything goes well. */
 const stageEnd = fc.oneof(
   { weight: 6, arbitrary: fc.constant('ok' as const) },
   fc.constantFrom('outage' as const, 'poison' as const, 'throws' as const),
@@ -37,7 +37,7 @@ const scenario = fc.record({
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
-/** What is no outage is the message's own fault. */
+/** A fault that is not an outage is the message's own. */
 const isPoison = (end: StageEnd) => end === 'poison' || end === 'throws';
 
 const THROWN: Record<Exclude<StageEnd, 'ok'>, () => Error> = {

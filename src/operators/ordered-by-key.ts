@@ -10,7 +10,7 @@ export interface OrderedByKeyOptions {
   readonly limit: number;
 }
 
-/** What is done for a delivery, in its turn. */
+/** The effect on a delivery, in its turn. */
 export interface OrderedEffect<R> {
   (delivery: Delivery): Observable<R>;
   /**
@@ -20,7 +20,7 @@ export interface OrderedEffect<R> {
   readonly trySync?: (delivery: Delivery) => R | undefined;
 }
 
-/** What waits behind the effect that runs. */
+/** The deliveries of one key behind the effect that runs. */
 type Lane = Fifo<Delivery>;
 
 /**

@@ -125,7 +125,7 @@ const ownerName = v.pipe(
   v.regex(/^[a-z0-9_-]{1,63}$/, 'expected 1 to 63 small letters, digits, - and _: it becomes a label'),
 );
 
-/** What the commands `provision` and `teardown` create and delete for a pipeline. Services do not read it. */
+/** Resources that `provision` creates and `teardown` deletes for a pipeline. Services do not read it. */
 export const resourcesSchema = v.strictObject({
   owner: setting(v.optional(ownerName), 'Owner, as the label on each resource names it. Only the owner deletes them.', {
     example: 'plant-7',

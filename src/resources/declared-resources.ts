@@ -38,13 +38,13 @@ export function ownerLabels(owner: string): Labels {
   return { 'provisioned-by': 'dataflow', pipeline: owner };
 }
 
-/** Whether a resource bears the labels of its owner. */
+/** Returns whether a resource has the labels of its owner. */
 export function isOwn(labels: Labels, own: Labels): boolean {
   return Object.entries(own).every(([label, value]) => labels[label] === value);
 }
 
 /**
- * What pipelines declare, in the order in which it has to be created. A resource that several declare belongs to the
+ * Returns the resources that pipelines declare, in order of creation. A resource that several declare belongs to the
  * first.
  *
  * @throws FatalError where a declared table has no schema.

@@ -1,7 +1,7 @@
 import { type Declared, isOwn } from './declared-resources.ts';
 import type { Kind } from './resource.ts';
 
-/** What became of one resource. */
+/** The result of one resource. */
 export interface Step {
   readonly kind: Kind;
   readonly name: string;

@@ -5,7 +5,7 @@ export type Kind = (typeof KINDS)[number];
 /** Labels as the cloud keeps them. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** What the cloud knows of a resource. */
+/** A resource as it exists in the cloud. */
 export interface Existing {
   readonly labels: Labels;
   /** Settings that are not as declared, in words. */
@@ -25,18 +25,18 @@ export interface Resource {
   /** That it exists by now is no error. */
   create(labels: Labels): Promise<void>;
   /**
-   * Who else needs it, in words; nothing overrides that.
+   * Returns the other users of the resource, in words; no option overrides that.
    *
    * @param doomed names of what is deleted before it.
    */
   users(doomed: ReadonlySet<string>): Promise<string | undefined>;
-  /** What would be lost with it: messages, objects, rows. `--with-data` says that it may. */
+  /** The data that would be lost with it: messages, objects, rows. `--with-data` allows it. */
   contents(): Promise<string | undefined>;
   /** That it is gone by now is no error. */
   delete(): Promise<void>;
 }
 
-/** What differs between a declaration and the cloud: pairs of a setting's name and both values. */
+/** Returns the differences between a declaration and the cloud, from names of settings and both values. */
 export function differencesOf(
   pairs: readonly (readonly [setting: string, declared: unknown, found: unknown])[],
 ): string[] {

@@ -4,7 +4,7 @@ import type { Server, ServerCredentials } from '@grpc/grpc-js';
 /** Of a stream and of a connection, as Google's Pub/Sub emulator grants it (measured). HTTP/2's default is 64 KiB. */
 export const FLOW_CONTROL_WINDOW = 1024 * 1024;
 
-/** What grpc-js keeps to itself. */
+/** Private members of grpc-js. */
 interface Http2Servers {
   createHttp2Server(credentials: ServerCredentials): Http2Server;
 }

@@ -1,6 +1,6 @@
 import { SettingsError } from './settings-error.ts';
 
-/** What each method of a server needs: IAM permissions by the method's name in Google's reference. */
+/** IAM permissions that each method of a server needs, by the method's name in Google's reference. */
 export type MethodPermissions = Readonly<Record<string, readonly string[]>>;
 
 /** The permissions that callers of a sandbox lack. There are no identities: what is denied is denied to everybody. */

@@ -43,7 +43,7 @@ export interface SandboxOptions {
   readonly projectId?: string;
   /** Starts the control endpoint as well, `SANDBOX_CONTROL_URL`, by which another process adds faults and changes settings. */
   readonly control?: boolean;
-  /** What is denied, and other settings, from the start; `Sandbox.settings` changes them later. */
+  /** Denied permissions and other settings from the start; `Sandbox.settings` changes them later. */
   readonly settings?: SettingsInput;
   /** Milliseconds since 1970: the clock of Cloud Storage and BigQuery. Default: the machine's. */
   readonly now?: () => number;
@@ -54,9 +54,9 @@ export interface Sandbox {
   readonly projectId: string;
   /** The environment by which the official clients find it. */
   readonly env: Readonly<Record<string, string>>;
-  /** What goes wrong, on demand. */
+  /** Faults, on demand. */
   readonly faults: Faults;
-  /** What callers are denied, and how long a new column takes to be known. */
+  /** Denied permissions, and the time until a new column is known. */
   readonly settings: SandboxSettings;
   /** Servers that could not be had here, with the reason. */
   readonly missing: readonly string[];

@@ -15,7 +15,7 @@ const settingsSchema = v.strictObject({
 
 export type SettingsInput = v.InferInput<typeof settingsSchema>;
 
-/** What can be changed while a sandbox runs. */
+/** Settings that can change while a sandbox runs. */
 export class SandboxSettings {
   readonly permissions = new Permissions([
     PUBSUB_PERMISSIONS,

@@ -14,14 +14,14 @@ interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'source
   readonly storage: Storage | undefined;
 }
 
-/** Where the poisoned messages of a service go. */
+/** The sink for the poisoned messages of a service. */
 export interface DeadLetterSink {
   readonly deadLetter: DeliveryContext['deadLetter'];
   /** Checks that what `deadLetters` names exists. */
   readonly check: () => Promise<void>;
 }
 
-/** What the four services do with poisoned messages. A Storage client is built only where a bucket is configured. */
+/** Opens the dead-letter sink of a service. Builds a Storage client only where a bucket is configured. */
 export function openDeadLetterSink(
   context: ServiceContext,
   { google, deadLetters: config }: { google: GoogleConfig; deadLetters?: DeadLettersConfig | undefined },

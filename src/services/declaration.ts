@@ -3,7 +3,7 @@ import type { Declaration } from '../resources/declared-resources.ts';
 import { pipelineFile, pipelineName, readPipelineConfig } from './pipeline.ts';
 
 /**
- * What a pipeline declares under `resources:`.
+ * Reads what a pipeline declares under `resources:`.
  *
  * @throws ConfigError if it declares nothing, or is no pipeline.
  */

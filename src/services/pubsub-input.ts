@@ -16,7 +16,7 @@ interface PubSubInputConfig {
   readonly deadLetters?: DeadLettersConfig | undefined;
 }
 
-/** What the three services that consume Pub/Sub begin with: clients, a source, and a way for dead letters. */
+/** The start of the three graphs that consume Pub/Sub: clients, source, and dead-letter sink. */
 export interface PubSubInput {
   readonly clients: PubSubClients;
   readonly source: PubSubSource;

@@ -13,7 +13,7 @@ interface PubSubOutputConfig {
   readonly google: GoogleConfig;
   readonly output: { readonly topicId: string };
   readonly publish: PublishConfig;
-  /** How long an outage of the topic is waited out before a message goes back to its source. Default: 300,000. */
+  /** Longest outage of the topic; after that a message goes back to its source. Default: 300,000. */
   readonly giveUpAfterMs?: number;
 }
 

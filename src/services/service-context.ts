@@ -13,7 +13,7 @@ import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/te
 import { TickClock } from '../util/tick-clock.ts';
 import type { CommonConfig } from './config.ts';
 
-/** What every service is given, whatever its graph. */
+/** Injected parts that every service takes. */
 export interface CommonDependencies {
   readonly pubsub?: PubSubClients;
   /** For archives, and for dead letters that are too large for Pub/Sub. */
@@ -32,7 +32,7 @@ export interface CommonProbes {
   readonly deadLettered: Probe<DeadLetterEvent>;
 }
 
-/** What a service keeps books with: one of each for a service. */
+/** Everything the parts of one service share: ledger, credit, readiness, telemetry. */
 export interface ServiceContext {
   readonly service: string;
   readonly ledger: Ledger;
@@ -53,11 +53,11 @@ export interface ServiceContext {
   context(deadLetter: DeliveryContext['deadLetter'], credit?: Credit): DeliveryContext;
 }
 
-/** What a graph shows of itself while it runs. */
+/** The observable state of a running graph. */
 export interface GraphState {
   readonly credit: Credit;
   readonly failing: FailingTargetsView;
-  /** What helps, when a failing target holds up the whole source. */
+  /** The remedy when a failing target holds up the whole source. */
   readonly remedy?: string;
 }
 
@@ -75,11 +75,11 @@ const STATES = ['ok', 'degraded', 'failing'] as const;
 /** Names of targets in a metric: places of an archive have no bound. */
 const MOST_TARGETS = 10;
 
-/** What may be unsettled at one time, as the settings of every source name it. */
+/** Limits on unsettled messages, named as in the settings of every source. */
 export interface InFlightLimits {
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
-  /** How long a message may wait for others on purpose. Default: 0. */
+  /** Longest time that a message waits for its batch, in milliseconds. Default: 0. */
   readonly maxWaitMs?: number;
 }
 

@@ -32,7 +32,7 @@ export interface Service<Probes> {
   readonly name: string;
   readonly probes: Probes;
   readonly ledger: Ledger;
-  /** What the source may still take, and the most that it has held at one time. */
+  /** Credit of the source: what it may still take, and the most that it has held at one time. */
   readonly credit: Credit;
   readonly telemetry: Telemetry;
   /**
@@ -59,7 +59,7 @@ export interface ShutdownReport {
   readonly abandoned: number;
 }
 
-/** What a service is made of, once its clients exist. */
+/** The parts of a service, once its clients exist. */
 export interface ServiceParts {
   readonly source: Source;
   /** The whole way of a delivery, up to its settlement. */

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Where chunks of log lines go: one at a time, without blocking the process. */
+/** An output for chunks of log lines: takes one at a time, and never blocks the process. */
 export interface LogOutput {
   /** Calls `done` once the chunk is written, or with the error that kept it from being written. */
   write(chunk: string, done: (error?: Error | null) => void): void;

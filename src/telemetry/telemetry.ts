@@ -9,7 +9,7 @@ export interface TelemetryOptions {
   readonly pipeline?: string;
   /** `trace` … `fatal`, or `silent`. */
   readonly level: string;
-  /** Where log lines go (JSON, one each). Default: standard error. */
+  /** Destination of log lines, one JSON object each. Default: standard error. */
   readonly destination?: LogDestination;
   /** Process metrics (CPU, memory, event loop). Off where several services share a process. Default: true. */
   readonly processMetrics?: boolean;

@@ -9,7 +9,7 @@ export interface Certificates {
   readonly client: { readonly certFile: string; readonly keyFile: string };
 }
 
-/** Whether this machine has what `makeCertificates` needs. */
+/** True if this machine has openssl, which `makeCertificates` needs. */
 export function hasOpenssl(): boolean {
   return spawnSync('openssl', ['version'], { stdio: 'ignore' }).error === undefined;
 }

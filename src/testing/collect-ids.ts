@@ -2,9 +2,9 @@ import { PubSub } from '@google-cloud/pubsub';
 import { decodeEnvelope } from '../formats/envelope/envelope.ts';
 import { receiveMessages } from './receive-messages.ts';
 
-/** What a subscription has delivered so far, each message of Pub/Sub counted once. */
+/** Messages that a subscription has delivered so far, each counted once. */
 export interface Collected {
-  /** How often each envelope id came. */
+  /** Count of each envelope id. */
   readonly ids: ReadonlyMap<string, number>;
   /** Messages in all. */
   readonly total: number;

@@ -1,7 +1,7 @@
 import type { Child } from './child.ts';
 import { type EndedCommand, runCli, startCli } from './cli.ts';
 
-/** What `dead-letters list --json` prints. */
+/** Output of `dead-letters list --json`. */
 export interface ListedDeadLetters {
   readonly deadLetters: readonly {
     readonly id: string;

@@ -7,7 +7,7 @@ import { suite } from './suite.ts';
 
 const BIG = 64 * 1024 * 1024;
 
-/** What a socket says until it ends its side. */
+/** Reads a socket to its end. */
 const textOf = async (socket: Socket): Promise<string> => {
   let text = '';
   socket.on('data', (chunk) => {

@@ -31,7 +31,7 @@ export interface FaultProxyOptions {
 /** Bytes that one direction lets pass at one time while it is throttled. */
 const SLICE_MS = 20;
 
-/** What all connections have in common: whether bytes pass, and how fast. */
+/** State that all connections share: whether bytes pass, and how fast. */
 interface Valve {
   bytesPerSecond: number;
   /** Resolves when bytes may pass. */

@@ -36,7 +36,7 @@ async function runToEnd(command: string, args: readonly string[], cwd: string, e
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with code ${code}:\n${child.output}`);
 }
 
-/** What `namesOf` finds in the text of each file. */
+/** Names that `namesOf` finds in the text of each file. */
 function namesIn(folder: string, files: string, namesOf: (text: string, file: string) => string[]): string[] {
   return globSync(files, { cwd: folder })
     .sort()

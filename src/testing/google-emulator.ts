@@ -25,7 +25,7 @@ function accepts(port: number): Promise<void> {
   });
 }
 
-/** Whether this machine has what `startGoogleEmulator` needs: `gcloud` and Java on the PATH. */
+/** True if `gcloud` and Java, which `startGoogleEmulator` needs, are on the PATH. */
 export function hasGoogleEmulators(): boolean {
   return ['gcloud', 'java'].every((command) => spawnSync('which', [command]).status === 0);
 }

@@ -63,7 +63,7 @@ export function envelopeOf(fleet: Fleet, { id, payload, deviceId, topic }: Readi
 }
 
 export interface TopicLoadOptions extends LoadOptions {
-  /** Whether each device has its ordering key; without, requests are larger and fewer. */
+  /** True if each device has its ordering key; without, requests are larger and fewer. */
   readonly ordered: boolean;
 }
 

@@ -8,7 +8,7 @@ import { freePort } from '../sandbox/free-port.ts';
 import { type Child, startChild } from './child.ts';
 import { eventually } from './eventually.ts';
 
-/** Where a real mosquitto may stand; `/usr/sbin` is on few users' PATH. */
+/** Paths of a real mosquitto; `/usr/sbin` is on few users' PATH. */
 const PATHS = ['mosquitto', '/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto', '/opt/homebrew/sbin/mosquitto'];
 
 /** The path of an installed mosquitto, or undefined. */

@@ -7,7 +7,7 @@ export const PIPELINES = SERVICES.map(builtInPipeline);
 
 /** A `provision` or `teardown` that has ended. */
 export interface EndedProvision extends EndedCommand {
-  /** What `--json` prints; empty without it. */
+  /** Output of `--json`; empty without it. */
   readonly steps: readonly Step[];
 }
 

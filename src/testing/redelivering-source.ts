@@ -14,7 +14,7 @@ interface Copy extends Stored {
   readonly sequence: number;
 }
 
-/** How long a message, or a settlement, is on its way. */
+/** Travel time of a message, or of a settlement. */
 const WIRE_MS = 3;
 
 class CopyAckHandle extends AckHandle {

@@ -3,7 +3,7 @@ import { type EndedCommand, lastJson, runCli, startCli } from './cli.ts';
 
 /** A `replay` that has ended. */
 export interface EndedReplay extends EndedCommand {
-  /** What `--json` prints; empty without it. */
+  /** Output of `--json`; empty without it. */
   readonly report: Readonly<Record<string, unknown>>;
 }
 

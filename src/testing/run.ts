@@ -36,7 +36,7 @@ const positionals = command.args;
 /** Most tests wait for most of their time; at full size they need a core of their own. */
 const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism() + (options.faults ? 0 : 1));
 
-/** What runs before the tests of a whole `npm test`. */
+/** Checks that run before the tests of a whole `npm test`. */
 const CHECKS: readonly (readonly string[])[] = [
   ['biome', 'check', '.'],
   ['cspell', 'lint', '--no-progress', '--no-summary'],

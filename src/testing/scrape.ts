@@ -26,7 +26,7 @@ export class Scrape {
     return value ?? Number.NaN;
   }
 
-  /** How often an event was told. */
+  /** Count of an event. */
   events(event: string): number {
     return this.value('dataflow_events_total', { event });
   }

@@ -4,7 +4,7 @@ import type { IConnackPacket, IConnectPacket, IPublishPacket, ISubscribePacket, 
 import { generate, parser } from 'mqtt-packet';
 import { eventually } from './eventually.ts';
 
-/** What a test lets a broker answer. A handler that returns undefined answers nothing. */
+/** Scripted answers of a broker. A handler that returns undefined sends none. */
 export interface BrokerScript {
   /** The answer to CONNECT; default: accepted, with the session present from the second connection on. */
   readonly connack?: (connection: BrokerConnection) => (Partial<IConnackPacket> & { code?: number }) | undefined;

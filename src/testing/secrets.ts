@@ -41,7 +41,7 @@ export const LOUD = [
   'readiness: { stalledAfterMs: 1000 }',
 ] as const;
 
-/** What a service says of itself over HTTP. */
+/** Returns `/readyz` and `/metrics` of a service. */
 export async function overHttp(url: string): Promise<string> {
   const answers = await Promise.all(
     ['/healthz', '/readyz', '/metrics'].map(async (path) => (await fetch(url + path)).text()),

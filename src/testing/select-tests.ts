@@ -26,7 +26,7 @@ function fixedParts(source: string): string[] {
     .map((part) => part.replaceAll(/\\(.)/g, '$1'));
 }
 
-/** Whether a file may have a test with `name` in its title; a template's variable parts may be anything. */
+/** Returns whether a file may have a test with `name` in its title; a template's variable parts match anything. */
 function mayHaveTitle(file: string, name: string): boolean {
   return fixedParts(readFileSync(resolve(ROOT, file), 'utf8')).some(
     (part) => part.includes(name) || (part.trim().length >= 5 && name.includes(part.trim())),

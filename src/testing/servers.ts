@@ -7,14 +7,14 @@ export interface Servers {
   readonly sandbox: Sandbox;
   /** Undefined where mosquitto is not installed or was not asked for: the sandbox's broker serves MQTT then. */
   readonly mosquitto: Mosquitto | undefined;
-  /** Where the services and the load find MQTT, and the version that this broker speaks. */
+  /** Environment that names the MQTT broker, and its protocol version. */
   readonly mqttEnv: { readonly MQTT_URL: string; readonly MQTT_PROTOCOL_VERSION: '4' | '5' };
 }
 
 export interface ServersOptions {
   /** Servers of the sandbox. Default: all. */
   readonly parts?: readonly SandboxPart[];
-  /** Whether to start a mosquitto as well, where one is installed. */
+  /** True to start a mosquitto as well, where one is installed. */
   readonly mosquitto?: boolean;
 }
 

@@ -13,7 +13,7 @@ export interface ServiceProcess extends Child {
   /** Address of health and metrics. */
   readonly url: string;
   scrape(): Promise<Scrape>;
-  /** What `/readyz` says: its status, and its text. */
+  /** Status and text of `/readyz`. */
   ready(): Promise<{ readonly status: number; readonly text: string }>;
 }
 

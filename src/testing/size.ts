@@ -1,4 +1,4 @@
-/** Whether the tests of `*.faults.test.ts` run at full size (`npm run test:faults`) or short (`npm test`). */
+/** True if the tests of `*.faults.test.ts` run at full size (`npm run test:faults`), false for short ones (`npm test`). */
 export const isFullSize = process.env.TEST_SIZE === 'full';
 
 /** Selects the value for the size of this run. Only sizes may differ: both sizes make the same assertions. */

@@ -46,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
-/** What a test file reports to the runner, one line per suite on its standard output. */
+/** The report of a test file to the runner, one line per suite on its standard output. */
 export interface SuiteReport {
   suite: string;
   passed: number;

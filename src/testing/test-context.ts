@@ -48,7 +48,7 @@ export function testContext(limits: Partial<CreditLimits> = {}): TestContext {
 /** An ack handle that remembers what it told its source. */
 export class TestAckHandle extends AckHandle {
   readonly told: ('acknowledged' | 'given back')[] = [];
-  /** How long it was asked to wait at its source, when it went back. */
+  /** Wait at its source that was asked for, when it went back. */
   afterMs: number | undefined;
   readonly #mayPostpone: boolean;
 
@@ -86,7 +86,7 @@ export function testMessage({ payload = '{}', mayPostpone: _, ...rest }: TestFie
 /** A message's fields; a payload may be written as text. */
 export type TestFields = Partial<Omit<Message, 'payload'>> & {
   readonly payload?: string | Uint8Array;
-  /** Whether its source can take it back to wait. Default: false, as with MQTT. */
+  /** True if its source can take it back to wait. Default: false, as with MQTT. */
   readonly mayPostpone?: boolean;
 };
 

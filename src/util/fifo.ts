@@ -1,4 +1,4 @@
-/** How many places at the head may be empty before they are given back. */
+/** Empty places at the head before the array is compacted. */
 const COMPACT_AFTER = 1_024;
 
 /** A queue whose head is taken in constant time; an array's `shift` moves all that is left. It has no bound of its own. */
@@ -34,7 +34,7 @@ export class Fifo<T extends NonNullable<unknown>> {
     return item;
   }
 
-  /** What is in the queue, in order. */
+  /** The items of the queue, in order. */
   [Symbol.iterator](): Iterator<T> {
     return this.#rest()[Symbol.iterator]();
   }

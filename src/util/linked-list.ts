@@ -1,4 +1,4 @@
-/** What can be in a `LinkedList`, one at a time. The list alone changes these. */
+/** The links of an item. An item is in one list at a time; only the list changes them. */
 export interface Linked<T> {
   older: T | undefined;
   newer: T | undefined;
@@ -6,7 +6,7 @@ export interface Linked<T> {
 }
 
 /**
- * What is held, in the order in which it came; each leaves from wherever it stands, without a lookup.
+ * Keeps items in order of arrival; an item leaves from any place without a lookup.
  *
  * A Set would do the same, but where thousands come and go it is made anew again and again, and V8 chains the old tables
  * to the new one: once one of them is in the old generation, it keeps whatever comes after it until the next full

@@ -10,7 +10,7 @@ const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const SECONDS_LENGTH = 19;
 
 /**
- * Whether bytes are a time as `utcTime` returns it, such as `2026-01-31T23:59:59.123Z`.
+ * Returns whether bytes are a time as `utcTime` writes it, such as `2026-01-31T23:59:59.123Z`.
  *
  * A fast path for the publish time of every message: 0.05 µs, where decoding and a regular expression
  * take 0.12 µs.

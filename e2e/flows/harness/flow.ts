@@ -21,7 +21,7 @@ export class Flow {
   readonly fleet: Fleet;
   readonly timing = new Timing();
   readonly #open = openScope();
-  /** How many messages have passed each place: a failure says where they stopped. */
+  /** Number of messages that have passed each place: a failure names the place where they stopped. */
   readonly places = new Places();
 
   readonly #stoppedAfterMs: number;

@@ -8,7 +8,7 @@ export interface Place {
   readonly at: (typeof WAY)[number];
   readonly name: string;
   readonly count: () => number;
-  /** What there is to say about its state. */
+  /** The state of the place, in words. */
   readonly about?: () => string;
 }
 
@@ -32,7 +32,7 @@ export class Places {
     return this.#places.reduce((sum, { count }) => sum + count(), 0);
   }
 
-  /** Where the messages are, and before which place they stopped. */
+  /** The places of the messages, and the place before which they stopped. */
   whereStopped(): string {
     const rows = this.#places.map(({ name, count, about }) => ({ name, count: count(), about: about?.() ?? '' }));
     const stop = rows.findIndex(({ count }, index) => index > 0 && count < (rows[index - 1]?.count ?? 0));

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import type { DeviceRecord, Fleet } from '../../../src/tools/load/fleet.ts';
 import type { Row } from './sinks.ts';
 
-/** What stands in a reading's payload. */
+/** The payload of a reading. */
 interface Payload {
   readonly taken_at: string;
   readonly temperature: number;

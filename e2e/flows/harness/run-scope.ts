@@ -12,7 +12,7 @@ import type { Fleet } from '../../../src/tools/load/fleet.ts';
 
 export const PIPELINES = join(import.meta.dirname, '../../../pipelines');
 
-/** What one run of pipelines uses in the cloud: all of it declared by them, with the run's id in every name. */
+/** The cloud resources of one run of pipelines: all of it declared by them, with the run's id in every name. */
 export interface ScopeOptions {
   readonly pipelines: readonly ServiceName[];
   /** Other names for what the pipelines use. */
@@ -44,7 +44,7 @@ export class RunScope {
     return { ...this.env, ...this.#options.settings?.[name] };
   }
 
-  /** What the run creates. */
+  /** Resources that the run creates. */
   get declarations(): Declaration[] {
     const { pipelines, watch } = this.#options;
     const declared = pipelines.map((name) =>

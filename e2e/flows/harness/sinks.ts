@@ -71,7 +71,7 @@ export async function readArchive({ projectId, bucket }: RunResources): Promise<
   );
 }
 
-/** What a subscription delivers, acknowledged as it comes; each message once. */
+/** Collects the messages of a subscription, each once, and acknowledges them as they come. */
 export interface WatchedTopic {
   readonly messages: readonly Message[];
   close(): Promise<void>;

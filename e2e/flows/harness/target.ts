@@ -23,7 +23,7 @@ export interface Target {
   readonly projectId: string;
   /** By which every client finds them, also in processes of their own. */
   readonly env: Readonly<Record<string, string>>;
-  /** What serves each part, in words. */
+  /** The server of each part, in words. */
   readonly servedBy: Readonly<Record<SandboxPart, string>>;
   close(): Promise<void>;
 }
@@ -130,7 +130,7 @@ function bySandbox(part: SandboxPart): string {
   return part === 'redis' ? 'redis-server' : 'the sandbox';
 }
 
-/** Who started the servers for many flows says what they are, since their addresses do not. */
+/** Names the servers that were started for many flows, since their addresses do not. */
 function namedBefore(env: NodeJS.ProcessEnv, part: SandboxPart): string | undefined {
   return env[`E2E_SERVED_BY_${part.toUpperCase()}`];
 }

@@ -25,7 +25,7 @@ export interface FilterOptions extends ReadOptions, DeadLetterFilter {
   readonly limit: number;
 }
 
-/** What a command works with. */
+/** The parts that a command works with. */
 export interface Session extends OpenDeadLetters {
   readonly config: ServiceConfig;
   readonly signal: AbortSignal;

@@ -57,7 +57,7 @@ export async function load(options: LoadCommandOptions): Promise<number> {
   }
 }
 
-/** How much is to be sent. */
+/** The amount to send. */
 interface Plan {
   readonly rate: number;
   readonly durationMs: number | undefined;
@@ -82,7 +82,7 @@ function planInWords({ rate, durationMs, messages }: Plan): string {
   return [messages === undefined ? 'messages' : `${count(messages)} messages`, pace, ...time].join(', ');
 }
 
-/** What goes with an address alone. */
+/** Settings for a bare URL. */
 function settingsOf(options: LoadCommandOptions): Omit<PublisherSettings, 'url'> {
   const { username, passwordFile, caFile, insecureSkipVerify, protocol } = options;
   const hasTls = caFile !== undefined || insecureSkipVerify;

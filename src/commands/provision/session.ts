@@ -27,7 +27,7 @@ export function showStep({ kind, name, outcome, detail }: Step): void {
   console.log(`${outcome.padEnd(12)}  ${kind.padEnd(12)}  ${name}${detail === undefined ? '' : `  (${detail})`}`);
 }
 
-/** What there was of each outcome. */
+/** Counts the outcomes, in words. */
 export function finished(steps: readonly Step[], json: boolean): void {
   if (json) {
     console.log(JSON.stringify({ steps }));

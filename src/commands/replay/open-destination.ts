@@ -9,7 +9,7 @@ import { topicTemplate, topicTemplateProblem } from '../../tools/replay/topic-te
 import { brokerOf } from '../broker.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
-/** Where a replay goes, and what it sends of a message. */
+/** The destination of a replay, and the message that it sends. */
 export interface ReplayDestination {
   readonly destination: Destination;
   readonly toOriginal: (message: Message) => Original;

@@ -14,7 +14,7 @@ const EXISTS_ALREADY = 409;
 
 interface EnsureTableOptions {
   readonly telemetry: Telemetry;
-  /** Whether a hook makes the rows. */
+  /** True if a hook makes the rows. */
   readonly hasHook: boolean;
 }
 

@@ -15,7 +15,7 @@ export function rejected(problem: string): PoisonError {
   return new PoisonError('rejected', problem);
 }
 
-/** How the value of a column that is no record goes to BigQuery. */
+/** Converts the value of a column that is not a record. */
 export function conversionOf(field: Column | NestedField): Convert {
   const { name, type, unit } = field;
   switch (type) {

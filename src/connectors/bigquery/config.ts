@@ -87,7 +87,7 @@ const recordPath = v.pipe(
   }),
 );
 
-/** What is wrong with settings that are each well-formed. */
+/** Returns the problems between settings that are each well-formed. */
 function problemsOf({ type, mode, unit, onError }: Pick<NestedField, 'type' | 'mode' | 'unit' | 'onError'>): string[] {
   const problems: string[] = [];
   if (unit !== undefined && type !== 'TIMESTAMP') problems.push('unit is for columns of the type TIMESTAMP');

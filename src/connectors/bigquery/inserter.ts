@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import { asHttpError } from '../google/http-errors.ts';
 
-/** What `tabledata.insertAll` answers, as far as it is read. */
+/** The fields of an answer of `tabledata.insertAll` that are read. */
 const insertReply = v.object({
   insertErrors: v.optional(
     v.array(
@@ -25,14 +25,14 @@ const insertReply = v.object({
 /** Reasons of a row's error that are the row's own fault; every other one passes with time. */
 const ROWS_OWN_FAULT: ReadonlySet<string> = new Set(['invalid', 'invalidQuery', 'badRequest']);
 
-/** What became of one row: undefined is success. */
+/** The result of one row: undefined is success. */
 export type RowResult = PoisonError | RetryableError | undefined;
 
 /** A row that BigQuery refused for what is in it, or for what the table lacks: the place says which column. */
 export class RefusedRow extends PoisonError {
   /** The columns that BigQuery names, as paths: `position.lat`, `tags[0]`. */
   readonly columns: readonly string[];
-  /** Whether BigQuery says that one of the columns does not exist. */
+  /** True if BigQuery reports that one of the columns does not exist. */
   readonly isUnknownColumn: boolean;
 
   constructor(message: string, columns: readonly string[], isUnknownColumn: boolean) {
@@ -53,7 +53,7 @@ const UNKNOWN_COLUMN = /\bno such field: ([^;]+?)\.?$/i;
 const MISSING_COLUMN = /\bmissing required field: (?:Msg_\d+_CLOUD_QUERY_TABLE\.)?([^;]+?)\.?$/i;
 
 /**
- * What the refusal of a whole request means. It is a row's fault only where one row can be: one that is too large, or
+ * Converts the refusal of a whole request. It is a row's fault only where one row can be: one that is too large, or
  * unreadable. Then the request is to be halved until that row stands alone. Any other 400 is a fault of the table or of
  * the request, which costs no message.
  */

@@ -18,7 +18,7 @@ export type Row = Readonly<Record<string, unknown>>;
 /** Makes the row of a message; what it throws costs that message alone. */
 export type RowOf = (message: Message) => Row;
 
-/** What `hooks.ts` may export to make the row. */
+/** The hook that makes the row. */
 export type Transformer = (message: Message) => HookAnswer<Row>;
 
 /**
@@ -121,7 +121,7 @@ function converterOf(field: Column | NestedField, checked: boolean): Convert {
   };
 }
 
-/** What does not fit is left out, so that BigQuery makes NULL of it. */
+/** Leaves out values that do not fit, so that BigQuery stores NULL. */
 function orNull(convert: Convert): Convert {
   return (value, view) => {
     try {

@@ -77,7 +77,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
   );
 }
 
-/** What became of some rows: their results, and which of them have to be tried again. */
+/** The results of some rows, and the rows that have to be tried again. */
 interface Attempt {
   readonly results: RowResult[];
   readonly pending: readonly number[];
@@ -94,7 +94,7 @@ function insertEffect(
   const { client, table, config, telemetry, readiness } = options;
   const target = `${table.datasetId}.${table.tableId}`;
   const judged = tableVerdict(options);
-  /** What has rows that wait for the table: others may succeed meanwhile, and the service stays red. */
+  /** Batches whose rows wait for the table: others may succeed meanwhile, and the service stays red. */
   const waiting = new Set<Attempt>();
   let isTableFailing = false;
   const observeSeconds = telemetry.histogram(

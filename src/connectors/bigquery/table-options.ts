@@ -10,7 +10,7 @@ export interface ApiField {
   readonly fields?: ApiField[];
 }
 
-/** What a table is created with, as BigQuery's API wants it. */
+/** Returns the options of a new table, in the form of BigQuery's API. */
 export function tableOptions({
   schema,
   partitioning,

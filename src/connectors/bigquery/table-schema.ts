@@ -98,7 +98,7 @@ interface Nested {
 }
 
 /**
- * Whether a path such as `position.lat` or `list[0].value` leads to one of the fields.
+ * Returns whether a path such as `position.lat` or `list[0].value` leads to one of the fields.
  *
  * @param isExact whether upper and lower case count.
  */

@@ -14,7 +14,7 @@ export class TableFault extends RetryableError {}
 export interface TableVerdictOptions {
   readonly client: BigQuery;
   readonly table: TableConfig;
-  /** Whether a hook makes the rows. */
+  /** True if a hook makes the rows. */
   readonly hasHook: boolean;
 }
 
@@ -76,7 +76,7 @@ function plainPath(path: string): string {
   return path.replaceAll(/\[\d+\]/g, '').toLowerCase();
 }
 
-/** Whether one of two paths is the other, or leads through it. The empty path is the table's. */
+/** Returns whether one of two paths is the other or leads through it. The empty path is the table's. */
 function isAt(path: string, other: string): boolean {
   return other === '' || path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`);
 }

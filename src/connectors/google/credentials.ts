@@ -16,7 +16,7 @@ export type GoogleApi = keyof typeof EMULATORS;
 const SCOPES = 'https://www.googleapis.com/auth/cloud-platform';
 const TIMEOUT_MS = 15_000;
 
-/** Whether the environment names an emulator of this API, which takes calls without credentials. */
+/** Returns whether the environment names an emulator of this API, which takes calls without credentials. */
 export function isEmulated(api: GoogleApi): boolean {
   return (process.env[EMULATORS[api]] ?? '') !== '';
 }

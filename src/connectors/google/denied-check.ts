@@ -12,7 +12,7 @@ const LACKS_RIGHT: ReadonlySet<unknown> = new Set([
   'IAM_PERMISSION_DENIED',
 ]);
 
-/** Whether a call was refused because the caller lacks a right to it. */
+/** Returns whether a call was refused because the caller lacks the permission. */
 export function isDenied(thrown: unknown): boolean {
   return DENIED.has(errorCode(thrown)) && LACKS_RIGHT.has(errorReason(thrown));
 }
@@ -33,7 +33,7 @@ export interface StartCheck {
   readonly resource: string;
   /** The IAM permission that the check needs. */
   readonly permission: string;
-  /** What is not checked when the right is missing. */
+  /** The check that is skipped when the permission is missing. */
   readonly unchecked: string;
 }
 

@@ -13,7 +13,7 @@ const GRPC = {
 } as const;
 
 /**
- * What an error of a running gRPC call (Pub/Sub, Firestore) means.
+ * Converts an error of a running gRPC call (Pub/Sub, Firestore) to its kind.
  *
  * INVALID_ARGUMENT and OUT_OF_RANGE are the message's own fault: poison. Everything else is an outage, NOT_FOUND and
  * PERMISSION_DENIED too: a topic that is missing while the service runs can be created again, and until then the
@@ -38,7 +38,7 @@ const FATAL_AT_START: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * What an error of a call at start means: what a configuration can cause is fatal and names the setting; an outage is
+ * Converts an error of a call at start: one that a configuration can cause is fatal and names the setting; an outage is
  * waited out.
  */
 export function asStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {

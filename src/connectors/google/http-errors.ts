@@ -3,7 +3,7 @@ import { errorReason } from './denied-check.ts';
 import { retryAfterOf } from './retry-after.ts';
 
 /**
- * What an error of a running HTTP call (BigQuery, Storage) means. 400 and 413 are the request's own fault: poison, of
+ * Converts an error of a running HTTP call (BigQuery, Storage) to its kind. 400 and 413 are the request's own fault: poison, of
  * one message in it or of its size; inserts into a table look closer at a 400. Everything else is an outage: 401, 403 (also `rateLimitExceeded` and
  * `quotaExceeded`), 404, 408, 429, 5xx and whatever the network does. See `asCallError` for the reasons.
  */
@@ -27,7 +27,7 @@ const FATAL_AT_START: ReadonlySet<number> = new Set([400, 401, 403, 404]);
 /** Reasons of a 403 that pass with time: https://docs.cloud.google.com/bigquery/docs/error-messages */
 const PASSES_WITH_TIME: ReadonlySet<unknown> = new Set(['rateLimitExceeded', 'userRateLimitExceeded', 'quotaExceeded']);
 
-/** What an error of an HTTP call at start means: what a configuration can cause is fatal and names the setting. */
+/** Converts an error of an HTTP call at start: one that a configuration can cause is fatal and names the setting. */
 export function asHttpStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {
   const error = toError(thrown);
   const message = `${setting}: ${value}: ${error.message}`;

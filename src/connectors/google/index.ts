@@ -1,4 +1,4 @@
-/** What the Google clients share: the project, and credentials. */
+/** Settings that the Google clients share: project and credentials. */
 
 export { checkCredentials, type GoogleApi } from './credentials.ts';
 export { type GoogleConfig, googleSchema } from './google-config.ts';

@@ -3,7 +3,7 @@ import type { Attributes } from '../../core/message.ts';
 import type { Linked } from '../../util/linked-list.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-/** What an ack handle tells its source. */
+/** Callbacks from an ack handle to its source. */
 export interface MqttSettlements {
   completed(ackHandle: MqttAckHandle): void;
   givenBack(ackHandle: MqttAckHandle): void;
@@ -37,7 +37,7 @@ export class MqttAckHandle extends AckHandle implements Linked<MqttAckHandle> {
     this.#settlements = settlements;
   }
 
-  /** Whether a redelivered message is this one: a broker that lost its session may use the packet id for another. */
+  /** Returns whether a redelivered message is this one: a broker that lost its session may reuse the packet id. */
   isFor({ topic, payload, whole }: Pick<ReceivedPublish, 'topic' | 'payload' | 'whole'>): boolean {
     const { data, whole: mine } = this.original;
     return this.topic === topic && whole?.sha256 === mine?.sha256 && payload.equals(data);

@@ -8,7 +8,7 @@ import { FatalError, toError } from '../../core/errors.ts';
 // Else MQTT.js makes a Buffer for each of the 65,536 packet ids with the first packet: 8 MB.
 writeToStream.cacheNumbers = false;
 
-/** What it takes to build a client; the settings are explained at the MQTT source. */
+/** The settings of a client; the MQTT source's schema explains them. */
 export interface MqttConnectionConfig {
   readonly url: string;
   readonly clientId: string;
@@ -120,7 +120,7 @@ function decoded(text: string): string {
   }
 }
 
-/** What stands in files; an unreadable one is fatal at the start. */
+/** Reads the secrets that are in files; an unreadable file is fatal at start. */
 function fromFiles(config: MqttConnectionConfig): IClientOptions {
   try {
     return { ...credentials(config), ...tlsOptions(config) };

@@ -18,7 +18,7 @@ const STABLE_AFTER_MS = 2_000;
 /** So many in a row that did not last are reported; MQTT 3.1.1 and some brokers do not say why they end them. */
 const SUSPICIOUS_LOSSES = 3;
 
-/** How long the broker may take to close the connection after DISCONNECT. */
+/** Time for the broker to close the connection after DISCONNECT. */
 const END_GRACE_MS = 1_000;
 
 /** Handed to MQTT.js instead of a result: it then sends no PUBACK, and its parser goes on. */
@@ -32,7 +32,7 @@ export interface MqttConnectionOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** What a connection tells its source. */
+/** Callbacks from a connection to its source. */
 export interface MqttConnectionHandlers {
   /** A message, in order of receipt. Nothing more is read until `resume` is called; a PUBACK is up to the source. */
   readonly onMessage: (packet: ReceivedPublish, resume: () => void) => void;
@@ -42,7 +42,7 @@ export interface MqttConnectionHandlers {
   readonly onClosed: () => void;
   /** The broker refuses this client for good. */
   readonly onRefused: (error: FatalError) => void;
-  /** Whether the source has not called `resume` yet: then pings are sent by hand, since answers are not read either. */
+  /** True until the source has called `resume`: pings are then sent by hand, since answers are not read either. */
   readonly isPaused: () => boolean;
 }
 
@@ -62,12 +62,12 @@ export class MqttConnection {
   #stream: MqttClient['stream'] | undefined;
   #number = 0;
   #everConnected = false;
-  /** What may be wrong, where no connection has worked yet. */
+  /** The likely problem, while no connection has worked yet. */
   #hint = '';
   #connectedAt: number | undefined;
   /** Connections in a row that were accepted, and did not last. */
   #shortLived = 0;
-  /** Whether this connection has answered a SUBSCRIBE. */
+  /** True once this connection has answered a SUBSCRIBE. */
   #subackReceived = false;
   #isShortened = false;
   #reconnectMs: number;
@@ -86,7 +86,7 @@ export class MqttConnection {
     return this.#number;
   }
 
-  /** Whether what is written now reaches the broker over the stream that messages come from. */
+  /** True if a write now reaches the broker over the stream that messages come from. */
   get isLive(): boolean {
     const { client } = this.#options;
     return client.connected && client.stream === this.#stream && !client.stream.destroyed;

@@ -143,7 +143,7 @@ suite('copies of a message', ({ test }) => {
   });
 });
 
-/** What may happen between a session of a broker and the connections of its client, by turns. */
+/** Events between a session of a broker and the connections of its client. */
 type Step =
   | { readonly what: 'subscribe'; readonly filter: number }
   | { readonly what: 'unsubscribe'; readonly filter: number }
@@ -196,7 +196,7 @@ interface Queued {
   readonly dup: boolean;
 }
 
-/** What a consumer can tell apart, and how often. */
+/** Counts messages that a consumer can tell apart. */
 type Counts = Map<string, number>;
 
 /** Runs the steps, then lets all arrive. `mostTwice` is how many duplicates are stated at most. */

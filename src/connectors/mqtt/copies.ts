@@ -17,7 +17,7 @@ interface Run {
   readonly properties: string;
   readonly isQos1: boolean;
   readonly startedAt: number;
-  /** How many messages each subscription has brought at most, with those that came before its first one. */
+  /** Upper bound of the messages that each subscription has brought, with those before its first one. */
   readonly counts: Map<number, number>;
   /** The greatest of the counts. */
   most: number;
@@ -60,7 +60,7 @@ export class Copies {
     if (!retain) this.#hasCome = true;
   }
 
-  /** Whether another packet has brought this message, or will bring it. */
+  /** Returns whether another packet has brought this message, or will bring it. */
   isCopy(packet: ReceivedPublish): boolean {
     const { topic, dup, retain, subscriptionIds } = packet;
     if (!this.#canCome) {

@@ -7,7 +7,7 @@ import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** How long a broker that resumes a session may take to resend what is unacknowledged. */
+/** Time for a broker to resend unacknowledged messages when it resumes a session. */
 const RESENT_WITHIN_MS = 5_000;
 /** The longest wait of the harness. */
 const RECONNECTS_WITHIN_MS = 30;

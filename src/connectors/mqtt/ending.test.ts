@@ -12,14 +12,14 @@ import { suite } from '../../testing/suite.ts';
 
 /** Several times the longest wait between two attempts to reconnect. */
 const NO_ZOMBIE_MS = 150;
-/** How long the broker may take to close the connection after DISCONNECT. */
+/** Time for the broker to close the connection after DISCONNECT. */
 const END_GRACE_MS = 1_000;
 
 suite('The end of an MQTT source', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  /** What came after the SUBSCRIBE, by command. */
+  /** Packets that came after the SUBSCRIBE, by command. */
   const since = (connection: BrokerConnection): string[] =>
     connection.received.map(({ cmd }) => cmd).filter((cmd) => cmd !== 'connect' && cmd !== 'subscribe');
 

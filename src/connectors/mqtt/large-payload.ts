@@ -4,7 +4,7 @@ import type { WholeData } from '../../core/message.ts';
 /** Twice what Pub/Sub takes as attributes: 100 names and values of 256 and 1,024 bytes. */
 const MAX_BYTES_BEFORE = 256 * 1024;
 
-/** What was kept of a payload, and of what came before it; `whole` is set if that is only the payload's beginning. */
+/** The kept bytes of a payload; `whole` is set if they are only its beginning. */
 export interface KeptPayload {
   readonly before: Buffer;
   readonly payload: Buffer;

@@ -8,10 +8,10 @@ const RESERVED_PREFIXES = ['mqtt_', 'dlq_', 'goog', 'cloudpubsubdeadletter'] as 
 /** Names that services read unless they are told otherwise. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['route_name', 'uid', 'location']);
 
-/** What is put before a reserved name that a device has set. */
+/** Prefix of a reserved name that a device has set. */
 const USER_PREFIX = 'mqtt_user_';
 
-/** What stands between the values of a name that comes more than once. */
+/** Separator of the values of a repeated name. */
 const SEPARATOR = ',';
 
 /** Room is left for what the platform adds itself: `mqtt_topic`, `mqtt_retained` and `route_name`. */
@@ -23,7 +23,7 @@ export interface PropertyAttributes {
   readonly leftOut: number;
 }
 
-/** Whether an attribute of that name says something to the platform, so that no device may set it. */
+/** Returns whether the platform reads an attribute of that name: no device may set it. */
 export function isReservedName(name: string): boolean {
   // Pub/Sub takes no empty name.
   if (name === '' || RESERVED_NAMES.has(name)) return true;

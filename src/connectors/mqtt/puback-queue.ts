@@ -14,7 +14,7 @@ export class PubackQueue {
   /** Of this connection, in order of receipt (strict) or of completion. */
   #order: MqttAckHandle[] = [];
   #head = 0;
-  /** What came over a connection before this one, and over none since, does not come again. */
+  /** Packet ids of earlier connections that have not come again. */
   #resentSince = 0;
 
   constructor(strict: boolean) {

@@ -3,7 +3,7 @@ import { redacted } from './redacted.ts';
 /** Of a client that speaks TLS to a port that does not: OpenSSL's words, and those of Node. */
 const NO_TLS = /wrong version number|packet length too long|before secure TLS connection|ECONNRESET|socket hang up/;
 
-/** What a connection is about to say of its broker. */
+/** The error that a refused connection reports. */
 export interface RefusedConnection {
   readonly url: string;
   readonly protocolVersion: 4 | 5;

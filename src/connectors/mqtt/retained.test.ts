@@ -23,7 +23,7 @@ suite('Retained messages', (it) => {
     };
     return {
       publish,
-      /** What a harness has received, once a message of now has come and all is acknowledged. */
+      /** Returns what a harness has received, once a message of now has come and all is acknowledged. */
       receivedBy: async (harness: MqttHarness): Promise<readonly string[]> => {
         await ready(harness);
         await publish('devices/marker', 'marker', false);

@@ -28,7 +28,7 @@ export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
   readonly client: MqttClient;
   readonly config: MqttSourceConfig;
-  /** What to subscribe to: the present list, then every changed one. */
+  /** Subscriptions: the present list, then every changed one. */
   readonly subscriptions: Observable<readonly MqttSubscription[]>;
   readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
@@ -61,7 +61,7 @@ export class MqttSource implements Source {
   readonly #paused = new PausedPackets();
   #resent = Subscription.EMPTY;
   #subscriber: Subscriber<Delivery> | undefined;
-  /** Whether this process has had a session that the broker can lose. */
+  /** True once this process has had a session that the broker can lose. */
   #hasSession = false;
   #flushing = false;
   #stopped = false;
@@ -201,7 +201,7 @@ export class MqttSource implements Source {
   }
 
   /**
-   * Whether as many messages owe a PUBACK as a crash may repeat. Settled ones have no credit any more, and owe one still
+   * Returns whether as many messages owe a PUBACK as a crash may repeat. Settled ones have no credit any more, and owe one still
    * while an older message is under way. Over a connection that is not live yet nothing can be paid back.
    */
   get #owesTooMuch(): boolean {

@@ -15,7 +15,7 @@ export function newSubscriptionId(filter: string): number {
   return (last + 1) * 2 + (filter.startsWith('$share/') ? 1 : 0);
 }
 
-/** Whether an identifier is that of a shared filter. */
+/** Returns whether an identifier is that of a shared filter. */
 export function isSharedId(id: number): boolean {
   return id % 2 === 1;
 }

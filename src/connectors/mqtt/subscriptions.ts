@@ -58,14 +58,14 @@ export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #scheduler: SchedulerLike;
   #wanted = new Map<string, 0 | 1 | 2>();
-  /** What this connection has asked for. */
+  /** Filters that this connection has asked for. */
   readonly #asked = new Set<string>();
   readonly #answers = new Map<string, Answer>();
-  /** What this connection has asked for, and the session did not have: its retained messages are new. */
+  /** Filters that this connection has asked for and the session did not have: their retained messages are new. */
   readonly #fresh = new Set<string>();
-  /** What the broker may hold: also what it granted at a lower QoS, and what its answer never came for. */
+  /** Filters that the broker may hold: also those granted at a lower QoS, and those whose answer never came. */
   readonly #held = new Set<string>();
-  /** Whether the broker takes identifiers: MQTT 5, unless the CONNACK says that it does not. */
+  /** True if the broker takes subscription identifiers: MQTT 5, unless the CONNACK denies it. */
   #hasIds = false;
   #online = false;
   #working: Promise<void> = Promise.resolve();
@@ -107,7 +107,7 @@ export class Subscriptions {
   }
 
   /**
-   * Whether a retained message is to be left out: all of them with `never`, and with `new` those that have come before.
+   * Returns whether to leave out a retained message: all of them with `never`, and with `new` those that have come before.
    *
    * MQTT 5 brokers send none of these. With MQTT 3.1.1 every SUBSCRIBE brings all retained messages again, so they are left
    * out where the session had the filter. A redelivery is not: it was let through before. Nor is what comes before SUBSCRIBE.
@@ -125,13 +125,13 @@ export class Subscriptions {
     this.#options.readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
   }
 
-  /** What a session may hold from an earlier configuration: a shared filter as it was before, and what is configured. */
+  /** Filters that a session may hold from an earlier configuration: unshared twins of shared filters, and `formerFilters`. */
   get #former(): string[] {
     const unshared = [...this.#wanted.keys()].filter((filter) => filter.startsWith('$share/')).map(matchableFilter);
     return [...unshared, ...this.#options.config.formerFilters];
   }
 
-  /** What is wanted, and was not asked for at that QoS. */
+  /** Filters that are wanted and were not asked for at that QoS. */
   get #unasked(): string[] {
     return [...this.#wanted.keys()].filter((filter) => this.#answers.get(filter)?.asked !== this.#qosOf(filter));
   }
@@ -143,7 +143,7 @@ export class Subscriptions {
     });
   }
 
-  /** What was granted at QoS 0, and wanted at 1. */
+  /** Filters granted at QoS 0 and wanted at 1. */
   get #lowered(): string[] {
     return [...this.#wanted.keys()].filter((filter) => {
       const answer = this.#answers.get(filter);
@@ -151,7 +151,7 @@ export class Subscriptions {
     });
   }
 
-  /** What the broker holds in vain. A filter stays while one that overlaps it, and may take its place, is refused. */
+  /** Filters that the broker holds in vain. A filter stays while its successor, which overlaps it, is refused. */
   get #obsolete(): string[] {
     const refused = this.#refused;
     return [...this.#held].filter(

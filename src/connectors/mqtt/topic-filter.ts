@@ -45,7 +45,7 @@ export function matchableFilter(filter: string): string {
   return filter.startsWith('$share/') ? filter.split('/').slice(2).join('/') : filter;
 }
 
-/** Whether a topic matches a filter. Wildcards in the first level do not match topics that begin with `$`. */
+/** Returns whether a topic matches a filter. Wildcards in the first level do not match topics that begin with `$`. */
 export function topicMatches(filter: string, topic: string): boolean {
   const wanted = matchableFilter(filter).split('/');
   const levels = topic.split('/');
@@ -63,7 +63,7 @@ export function shareGroupOf(filter: string): string | undefined {
   return filter.startsWith('$share/') ? filter.split('/')[1] : undefined;
 }
 
-/** Whether every topic that matches `narrow` matches `wide`. Share groups count as they are: each gets its own copies. */
+/** Returns whether every topic that matches `narrow` matches `wide`. Share groups differ: each gets its own copies. */
 export function filterCovers(wide: string, narrow: string): boolean {
   if (shareGroupOf(wide) !== shareGroupOf(narrow)) return false;
   const a = matchableFilter(wide).split('/');
@@ -78,7 +78,7 @@ export function filterCovers(wide: string, narrow: string): boolean {
   }
 }
 
-/** Whether some topic matches both filters: a broker may then deliver one message twice. */
+/** Returns whether some topic matches both filters: a broker may then deliver one message twice. */
 export function filtersOverlap(one: string, other: string): boolean {
   const a = matchableFilter(one).split('/');
   const b = matchableFilter(other).split('/');

@@ -1,7 +1,7 @@
 import { AckHandle, type DeliveryContext } from '../../core/delivery.ts';
 import type { Lease } from './lease.ts';
 
-/** What an ack handle tells its source, and asks it. */
+/** Callbacks from an ack handle to its source. */
 export interface PubSubAckHandlers {
   readonly acknowledged: (ackHandle: PubSubAckHandle) => void;
   readonly givenBack: (ackHandle: PubSubAckHandle, afterMs: number) => void;

@@ -6,7 +6,7 @@ import { channelOptions } from '../google/grpc-channel.ts';
 import { PublishConnections } from './publish-connections.ts';
 
 /**
- * What a pull may send ahead of its reader: with HTTP/2's 64 KiB it is less than one response, and a stream moves at most
+ * Bytes that a pull may send ahead of its reader. HTTP/2's 64 KiB are less than one response, and a stream moves at most
  * that in a round trip. As much as Google's Java client grants.
  */
 const PULL_WINDOW_BYTES = 1024 * 1024;

@@ -14,7 +14,7 @@ export interface InboxOptions {
 }
 
 /**
- * What was received and waits to be taken, in order of arrival: at most what was on its way when the streams were
+ * Received messages that wait for credit, in order of arrival: at most those on their way when the streams were
  * paused.
  *
  * With exactly-once delivery a message waits first until Pub/Sub has confirmed its lease, or it may be somebody else's

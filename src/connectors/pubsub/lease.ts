@@ -1,7 +1,7 @@
 import { type Linked, LinkedList } from '../../util/linked-list.ts';
 import type { ReceivedMessage } from './wire/received-message.ts';
 
-/** Who holds a leased message. */
+/** The holder of a leased message. */
 export interface LeaseHolder {
   /** The lease is gone. */
   expire(): void;

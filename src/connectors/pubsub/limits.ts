@@ -14,7 +14,7 @@ export const PUBSUB_LIMITS = {
   orderingKeyBytes: 1_024,
 } as const;
 
-/** What a message weighs in a request beyond its data and attributes: tags, lengths, the topic's share. */
+/** Bytes of a message in a request beyond its data and attributes: tags, lengths, the topic's share. */
 const OVERHEAD_BYTES = 64;
 
 export interface OutgoingMessage {
@@ -59,7 +59,7 @@ export function checkLimits(message: OutgoingMessage): number {
   return bytes;
 }
 
-/** Whether Pub/Sub takes messages with these attributes. */
+/** Returns whether Pub/Sub takes messages with these attributes. */
 export function areWithinLimits(attributes: Attributes): boolean {
   try {
     checkAttributes(attributes);

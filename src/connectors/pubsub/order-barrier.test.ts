@@ -12,7 +12,7 @@ interface Copy {
 
 /** One ordering key of a subscription: a nack brings back its message and all later ones, even acknowledged ones. */
 class OrderedSubscription {
-  /** What is left, in order; those before `#next` are out. A later copy takes the lease from an earlier one. */
+  /** Remaining messages, in order; those before `#next` are out. A later copy takes the lease from an earlier one. */
   readonly #messages: { readonly id: string; lease: number }[];
   #next = 0;
   #lastLease = 0;

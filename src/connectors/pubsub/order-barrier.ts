@@ -1,7 +1,7 @@
 /** Longer than Pub/Sub's longest backoff (600 s): a message that has not come back by then will not. */
 const FORGET_AFTER_MS = 660_000;
 
-/** What was received after `from` and before `to` has to go back; it comes again behind the message that went back. */
+/** Messages received after `from` and before `to` go back; they come again behind the message that went back. */
 interface Window {
   readonly from: number;
   to: number;
@@ -15,7 +15,7 @@ interface Block {
   windows: Window[];
   /** Of the message that went back. */
   messageId: string;
-  /** How often others were refused on arrival since, by id. */
+  /** Refusals of other messages on arrival since, by id. */
   refused: Map<string, number>;
   since: number;
 }
@@ -52,7 +52,7 @@ export class OrderBarrier {
     });
   }
 
-  /** Whether a message that is received now may enter; if not, it has to go back at once. */
+  /** Returns whether a message that arrives now may enter; if not, it has to go back at once. */
   admits(key: string, messageId: string, sequence: number): boolean {
     const block = this.#blocks.get(key);
     const window = block?.windows.at(-1);
@@ -67,7 +67,7 @@ export class OrderBarrier {
     return true;
   }
 
-  /** Whether a message that was received before has to go back, since an earlier one of its key did. */
+  /** Returns whether an earlier received message has to go back because its predecessor did. */
   mustReturn(key: string, sequence: number): boolean {
     if (this.#blocks.size === 0) return false;
     const windows = this.#blocks.get(key)?.windows ?? [];

@@ -25,13 +25,13 @@ export interface PublisherOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** What became of one message of a request: undefined is success. */
+/** The result of one message of a request: undefined is success. */
 export type PublishResult = readonly (Error | undefined)[];
 
 export interface PublishOptions {
   /** Slot of the batch that the request is made of: given up while the request waits for its next try. */
   readonly slot?: Slot;
-  /** How long the topic may have been failing when a request is given up. Default: that of the retry policy. */
+  /** Time that the topic has been failing when a request is given up. Default: that of the retry policy. */
   readonly giveUpAfterMs?: number | undefined;
 }
 

@@ -19,7 +19,7 @@ const LONGEST_RETRY_MS = 10_000;
  * An idle subscription sends nothing: a stream that lives this long over a channel that is connected counts as open.
  */
 const QUIET_OPEN_AFTER_MS = 300;
-/** How long the server may take to end a stream that we have ended. */
+/** Time for the server to end a stream that we have ended. */
 const CLOSE_PATIENCE_MS = 1_000;
 /** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
 const PROVEN_AFTER_MS = 10_000;

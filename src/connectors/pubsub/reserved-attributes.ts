@@ -11,7 +11,7 @@ const OF_CLIENTS: ReadonlySet<string> = new Set([
   'googclient_OpenTelemetrySpanContext',
 ]);
 
-/** Whether Pub/Sub refuses a message with an attribute of that name. */
+/** Returns whether Pub/Sub refuses a message with an attribute of that name. */
 export function isReserved(name: string): boolean {
   return (
     name.length >= RESERVED_PREFIX.length &&

@@ -12,7 +12,7 @@ import type { Publisher } from './publisher.ts';
 import { withoutReserved } from './reserved-attributes.ts';
 import type { PublishConfig } from './sink-config.ts';
 
-/** Where a delivery goes, and as what. */
+/** The topic of a delivery, and the message that is published for it. */
 export interface PublishTarget {
   readonly topicId: string;
   readonly message: OutgoingMessage;

@@ -27,7 +27,7 @@ export interface PubSubSourceOptions {
   readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
-  /** Whether the graph keeps order by key: then a message that goes back takes its successors along. */
+  /** True if the graph keeps order by key: a message that goes back then takes its successors along. */
   readonly keepsOrder: boolean;
   readonly scheduler?: SchedulerLike;
 }
@@ -42,7 +42,7 @@ export interface PubSubSourceOptions {
 export class PubSubSource implements Source {
   readonly disconnected: Promise<void>;
   /**
-   * Whether the subscription has a retry policy: Pub/Sub then delays what goes back, without counting it as outstanding.
+   * True if the subscription has a retry policy: Pub/Sub then delays what goes back, without counting it as outstanding.
    * Else the source delays it by its lease, and what waits so takes room in the stream's flow control.
    */
   subscriptionBacksOff = false;

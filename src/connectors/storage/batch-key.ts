@@ -66,7 +66,7 @@ export function safePath(batchKey: string): string {
   return path;
 }
 
-/** What would end a part, is invisible or turns text around, or is a pattern to `gsutil` and shells. */
+/** Characters that end a part, are invisible, turn text around, or are patterns to `gsutil` and shells. */
 const UNSAFE = /[\p{Cc}\p{Cf}/\\#?*[\]]/gu;
 
 /** A text as one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */

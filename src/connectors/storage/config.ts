@@ -6,7 +6,7 @@ import { MAX_KEY_BYTES } from './batch-key.ts';
 const MAX_OBJECT_NAME_BYTES = 1024;
 /** For the object's own name, behind prefix and batch key. */
 const MAX_FILE_BYTES = 64;
-/** What is left of an object's name for the prefix, beside the longest batch key, the name and two slashes. */
+/** Bytes of an object's name that are left for the prefix, beside the longest batch key, the name and two slashes. */
 export const MAX_PREFIX_BYTES = MAX_OBJECT_NAME_BYTES - MAX_KEY_BYTES - MAX_FILE_BYTES - 2;
 
 const prefix = v.pipe(
@@ -22,7 +22,7 @@ const prefix = v.pipe(
   ),
 );
 
-/** Where objects go. */
+/** Settings of the bucket. */
 export const bucketSchema = v.strictObject({
   name: setting(text, 'Name of the bucket.', { example: 'my-archive' }),
   prefix: setting(v.optional(prefix, ''), `Text before the name of every object. At most ${MAX_PREFIX_BYTES} bytes.`, {

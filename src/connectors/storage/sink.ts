@@ -126,7 +126,7 @@ function uploadEffect(
   );
   const observeObject = objectSizes(telemetry);
   const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
-  /** What fails at present, with the reason: a place, or the bucket. */
+  /** Present failures with their reasons: a place, or the bucket. */
   const failing = new Map<string, string>();
   const report = (): void => {
     const [reason] = failing.values();

@@ -32,7 +32,7 @@ export interface WrittenObject {
   readonly existed: boolean;
 }
 
-/** Who has an object's name: the same content, other content, nobody, or it may not be read. */
+/** The owner of an object's name: the same content, other content, nobody, or unknown because it may not be read. */
 type Holder = 'same' | 'other' | 'nobody' | 'unreadable';
 
 /**

@@ -4,7 +4,7 @@ import { parseLossless } from '../../util/json/lossless-json.ts';
 import { isUtcTime } from '../../util/utc-bytes.ts';
 import { isFlatObject, textInFlatObject } from './flat-json.ts';
 
-/** What stands between the values of an envelope as this project and its like write it. */
+/** The text between the values of an envelope, as this platform and the Go platform write it. */
 const BEFORE_ID = Buffer.from('{"id":"');
 const BEFORE_PAYLOAD = Buffer.from('","payload":"');
 const BEFORE_TIME = Buffer.from('","publishTime":"');
@@ -20,7 +20,7 @@ for (const [bits, digit] of DIGITS.entries()) BITS_OF[digit] = bits;
 /** By the number of paddings: bits of the last digit that belong to no byte. */
 const UNUSED_BITS = [0, 0b11, 0b1111];
 
-/** Where the values of an envelope lie in its bytes. */
+/** The positions of an envelope's values in its bytes. */
 interface Places {
   readonly idEnd: number;
   readonly payloadEnd: number;
@@ -87,7 +87,7 @@ export class EnvelopeView {
     return start === undefined || this.bytes[start + 1] === CLOSING_BRACE;
   }
 
-  /** Where the opening brace of the enrichment data stands; undefined if there is none. */
+  /** Index of the opening brace of the enrichment data; undefined if there is none. */
   get dataStart(): number | undefined {
     const start = this.headLength + BEFORE_DATA.length - 1;
     return start < this.bytes.length ? start : undefined;

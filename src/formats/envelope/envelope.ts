@@ -11,7 +11,7 @@ import { EnvelopedMessage, idAndPayload } from './enveloped-message.ts';
 import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-members.ts';
 
 /*
- * What stands in the data of a Pub/Sub message between services, as JSON:
+ * The data of a Pub/Sub message between services, as JSON:
  * `{"id": string, "payload": base64, "publishTime": RFC 3339, "enrichmentData": object, left out when empty}`.
  */
 
@@ -35,7 +35,7 @@ function handedOn(message: EnvelopedMessage): EnvelopeWriter {
   return new EnvelopeWriter(envelope, headLength, endOf(message));
 }
 
-/** What follows the publish time in an envelope. */
+/** The text behind the publish time in an envelope. */
 function endOf(message: Message): string {
   if (message instanceof EnvelopedMessage) return hasData(message) ? withData(dataJson(message)) : '}';
   // Before `enrichmentData`, whose getter may build the object.

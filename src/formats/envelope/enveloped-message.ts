@@ -12,7 +12,7 @@ export class EnvelopedMessage implements Message {
   readonly envelope: EnvelopeView;
   /** The message whose payload the envelope is: its attributes are this one's. */
   readonly outer: Message;
-  /** What was added to the enrichment data of the envelope. */
+  /** Members added to the enrichment data of the envelope. */
   readonly added: EnrichmentData | undefined;
   #data: EnrichmentData | undefined;
 

@@ -19,7 +19,7 @@ import { RedisCondition } from './redis-condition.ts';
 const TTL_MS = 100_000;
 const MISSING_TTL_MS = 10_000;
 const TIMEOUT_MS = 200;
-/** Where Redis is well: an answer that is late must not go for none. */
+/** A long time limit, for a healthy Redis: a late answer must not count as none. */
 const NEVER_MS = 10_000;
 
 const D1 = { a: 1, nested: { b: [true, null] } };
@@ -79,7 +79,7 @@ suite('redis cache', (it) => {
   beforeEach(async () => {
     server = await startRedisServer(scope);
   });
-  /** What Redis holds: its text, and how long it will live. */
+  /** The value of a key in Redis, and its remaining lifetime. */
   const held = async (key: string) => [await server.admin.get(key), await server.admin.pttl(key)] as const;
   const assertHeld = (key: string, text: string | null) =>
     eventually(async () => assert.is((await held(key))[0], text), { everyMs: 2 });

@@ -32,7 +32,7 @@ export interface RedisCacheOptions {
 /** After a time-out or a lost connection Redis is left alone for so long, so that not every lookup waits for it. */
 const CLOSED_MS = 1_000;
 
-/** What Redis holds of a key: an answer, nothing, or what is not for us to use or replace. */
+/** The state of a key in Redis: an answer, nothing, or a value that is not ours to use or replace. */
 type Held = { readonly data: LookupData | undefined } | 'nothing' | 'unusable';
 
 /**

@@ -4,7 +4,7 @@ import type { ConditionSetter, ConditionState } from '../../core/readiness.ts';
 import type { RedisClient, RedisState } from './client.ts';
 import { RedisRefusal } from './redis-errors.ts';
 
-/** What may be wrong with Redis, the most telling first. */
+/** Problems of Redis, the most telling first. */
 const PARTS = ['connection', 'setting', 'reads', 'writes'] as const;
 type Part = (typeof PARTS)[number];
 
@@ -57,7 +57,7 @@ export class RedisCondition {
   }
 }
 
-/** What a problem means for lookups: of reading, and of writing. */
+/** The effect of a problem on lookups: on reading, and on writing. */
 const CONSEQUENCES = {
   degraded: ['skipped', 'writes are refused'],
   failing: ['lookups fail', 'writes are refused'],

@@ -12,7 +12,7 @@ export class RedisRefusal extends Error {
   }
 }
 
-/** What helps against answers that a setting causes, or an administrator. */
+/** Remedies for refusals that a setting or an administrator causes. */
 const REMEDIES: Readonly<Record<string, string>> = {
   NOAUTH: 'set lookup.redis.password or lookup.redis.passwordFile',
   WRONGPASS: 'check lookup.redis.username, .password and .passwordFile',

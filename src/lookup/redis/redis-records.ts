@@ -2,10 +2,10 @@ import { isJsonObject } from '../../util/json/json-number.ts';
 import { parseExact } from '../../util/json/lossless-json.ts';
 import type { LookupData } from '../fetcher.ts';
 
-/** What records of the cache are stored under, unless a pipeline says otherwise: a prefix that no other program has. */
+/** Default prefix of the cache's keys: one that no other program has. */
 export const OWN_PREFIX = 'dataflow:device:';
 
-/** What stands in the key of a lookup that is known to have no data. */
+/** The value stored for a key that is known to have no data. */
 export const NO_DATA = 'no data';
 
 /** The key of a record. */

@@ -38,7 +38,7 @@ export const notFound = (what: string): ApiError => new ApiError(404, 'notFound'
 export const alreadyExists = (what: string): ApiError => new ApiError(409, 'duplicate', `Already Exists: ${what}`);
 export const invalid = (message: string): ApiError => new ApiError(400, 'invalid', message);
 export const invalidQuery = (message: string): ApiError => new ApiError(400, 'invalidQuery', message);
-/** What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. */
+/** Refuses what the service can do and the sandbox cannot, so that no wrong answer passes for a right one. */
 export const unsupported = (what: string): ApiError => invalidQuery(`${what} is not supported by the local sandbox`);
 
 /** A call that the sandbox does not have: never "not found", which the clients take for an answer about a resource. */

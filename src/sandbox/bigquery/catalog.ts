@@ -50,7 +50,7 @@ export async function runSql(catalog: Catalog, sql: string, values: DuckDBValue[
   }
 }
 
-/** What DuckDB threw, as a query's error: for a value, or for what it cannot do; failures of its own stay as they are. */
+/** Converts an error of DuckDB to a query's error: for a value, or for what it cannot do; its own failures stay unchanged. */
 function apiError(error: unknown): unknown {
   if (!(error instanceof Error) || /^(INTERNAL|FATAL)/.test(error.message)) return error;
   const [message = ''] = error.message.split('\n');

@@ -1,6 +1,6 @@
 import { isObject } from './api.ts';
 
-/** How deep the positions of a shape are nested. */
+/** Nesting depth of a shape's positions. */
 const DEPTHS: ReadonlyMap<string, number> = new Map(
   Object.entries({ POINT: 0, LINESTRING: 1, POLYGON: 2, MULTIPOINT: 1, MULTILINESTRING: 2, MULTIPOLYGON: 3 }),
 );

@@ -46,7 +46,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
       messages[index] = errors[0].message;
     return messages;
   };
-  /** What the column holds, as the API carries it. */
+  /** The column's value, in the form of the API. */
   const stored = async (): Promise<unknown[]> => {
     const { rows } = (await server.get(`/datasets/${dataset.id}/tables/t/data?formatOptions.useInt64Timestamp=true`))
       .body;

@@ -61,7 +61,7 @@ export function jobOperations(catalog: Catalog): api.Operations {
   };
 }
 
-/** What a job shows of its query: Google's Go client reads rows only of a job that shows one. */
+/** The query that a job shows: Google's Go client reads rows only of a job that shows one. */
 const queryConfigurationOf = ({
   query,
   queryParameters,

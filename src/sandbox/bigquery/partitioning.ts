@@ -17,7 +17,7 @@ const CLUSTER_COLUMNS: ReadonlySet<string> = new Set(
 );
 const MAX_CLUSTER_COLUMNS = 4;
 
-/** How a table is partitioned by time: by a column, or by the time when rows come. */
+/** Time partitioning of a table: by a column, or by the time of arrival. */
 export interface TimePartitioning {
   readonly type: string;
   readonly field: string | undefined;

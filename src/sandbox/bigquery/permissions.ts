@@ -19,7 +19,7 @@ export const BIGQUERY_PERMISSIONS = {
   'jobs.getQueryResults': ['bigquery.jobs.get'],
 } as const satisfies MethodPermissions;
 
-/** What this call needs: a query without tables does not read their data. */
+/** Returns the permissions of this call: a query without tables does not read their data. */
 export function permissionsOf(method: string, body: Readonly<Record<string, unknown>>): readonly string[] {
   const known: MethodPermissions = BIGQUERY_PERMISSIONS;
   const needed = known[method] ?? [];

@@ -7,7 +7,7 @@ const columns = (type: string, mode = 'NULLABLE'): Field[] => parseFields([{ nam
 
 const PLAIN = { ignoreUnknown: false, isLossless: true };
 
-/** What a value comes back as. */
+/** Writes a value and reads it back. */
 const carried = (type: string, value: unknown, mode?: string): unknown => {
   const fields = columns(type, mode);
   return wireRow(fields, readRow(fields, { x: value }, PLAIN), true).f[0]?.v;

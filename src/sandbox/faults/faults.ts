@@ -81,7 +81,7 @@ class StandingFault implements Fault {
     return server === this.rule.server && this.#method.test(method) && this.#resource.test(resource);
   }
 
-  /** Whether this call is to go wrong; counts it. */
+  /** Returns whether this call fails; counts it. */
   fires(call: FaultyCall): boolean {
     if (!this.names(call)) return false;
     this.matched += 1;
@@ -98,7 +98,7 @@ class StandingFault implements Fault {
   }
 }
 
-/** What goes wrong in a sandbox, on demand. */
+/** Faults of a sandbox, on demand. */
 export class Faults {
   readonly #standing = new Set<StandingFault>();
   #lastId = 0;
@@ -139,7 +139,7 @@ export class Faults {
     return result;
   }
 
-  /** Whether a stream that is open has to be silent. Does not count. */
+  /** Returns whether an open stream has to be silent. Does not count. */
   silences(call: FaultyCall): boolean {
     if (this.isEmpty) return false;
     return [...this.#standing].some((fault) => fault.rule.stall && fault.names(call));

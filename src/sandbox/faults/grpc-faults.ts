@@ -8,7 +8,7 @@ function codeOf(code: string | number): status {
   return typeof found === 'number' ? found : status.UNKNOWN;
 }
 
-/** What a gRPC call answers for a fault; other errors pass as they are. */
+/** Converts a fault to the answer of a gRPC call; other errors pass unchanged. */
 export function asRpcError(thrown: unknown): unknown {
   if (thrown instanceof LostResponse) return Object.assign(new Error(thrown.message), { code: status.UNAVAILABLE });
   if (!(thrown instanceof InjectedError)) return thrown;

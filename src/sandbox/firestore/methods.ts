@@ -77,7 +77,7 @@ const listDocuments: Method = (store, { parent, collectionId, mask, showMissing,
   return { documents, nextPageToken: rest.length > shown.length ? shown.at(-1)?.toString('base64url') : '' };
 };
 
-/** What the sandbox has of google.firestore.v1.Firestore, by the names of its methods. */
+/** The methods of google.firestore.v1.Firestore that the sandbox has. */
 export const METHODS: Readonly<Record<string, Method>> = {
   GetDocument: getDocument,
   BatchGetDocuments: batchGetDocuments,

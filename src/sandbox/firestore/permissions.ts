@@ -13,7 +13,7 @@ export const FIRESTORE_PERMISSIONS = {
   BatchWrite: ['datastore.entities.update', 'datastore.entities.create', 'datastore.entities.delete'],
 } as const satisfies MethodPermissions;
 
-/** What one write needs: one that may create and may update a document needs both permissions. */
+/** Returns the permissions of one write: one that may create and may update a document needs both. */
 function neededBy({ delete: deleted, currentDocument }: Pick<Write, 'delete' | 'currentDocument'>): string[] {
   if (deleted) return ['datastore.entities.delete'];
   if (currentDocument?.exists === false) return ['datastore.entities.create'];
@@ -21,7 +21,7 @@ function neededBy({ delete: deleted, currentDocument }: Pick<Write, 'delete' | '
   return ['datastore.entities.update', 'datastore.entities.create'];
 }
 
-/** What this call needs: of a method that writes, only what its writes do. */
+/** Returns the permissions of this call: for a method that writes, those of its writes. */
 export function permissionsOf(method: string, request: FirestoreRequest): readonly string[] {
   if (method === 'Commit' || method === 'BatchWrite') return (request.writes ?? []).flatMap(neededBy);
   if (method === 'UpdateDocument') return neededBy({ currentDocument: request.currentDocument ?? null });

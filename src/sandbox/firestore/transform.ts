@@ -20,11 +20,11 @@ function increased(current: Value, increment: Value): Value {
   return { integerValue: String(sum > MAX_INTEGER ? MAX_INTEGER : sum < MIN_INTEGER ? MIN_INTEGER : sum) };
 }
 
-/** Whether an array holds a value. Unlike in the service, 3 and 3.0 are two. */
+/** Returns whether an array holds a value. Unlike in the service, 3 and 3.0 differ. */
 const includes = (values: readonly Value[], value: Value) => values.some((each) => isDeepStrictEqual(each, value));
 
 /**
- * What a transform makes of a field's value.
+ * Applies a transform to a field's value.
  * https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#fieldtransform
  */
 export function transform(current: Value = {}, change: FieldTransform, { seconds, nanos }: Required<Timestamp>): Value {

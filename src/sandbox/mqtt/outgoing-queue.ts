@@ -1,4 +1,4 @@
-/** What aedes keeps of a message for one session. The object is the store's own. */
+/** A message that aedes keeps for one session. The store owns the object. */
 export interface StoredMessage {
   /** Undefined until the message is sent over the present connection. */
   messageId?: number | undefined;

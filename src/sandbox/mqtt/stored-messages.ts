@@ -60,7 +60,7 @@ function oneForEachSession(subscriptions: readonly Matching[]): readonly Matchin
   return [...new Map(subscriptions.map((subscription) => [subscription.clientId, subscription])).values()];
 }
 
-/** What has a packet id was sent over this connection. */
+/** Messages with a packet id were sent over this connection. */
 async function* notSent(messages: readonly StoredMessage[]): AsyncIterable<StoredMessage> {
   for (const message of messages) if (message.messageId === undefined) yield message;
 }

@@ -3,7 +3,7 @@ import type { Message } from './messages.ts';
 /** Milliseconds of a clock that is never set back. */
 export type Clock = () => number;
 
-/** Who takes messages from a subscription, a StreamingPull stream or a Pull call, and what it has of them. */
+/** A consumer of a subscription (a StreamingPull stream or a Pull call), and its outstanding messages. */
 export interface Consumer {
   readonly maxMessages: number;
   /** The last message may overstep it: so google/pubsub/v1/pubsub.proto defines max_outstanding_bytes. */
@@ -36,7 +36,7 @@ interface Lane {
 export interface Entry {
   readonly message: Message;
   readonly lane: Lane;
-  /** How often it was nacked or expired: its delivery attempt is one more. */
+  /** Number of nacks and expired leases: its delivery attempt is one more. */
   failures: number;
   /** Acknowledged, but an earlier message of its key is not. */
   acked: boolean;

@@ -10,7 +10,7 @@ const camelCase = (path: string) => path.replace(/_([a-z])/g, (_, letter: string
 const isSet = (value: unknown): boolean =>
   typeof value === 'object' && value !== null ? Object.values(value).some(isSet) : Boolean(value);
 
-/** What makes topics topics, and subscriptions subscriptions. */
+/** The differences between collections of topics and of subscriptions. */
 interface Kind<Settings, Resource> {
   readonly name: 'Topic' | 'Subscription';
   /** The settings that exist here, and whether an update may change them; any other would have no effect. */

@@ -1,7 +1,7 @@
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { errorInfo, STATUS_DETAILS } from '../faults/status-details.ts';
 
-/** What a handler throws, for the client to get as the call's status. */
+/** The error that a handler throws; the client gets it as the call's status. */
 export const rpcError = (code: status, message: string) => Object.assign(new Error(message), { code });
 export const invalidArgument = (message: string) => rpcError(status.INVALID_ARGUMENT, message);
 export const notFound = (name: string) => rpcError(status.NOT_FOUND, `Resource not found (resource=${name}).`);
@@ -23,7 +23,7 @@ export function invalidAckIds(ackIds: readonly string[]): Error {
   return Object.assign(rpcError(status.FAILED_PRECONDITION, message), { metadata });
 }
 
-/** What a request is about: the full name of a topic, subscription or project. */
+/** The resource of a request: full name of a topic, subscription or project. */
 export function resourceOf({ name, subscription, topic, project }: Request): string {
   const resource = name ?? subscription ?? topic ?? project ?? '';
   return typeof resource === 'string' ? resource : (resource.name ?? '');

@@ -21,7 +21,7 @@ type PublishRequest = { readonly topic: string; readonly messages: readonly Buff
 const MAX_WAIT_MS = 10_000;
 const DELETED_TOPIC = '_deleted-topic_';
 
-/** What one server holds, and the calls on it; what is not listed answers UNIMPLEMENTED. */
+/** The state of one server, and the calls on it; other calls answer UNIMPLEMENTED. */
 export class Services {
   readonly #faults: Faults;
   readonly #permissions: Permissions;

@@ -8,7 +8,7 @@ import { startPubSub } from './start-pubsub.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 
-/** What the service's documentation says and Google's emulator does not do; the rest is pubsub.contract.ts. */
+/** Behavior that the service documents and Google's emulator lacks; the rest is in pubsub.contract.ts. */
 suite('startPubSub', (tests) => {
   const { test } = tests;
   const scope = suiteScope(tests);

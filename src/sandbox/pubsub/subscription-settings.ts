@@ -8,7 +8,7 @@ const DAY = 24 * 60 * 60;
 export const seconds = (duration: protos.google.protobuf.IDuration | null | undefined) =>
   Number(duration?.seconds ?? 0) + (duration?.nanos ?? 0) / 1e9;
 
-/** What was asked for with the defaults, and within the bounds, that google/pubsub/v1/pubsub.proto states. */
+/** Applies the defaults and bounds that google/pubsub/v1/pubsub.proto states. */
 export function subscriptionSettings(asked: SubscriptionSettings): SubscriptionSettings {
   const { deadLetterPolicy, retryPolicy } = asked;
   const settings = {

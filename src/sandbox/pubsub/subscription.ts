@@ -21,7 +21,7 @@ export class Subscription {
   readonly #now: Clock;
   readonly #backlog: Backlog;
   readonly #leases = new Map<string, Entry>();
-  /** What one has outstanding when it is removed stays leased until it is acknowledged or expires. */
+  /** Messages outstanding at a removed consumer stay leased until they are acknowledged or expire. */
   readonly subscribers = new Set<Subscriber>();
   #turn: NodeJS.Immediate | undefined;
 

@@ -6,7 +6,7 @@ interface Location {
   readonly location: string;
 }
 
-/** How a call wants its errors: by the JSON API, as the bare message of a download, or by the XML API. */
+/** The form of a call's errors: the JSON API's, the bare message of a download, or the XML API's. */
 export type ErrorFormat = 'json' | 'text' | 'xml';
 
 /** An error as the JSON API answers it, see https://cloud.google.com/storage/docs/json_api/v1/status-codes. */
@@ -15,7 +15,7 @@ export class StorageError extends Error {
   readonly status: number;
   readonly reason: string;
   readonly location: Location | undefined;
-  /** Where the XML API names an error more exactly than by its status. */
+  /** The XML API's code, where it is more exact than the status. */
   readonly xmlCode: string | undefined;
 
   constructor(status: number, reason: string, message: string, location?: Location, xmlCode?: string) {
@@ -81,7 +81,7 @@ export const forbidden = (permission: string, what: keyof typeof RESOURCES) =>
   );
 
 /**
- * What the service can do and the sandbox cannot: refused, so that no wrong answer passes for a right one. As a 400,
+ * Refuses what the service can do and the sandbox cannot, so that no wrong answer passes for a right one. As a 400,
  * because Google's Go client repeats a call that any 5xx answers, until its context ends.
  */
 export const notImplemented = (what: string) =>

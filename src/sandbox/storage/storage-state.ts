@@ -26,7 +26,7 @@ export interface StoredObject {
   readonly content: Buffer<ArrayBuffer>;
 }
 
-/** What a caller says of an object that it uploads. */
+/** Metadata that a caller gives with an upload. */
 export interface Upload {
   readonly bucket: string;
   readonly name: string;

@@ -13,7 +13,7 @@ const CODES: Readonly<Record<number, string>> = {
 interface Failure {
   readonly status: number;
   readonly message: string;
-  /** Where it differs from the code of the status. */
+  /** The code, where it differs from that of the status. */
   readonly xmlCode: string | undefined;
 }
 

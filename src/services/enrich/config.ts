@@ -9,7 +9,7 @@ import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { consumerEntries, consumerWarnings } from '../config.ts';
 import type { ServiceSettings } from '../define-service.ts';
 
-/** What becomes of a message that cannot be enriched. */
+/** The ending of a message that cannot be enriched. */
 const policy = v.picklist(['pass', 'drop', 'deadLetter']);
 
 const fieldName = v.pipe(

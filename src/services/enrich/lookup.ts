@@ -16,7 +16,7 @@ import type { EnrichConfig } from './config.ts';
 /** Finds the key of a message's lookup; undefined if it has none. */
 export type KeyOf = (message: Message) => string | undefined;
 
-/** What `hooks.ts` may export to find the key. */
+/** The hook that finds the key of a message. */
 export type KeyExtractor = (message: Message) => HookAnswer<string | number | undefined>;
 
 /** Returns what looked-up data adds to a message's enrichment data. `hooks.ts` may replace it. */

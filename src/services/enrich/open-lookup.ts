@@ -8,11 +8,11 @@ import { checkRedis } from '../../lookup/redis/check.ts';
 import { createRedisClient, type RedisClient } from '../../lookup/redis/client.ts';
 import type { EnrichConfig } from './config.ts';
 
-/** What a lookup is given, in the place of clients that it would build. */
+/** Injected clients, in the place of those that the lookup would build. */
 export interface LookupDependencies {
   readonly redis?: RedisClient;
   readonly firestore?: Firestore;
-  /** Where the data comes from, in the place of Firestore. */
+  /** The source of the data, in the place of Firestore. */
   readonly fetcher?: FetcherHook;
 }
 

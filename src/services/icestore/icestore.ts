@@ -14,7 +14,7 @@ import { openPubSubInput } from '../pubsub-input.ts';
 import type { CommonDependencies } from '../service-context.ts';
 import { type IcestoreConfig, settings } from './config.ts';
 
-/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalised. */
+/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalized. */
 export const createIcestore = defineService({
   ...settings,
   inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),

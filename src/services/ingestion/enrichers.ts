@@ -1,7 +1,7 @@
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 
-/** What an ingestion pipeline's `hooks.ts` may replace: what is added to a message's enrichment data. */
+/** The hook that makes a message's enrichment data. */
 export type Enricher = (message: Message, device: EnrichmentData) => HookAnswer<EnrichmentData>;
 
 /** The standard enricher: what the topic tells of the device, the topic, and the time of receipt. */
@@ -11,7 +11,7 @@ export const standardEnricher = (message: Message, device: EnrichmentData): Enri
   Timestamp: message.publishTime,
 });
 
-/** What the standard enricher says of a topic's messages, as JSON, up to the time: `{"DeviceID":"d1",…,"Timestamp":"`. */
+/** The standard enricher's JSON for a topic's messages, up to the time: `{"DeviceID":"d1",…,"Timestamp":"`. */
 export function standardJsonHead(device: EnrichmentData, topic: string): string {
   const { Timestamp: _, ...rest }: EnrichmentData = { ...device, Topic: topic };
   return `${JSON.stringify(rest).slice(0, -1)},"Timestamp":"`;

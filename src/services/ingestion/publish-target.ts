@@ -30,7 +30,7 @@ export function orderBy(table: () => RouteTable): (delivery: Delivery) => string
 }
 
 /**
- * Where a routed delivery is published: the topic of its route's producer, under that producer's ordering key. Attributes
+ * Returns the target of a routed delivery: topic and ordering key of its route's producer. Attributes
  * of a message's own are left out where with them it would be larger than a request may be.
  */
 export function toPublishTarget(

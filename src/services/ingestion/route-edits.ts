@@ -19,7 +19,7 @@ import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 
 const RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-/** What an edit changes while the service runs, and what no service reads. */
+/** Settings that an edit changes while the service runs, and those that no service reads. */
 const LIVE: ReadonlySet<string> = new Set(['routes', 'producers', 'resources']);
 
 export interface FollowEditsOptions {

@@ -11,22 +11,22 @@ import type { RouteConfig, RoutingConfig } from './routing.ts';
 /** Topics of which is remembered what does not change from message to message. */
 const REMEMBERED_TOPICS = 20_000;
 
-/** Where a message of one topic goes. */
+/** The route of the messages of one topic. */
 export interface Route {
   readonly name: string;
   /** The name of its producer. */
   readonly routeName: string;
   /** The topic and the route's name: MQTT has no other attributes. The same object for each message of a remembered topic. */
   readonly attributes: Attributes;
-  /** What the topic tells about the device, for example `{ DeviceID: 'd1' }`. Frozen: all messages of the topic share it. */
+  /** Data about the device, read from the topic, for example `{ DeviceID: 'd1' }`. Frozen: all messages of the topic share it. */
   readonly device: EnrichmentData;
-  /** What the standard enricher says of its messages, as JSON, up to the time. */
+  /** The standard enricher's JSON for its messages, up to the time. */
   readonly standardJsonHead: string;
   /** Sizes of payloads that it takes; undefined for any. */
   readonly limits: PayloadLimits | undefined;
 }
 
-/** Where a route's messages are published. */
+/** The publish target of a route's messages. */
 export interface Producer {
   readonly topicId: string;
   readonly orderingKey: OrderingKey | undefined;
@@ -117,7 +117,7 @@ function subscriptionsTo(routes: readonly CompiledRoute[]): MqttSubscription[] {
     }));
 }
 
-/** How a route's topics tell their device. */
+/** Reads the device from a route's topics. */
 function deviceBy({ source, device }: RouteConfig): (topic: string) => EnrichmentData {
   if (device?.topic !== undefined && namesLevels(device.topic)) return deviceTopic(device.topic);
   const level = device?.level ?? matchableFilter(source.mqtt_topic).split('/').indexOf('+') + 1;

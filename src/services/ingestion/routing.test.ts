@@ -42,7 +42,7 @@ function problems(...parts: Parameters<typeof routing>): string[] {
   return routingProblems(parsed(routing(...parts))).map(({ path, problem }) => `${path.join('.')}: ${problem}`);
 }
 
-/** What the schema says of one route. */
+/** Returns the schema's problems with one route. */
 function issues(route: RouteFields): string[] {
   const found: ConfigIssue[] = [];
   parse(v.strictObject(routingEntries), routing({ r: route }), found);

@@ -84,7 +84,7 @@ export interface SharingConfig {
   readonly connectionPerProducer?: boolean;
 }
 
-/** What is wrong with routes that are each well-formed: loose ends, filters that would double a message. */
+/** Returns the problems between well-formed routes: unknown producers, and filters that would double a message. */
 export function routingProblems(
   { routes, producers }: RoutingConfig,
   sharing: SharingConfig = {},
@@ -146,7 +146,7 @@ function overlapProblem(
 }
 
 /**
- * What is wrong with share groups. A route can name one of its own, or be put into that of the configuration: not both. And
+ * Returns the problems of share groups. A route names a group of its own or takes the configuration's, not both. And
  * shared subscriptions get no retained messages.
  */
 export function sharingProblems(

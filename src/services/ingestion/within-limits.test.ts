@@ -27,7 +27,7 @@ const ingestion = (payload: object, mqtt: object = {}) => ({
   deadLetters: { topicId: 'dead' },
 });
 
-/** What becomes of payloads of these sizes under `limited/`, and of the same under `free/`. */
+/** Sends payloads of these sizes under `limited/` and under `free/`, and returns their fates. */
 function fates(payload: object, sizes: readonly number[]) {
   const context = testContext();
   const table = new RouteTable(v.parse(ingestionSchema, ingestion(payload)));

@@ -11,7 +11,7 @@ export interface DeadLetterFilter {
   readonly until?: number;
 }
 
-/** Whether a dead letter has one of the reasons, and its time is within the bounds. */
+/** Returns whether a dead letter has one of the reasons, and its time is within the bounds. */
 export function matches({ reasons, from, until }: DeadLetterFilter, { reason, time }: DeadLetter): boolean {
   if (reasons.length > 0 && !reasons.includes(reason)) return false;
   const at = Date.parse(time);
@@ -20,7 +20,7 @@ export function matches({ reasons, from, until }: DeadLetterFilter, { reason, ti
 }
 
 /**
- * Whether a dead letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
+ * Returns whether a dead letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
  * known by its topic alone, so all ingestion pipelines count as one.
  */
 export function isFrom(config: ServiceConfig, { source }: DeadLetter): boolean {

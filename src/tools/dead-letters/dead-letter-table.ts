@@ -2,7 +2,7 @@ import type { Original } from '../../core/message.ts';
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import { oneLine, printableData } from './printable.ts';
 
-/** What a table shows of a dead letter, without its data. */
+/** One row of the table of dead letters. */
 export interface DeadLetterRow {
   readonly id: string;
   readonly time: string;
@@ -46,7 +46,7 @@ export function deadLetterTable(rows: readonly DeadLetterRow[], width = Number.P
     .join('\n');
 }
 
-/** How many there are of each reason, the most frequent first. */
+/** Counts rows by reason, the most frequent first. */
 export function byReason(rows: readonly DeadLetterRow[]): Record<string, number> {
   const counts = [...Map.groupBy(rows, ({ reason }) => reason)].map(
     ([reason, { length }]) => [reason, length] as const,

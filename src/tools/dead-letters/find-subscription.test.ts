@@ -11,7 +11,7 @@ suite('which subscription the commands read', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let clients: PubSubClients;
   const name = (kind: 'topics' | 'subscriptions', id: string) => `projects/${sandbox.projectId}/${kind}/${id}`;
-  /** What Pub/Sub answers for the subscriptions of a topic. */
+  /** Pub/Sub's answer for the subscriptions of a topic. */
   let attached: Record<string, string[]> = {};
 
   before(async () => {

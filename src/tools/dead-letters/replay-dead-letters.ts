@@ -29,7 +29,7 @@ export interface SkippedDeadLetter {
   readonly error: string;
 }
 
-/** What a replay has done so far. Its lists are bounded by the limit. */
+/** Progress of a replay. Its lists are bounded by the limit. */
 export interface ReplayReport {
   /** Confirmed by the destination, and acknowledged. With a dry run: would be. */
   replayed: number;

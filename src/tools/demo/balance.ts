@@ -43,7 +43,7 @@ export function balanceOf({ rows, lines, ...counts }: Counts): Balance {
   };
 }
 
-/** Whether every number agrees with every other. */
+/** Returns whether all numbers agree. */
 export function isBalanced(balance: Balance): boolean {
   const { published, ingested, enriched, bigqueryRows, archivedLines, deadLettered, lost, duplicated } = balance;
   const stages = [ingested, enriched, bigqueryRows, archivedLines];

@@ -19,7 +19,7 @@ export interface PlatformOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly level: string;
   readonly destination?: DestinationStream;
-  /** Whether the enrich service has its Redis layer. */
+  /** True if the enrich service has its Redis layer. */
   readonly redis: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What a publisher thread publishes, and where to. */
+/** The job of a publisher thread. */
 export interface PublisherJob {
   readonly url: string;
   readonly messages: number;

@@ -7,7 +7,7 @@ const VARIABLE = /^export (\w+)=(.*)$/gm;
 
 /** A sandbox in a process of its own, so that it does not share a core with what uses it. */
 export interface SandboxProcess {
-  /** How clients find it. */
+  /** Environment variables for its clients. */
   readonly env: Readonly<Record<string, string>>;
   /** Servers that are left out, with the reason. */
   readonly missing: readonly string[];

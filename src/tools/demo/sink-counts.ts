@@ -19,7 +19,7 @@ function retryFor<T>(call: () => Promise<T>): Promise<T> {
   return firstValueFrom(judged.pipe(retryWithBackoff(RETRY)));
 }
 
-/** What a sink holds: entries, and how many different message ids they have. */
+/** The contents of a sink: number of entries, and of distinct message ids. */
 export interface SinkCount {
   readonly entries: number;
   readonly distinctIds: number;

@@ -13,7 +13,7 @@ export interface Reading {
   readonly sequence: number;
 }
 
-/** What is known about a device: what the lookup of the enrich service finds. */
+/** The record of a device, which the lookup of the enrich service finds. */
 export interface DeviceRecord {
   readonly ClientID: string;
   readonly LocationID: string;
@@ -32,7 +32,7 @@ export interface FleetOptions {
   readonly payload?: (values: PayloadValues) => Buffer;
   /** The time of a reading, in milliseconds since 1970. Default: reproducible ones, from the first of 2026 on. */
   readonly now?: () => number;
-  /** Where the devices stand, in turn. */
+  /** Locations of the devices, in turn. */
   readonly locations?: readonly string[];
   /** Time between two readings, in milliseconds. Default: a second. */
   readonly everyMs?: number;
@@ -79,7 +79,7 @@ export class Fleet {
     );
   }
 
-  /** Where a device publishes. */
+  /** The topic of a device. */
   topicOf(index: number): string {
     return this.#topics[index] ?? '';
   }

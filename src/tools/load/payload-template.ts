@@ -1,6 +1,6 @@
 import { templateOf } from './template.ts';
 
-/** What a payload can say of its reading. */
+/** Values that a payload template can contain. */
 export interface PayloadValues {
   readonly site: string;
   readonly device: string;

@@ -15,7 +15,7 @@ suite('the load', (it) => {
   const scope = testScope(it);
   const fleet = new Fleet({ devices: 20, seed: 1, runId: 'r' });
 
-  /** What runs on each broker that is there. */
+  /** Runs the tests on each broker that is installed. */
   const brokers: [string, () => Promise<string>][] = [
     ["the sandbox's broker", async () => (await startServers(scope, { parts: ['mqtt'] })).sandbox.env.MQTT_URL ?? ''],
     ['mosquitto', async () => scope.use(await startMosquitto()).url],

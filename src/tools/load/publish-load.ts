@@ -6,7 +6,7 @@ import { closePublisher, connectPublisher, NO_MATCHING_SUBSCRIBERS } from '../..
 import { toError } from '../../core/errors.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 
-/** What is published of a load. */
+/** One message of a load. */
 export interface LoadMessage {
   readonly topic: string;
   readonly payload: Buffer;
@@ -38,7 +38,7 @@ export interface LoadOptions<M extends LoadMessage> {
   readonly onConfirmed?: ((message: M) => void) | undefined;
 }
 
-/** What a load has done so far. `sent = confirmed + refused + unconfirmed`, at every moment. */
+/** Progress of a load. `sent = confirmed + refused + unconfirmed`, at every moment. */
 export interface LoadProgress {
   /** Messages handed to the client, each counted once however often it goes over the wire. */
   sent: number;
@@ -61,7 +61,7 @@ export interface LoadProgress {
   readonly latency: LatencyHistogram;
 }
 
-/** How a load has ended. */
+/** The end of a load. */
 export interface LoadEnd {
   /** From the first message that was due to the last confirmation. */
   readonly seconds: number;

@@ -3,7 +3,7 @@ import type { MqttConnectionConfig } from '../../connectors/mqtt/client.ts';
 import { mqttSourceSchema } from '../../connectors/mqtt/config.ts';
 import { FatalError } from '../../core/errors.ts';
 
-/** What a publisher says of its broker; the names are those of the section `mqtt` of a pipeline. */
+/** Settings of a publisher's connection, named as in the section `mqtt` of a pipeline. */
 export type PublisherSettings = Partial<
   Pick<MqttConnectionConfig, 'protocolVersion' | 'username' | 'password' | 'passwordFile' | 'tls'>
 > & { readonly url: string };

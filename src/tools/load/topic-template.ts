@@ -1,7 +1,7 @@
 import { publishTopicProblem } from '../../connectors/mqtt/topic-filter.ts';
 import { type Template, templateOf } from './template.ts';
 
-/** What may stand in braces in a topic. */
+/** Names that may stand in braces in a topic. */
 export const TOPIC_NAMES = ['site', 'device', 'index'] as const;
 
 /**

@@ -1,6 +1,6 @@
 import type { Original } from '../../core/message.ts';
 
-/** Where originals are put back. */
+/** A destination of replayed messages. */
 export interface Destination {
   /** In words, for people: where to, and who gets it beside the pipeline. */
   readonly description: string;

@@ -12,13 +12,13 @@ const NAMED = 100;
 export interface ReplayArchiveOptions {
   readonly messages: AsyncIterable<TimedMessage>;
   readonly destination: Destination;
-  /** What is sent of a message. */
+  /** The message that is sent. */
   readonly toOriginal: (message: Message) => Original;
   readonly pacing: Pacing;
   readonly signal: AbortSignal;
 }
 
-/** What a replay has done so far. */
+/** Progress of a replay. */
 export interface ReplayProgress {
   replayed: number;
   /** Refused for good by the destination. */

@@ -1,7 +1,7 @@
 import type { Message } from '../../core/message.ts';
 import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
 
-/** Where messages of this platform and of its devices have the device's id. */
+/** Paths at which messages of this platform and of its devices have the device's id. */
 export const DEVICE_PATHS: readonly string[] = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
 
 /** Which messages of an archive are replayed, and what their time is. */
@@ -18,7 +18,7 @@ export interface SelectionOptions {
   readonly devicePaths: readonly string[];
 }
 
-/** What a selection says of a message. */
+/** The verdict of a selection on a message. */
 export interface Selected {
   /** Milliseconds since 1970. */
   readonly timeMs: number;

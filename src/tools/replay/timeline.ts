@@ -12,7 +12,7 @@ export interface TimedMessage {
   readonly device: string | undefined;
 }
 
-/** What a look through an archive has found. */
+/** The result of a scan of an archive. */
 export interface Scan {
   readonly objects: number;
   readonly lines: number;
@@ -107,9 +107,9 @@ export class Timeline {
     };
   }
 
-  /** What the scan has selected, in order. */
+  /** Messages that the scan has selected, in order. */
   async *messages(): AsyncGenerator<TimedMessage> {
-    /** What is left of each open object, the one whose next line is the earliest last. */
+    /** The unread lines of each open object, the one whose next line is the earliest last. */
     const open: { readonly lines: readonly Line[]; next: number }[] = [];
     const head = (one: (typeof open)[number] | undefined): Line | undefined => one?.lines[one.next];
     const insert = (one: (typeof open)[number]): void => {

@@ -9,7 +9,7 @@ export const SIZED_SERVICES = [
 ] as const satisfies readonly ServiceName[];
 export type SizedService = (typeof SIZED_SERVICES)[number];
 
-/** What one message costs a service at saturation, in microseconds of CPU time, by the size of its payload. */
+/** CPU time of one message at saturation, in microseconds, by the size of its payload. */
 export interface MeasuredCpu {
   readonly at200Bytes: number;
   readonly at1KiB: number;
@@ -35,7 +35,7 @@ export const BASE_MEGABYTES: Readonly<Record<SizedService, number>> = {
 };
 export const BASE_IN_FLIGHT = 1_000;
 
-/** What a message in flight keeps alive beside its payload. docs/performance.md, "Sizing". */
+/** Memory of a message in flight beside its payload. docs/performance.md, "Sizing". */
 export const MESSAGE_BYTES = 3_000;
 /** V8 collects when the heap and its buffers are so many times what is alive. docs/performance.md, "Sizing". */
 export const HEAP_FACTOR = 2;
@@ -60,7 +60,7 @@ export const FIRESTORE_MICROS = 133.3;
 export const PLANNED_CORE = 0.6;
 
 /**
- * What an envelope and its attributes add to a payload in base64, with the id and the time that Pub/Sub counts; a test
+ * Bytes that an envelope and its attributes add to a payload in base64, with the id and the time that Pub/Sub counts; a test
  * counts them for a reading of the demo.
  */
 export const ENVELOPE_BYTES = 290;

@@ -16,7 +16,7 @@ import {
   STREAM_BYTES_PER_SECOND,
 } from './measured.ts';
 
-/** What comes, and what it goes to. Latencies in milliseconds, of one call as the service sees it. */
+/** The load of a platform. Latencies in milliseconds, of one call as the service sees it. */
 export interface Workload {
   /** Messages a second, on average over a minute or so. */
   readonly rate: number;
@@ -43,11 +43,11 @@ export interface SizedSetting {
   readonly value: number;
 }
 
-/** What one service needs. */
+/** The size of one service. */
 export interface ServiceSize {
   readonly service: SizedService;
   readonly replicas: number;
-  /** What asks for so many replicas. */
+  /** The bound that sets the number of replicas. */
   readonly boundBy: 'cpu' | 'in flight' | 'requests at a time';
   readonly cpuMicrosPerMessage: number;
   /** Cores that all replicas use together. */
@@ -69,7 +69,7 @@ const INSERT = { concurrency: 32, maxRows: 500, maxBytes: 4_000_000, maxDelayMs:
 const PULL_IN_FLIGHT = 10_000;
 const MOST_PULLED = 1_000_000;
 const MQTT_IN_FLIGHT = 5_000;
-/** What `concurrency` may be. */
+/** Largest `concurrency`. */
 const MOST_REQUESTS = 1_000;
 /** Packet ids of MQTT. */
 const MOST_MQTT_IN_FLIGHT = 65_535;
@@ -77,7 +77,7 @@ const MOST_MQTT_IN_FLIGHT = 65_535;
 const HEADROOM = 2;
 const LIMIT_STEP_MB = 64;
 const LEAST_LIMIT_MB = 512;
-/** What a container may need beyond the measured peak. */
+/** Memory of a container beyond the measured peak. */
 const LIMIT_FACTOR = 1.25;
 
 /** Microseconds of CPU for one message of a size: a straight line through the two that were measured. */
@@ -132,7 +132,7 @@ function keysOf({ order, devices, buckets }: Pick<Workload, 'order' | 'devices' 
   return order === 'device' ? devices : Math.min(buckets, devices);
 }
 
-/** What one replica does at a rate. */
+/** The work of one replica at a rate. */
 interface Replica {
   readonly cpuMicros: number;
   readonly settleMs: number;

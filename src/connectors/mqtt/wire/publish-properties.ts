@@ -3,20 +3,20 @@ import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-int
 /** A name and its value, as a device has set them. */
 export type UserProperty = readonly [name: string, value: string];
 
-/** What MQTT 5 says of a message beside its payload: MQTT-3.3.2.3. */
+/** MQTT 5 properties of a message: MQTT-3.3.2.3. */
 export interface PublishProperties {
   /** In their order; a name may come more than once. */
   readonly userProperties: readonly UserProperty[];
   readonly contentType?: string | undefined;
   readonly responseTopic?: string | undefined;
   readonly correlationData?: Buffer | undefined;
-  /** Whether the sender calls the payload UTF-8 text. */
+  /** True if the sender declares the payload to be UTF-8 text. */
   readonly payloadFormatIndicator?: boolean | undefined;
-  /** What is left of the message's life, in seconds. */
+  /** Remaining lifetime of the message, in seconds. */
   readonly messageExpiryInterval?: number | undefined;
 }
 
-/** What a block of properties holds: see `readProperties`. */
+/** The result of `readProperties`. */
 export interface ReadProperties {
   /** The identifiers of the subscriptions that a message has come by. */
   readonly subscriptionIds: readonly number[];
@@ -33,7 +33,7 @@ const SUBSCRIPTION_IDENTIFIER = 0x0b;
 const TOPIC_ALIAS = 0x23;
 const USER_PROPERTY = 0x26;
 
-/** What a packet has as a rule: the same object, so that nothing is made for it. */
+/** Properties of a packet without any: one shared object. */
 export const NO_PROPERTIES: ReadProperties = Object.freeze({
   subscriptionIds: Object.freeze([]),
   properties: undefined,
@@ -150,14 +150,14 @@ function decoded(bytes: Buffer, start: number, end: number): PublishProperties {
   return { ...one, userProperties };
 }
 
-/** Where the property at `place` ends; undefined if that is beyond `end`, or if a PUBLISH has no such property. */
+/** Returns the end of the property at `place`; undefined if it is beyond `end`, or not a property of PUBLISH. */
 function endOf(bytes: Buffer, place: number, end: number): number | undefined {
   const next = place + 1 + lengthOf(bytes, place + 1, end, bytes[place] ?? 0);
   // Also false of what is no number.
   return next <= end ? next : undefined;
 }
 
-/** How many bytes the value of a property takes, which begins at `start`; not a number if that cannot be told. */
+/** Returns the length of the property value at `start`; NaN if it cannot be determined. */
 function lengthOf(bytes: Buffer, start: number, end: number, property: number): number {
   switch (property) {
     case PAYLOAD_FORMAT_INDICATOR:

@@ -46,7 +46,7 @@ function publish(packet: Partial<IPublishPacket>): IPublishPacket {
   return { cmd: 'publish', topic: 'a/b', payload: Buffer.from('x'), qos: 0, dup: false, retain: false, ...packet };
 }
 
-/** What a reader makes of a packet, but for what it counts: what mqtt-packet reads, in the shape of ours. */
+/** Converts a packet that mqtt-packet has read to the shape of our reader, without its counts. */
 function asReceived(
   packet: IPublishPacket,
   { maxPayloadBytes = MAX_PAYLOAD_BYTES, protocolVersion = 5 } = {},

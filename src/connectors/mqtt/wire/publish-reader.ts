@@ -5,11 +5,11 @@ import { LargePayload } from '../large-payload.ts';
 import { type PublishProperties, readProperties } from './publish-properties.ts';
 import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-integer.ts';
 
-/** What a source needs of a PUBLISH packet. */
+/** The parts of a PUBLISH packet that a source needs. */
 export interface ReceivedPublish {
   readonly topic: string;
   readonly payload: Buffer;
-  /** What its PUBACK names; 0 of QoS 0, which gets none. */
+  /** Packet id of its PUBACK; 0 for QoS 0, which gets none. */
   readonly packetId: number;
   /** The broker has sent it before, or may have. */
   readonly dup: boolean;
@@ -17,9 +17,9 @@ export interface ReceivedPublish {
   readonly retain: boolean;
   /** The identifiers of the subscriptions that it has come by: MQTT 5, and only where they have one. */
   readonly subscriptionIds: readonly number[];
-  /** What MQTT 5 says of it beside, read once somebody looks; undefined of most messages. */
+  /** MQTT 5 properties, parsed on first access; undefined for most messages. */
   readonly properties: PublishProperties | undefined;
-  /** What the packet takes in memory; at most `PIECE_BYTES` of others may be held beside it. */
+  /** Bytes that the packet takes in memory; it can retain at most `PIECE_BYTES` of others. */
   readonly byteLength: number;
   /** Set if the payload was too large, and is only the beginning. */
   readonly whole?: WholeData | undefined;
@@ -55,7 +55,7 @@ const PUBLISH = 3;
 const MAX_HEAD_BYTES = 2 + MAX_INTEGER_BYTES;
 const NOTHING: Buffer = Buffer.alloc(0);
 
-/** What stands before a payload, and where it begins. */
+/** The header of a PUBLISH, and the index of its payload. */
 interface PublishHead extends Pick<ReceivedPublish, 'topic' | 'packetId' | 'dup' | 'retain'> {
   readonly propertiesStart: number;
   readonly payloadStart: number;
@@ -80,12 +80,12 @@ export class PublishReader extends Writable {
   readonly #handlers: PublishReaderHandlers;
   readonly #hasProperties: boolean;
   readonly #maxPayloadBytes: number;
-  /** Where packets are read from, and what arrived behind it. */
+  /** The unread bytes. */
   #bytes = NOTHING;
   #place = 0;
   readonly #arrived: Buffer[] = [];
   #arrivedLength = 0;
-  /** How much the next packet takes, as far as is known. */
+  /** Bytes that the next packet takes, as far as is known. */
   #wanted = SHORTEST_PACKET;
   /** The packet that is taken in as it comes, if it is a large one. */
   #large: LargePublish | undefined;
@@ -168,7 +168,7 @@ export class PublishReader extends Writable {
     return piece;
   }
 
-  /** Where a packet's body begins, once all of the packet is here; else makes known how much is wanted. */
+  /** Returns the index of a packet's body once all of the packet is here; else sets how many bytes it waits for. */
   #bodyStart(): number | undefined {
     const start = this.#place + 1;
     const digits = integerLength(this.#bytes, start, this.#bytes.length);
@@ -262,7 +262,7 @@ export class PublishReader extends Writable {
     }
   }
 
-  /** What stands before a payload; undefined for what is MQTT.js' to read, or to refuse. */
+  /** Returns the header of a PUBLISH; undefined if MQTT.js has to read or refuse the packet. */
   #headAt(start: number, bodyStart: number, end: number): PublishHead | undefined {
     const bytes = this.#bytes;
     const header = bytes[start] ?? 0;
@@ -293,7 +293,7 @@ export class PublishReader extends Writable {
   }
 }
 
-/** Whether a packet that begins so is a PUBLISH of QoS 0 or 1. */
+/** Returns whether the first byte is that of a PUBLISH of QoS 0 or 1. */
 function isPublish(header = 0): boolean {
   return header >> 4 === PUBLISH && (header & 4) === 0;
 }

@@ -3,7 +3,7 @@ import { ownCopy } from '../../../util/bytes.ts';
 import { NO_PROPERTIES, type ReadProperties, type UserProperty } from './publish-properties.ts';
 import { PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
-/** What is private in its types, and what every client has. */
+/** Private members that every client has. */
 interface OpenedClient {
   streamBuilder: StreamBuilder;
 }
@@ -66,7 +66,7 @@ function pingNowAndThen(client: MqttClient): () => void {
   };
 }
 
-/** What the tap has left to MQTT.js, in the same shape. */
+/** Converts a packet that MQTT.js has read to the same shape. */
 export function asReceived({
   topic,
   payload,

@@ -1,7 +1,7 @@
 /** MQTT-1.5.5. */
 export const MAX_INTEGER_BYTES = 4;
 
-/** How many bytes an integer takes: 0 if it is cut off at `end`, more than `MAX_INTEGER_BYTES` if it is none. */
+/** Returns the length of the integer at `place`: 0 if `end` cuts it off, more than `MAX_INTEGER_BYTES` if it is invalid. */
 export function integerLength(bytes: Buffer, start: number, end: number): number {
   for (let length = 1; length <= MAX_INTEGER_BYTES; length += 1) {
     if (start + length > end) return 0;

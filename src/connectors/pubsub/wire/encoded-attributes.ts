@@ -16,7 +16,7 @@ export class EncodedAttributes {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** Whether it is known that Pub/Sub takes a message with them. */
+  /** True once it is known that Pub/Sub takes a message with them. */
   readonly isAccepted: boolean;
 
   constructor(bytes: Buffer, start: number, end: number, isAccepted = false) {
@@ -31,7 +31,7 @@ export class EncodedAttributes {
   }
 
   /**
-   * Whether a name begins with that text, in any case of its letters. Only looked at, not decoded; true also where an
+   * Returns whether a name begins with that text, in any case of its letters. Only looked at, not decoded; true also where an
    * entry does not begin with its name, so that whoever asks has to decode.
    *
    * @param text lower-case ASCII letters.

@@ -73,7 +73,7 @@ export class ProtobufWriter {
     this.#bytes[place] = rest;
   }
 
-  /** What was written since the last time. */
+  /** The bytes written since the last call. */
   take(): Buffer {
     const taken = Buffer.allocUnsafe(this.#length);
     this.#bytes.copy(taken, 0, 0, this.#length);

@@ -6,7 +6,7 @@ import { ReceivedMessage, type ReceivedParts } from './received-message.ts';
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
 
-/** What the server tells about a subscription, with every response. */
+/** Properties of a subscription, sent with every response. */
 export interface SubscriptionProperties {
   readonly exactlyOnceDeliveryEnabled: boolean;
   readonly messageOrderingEnabled: boolean;
@@ -18,7 +18,7 @@ export interface PullResponse {
   readonly properties: SubscriptionProperties;
 }
 
-/** What stands beside the message. */
+/** The fields beside the message. */
 type OuterParts = Pick<ReceivedParts, 'byteLength' | 'ackId' | 'deliveryAttempt'>;
 
 const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
@@ -54,7 +54,7 @@ export function decodePullResponse(bytes: Buffer): PullResponse {
   return { messages, properties };
 }
 
-/** Where the embedded message ends whose length is next. */
+/** Returns the end of the embedded message whose length is next. */
 function endOf(reader: Reader): number {
   return reader.uint32() + reader.pos;
 }

@@ -4,7 +4,7 @@ import { EncodedAttributes } from './encoded-attributes.ts';
 
 const NO_DATA: EnrichmentData = Object.freeze({});
 
-/** What a response says of one message, and where in its bytes the rest lies. */
+/** One message of a response, and the positions of its parts in the bytes. */
 export interface ReceivedParts {
   /** All of the message, as it was sent. */
   readonly byteLength: number;

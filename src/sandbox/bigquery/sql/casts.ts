@@ -96,7 +96,7 @@ const CASTS: Readonly<Record<string, Cast>> = {
   'TIMESTAMP DATETIME': { sql: cast('TIMESTAMP') },
   'TIMESTAMP TIME': { sql: (value) => `CAST(CAST(${value} AS TIMESTAMP) AS TIME)` },
 };
-/** What the service casts and the sandbox does not. */
+/** Casts that the service has and the sandbox lacks. */
 const REFUSED =
   /^(FLOAT64 NUMERIC|STRING (JSON|BIGNUMERIC)|BYTES INT64|\S*NUMERIC \S*|\S+ (BIG)?NUMERIC|GEOGRAPHY .*)$/;
 

@@ -18,7 +18,7 @@ import type { Expression, FunctionCall, Literal, Order, Query, Window } from './
 import { callTimeFunction, extract, isClock, isTimeFunction, shifted, TIME_FUNCTION_NAMES } from './time-functions.ts';
 import { BOOL, duckDbName, INT64, isGroupable, isOrderable, namedType, type Typed, type, typeText } from './types.ts';
 
-/** What an expression's place in a query lets it use. */
+/** Features that an expression may use in its place of a query. */
 export interface Context {
   readonly scope: Scope;
   /** The clause, for messages. */
@@ -32,7 +32,7 @@ export interface Context {
   readonly isAliasFirst: boolean;
 }
 
-/** What all expressions of a query share. */
+/** State that all expressions of a query share. */
 export interface Surroundings {
   readonly nowMs: number;
   readonly parameter: (key: string | number) => Typed;
@@ -207,7 +207,7 @@ export class ExpressionCompiler {
     return false;
   }
 
-  /** What the SELECT list calls so, if that is what the name means here. */
+  /** The item of the SELECT list with that name, if the name means it here. */
   #alias(names: readonly string[], at: number, { aliases, isAliasFirst, scope }: Context): Typed | undefined {
     const [name = '', ...members] = names;
     const found = aliases.filter((one) => sameName(one.name, name));

@@ -9,7 +9,7 @@ type Write = (...args: string[]) => string;
 /** Types of the arguments, `?` after those that may be left out; the type of the result; DuckDB's SQL. */
 type Signature = readonly [args: string, result: string, write: Write];
 
-/** What TRIM takes away: the characters that Unicode calls white space. */
+/** Characters that TRIM removes: Unicode's white space. */
 const SPACE = quoteText(
   ' \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
 );

@@ -26,7 +26,7 @@ export const EMPTY: Scope = { ranges: [], columns: [], parent: undefined };
 
 export const sameName = (a: string | undefined, b: string): boolean => a?.toLowerCase() === b.toLowerCase();
 
-/** What a dotted name stands for, and whether this scope or one around it has it. Throws an ApiError. */
+/** Resolves a dotted name in this scope or one around it. Throws an ApiError. */
 export function resolve(
   scope: Scope,
   names: readonly string[],

@@ -1,4 +1,4 @@
-/** Where in the query something begins. */
+/** A position in the query. */
 interface Placed {
   readonly at: number;
 }

@@ -17,7 +17,7 @@ export interface Typed {
   readonly type: SqlType;
   /** A string literal or parameter: it is also taken where a date or a time is asked for. */
   readonly isText?: boolean;
-  /** What a string literal says. */
+  /** The value of a string literal. */
   readonly literal?: string;
 }
 
