@@ -119,7 +119,7 @@ suite('a service', (it) => {
       );
     });
     assert.equal(kept, ['reading']);
-    assert.match(await (await fetch(`${service.url}/metrics`)).text(), 'relay.kept');
+    assert.match(await (await fetch(`${service.url}/metrics`)).text(), 'stage="kept"');
     assert.equal(await service.shutdown(5_000), { abandoned: 0 });
   });
 });
