@@ -36,14 +36,14 @@ suite('sizes of objects', ({ test }) => {
     store(1, 1, 100 * KIB, 'count');
     const metrics = await telemetry.registry.metrics();
     for (const line of [
-      'dataflow_objects_written_total{reason="age",service="icestore"} 40',
-      'dataflow_objects_written_total{reason="pressure",service="icestore"} 20',
-      'dataflow_objects_written_total{reason="count",service="icestore"} 60',
-      'dataflow_objects_written_total{reason="bytes",service="icestore"} 0',
-      'dataflow_object_size_bytes_bucket{le="4096",service="icestore"} 60',
-      'dataflow_object_size_bytes_bucket{le="65536",service="icestore"} 60',
-      'dataflow_object_size_bytes_bucket{le="262144",service="icestore"} 120',
-      `dataflow_object_size_bytes_sum{service="icestore"} ${60 * 103 * KIB}`,
+      'dataflow_objects_written_total{reason="age",service="icestore",pipeline="icestore"} 40',
+      'dataflow_objects_written_total{reason="pressure",service="icestore",pipeline="icestore"} 20',
+      'dataflow_objects_written_total{reason="count",service="icestore",pipeline="icestore"} 60',
+      'dataflow_objects_written_total{reason="bytes",service="icestore",pipeline="icestore"} 0',
+      'dataflow_object_size_bytes_bucket{le="4096",service="icestore",pipeline="icestore"} 60',
+      'dataflow_object_size_bytes_bucket{le="65536",service="icestore",pipeline="icestore"} 60',
+      'dataflow_object_size_bytes_bucket{le="262144",service="icestore",pipeline="icestore"} 120',
+      `dataflow_object_size_bytes_sum{service="icestore",pipeline="icestore"} ${60 * 103 * KIB}`,
     ]) {
       assert.match(metrics, line);
     }
