@@ -55,7 +55,7 @@ suite('Cloud Storage sink', (it) => {
     slow.remove();
     await eventually(() => assert.is(context.ledger.acked, GROUPS));
     const metrics = await telemetry.registry.metrics();
-    assert.match(metrics, `dataflow_objects_written_total{reason="age",service="test"} ${GROUPS}`);
-    assert.match(metrics, `dataflow_object_size_bytes_count{service="test"} ${GROUPS}`);
+    assert.match(metrics, `dataflow_objects_written_total{reason="age",service="test",pipeline="test"} ${GROUPS}`);
+    assert.match(metrics, `dataflow_object_size_bytes_count{service="test",pipeline="test"} ${GROUPS}`);
   });
 });
