@@ -49,7 +49,11 @@ export function objectSizes(
   scheduler: SchedulerLike = monotonicScheduler,
 ): (reason: FlushReason, bytes: number) => void {
   const total = { ...NO_OBJECTS };
-  const observeBytes = telemetry.histogram('dataflow_object_size_bytes', 'Bytes of one object, after compression.', SIZES);
+  const observeBytes = telemetry.histogram(
+    'dataflow_object_size_bytes',
+    'Bytes of one object, after compression.',
+    SIZES,
+  );
   telemetry.counter(
     'dataflow_objects_written_total',
     'Objects by why their batch left: its lines or bytes, its age, too many open groups, credit used up, or the end.',
