@@ -58,7 +58,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     assert.is(table.code, 0, table.output);
     assert.match(table.stdout, /^id +time +service +reason +attempt +bytes +error\n/);
     assert.match(table.stdout, /enrich +no_data +1 +\d+ +there is no data for "d-m0"\n/);
-    assert.match(table.stdout, /\n30 letters: no_data 30\n$/);
+    assert.match(table.stdout, /\n30 dead letters: no_data 30\n$/);
     assert.is(dry.code, 0, dry.output);
     assert.match(dry.stdout, /30 letters would be replayed, 0 left/);
     assert.match(dry.output, `would replay to projects/${sandbox.projectId}/topics/${input}`);
