@@ -29,8 +29,8 @@ module.exports = {
       '^src/(?!util/|core/|config/|telemetry/|formats/|operators/|connectors/)',
     ),
     layer(
-      'lookup-and-dead-letters-stand-on-connectors',
-      '^src/(lookup|dead-letters)/',
+      'lookup-dead-letters-and-resources-stand-on-connectors',
+      '^src/(lookup|dead-letters|resources)/',
       '^src/(main\\.ts|http|services|tools|commands|sandbox|testing)',
     ),
     layer('services-compose-parts', '^src/services/', '^src/(main\\.ts|tools|commands|sandbox|testing)'),

@@ -1,11 +1,32 @@
 import type { LifecycleRule, Storage } from '@google-cloud/storage';
-import { httpCall, httpCreate } from './cloud-call.ts';
+import { createOnce, httpCall, httpCreate } from './cloud-call.ts';
 import type { BucketResource } from './config.ts';
-import { differencesOf, type Resource } from './resource.ts';
+import { differencesOf, type Labels, type Resource } from './resource.ts';
 
 const SETTING = 'resources.buckets';
 /** One request for each object. */
 const EMPTYING_TIMEOUT_MS = 600_000;
+
+interface BucketDetails {
+  readonly labels?: Labels;
+  readonly rules?: readonly LifecycleRule[];
+}
+
+/** Creates a bucket, if it is missing. Rejects with the client's own error. */
+export function createBucket(
+  storage: Storage,
+  { name, location, storageClass }: Pick<BucketResource, 'name' | 'location' | 'storageClass'>,
+  { labels, rules = [] }: BucketDetails = {},
+): Promise<'created' | 'exists'> {
+  return createOnce('buckets.insert', () =>
+    storage.createBucket(name, {
+      ...(labels === undefined ? {} : { labels: { ...labels } }),
+      ...(location === undefined ? {} : { location }),
+      ...(storageClass === undefined ? {} : { storageClass }),
+      ...(rules.length === 0 ? {} : { lifecycle: { rule: [...rules] } }),
+    }),
+  );
+}
 
 /** A bucket, with what becomes of its objects in time. */
 export function bucketResource(storage: Storage, config: BucketResource): Resource {
@@ -36,15 +57,7 @@ export function bucketResource(storage: Storage, config: BucketResource): Resour
         ]),
       };
     },
-    create: (labels) =>
-      httpCreate(SETTING, config.name, () =>
-        storage.createBucket(config.name, {
-          labels: { ...labels },
-          ...(config.location === undefined ? {} : { location: config.location }),
-          ...(config.storageClass === undefined ? {} : { storageClass: config.storageClass }),
-          ...(rules.length === 0 ? {} : { lifecycle: { rule: rules } }),
-        }),
-      ),
+    create: (labels) => httpCreate(SETTING, config.name, () => createBucket(storage, config, { labels, rules })),
     users: async () => undefined,
     contents: async () => {
       const found = await httpCall(SETTING, config.name, () => bucket.getFiles({ maxResults: 1, autoPaginate: false }));

@@ -39,12 +39,20 @@ export async function pubsubCreate(setting: string, name: string, create: () => 
   );
 }
 
-/** Creates in Storage or BigQuery; that it exists by now is success. */
+/** Creates in Storage or BigQuery on behalf of a setting. */
 export async function httpCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
-  await retryFor(
-    () => answerOf(name, create).catch(unless(HTTP.CONFLICT)),
-    (thrown) => asHttpStartError(setting, name, thrown),
-  );
+  await retryFor(create, (thrown) => asHttpStartError(setting, name, thrown));
+}
+
+/** Creates in Storage or BigQuery with one call; that it exists by now is success. Rejects with the client's own error. */
+export async function createOnce(call: string, create: () => Promise<unknown>): Promise<'created' | 'exists'> {
+  try {
+    await answerOf(call, create);
+    return 'created';
+  } catch (thrown) {
+    if (Number(errorCode(thrown)) === HTTP.CONFLICT) return 'exists';
+    throw thrown;
+  }
 }
 
 function unless(code: number): (thrown: unknown) => undefined {

@@ -1,7 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
-import { httpCall, httpCreate } from './cloud-call.ts';
+import { createOnce, httpCall, httpCreate } from './cloud-call.ts';
 import type { DatasetResource } from './config.ts';
-import { differencesOf, type Resource } from './resource.ts';
+import { differencesOf, type Labels, type Resource } from './resource.ts';
 
 const SETTING = 'resources.datasets';
 
@@ -10,12 +10,23 @@ export function bigqueryName(projectId: string, datasetId: string, tableId?: str
   return [projectId, datasetId, ...(tableId === undefined ? [] : [tableId])].join('.');
 }
 
-/** A dataset. Tables of others keep it. */
-export function datasetResource(
+/** Creates a dataset, if it is missing. Rejects with the client's own error. */
+export function createDataset(
   bigquery: BigQuery,
-  projectId: string,
   { datasetId, location }: DatasetResource,
-): Resource {
+  labels?: Labels,
+): Promise<'created' | 'exists'> {
+  return createOnce('datasets.insert', () =>
+    bigquery.createDataset(datasetId, {
+      ...(labels === undefined ? {} : { labels: { ...labels } }),
+      ...(location === undefined ? {} : { location }),
+    }),
+  );
+}
+
+/** A dataset. Tables of others keep it. */
+export function datasetResource(bigquery: BigQuery, projectId: string, config: DatasetResource): Resource {
+  const { datasetId, location } = config;
   const dataset = bigquery.dataset(datasetId);
   const name = bigqueryName(projectId, datasetId);
   return {
@@ -30,10 +41,7 @@ export function datasetResource(
         differences: location === undefined ? [] : differencesOf([['location', location, metadata.location]]),
       };
     },
-    create: (labels) =>
-      httpCreate(SETTING, name, () =>
-        bigquery.createDataset(datasetId, { labels: { ...labels }, ...(location === undefined ? {} : { location }) }),
-      ),
+    create: (labels) => httpCreate(SETTING, name, () => createDataset(bigquery, config, labels)),
     users: async (doomed) => {
       const found = await httpCall(SETTING, name, () => dataset.getTables());
       const others = (found?.[0] ?? [])

@@ -2,18 +2,31 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { canonicalType } from '../connectors/bigquery/column-types.ts';
 import type { TableConfig } from '../connectors/bigquery/config.ts';
 import { type ApiField, tableOptions } from '../connectors/bigquery/table-options.ts';
-import { httpCall, httpCreate } from './cloud-call.ts';
+import { createOnce, httpCall, httpCreate } from './cloud-call.ts';
 import { bigqueryName } from './dataset.ts';
-import { differencesOf, type Resource } from './resource.ts';
+import { differencesOf, type Labels, type Resource } from './resource.ts';
 
 const SETTING = 'resources.tables';
 
 export type TableDeclaration = Pick<TableConfig, 'datasetId' | 'tableId' | 'schema' | 'partitioning' | 'clustering'>;
 
+/** Creates a table, if it is missing. Rejects with the client's own error. */
+export function createTable(
+  bigquery: BigQuery,
+  config: TableDeclaration,
+  labels?: Labels,
+): Promise<'created' | 'exists'> {
+  return createOnce('tables.insert', () =>
+    bigquery.dataset(config.datasetId).createTable(config.tableId, {
+      ...tableOptions(config),
+      ...(labels === undefined ? {} : { labels: { ...labels } }),
+    }),
+  );
+}
+
 /** A table. */
 export function tableResource(bigquery: BigQuery, projectId: string, config: TableDeclaration): Resource {
-  const dataset = bigquery.dataset(config.datasetId);
-  const table = dataset.table(config.tableId);
+  const table = bigquery.dataset(config.datasetId).table(config.tableId);
   const name = bigqueryName(projectId, config.datasetId, config.tableId);
   const declared = tableOptions(config);
   return {
@@ -32,8 +45,7 @@ export function tableResource(bigquery: BigQuery, projectId: string, config: Tab
         ]),
       };
     },
-    create: (labels) =>
-      httpCreate(SETTING, name, () => dataset.createTable(config.tableId, { ...declared, labels: { ...labels } })),
+    create: (labels) => httpCreate(SETTING, name, () => createTable(bigquery, config, labels)),
     users: async () => undefined,
     contents: async () => {
       const found = await httpCall(SETTING, name, () => table.getRows({ maxResults: 1, autoPaginate: false }));

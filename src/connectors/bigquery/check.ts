@@ -1,48 +1,46 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { answerOf } from '../google/bounded-call.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
 import { asHttpStartError } from '../google/http-errors.ts';
 import type { TableConfig } from './config.ts';
 import { readTable } from './read-table.ts';
-import { tableOptions } from './table-options.ts';
 import { type TableResource, tableDifferences } from './table-schema.ts';
 
 const NOT_FOUND = 404;
-const EXISTS_ALREADY = 409;
+
+/** Creates what is missing. Rejects with the client's own error. */
+type Create = () => Promise<'created' | 'exists'>;
 
 interface EnsureTableOptions {
   readonly telemetry: Telemetry;
   /** True if a hook makes the rows. */
   readonly hasHook: boolean;
+  readonly createDataset: Create;
+  readonly createTable: Create;
 }
 
 /**
- * Checks at start that the table exists and has the configured columns; with `create`, makes the dataset and the table
- * where they are missing. Warns where the table may not be read.
+ * Checks at start that the table exists and has the configured columns; with `table.create`, creates the
+ * dataset and the table where they are missing. Warns where the table may not be read.
  *
  * @throws RetryableError while the table differs, with every difference, and while BigQuery cannot be reached: rows wait
  *   until the table is changed. FatalError if the table is missing and is not to be made.
  */
-export async function ensureTable(
-  bigquery: BigQuery,
-  config: TableConfig,
-  { telemetry, hasHook }: EnsureTableOptions,
-): Promise<void> {
+export async function ensureTable(bigquery: BigQuery, config: TableConfig, options: EnsureTableOptions): Promise<void> {
   const name = `${config.datasetId}.${config.tableId}`;
   const found = await lookUp(bigquery, config, name);
-  if (typeof found === 'object') return assertAlike(config, name, found, hasHook);
+  if (typeof found === 'object') return assertAlike(config, name, found, options.hasHook);
   if (found === 'missing' && !config.create) {
     throw new FatalError(`table: ${name} does not exist; create it, or set table.create to true`);
   }
-  const created = config.create && (await create(bigquery, config, name, found, telemetry));
+  const created = config.create && (await createMissing(config, name, found, options));
   if (created) return;
   // Somebody else was faster, or it may not be read.
   const made = found === 'denied' ? found : await lookUp(bigquery, config, name);
-  if (typeof made === 'object') return assertAlike(config, name, made, hasHook);
+  if (typeof made === 'object') return assertAlike(config, name, made, options.hasHook);
   if (made === 'missing') throw new RetryableError(`table: ${name} was there, and is not`);
-  warnOfSkippedCheck(telemetry, {
+  warnOfSkippedCheck(options.telemetry, {
     setting: 'table',
     resource: name,
     permission: 'bigquery.tables.get',
@@ -73,26 +71,20 @@ function assertAlike(config: TableConfig, name: string, found: TableResource, ha
   );
 }
 
-/** Makes the dataset and the table; returns false if the table was there, or perhaps is and may not be looked up. */
-async function create(
-  bigquery: BigQuery,
-  config: TableConfig,
+/** Creates the dataset and the table; returns false if the table was there, or perhaps is and may not be looked up. */
+async function createMissing(
+  { datasetId }: TableConfig,
   name: string,
   found: 'missing' | 'denied',
-  telemetry: Telemetry,
+  { telemetry, createDataset, createTable }: EnsureTableOptions,
 ): Promise<boolean> {
-  const { datasetId, tableId, location } = config;
-  const dataset = await tryToCreate('datasets.insert', () =>
-    bigquery.createDataset(datasetId, location === undefined ? {} : { location }),
-  );
+  const dataset = await tryToCreate(createDataset);
   if (dataset === 'created') telemetry.event('resource.created', { 'table.datasetId': datasetId });
   // The dataset may be there, though this identity may not create one: then the table's creation succeeds.
   else if (dataset !== 'exists' && !isDenied(dataset.thrown)) {
     throw asHttpStartError('table.datasetId', datasetId, dataset.thrown);
   }
-  const table = await tryToCreate('tables.insert', () =>
-    bigquery.dataset(datasetId).createTable(tableId, tableOptions(config)),
-  );
+  const table = await tryToCreate(createTable);
   if (table === 'created') {
     telemetry.event('resource.created', { 'table.tableId': name });
     return true;
@@ -105,14 +97,10 @@ async function create(
     : asHttpStartError('table.tableId', name, table.thrown);
 }
 
-async function tryToCreate(
-  what: string,
-  call: () => Promise<unknown>,
-): Promise<'created' | 'exists' | { readonly thrown: unknown }> {
+async function tryToCreate(create: Create): Promise<'created' | 'exists' | { readonly thrown: unknown }> {
   try {
-    await answerOf(what, call);
-    return 'created';
+    return await create();
   } catch (thrown) {
-    return errorCode(thrown) === EXISTS_ALREADY ? 'exists' : { thrown };
+    return { thrown };
   }
 }

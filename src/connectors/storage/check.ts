@@ -1,4 +1,4 @@
-import type { Bucket, Storage } from '@google-cloud/storage';
+import type { Bucket } from '@google-cloud/storage';
 import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { answerOf } from '../google/bounded-call.ts';
@@ -7,20 +7,28 @@ import { asHttpStartError } from '../google/http-errors.ts';
 import type { BucketConfig } from './config.ts';
 
 const NOT_FOUND = 404;
-const EXISTS_ALREADY = 409;
+
+interface EnsureBucketOptions {
+  readonly telemetry: Telemetry;
+  /** Creates the bucket, if it is missing. Rejects with the client's own error. */
+  readonly create: () => Promise<'created' | 'exists'>;
+}
 
 /**
- * Checks at start that the bucket exists; with `create`, makes it where it is missing. Warns where the bucket may not be
- * read: writing objects needs no such right.
+ * Checks at start that the bucket exists; with `bucket.create`, creates it where it is missing. Warns where the bucket
+ * may not be read: writing objects needs no such right.
  *
  * @throws FatalError naming the setting, or RetryableError while Storage cannot be reached.
  */
-export async function ensureBucket(storage: Storage, config: BucketConfig, telemetry: Telemetry): Promise<Bucket> {
-  const bucket = storage.bucket(config.name);
+export async function ensureBucket(
+  bucket: Bucket,
+  config: BucketConfig,
+  { telemetry, create }: EnsureBucketOptions,
+): Promise<void> {
   let mayRead = true;
   try {
     await answerOf('buckets.get', () => bucket.getMetadata());
-    return bucket;
+    return;
   } catch (thrown) {
     mayRead = !isDenied(thrown);
     if (mayRead && errorCode(thrown) !== NOT_FOUND) throw asHttpStartError('bucket.name', config.name, thrown);
@@ -30,35 +38,29 @@ export async function ensureBucket(storage: Storage, config: BucketConfig, telem
       });
     }
   }
-  if (config.create && (await create(storage, config, mayRead, telemetry))) return bucket;
-  if (mayRead) return bucket;
+  if (config.create && (await tryToCreate(config, mayRead, create))) {
+    telemetry.event('resource.created', { bucket: config.name });
+    return;
+  }
+  if (mayRead) return;
   warnOfSkippedCheck(telemetry, {
     setting: 'bucket.name',
     resource: config.name,
     permission: 'storage.buckets.get',
     unchecked: 'that the bucket exists',
   });
-  return bucket;
 }
 
-/** Makes the bucket; returns false if it was there, or perhaps is and may not be looked up. */
-async function create(
-  storage: Storage,
-  config: BucketConfig,
+/** Creates the bucket; returns false if it was there, or perhaps is and may not be looked up. */
+async function tryToCreate(
+  { name }: BucketConfig,
   mayRead: boolean,
-  telemetry: Telemetry,
+  create: EnsureBucketOptions['create'],
 ): Promise<boolean> {
   try {
-    await answerOf('buckets.insert', () =>
-      storage.createBucket(config.name, {
-        ...(config.location === undefined ? {} : { location: config.location }),
-        ...(config.storageClass === undefined ? {} : { storageClass: config.storageClass }),
-      }),
-    );
+    return (await create()) === 'created';
   } catch (thrown) {
-    if (errorCode(thrown) === EXISTS_ALREADY || (!mayRead && isDenied(thrown))) return false;
-    throw asHttpStartError('bucket.name', config.name, thrown);
+    if (!mayRead && isDenied(thrown)) return false;
+    throw asHttpStartError('bucket.name', name, thrown);
   }
-  telemetry.event('resource.created', { bucket: config.name });
-  return true;
 }

@@ -12,6 +12,8 @@ import { identityBy } from '../../formats/identity.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
+import { createDataset } from '../../resources/dataset.ts';
+import { createTable } from '../../resources/table.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
 import type { CommonDependencies } from '../service-context.ts';
@@ -72,7 +74,11 @@ async function openParts(opening: Opening) {
     check: async () => {
       await check();
       if (dependencies.bigquery === undefined) await checkCredentials(config.google, ['bigquery']);
-      await ensureTable(client, config.table, { telemetry, hasHook });
+      await ensureTable(client, config.table, {
+        ...{ telemetry, hasHook },
+        createDataset: () => createDataset(client, config.table),
+        createTable: () => createTable(client, config.table),
+      });
     },
     close,
   };

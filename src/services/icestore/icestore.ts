@@ -9,6 +9,7 @@ import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { settle } from '../../operators/settle.ts';
+import { createBucket } from '../../resources/bucket.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
 import type { CommonDependencies } from '../service-context.ts';
@@ -73,7 +74,10 @@ async function openParts(opening: Opening) {
     check: async () => {
       await check();
       if (dependencies.storage === undefined) await checkCredentials(config.google, ['storage']);
-      await ensureBucket(storage, bucket, telemetry);
+      await ensureBucket(storage.bucket(bucket.name), bucket, {
+        telemetry,
+        create: () => createBucket(storage, bucket),
+      });
     },
     close,
   };
