@@ -108,7 +108,7 @@ const pairs: readonly Pair[] = [
         credit: context.credit,
         prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
       },
-      ({ items }) => from(items.map((item) => accepted(item.delivery))),
+      ({ items }) => of(items.map(() => undefined)),
     ),
     plain: (source) =>
       source.pipe(

@@ -4,11 +4,10 @@ import { catchError, last, mergeMap, tap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { DeliveryContext } from '../core/delivery.ts';
 import { PoisonError, RetryableError } from '../core/errors.ts';
-import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext } from '../testing/test-context.ts';
-import { batchInto, type Slot } from './batch-into.ts';
+import { batchInto, type ItemResult, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import { settle } from './settle.ts';
 
@@ -23,6 +22,7 @@ const ENDS = [
   'accepts',
   'accepts twice',
   'forgets half',
+  'refuses half',
   'fails',
   'poisons',
   'refuses each',
@@ -72,22 +72,21 @@ const scenario = fc.record({
   plans: fc.array(effectPlan, { minLength: 1, maxLength: 10 }),
 });
 
-function outcomes(plan: EffectPlan, { items }: Batch): Observable<Outcome> {
-  const all = items.map(({ delivery }) => accepted(delivery));
+function resultsOf(plan: EffectPlan, { items }: Batch): Observable<readonly ItemResult[]> {
+  const all = items.map(() => undefined);
   switch (plan.end) {
     case 'accepts':
-      return of(...all);
+      return of(all);
     case 'accepts twice':
-      return of(...all, ...all);
+      return of(all, all);
     case 'forgets half':
-      return of(...all.slice(all.length >> 1));
+      return of(all.slice(all.length >> 1));
+    case 'refuses half':
+      return of(all.map((_, index) => (index % 2 === 0 ? undefined : new RetryableError('later'))));
     case 'refuses each':
-      return of(...items.map(({ delivery }) => failed(delivery, new RetryableError('later'))));
+      return of(all.map(() => new RetryableError('later')));
     case 'fails':
-      return concat(
-        of(...all.slice(all.length >> 1)),
-        throwError(() => new RetryableError('outage')),
-      );
+      return throwError(() => new RetryableError('outage'));
     case 'poisons':
       return throwError(() => new PoisonError('rejected', 'no'));
     case 'throws':
@@ -126,7 +125,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
   const blocked = new Set<string>();
   const targetsOf = (key: string) => [key, 'all'];
 
-  const effect = (batch: Batch, slot: Slot): Observable<Outcome> => {
+  const effect = (batch: Batch, slot: Slot): Observable<readonly ItemResult[]> => {
     if (inProgress >= concurrency) violations.push('more batches are out than there are slots');
     if (serial && busyKeys.has(batch.key)) violations.push('two batches of a serial key are out');
     if (targetsOf(batch.key).some((target) => blocked.has(target))) violations.push('a blocked target has left');
@@ -134,14 +133,14 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
     batches += 1;
     const names = batch.items.map(({ delivery }) => Number(delivery.message.id));
     flushed.set(batch.key, [...(flushed.get(batch.key) ?? []), ...names]);
-    const outcomesThenUnblock = (): Observable<Outcome> => {
+    const resultsThenUnblock = (): Observable<readonly ItemResult[]> => {
       const unblock = defer(() => {
         for (const target of targetsOf(batch.key)) blocked.delete(target);
         return EMPTY;
       });
       try {
         return concat(
-          outcomes(plan, batch).pipe(
+          resultsOf(plan, batch).pipe(
             catchError((error) =>
               concat(
                 unblock,
@@ -156,7 +155,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
         throw thrown;
       }
     };
-    if (plan.afterMs === 0) return outcomesThenUnblock();
+    if (plan.afterMs === 0) return resultsThenUnblock();
     inProgress += 1;
     busyKeys.add(batch.key);
     const done = () => {
@@ -182,7 +181,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
     return concat(...plan.pauses.map(pauseFor), timer(plan.afterMs, scheduler)).pipe(
       last(),
       tap(done),
-      mergeMap(outcomesThenUnblock),
+      mergeMap(resultsThenUnblock),
     );
   };
 

@@ -14,20 +14,19 @@ import { finalize, mergeMap, take } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
-import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery, tryDelivery } from '../testing/test-context.ts';
-import { type BatchIntoOptions, batchInto, type Slot } from './batch-into.ts';
+import { type BatchIntoOptions, batchInto, type ItemResult, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import type { FailingTargetsView } from './failing-targets.ts';
 import { settle } from './settle.ts';
 
-type Effect = (batch: Batch, slot: Slot) => Observable<Outcome>;
+type Effect = (batch: Batch, slot: Slot) => Observable<readonly ItemResult[]>;
 
 const TAKES_MS = 100;
 
-const accepting = ({ items }: Batch): Observable<Outcome> => of(...items.map(({ delivery }) => accepted(delivery)));
+const accepting = ({ items }: Batch): Observable<readonly ItemResult[]> => of(items.map(() => undefined));
 
 /** Runs batches in virtual time, and records what goes in and what comes out, with times. */
 function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
@@ -263,7 +262,7 @@ suite('batchInto: the stream', ({ test }) => {
       const input = new Subject<Delivery>();
       let out = 0;
       let most = 0;
-      const refused = (slot: Slot): Observable<Outcome> => {
+      const refused = (slot: Slot): Observable<readonly ItemResult[]> => {
         slot.pause('bad', isOutage);
         return timer(10, scheduler).pipe(
           mergeMap(() => slot.resume()),
@@ -334,11 +333,24 @@ suite('batchInto: the stream', ({ test }) => {
 });
 
 suite('batchInto: failures', ({ test }) => {
-  test('what the effect does not mention goes back', () => {
+  test('each item is settled by its own result', () => {
     assert.equal(
-      outcomesOf(({ items }) => of(...items.slice(0, 1).map(({ delivery }) => accepted(delivery)))),
-      ['ack 1', 'nack 2', 'complete'],
+      outcomesOf(() => of([undefined, new PoisonError('rejected', 'x')])),
+      ['ack 1', 'deadLetter 2', 'complete'],
     );
+    assert.equal(
+      outcomesOf(() => of([new Error('x'), undefined])),
+      ['nack 1', 'ack 2', 'complete'],
+    );
+  });
+
+  test('too few results, or too many, confirm nothing: all goes back', () => {
+    for (const results of [[undefined], [undefined, undefined, undefined], []]) {
+      assert.equal(
+        outcomesOf(() => of(results)),
+        ['nack 1', 'nack 2', 'complete'],
+      );
+    }
   });
 
   test('an effect that completes at once, empty, gives all back', () => {
@@ -348,16 +360,13 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
-  test('an effect that fails gives the rest back, or dead-letters it if the error is poison', () => {
-    const after =
+  test('an effect that fails gives all back, or dead-letters all if the error is poison', () => {
+    const failing =
       (error: Error): Effect =>
-      ({ items: [first] }) =>
-        concat(
-          first === undefined ? EMPTY : of(accepted(first.delivery)),
-          throwError(() => error),
-        );
-    assert.equal(outcomesOf(after(new RetryableError('x'))), ['ack 1', 'nack 2', 'complete']);
-    assert.equal(outcomesOf(after(new PoisonError('rejected', 'x'))), ['ack 1', 'deadLetter 2', 'complete']);
+      () =>
+        throwError(() => error);
+    assert.equal(outcomesOf(failing(new RetryableError('x'))), ['nack 1', 'nack 2', 'complete']);
+    assert.equal(outcomesOf(failing(new PoisonError('rejected', 'x'))), ['deadLetter 1', 'deadLetter 2', 'complete']);
   });
 
   test('an effect that throws counts as one that fails', () => {
@@ -378,14 +387,15 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
-  test('a second outcome of one delivery, or one of a foreign delivery, is left out', () => {
-    const foreign = testDelivery(testContext(), { id: 'foreign' });
-    assert.equal(
-      outcomesOf(({ items }) =>
-        of(...items.flatMap(({ delivery }) => [accepted(delivery), failed(delivery, 'no'), accepted(foreign)])),
-      ),
-      ['ack 1', 'ack 2', 'complete'],
-    );
+  test('what an effect emits or fails with after its results is left out', () => {
+    const accepted = [undefined, undefined];
+    const ends = [of(accepted.map(() => new Error('no'))), throwError(() => new RetryableError('x'))];
+    for (const end of ends) {
+      assert.equal(
+        outcomesOf(() => concat(of(accepted), end)),
+        ['ack 1', 'ack 2', 'complete'],
+      );
+    }
   });
 
   test('a failed batch frees its slot', () => {
@@ -400,7 +410,7 @@ suite('batchInto: failures', ({ test }) => {
   /** An effect whose batches of the keys in `broken` fail until they are mended, and wait 100 ms between tries. */
   const retrying = (broken: Set<string>, log: string[]) => {
     const withScheduler = (scheduler: VirtualTimeScheduler): Effect => {
-      const attempt = (batch: Batch, slot: Slot): Observable<Outcome> =>
+      const attempt: Effect = (batch, slot) =>
         defer(() => {
           log.push(`${scheduler.now()} try ${batch.key}`);
           if (!broken.has(batch.key)) return timer(10, scheduler).pipe(mergeMap(() => accepting(batch)));
@@ -545,8 +555,8 @@ suite('batchInto: failures', ({ test }) => {
 
   test('where order counts, what waits behind a delivery that goes back goes back too; other keys go on', () => {
     const outage = new RetryableError('outage');
-    const ways: Record<string, (batch: Batch) => Observable<Outcome>> = {
-      'as an outcome': ({ items }) => of(...items.map(({ delivery }) => failed(delivery, outage))),
+    const ways: Record<string, (batch: Batch) => Observable<readonly ItemResult[]>> = {
+      'as a result': ({ items }) => of(items.map(() => outage)),
       'as an error': () => throwError(() => outage),
       'by leaving it out': () => EMPTY,
     };

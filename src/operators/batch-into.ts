@@ -2,13 +2,12 @@ import { Observable, type OperatorFunction, type SchedulerLike, Subscription } f
 import type { Credit } from '../core/credit.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
-import { failed, type Outcome, postponed } from '../core/outcome.ts';
+import { accepted, failed, type Outcome, postponed } from '../core/outcome.ts';
 import { type Linked, LinkedList } from '../util/linked-list.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
 import { FailingTargets, type FailingTargetsView, type TargetNames, targetShare } from './failing-targets.ts';
-import { Unsettled } from './unsettled.ts';
 
 /** The right of one batch to be worked on: there are `concurrency` of them. */
 export interface Slot {
@@ -28,6 +27,9 @@ export interface Slot {
    */
   retries(isOutage: boolean): void;
 }
+
+/** What became of one item: undefined is success, a PoisonError goes to dead-letter, any other error back to the source. */
+export type ItemResult = Error | undefined;
 
 export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
   readonly limits: BatchLimits;
@@ -82,13 +84,14 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
  * half of the credit at most, where messages can wait at their source (`mayPostpone`): what is beyond that goes back, to
  * come again after as long as the target has been failing, 1 s to 10 s.
  *
- * The effect emits outcomes; those it leaves out when it completes or fails become `nack` (or `deadLetter`, if it
- * failed with a PoisonError). A nack of a serial key takes along what waits of that key, and a delivery that is out of
- * turn goes back on arrival. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
+ * The effect emits once: one result for each item, in their order. Where it emits none, or another number, all items go
+ * back; where it fails with a PoisonError, all go to dead-letter. A nack of a serial key takes along what waits of that
+ * key, and a delivery that is out of turn goes back on arrival. Only a FatalError ends the stream. Unsubscribing aborts
+ * the effects and settles nothing.
  */
 export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
-  effect: (batch: Batch<T>, slot: Slot) => Observable<Outcome>,
+  effect: (batch: Batch<T>, slot: Slot) => Observable<readonly ItemResult[]>,
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? monotonicScheduler;
   const { credit, prepare, concurrency } = options;
@@ -216,12 +219,17 @@ export function batchInto<T extends BatchItem>(
         out.add(current);
         messagesOut += batch.items.length;
         options.onFlush?.(batch);
-        const unsettled = new Unsettled(batch.items);
-        const closeRest = (error: Error): void => {
-          if (unsettled.isEmpty) return;
-          if (!(error instanceof PoisonError)) gaveBack(batch.key, error);
-          for (const delivery of unsettled.drain()) subscriber.next(failed(delivery, error));
+        let isSettled = false;
+        const settleAll = (results: readonly ItemResult[]): void => {
+          if (isSettled) return;
+          isSettled = true;
+          batch.items.forEach(({ delivery }, index) => {
+            const error = results[index];
+            if (error !== undefined && !(error instanceof PoisonError)) gaveBack(batch.key, error);
+            subscriber.next(error === undefined ? accepted(delivery) : failed(delivery, error));
+          });
         };
+        const failAll = (error: Error): void => settleAll(batch.items.map(() => error));
         const finish = (error: Error): void => {
           if (error instanceof FatalError) {
             subscriber.error(error);
@@ -229,7 +237,7 @@ export function batchInto<T extends BatchItem>(
           }
           // First: what goes back makes room for batches that may pause in turn.
           failing.unblock(batch.key);
-          closeRest(error);
+          failAll(error);
           leave();
         };
         const leave = (): void => {
@@ -245,11 +253,15 @@ export function batchInto<T extends BatchItem>(
           if (!failing.exceedsShare(target)) return;
           giveBackExcess(target);
           const isAlone = ![...out].some((other) => other !== current && failing.isOf(target, other.batch));
-          if (isAlone || !failing.exceedsShare(target) || !mayPostpone(batch.items)) return;
+          if (isSettled || isAlone || !failing.exceedsShare(target) || !mayPostpone(batch.items)) return;
           current.subscription.unsubscribe();
+          isSettled = true;
           failing.remove(batch.items);
           gaveBack(batch.key, OUT_OF_TURN);
-          postpone(unsettled.drain(), target);
+          postpone(
+            batch.items.map(({ delivery }) => delivery),
+            target,
+          );
           leave();
         };
         let isPaused = false;
@@ -286,7 +298,7 @@ export function batchInto<T extends BatchItem>(
         };
         const startedAt = now();
         let isFirstTry = true;
-        let result: Observable<Outcome>;
+        let result: Observable<readonly ItemResult[]>;
         try {
           result = effect(batch, slot);
         } catch (thrown) {
@@ -295,15 +307,15 @@ export function batchInto<T extends BatchItem>(
         }
         current.subscription.add(
           result.subscribe({
-            next: (outcome) => {
-              if (!unsettled.delete(outcome.delivery)) return;
-              if (outcome.verdict === 'nack') gaveBack(batch.key, outcome.error);
-              subscriber.next(outcome);
+            next: (results) => {
+              const isWhole = results.length === batch.items.length;
+              if (isWhole) settleAll(results);
+              else failAll(new Error(`the sink has ${results.length} results for ${batch.items.length} messages`));
             },
             error: (thrown) => finish(toError(thrown)),
             complete: () => {
               if (isFirstTry) limit.answered(now(), now() - startedAt);
-              finish(new Error('the sink completed without an outcome for this message'));
+              finish(new Error('the sink completed without results'));
             },
           }),
         );

@@ -4,11 +4,10 @@ import { mergeMap } from 'rxjs/operators';
 import * as assert from 'uvu/assert';
 import type { Delivery, DeliveryContext } from '../core/delivery.ts';
 import { PoisonError, RetryableError } from '../core/errors.ts';
-import { accepted, failed, type Outcome } from '../core/outcome.ts';
 import { RedeliveringSource } from '../testing/redelivering-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext } from '../testing/test-context.ts';
-import { batchInto } from './batch-into.ts';
+import { batchInto, type ItemResult } from './batch-into.ts';
 import type { BatchItem } from './batcher.ts';
 import { mapMessage } from './map-message.ts';
 import { orderedByKey } from './ordered-by-key.ts';
@@ -102,14 +101,14 @@ function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scena
     return timer(delayMs(), scheduler).pipe(
       mergeMap(() => {
         // As a request that fails as a whole, or one whose first message is refused alone.
-        const outcomes = items.map(({ delivery }, index): Outcome => {
+        const results = items.map(({ delivery }, index): ItemResult => {
           if (end === 'poison' && index === 0) poisoned.add(delivery.message.id);
-          if (end === 'outage' || (end === 'poison' && index === 0)) return failed(delivery, THROWN[end]());
+          if (end === 'outage' || (end === 'poison' && index === 0)) return THROWN[end]();
           published.push(delivery.message.id);
           safe.add(delivery.message.id);
-          return accepted(delivery);
+          return undefined;
         });
-        return of(...outcomes);
+        return of(results);
       }),
     );
   };

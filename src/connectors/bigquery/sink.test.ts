@@ -3,6 +3,8 @@ import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { Readiness } from '../../core/readiness.ts';
 import { settle } from '../../operators/settle.ts';
+import { createDataset } from '../../resources/dataset.ts';
+import { createTable } from '../../resources/table.ts';
 import { Telemetry } from '../../telemetry/telemetry.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
@@ -34,7 +36,11 @@ suite('BigQuery sink', (it) => {
       ...{ datasetId: 'adaptive', tableId: 'rows', create: true },
       schema: [{ name: 'id', type: 'STRING', from: 'metadata.id' }],
     });
-    await ensureTable(client, table, { telemetry, hasHook: false });
+    await ensureTable(client, table, {
+      ...{ telemetry, hasHook: false },
+      createDataset: () => createDataset(client, table),
+      createTable: () => createTable(client, table),
+    });
     const slow = faults.add({ ...INSERT, latencyMs: 100 });
     const context = testContext();
     let flushed = 0;

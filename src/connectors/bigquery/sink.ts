@@ -3,7 +3,6 @@ import {
   concatMap,
   defer,
   finalize,
-  from,
   map,
   type Observable,
   type OperatorFunction,
@@ -14,7 +13,7 @@ import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
-import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { type IdentityOf, insertIdOf } from '../../formats/identity.ts';
 import { batchInto, type Slot } from '../../operators/batch-into.ts';
@@ -64,15 +63,6 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       insert(
         items.map((item) => item.text),
         slot,
-      ).pipe(
-        concatMap((results) =>
-          from(
-            items.map(({ delivery }, index) => {
-              const error = results[index];
-              return error === undefined ? accepted(delivery) : failed(delivery, error);
-            }),
-          ),
-        ),
       ),
   );
 }

@@ -1,7 +1,7 @@
 import { catchError, defer, finalize, map, type Observable, of, type SchedulerLike, switchMap } from 'rxjs';
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
-import type { Slot } from '../../operators/batch-into.ts';
+import type { ItemResult, Slot } from '../../operators/batch-into.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
@@ -24,9 +24,6 @@ export interface PublisherOptions {
   readonly component: string;
   readonly scheduler?: SchedulerLike;
 }
-
-/** The result of one message of a request: undefined is success. */
-export type PublishResult = readonly (Error | undefined)[];
 
 export interface PublishOptions {
   /** Slot of the batch that the request is made of: given up while the request waits for its next try. */
@@ -70,9 +67,9 @@ export class Publisher {
     topicId: string,
     messages: readonly OutgoingMessage[],
     options: PublishOptions = {},
-  ): Observable<PublishResult> {
+  ): Observable<readonly ItemResult[]> {
     return this.#request(topicId, messages, options).pipe(
-      catchError((thrown: unknown): Observable<PublishResult> => {
+      catchError((thrown: unknown): Observable<readonly ItemResult[]> => {
         const error = toError(thrown);
         if (!(error instanceof PoisonError) || messages.length === 1) return of(messages.map(() => error));
         const middle = messages.length >> 1;
@@ -91,7 +88,7 @@ export class Publisher {
     topicId: string,
     messages: readonly OutgoingMessage[],
     { slot, giveUpAfterMs }: PublishOptions,
-  ): Observable<PublishResult> {
+  ): Observable<readonly ItemResult[]> {
     const { connections, projectId, retry, timeoutMs, telemetry } = this.#options;
     const topic = `projects/${projectId}/topics/${topicId}`;
     const metadata = routedBy('topic', topic);

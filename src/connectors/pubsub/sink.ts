@@ -1,9 +1,9 @@
-import { concatMap, EMPTY, from, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { EMPTY, map, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
-import { accepted, failed, type Outcome } from '../../core/outcome.ts';
-import { batchInto } from '../../operators/batch-into.ts';
+import type { Outcome } from '../../core/outcome.ts';
+import { batchInto, type ItemResult } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
@@ -48,10 +48,10 @@ export interface PubSubSinkOptions {
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { publisher, config, credit, telemetry, toTarget, onlyTopicId, deadLetterAfterMs } = options;
-  const asFailure = (error: Error): Error =>
-    deadLetterAfterMs !== undefined && error instanceof RetryableError
-      ? new PoisonError('undelivered', error.message, { cause: error })
-      : error;
+  const asFinal = (result: ItemResult): ItemResult =>
+    deadLetterAfterMs !== undefined && result instanceof RetryableError
+      ? new PoisonError('undelivered', result.message, { cause: result })
+      : result;
   const keyOf = batchKeys();
   return batchInto<Outgoing>(
     {
@@ -88,16 +88,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
           items.map((item) => item.message),
           { slot, giveUpAfterMs: deadLetterAfterMs },
         )
-        .pipe(
-          concatMap((results) =>
-            from(
-              items.map(({ delivery }, index) => {
-                const error = results[index];
-                return error === undefined ? accepted(delivery) : failed(delivery, asFailure(error));
-              }),
-            ),
-          ),
-        );
+        .pipe(map((results) => results.map(asFinal)));
     },
   );
 }

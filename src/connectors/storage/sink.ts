@@ -6,11 +6,11 @@ import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { drop } from '../../core/hook-result.ts';
-import { accepted, failed, type Outcome } from '../../core/outcome.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { type ArchiveLine, archiveLine, lineText } from '../../formats/archive-line.ts';
 import { contentHashOf, type IdentityOf } from '../../formats/identity.ts';
-import { batchInto, type Slot } from '../../operators/batch-into.ts';
+import { batchInto, type ItemResult, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
@@ -100,12 +100,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
-    (batch, slot) =>
-      upload(batch, slot).pipe(
-        concatMap((error) =>
-          from(batch.items.map(({ delivery }) => (error === undefined ? accepted(delivery) : failed(delivery, error)))),
-        ),
-      ),
+    (batch, slot) => upload(batch, slot).pipe(map((result) => batch.items.map(() => result))),
   );
 }
 
@@ -117,7 +112,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
 function uploadEffect(
   options: StorageSinkOptions,
   placeOf: (key: string) => string,
-): (batch: Batch<PreparedLine>, slot: Slot) => Observable<Error | undefined> {
+): (batch: Batch<PreparedLine>, slot: Slot) => Observable<ItemResult> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
     'dataflow_upload_duration_seconds',
