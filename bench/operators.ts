@@ -24,6 +24,7 @@ import { batchInto } from '../src/operators/batch-into.ts';
 import { decodeInput } from '../src/operators/decode-input.ts';
 import { mapMessage } from '../src/operators/map-message.ts';
 import { orderedByKey } from '../src/operators/ordered-by-key.ts';
+import { PartitionKey } from '../src/operators/partition-key.ts';
 import { retryWithBackoff } from '../src/operators/retry-with-backoff.ts';
 import { settle } from '../src/operators/settle.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
@@ -36,6 +37,7 @@ const ROUNDS = isQuick ? 3 : 5;
 const ITEMS = isQuick ? 50_000 : 1_000_000;
 const COUNTED = 20_000;
 const POOL = 1_000;
+const BATCH_KEY = new PartitionKey('bench');
 
 const context = testContext();
 const payload = encodeEnvelope(testMessage({ payload: JSON.stringify({ pad: 'x'.repeat(190) }) }));
@@ -106,7 +108,7 @@ const pairs: readonly Pair[] = [
         limits: { maxCount: POOL, maxBytes: 1e9, maxAgeMs: 1e6, maxOpen: 10 },
         concurrency: 4,
         credit: context.credit,
-        prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
+        prepare: (delivery) => ({ delivery, key: BATCH_KEY, bytes: 1 }),
       },
       ({ items }) => of(items.map(() => undefined)),
     ),

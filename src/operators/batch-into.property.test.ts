@@ -9,6 +9,7 @@ import { suite } from '../testing/suite.ts';
 import { testContext } from '../testing/test-context.ts';
 import { batchInto, type ItemResult, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
+import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
 /** So long that nothing may ever wait for it. */
@@ -127,15 +128,15 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
 
   const effect = (batch: Batch, slot: Slot): Observable<readonly ItemResult[]> => {
     if (inProgress >= concurrency) violations.push('more batches are out than there are slots');
-    if (serial && busyKeys.has(batch.key)) violations.push('two batches of a serial key are out');
-    if (targetsOf(batch.key).some((target) => blocked.has(target))) violations.push('a blocked target has left');
+    if (serial && busyKeys.has(batch.key.target)) violations.push('two batches of a serial key are out');
+    if (targetsOf(batch.key.target).some((target) => blocked.has(target))) violations.push('a blocked target has left');
     const plan: EffectPlan = plans[batches % plans.length] ?? { end: 'accepts', afterMs: 0, pauses: [] };
     batches += 1;
     const names = batch.items.map(({ delivery }) => Number(delivery.message.id));
-    flushed.set(batch.key, [...(flushed.get(batch.key) ?? []), ...names]);
+    flushed.set(batch.key.target, [...(flushed.get(batch.key.target) ?? []), ...names]);
     const resultsThenUnblock = (): Observable<readonly ItemResult[]> => {
       const unblock = defer(() => {
-        for (const target of targetsOf(batch.key)) blocked.delete(target);
+        for (const target of targetsOf(batch.key.target)) blocked.delete(target);
         return EMPTY;
       });
       try {
@@ -157,19 +158,19 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
     };
     if (plan.afterMs === 0) return resultsThenUnblock();
     inProgress += 1;
-    busyKeys.add(batch.key);
+    busyKeys.add(batch.key.target);
     const done = () => {
       inProgress -= 1;
-      busyKeys.delete(batch.key);
+      busyKeys.delete(batch.key.target);
     };
     const pauseFor = ({ forMs, target }: EffectPlan['pauses'][number]) =>
       defer(() => {
-        const name = target === 'own' ? batch.key : target;
+        const name = target === 'own' ? batch.key.target : target;
         blocked.add(name);
         inProgress -= 1;
         slot.pause(name);
         // It went back, to wait at its source.
-        if (batch.items.every(({ delivery }) => !delivery.ackHandle.isOpen)) busyKeys.delete(batch.key);
+        if (batch.items.every(({ delivery }) => !delivery.ackHandle.isOpen)) busyKeys.delete(batch.key.target);
         return timer(forMs, scheduler).pipe(
           mergeMap(() => slot.resume()),
           tap(() => {
@@ -194,11 +195,9 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
           credit: context.credit,
           prepare: (delivery) => ({
             delivery,
-            key: delivery.message.attributes.key ?? '',
+            key: new PartitionKey(delivery.message.attributes.key ?? '', '', serial),
             bytes: delivery.message.payload.byteLength,
           }),
-          isSerial: () => serial,
-          targetOf: (key) => key,
           sharedTarget: 'all',
           scheduler,
         },

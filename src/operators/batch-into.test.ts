@@ -20,16 +20,24 @@ import { testContext, testDelivery, tryDelivery } from '../testing/test-context.
 import { type BatchIntoOptions, batchInto, type ItemResult, type Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 import type { FailingTargetsView } from './failing-targets.ts';
+import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
 type Effect = (batch: Batch, slot: Slot) => Observable<readonly ItemResult[]>;
 
+interface BenchOptions extends Partial<BatchIntoOptions<BatchItem>> {
+  readonly keyOf?: (name: string) => PartitionKey;
+}
+
 const TAKES_MS = 100;
+
+const ownTarget = (name: string) => new PartitionKey(name, name);
+const serial = (name: string) => new PartitionKey('target', name, true);
 
 const accepting = ({ items }: Batch): Observable<readonly ItemResult[]> => of(items.map(() => undefined));
 
 /** Runs batches in virtual time, and records what goes in and what comes out, with times. */
-function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effect) {
+function bench({ keyOf = ownTarget, ...options }: BenchOptions = {}, effect?: Effect) {
   const scheduler = options.scheduler instanceof VirtualTimeScheduler ? options.scheduler : new VirtualTimeScheduler();
   const context = testContext();
   const input = new Subject<Delivery>();
@@ -43,7 +51,7 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
       credit: context.credit,
       prepare: (delivery) => ({
         delivery,
-        key: delivery.message.attributes.key ?? 'a',
+        key: keyOf(delivery.message.attributes.key ?? 'a'),
         bytes: delivery.ackHandle.bytes,
       }),
       onFlush: (batch) => note(`flush ${ids(batch)} (${batch.reason})`),
@@ -63,7 +71,7 @@ function bench(options: Partial<BatchIntoOptions<BatchItem>> = {}, effect?: Effe
 }
 
 /** One batch with the deliveries 1 and 2, and what became of them. */
-function outcomesOf(effect: Effect, options: Partial<BatchIntoOptions<BatchItem>> = {}): string[] {
+function outcomesOf(effect: Effect, options: BenchOptions = {}): string[] {
   const { emit, input, scheduler, log } = bench(options, effect);
   emit('1');
   emit('2');
@@ -125,7 +133,7 @@ suite('batchInto: the stream', ({ test }) => {
   });
 
   test('a serial key keeps its order; another key does not wait for it', () => {
-    const { emit, scheduler, log } = bench({ isSerial: () => true, concurrency: 9 });
+    const { emit, scheduler, log } = bench({ keyOf: serial, concurrency: 9 });
     for (const id of ['1', '2', '3', '4', '5', '6']) emit(id);
     emit('b', 'b');
     scheduler.flush();
@@ -185,7 +193,11 @@ suite('batchInto: the stream', ({ test }) => {
         limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 60_000, maxOpen: 100 },
         concurrency: 4,
         credit: context.credit,
-        prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
+        prepare: (delivery) => ({
+          delivery,
+          key: new PartitionKey('target', delivery.message.attributes.key ?? ''),
+          bytes: 1,
+        }),
         scheduler,
       },
       (batch) => {
@@ -222,7 +234,7 @@ suite('batchInto: the stream', ({ test }) => {
           limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
           concurrency: 64,
           credit: context.credit,
-          prepare: (delivery) => ({ delivery, key: '', bytes: 1 }),
+          prepare: (delivery) => ({ delivery, key: new PartitionKey('target'), bytes: 1 }),
           onFlush: () => {
             if (hasFailed) fewest = Math.min(fewest, out);
           },
@@ -274,12 +286,11 @@ suite('batchInto: the stream', ({ test }) => {
           limits: { maxCount: 1, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 },
           concurrency: 64,
           credit: context.credit,
-          prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
-          targetOf: (key) => key,
+          prepare: (delivery) => ({ delivery, key: ownTarget(delivery.message.attributes.key ?? ''), bytes: 1 }),
           scheduler,
         },
         (batch, slot) => {
-          if (batch.key === 'bad') return refused(slot);
+          if (batch.key.target === 'bad') return refused(slot);
           out += 1;
           most = Math.max(most, out);
           return timer(100, scheduler).pipe(
@@ -412,9 +423,9 @@ suite('batchInto: failures', ({ test }) => {
     const withScheduler = (scheduler: VirtualTimeScheduler): Effect => {
       const attempt: Effect = (batch, slot) =>
         defer(() => {
-          log.push(`${scheduler.now()} try ${batch.key}`);
-          if (!broken.has(batch.key)) return timer(10, scheduler).pipe(mergeMap(() => accepting(batch)));
-          slot.pause(batch.key);
+          log.push(`${scheduler.now()} try ${batch.key.group}`);
+          if (!broken.has(batch.key.group)) return timer(10, scheduler).pipe(mergeMap(() => accepting(batch)));
+          slot.pause(batch.key.group);
           return timer(100, scheduler).pipe(
             mergeMap(() => slot.resume()),
             mergeMap(() => attempt(batch, slot)),
@@ -429,10 +440,7 @@ suite('batchInto: failures', ({ test }) => {
     const broken = new Set(['bad']);
     const tries: string[] = [];
     const scheduler = new VirtualTimeScheduler();
-    const { emit, input, log } = bench(
-      { concurrency: 1, scheduler, targetOf: (key) => key },
-      retrying(broken, tries)(scheduler),
-    );
+    const { emit, input, log } = bench({ concurrency: 1, scheduler }, retrying(broken, tries)(scheduler));
     for (const id of ['b1', 'b2', 'b3', 'b4', 'b5', 'b6']) emit(id, 'bad');
     for (const id of ['g1', 'g2', 'g3']) emit(id, 'good');
     scheduler.schedule(() => broken.clear(), 150);
@@ -457,7 +465,7 @@ suite('batchInto: failures', ({ test }) => {
   });
 
   /** A target that fails, another one that works, and credit of eight messages. */
-  function shared(options: Partial<BatchIntoOptions<BatchItem>>, mayPostpone: boolean) {
+  function shared({ keyOf = ownTarget, ...options }: BenchOptions, mayPostpone: boolean) {
     const scheduler = new VirtualTimeScheduler();
     const context = testContext({ maxMessages: 8 });
     const settled: string[] = [];
@@ -469,8 +477,7 @@ suite('batchInto: failures', ({ test }) => {
         limits: { maxCount: 2, maxBytes: 1_000, maxAgeMs: 5, maxOpen: 9 },
         concurrency: 4,
         credit: context.credit,
-        prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 1 }),
-        targetOf: (key) => key,
+        prepare: (delivery) => ({ delivery, key: keyOf(delivery.message.attributes.key ?? ''), bytes: 1 }),
         onFailingTargets: (view) => targets.push(view),
         scheduler,
         ...options,
@@ -515,7 +522,7 @@ suite('batchInto: failures', ({ test }) => {
 
   test('nothing goes back where a message cannot wait at its source, or where no other target is left', () => {
     const mqtt = shared({}, false);
-    const only = shared({ targetOf: () => 'none', sharedTarget: 'bad' }, true);
+    const only = shared({ keyOf: (name) => new PartitionKey('none', name), sharedTarget: 'bad' }, true);
     for (const { emit, at, settled, bad, scheduler, failing } of [mqtt, only]) {
       emit(...all);
       at(1, () => emit('g1'));
@@ -534,9 +541,9 @@ suite('batchInto: failures', ({ test }) => {
     const scheduler = new VirtualTimeScheduler();
     const order: string[] = [];
     let first = true;
-    const { emit, log } = bench({ concurrency: 1, scheduler, targetOf: (key) => key }, (batch, slot) => {
-      order.push(`${scheduler.now()} ${batch.key}`);
-      if (batch.key !== 'a' || !first) return timer(TAKES_MS, scheduler).pipe(mergeMap(() => accepting(batch)));
+    const { emit, log } = bench({ concurrency: 1, scheduler }, (batch, slot) => {
+      order.push(`${scheduler.now()} ${batch.key.group}`);
+      if (batch.key.group !== 'a' || !first) return timer(TAKES_MS, scheduler).pipe(mergeMap(() => accepting(batch)));
       first = false;
       slot.pause('a');
       return timer(10, scheduler).pipe(
@@ -562,8 +569,8 @@ suite('batchInto: failures', ({ test }) => {
     };
     for (const [name, way] of Object.entries(ways)) {
       const gate = new Subject<void>();
-      const { emit, input, scheduler, log } = bench({ isSerial: () => true }, (batch) =>
-        batch.key === 'a'
+      const { emit, input, scheduler, log } = bench({ keyOf: serial }, (batch) =>
+        batch.key.group === 'a'
           ? gate.pipe(
               take(1),
               mergeMap(() => way(batch)),
@@ -597,7 +604,7 @@ suite('batchInto: failures', ({ test }) => {
         prepare: (delivery) => {
           if (delivery.message.id === 'poison') throw new PoisonError('too_large', 'x');
           if (delivery.message.id === 'bug') throw new TypeError('y');
-          return { delivery, key: '', bytes: 0 };
+          return { delivery, key: ownTarget(''), bytes: 0 };
         },
       },
       accepting,

@@ -7,7 +7,8 @@ import { type Linked, LinkedList } from '../util/linked-list.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
-import { FailingTargets, type FailingTargetsView, type TargetNames, targetShare } from './failing-targets.ts';
+import { FailingTargets, type FailingTargetsView, targetShare } from './failing-targets.ts';
+import type { PartitionKey } from './partition-key.ts';
 
 /** The right of one batch to be worked on: there are `concurrency` of them. */
 export interface Slot {
@@ -31,7 +32,7 @@ export interface Slot {
 /** What became of one item: undefined is success, a PoisonError goes to dead-letter, any other error back to the source. */
 export type ItemResult = Error | undefined;
 
-export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
+export interface BatchIntoOptions<T extends BatchItem> {
   readonly limits: BatchLimits;
   /**
    * The most batches that the effect works on at a time, those that have paused left out: the slots of the sink. Fewer
@@ -39,12 +40,12 @@ export interface BatchIntoOptions<T extends BatchItem> extends TargetNames {
    */
   readonly concurrency: number;
   /**
-   * Makes a delivery ready for the sink, and says which batch it belongs to. What it throws costs that delivery alone:
+   * Makes a delivery ready for the sink, and names the batches it belongs to. What it throws costs that delivery alone:
    * it goes to dead-letter, with the reason of a PoisonError. Undefined leaves the delivery out.
    */
   readonly prepare: (delivery: Delivery) => T | undefined;
-  /** Keys of which one batch is out at a time, so that they keep the order of arrival. Default: none. */
-  readonly isSerial?: (key: string) => boolean;
+  /** What every batch depends on, beside the target of its key. Default: nothing. */
+  readonly sharedTarget?: string;
   /** Called once for each stream with the targets that fail: a view that changes as they do. */
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   /** The source's credit: when it is used up, the fullest batch leaves before it is old. */
@@ -95,15 +96,14 @@ export function batchInto<T extends BatchItem>(
 ): OperatorFunction<Delivery, Outcome> {
   const scheduler = options.scheduler ?? monotonicScheduler;
   const { credit, prepare, concurrency } = options;
-  const isSerial = options.isSerial ?? (() => false);
   const share = targetShare(credit.limits);
   const now = () => scheduler.now();
 
   return (source) =>
     new Observable<Outcome>((subscriber) => {
-      const failing = new FailingTargets<T>(options, credit.limits, now);
+      const failing = new FailingTargets<T>(options.sharedTarget, credit.limits, now);
       options.onFailingTargets?.(failing);
-      const batcher = new Batcher<T>(options.limits, isSerial, (key) => failing.isBlocked(key));
+      const batcher = new Batcher<T>(options.limits, (key) => failing.isBlocked(key));
       const limit = new AdaptiveLimit(concurrency);
       /** Batches that have left and are not done. */
       const out = new LinkedList<BatchOut<T>>();
@@ -180,8 +180,8 @@ export function batchInto<T extends BatchItem>(
         batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
       /** Gives back the successors of a delivery that goes back, where order counts: they would overtake it. */
-      const gaveBack = (key: string, error: Error): void => {
-        if (!isSerial(key)) return;
+      const gaveBack = (key: PartitionKey, error: Error): void => {
+        if (!key.isSerial) return;
         for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));
       };
 

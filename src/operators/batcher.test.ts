@@ -4,6 +4,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery } from '../testing/test-context.ts';
 import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+import { PartitionKey } from './partition-key.ts';
 
 const LIMITS: BatchLimits = { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 };
 
@@ -13,10 +14,12 @@ interface NamedItem extends BatchItem {
 
 const context = testContext();
 const delivery: Delivery = testDelivery(context);
-const item = (key: string, name: string, bytes = 1): NamedItem => ({ delivery, key, bytes, name });
+/** Keys that begin with `s` are serial. A new object for each item: keys are the same by their fields. */
+const keyOf = (name: string) => new PartitionKey('target', name, name.startsWith('s'));
+const item = (key: string, name: string, bytes = 1): NamedItem => ({ delivery, key: keyOf(key), bytes, name });
 
-function batcher(limits: Partial<BatchLimits> = {}, isSerial: (key: string) => boolean = () => false) {
-  return new Batcher<NamedItem>({ ...LIMITS, ...limits }, isSerial);
+function batcher(limits: Partial<BatchLimits> = {}) {
+  return new Batcher<NamedItem>({ ...LIMITS, ...limits });
 }
 
 function add(batches: Batcher<NamedItem>, one: NamedItem, now: number): boolean {
@@ -26,7 +29,7 @@ function add(batches: Batcher<NamedItem>, one: NamedItem, now: number): boolean 
 /** `a: 1 2 (count)` */
 function shown(batch: Batch<NamedItem> | undefined): string {
   if (batch === undefined) return 'none';
-  return `${batch.key}: ${batch.items.map(({ name }) => name).join(' ')} (${batch.reason})`;
+  return `${batch.key.group}: ${batch.items.map(({ name }) => name).join(' ')} (${batch.reason})`;
 }
 
 suite('batcher', ({ test }) => {
@@ -107,51 +110,51 @@ suite('batcher', ({ test }) => {
   });
 
   test('a serial key has one batch out at a time, whatever presses', () => {
-    const batches = batcher({}, () => true);
-    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('a', name), 0);
-    add(batches, item('b', '8'), 0);
-    assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
+    const batches = batcher();
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('sa', name), 0);
+    add(batches, item('sb', '8'), 0);
+    assert.is(shown(batches.take(0, undefined)), 'sa: 1 2 3 (count)');
     assert.is(batches.nextDueAt, 50, 'of b: the open batch of a may not go');
-    assert.is(shown(batches.take(99, 'pressure')), 'b: 8 (age)');
+    assert.is(shown(batches.take(99, 'pressure')), 'sb: 8 (age)');
     for (const pressing of [undefined, 'pressure', 'completion'] as const) {
       assert.is(shown(batches.take(99, pressing)), 'none');
     }
     assert.not(batches.isEmpty);
-    batches.returned('a');
-    assert.is(shown(batches.take(99, undefined)), 'a: 4 5 6 (count)');
+    batches.returned(keyOf('sa'));
+    assert.is(shown(batches.take(99, undefined)), 'sa: 4 5 6 (count)');
     assert.is(shown(batches.take(99, undefined)), 'none');
-    batches.returned('a');
-    assert.is(shown(batches.take(99, undefined)), 'a: 7 (age)');
-    batches.returned('a');
-    batches.returned('b');
+    batches.returned(keyOf('sa'));
+    assert.is(shown(batches.take(99, undefined)), 'sa: 7 (age)');
+    batches.returned(keyOf('sa'));
+    batches.returned(keyOf('sb'));
     assert.ok(batches.isEmpty);
   });
 
   test('pressure passes over the fullest batch, if its serial key is out', () => {
-    const batches = batcher({}, () => true);
-    add(batches, item('a', '1'), 0);
-    assert.is(shown(batches.take(0, 'pressure')), 'a: 1 (pressure)');
-    for (const name of ['2', '3']) add(batches, item('a', name), 0);
-    add(batches, item('b', '4'), 0);
-    assert.is(shown(batches.take(0, 'pressure')), 'b: 4 (pressure)');
+    const batches = batcher();
+    add(batches, item('sa', '1'), 0);
+    assert.is(shown(batches.take(0, 'pressure')), 'sa: 1 (pressure)');
+    for (const name of ['2', '3']) add(batches, item('sa', name), 0);
+    add(batches, item('sb', '4'), 0);
+    assert.is(shown(batches.take(0, 'pressure')), 'sb: 4 (pressure)');
     assert.is(shown(batches.take(0, 'pressure')), 'none');
   });
 
   test('what waits of a key can be taken out, in order; its next batch may go once the key is back', () => {
-    const batches = batcher({}, () => true);
-    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('a', name), 0);
-    add(batches, item('b', '8'), 0);
-    assert.is(shown(batches.take(0, undefined)), 'a: 1 2 3 (count)');
+    const batches = batcher();
+    for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('sa', name), 0);
+    add(batches, item('sb', '8'), 0);
+    assert.is(shown(batches.take(0, undefined)), 'sa: 1 2 3 (count)');
     assert.equal(
-      batches.drain('a').map(({ name }) => name),
+      batches.drain(keyOf('sa')).map(({ name }) => name),
       ['4', '5', '6', '7'],
     );
-    assert.equal(batches.drain('a'), []);
-    add(batches, item('a', '9'), 0);
-    assert.is(shown(batches.take(0, 'completion')), 'b: 8 (completion)');
+    assert.equal(batches.drain(keyOf('sa')), []);
+    add(batches, item('sa', '9'), 0);
+    assert.is(shown(batches.take(0, 'completion')), 'sb: 8 (completion)');
     assert.is(shown(batches.take(0, 'completion')), 'none');
-    batches.returned('a');
-    assert.is(shown(batches.take(0, 'completion')), 'a: 9 (completion)');
+    batches.returned(keyOf('sa'));
+    assert.is(shown(batches.take(0, 'completion')), 'sa: 9 (completion)');
   });
 
   test('whatever is added: every item leaves once, in its key in order, within the limits', () => {
@@ -161,7 +164,7 @@ suite('batcher', ({ test }) => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const batches = batcher({}, (key) => key.startsWith('s'));
+        const batches = batcher();
         const added = new Map<string, string[]>();
         const left = new Map<string, string[]>();
         const out: string[] = [];
@@ -175,14 +178,14 @@ suite('batcher', ({ test }) => {
             batch.items.reduce((sum, { bytes }) => sum + bytes, 0),
           );
           assert.ok(batch.bytes <= LIMITS.maxBytes || batch.items.length === 1);
-          assert.ok(!batch.key.startsWith('s') || !out.includes(batch.key), 'two batches of a serial key are out');
-          out.push(batch.key);
-          left.set(batch.key, [...(left.get(batch.key) ?? []), ...batch.items.map(({ name }) => name)]);
+          assert.ok(!batch.key.isSerial || !out.includes(batch.key.group), 'two batches of a serial key are out');
+          out.push(batch.key.group);
+          left.set(batch.key.group, [...(left.get(batch.key.group) ?? []), ...batch.items.map(({ name }) => name)]);
           return true;
         };
         const giveBack = (): void => {
           const key = out.shift();
-          if (key !== undefined) batches.returned(key);
+          if (key !== undefined) batches.returned(keyOf(key));
         };
         for (const each of steps) {
           now += 7;

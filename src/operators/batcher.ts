@@ -1,5 +1,6 @@
 import type { Delivery } from '../core/delivery.ts';
 import { Fifo } from '../util/fifo.ts';
+import type { PartitionKey } from './partition-key.ts';
 
 /** Why a batch left: it was full, old, had to make room, credit was used up, or the stream ended. */
 export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';
@@ -7,15 +8,15 @@ export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | '
 /** A delivery, prepared for its sink. */
 export interface BatchItem {
   readonly delivery: Delivery;
-  /** The batch that it belongs to. */
-  readonly key: string;
+  /** The batches that it belongs to. */
+  readonly key: PartitionKey;
   /** The bytes that it adds to its batch. */
   readonly bytes: number;
 }
 
 /** Items that travel together, in order of arrival. */
 export interface Batch<T extends BatchItem = BatchItem> {
-  readonly key: string;
+  readonly key: PartitionKey;
   readonly items: readonly T[];
   readonly bytes: number;
   readonly reason: FlushReason;
@@ -33,7 +34,7 @@ export interface BatchLimits {
 }
 
 interface OpenBatch<T> {
-  readonly key: string;
+  readonly key: PartitionKey;
   /** Empty once the batch has left, since replaced tables of the Maps and `#byFullness` may keep this object. */
   items: T[];
   bytes: number;
@@ -49,7 +50,7 @@ interface OpenBatch<T> {
  */
 export class Batcher<T extends BatchItem> {
   readonly #limits: BatchLimits;
-  /** Open batches, oldest first: a Map keeps the order of insertion. */
+  /** Open batches by the id of their key, oldest first: a Map keeps the order of insertion. */
   readonly #open = new Map<string, OpenBatch<T>>();
   /** Open batches whose serial key is out: they may not go. */
   readonly #behind = new Map<string, OpenBatch<T>>();
@@ -61,20 +62,11 @@ export class Batcher<T extends BatchItem> {
   /** Open batches that might go, the fullest last; sorted anew once as many items have been added as there are batches. */
   #byFullness: OpenBatch<T>[] = [];
   #addedSinceSorting = 0;
-  readonly #isSerial: (key: string) => boolean;
-  readonly #isBlocked: (key: string) => boolean;
+  readonly #isBlocked: (key: PartitionKey) => boolean;
 
-  /**
-   * @param isSerial keys of which at most one batch may be out at a time; `returned` says when it is back.
-   * @param isBlocked keys of which no batch may go at present.
-   */
-  constructor(
-    limits: BatchLimits,
-    isSerial: (key: string) => boolean,
-    isBlocked: (key: string) => boolean = () => false,
-  ) {
+  /** @param isBlocked keys of which no batch may go at present. */
+  constructor(limits: BatchLimits, isBlocked: (key: PartitionKey) => boolean = () => false) {
     this.#limits = limits;
-    this.#isSerial = isSerial;
     this.#isBlocked = isBlocked;
   }
 
@@ -124,7 +116,7 @@ export class Batcher<T extends BatchItem> {
         if (fullest !== undefined) this.#seal(fullest, 'crowded');
       }
       batch = { key, items: [], bytes: 0, openedAt: now() };
-      (this.#out.has(key) ? this.#behind : this.#open).set(key, batch);
+      (this.#out.has(key.id) ? this.#behind : this.#open).set(key.id, batch);
     }
     batch.items.push(item);
     batch.bytes += bytes;
@@ -147,24 +139,24 @@ export class Batcher<T extends BatchItem> {
   }
 
   /** The batch of that key is done, the next one of it may go. */
-  returned(key: string): void {
-    const waiting = this.#out.get(key);
+  returned({ id }: PartitionKey): void {
+    const waiting = this.#out.get(id);
     if (waiting === undefined) return;
     const next = waiting.shift();
     if (next !== undefined) {
       this.#sealed.push(next);
       return;
     }
-    this.#out.delete(key);
-    const open = this.#behind.get(key);
+    this.#out.delete(id);
+    const open = this.#behind.get(id);
     if (open === undefined) return;
-    this.#behind.delete(key);
-    this.#back.set(key, open);
+    this.#behind.delete(id);
+    this.#back.set(id, open);
   }
 
   /** Takes out everything that waits of a key, in order of arrival. */
-  drain(key: string): T[] {
-    const waiting = this.#out.get(key)?.drain() ?? [];
+  drain(key: PartitionKey): T[] {
+    const waiting = this.#out.get(key.id)?.drain() ?? [];
     const open = this.#openOf(key);
     if (open !== undefined) this.#close(open);
     return [...waiting, ...(open === undefined ? [] : [open])].flatMap((batch) => batch.items);
@@ -199,12 +191,12 @@ export class Batcher<T extends BatchItem> {
 
   #seal(batch: OpenBatch<T>, reason: FlushReason): void {
     const sealed = this.#unopen(batch, reason);
-    const waiting = this.#out.get(batch.key);
+    const waiting = this.#out.get(batch.key.id);
     if (waiting !== undefined) {
       waiting.push(sealed);
       return;
     }
-    if (this.#isSerial(batch.key)) this.#out.set(batch.key, new Fifo());
+    if (batch.key.isSerial) this.#out.set(batch.key.id, new Fifo());
     this.#sealed.push(sealed);
   }
 
@@ -228,12 +220,12 @@ export class Batcher<T extends BatchItem> {
   }
 
   #depart(batch: Batch<T>): Batch<T> {
-    if (!this.#out.has(batch.key) && this.#isSerial(batch.key)) this.#out.set(batch.key, new Fifo());
+    if (batch.key.isSerial && !this.#out.has(batch.key.id)) this.#out.set(batch.key.id, new Fifo());
     return batch;
   }
 
-  #openOf(key: string): OpenBatch<T> | undefined {
-    return this.#open.get(key) ?? this.#behind.get(key) ?? this.#back.get(key);
+  #openOf({ id }: PartitionKey): OpenBatch<T> | undefined {
+    return this.#open.get(id) ?? this.#behind.get(id) ?? this.#back.get(id);
   }
 
   *#allOpen(): Generator<OpenBatch<T>> {
@@ -241,7 +233,7 @@ export class Batcher<T extends BatchItem> {
   }
 
   #close({ key }: OpenBatch<T>): void {
-    for (const batches of [this.#open, this.#behind, this.#back]) if (batches.delete(key)) return;
+    for (const batches of [this.#open, this.#behind, this.#back]) if (batches.delete(key.id)) return;
   }
 
   /** The one of the batches that may go that is due first. */
@@ -273,7 +265,8 @@ export class Batcher<T extends BatchItem> {
     for (;;) {
       const batch = this.#byFullness.at(-1);
       if (batch === undefined) return undefined;
-      const mayGo = this.#open.get(batch.key) === batch || this.#back.get(batch.key) === batch;
+      const { id } = batch.key;
+      const mayGo = this.#open.get(id) === batch || this.#back.get(id) === batch;
       if (mayGo && !this.#isBlocked(batch.key)) return batch;
       this.#byFullness.pop();
     }

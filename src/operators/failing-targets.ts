@@ -1,5 +1,6 @@
 import type { CreditLimits } from '../core/credit.ts';
 import type { BatchItem } from './batcher.ts';
+import type { PartitionKey } from './partition-key.ts';
 
 /** A failing target may hold half of all credit: the other half is left to the targets that work. */
 const SHARE = 0.5;
@@ -16,13 +17,6 @@ interface Waiting {
   readonly since: number;
 }
 
-export interface TargetNames {
-  /** The target that the batches of a key depend on and others do not, by the name that the effect pauses with. Default: none. */
-  readonly targetOf?: (key: string) => string;
-  /** The target that every batch depends on, beside its own. Default: none. */
-  readonly sharedTarget?: string;
-}
-
 /** The targets of one graph that fail at present, and how much waits for each: few, since each has a paused batch. */
 export interface FailingTargetsView {
   /** Target and messages, those with the most messages first. */
@@ -37,13 +31,12 @@ export function targetShare({ maxMessages, maxBytes }: CreditLimits): CreditLimi
 /** Counts what waits for targets that fail, and judges whether one of them holds more than its share of the credit. */
 export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
   readonly #waiting = new Map<string, Waiting>();
-  readonly #targetOf: (key: string) => string | undefined;
   readonly #sharedTarget: string | undefined;
   readonly #share: CreditLimits;
   readonly #now: () => number;
 
-  constructor({ targetOf, sharedTarget }: TargetNames, limits: CreditLimits, now: () => number) {
-    this.#targetOf = targetOf ?? (() => undefined);
+  /** @param sharedTarget what every batch depends on, beside its own target. */
+  constructor(sharedTarget: string | undefined, limits: CreditLimits, now: () => number) {
     this.#sharedTarget = sharedTarget;
     this.#share = targetShare(limits);
     this.#now = now;
@@ -55,11 +48,10 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
       .sort(([, one], [, other]) => other - one);
   }
 
-  isBlocked(key: string): boolean {
+  isBlocked({ target }: PartitionKey): boolean {
     if (this.#waiting.size === 0) return false;
     if (this.#sharedTarget !== undefined && this.#waiting.has(this.#sharedTarget)) return true;
-    const target = this.#targetOf(key);
-    return target !== undefined && this.#waiting.has(target);
+    return this.#waiting.has(target);
   }
 
   /** Notes that a target fails. @param held everything that the graph holds, of every target. */
@@ -71,23 +63,22 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
   }
 
   /** Notes that a batch of this key is done: what it depends on may be tried again. */
-  unblock(key: string): void {
+  unblock({ target }: PartitionKey): void {
     if (this.#waiting.size === 0) return;
-    const target = this.#targetOf(key);
-    if (target !== undefined) this.#waiting.delete(target);
+    this.#waiting.delete(target);
     if (this.#sharedTarget !== undefined) this.#waiting.delete(this.#sharedTarget);
   }
 
-  isOf(target: string, { key }: { readonly key: string }): boolean {
-    return target === this.#sharedTarget || this.#targetOf(key) === target;
+  isOf(target: string, { key }: { readonly key: PartitionKey }): boolean {
+    return target === this.#sharedTarget || target === key.target;
   }
 
   /** Counts an item that arrives. Returns the target for whose sake it has to go back instead, if there is one. */
   admit(item: T): string | undefined {
     if (this.#waiting.size === 0) return undefined;
     this.#count(item, 1);
-    const target = this.#targetOf(item.key);
-    if (target === undefined || !item.delivery.mayPostpone || !this.exceedsShare(target)) return undefined;
+    const { target } = item.key;
+    if (!item.delivery.mayPostpone || !this.exceedsShare(target)) return undefined;
     this.#count(item, -1);
     return target;
   }

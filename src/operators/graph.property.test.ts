@@ -11,6 +11,7 @@ import { batchInto, type ItemResult } from './batch-into.ts';
 import type { BatchItem } from './batcher.ts';
 import { mapMessage } from './map-message.ts';
 import { orderedByKey } from './ordered-by-key.ts';
+import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
 /** The faults of one place for one message; used up in turn, then everything goes well. */
@@ -123,8 +124,10 @@ function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scena
           limits: { maxCount: sink.maxCount, maxBytes: 1_000_000, maxAgeMs: sink.maxAgeMs, maxOpen: 100 },
           concurrency: sink.concurrency,
           credit: context.credit,
-          isSerial: (key) => key !== '',
-          prepare: (delivery) => ({ delivery, key: delivery.message.attributes.key ?? '', bytes: 2 }),
+          prepare: (delivery) => {
+            const { key = '' } = delivery.message.attributes;
+            return { delivery, key: new PartitionKey('sink', key, key !== ''), bytes: 2 };
+          },
           scheduler,
         },
         ({ items }) => write(items),

@@ -18,6 +18,7 @@ import type { Readiness } from '../../core/readiness.ts';
 import { type IdentityOf, insertIdOf } from '../../formats/identity.ts';
 import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { PartitionKey } from '../../operators/partition-key.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { boundedCall } from '../google/bounded-call.ts';
@@ -46,7 +47,8 @@ interface PreparedRow extends BatchItem {
  * identity, so that a message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { config, credit, rowTextOf, identityOf } = options;
+  const { table, config, credit, rowTextOf, identityOf } = options;
+  const key = new PartitionKey(`${table.datasetId}.${table.tableId}`);
   const insert = insertEffect(options);
   return batchInto<PreparedRow>(
     {
@@ -55,7 +57,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       credit,
       prepare: (delivery) => {
         const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${rowTextOf(delivery.message)}}`;
-        return { delivery, key: '', bytes: Buffer.byteLength(text), text };
+        return { delivery, key, bytes: Buffer.byteLength(text), text };
       },
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },

@@ -1,4 +1,4 @@
-import { EMPTY, map, type OperatorFunction, type SchedulerLike } from 'rxjs';
+import { map, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
@@ -6,11 +6,18 @@ import type { Outcome } from '../../core/outcome.ts';
 import { batchInto, type ItemResult } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
+import { PartitionKey } from '../../operators/partition-key.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import { memoize } from '../../util/memoize.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
 import type { Publisher } from './publisher.ts';
 import { withoutReserved } from './reserved-attributes.ts';
 import type { PublishConfig } from './sink-config.ts';
+
+/** Topics are those of the configuration: few. */
+const MAX_TOPICS = 100;
+/** Ordering keys of one topic that are remembered. */
+const MAX_KEYS = 10_000;
 
 /** The topic of a delivery, and the message that is published for it. */
 export interface PublishTarget {
@@ -19,7 +26,6 @@ export interface PublishTarget {
 }
 
 interface Outgoing extends BatchItem {
-  readonly topicId: string;
   readonly message: OutgoingMessage;
 }
 
@@ -52,7 +58,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
     deadLetterAfterMs !== undefined && result instanceof RetryableError
       ? new PoisonError('undelivered', result.message, { cause: result })
       : result;
-  const keyOf = batchKeys();
+  const keyOf = partitionKeys();
   return batchInto<Outgoing>(
     {
       limits: {
@@ -64,8 +70,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       },
       concurrency: config.concurrency,
       credit,
-      isSerial: (key) => !key.endsWith('\n'),
-      ...(onlyTopicId === undefined ? { targetOf: topicOfKey } : { sharedTarget: onlyTopicId }),
+      ...(onlyTopicId === undefined ? {} : { sharedTarget: onlyTopicId }),
       prepare: (delivery) => {
         const { topicId, message: outgoing } = toTarget(delivery);
         const attributes = withoutReserved(outgoing.attributes);
@@ -73,40 +78,32 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         if (!isWhole) telemetry.event('publish.attributes_left_out', { topic: topicId, id: delivery.message.id });
         const message = isWhole ? outgoing : { ...outgoing, attributes };
         const bytes = checkLimits(message);
-        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, topicId, message };
+        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, message };
       },
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     },
-    ({ items }, slot) => {
-      const [first] = items;
-      if (first === undefined) return EMPTY;
-      return publisher
+    ({ key, items }, slot) =>
+      publisher
         .publish(
-          first.topicId,
+          key.target,
           items.map((item) => item.message),
           { slot, giveUpAfterMs: deadLetterAfterMs },
         )
-        .pipe(map((results) => results.map(asFinal)));
-    },
+        .pipe(map((results) => results.map(asFinal))),
   );
 }
 
-function topicOfKey(key: string): string {
-  return key.slice(0, key.indexOf('\n'));
-}
-
-/** Names the batch of a topic and an ordering key. Without order every message has the same one: it is made once. */
-function batchKeys(): (topicId: string, orderingKey: string) => string {
-  let lastTopicId: string | undefined;
-  let lastOrderingKey = '';
-  let last = '';
+/** Keys by topic and ordering key: an old one costs less than a new one. */
+function partitionKeys(): (topicId: string, orderingKey: string) => PartitionKey {
+  const keysOf = memoize(
+    (topicId) => memoize((orderingKey) => new PartitionKey(topicId, orderingKey, orderingKey !== ''), MAX_KEYS),
+    MAX_TOPICS,
+  );
+  let last = new PartitionKey('');
   return (topicId, orderingKey) => {
-    if (topicId === lastTopicId && orderingKey === lastOrderingKey) return last;
-    lastTopicId = topicId;
-    lastOrderingKey = orderingKey;
-    last = `${topicId}\n${orderingKey}`;
+    if (topicId !== last.target || orderingKey !== last.group) last = keysOf(topicId)(orderingKey);
     return last;
   };
 }

@@ -13,6 +13,7 @@ import { contentHashOf, type IdentityOf } from '../../formats/identity.ts';
 import { batchInto, type ItemResult, type Slot } from '../../operators/batch-into.ts';
 import type { Batch, BatchItem } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
+import { PartitionKey } from '../../operators/partition-key.ts';
 import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { memoize } from '../../util/memoize.ts';
@@ -72,10 +73,13 @@ interface PreparedLine extends BatchItem {
  */
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { bucket, prefix, config, credit, batchKeyOf } = options;
-  const placeOf = (key: string) => [bucket.name, prefix, key].filter(Boolean).join('/');
-  const upload = uploadEffect(options, placeOf);
+  const upload = uploadEffect(options);
   const share = targetShare(credit.limits);
-  const pathOf = memoize(safePath, REMEMBERED_KEYS);
+  /** The key of a place: its objects are in one folder. */
+  const keyOf = memoize((batchKey) => {
+    const path = safePath(batchKey);
+    return new PartitionKey([bucket.name, prefix, path].filter(Boolean).join('/'), path);
+  }, REMEMBERED_KEYS);
   return batchInto<PreparedLine>(
     {
       limits: {
@@ -86,14 +90,13 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
         maxOpen: config.maxOpenGroups,
       },
       concurrency: config.concurrency,
-      targetOf: placeOf,
       sharedTarget: bucket.name,
       credit,
       prepare: (delivery) => {
         const batchKey = batchKeyOf(delivery.message);
         if (batchKey === drop) return undefined;
-        const key = pathOf(batchKey);
-        const line = archiveLine(delivery.message, key);
+        const key = keyOf(batchKey);
+        const line = archiveLine(delivery.message, key.group);
         const bytes = Buffer.byteLength(line.head) + TIME_BYTES + Buffer.byteLength(line.tail);
         return { delivery, key, bytes, line };
       },
@@ -104,15 +107,8 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   );
 }
 
-/**
- * Uploads a group; emits undefined once it is safe, or the error of the last try.
- *
- * @param placeOf names the place of a group's objects.
- */
-function uploadEffect(
-  options: StorageSinkOptions,
-  placeOf: (key: string) => string,
-): (batch: Batch<PreparedLine>, slot: Slot) => Observable<ItemResult> {
+/** Uploads a group; emits undefined once it is safe, or the error of the last try. */
+function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>, slot: Slot) => Observable<ItemResult> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
     'dataflow_upload_duration_seconds',
@@ -129,13 +125,13 @@ function uploadEffect(
     else readiness.set('upload', 'failing', reason);
   };
   return (batch, slot) => {
-    const place = placeOf(batch.key);
+    const { target: place, group: key } = batch.key;
     let target = bucket.name;
     const contentHash = contentHashOf(
-      batch.key,
+      key,
       batch.items.map(({ delivery }) => identityOf(delivery.message)),
     );
-    const name = (suffix: string) => objectName(prefix, batch.key, contentHash, suffix);
+    const name = (suffix: string) => objectName(prefix, key, contentHash, suffix);
     const compressed = defer(() => {
       const archivedAt = rfc3339OfMillis(Date.now());
       return compress(batch.items.map(({ line }) => lineText(line, archivedAt)).join(''));
@@ -154,7 +150,7 @@ function uploadEffect(
             report();
             onStored?.({
               name: written.name,
-              key: batch.key,
+              key,
               lines: batch.items.length,
               bytes: content.byteLength,
             });

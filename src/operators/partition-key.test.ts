@@ -1,0 +1,17 @@
+import fc from 'fast-check';
+import * as assert from 'uvu/assert';
+import { suite } from '../testing/suite.ts';
+import { PartitionKey } from './partition-key.ts';
+
+suite('partition key', ({ test }) => {
+  test('ids are the same for the same fields, and for no others, whatever is in them', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', '1', ' ', '\n', '/'), maxLength: 4 });
+    fc.assert(
+      fc.property(text, text, text, text, (target, group, otherTarget, otherGroup) => {
+        const isSame = target === otherTarget && group === otherGroup;
+        assert.is(new PartitionKey(target, group).id === new PartitionKey(otherTarget, otherGroup).id, isSame);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});
