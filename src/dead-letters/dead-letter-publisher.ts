@@ -1,8 +1,8 @@
 import { type SchedulerLike, Subject, Subscription } from 'rxjs';
 import * as v from 'valibot';
+import { publishSchema } from '../connectors/pubsub/config.ts';
 import type { Publisher } from '../connectors/pubsub/publisher.ts';
 import { pubsubSink } from '../connectors/pubsub/sink.ts';
-import { publishSchema } from '../connectors/pubsub/sink-config.ts';
 import { type AckHandle, Delivery } from '../core/delivery.ts';
 import type { PoisonError } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';

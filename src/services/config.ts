@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { milliseconds, setting } from '../config/schemas.ts';
 import { googleSchema } from '../connectors/google/google-config.ts';
-import { pubsubSourceSchema } from '../connectors/pubsub/source-config.ts';
+import { pubsubSourceSchema } from '../connectors/pubsub/config.ts';
 import { deadLettersSchema } from '../dead-letters/config.ts';
 import { httpSchema } from '../http/config.ts';
 import { hooksSchema } from '../operators/apply-hook.ts';

@@ -2,10 +2,9 @@
 
 export { checkTopics } from './check.ts';
 export { createPubSubClients, type PubSubClients } from './client.ts';
+export { type PublishConfig, type PubSubSourceConfig, publishSchema, pubsubSourceSchema } from './config.ts';
 export { type OutgoingMessage, PUBSUB_LIMITS } from './limits.ts';
 export { type OrderingKey, type OrderingKeyConfig, orderingKeyBy, orderingKeySchema } from './ordering-key.ts';
 export { Publisher, type PublisherOptions } from './publisher.ts';
 export { type PublishTarget, type PubSubSinkOptions, pubsubSink } from './sink.ts';
-export { type PublishConfig, publishSchema } from './sink-config.ts';
 export { PubSubSource, type PubSubSourceOptions } from './source.ts';
-export { type PubSubSourceConfig, pubsubSourceSchema } from './source-config.ts';

@@ -9,10 +9,10 @@ import { type FailingTargetsView, targetShare } from '../../operators/failing-ta
 import { PartitionKey } from '../../operators/partition-key.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { memoize } from '../../util/memoize.ts';
+import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage } from './limits.ts';
 import type { Publisher } from './publisher.ts';
 import { withoutReserved } from './reserved-attributes.ts';
-import type { PublishConfig } from './sink-config.ts';
 
 /** Topics are those of the configuration: few. */
 const MAX_TOPICS = 100;

@@ -9,11 +9,11 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
 import { PubSubAckHandle, type PubSubAckHandlers } from './ack-handle.ts';
 import { Acknowledger } from './acknowledger.ts';
+import type { PubSubSourceConfig } from './config.ts';
 import { Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
 import { PullStreams } from './pull-streams.ts';
-import type { PubSubSourceConfig } from './source-config.ts';
 
 const REVIEW_MS = 1_000;
 /** Above the client's own bounds, so that it is always the credit that runs out, and batches hear of it. */

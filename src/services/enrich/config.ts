@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { byName } from '../../config/by-name.ts';
 import { count, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
+import { publishSchema } from '../../connectors/pubsub/config.ts';
 import { orderingKeySchema } from '../../connectors/pubsub/ordering-key.ts';
-import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
 import { fieldNames } from '../../core/path-parts.ts';
 import { lookupProblems, lookupSchema } from '../../lookup/config.ts';
 import { retrySchema } from '../../operators/retry-with-backoff.ts';

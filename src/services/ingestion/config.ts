@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { shownKey } from '../../config/parse.ts';
 import { messagePath, milliseconds, setting } from '../../config/schemas.ts';
 import { mqttSourceSchema } from '../../connectors/mqtt/config.ts';
-import { publishSchema } from '../../connectors/pubsub/sink-config.ts';
+import { publishSchema } from '../../connectors/pubsub/config.ts';
 import { mqttDeadLettersSchema } from '../../dead-letters/config.ts';
 import { commonEntries } from '../config.ts';
 import type { ServiceSettings } from '../define-service.ts';
