@@ -1,4 +1,5 @@
 import type { Firestore } from '@google-cloud/firestore';
+import { map } from 'rxjs';
 import { FatalError } from '../core/errors.ts';
 import type { Readiness } from '../core/readiness.ts';
 import type { HooksConfig } from '../operators/apply-hook.ts';
@@ -13,7 +14,6 @@ import { redisCache } from './redis/redis-cache.ts';
 import { RedisCondition } from './redis/redis-condition.ts';
 import { OWN_PREFIX } from './redis/redis-records.ts';
 import { redisRegistry } from './redis/redis-registry.ts';
-import { selecting } from './select.ts';
 import { singleFlight } from './single-flight.ts';
 
 export interface ChainOptions {
@@ -85,4 +85,13 @@ export function lastLayer(options: ChainOptions, redis: RedisLayer | undefined):
   if (redis === undefined) throw new FatalError(`lookup: ${NO_LAST_LAYER}`);
   const { client, keyPrefix } = redis;
   return redisRegistry({ client, keyPrefix, onAnswer, telemetry, condition: new RedisCondition(readiness, 'failing') });
+}
+
+/** Takes what is needed out of the data of every key, before a cache in front of it keeps the data. */
+function selecting(next: Fetcher, select: (data: LookupData) => LookupData): Fetcher {
+  return {
+    fetch: (key) => next.fetch(key).pipe(map((data) => data && select(data))),
+    invalidate: (key) => next.invalidate(key),
+    close: () => next.close(),
+  };
 }

@@ -6,11 +6,11 @@ import { pathParts } from '../../core/path-parts.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 import { asBuffer } from '../../util/bytes.ts';
 import { isJsonObject } from '../../util/json/json-number.ts';
+import { parseExact } from '../../util/json/lossless-json.ts';
 import { setMember } from '../../util/set-member.ts';
 import { type Convert, conversionOf, readsDigits, rejected } from './column-value.ts';
 import type { Column, NestedField } from './config.ts';
 import { fits } from './fits.ts';
-import { jsonOfText } from './json-of-text.ts';
 
 /** A row as JSON, by column name. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -195,4 +195,16 @@ function payloadReads(field: Column | NestedField, parent: 'payload' | 'record')
 
 function undecodable(view: MessageView, problem: string): PoisonError {
   return new PoisonError('undecodable', view.payloadText === undefined ? `${problem}: it is not UTF-8` : problem);
+}
+
+/** Parses a string as JSON; every other value stays. Throws a PoisonError (`rejected`) that names the column. */
+function jsonOfText(name: string): (value: unknown) => unknown {
+  return (value) => {
+    if (typeof value !== 'string') return value;
+    try {
+      return parseExact(value);
+    } catch {
+      throw rejected(`${name}: the text is no JSON`);
+    }
+  };
 }
