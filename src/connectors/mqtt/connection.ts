@@ -6,8 +6,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
 import { renewFiles } from './client.ts';
 import type { MqttSourceConfig } from './config.ts';
-import { redacted } from './redacted.ts';
-import { plainPortOf, refusalOf } from './refusals.ts';
+import { plainPortOf, redacted, refusalOf } from './refusals.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 import { asReceived, tapPublishes } from './wire/publish-tap.ts';
 

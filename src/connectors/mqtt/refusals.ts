@@ -1,5 +1,3 @@
-import { redacted } from './redacted.ts';
-
 /** Of a client that speaks TLS to a port that does not: OpenSSL's words, and those of Node. */
 const NO_TLS = /wrong version number|packet length too long|before secure TLS connection|ECONNRESET|socket hang up/;
 
@@ -46,4 +44,10 @@ export function plainPortOf(error: Error, { url }: RefusedConnection): string | 
   if (!['mqtts:', 'ssl:', 'tls:', 'wss:'].includes(protocol) || !NO_TLS.test(error.message)) return undefined;
   const plain = protocol === 'wss:' ? 'ws://' : 'mqtt://';
   return `the TLS handshake failed as it does at a port without TLS: mqtt.url begins with ${protocol}//, a plain port takes ${plain}`;
+}
+
+/** The address without its user information. */
+export function redacted(url: string): string {
+  const parsed = new URL(url);
+  return `${parsed.protocol}//${parsed.host}`;
 }

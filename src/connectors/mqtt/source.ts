@@ -2,13 +2,15 @@ import type { IConnackPacket, MqttClient } from 'mqtt';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type DeliveryContext } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
-import type { Attributes, WholeData } from '../../core/message.ts';
+import type { Attributes, Message, WholeData } from '../../core/message.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { LinkedList } from '../../util/linked-list.ts';
+import { newMessageId } from '../../util/message-id.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { MqttAckHandle, type MqttSettlements } from './ack-handle.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './connection.ts';
@@ -17,12 +19,12 @@ import { PausedPackets } from './held-packets.ts';
 import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
-import { toMessage } from './to-message.ts';
 import { sharedFilter } from './topic-filter.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
 /** A broker that resumes a session sends what is unacknowledged at once. */
 const RESENT_WITHIN_MS = 5_000;
+const NO_DATA = Object.freeze({});
 
 export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
@@ -295,6 +297,17 @@ export class MqttSource implements Source {
       this.#markDisconnected();
     });
   }
+}
+
+/** A message as it came: MQTT gives neither an id nor a time, so both are of its receipt. */
+function toMessage({ original }: MqttAckHandle, nowMs: number): Message {
+  return {
+    id: newMessageId(nowMs),
+    payload: original.data,
+    publishTime: rfc3339OfMillis(nowMs),
+    attributes: original.attributes,
+    enrichmentData: NO_DATA,
+  };
 }
 
 function tooLarge(topic: string, { byteLength, sha256 }: WholeData, kept: number): PoisonError {
