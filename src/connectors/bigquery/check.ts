@@ -4,8 +4,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
 import { asHttpStartError } from '../google/http-errors.ts';
 import type { TableConfig } from './config.ts';
-import { readTable } from './read-table.ts';
-import { type TableResource, tableDifferences } from './table-schema.ts';
+import { readTable, type TableResource, tableDifferences } from './table-schema.ts';
 
 const NOT_FOUND = 404;
 

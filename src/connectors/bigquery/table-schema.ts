@@ -1,6 +1,8 @@
+import type { BigQuery } from '@google-cloud/bigquery';
 import * as v from 'valibot';
+import { answerOf } from '../google/bounded-call.ts';
 import { canonicalType, fieldNamed } from './column-types.ts';
-import type { Column, NestedField } from './config.ts';
+import type { Column, NestedField, TableConfig } from './config.ts';
 
 /** A column of a table as BigQuery's API answers it. */
 export interface TableField {
@@ -26,6 +28,15 @@ export const tableResource = v.object({
 });
 
 export type TableResource = v.InferOutput<typeof tableResource>;
+
+/** Reads the type and the columns of the table. Rejects with the client's own error, or a RetryableError without an answer. */
+export async function readTable(
+  bigquery: BigQuery,
+  { datasetId, tableId }: Pick<TableConfig, 'datasetId' | 'tableId'>,
+): Promise<TableResource> {
+  const [metadata] = await answerOf('tables.get', () => bigquery.dataset(datasetId).table(tableId).getMetadata());
+  return v.parse(tableResource, metadata);
+}
 
 /** One way in which a table is not as configured. */
 export interface TableDifference {

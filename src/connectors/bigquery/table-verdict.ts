@@ -2,8 +2,7 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { RetryableError } from '../../core/errors.ts';
 import type { TableConfig } from './config.ts';
 import { RefusedRow, type RowResult } from './inserter.ts';
-import { readTable } from './read-table.ts';
-import { hasField, type TableResource, tableDifferences } from './table-schema.ts';
+import { hasField, readTable, type TableResource, tableDifferences } from './table-schema.ts';
 
 /** A table's columns are read again at most so often, however many rows are refused. */
 const READ_EVERY_MS = 5_000;
