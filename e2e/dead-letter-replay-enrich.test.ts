@@ -60,7 +60,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     assert.match(table.stdout, /enrich +no_data +1 +\d+ +there is no data for "d-m0"\n/);
     assert.match(table.stdout, /\n30 dead letters: no_data 30\n$/);
     assert.is(dry.code, 0, dry.output);
-    assert.match(dry.stdout, /30 letters would be replayed, 0 left/);
+    assert.match(dry.stdout, /30 dead letters would be replayed, 0 left/);
     assert.match(dry.output, `would replay to projects/${sandbox.projectId}/topics/${input}`);
     assert.equal(before.byReason, { no_data: 30 });
     assert.is(service.ledger.received, 30, 'a dry run changes nothing');
@@ -79,7 +79,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     await firestore.terminate();
     const { code, stdout, output: printed } = await runDeadLetters('replay', pipeline, '--rate', '1000');
     assert.is(code, 0, printed);
-    assert.match(stdout, /30 letters replayed, 0 left/);
+    assert.match(stdout, /30 dead letters replayed, 0 left/);
     await eventually(() => assert.is(service.ledger.acked, 30));
     await eventually(() => assert.is(enriched.length, 30));
     assert.equal(enriched.map(({ data }) => decodeEnvelope(data).id).sort(), ids.toSorted());
