@@ -231,7 +231,7 @@ interface Notes {
   readonly unset?: string;
 }
 
-/** What the outermost description, and each kind of metadata, says. */
+/** Returns the outermost description, and the metadata of each kind. */
 function notesOf(schema: unknown): Notes {
   const notes: Record<string, unknown> = {};
   for (const item of pipesOf(schema)) {

@@ -13,7 +13,7 @@ import { openService, type ServiceCases, type TestService } from '../src/testing
 const KEYS = sized({ full: 1_000, short: 200 });
 const MESSAGES = sized({ full: 20_000, short: 4_000 });
 const MAX_IN_FLIGHT = sized({ full: 2_000, short: 400 });
-/** So long that a batch that waited for it would wait for ever. */
+/** So long that a batch that waited for it would wait forever. */
 const NEVER_MS = '60000';
 /** Less than that: who waits for a batch to get old is stuck. */
 const STUCK_MS = 30_000;

@@ -23,7 +23,7 @@ flow(
   {
     pipelines: SERVICES,
     // Shared subscriptions of a broker have no order. In Google's emulator the keys of a killed subscriber would stay
-    // with it for ever; without order its messages come back.
+    // with it forever; without order its messages come back.
     env: () => ({ MQTT_SHARE_GROUP: 'replicas', SUBSCRIPTION_ORDERING: 'false' }),
     // What a killed replica held comes back when its lease ends; Google's emulator may take a minute.
     stoppedAfterMs: 80_000,

@@ -42,7 +42,7 @@ const MAX_RETRY_MS = 30_000;
 
 /**
  * Publishes dead letters in batches, as every message is published, and beside the graph: messages that are not poisoned
- * do not wait for them. Retries an outage for ever, and a refused dead letter too, red: a dead letter fits by its making. While the
+ * do not wait for them. Retries an outage forever, and a refused dead letter too, red: a dead letter fits by its making. While the
  * topic fails, dead letters keep half of the credit at most where messages can wait at their source.
  */
 export class DeadLetterPublisher {

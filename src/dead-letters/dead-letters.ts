@@ -28,7 +28,7 @@ export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'to
 }
 
 /**
- * Publishes poisoned messages as they came, with why they were given up beside them (see `toDeadLetterMessage`). Tries for ever:
+ * Publishes poisoned messages as they came, with why they were given up beside them (see `toDeadLetterMessage`). Tries forever:
  * until a dead letter is safe, its message keeps its credit. With `maxAttempts` a failure that can be mended goes back
  * to its source first, so many times less one.
  *

@@ -77,7 +77,7 @@ suite('single flight', ({ test }) => {
     const flight = fetcher.fetch('d1');
     assert.is(fetcher.fetch('d1'), flight);
     await firstValueFrom(flight);
-    assert.is.not(fetcher.fetch('d1'), flight, 'it would be kept for ever');
+    assert.is.not(fetcher.fetch('d1'), flight, 'it would be kept forever');
   });
 
   test('invalidating and closing go behind', async () => {

@@ -23,7 +23,7 @@ export const retrySchema = v.strictObject({
 });
 
 export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {
-  /** Time after the first failure at which the error is let through; Infinity retries for ever. */
+  /** Time after the first failure at which the error is let through; Infinity retries forever. */
   readonly giveUpAfterMs: number;
 }
 

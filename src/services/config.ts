@@ -67,7 +67,7 @@ type ConsumerConfig = v.InferOutput<v.StrictObjectSchema<typeof consumerEntries,
 /** Warns of what is allowed in every service that consumes Pub/Sub, and probably not meant. */
 export function consumerWarnings({ deadLetters }: ConsumerConfig): string[] {
   if (deadLetters !== undefined) return [];
-  return ['deadLetters: not set; a poisoned message will go back to its subscription and come again, for ever'];
+  return ['deadLetters: not set; a poisoned message will go back to its subscription and come again, forever'];
 }
 
 /** Warns of a setting that lets messages wait longer than their lease, or than a service may stand still. */

@@ -56,7 +56,7 @@ suite('bounded log', ({ test }) => {
     assert.equal(written, ['1\n', '2\n3\n', '4\n']);
   });
 
-  test('flushing waits for the output, and not for ever', async () => {
+  test('flushing waits for the output, and not forever', async () => {
     const { output, finish } = testOutput();
     const log = new BoundedLog(output);
     await log.flush(60_000);

@@ -27,7 +27,7 @@ export const EVENTS = {
   'service.failed': event('fatal', 'failed'),
   'dead_letter.unconfigured': event(
     'warn',
-    'deadLetters is not set: a poisoned message will go back to its source, and come again for ever',
+    'deadLetters is not set: a poisoned message will go back to its source, and come again forever',
   ),
   'dead_letter.published': event('warn', 'message went to dead-letter'),
   'dead_letter.postponed': event('warn', 'message failed and went back: it has attempts left'),

@@ -145,7 +145,7 @@ const tableEntries = v.strictObject({
         }),
         expirationMs: setting(v.optional(count()), 'Time for which a partition is kept.', {
           example: 7_776_000_000,
-          unset: 'for ever',
+          unset: 'forever',
         }),
       }),
     ),

@@ -51,7 +51,7 @@ export function tableVerdict(
       return `${difference.path === '' ? target : difference.path} ${difference.problem}`;
     }
     if (!row.isUnknownColumn) return undefined;
-    // A name in another case than the column's is the row's fault: it would wait for ever.
+    // A name in another case than the column's is the row's fault: it would wait forever.
     const isConfigured = hasField(table.schema, column, { isExact: true });
     const isInTable = found !== undefined && hasField(found.schema.fields, column, { isExact: true });
     return isConfigured || isInTable ? `${column} is not known to inserts yet (${row.message})` : undefined;

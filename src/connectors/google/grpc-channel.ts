@@ -34,7 +34,7 @@ class BoundedChannel extends Channel {
 
 /**
  * Breaks off a connection that is accepted and never answered. gRPC for Node has no timeout for it: keepalives begin after
- * HTTP/2's SETTINGS, and the channel would wait for them for ever, whatever later connections might bring.
+ * HTTP/2's SETTINGS, and the channel would wait for them forever, whatever later connections might bring.
  */
 class AnsweredCredentials extends ChannelCredentials {
   readonly #inner: ChannelCredentials;

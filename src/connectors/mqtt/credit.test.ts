@@ -37,7 +37,7 @@ suite('MQTT credit', (it) => {
   });
 
   for (const ackOrder of ['strict', 'asCompleted'] as const) {
-    test(`${ackOrder}: what the broker does not send again after a reconnect does not count for ever`, async () => {
+    test(`${ackOrder}: what the broker does not send again after a reconnect does not count forever`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const scheduler = new ManualScheduler();
       const harness = startMqttSource(scope, broker.url, { ackOrder, maxInFlight: 3 }, { scheduler });

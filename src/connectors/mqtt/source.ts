@@ -129,12 +129,16 @@ export class MqttSource implements Source {
   #begin(subscriber: Subscriber<Delivery>): void {
     this.#subscriber = subscriber;
     const { context, subscriptions } = this.#options;
-    this.#background.add(context.credit.released.subscribe(() => this.#release()));
+    const error = (thrown: unknown): void => subscriber.error(thrown);
+    this.#background.add(context.credit.released.subscribe({ next: () => this.#release(), error }));
     const { shareGroup } = this.#options.config;
     this.#background.add(
-      subscriptions.subscribe((wanted) => {
-        const shared = wanted.map(({ filter, qos }) => ({ filter: sharedFilter(shareGroup, filter), qos }));
-        void this.#subscriptions.want(shared);
+      subscriptions.subscribe({
+        next: (wanted) => {
+          const shared = wanted.map(({ filter, qos }) => ({ filter: sharedFilter(shareGroup, filter), qos }));
+          void this.#subscriptions.want(shared);
+        },
+        error,
       }),
     );
     try {

@@ -22,12 +22,15 @@ export class RedisCondition {
 
   /** Follows the connection. `onReady` is called whenever there is a new one. */
   follow(client: Pick<RedisClient, 'state'>, onReady: () => void = () => {}): Subscription {
-    return client.state.subscribe(({ isReady, problem }: RedisState) => {
-      if (isReady && problem === undefined) {
-        this.#problems.clear();
-        this.#show();
-        onReady();
-      } else if (!isReady && problem !== undefined) this.#set('connection', problem);
+    return client.state.subscribe({
+      next: ({ isReady, problem }: RedisState) => {
+        if (isReady && problem === undefined) {
+          this.#problems.clear();
+          this.#show();
+          onReady();
+        } else if (!isReady && problem !== undefined) this.#set('connection', problem);
+      },
+      error: (thrown) => this.#set('connection', toError(thrown).message),
     });
   }
 

@@ -27,7 +27,7 @@ function firestoreService(): ServiceDefinition {
 /**
  * Starts an empty Firestore that reads and writes documents by name: what a lookup store needs, over gRPC, in memory.
  * Everything else answers UNIMPLEMENTED, naming Google's emulator, which has queries, transactions and listeners (the
- * client's `onSnapshot` hides that answer and tries again for ever).
+ * client's `onSnapshot` hides that answer and tries again forever).
  *
  * It differs from the real service so: it has every database that is asked for, one caller, with every permission that is not denied, no limit on the size
  * or the depth of documents or the rate of writes, no reserved field names, and keeps the nanoseconds of timestamps.

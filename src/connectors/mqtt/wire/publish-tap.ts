@@ -53,7 +53,7 @@ export function tapPublishes(
 
 /**
  * Pings by hand while a large message comes, three times in a keepalive: the answer to a ping stands behind the message,
- * and MQTT.js takes what is late for a dead connection. It would break it off, and the message would come again for ever.
+ * and MQTT.js takes what is late for a dead connection. It would break it off, and the message would come again forever.
  */
 function pingNowAndThen(client: MqttClient): () => void {
   let pingedAt = performance.now();
