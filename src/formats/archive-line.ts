@@ -2,24 +2,23 @@ import type { Message } from '../core/message.ts';
 import { dataJson } from './envelope/envelope.ts';
 import { payloadBase64 } from './envelope/enveloped-message.ts';
 
-/** Those of a JSON text stand between its tokens, never in its strings. */
+/** JSON allows line breaks between tokens, never inside strings. */
 const LINE_BREAKS = /[\r\n]+/g;
 
-/** A line that waits to be written: its text before and behind the time of that. */
+/** A line to be written: its text before and after `archivedAt`. */
 export interface ArchiveLine {
   readonly head: string;
   readonly tail: string;
 }
 
-/** The line as it is written, with its line feed. */
+/** Returns the complete line, with its line feed. */
 export function lineText({ head, tail }: ArchiveLine, archivedAt: string): string {
   return head + archivedAt + tail;
 }
 
 /**
- * A message as a line of an archive object, as JSON:
- * `{"id", "batchKey", "originalPubSubPayload": base64, "archivedAt", "publishTime", "attributes", "enrichmentData"}`.
- * `archivedAt` (RFC 3339) is added when the object is written.
+ * Builds the archive line of a message, as JSON: `{"id", "batchKey", "originalPubSubPayload": base64, "archivedAt",
+ * "publishTime", "attributes", "enrichmentData"}`. `archivedAt` (RFC 3339) is added when the object is written.
  */
 export function archiveLine(message: Message, batchKey: string): ArchiveLine {
   const { id, publishTime, attributes } = message;

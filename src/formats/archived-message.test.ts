@@ -8,7 +8,7 @@ const READING = '{"device_id":"d1"}';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const ENVELOPE = `{"id":"7","payload":"${base64(READING)}","publishTime":"2026-03-04T05:06:07.123456789Z","enrichmentData":{"DeviceID":"d1","note":"a \\u0026 b","serial":9007199254740993}}`;
 
-/** A line as icestore of the Go platform writes it: the whole envelope, under the id that Pub/Sub gave it. */
+/** A line as the Go platform's icestore writes it: the whole envelope, under the id that Pub/Sub assigned. */
 const goLine = (data: string, more: object = {}): string =>
   JSON.stringify({
     id: '13579',

@@ -6,25 +6,26 @@ import { isJsonObject } from '../util/json/json-number.ts';
 import { parseExact } from '../util/json/lossless-json.ts';
 import { openEnvelope } from './envelope/envelope.ts';
 
-/** A message as an archive line holds it, and when it was archived (milliseconds since 1970). */
+/** A message read from an archive line, and its archive time in milliseconds since 1970. */
 export interface ArchivedMessage {
   readonly message: Message;
   readonly archivedAtMs: number;
 }
 
 /**
- * The contents of `originalPubSubPayload`: the `envelope` of the message, as the Go platform's icestore archives it, its payload
- * (`raw`), or what it looks like (`auto`): a line without `publishTime`, which this project always writes, may hold either.
+ * Contents of `originalPubSubPayload`: `envelope` is the message's envelope, as the Go platform's icestore archives it;
+ * `raw` is its payload; `auto` detects which. A line without `publishTime`, which this project always writes, may hold
+ * either.
  */
 export const LINE_INPUTS = ['auto', 'envelope', 'raw'] as const;
 export type LineInput = (typeof LINE_INPUTS)[number];
 
 /**
- * Reads a line of an archive object. Only `id`, `originalPubSubPayload` and `archivedAt` are needed, which every writer
- * of the format gives; without a `publishTime` the time of archiving stands for it. An envelope in it has the message's own
- * id, payload, time and enrichment data.
+ * Parses a line of an archive object. Requires only `id`, `originalPubSubPayload` and `archivedAt`, which every writer
+ * of the format provides; `archivedAt` replaces a missing `publishTime`. An archived envelope provides the message's
+ * own id, payload, time and enrichment data.
  *
- * @throws PoisonError (`undecodable`) saying what is wrong with the line.
+ * @throws PoisonError (`undecodable`) that describes the problem with the line.
  */
 export function archivedMessage(text: string, input: LineInput = 'auto'): ArchivedMessage {
   let line: unknown;
@@ -60,7 +61,9 @@ export function archivedMessage(text: string, input: LineInput = 'auto'): Archiv
   };
 }
 
-/** The message whose envelope is archived; in case of doubt, the payload of a line may also be no envelope. */
+/**
+ * Returns the message in an archived envelope. With `auto`, a payload that is not an envelope is the message itself.
+ */
 function opened(message: Message, input: LineInput): Message {
   try {
     return openEnvelope(message);

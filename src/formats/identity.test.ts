@@ -67,7 +67,7 @@ suite('identity', ({ test }) => {
         assert.is.not(contentHashOf('k', identities.slice(1)), content);
       }),
     );
-    // Two devices with one id: the order of arrival decides nothing.
+    // Two devices with the same id: the order of arrival does not matter.
     const [a, b] = ['a', 'b'].map((topic) => identityOf(messageOf({ id: '1', topic, payload: '{}' })));
     assert.is(contentHashOf('k', [a ?? '', b ?? '']), contentHashOf('k', [b ?? '', a ?? '']));
   });

@@ -16,12 +16,12 @@ export const identitySchema = v.strictObject({
 
 export type IdentityConfig = v.InferOutput<typeof identitySchema>;
 
-/** Returns a text that two messages share only if they are the same. */
+/** Returns a string that two messages share only if they are the same. */
 export type IdentityOf = (message: Message) => string;
 
 /**
- * Compiles the identity of messages: id and payload as an envelope writes them, and attribute `mqtt_topic` with its length
- * before it. Other attributes and the time of receipt have no part in it, so that a message that comes again keeps its
+ * Compiles the identity of messages: id and payload as an envelope encodes them, and the attribute `mqtt_topic`
+ * prefixed with its length. Other attributes and the time of receipt are excluded, so a redelivered message keeps its
  * identity.
  */
 export function identityBy({ publishTime: byTime }: IdentityConfig): IdentityOf {
@@ -32,13 +32,13 @@ export function identityBy({ publishTime: byTime }: IdentityConfig): IdentityOf 
   };
 }
 
-/** The insertId of a message's row, 43 characters: BigQuery takes at most 128. */
+/** Returns the insertId of a message's row: 43 characters, where BigQuery allows 128. */
 export function insertIdOf(identity: string): string {
   return hash('sha256', identity, 'base64url');
 }
 
-/** The hash, in hexadecimal digits, of what an object holds: its batch key and its messages, in any order. */
+/** Hashes the contents of an object, its batch key and its messages in any order, to hexadecimal digits. */
 export function contentHashOf(batchKey: string, identities: readonly string[]): string {
-  // In one piece: a call for each message takes longer than to hash it.
+  // Hashed in one call: a call per message takes longer than the hashing.
   return hash('sha256', batchKey + identities.toSorted().join(''), 'hex');
 }

@@ -1,4 +1,4 @@
-/** Formats that other programs read and write: the envelope, the archive line, and the identity of a message. */
+/** Formats shared with other programs: the envelope, the archive line, and the identity of a message. */
 
 export { type ArchiveLine, archiveLine, lineText } from './archive-line.ts';
 export { type ArchivedMessage, archivedMessage } from './archived-message.ts';

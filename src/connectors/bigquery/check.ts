@@ -8,23 +8,23 @@ import { readTable, type TableResource, tableDifferences } from './table-schema.
 
 const NOT_FOUND = 404;
 
-/** Creates what is missing. Rejects with the client's own error. */
+/** Creates a resource unless it exists. Rejects with the client's own error. */
 type Create = () => Promise<'created' | 'exists'>;
 
 interface EnsureTableOptions {
   readonly telemetry: Telemetry;
-  /** True if a hook makes the rows. */
+  /** True if a hook builds the rows. */
   readonly hasHook: boolean;
   readonly createDataset: Create;
   readonly createTable: Create;
 }
 
 /**
- * Checks at start that the table exists and has the configured columns; with `table.create`, creates the
- * dataset and the table where they are missing. Warns where the table may not be read.
+ * Checks at start that the table exists and has the configured columns. With `table.create`, creates a missing dataset
+ * and table. Logs a warning if this identity may not read the table.
  *
- * @throws RetryableError while the table differs, with every difference, and while BigQuery cannot be reached: rows wait
- *   until the table is changed. FatalError if the table is missing and is not to be made.
+ * @throws RetryableError listing every difference while the table differs, and while BigQuery is unreachable: rows wait
+ *   until the table is fixed. FatalError if the table is missing and `table.create` is off.
  */
 export async function ensureTable(bigquery: BigQuery, config: TableConfig, options: EnsureTableOptions): Promise<void> {
   const name = `${config.datasetId}.${config.tableId}`;
@@ -35,7 +35,7 @@ export async function ensureTable(bigquery: BigQuery, config: TableConfig, optio
   }
   const created = config.create && (await createMissing(config, name, found, options));
   if (created) return;
-  // Somebody else was faster, or it may not be read.
+  // Another process created it first, or this identity may not read it.
   const made = found === 'denied' ? found : await lookUp(bigquery, config, name);
   if (typeof made === 'object') return assertAlike(config, name, made, options.hasHook);
   if (made === 'missing') throw new RetryableError(`table: ${name} was there, and is not`);
@@ -70,7 +70,7 @@ function assertAlike(config: TableConfig, name: string, found: TableResource, ha
   );
 }
 
-/** Creates the dataset and the table; returns false if the table was there, or perhaps is and may not be looked up. */
+/** Creates the dataset and the table. Returns false if the table already existed, or may exist but cannot be read. */
 async function createMissing(
   { datasetId }: TableConfig,
   name: string,
@@ -79,7 +79,7 @@ async function createMissing(
 ): Promise<boolean> {
   const dataset = await tryToCreate(createDataset);
   if (dataset === 'created') telemetry.event('resource.created', { 'table.datasetId': datasetId });
-  // The dataset may be there, though this identity may not create one: then the table's creation succeeds.
+  // An existing dataset may deny creation; creating the table still succeeds then.
   else if (dataset !== 'exists' && !isDenied(dataset.thrown)) {
     throw asHttpStartError('table.datasetId', datasetId, dataset.thrown);
   }

@@ -1,4 +1,4 @@
-/** Names of one type: https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema */
+/** Aliases of the same type: https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema */
 const ALIASES: Readonly<Record<string, string>> = {
   INT64: 'INTEGER',
   FLOAT64: 'FLOAT',
@@ -8,12 +8,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   BIGDECIMAL: 'BIGNUMERIC',
 };
 
-/** The name that the API answers for a type: INTEGER for INT64. */
+/** Returns the name that the API reports for a type: INTEGER for INT64. */
 export function canonicalType(type: string): string {
   return ALIASES[type] ?? type;
 }
 
-/** Finds a field by its name; names are compared without case. */
+/** Finds a field by name, ignoring case. */
 export function fieldNamed<T extends { readonly name: string }>(fields: readonly T[], name: string): T | undefined {
   const lower = name.toLowerCase();
   return fields.find((field) => field.name.toLowerCase() === lower);

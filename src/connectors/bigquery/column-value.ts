@@ -5,17 +5,17 @@ import { JsonNumber } from '../../util/json/json-number.ts';
 import type { Column, NestedField } from './config.ts';
 import { timeOfCount } from './time-of-count.ts';
 
-/** Makes of a value what BigQuery takes; undefined leaves it out. Throws a PoisonError (`rejected`). */
+/** Converts a value to one that BigQuery accepts; undefined omits it. Throws a PoisonError (`rejected`). */
 export type Convert = (value: unknown, view: MessageView) => unknown;
 
-/** BigQuery reads a number of JSON as a double; every double holds as many digits. */
+/** BigQuery reads JSON numbers as doubles, which hold this many decimal digits exactly. */
 const DOUBLE_DIGITS = 15;
 
 export function rejected(problem: string): PoisonError {
   return new PoisonError('rejected', problem);
 }
 
-/** Converts the value of a column that is not a record. */
+/** Returns the conversion for a column that is not a record. */
 export function conversionOf(field: Column | NestedField): Convert {
   const { name, type, unit } = field;
   switch (type) {
@@ -41,7 +41,7 @@ export function conversionOf(field: Column | NestedField): Convert {
   }
 }
 
-/** True for a column that needs the digits of its numbers as they stood in the message. */
+/** True if the column needs the exact digits of a number in the message. */
 export function readsDigits({ type, unit, parse }: Column | NestedField): boolean {
   return unit !== undefined || parse !== undefined || DIGIT_TYPES.has(type);
 }
@@ -50,12 +50,12 @@ const DIGIT_TYPES: ReadonlySet<string> = new Set(
   'STRING NUMERIC DECIMAL BIGNUMERIC BIGDECIMAL JSON RECORD STRUCT'.split(' '),
 );
 
-/** Objects and lists. */
+/** True for objects and lists. */
 function isTree(value: unknown): boolean {
   return typeof value === 'object' && !(value instanceof JsonNumber);
 }
 
-/** A number that BigQuery would read as another one goes as text. */
+/** Sends a number as a string if BigQuery would otherwise change its digits. */
 function withAllDigits(value: unknown): unknown {
   if (value instanceof JsonNumber) return value.toString();
   if (typeof value !== 'number') return value;
@@ -63,7 +63,7 @@ function withAllDigits(value: unknown): unknown {
   return text.length > DOUBLE_DIGITS ? text : value;
 }
 
-/** JSON would write null in the place of a number that a double cannot hold. */
+/** Rejects numbers outside the range of a double, which JSON would write as null. */
 function finite(name: string, value: unknown): unknown {
   if (typeof value === 'string') return value;
   const number = value instanceof JsonNumber ? Number(value) : value;
@@ -77,7 +77,7 @@ function integerValue(value: unknown): unknown {
 }
 
 const COUNT = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-/** BigQuery counts microseconds, and refuses a time with more digits; Pub/Sub and other programs give nanoseconds. */
+/** BigQuery stores microseconds and rejects finer times. Pub/Sub and other programs produce nanoseconds. */
 const NANOSECONDS = /(:\d\d\.\d{6})\d+/;
 const MICROSECOND_DIGITS = 6;
 
@@ -94,13 +94,13 @@ function timeValue(name: string, value: unknown, unit: Column['unit']): unknown 
   if (mayLeaveCalendar(value) && leavesCalendar(value)) {
     throw rejected(`${name}: "${value}" is not in the years 1 to 9999`);
   }
-  // Most times have six digits or fewer, and need no regular expression.
+  // Skips the regular expression for the common case of six digits or fewer.
   return isDigit(value.charCodeAt(value.indexOf('.') + MICROSECOND_DIGITS + 1))
     ? value.replace(NANOSECONDS, '$1')
     : value;
 }
 
-/** The first and the last years, whose offsets may lead out of the calendar. */
+/** True for the first and last years, where a UTC offset can leave the calendar. */
 function mayLeaveCalendar(text: string): boolean {
   return text.startsWith('9999-12-31') || text.startsWith('000');
 }
@@ -109,7 +109,7 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** RFC 3339, but for the years. */
+/** RFC 3339 without a check of the year. */
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function leavesCalendar(text: string): boolean {

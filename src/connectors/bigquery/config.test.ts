@@ -14,7 +14,7 @@ const COLUMNS = [
   { name: 'many', type: 'TIMESTAMP', mode: 'REPEATED' },
 ];
 
-/** `path: problem` of each issue of a table. */
+/** Returns `path: problem` for each issue of a table. */
 function problems(table: object): string[] {
   const issues: ConfigIssue[] = [];
   parse(tableSchema, { datasetId: 'd', tableId: 't', schema: COLUMNS, ...table }, issues);

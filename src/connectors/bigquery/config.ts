@@ -50,7 +50,7 @@ const fieldEntries = {
     v.optional(
       v.pipe(
         v.unknown(),
-        // YAML reads `null` as nothing.
+        // YAML parses `null` as a null value.
         v.transform((value) => (value === null ? 'null' : value)),
         v.picklist(['reject', 'null']),
       ),
@@ -61,7 +61,7 @@ const fieldEntries = {
   ),
 };
 
-/** A column inside of a RECORD. */
+/** A column inside a RECORD. */
 export interface NestedField {
   readonly name: string;
   readonly type: (typeof COLUMN_TYPES)[number];
@@ -71,11 +71,13 @@ export interface NestedField {
   readonly unit?: TimeUnit | undefined;
   readonly parse?: 'json' | undefined;
   readonly onError?: 'reject' | 'null' | undefined;
-  /** Default: `record.<name>`, the member of the same name of the record around it. */
+  /** Defaults to `record.<name>`: the member with this name in the enclosing record. */
   readonly from?: string | undefined;
 }
 
-/** A path into the message, or one that begins with `record`: the record around the column, one of a repeated record's. */
+/**
+ * A path into the message, or one that starts with `record`: the enclosing record, or one element of a repeated record.
+ */
 const recordPath = v.pipe(
   v.string(),
   v.rawCheck(({ dataset, addIssue }) => {
@@ -87,7 +89,7 @@ const recordPath = v.pipe(
   }),
 );
 
-/** Returns the problems between settings that are each well-formed. */
+/** Returns conflicts between settings that are each valid on their own. */
 function problemsOf({ type, mode, unit, onError }: Pick<NestedField, 'type' | 'mode' | 'unit' | 'onError'>): string[] {
   const problems: string[] = [];
   if (unit !== undefined && type !== 'TIMESTAMP') problems.push('unit is for columns of the type TIMESTAMP');
@@ -158,12 +160,12 @@ const tableEntries = v.strictObject({
   ),
 });
 
-/** The table that rows go to. */
+/** Settings of the destination table. */
 export const tableSchema = v.pipe(tableEntries, tableRules<v.InferOutput<typeof tableEntries>>());
 
 export type TableConfig = v.InferOutput<typeof tableSchema>;
 
-/** Settings of inserting rows. */
+/** Settings of row inserts. */
 export const insertSchema = v.strictObject({
   maxRows: setting(v.optional(count({ max: 50_000 }), 500), 'A request leaves with this many rows.'),
   maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request leaves with this many bytes.'),

@@ -14,8 +14,8 @@ const TIMESTAMP = new RegExp(
 );
 
 /**
- * Tells whether BigQuery takes a value in a column, as far as its documentation says. It is asked where what does not
- * fit becomes NULL; where it is in doubt it says yes, and BigQuery decides.
+ * Returns false if BigQuery's documentation rules out the value for this column type. Used where a value that does not
+ * fit becomes NULL. Returns true in doubt, so that BigQuery decides.
  */
 export function fits(type: Column['type'], value: unknown): boolean {
   const text = value instanceof JsonNumber || typeof value === 'number' ? String(value) : value;
@@ -66,6 +66,6 @@ function isTime(form: RegExp, text: string): boolean {
   const [year, month, day] = date.split(/[-/]/).map(Number);
   const midnight = new Date(0);
   midnight.setUTCFullYear(year ?? 0, (month ?? 0) - 1, day);
-  // 31 February would be 3 March.
+  // JavaScript turns 31 February into 3 March.
   return year !== 0 && midnight.getUTCDate() === day;
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import { asHttpError } from '../google/http-errors.ts';
 
-/** The fields of an answer of `tabledata.insertAll` that are read. */
+/** The part of a `tabledata.insertAll` response that is read. */
 const insertReply = v.object({
   insertErrors: v.optional(
     v.array(
@@ -22,17 +22,17 @@ const insertReply = v.object({
   ),
 });
 
-/** Reasons of a row's error that are the row's own fault; every other one passes with time. */
+/** Error reasons that blame the row itself. All other reasons are temporary. */
 const ROWS_OWN_FAULT: ReadonlySet<string> = new Set(['invalid', 'invalidQuery', 'badRequest']);
 
-/** The result of one row: undefined is success. */
+/** The result of one row; undefined means success. */
 export type RowResult = PoisonError | RetryableError | undefined;
 
-/** A row that BigQuery refused for what is in it, or for what the table lacks: the place says which column. */
+/** A row that BigQuery refused because of its content or a missing column. The error location names the column. */
 export class RefusedRow extends PoisonError {
-  /** The columns that BigQuery names, as paths: `position.lat`, `tags[0]`. */
+  /** Columns that BigQuery names, as paths: `position.lat`, `tags[0]`. */
   readonly columns: readonly string[];
-  /** True if BigQuery reports that one of the columns does not exist. */
+  /** True if BigQuery reports that one of these columns does not exist. */
   readonly isUnknownColumn: boolean;
 
   constructor(message: string, columns: readonly string[], isUnknownColumn: boolean) {
@@ -42,20 +42,19 @@ export class RefusedRow extends PoisonError {
   }
 }
 
-/** In a 400 for the whole request: a row in it is too large. */
+/** Matches a 400 for the whole request because one row is too large. */
 const TOO_LARGE =
   /\b(row|request|payload)\b[^.]*(too large|larger than|size exceed)|maximum allowed (row|request) size/i;
-/** In a 400 for the whole request: a row in it cannot be read. */
+/** Matches a 400 for the whole request because one row cannot be parsed. */
 const UNREADABLE = /invalid JSON payload|message too deep|max recursion depth/i;
-/** A request that has a member too many is refused with words like those for unreadable JSON. */
+/** An unknown member of the request itself is refused in words similar to those for unreadable JSON. */
 const REQUEST_AT_FAULT = /unknown name/i;
 const UNKNOWN_COLUMN = /\bno such field: ([^;]+?)\.?$/i;
 const MISSING_COLUMN = /\bmissing required field: (?:Msg_\d+_CLOUD_QUERY_TABLE\.)?([^;]+?)\.?$/i;
 
 /**
- * Converts the refusal of a whole request. It is a row's fault only where one row can be: one that is too large, or
- * unreadable. Then the request is to be halved until that row stands alone. Any other 400 is a fault of the table or of
- * the request, which costs no message.
+ * Converts the refusal of a whole request. A row is at fault only if it is too large or unreadable: the caller then
+ * halves the request until that row is alone. Any other 400 blames the table or the request and is retryable.
  */
 export function asInsertError(thrown: unknown, target: string): RetryableError | PoisonError {
   const error = asHttpError(thrown);
@@ -70,14 +69,14 @@ export function asInsertError(thrown: unknown, target: string): RetryableError |
 }
 
 /**
- * Sends one `tabledata.insertAll` and tells what became of each row, in their order.
+ * Sends one `tabledata.insertAll` request and returns the result of each row, in order.
  *
- * The client's own `table.insert` is not used: it copies every row deeply, rewrites `{{projectId}}` in the data, and at
- * once sends refused rows again, under new insert ids. `table.request` is public and does none of it.
+ * Bypasses the client's `table.insert`, which deep-copies every row, rewrites `{{projectId}}` in the data, and resends
+ * refused rows immediately under new insert ids. `table.request` is public and does none of this.
  *
- * @param rows each as JSON text: `{"insertId":…,"json":{…}}`. With `skipInvalidRows`, valid rows are inserted although
- *   others are refused.
- * @throws RetryableError or PoisonError if the request as a whole failed.
+ * @param rows each as JSON text: `{"insertId":…,"json":{…}}`. With `skipInvalidRows`, BigQuery inserts the valid rows
+ *   even if it refuses others.
+ * @throws RetryableError or PoisonError if the whole request failed.
  */
 export async function insertRows(
   bigquery: BigQuery,
@@ -115,7 +114,7 @@ export async function insertRows(
   return results;
 }
 
-/** The column that an error is about: its location, or the one that its words name. */
+/** Returns the column of an error: its location, or the column that its message names. */
 function columnsOf({ location, message }: { readonly location: string; readonly message: string }): string[] {
   const named = UNKNOWN_COLUMN.exec(message)?.[1] ?? MISSING_COLUMN.exec(message)?.[1];
   const column = location === '' ? named : location;

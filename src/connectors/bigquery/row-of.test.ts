@@ -9,7 +9,7 @@ import { type TestFields, testMessage } from '../../testing/test-context.ts';
 import { tableSchema } from './config.ts';
 import { rowBy } from './row-of.ts';
 
-/** A row by columns as a pipeline writes them. */
+/** Builds a row from columns as written in a pipeline file. */
 function row(columns: readonly Record<string, unknown>[], fields: TestFields) {
   const table = v.parse(tableSchema, { datasetId: 'd', tableId: 't', schema: columns });
   return rowBy(table.schema)(testMessage(fields));
@@ -122,7 +122,7 @@ function refused(reason: string, columns: readonly Record<string, unknown>[], pa
   );
 }
 
-/** The row of one column `x`, as the text that goes to BigQuery. */
+/** Returns the row of a single column `x` as the JSON text sent to BigQuery. */
 function written(column: Record<string, unknown>, payload: string): string {
   return JSON.stringify(row([{ name: 'x', ...column }], { payload }));
 }

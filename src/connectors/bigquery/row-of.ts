@@ -12,25 +12,25 @@ import { type Convert, conversionOf, readsDigits, rejected } from './column-valu
 import type { Column, NestedField } from './config.ts';
 import { fits } from './fits.ts';
 
-/** A row as JSON, by column name. */
+/** A row as JSON, keyed by column name. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Makes the row of a message; what it throws costs that message alone. */
+/** Builds the row of a message. An error it throws affects only that message. */
 export type RowOf = (message: Message) => Row;
 
-/** The hook that makes the row. */
+/** A hook that builds the row. */
 export type Transformer = (message: Message) => HookAnswer<Row>;
 
 /**
- * Writes what a transformer returned as JSON.
+ * Serializes the row returned by a transformer.
  *
- * @throws PoisonError (`hook_failed`) unless it is an object that JSON can write.
+ * @throws PoisonError (`hook_failed`) unless the row is an object that JSON can represent.
  */
 export function rowText(row: Row): string {
   return callSync('transformer', () => JSON.stringify(plainObject('transformer', row)));
 }
 
-/** One column or field of a record: `within` is the value of the record around it. */
+/** Reads one column or record field; `within` is the value of the enclosing record. */
 interface Reader {
   readonly name: string;
   readonly read: (view: MessageView, within: unknown) => unknown;
@@ -38,12 +38,12 @@ interface Reader {
 }
 
 /**
- * Compiles a table's columns into a function from message to row. Values go as they are, except where BigQuery would
- * refuse or change them (`column-value.ts`): the same rules hold at the top and inside of records. A value that is
- * missing is left out, and so is a member of a record that is not one of its fields.
+ * Compiles a table's columns into a function from message to row. Values pass through unless BigQuery would refuse or
+ * change them (`column-value.ts`); the same rules apply inside records. Missing values and unknown record members are
+ * omitted.
  *
- * A payload that is not JSON is poison (`undecodable`) if any column reads it as JSON; so is a list, a string or a
- * number where columns read members.
+ * A payload that is not JSON is poison (`undecodable`) if any column reads it as JSON. So is a list, string or number
+ * if a column reads a member of it.
  */
 export function rowBy(columns: readonly Column[]): RowOf {
   const readers = columns.map((column) => readerOf(column, 'payload', false));
@@ -66,7 +66,7 @@ function fill(target: Record<string, unknown>, readers: readonly Reader[], view:
   }
 }
 
-/** @param checked whether the column's value must be checked here, since what does not fit becomes NULL. */
+/** @param checked true if the value must be checked here, because a value that does not fit becomes NULL. */
 function readerOf(field: Column | NestedField, parent: 'payload' | 'record', checked: boolean): Reader {
   const { name, type, onError } = field;
   const path = field.from ?? `${parent}[${JSON.stringify(name)}]`;
@@ -78,7 +78,7 @@ function readerOf(field: Column | NestedField, parent: 'payload' | 'record', che
   };
 }
 
-/** The payload as it came, JSON or not. */
+/** The whole payload, JSON or not. */
 const WHOLE: Readonly<Record<'BYTES' | 'STRING', MessagePath>> = {
   BYTES: ({ message }) => asBuffer(message.payload).toString('base64'),
   STRING: ({ payloadText }) => {
@@ -92,7 +92,7 @@ function readOf(field: Column | NestedField, path: string): Reader['read'] {
   if (typeof parts === 'object' && parts.root === 'record') return (_, within) => descend(within, parts.names);
   const read = readsDigits(field) ? exactPath(path) : validPath(path);
   if (!buildsFromElsewhere(field)) return read;
-  // Its fields stand elsewhere in the message: there may be no value of its own.
+  // The fields come from elsewhere in the message, so the record itself may be absent.
   return (view) => read(view) ?? {};
 }
 
@@ -115,7 +115,7 @@ function converterOf(field: Column | NestedField, checked: boolean): Convert {
       if (checked) throw rejected(`${name}: the value is no list`);
       return list;
     }
-    // A list has no NULL: what does not fit is left out.
+    // Lists cannot contain NULL, so values that do not fit are omitted.
     const parsed = parse === undefined || list !== value ? list : list.map(parse);
     return parsed.map((item) => each(item, view)).filter((item) => item !== undefined);
   };
@@ -158,7 +158,7 @@ function buildsFromElsewhere(field: Column | NestedField): boolean {
   );
 }
 
-/** Checks that the payload is what the columns read it as; undefined if none reads it as JSON. */
+/** Returns a check that the payload has the shape the columns read; undefined if no column reads it as JSON. */
 function payloadCheck(columns: readonly Column[]): ((view: MessageView) => void) | undefined {
   const firstNames = columns.flatMap((column) => payloadReads(column, 'payload'));
   const readsMembers = firstNames.some((name) => name !== undefined && !/^\d+$/.test(name));
@@ -182,10 +182,10 @@ function payloadCheck(columns: readonly Column[]): ((view: MessageView) => void)
   };
 }
 
-/** The first names of the paths by which a column reads the payload as JSON; undefined for the whole of it. */
+/** Returns the first path member of each read of the payload as JSON; undefined for a read of the whole payload. */
 function payloadReads(field: Column | NestedField, parent: 'payload' | 'record'): (string | undefined)[] {
   const inner = isRecord(field) ? field.fields.flatMap((each) => payloadReads(each, 'record')) : [];
-  // A record of which all stands elsewhere needs no value of its own.
+  // A record built entirely from elsewhere needs no value in the payload.
   if (field.from === undefined && buildsFromElsewhere(field)) return inner;
   const parts = pathParts(field.from ?? `${parent}[${JSON.stringify(field.name)}]`);
   if (typeof parts === 'string' || parts.root !== 'payload') return inner;
@@ -197,7 +197,7 @@ function undecodable(view: MessageView, problem: string): PoisonError {
   return new PoisonError('undecodable', view.payloadText === undefined ? `${problem}: it is not UTF-8` : problem);
 }
 
-/** Parses a string as JSON; every other value stays. Throws a PoisonError (`rejected`) that names the column. */
+/** Parses strings as JSON and passes other values through. Throws a PoisonError (`rejected`) that names the column. */
 function jsonOfText(name: string): (value: unknown) => unknown {
   return (value) => {
     if (typeof value !== 'string') return value;

@@ -44,7 +44,7 @@ suite('BigQuery sink', (it) => {
     const slow = faults.add({ ...INSERT, latencyMs: 100 });
     const context = testContext();
     let flushed = 0;
-    /** Requests that are out when another one leaves, since the storm of refusals is over. */
+    /** Requests in flight when another one leaves, after the storm of refusals is over. */
     let afterStorm: number[] | undefined;
     const config = v.parse(insertSchema, { maxRows: 4, retry: { initialDelayMs: 20, maxDelayMs: 100 } });
     const out = () => flushed - context.ledger.acked / config.maxRows;

@@ -29,7 +29,7 @@ import { TableFault, type TableVerdictOptions, tableVerdict } from './table-verd
 export interface BigQuerySinkOptions extends TableVerdictOptions {
   readonly config: InsertConfig;
   readonly credit: Credit;
-  /** The row of a message as JSON. */
+  /** Returns the row of a message as JSON. */
   readonly rowTextOf: (message: Message) => string;
   readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
@@ -43,8 +43,8 @@ interface PreparedRow extends BatchItem {
 }
 
 /**
- * Inserts deliveries as rows, in batches, and emits what became of each. The insertId is made of the message's
- * identity, so that a message delivered again within BigQuery's window makes no second row. One invalid row costs that row alone.
+ * Inserts deliveries as rows, in batches, and emits the outcome of each. The insertId derives from the message's
+ * identity, so a redelivery within BigQuery's deduplication window adds no second row. One invalid row fails alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
   const { table, config, credit, rowTextOf, identityOf } = options;
@@ -69,16 +69,16 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
   );
 }
 
-/** The results of some rows, and the rows that have to be tried again. */
+/** The results so far, and the rows to retry. */
 interface Attempt {
   readonly results: RowResult[];
   readonly pending: readonly number[];
 }
 
 /**
- * Inserts rows, with retries. Rows that BigQuery could not take now, though it took others, are tried again alone; so are
- * those that the table should take and does not. A request that it refuses for the size of a row, or since it cannot
- * read one, is halved until that row stands alone. Any other refusal of a request costs no row: it is tried again.
+ * Inserts rows with retries. Retries only the rows that BigQuery temporarily refused or that the table should accept.
+ * Halves a request refused for one oversized or unreadable row until that row is alone; retries any other refused
+ * request as a whole.
  */
 function insertEffect(
   options: BigQuerySinkOptions,
@@ -86,7 +86,10 @@ function insertEffect(
   const { client, table, config, telemetry, readiness } = options;
   const target = `${table.datasetId}.${table.tableId}`;
   const judged = tableVerdict(options);
-  /** Batches whose rows wait for the table: others may succeed meanwhile, and the service stays red. */
+  /**
+   * Batches with rows that wait for the table. The service stays red while there are any, even if other batches
+   * succeed.
+   */
   const waiting = new Set<Attempt>();
   let isTableFailing = false;
   const observeSeconds = telemetry.histogram(
@@ -146,7 +149,7 @@ function insertEffect(
           { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
           {
             onRetry: (error, count) => {
-              // A table that lacks a column answers: it is not overloaded.
+              // A table without a column still responds: it is not overloaded.
               slot.retries(!(error instanceof TableFault));
               if (error instanceof TableFault) readiness.set('insert', 'ok');
               else readiness.set('insert', 'failing', `inserting into ${target} fails: ${error.message}`);
@@ -157,7 +160,7 @@ function insertEffect(
         catchError((thrown: unknown) => {
           const error = toError(thrown);
           if (error instanceof PoisonError) {
-            // BigQuery answered: whatever outage there was is over.
+            // BigQuery responded, so any outage is over.
             readiness.set('insert', 'ok');
             return pending.length > 1 ? halves(rows, attempt, pending, slot) : given(attempt, pending, error);
           }
@@ -168,7 +171,7 @@ function insertEffect(
       );
     });
 
-  /** The rows that are pending in two requests; the results of the others stand. */
+  /** Sends the pending rows in two requests and keeps the results of the others. */
   const halves = (rows: readonly string[], { results }: Attempt, pending: readonly number[], slot: Slot) => {
     slot.retries(false);
     const middle = pending.length >> 1;

@@ -1,7 +1,7 @@
 import { canonicalType } from './column-types.ts';
 import type { Column, NestedField, TableConfig } from './config.ts';
 
-/** A column as BigQuery's API wants it. */
+/** A column in the form of BigQuery's API. */
 export interface ApiField {
   readonly name: string;
   readonly type: string;

@@ -3,7 +3,7 @@ import { canonicalType, fieldNamed } from './column-types.ts';
 
 /** https://docs.cloud.google.com/bigquery/docs/schemas#flexible-column-names */
 const COLUMN_NAME = /^[\p{L}\p{M}\p{N}\p{Pc}\p{Pd}&%=+:'<>#| ]{1,300}$/u;
-/** https://docs.cloud.google.com/bigquery/docs/schemas#column_names; in any case. */
+/** https://docs.cloud.google.com/bigquery/docs/schemas#column_names; compared without case. */
 const RESERVED_PREFIXES = [
   '_TABLE_',
   '_FILE_',
@@ -34,7 +34,7 @@ function reservedPrefix(name: string): string | undefined {
   return RESERVED_PREFIXES.find((prefix) => name.toUpperCase().startsWith(prefix));
 }
 
-/** The name of a column or of a field: letters of any script, digits, and what else BigQuery takes. */
+/** The name of a column or field: letters of any script, digits, and the punctuation that BigQuery allows. */
 export const columnName = v.pipe(
   v.string(),
   v.regex(COLUMN_NAME, "expected 1 to 300 letters, digits, spaces and _ - & % = + : ' < > # | (no dot, no slash)"),
@@ -80,7 +80,7 @@ export function tableRules<T extends RuledTable>(): v.RawCheckAction<T> {
 }
 
 function tableProblems({ schema, partitioning, clustering = [] }: RuledTable): TableProblem[] {
-  // Resources may leave out the schema: then it is that of the pipeline's own table.
+  // Resources may omit the schema; the schema of the pipeline's own table applies then.
   if (schema === undefined) return [];
   const found = columnProblems(schema, ['schema'], 1);
   if (partitioning?.field !== undefined)

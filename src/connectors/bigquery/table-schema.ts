@@ -4,7 +4,7 @@ import { answerOf } from '../google/bounded-call.ts';
 import { canonicalType, fieldNamed } from './column-types.ts';
 import type { Column, NestedField, TableConfig } from './config.ts';
 
-/** A column of a table as BigQuery's API answers it. */
+/** A column as returned by BigQuery's API. */
 export interface TableField {
   readonly name: string;
   readonly type: string;
@@ -21,7 +21,7 @@ const tableField: v.GenericSchema<unknown, TableField> = v.lazy(() =>
   }),
 );
 
-/** The part of a table's resource that decides whether rows can be inserted. */
+/** The part of a table resource that determines whether rows can be inserted. */
 export const tableResource = v.object({
   type: v.optional(v.string(), 'TABLE'),
   schema: v.optional(v.object({ fields: v.optional(v.array(tableField), []) }), {}),
@@ -29,7 +29,10 @@ export const tableResource = v.object({
 
 export type TableResource = v.InferOutput<typeof tableResource>;
 
-/** Reads the type and the columns of the table. Rejects with the client's own error, or a RetryableError without an answer. */
+/**
+ * Reads the type and columns of the table. Rejects with the client's own error, or a RetryableError if there is no
+ * response.
+ */
 export async function readTable(
   bigquery: BigQuery,
   { datasetId, tableId }: Pick<TableConfig, 'datasetId' | 'tableId'>,
@@ -38,18 +41,18 @@ export async function readTable(
   return v.parse(tableResource, metadata);
 }
 
-/** One way in which a table is not as configured. */
+/** One difference between a table and its configuration. */
 export interface TableDifference {
-  /** Path of the column, such as `position.lat`; empty for the table itself. */
+  /** The column's path, such as `position.lat`; empty for the table itself. */
   readonly path: string;
   readonly problem: string;
 }
 
 /**
- * Compares configured columns with a table, and returns every difference that lets rows be refused. The table may have
- * more columns than are configured, and may take NULL where the configuration says REQUIRED.
+ * Compares the configured columns with a table and returns every difference that would make it refuse rows. The table
+ * may have extra columns, and may allow NULL where the configuration says REQUIRED.
  *
- * @param hasHook whether a hook makes the rows: then it may write required columns that the configuration lacks.
+ * @param hasHook true if a hook builds the rows: it may fill required columns that the configuration lacks.
  */
 export function tableDifferences(
   columns: readonly Column[],
@@ -94,7 +97,7 @@ function differencesOf(
     return [{ path, problem: `has the type ${tableType} in the table, and is configured as ${column.type}` }];
   }
   const found: TableDifference[] = [];
-  // A table that takes NULL takes every row of a column that is configured as REQUIRED.
+  // A nullable column accepts every row of a column configured as REQUIRED.
   const isRelaxed = column.mode === 'REQUIRED' && field.mode === 'NULLABLE';
   if (column.mode !== field.mode && !isRelaxed) {
     found.push({ path, problem: `has the mode ${field.mode} in the table, and is configured as ${column.mode}` });
@@ -109,9 +112,9 @@ interface Nested {
 }
 
 /**
- * Returns whether a path such as `position.lat` or `list[0].value` leads to one of the fields.
+ * Returns whether a path such as `position.lat` or `list[0].value` names one of the fields.
  *
- * @param isExact whether upper and lower case count.
+ * @param isExact true to compare names with case.
  */
 export function hasField(fields: readonly Nested[], path: string, { isExact = false } = {}): boolean {
   const [first = '', ...rest] = path.replaceAll(/\[\d+\]/g, '').split('.');

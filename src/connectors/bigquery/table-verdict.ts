@@ -4,28 +4,28 @@ import type { TableConfig } from './config.ts';
 import { RefusedRow, type RowResult } from './inserter.ts';
 import { hasField, readTable, type TableResource, tableDifferences } from './table-schema.ts';
 
-/** A table's columns are read again at most so often, however many rows are refused. */
+/** Minimum time between two reads of a table's columns, however many rows it refuses. */
 const READ_EVERY_MS = 5_000;
 
-/** A row that the table refuses, and should take by the configuration: it waits until the table does. */
+/** A row that the table refuses although the configuration allows it. It waits until the table accepts it. */
 export class TableFault extends RetryableError {}
 
 export interface TableVerdictOptions {
   readonly client: BigQuery;
   readonly table: TableConfig;
-  /** True if a hook makes the rows. */
+  /** True if a hook builds the rows. */
   readonly hasHook: boolean;
 }
 
 /**
- * Decides whose fault a refused row is. It is the table's if the refused column
+ * Decides whether a refused row or its table is at fault. The table is at fault if the refused column
  *
- * - is configured, and BigQuery says that it does not exist: the table lacks it, or inserts do not know it yet;
- * - is written by a hook alone and does not exist for inserts, though the table has it: they will know it soon;
- * - is in the table with another type or mode than is configured.
+ * - is configured, and BigQuery reports that it does not exist: the table lacks it, or inserts cannot use it yet;
+ * - is written only by a hook and is in the table, but inserts cannot use it yet;
+ * - has a different type or mode in the table than in the configuration.
  *
- * Anything else is the row's own fault, a column too that only a hook writes and the table lacks: a device may have
- * named it. Reads the table for it, at most every five seconds. Where it may not be read, only the first rule holds.
+ * Otherwise the row is at fault. This includes a column that only a hook writes and the table lacks, because a device
+ * may have named it. Reads the table at most every five seconds; if it may not be read, only the first rule applies.
  */
 export function tableVerdict(
   options: TableVerdictOptions,
@@ -51,7 +51,7 @@ export function tableVerdict(
       return `${difference.path === '' ? target : difference.path} ${difference.problem}`;
     }
     if (!row.isUnknownColumn) return undefined;
-    // A name in another case than the column's is the row's fault: it would wait forever.
+    // A name that differs only in case is the row's fault: the row would wait forever.
     const isConfigured = hasField(table.schema, column, { isExact: true });
     const isInTable = found !== undefined && hasField(found.schema.fields, column, { isExact: true });
     return isConfigured || isInTable ? `${column} is not known to inserts yet (${row.message})` : undefined;
@@ -75,7 +75,7 @@ function plainPath(path: string): string {
   return path.replaceAll(/\[\d+\]/g, '').toLowerCase();
 }
 
-/** Returns whether one of two paths is the other or leads through it. The empty path is the table's. */
+/** Returns whether one path equals or contains the other. The empty path is the table's. */
 function isAt(path: string, other: string): boolean {
   return other === '' || path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`);
 }

@@ -1,22 +1,22 @@
 import * as v from 'valibot';
 
-/** https://cloud.google.com/pubsub/docs/exactly-once-delivery: what an ErrorInfo says of each ack id that failed. */
+/** ErrorInfo of each failed ack id: https://cloud.google.com/pubsub/docs/exactly-once-delivery */
 const errorWithInfo = v.object({ errorInfoMetadata: v.record(v.string(), v.string()) });
 
 const TRANSIENT = 'TRANSIENT_';
 const PERMANENT = 'PERMANENT_';
 
-/** Ack ids of one call that failed though others of it succeeded. */
+/** The failed ack ids of a call that succeeded for others. */
 export interface AckFailures {
-  /** Worth another try. */
+  /** Worth retrying. */
   readonly transient: ReadonlySet<string>;
-  /** Their leases were over: these messages are delivered again. */
+  /** Their leases ended: Pub/Sub delivers these messages again. */
   readonly permanent: ReadonlySet<string>;
 }
 
 /**
- * Which ack ids an acknowledge or modifyAckDeadline call has failed for, on a subscription with exactly-once delivery;
- * those it does not name have succeeded. Undefined if the error is of another kind: then the call failed as a whole.
+ * Returns the ack ids that failed in an acknowledge or modifyAckDeadline call with exactly-once delivery; the ids that
+ * the error does not name succeeded. Returns undefined for any other error: the whole call failed then.
  */
 export function ackFailures(thrown: unknown, ackIds: readonly string[]): AckFailures | undefined {
   if (!v.is(errorWithInfo, thrown)) return undefined;

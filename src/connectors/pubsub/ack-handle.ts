@@ -8,7 +8,7 @@ export interface PubSubAckHandlers {
   readonly isOutOfTurn: (ackHandle: PubSubAckHandle) => boolean;
 }
 
-/** The right to settle one Pub/Sub message, while its lease lasts. */
+/** The right to settle one Pub/Sub message while its lease lasts. */
 export class PubSubAckHandle extends AckHandle {
   readonly lease: Lease;
   readonly #handlers: PubSubAckHandlers;
@@ -24,7 +24,7 @@ export class PubSubAckHandle extends AckHandle {
     return this.#handlers.isOutOfTurn(this);
   }
 
-  /** A subscription with a dead-letter policy counts each return as a failed attempt. */
+  /** A dead-letter policy counts each return as a failed delivery attempt. */
   override get mayPostpone(): boolean {
     return this.lease.message.deliveryAttempt === 0;
   }

@@ -11,11 +11,11 @@ import { ackFailures } from './ack-failures.ts';
 import type { Lease } from './lease.ts';
 import { encodeAcknowledgeRequest } from './wire/acknowledge-request.ts';
 
-/** Settlements wait this long for company. */
+/** Time that settlements wait to be batched. */
 const COLLECT_MS = 10;
-/** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */
+/** Ack ids in one call, well below Pub/Sub's 512 KiB per request. */
 const IDS_PER_CALL = 1_000;
-/** The longest ack deadline that Pub/Sub takes. */
+/** The longest ack deadline that Pub/Sub accepts. */
 const MAX_LEASE_SECONDS = 600;
 const CALL_TIMEOUT_MS = 30_000;
 const ACKNOWLEDGE = '/google.pubsub.v1.Subscriber/Acknowledge';
@@ -25,43 +25,43 @@ export interface AcknowledgerOptions {
   readonly client: v1.SubscriberClient;
   /** Full name: `projects/p/subscriptions/s`. */
   readonly subscription: string;
-  /** Length of a lease. A failing call is tried again for as long: past the lease it has no effect. */
+  /** Length of a lease. A failing call is retried for this long; after the lease it has no effect. */
   readonly ackDeadlineMs: number;
   readonly telemetry: Telemetry;
-  /** Called after each call, with the error of the last try if it failed. */
+  /** Called after each call, with the error of the last attempt if the call failed. */
   readonly onResult: (error: Error | undefined) => void;
   readonly scheduler?: SchedulerLike;
 }
 
 export interface ExtensionHooks {
-  /** Pub/Sub has confirmed these; `askedAt` is when it was asked. */
+  /** Called when Pub/Sub has confirmed these; `askedAt` is the time of the request. */
   readonly onExtended: (leases: readonly Lease[], askedAt: number) => void;
   readonly onFailed: (leases: readonly Lease[]) => void;
-  /** Their leases are over, says Pub/Sub (which tells it with exactly-once delivery only). */
+  /** Called with leases that Pub/Sub reports as ended (only with exactly-once delivery). */
   readonly onLost: (leases: readonly Lease[]) => void;
 }
 
-/** Ack ids of a call, with its retries, that did not succeed. */
+/** The ack ids that failed in a call, after its retries. */
 interface CallResult {
-  /** Their leases were over. */
+  /** Ids whose leases had ended. */
   readonly lost: ReadonlySet<string>;
-  /** The call failed for as long as their leases lasted. */
+  /** Ids for which the call failed until their leases ended. */
   readonly givenUp: readonly string[];
 }
 
 /**
- * Tells Pub/Sub what became of leases, in batches: acknowledged, given back at once or later, or extended. Calls are retried until the
- * lease would have ended anyway; with exactly-once delivery only for the ack ids that failed.
+ * Acknowledges, returns, postpones and extends leases, in batches. Retries failed calls until the lease would have
+ * ended; with exactly-once delivery, retries only the ack ids that failed.
  *
- * Acks travel in parallel. Nacks follow each other, in the order in which they were asked for: where messages have an
- * ordering key, the later one must not come back before the earlier one.
+ * Acks run in parallel. Nacks run one after another in the order requested, so that a later message of an ordering key
+ * does not come back before an earlier one.
  */
 export class Acknowledger {
   readonly #options: AcknowledgerOptions;
   readonly #scheduler: SchedulerLike;
   #acks: string[] = [];
   #nacks: string[] = [];
-  /** Ack ids by the seconds that they wait. */
+  /** Ack ids by their delay in seconds. */
   #postponed = new Map<number, string[]>();
   #timer: Subscription | undefined;
   #lastNack: Promise<unknown> = Promise.resolve();
@@ -75,7 +75,7 @@ export class Acknowledger {
     this.#scheduler = options.scheduler ?? monotonicScheduler;
   }
 
-  /** Settlements that were given up on, or came too late: these messages will be delivered again. */
+  /** Settlements that failed or came too late. Pub/Sub delivers these messages again. */
   get unconfirmed(): number {
     return this.#unconfirmed;
   }
@@ -90,7 +90,7 @@ export class Acknowledger {
     this.#collect(this.#nacks.length);
   }
 
-  /** Gives a message back, to be delivered again no sooner than `afterMs` from now: its lease ends then. */
+  /** Returns a message for redelivery no sooner than `afterMs` from now, by setting its lease to end then. */
   postpone(lease: Lease, afterMs: number): void {
     const seconds = Math.min(MAX_LEASE_SECONDS, Math.max(1, Math.ceil(afterMs / 1_000)));
     const ackIds = this.#postponed.get(seconds) ?? [];
@@ -99,7 +99,7 @@ export class Acknowledger {
     this.#collect(ackIds.length);
   }
 
-  /** Extends leases, in calls that are not tried again: whoever reviews the leases asks anew. */
+  /** Extends leases. Does not retry failed calls: the next review of the leases extends them. */
   extend(leases: readonly Lease[], hooks: ExtensionHooks): void {
     const { telemetry, onResult } = this.#options;
     for (const chunk of chunks(leases)) {
@@ -127,8 +127,8 @@ export class Acknowledger {
   }
 
   /**
-   * Confirms the receipt of messages, as exactly-once delivery demands before they may be processed: emits the leases
-   * that are ours. A call that fails is retried; past the lease the messages are not ours any more.
+   * Confirms receipt, as exactly-once delivery requires before processing. Resolves with the leases that are ours.
+   * Retries a failed call until the leases end; after that the messages are no longer ours.
    */
   async confirm(leases: readonly Lease[]): Promise<readonly Lease[]> {
     const { ackDeadlineMs } = this.#options;
@@ -142,7 +142,7 @@ export class Acknowledger {
     return results.flat();
   }
 
-  /** Resolves when everything asked for so far is confirmed, or given up. */
+  /** Resolves when every settlement so far is confirmed or has failed. */
   async flush(): Promise<void> {
     this.#send();
     while (this.#calls.size > 0) await Promise.all(this.#calls);
@@ -197,7 +197,7 @@ export class Acknowledger {
     return call;
   }
 
-  /** Makes a call until it succeeds, and counts what could not be settled. */
+  /** Makes a call with retries, and counts the messages it could not settle. */
   async #settle(ackIds: readonly string[], call: (ackIds: readonly string[]) => Promise<unknown>): Promise<void> {
     const { lost, givenUp } = await this.#retried(ackIds, call);
     this.#unconfirmed += lost.size + givenUp.length;

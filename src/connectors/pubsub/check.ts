@@ -4,10 +4,10 @@ import { checkUnlessDenied } from '../google/denied-check.ts';
 import { asStartError } from '../google/grpc-errors.ts';
 
 /**
- * Checks at start that topics exist. Warns of those that may not be read: publishing needs no such right.
+ * Checks at start that topics exist. Warns about topics that may not be read: publishing does not need that permission.
  *
  * @param topics pairs of the setting that names a topic, and the topic's short name.
- * @throws FatalError naming the setting, or RetryableError while Pub/Sub cannot be reached.
+ * @throws FatalError naming the setting, or RetryableError while Pub/Sub is unreachable.
  */
 export async function checkTopics(
   client: v1.PublisherClient,

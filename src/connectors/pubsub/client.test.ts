@@ -55,7 +55,7 @@ suite('clients of Pub/Sub', ({ test, after }) => {
     process.env.PUBSUB_EMULATOR_HOST = `127.0.0.1:${port}`;
     const { subscriber, close } = await createPubSubClients({ projectId: 'p' });
     try {
-      // Nobody answers: it is about the connection alone.
+      // No server answers: only the connection matters here.
       const call = subscriber.getSubscription({ subscription: 'projects/p/subscriptions/s' }, { timeout: 10_000 });
       call.catch(() => {});
       await eventually(() => {

@@ -6,23 +6,23 @@ import { channelOptions } from '../google/grpc-channel.ts';
 import { PublishConnections } from './publish-connections.ts';
 
 /**
- * Bytes that a pull may send ahead of its reader. HTTP/2's 64 KiB are less than one response, and a stream moves at most
- * that in a round trip. As much as Google's Java client grants.
+ * Bytes that the server may send ahead of the reader, as in Google's Java client. HTTP/2's default of 64 KiB is smaller
+ * than one response, and limits a stream to that much per round trip.
  */
 const PULL_WINDOW_BYTES = 1024 * 1024;
 
-/** The generated clients of Pub/Sub: the calls as they are, without the high-level client's queues and timers. */
+/** Pub/Sub's generated clients: plain calls, without the high-level client's queues and timers. */
 export interface PubSubClients {
   readonly publisher: v1.PublisherClient;
-  /** For the calls that carry messages: as many connections as they need. */
+  /** Connections for publish requests, opened on demand. */
   readonly publishConnections: PublishConnections;
   readonly subscriber: v1.SubscriberClient;
   close(): Promise<void>;
 }
 
 /**
- * Builds the clients. `PUBSUB_EMULATOR_HOST` and `CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB` are honored as by the high-level
- * client, which is not loaded: it would take 6 MB.
+ * Creates the clients. Honors `PUBSUB_EMULATOR_HOST` and `CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB` as the high-level
+ * client does, but does not load that client: it takes 6 MB.
  *
  * @throws FatalError without credentials.
  */
@@ -36,14 +36,14 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
   const publisher = new v1.PublisherClient(shared);
   const subscriber = new v1.SubscriberClient({ ...shared, 'grpc-node.flow_control_window': PULL_WINDOW_BYTES });
   try {
-    // A call of a client that is not initialized ends the process where there are no credentials.
+    // Without credentials, a call on an uninitialized client ends the process.
     await Promise.all([publisher.initialize(), subscriber.initialize()]);
   } catch (thrown) {
     throw noCredentials(google, thrown);
   }
   const publishConnections = new PublishConnections(
     publisher,
-    // Else channels to one address share a connection.
+    // By default, channels to the same address share a connection.
     () => new v1.PublisherClient({ ...shared, 'grpc.use_local_subchannel_pool': 1 }),
   );
   return {
@@ -56,7 +56,7 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
   };
 }
 
-/** Options for another address than Google's: `host`, `host:port`, or the URL of one. Only Google's own are called by TLS. */
+/** Options for an address other than Google's: `host`, `host:port` or a URL. Only Google's own addresses use TLS. */
 function endpoint(address = '') {
   if (address === '') return {};
   const [host = '', port] = address

@@ -31,7 +31,7 @@ export const pubsubSourceSchema = v.strictObject({
 
 export type PubSubSourceConfig = v.InferOutput<typeof pubsubSourceSchema>;
 
-/** Settings of publishing to Pub/Sub; the topics stand where the service names them. */
+/** Settings of publishing to Pub/Sub. Each service configures its own topics. */
 export const publishSchema = v.strictObject({
   maxMessages: setting(
     v.optional(count({ max: PUBSUB_LIMITS.messagesPerRequest }), 1_000),

@@ -34,7 +34,7 @@ suite('credit of a Pub/Sub source', (it) => {
       .map(({ message }) => message.payload.buffer);
     assert.is(held.length, ROUNDS);
     const bytes = [...new Set(held)].reduce((sum, buffer) => sum + buffer.byteLength, 0);
-    // Node keeps small responses in a pool, whose slab each of them holds.
+    // Node allocates small responses from a pool; each one retains its slab.
     const most = credit.bytes + ROUNDS * Math.max(PIECE_BYTES, Buffer.poolSize);
     assert.ok(bytes <= most, `${bytes} bytes are held, and ${credit.bytes} counted`);
     assert.is(ledger.inFlightBytes, credit.bytes);

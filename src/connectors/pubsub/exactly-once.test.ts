@@ -59,7 +59,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     await eventually(() => assert.is(harness.deliveries.length, 1));
     const ackHandle = harness.deliveries[0]?.ackHandle;
     if (!(ackHandle instanceof PubSubAckHandle)) throw new Error('no ack handle of Pub/Sub');
-    // Somebody else ends the lease: the source still believes in it.
+    // Another client ends the lease; the source still considers it valid.
     const ackIds = [ackHandle.lease.ackId];
     await harness.client.modifyAckDeadline({ subscription: harness.subscription, ackIds, ackDeadlineSeconds: 0 });
     await eventually(() => assert.is(harness.deliveries.length, 2, 'it comes again'));
@@ -85,7 +85,8 @@ suite('a subscription with exactly-once delivery', (it) => {
       seen = true;
       if (isFirst)
         await harness.client.modifyAckDeadline({ subscription: subscription.name, ackIds, ackDeadlineSeconds: 0 });
-      // In one call the client takes all for failed, though only those that the error names have.
+      // For one call with several ids, the client reports all of them as failed, though only the ids in the error
+      // failed.
       else await eventually(() => assert.is(results.length, 1));
       results.push(await message.ackWithResponse().catch((error) => error.errorCode));
     });

@@ -7,18 +7,18 @@ import type { PullResponse, SubscriptionProperties } from './wire/pull-response.
 export interface InboxOptions {
   readonly leases: Leases;
   readonly acknowledger: Acknowledger;
-  /** Left out where the graph keeps no order. */
+  /** Undefined if the graph does not keep order. */
   readonly barrier: OrderBarrier | undefined;
-  /** Called when messages may be taken. */
+  /** Called when messages are ready to be taken. */
   readonly onMessages: () => void;
 }
 
 /**
- * Received messages that wait for credit, in order of arrival: at most those on their way when the streams were
- * paused.
+ * Holds received messages that wait for credit, in order of arrival. Its size is bounded by the messages in transit
+ * when the streams paused.
  *
- * With exactly-once delivery a message waits first until Pub/Sub has confirmed its lease, or it may be somebody else's
- * by now. Confirmations travel in parallel; messages are let through in the order of arrival.
+ * With exactly-once delivery, a message first waits until Pub/Sub confirms its lease, because another client may hold
+ * it by now. Confirmations run in parallel; messages become ready in the order of arrival.
  */
 export class Inbox {
   readonly #options: InboxOptions;
@@ -32,22 +32,22 @@ export class Inbox {
     this.#options = options;
   }
 
-  /** Messages that wait to be taken. */
+  /** Messages ready to be taken. */
   get ready(): number {
     return this.#waiting.length;
   }
 
-  /** Those, and messages that wait for the confirmation of their receipt. */
+  /** Ready messages, plus those that wait for confirmation of their receipt. */
   get size(): number {
     return this.#waiting.length + this.#unconfirmed;
   }
 
-  /** Messages that were given back on arrival, since an earlier one of their ordering key had gone back. */
+  /** Messages returned on arrival because an earlier message of their ordering key had gone back. */
   get outOfTurn(): number {
     return this.#outOfTurn;
   }
 
-  /** Resolves when nothing waits for the confirmation of its receipt any more. */
+  /** Resolves when no receipt is waiting for confirmation. */
   get confirmed(): Promise<void> {
     return this.#confirmed;
   }
@@ -76,12 +76,12 @@ export class Inbox {
     else this.#let(inTurn);
   }
 
-  /** Takes out those whose leases are gone, and returns them: Pub/Sub delivers them again. */
+  /** Removes and returns the leases that are gone. Pub/Sub delivers their messages again. */
   forget(gone: ReadonlySet<Lease>): Lease[] {
     return this.#waiting.remove((lease) => gone.has(lease));
   }
 
-  /** Gives back what waits, and whatever still comes. */
+  /** Returns all waiting messages, and any that still arrive. */
   close(): void {
     this.#closed = true;
     for (const lease of this.#waiting.drain()) this.#giveBack(lease);

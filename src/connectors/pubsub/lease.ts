@@ -3,22 +3,22 @@ import type { ReceivedMessage } from './wire/received-message.ts';
 
 /** The holder of a leased message. */
 export interface LeaseHolder {
-  /** The lease is gone. */
+  /** Called when the lease has ended. */
   expire(): void;
-  /** Whatever is unsettled goes back. */
+  /** Returns the message if it is unsettled. */
   abandon(): void;
 }
 
-/** The right to hold one received message for a while. Times are in ms of the scheduler's clock. */
+/** The right to hold one received message for a limited time. Times are in ms of the scheduler's clock. */
 export class Lease implements Linked<Lease> {
   readonly message: ReceivedMessage;
   readonly ackId: string;
-  /** Counts what was received, in order. */
+  /** Position in the order of receipt. */
   readonly sequence: number;
   readonly receivedAt: number;
-  /** When Pub/Sub will deliver the message again, unless the lease is extended or acknowledged before. */
+  /** Time when Pub/Sub delivers the message again, unless the lease is extended or acknowledged before. */
   endsAt: number;
-  /** An extension is on its way. */
+  /** True while an extension is in flight. */
   extending = false;
   /** Set while the message is in the graph. */
   holder: LeaseHolder | undefined;
@@ -35,7 +35,7 @@ export class Lease implements Linked<Lease> {
   }
 }
 
-/** A lease is extended when less than this share of it is left. */
+/** Extends a lease when less than this share of it remains. */
 const EXTEND_BELOW = 0.6;
 
 export interface LeaseTimes {
@@ -43,9 +43,7 @@ export interface LeaseTimes {
   readonly maxLeaseMs: number;
 }
 
-/**
- * The leases that are held. `review` names those to extend, and lets go of those that ended or were held for too long.
- */
+/** The leases that are held. `review` returns those to extend, and drops those that ended or exceeded `maxLeaseMs`. */
 export class Leases {
   /** In order of receipt. */
   readonly #held = new LinkedList<Lease>();
@@ -60,17 +58,17 @@ export class Leases {
     return this.#held.size;
   }
 
-  /** The sequence of the next message to come. */
+  /** The sequence of the next message to arrive. */
   get nextSequence(): number {
     return this.#next;
   }
 
-  /** The sequence of the oldest that is held, or else of the next to come. */
+  /** The sequence of the oldest held lease, or of the next message if none is held. */
   get oldestSequence(): number {
     return this.#held.oldest?.sequence ?? this.#next;
   }
 
-  /** Those that are held, oldest first. The one at hand may be released meanwhile. */
+  /** Iterates from the oldest. The current lease may be released during iteration. */
   [Symbol.iterator](): Iterator<Lease> {
     return this.#held[Symbol.iterator]();
   }
@@ -82,12 +80,12 @@ export class Leases {
     return lease;
   }
 
-  /** Lets go of a lease; one that is not held any more is left alone. */
+  /** Releases a lease; does nothing if it is not held. */
   release(lease: Lease): void {
     this.#held.delete(lease);
   }
 
-  /** Leases to extend are marked as such, until `extended` or `notExtended` is called for them. */
+  /** Marks the leases to extend as such, until `extended` or `notExtended` is called for them. */
   review(now: number): { extend: Lease[]; expired: Lease[] } {
     const { ackDeadlineMs, maxLeaseMs } = this.#times;
     const extend: Lease[] = [];
@@ -104,7 +102,7 @@ export class Leases {
     return { extend, expired };
   }
 
-  /** Pub/Sub has confirmed; the new lease counts from when it was asked for. */
+  /** Records a confirmed extension. The new lease counts from the time of the request. */
   extended(leases: readonly Lease[], askedAt: number): void {
     for (const lease of leases) {
       lease.extending = false;
@@ -112,7 +110,7 @@ export class Leases {
     }
   }
 
-  /** The next review asks again. */
+  /** Clears the mark, so that the next review extends these again. */
   notExtended(leases: readonly Lease[]): void {
     for (const lease of leases) lease.extending = false;
   }

@@ -11,7 +11,7 @@ const message = (fields: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
   ...fields,
 });
 
-/** Why a message is refused, or undefined if it is not. */
+/** Returns why a message is refused, or undefined if it is accepted. */
 function refusal(fields: Partial<OutgoingMessage>): { reason: string; problem: string } | undefined {
   try {
     checkLimits(message(fields));
@@ -77,7 +77,7 @@ suite('Pub/Sub limits', ({ test }) => {
   });
 });
 
-/** Bytes of `PubsubMessage` inside of a `PublishRequest`, by the rules of protobuf. */
+/** Bytes of a `PubsubMessage` inside a `PublishRequest`, by protobuf's encoding rules. */
 function wireBytes({ data, attributes, orderingKey }: OutgoingMessage): number {
   const varint = (value: number): number => (value < 128 ? 1 : 1 + varint(Math.floor(value / 128)));
   const field = (length: number) => 1 + varint(length) + length;

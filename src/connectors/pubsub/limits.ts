@@ -4,7 +4,7 @@ import { isReserved } from './reserved-attributes.ts';
 import { EncodedAttributes } from './wire/encoded-attributes.ts';
 import type { WritableBytes } from './wire/protobuf-writer.ts';
 
-/** Pub/Sub's limits for a message and a request, https://docs.cloud.google.com/pubsub/quotas#resource_limits */
+/** Pub/Sub's limits per message and request, https://docs.cloud.google.com/pubsub/quotas#resource_limits */
 export const PUBSUB_LIMITS = {
   requestBytes: 10_000_000,
   messagesPerRequest: 1_000,
@@ -14,17 +14,17 @@ export const PUBSUB_LIMITS = {
   orderingKeyBytes: 1_024,
 } as const;
 
-/** Bytes of a message in a request beyond its data and attributes: tags, lengths, the topic's share. */
+/** Bytes of a message in a request beyond its data and attributes: tags, lengths, a share of the topic name. */
 const OVERHEAD_BYTES = 64;
 
 export interface OutgoingMessage {
   readonly data: Uint8Array | WritableBytes;
-  /** Encoded, if they came from Pub/Sub and go on as they are, or if many messages have the same. */
+  /** Encoded if they came from Pub/Sub unchanged, or if many messages share them. */
   readonly attributes: Attributes | EncodedAttributes;
   readonly orderingKey: string;
 }
 
-/** Bytes that a message takes of a request. */
+/** Returns the bytes that a message adds to a request. */
 export function requestBytes(message: OutgoingMessage): number {
   const { data, attributes, orderingKey } = message;
   const bytes = OVERHEAD_BYTES + data.byteLength + orderingKey.length * 3;
@@ -35,11 +35,10 @@ export function requestBytes(message: OutgoingMessage): number {
 }
 
 /**
- * Throws a PoisonError if Pub/Sub would refuse the message: one refused message fails the whole request, so it must
- * not get into one. Encoded attributes that came from Pub/Sub are within its limits, but for those that
- * `withoutReserved` leaves out.
+ * Throws a PoisonError if Pub/Sub would refuse the message: one refused message fails its whole request. Encoded
+ * attributes from Pub/Sub are within its limits, except those that `withoutReserved` removes.
  *
- * @returns bytes that the message takes of a request.
+ * @returns the bytes that the message adds to a request.
  */
 export function checkLimits(message: OutgoingMessage): number {
   const { data, attributes, orderingKey } = message;
@@ -59,7 +58,7 @@ export function checkLimits(message: OutgoingMessage): number {
   return bytes;
 }
 
-/** Returns whether Pub/Sub takes messages with these attributes. */
+/** Returns whether Pub/Sub accepts messages with these attributes. */
 export function areWithinLimits(attributes: Attributes): boolean {
   try {
     checkAttributes(attributes);

@@ -12,7 +12,9 @@ interface Copy {
 
 /** One ordering key of a subscription: a nack brings back its message and all later ones, even acknowledged ones. */
 class OrderedSubscription {
-  /** Remaining messages, in order; those before `#next` are out. A later copy takes the lease from an earlier one. */
+  /**
+   * Remaining messages, in order; those before `#next` are out. A later copy takes over the lease of an earlier one.
+   */
   readonly #messages: { readonly id: string; lease: number }[];
   #next = 0;
   #lastLease = 0;
@@ -30,7 +32,7 @@ class OrderedSubscription {
     return { ...message };
   }
 
-  /** `isSetAside`: the dead-letter policy takes the message out, so that it never comes back. */
+  /** `isSetAside`: the dead-letter policy removes the message, so that it never comes back. */
   nack({ id, lease }: Copy, isSetAside: boolean): void {
     const index = this.#messages.findIndex((message) => message.id === id && message.lease === lease);
     if (index < 0) return;
@@ -49,7 +51,7 @@ suite('OrderBarrier', ({ test }) => {
         fc.boolean(),
         (count, seed, mayVanish) => {
           let state = seed;
-          /** 0 to 99, by a linear congruential generator. */
+          /** Returns 0 to 99, from a linear congruential generator. */
           const roll = (): number => {
             state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
             return Math.floor((state / 2 ** 32) * 100);

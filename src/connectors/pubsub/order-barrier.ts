@@ -1,47 +1,50 @@
-/** Longer than Pub/Sub's longest backoff (600 s): a message that has not come back by then will not. */
+/** Exceeds Pub/Sub's longest backoff (600 s): a message that has not come back by then never will. */
 const FORGET_AFTER_MS = 660_000;
 
-/** Messages received after `from` and before `to` go back; they come again behind the message that went back. */
+/**
+ * Messages received after `from` and before `to` must go back. Pub/Sub redelivers them after the message that went
+ * back.
+ */
 interface Window {
   readonly from: number;
   to: number;
 }
 
-/** Copies of one message that may be on their way, sent before the server heard of the nack. */
+/** Copies of one message that may be in transit, sent before the server received the nack. */
 const MAX_REFUSALS = 3;
 
 interface Block {
-  /** Oldest first; only the last may be open, which is: to Infinity. */
+  /** Oldest first. Only the last window may be open, with `to` at Infinity. */
   windows: Window[];
-  /** Of the message that went back. */
+  /** The message that went back. */
   messageId: string;
-  /** Refusals of other messages on arrival since, by id. */
+  /** Refusals on arrival of other messages since then, by id. */
   refused: Map<string, number>;
   since: number;
 }
 
 /**
- * Keeps the order of an ordering key when one of its messages goes back. Pub/Sub delivers that message again, and all
- * later ones of its key after it. So the later ones that are here already, or still on their way, have to go back too,
- * or they would overtake it.
+ * Keeps the order of an ordering key when one of its messages goes back. Pub/Sub redelivers that message and then all
+ * later ones of its key, so the later ones that already arrived or are in transit must go back too. Otherwise they
+ * would overtake it.
  *
- * A key is blocked from a nack, or the end of a lease, until its message is here again. Pub/Sub redelivers in order: when
- * a later one comes again and again, the earlier one has left the subscription (expired, or set aside by its
- * dead-letter policy). Then the key goes on, and its next messages may have changed places.
+ * A nack or an ended lease blocks the key until its message returns. If a later message keeps coming instead, the
+ * earlier one has left the subscription (expired, or removed by its dead-letter policy): the key continues, and its
+ * next messages may be out of order.
  *
- * A sequence counts what was received, in order. What is around is few, so windows are few too.
+ * A sequence is the position in the order of receipt. Few messages are outstanding, so windows stay few.
  */
 export class OrderBarrier {
   readonly #blocks = new Map<string, Block>();
 
-  /** Keys that are blocked, or have messages around that must go back. */
+  /** Keys that are blocked, or that have outstanding messages that must go back. */
   get size(): number {
     return this.#blocks.size;
   }
 
-  /** A message went back, or its lease ended. */
+  /** Records that a message went back, or that its lease ended. */
   returned(key: string, messageId: string, sequence: number, now: number): void {
-    // One that had to go back anyway: another copy of it may be on its way already, and must not lift the block.
+    // It had to go back anyway. Another copy may already be in transit and must not lift the block.
     if (this.mustReturn(key, sequence)) return;
     const earlier = this.#blocks.get(key)?.windows.filter(({ from }) => from < sequence) ?? [];
     this.#blocks.set(key, {
@@ -52,7 +55,7 @@ export class OrderBarrier {
     });
   }
 
-  /** Returns whether a message that arrives now may enter; if not, it has to go back at once. */
+  /** Returns whether an arriving message may enter. If not, it must go back immediately. */
   admits(key: string, messageId: string, sequence: number): boolean {
     const block = this.#blocks.get(key);
     const window = block?.windows.at(-1);
@@ -67,7 +70,7 @@ export class OrderBarrier {
     return true;
   }
 
-  /** Returns whether an earlier received message has to go back because its predecessor did. */
+  /** Returns whether an already received message must go back because its predecessor did. */
   mustReturn(key: string, sequence: number): boolean {
     if (this.#blocks.size === 0) return false;
     const windows = this.#blocks.get(key)?.windows ?? [];
@@ -75,10 +78,10 @@ export class OrderBarrier {
   }
 
   /**
-   * Forgets windows with nothing so old around, and lifts blocks whose messages will not come any more.
+   * Drops windows older than every outstanding message, and lifts blocks whose message will not return.
    *
-   * @param oldest sequence of what the graph may still hold.
-   * @param next sequence of what will be received next.
+   * @param oldest sequence of the oldest message that the graph may hold.
+   * @param next sequence of the next message to be received.
    */
   review({ oldest, next, now }: { oldest: number; next: number; now: number }): void {
     for (const [key, block] of this.#blocks) {

@@ -3,9 +3,9 @@ import { count, messagePath, setting } from '../../config/schemas.ts';
 import { type KeyPath, keyPath } from '../../core/message-path.ts';
 
 /**
- * By what Pub/Sub keeps order: a path to a value, or a path and a number of buckets. With buckets the ordering key is
- * the bucket that the value falls into, `0` to `buckets − 1`: messages of one value keep their order, and a publish
- * request, which may hold one ordering key, holds messages of many values.
+ * Selects the value that Pub/Sub keeps order by: a path, or a path and a number of buckets. With buckets, the ordering
+ * key is the bucket of the value, `0` to `buckets − 1`. Messages with the same value keep their order, and one publish
+ * request, which holds a single ordering key, carries messages of many values.
  */
 export const orderingKeySchema = v.union(
   [
@@ -27,9 +27,9 @@ export const orderingKeySchema = v.union(
 export type OrderingKeyConfig = v.InferOutput<typeof orderingKeySchema>;
 
 export interface OrderingKey {
-  /** The ordering key of a message. */
+  /** Returns the ordering key of a message. */
   readonly keyOf: KeyPath;
-  /** The value whose messages keep their order: two messages with different values may change places. */
+  /** Returns the value that order is kept by. Messages with different values may be reordered. */
   readonly orderOf: KeyPath;
 }
 
@@ -52,7 +52,9 @@ export function orderingKeyBy(config: OrderingKeyConfig): OrderingKey {
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** FNV-1a of the UTF-8 bytes, 32 bits, modulo the number of buckets: the same in every process, and simple elsewhere. */
+/**
+ * FNV-1a over the UTF-8 bytes, 32 bits, modulo the number of buckets. Stable across processes and easy to reimplement.
+ */
 export function bucketOf(value: string, buckets: number): number {
   let hash = FNV_OFFSET;
   for (let index = 0; index < value.length; index += 1) {

@@ -20,7 +20,7 @@ suite('connections for publishing', ({ test, before, after }) => {
     const clients = await createPubSubClients({ projectId });
     const topic = `projects/${projectId}/topics/many`;
     await clients.publisher.createTopic({ name: topic });
-    // Nothing is answered until all have arrived.
+    // No call is answered until all have arrived.
     const stall = sandbox.faults.add({ server: 'pubsub', method: 'GetTopic', stall: true });
     const request = Buffer.from([0x0a, topic.length, ...Buffer.from(topic)]);
     const metadata = routedBy('topic', topic);

@@ -2,9 +2,9 @@ import type { v1 } from '@google-cloud/pubsub';
 import type { Client } from '@grpc/grpc-js';
 import { grpcClientOf } from '../google/grpc-client.ts';
 
-/** Google's front ends work on so many calls of one connection at a time; more would wait for each other. */
+/** Concurrent calls that Google's front ends process on one connection; further calls queue. */
 const CALLS_PER_CONNECTION = 100;
-/** Ten carry a thousand calls, the most that a sink makes at a time. */
+/** Ten connections carry a thousand calls, the maximum concurrency of a sink. */
 const MOST_CONNECTIONS = 10;
 
 interface Connection {
@@ -12,12 +12,12 @@ interface Connection {
   calls: number;
 }
 
-/** Spreads calls over connections: a further one is opened when all are busy, and kept until the end. */
+/** Spreads calls over connections. Opens another connection when all are busy, and keeps it until close. */
 export class PublishConnections {
   readonly #connections: Connection[];
   readonly #create: () => v1.PublisherClient;
 
-  /** @param create makes a client with a connection of its own. */
+  /** @param create creates a client with its own connection. */
   constructor(first: v1.PublisherClient, create: () => v1.PublisherClient) {
     this.#connections = [{ client: first, calls: 0 }];
     this.#create = create;

@@ -20,32 +20,32 @@ export interface PublisherOptions {
   readonly timeoutMs: number;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
-  /** Name of this part in readiness reports, for example `publish`. */
+  /** The name of this component in readiness reports, for example `publish`. */
   readonly component: string;
   readonly scheduler?: SchedulerLike;
 }
 
 export interface PublishOptions {
-  /** Slot of the batch that the request is made of: given up while the request waits for its next try. */
+  /** The slot of the batch behind this request, released while the request waits to be retried. */
   readonly slot?: Slot;
-  /** Time that the topic has been failing when a request is given up. Default: that of the retry policy. */
+  /** Time that the topic may fail before a request gives up. Defaults to the retry policy's. */
   readonly giveUpAfterMs?: number | undefined;
 }
 
-/** A topic that fails. */
+/** The state of a failing topic. */
 interface Failing {
-  /** Requests that are being tried again. */
+  /** Requests being retried. */
   requests: number;
-  /** When the first request failed that was followed by no success; in ms of the scheduler's clock. */
+  /** Time of the first failure since the last success, in ms of the scheduler's clock. */
   since: number | undefined;
 }
 
-/** Publishes requests to Pub/Sub: retries outages, and finds the one message that Pub/Sub refuses. */
+/** Publishes requests to Pub/Sub, retries outages, and isolates a message that Pub/Sub refuses. */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #observeSeconds: (seconds: number) => void;
   readonly #scheduler: SchedulerLike;
-  /** By topic. Topics are those of the configuration: few. */
+  /** Keyed by topic. Bounded by the topics of the configuration. */
   readonly #failing = new Map<string, Failing>();
 
   constructor(options: PublisherOptions) {
@@ -59,9 +59,9 @@ export class Publisher {
   }
 
   /**
-   * Publishes messages in one request and emits what became of each, in their order. A request that Pub/Sub refuses
-   * (INVALID_ARGUMENT) is halved until the refused message stands alone: one bad message costs one message. The halves
-   * follow each other, and the second is not tried after an outage of the first, so that order is kept.
+   * Publishes messages in one request and emits the result of each, in order. Halves a request that Pub/Sub refuses
+   * (INVALID_ARGUMENT) until the refused message is alone, so one bad message fails alone. The halves run in sequence,
+   * and an outage of the first skips the second, which keeps the order.
    */
   publish(
     topicId: string,
@@ -126,7 +126,7 @@ export class Publisher {
     );
   }
 
-  /** A topic that fails is red until all of its requests work: one that succeeds says nothing about another topic. */
+  /** Marks a topic as failing until all of its requests succeed. Success on one topic does not clear another. */
   #fails(topicId: string, error: Error, requests: 0 | 1): void {
     const failing = this.#failing.get(topicId) ?? { requests: 0, since: undefined };
     this.#failing.set(topicId, failing);

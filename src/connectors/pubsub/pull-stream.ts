@@ -10,18 +10,16 @@ const { StreamingPullRequest } = protos.google.pubsub.v1;
 type Request = protos.google.pubsub.v1.IStreamingPullRequest;
 type PullCall = ClientDuplexStream<Request, PullResponse>;
 
-/** Asks the server to answer keepalives: streaming_pull's `protocol_version` in google/pubsub/v1/pubsub.proto. */
+/** Requests keepalive responses: `protocol_version` of StreamingPullRequest in google/pubsub/v1/pubsub.proto. */
 const PROTOCOL_VERSION = 1;
 const METHOD = '/google.pubsub.v1.Subscriber/StreamingPull';
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 10_000;
-/**
- * An idle subscription sends nothing: a stream that lives this long over a channel that is connected counts as open.
- */
+/** An idle subscription sends nothing, so a stream counts as open after this time on a connected channel. */
 const QUIET_OPEN_AFTER_MS = 300;
-/** Time for the server to end a stream that we have ended. */
+/** Time that the server has to end a stream after we ended our side. */
 const CLOSE_PATIENCE_MS = 1_000;
-/** After this long, or with the first message, a stream counts as proven, and the next retry is a first one again. */
+/** A stream counts as proven after this time or with its first message; the retry delay then starts over. */
 const PROVEN_AFTER_MS = 10_000;
 
 export interface PullStreamOptions {
@@ -29,9 +27,9 @@ export interface PullStreamOptions {
   readonly subscription: string;
   readonly clientId: string;
   readonly ackDeadlineMs: number;
-  /** Between two keepalives. The server answers each; a stream that has not by the next one is built anew. */
+  /** Interval of keepalives. The server answers each; a stream that has not answered by the next one is replaced. */
   readonly keepaliveMs: number;
-  /** Sent to the server, which stops sending when so much is outstanding on this stream. */
+  /** Flow control limits for the server: it stops sending at this much outstanding on the stream. */
   readonly maxOutstandingMessages: number;
   readonly maxOutstandingBytes: number;
   readonly onMessages: (response: PullResponse) => void;
@@ -42,11 +40,11 @@ export interface PullStreamOptions {
 }
 
 /**
- * One StreamingPull that stays: it reconnects with backoff and jitter when it ends, as Pub/Sub makes every stream do
- * now and then, and when it falls silent: a keepalive is written regularly, and has to be answered.
+ * A StreamingPull that stays open. It reconnects with backoff and jitter when it ends, as Pub/Sub ends every stream
+ * from time to time, and when the server stops answering its periodic keepalives.
  *
- * The gRPC client is used instead of the generated one, which wraps each stream in retries of its own and makes every
- * message twice.
+ * Uses the gRPC client directly. The generated client adds its own retries to each stream and builds every message
+ * twice.
  */
 export class PullStream {
   readonly #options: PullStreamOptions;
@@ -54,10 +52,10 @@ export class PullStream {
   #call: PullCall | undefined;
   #paused = false;
   #closing: Promise<void> | undefined;
-  /** Losses in a row, without a proven stream between them. */
+  /** Consecutive losses without a proven stream between them. */
   #attempt = 0;
   #open = false;
-  /** A response came since the last keepalive, or none could: the stream is paused. */
+  /** True if a response arrived since the last keepalive, or if the stream is paused and could not receive one. */
   #heard = true;
   #timers: Subscription | undefined;
   #retry: Subscription | undefined;
@@ -71,7 +69,7 @@ export class PullStream {
     void this.#connect();
   }
 
-  /** Takes no more from the socket, until `resume`. */
+  /** Stops reading from the socket until `resume`. */
   pause(): void {
     if (this.#paused || this.#closing !== undefined) return;
     this.#paused = true;
@@ -86,8 +84,8 @@ export class PullStream {
   }
 
   /**
-   * Ends the stream for good, and resolves when nothing more can arrive. What was on its way still arrives, so that it
-   * can be given back: else it would stay leased to nobody, and hold up its ordering key until the lease ends.
+   * Ends the stream for good, and resolves when no more messages can arrive. Messages in transit still arrive, so that
+   * they can be returned. Otherwise their leases would block their ordering keys until they end.
    */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
@@ -155,7 +153,7 @@ export class PullStream {
     }
   }
 
-  /** Writes keepalives, and gives the stream up when one has not been answered by the next. */
+  /** Writes keepalives, and drops the stream if one is unanswered when the next is due. */
   #keepalive(call: PullCall): Subscription {
     const { keepaliveMs } = this.#options;
     const beat = (): boolean => {
@@ -174,7 +172,7 @@ export class PullStream {
     }, keepaliveMs);
   }
 
-  /** Watches the channel under a stream that has sent nothing yet. */
+  /** Watches the channel of a stream that has not sent anything yet. */
   #openWhenConnected(call: PullCall, grpc: Client): Subscription {
     const look = () => {
       if (grpc.getChannel().getConnectivityState(false) === connectivityState.READY) this.#isOpen(call);

@@ -1,6 +1,6 @@
 import { PullStream, type PullStreamOptions } from './pull-stream.ts';
 
-/** The StreamingPulls of one subscription, which open, flow and close together. */
+/** The StreamingPulls of one subscription, which open, pause and close together. */
 export class PullStreams {
   readonly #streams: readonly PullStream[];
   #flowing = true;
@@ -13,7 +13,7 @@ export class PullStreams {
     for (const stream of this.#streams) stream.open();
   }
 
-  /** Lets all flow, or holds all. Asked for each message: what is so already costs nothing. */
+  /** Resumes or pauses all streams. Called for each message: an unchanged state costs nothing. */
   flow(flowing: boolean): void {
     if (flowing === this.#flowing) return;
     this.#flowing = flowing;
@@ -23,7 +23,7 @@ export class PullStreams {
     }
   }
 
-  /** Ends all for good, and resolves when nothing more can arrive. */
+  /** Ends all streams for good, and resolves when no more messages can arrive. */
   async close(): Promise<void> {
     await Promise.all(this.#streams.map((stream) => stream.close()));
   }

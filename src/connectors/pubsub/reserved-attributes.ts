@@ -1,17 +1,17 @@
 import type { Attributes } from '../../core/message.ts';
 import { EncodedAttributes } from './wire/encoded-attributes.ts';
 
-/** Names that begin so, in any case of the letters, are Pub/Sub's own. */
+/** Prefix that Pub/Sub reserves, in any case. */
 const RESERVED_PREFIX = 'goog';
 
-/** Those that it takes all the same: the official clients publish them to carry on traces. */
+/** Reserved names that Pub/Sub accepts: the official clients publish them to propagate traces. */
 const OF_CLIENTS: ReadonlySet<string> = new Set([
   'googclient_traceparent',
   'googclient_tracestate',
   'googclient_OpenTelemetrySpanContext',
 ]);
 
-/** Returns whether Pub/Sub refuses a message with an attribute of that name. */
+/** Returns whether Pub/Sub refuses a message with this attribute name. */
 export function isReserved(name: string): boolean {
   return (
     name.length >= RESERVED_PREFIX.length &&
@@ -21,8 +21,8 @@ export function isReserved(name: string): boolean {
 }
 
 /**
- * Returns the attributes without those that Pub/Sub keeps for itself, such as `googclient_schemaencoding`, which it adds to
- * messages of a topic with a schema: the same object where there is none of them.
+ * Removes the attributes that Pub/Sub reserves, such as `googclient_schemaencoding`, which it adds to messages of a
+ * topic with a schema. Returns the same object if there are none.
  */
 export function withoutReserved<T extends Attributes | EncodedAttributes>(attributes: T): T | Attributes {
   if (attributes instanceof EncodedAttributes) {

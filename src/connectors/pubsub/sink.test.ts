@@ -16,7 +16,7 @@ import { decodePullResponse } from './wire/pull-response.ts';
 
 const { StreamingPullResponse } = protos.google.pubsub.v1;
 
-/** Attributes as they come from Pub/Sub, which adds some of its own to messages of a topic with a schema. */
+/** Attributes as delivered by Pub/Sub, which adds some of its own to messages of a topic with a schema. */
 const FROM_PUBSUB = {
   mqtt_topic: 't',
   googclient_traceparent: '00-1-2-01',

@@ -14,12 +14,12 @@ import { checkLimits, type OutgoingMessage } from './limits.ts';
 import type { Publisher } from './publisher.ts';
 import { withoutReserved } from './reserved-attributes.ts';
 
-/** Topics are those of the configuration: few. */
+/** Bounded by the topics of the configuration. */
 const MAX_TOPICS = 100;
-/** Ordering keys of one topic that are remembered. */
+/** Ordering keys that are cached per topic. */
 const MAX_KEYS = 10_000;
 
-/** The topic of a delivery, and the message that is published for it. */
+/** The topic of a delivery, and the message to publish for it. */
 export interface PublishTarget {
   readonly topicId: string;
   readonly message: OutgoingMessage;
@@ -34,11 +34,11 @@ export interface PubSubSinkOptions {
   readonly config: PublishConfig;
   readonly credit: Credit;
   readonly telemetry: Telemetry;
-  /** A PoisonError thrown here costs that delivery alone. */
+  /** A PoisonError thrown here affects only that delivery. */
   readonly toTarget: (delivery: Delivery) => PublishTarget;
-  /** The topic of every address, where there is one alone: its failure leaves nothing that could go on. */
+  /** Set if all targets share one topic: when it fails, nothing else can proceed. */
   readonly onlyTopicId?: string;
-  /** Dead-letters the messages of a topic that has been failing for so long. Default: they go back, or wait. */
+  /** Time that a topic may fail before its messages are dead-lettered. By default, they go back or wait. */
   readonly deadLetterAfterMs?: number | undefined;
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
@@ -46,11 +46,11 @@ export interface PubSubSinkOptions {
 }
 
 /**
- * Publishes deliveries in batches, and emits what became of each. Attributes that Pub/Sub keeps for itself are left out.
+ * Publishes deliveries in batches, and emits the outcome of each. Removes attributes that Pub/Sub reserves.
  *
  * One request holds one topic and one ordering key. Requests without an ordering key run in parallel; those of one key
- * follow each other, so that a retry overtakes nothing. Two ordering keys never wait for each other, as long as there
- * is a free slot. A topic that fails holds up its own requests alone.
+ * run in sequence, so that a retry does not reorder them. Ordering keys do not wait for each other while a slot is
+ * free. A failing topic holds up only its own requests.
  */
 export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { publisher, config, credit, telemetry, toTarget, onlyTopicId, deadLetterAfterMs } = options;
@@ -62,7 +62,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
   return batchInto<Outgoing>(
     {
       limits: {
-        // The other half of what may be in flight fills the next request while this one is under way.
+        // The rest of the in-flight limit fills the next request while this one is under way.
         maxCount: Math.min(config.maxMessages, targetShare(credit.limits).maxMessages),
         maxBytes: config.maxBytes,
         maxAgeMs: config.maxDelayMs,
@@ -95,7 +95,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
   );
 }
 
-/** Keys by topic and ordering key: an old one costs less than a new one. */
+/** Caches keys by topic and ordering key, since building one costs more. */
 function partitionKeys(): (topicId: string, orderingKey: string) => PartitionKey {
   const keysOf = memoize(
     (topicId) => memoize((orderingKey) => new PartitionKey(topicId, orderingKey, orderingKey !== ''), MAX_KEYS),

@@ -16,7 +16,7 @@ import { OrderBarrier } from './order-barrier.ts';
 import { PullStreams } from './pull-streams.ts';
 
 const REVIEW_MS = 1_000;
-/** Above the client's own bounds, so that it is always the credit that runs out, and batches hear of it. */
+/** Above the client's own limits, so that credit always runs out first and batches are flushed for it. */
 const SPARE_MESSAGES = 1_000;
 const SPARE_BYTES = 10 * 1024 * 1024;
 
@@ -27,23 +27,22 @@ export interface PubSubSourceOptions {
   readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
-  /** True if the graph keeps order by key: a message that goes back then takes its successors along. */
+  /** True if the graph keeps order by key: a returned message then takes its successors with it. */
   readonly keepsOrder: boolean;
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * Deliveries of a Pub/Sub subscription, over the low-level client: at least once, in the order that the subscription
- * gives, as far as credit reaches. Leases are extended until a delivery is settled or `maxLeaseMs` is over.
+ * Emits the deliveries of a Pub/Sub subscription as credit permits: at least once, in the order of the subscription.
+ * Extends leases until a delivery is settled or `maxLeaseMs` has passed.
  *
- * On a subscription with exactly-once delivery, receipts are confirmed before a message is emitted, and acks that came
- * too late are counted.
+ * With exactly-once delivery, confirms receipt before it emits a message, and counts acks that came too late.
  */
 export class PubSubSource implements Source {
   readonly disconnected: Promise<void>;
   /**
-   * True if the subscription has a retry policy: Pub/Sub then delays what goes back, without counting it as outstanding.
-   * Else the source delays it by its lease, and what waits so takes room in the stream's flow control.
+   * True if the subscription has a retry policy: Pub/Sub then delays returned messages and does not count them as
+   * outstanding. Otherwise the source delays them by their lease, and they take room in the stream's flow control.
    */
   subscriptionBacksOff = false;
   readonly #options: PubSubSourceOptions;
@@ -56,7 +55,7 @@ export class PubSubSource implements Source {
   readonly #background = new Subscription();
   readonly #handlers: PubSubAckHandlers;
   #subscriber: Subscriber<Delivery> | undefined;
-  /** Messages in the graph, whose leases last. */
+  /** Messages in the graph with valid leases. */
   #open = 0;
   #emitting = false;
   #stopped = false;
@@ -120,12 +119,12 @@ export class PubSubSource implements Source {
     return this.#acknowledger.unconfirmed;
   }
 
-  /** Messages that were received and wait for credit, or for the confirmation of their receipt. */
+  /** Messages that wait for credit, or for confirmation of their receipt. */
   get pending(): number {
     return this.#inbox.size;
   }
 
-  /** Messages that were given back on arrival, since an earlier one of their ordering key had gone back. */
+  /** Messages returned on arrival because an earlier message of their ordering key had gone back. */
   get outOfTurn(): number {
     return this.#inbox.outOfTurn;
   }
@@ -162,7 +161,9 @@ export class PubSubSource implements Source {
     this.#streams.open();
   }
 
-  /** Emits what is pending, as far as credit reaches. Settling inside of it releases credit: it is not re-entered. */
+  /**
+   * Emits pending messages as far as credit permits. Settling inside the loop releases credit, so it is not re-entrant.
+   */
   #emit(): void {
     if (this.#emitting || this.#subscriber === undefined) return;
     this.#emitting = true;
@@ -215,10 +216,10 @@ export class PubSubSource implements Source {
     this.#barrier?.review({ oldest: this.#oldestSequence, next: this.#leases.nextSequence, now });
   }
 
-  /** Of what the graph may still hold. */
+  /** The sequence of the oldest message that the graph may hold. */
   get #oldestSequence(): number {
     const { credit, ledger } = this.#options.context;
-    // What has expired left the ledger, and keeps its credit until the graph lets go of it.
+    // An expired delivery has left the ledger but keeps its credit until the graph releases it.
     if (credit.messages > ledger.inFlight) return 0;
     return this.#leases.oldestSequence;
   }

@@ -52,7 +52,7 @@ suite('a stream that does not work', (it) => {
     for (let start = 0; start < texts.length; start += TEXTS_PER_ROUND) {
       const deliveredBefore = harness.deliveries.length;
       await harness.publish(...texts.slice(start, start + TEXTS_PER_ROUND));
-      // Only a stream that has delivered is broken: one that is refused whenever it opens could deliver nothing.
+      // Breaks only a stream that has delivered: one that is refused on every open could never deliver.
       await eventually(() => assert.ok(harness.deliveries.length > deliveredBefore));
       const fault = sandbox.faults.add({
         ...{ server: 'pubsub', method: 'StreamingPull', times: 1 },

@@ -14,10 +14,10 @@ const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
 const PADDING = 0x3d;
 const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
-/** The six bits that a digit of base64 stands for; more for what is no digit. */
+/** The six-bit value of each base64 digit; larger for other bytes. */
 const BITS_OF = new Uint8Array(256).fill(0xff);
 for (const [bits, digit] of DIGITS.entries()) BITS_OF[digit] = bits;
-/** By the number of paddings: bits of the last digit that belong to no byte. */
+/** Bits of the last digit that belong to no byte, by the number of padding characters. */
 const UNUSED_BITS = [0, 0b11, 0b1111];
 
 /** The positions of an envelope's values in its bytes. */
@@ -27,10 +27,10 @@ interface Places {
   readonly timeEnd: number;
 }
 
-/** An envelope that is read where it lies: what nobody asks for is not made. */
+/** An envelope that decodes its values on demand, without parsing all of it. */
 export class EnvelopeView {
   readonly bytes: Buffer;
-  /** Of everything up to the enrichment data: id, payload and publish time. */
+  /** Length of everything before the enrichment data: id, payload and publish time. */
   readonly headLength: number;
   readonly #idEnd: number;
   readonly #payloadEnd: number;
@@ -72,7 +72,7 @@ export class EnvelopeView {
     return this.#publishTime;
   }
 
-  /** The envelope up to its time: `{"id":string,"payload":base64`. */
+  /** The envelope up to the publish time: `{"id":string,"payload":base64`. */
   get idAndPayload(): string {
     return this.bytes.toString('latin1', 0, this.#payloadEnd + 1);
   }
@@ -93,7 +93,7 @@ export class EnvelopeView {
     return start < this.bytes.length ? start : undefined;
   }
 
-  /** The enrichment data as it is written; undefined if there is none. Not kept: messages wait in thousands. */
+  /** The enrichment data as written; undefined if there is none. Not cached, because thousands of messages wait. */
   get dataText(): string | undefined {
     const start = this.dataStart;
     return start === undefined ? undefined : this.bytes.toString('utf8', start, this.bytes.length - 1);
@@ -106,8 +106,9 @@ export class EnvelopeView {
 }
 
 /**
- * Reads an envelope of the common form: its members in the order in which this project and its like write them, without
- * escapes and blanks. Undefined for every other one, valid or not: it has to be parsed as JSON, to the same result.
+ * Reads an envelope of the common form: members in the order in which this project and the Go platform write them,
+ * without escapes or whitespace. Returns undefined for any other envelope, valid or not; parsing it as JSON gives the
+ * same result.
  */
 export function viewEnvelope(bytes: Buffer): EnvelopeView | undefined {
   if (!matches(BEFORE_ID, bytes, 0)) return undefined;
@@ -130,7 +131,7 @@ function matches(expected: Uint8Array, bytes: Uint8Array, start: number): boolea
   return true;
 }
 
-/** The first byte that does not stand in a JSON text as it is, or is not ASCII. */
+/** Returns the index of the first byte that JSON would escape, or that is not ASCII. */
 function endOfId(bytes: Uint8Array, start: number): number {
   let index = start;
   for (; index < bytes.length; index += 1) {
@@ -141,8 +142,8 @@ function endOfId(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * The end of padded base64 as an encoder writes it; the start, if it is none. Bits that belong to no byte are zero then
- * (RFC 4648, 3.5): else the same payload would be handed on as two different texts.
+ * Returns the end of padded, canonical base64, or `start` if there is none. Unused bits must be zero (RFC 4648, 3.5),
+ * or one payload could be passed on as two different strings.
  */
 function endOfBase64(bytes: Uint8Array, start: number): number {
   let end = start;
@@ -166,7 +167,7 @@ function hasFlatData(bytes: Buffer, start: number): boolean {
   return isFlatObject(bytes, start + BEFORE_DATA.length - 1, last);
 }
 
-/** The enrichment data that ends an envelope; undefined if something else stands there. */
+/** Parses the enrichment data at the end of an envelope; undefined if anything else is there. */
 function dataBehind(bytes: Buffer, start: number): EnrichmentData | undefined {
   const last = bytes.length - 1;
   if (bytes[last] !== CLOSING_BRACE) return undefined;

@@ -1,11 +1,11 @@
 import type { EnvelopeView } from './envelope-view.ts';
 
-/** With `latin1`, each character of a text stands for one byte of UTF-8. */
+/** `latin1`: each character represents one byte of UTF-8. */
 type TextEncoding = 'utf8' | 'latin1';
 
 /**
- * An envelope that is yet to be written: the head of the one that a message came in, where it came in one, and the text
- * behind it. So it is written once, to where it is to stand in the end.
+ * An envelope to be written: the unchanged head of the original envelope, if there is one, and the text after it. It is
+ * encoded once, directly into its destination.
  */
 export class EnvelopeWriter {
   readonly byteLength: number;
@@ -14,7 +14,7 @@ export class EnvelopeWriter {
   readonly #text: string;
   readonly #encoding: TextEncoding;
 
-  /** @param headLength how many bytes of the head stay. */
+  /** @param headLength bytes of the head to copy. */
   constructor(head: EnvelopeView | undefined, headLength: number, text: string, encoding: TextEncoding = 'utf8') {
     this.byteLength = headLength + (encoding === 'latin1' ? text.length : Buffer.byteLength(text));
     this.#head = head;

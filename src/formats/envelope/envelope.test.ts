@@ -151,7 +151,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
     fc.constantFrom('"m1"', '"aGVsbG8="', '"aGVsbG8"', '"-_8="', '"="', '""', `"${GOOD.publishTime}"`, '{}', 'null'),
     fc.dictionary(anyText, fc.jsonValue()).map((data) => JSON.stringify(data)),
   );
-  /** Envelopes as they should be, with anything done to them. */
+  /** Valid envelopes with arbitrary modifications. */
   const mangled = fc
     .record({
       id: fc.oneof(anyText, fc.constantFrom('a"b', 'a\\b', 'ü'), {
@@ -206,7 +206,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
         assert.equal([...payload], [...parsed.payload]);
         assert.is(JSON.stringify(enrichmentData), JSON.stringify(parsed.enrichmentData));
         assert.is(Object.getPrototypeOf(enrichmentData), Object.prototype);
-        // What is handed on is what would be written anew.
+        // Reusing the original bytes gives the same result as encoding the envelope again.
         const written = JSON.parse(encodeEnvelope({ ...parsed, attributes }).toString());
         assert.equal(JSON.parse(encodeEnvelope(opened).toString()), written);
         assert.is(payloadBase64(opened), written.payload);
@@ -243,7 +243,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
 
 suite('enrichment data that is handed on', ({ test }) => {
   const head = '{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z"';
-  /** Written as this project does, and otherwise. */
+  /** Written as this project does, and in other forms. */
   const opened = (data: string) =>
     [
       `${head},"enrichmentData":${data}}`,

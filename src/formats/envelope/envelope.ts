@@ -11,18 +11,18 @@ import { EnvelopedMessage, idAndPayload } from './enveloped-message.ts';
 import { splicedMembers, type WrittenMembers, writtenMembers } from './splice-members.ts';
 
 /*
- * The data of a Pub/Sub message between services, as JSON:
- * `{"id": string, "payload": base64, "publishTime": RFC 3339, "enrichmentData": object, left out when empty}`.
+ * The data of a Pub/Sub message between services, as JSON: `{"id": string, "payload": base64, "publishTime": RFC 3339,
+ * "enrichmentData": object, omitted when empty}`.
  */
 
-/** A message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
+/** Returns a message's envelope. Attributes are not part of it: they travel as Pub/Sub attributes. */
 export function envelopeOf(message: Message): EnvelopeWriter {
   if (message instanceof EnvelopedMessage) return handedOn(message);
   const head = `${idAndPayload(message)},"publishTime":"${message.publishTime}"`;
   return new EnvelopeWriter(undefined, 0, `${head}${endOf(message)}`);
 }
 
-/** The envelope that a message came in. Its bytes are copied up to what was added. */
+/** Reuses the original envelope, copying its bytes up to the added data. */
 function handedOn(message: EnvelopedMessage): EnvelopeWriter {
   const { envelope, added } = message;
   const { bytes, dataStart, headLength } = envelope;
@@ -35,10 +35,10 @@ function handedOn(message: EnvelopedMessage): EnvelopeWriter {
   return new EnvelopeWriter(envelope, headLength, endOf(message));
 }
 
-/** The text behind the publish time in an envelope. */
+/** Returns the text after the publish time in an envelope. */
 function endOf(message: Message): string {
   if (message instanceof EnvelopedMessage) return hasData(message) ? withData(dataJson(message)) : '}';
-  // Before `enrichmentData`, whose getter may build the object.
+  // Checked before `enrichmentData`, whose getter may build the object.
   const { enrichmentJson } = message;
   if (enrichmentJson !== undefined) return withData(enrichmentJson);
   return isEmpty(message.enrichmentData) ? '}' : withData(dataJson(message));
@@ -48,7 +48,7 @@ function withData(json: string): string {
   return `,"enrichmentData":${json}}`;
 }
 
-/** A message's envelope as bytes. */
+/** Encodes a message's envelope. */
 export function encodeEnvelope(message: Message): Buffer {
   const envelope = envelopeOf(message);
   const bytes = Buffer.allocUnsafe(envelope.byteLength);
@@ -56,7 +56,7 @@ export function encodeEnvelope(message: Message): Buffer {
   return bytes;
 }
 
-/** A message's enrichment data as JSON; a PoisonError (`rejected`) if there is no JSON of it. */
+/** Returns a message's enrichment data as JSON. Throws a PoisonError (`rejected`) if JSON cannot represent it. */
 export function dataJson(message: Message): string {
   try {
     return enrichmentText(message) ?? JSON.stringify(message.enrichmentData);
@@ -77,7 +77,7 @@ function noJson(cause: unknown): PoisonError {
   return new PoisonError('rejected', 'the enrichment data cannot be written as JSON', { cause });
 }
 
-/** The message in the envelope that is another message's payload; attributes stay. Fails as `decodeEnvelope` does. */
+/** Returns the message inside an envelope payload, with the outer attributes. Throws as `decodeEnvelope` does. */
 export function openEnvelope(outer: Message): Message {
   const data = asBuffer(outer.payload);
   const read = viewEnvelope(data);
@@ -86,7 +86,10 @@ export function openEnvelope(outer: Message): Message {
   return { id, payload, publishTime, attributes: outer.attributes, enrichmentData };
 }
 
-/** The part of a message that its envelope holds; a PoisonError (`undecodable`) says what is wrong with it. */
+/**
+ * Decodes the part of a message that its envelope holds. Throws a PoisonError (`undecodable`) that describes the
+ * problem.
+ */
 export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
   const text = utf8Text(data);
   if (text === undefined) throw undecodable('the envelope is not UTF-8');
@@ -119,7 +122,7 @@ function undecodable(problem: string): PoisonError {
   return new PoisonError('undecodable', problem);
 }
 
-/** Without merging what was added. */
+/** Checks for enrichment data without merging the added members. */
 function hasData({ envelope, added }: EnvelopedMessage): boolean {
   return !envelope.hasNoData || (added !== undefined && !isEmpty(added));
 }
@@ -129,7 +132,7 @@ function isEmpty(data: EnrichmentData): boolean {
   return true;
 }
 
-/** Node skips what is no base64 instead of refusing it; the length tells. */
+/** Node skips invalid base64 characters instead of rejecting them; a wrong length reveals them. */
 function isBase64(text: string, bytes: Buffer): boolean {
   if (text.endsWith('=') && text.length % 4 !== 0) return false;
   const unpadded = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;

@@ -5,14 +5,14 @@ import { withMembers } from '../../util/json/json-members.ts';
 import type { EnvelopeView } from './envelope-view.ts';
 
 /**
- * A message in the envelope that it came in. Most services hand id, payload and time on as they are: so the payload is
- * decoded only when somebody asks for it, and the head of the envelope is copied, not written again.
+ * A message in its original envelope. Most services pass id, payload and time through, so the payload is decoded on
+ * demand and the head of the envelope is copied instead of encoded again.
  */
 export class EnvelopedMessage implements Message {
   readonly envelope: EnvelopeView;
-  /** The message whose payload the envelope is: its attributes are this one's. */
+  /** The message whose payload is the envelope. It provides the attributes. */
   readonly outer: Message;
-  /** Members added to the enrichment data of the envelope. */
+  /** Members added to the envelope's enrichment data. */
   readonly added: EnrichmentData | undefined;
   #data: EnrichmentData | undefined;
 
@@ -33,7 +33,7 @@ export class EnvelopedMessage implements Message {
     return added !== undefined && Object.hasOwn(added, name) ? undefined : this.envelope.plainMember(bytes);
   }
 
-  /** Members that nobody touched stand there as they came. */
+  /** Members that were not replaced keep their original text. */
   get enrichmentJson(): string | undefined {
     const text = this.envelope.dataText;
     if (this.added === undefined) return text;
@@ -57,25 +57,22 @@ export class EnvelopedMessage implements Message {
   }
 }
 
-/** The payload of any message in base64, with padding. */
+/** Returns the payload of any message in base64, with padding. */
 export function payloadBase64(message: Message): string {
   return message instanceof EnvelopedMessage ? message.envelope.base64 : asBuffer(message.payload).toString('base64');
 }
 
-/** The beginning of any message's envelope: `{"id":string,"payload":base64`. */
+/** Returns the beginning of any message's envelope: `{"id":string,"payload":base64`. */
 export function idAndPayload(message: Message): string {
   if (message instanceof EnvelopedMessage) return message.envelope.idAndPayload;
   return `{"id":${JSON.stringify(message.id)},"payload":"${payloadBase64(message)}"`;
 }
 
-/**
- * Returns the message with `extra` merged over its enrichment data. Members that are not in `extra` are handed on as
- * they came, to the byte.
- */
+/** Merges `extra` over a message's enrichment data. All other members keep their original bytes. */
 export function enriched(message: Message, extra: EnrichmentData): Message {
   if (message instanceof EnvelopedMessage) {
     const { envelope, outer, added } = message;
-    // What is frozen is shared by messages, and so is what is made of it.
+    // Messages share frozen data, and what is derived from it.
     const all = added === undefined && Object.isFrozen(extra) ? extra : { ...added, ...extra };
     return new EnvelopedMessage(envelope, outer, all);
   }
@@ -90,6 +87,6 @@ function keepSpliced(data: EnrichmentData, text: string, extra: EnrichmentData):
   try {
     keepEnrichmentText(data, withMembers(text, extra));
   } catch {
-    // There is no JSON of it: whoever writes the message says so.
+    // JSON cannot represent it; writing the message reports the error.
   }
 }

@@ -13,11 +13,11 @@ const number = fc.oneof(
 );
 const value = fc.oneof(fc.string(), number, fc.jsonValue(), fc.constantFrom('a":"b', 'é', '}', ',', ':', 'a'));
 const object = fc.array(fc.tuple(name, value), { maxLength: 4 });
-/** Of members in order, so that a name can come twice. */
+/** Takes a list of members, so that a name can occur twice. */
 const textOf = (members: readonly (readonly [string, unknown])[]): string =>
   `{${members.map(([key, each]) => `${JSON.stringify(key)}:${JSON.stringify(each)}`).join(',')}}`;
 
-/** With other bytes before and behind the text. */
+/** Surrounds the text with other bytes. */
 function placed(text: string): { bytes: Buffer; start: number; end: number } {
   const before = Buffer.from('",{"');
   const json = Buffer.from(text);

@@ -8,17 +8,17 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
-/** A double holds every number of up to so many characters exactly. */
+/** A double holds every number of up to this many characters exactly. */
 const PLAIN_NUMBER = 15;
 
 /**
- * True if bytes are a flat JSON object: without blanks, its names and texts in ASCII without escapes, its other values
- * plain numbers. Such an object is valid, and what it holds is found without parsing it. False for all others.
+ * Returns true if the bytes are a flat JSON object: no whitespace, names and strings in ASCII without escapes, all
+ * other values plain numbers. Such an object is valid JSON, and its members can be found without parsing.
  *
  * A fast path: 0.07 µs for 55 bytes, where decoding and parsing take 0.38 µs and leave an object to collect.
  *
- * @param start where the object's opening brace stands.
- * @param end behind its closing brace.
+ * @param start index of the opening brace.
+ * @param end index after the closing brace.
  */
 export function isFlatObject(json: Uint8Array, start: number, end: number): boolean {
   const last = end - 1;
@@ -34,8 +34,8 @@ export function isFlatObject(json: Uint8Array, start: number, end: number): bool
 }
 
 /**
- * The text under a name in a flat object; null if it has no such name, and undefined if a number stands there. Of equal
- * names the last one counts.
+ * Returns the string under a name in a flat object; null if the name is missing, undefined if its value is a number.
+ * The last of several equal names wins.
  */
 export function textInFlatObject(
   json: Buffer,
@@ -55,14 +55,14 @@ export function textInFlatObject(
   return found;
 }
 
-/** Returns the first index of a byte. For short distances, which a call to Node makes slower. */
+/** Returns the first index of a byte. Faster than a call to Node for short distances. */
 function indexOf(wanted: number, json: Uint8Array, start: number): number {
   let place = start;
   while (place < json.length && json[place] !== wanted) place += 1;
   return place;
 }
 
-/** Behind the text that begins with a quote at `start`; -1 if none does, or not all of it is plain. */
+/** Returns the index after the string that starts with a quote at `start`; -1 if there is none, or it is not plain. */
 function endOfText(json: Uint8Array, start: number): number {
   if (json[start] !== QUOTE) return -1;
   for (let place = start + 1; place < json.length; place += 1) {
@@ -73,7 +73,7 @@ function endOfText(json: Uint8Array, start: number): number {
   return -1;
 }
 
-/** Behind a number without an exponent; -1 if there is none, or it is long. */
+/** Returns the index after a number without an exponent; -1 if there is none, or it is too long. */
 function endOfNumber(json: Uint8Array, start: number): number {
   const first = json[start] === MINUS ? start + 1 : start;
   const whole = endOfDigits(json, first);

@@ -8,7 +8,7 @@ const names = fc.constantFrom('a', 'b', 'name', 'DeviceID', 'é', 'with "quotes"
 const value = fc.oneof(fc.jsonValue(), fc.constantFrom('a', 'x, y', '}', ']', ':', '"a":1', '\\', 'é', 'name', '😀'));
 const object = fc.array(fc.tuple(names, value), { maxLength: 5 }).map((entries) => Object.fromEntries(entries));
 
-/** With bytes before and behind the object. */
+/** Surrounds the object with other bytes. */
 function splice(json: string, set: Readonly<Record<string, unknown>>): string | undefined {
   const before = Buffer.from('{"é":"');
   const behind = ',"é":1}';

@@ -6,30 +6,33 @@ const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
-/** Of a set of bits. */
+/** Limit of the bit set. */
 const MAX_MEMBERS = 31;
-/** A call to Node costs as much as writing so many bytes one by one. */
+/** A call to Node costs as much as writing this many bytes one by one. */
 const SHORT = 48;
 
-/** A member of a JSON object, written in UTF-8. */
+/** A member of a JSON object, encoded in UTF-8. */
 interface WrittenMember {
   /** `"name":value` */
   readonly bytes: Buffer;
-  /** Of the name with its quotes. */
+  /** Length of the name with its quotes. */
   readonly nameLength: number;
 }
 
-/** Members that are set in JSON objects, written once for all of them. */
+/** Members to set in JSON objects, encoded once. */
 export interface WrittenMembers {
   readonly members: readonly WrittenMember[];
-  /** Bytes that they take at most, with their commas. */
+  /** The most bytes they take, with their commas. */
   readonly byteLength: number;
 }
 
-/** Of frozen members, which many messages share. */
+/** Cache for frozen members, which many messages share. */
 const WRITTEN = new WeakMap<object, WrittenMembers>();
 
-/** Names and values as JSON; undefined if JSON does not know one of them, or there are more than 31. Throws as JSON.stringify. */
+/**
+ * Encodes names and values as JSON. Returns undefined if JSON omits one of the values, or if there are more than 31
+ * members. Throws as JSON.stringify does.
+ */
 export function writtenMembers(set: Readonly<Record<string, unknown>>): WrittenMembers | undefined {
   const known = WRITTEN.get(set);
   if (known !== undefined) return known;
@@ -52,15 +55,15 @@ export function writtenMembers(set: Readonly<Record<string, unknown>>): WrittenM
 let scratch = Buffer.allocUnsafe(4 * 1024);
 
 /**
- * Sets members of a JSON object: one that is there already is replaced where it stands, others are added behind. All
- * else stays as it is written.
+ * Sets members of a JSON object: replaces existing ones in place and appends the others. Everything else stays as
+ * written.
  *
- * A fast path, in one pass over the bytes. It takes objects without blanks between their members and without escapes in
- * their names, and answers undefined for all others.
+ * A fast path, in one pass over the bytes. Handles objects without whitespace between members and without escapes in
+ * names; returns undefined for all others.
  *
- * @param start where the object's opening brace stands.
- * @param end behind its closing brace. The object must be valid: `JSON.parse` has taken it.
- * @returns the object and all bytes behind it, each byte as one character (`latin1`), which takes the least memory.
+ * @param start index of the opening brace.
+ * @param end index after the closing brace. The object must be valid: `JSON.parse` has accepted it.
+ * @returns the object and all bytes after it, one character per byte (`latin1`), which takes the least memory.
  */
 export function splicedMembers(json: Buffer, start: number, end: number, set: WrittenMembers): string | undefined {
   const { members, byteLength } = set;
@@ -123,7 +126,7 @@ function beginsWith(json: Buffer, start: number, end: number, expected: Buffer):
   return true;
 }
 
-/** Behind the string that begins at `start`; -1 if there is an escape in it. */
+/** Returns the index after the string that starts at `start`; -1 if it contains an escape. */
 function endOfPlainString(json: Buffer, start: number): number {
   for (let place = start + 1; place < json.length; place += 1) {
     const byte = json[place];
@@ -143,7 +146,7 @@ function endOfString(json: Buffer, start: number): number {
   return place + 1;
 }
 
-/** The comma or brace behind a member's value, up to the object's closing brace at `last`. */
+/** Returns the index of the comma or brace after a member's value, up to the closing brace at `last`. */
 function endOfValue(json: Buffer, start: number, last: number): number {
   let depth = 0;
   let place = start;

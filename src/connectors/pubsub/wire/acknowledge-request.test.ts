@@ -11,7 +11,7 @@ suite('an acknowledge request', ({ test }) => {
     const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ minLength: 100, maxLength: 300 }));
     fc.assert(
       fc.property(text, fc.array(text), (name, ackIds) => {
-        // The generated encoder writes the halves of surrogate pairs in a way of its own.
+        // The generated encoder writes lone surrogates differently.
         const subscription = `projects/p/subscriptions/${name.toWellFormed()}`;
         const request = { subscription, ackIds: ackIds.map((ackId) => ackId.toWellFormed()) };
         const ours = encodeAcknowledgeRequest(subscription, request.ackIds);

@@ -1,13 +1,13 @@
 import { ProtobufWriter } from './protobuf-writer.ts';
 
-/** Tags of google/pubsub/v1/pubsub.proto: a field's number, and that its length is next. */
+/** Tags of google/pubsub/v1/pubsub.proto: field number and wire type 2 (length-delimited). */
 const SUBSCRIPTION = (1 << 3) | 2;
 const ACK_IDS = (2 << 3) | 2;
 
 const writer = new ProtobufWriter();
 
 /**
- * Encodes a `google.pubsub.v1.AcknowledgeRequest` in one piece: each message has its part in one.
+ * Encodes a `google.pubsub.v1.AcknowledgeRequest` in one pass, since its cost applies to each message.
  *
  * @param subscription full name: `projects/p/subscriptions/s`.
  */

@@ -4,19 +4,19 @@ import type { Attributes } from '../../../core/message.ts';
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
 
-/** The tag of an entry's name: field 1, and that its length is next. */
+/** Tag of an entry's name: field 1, length-delimited. */
 const NAME = (1 << 3) | 2;
 
 /**
- * Attributes as they lie in a response of Pub/Sub: the fields `map<string, string> attributes = 2` of a
- * `google.pubsub.v1.PubsubMessage`, each with its tag and length. A publish request has the same fields in the same
- * form, so that attributes that nobody changes go on as they came.
+ * Attributes as encoded in a Pub/Sub response: the fields `map<string, string> attributes = 2` of a
+ * `google.pubsub.v1.PubsubMessage`, each with tag and length. A publish request encodes them the same way, so unchanged
+ * attributes are copied.
  */
 export class EncodedAttributes {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** True once it is known that Pub/Sub takes a message with them. */
+  /** True if Pub/Sub is known to accept a message with these attributes. */
   readonly isAccepted: boolean;
 
   constructor(bytes: Buffer, start: number, end: number, isAccepted = false) {
@@ -31,8 +31,8 @@ export class EncodedAttributes {
   }
 
   /**
-   * Returns whether a name begins with that text, in any case of its letters. Only looked at, not decoded; true also where an
-   * entry does not begin with its name, so that whoever asks has to decode.
+   * Returns whether a name may start with the text, in any case, without decoding. Also returns true if an entry does
+   * not start with its name, so that the caller decodes it.
    *
    * @param text lower-case ASCII letters.
    */
@@ -67,7 +67,7 @@ export class EncodedAttributes {
   }
 }
 
-/** An ASCII letter in lower case; what is no letter becomes none. */
+/** Lowercases an ASCII letter. A non-letter never becomes a letter. */
 function lowerCase(byte = 0): number {
   return byte | 0x20;
 }
@@ -82,6 +82,6 @@ function readEntry(reader: Reader, end: number, attributes: Record<string, strin
     else reader.skipType(tag & 7);
   }
   if (key !== '__proto__') attributes[key] = value;
-  // Assigned, it would set the prototype instead.
+  // Plain assignment would set the prototype.
   else Object.defineProperty(attributes, key, { value, enumerable: true, configurable: true, writable: true });
 }

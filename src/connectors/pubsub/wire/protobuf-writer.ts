@@ -1,23 +1,22 @@
-/** Up to this length, writing characters one by one is faster than a call to Node; and a length takes one byte. */
+/** Up to this length, writing single characters is faster than a call to Node, and the length fits in one byte. */
 const SHORT = 64;
 const FIRST_CAPACITY = 16 * 1024;
 
-/** Bytes that can be written to where they are to stand. */
+/** Bytes that can be written directly to their destination. */
 export interface WritableBytes {
   readonly byteLength: number;
   write(target: Buffer, start: number): void;
 }
 
 /**
- * Writes the fields of a protobuf message one behind the other, each text in one pass. Only fields with a length: a tag is
- * `(number << 3) | 2`, of a number below 16. One writer is used again and again: `take` gives what was written since the
- * last time, as bytes of their own.
+ * Writes the fields of a protobuf message, each string in one pass. Supports length-delimited fields only: a tag is
+ * `(number << 3) | 2` with a number below 16. Reusable: `take` returns a copy of the bytes written since the last call.
  */
 export class ProtobufWriter {
   #bytes = Buffer.allocUnsafe(FIRST_CAPACITY);
   #length = 0;
 
-  /** Forgets what somebody began to write and did not take, since he failed. */
+  /** Discards a partly written message after a failure. */
   clear(): void {
     this.#length = 0;
   }
@@ -37,13 +36,13 @@ export class ProtobufWriter {
     this.#length += data.byteLength;
   }
 
-  /** Fields that are encoded already. */
+  /** Appends fields that are already encoded. */
   copy({ bytes, start, end }: { readonly bytes: Buffer; readonly start: number; readonly end: number }): void {
     this.#reserve(end - start);
     this.#length += bytes.copy(this.#bytes, this.#length, start, end);
   }
 
-  /** Tag and length of a field whose content is written next. */
+  /** Writes the tag and length of a field; the caller writes its content next. */
   begin(tag: number, length: number): void {
     this.#reserve(6);
     this.#bytes[this.#length++] = tag;
@@ -52,13 +51,13 @@ export class ProtobufWriter {
     this.#bytes[this.#length++] = rest;
   }
 
-  /** Begins a field whose length is not known yet, and returns where; `end` goes with it. */
+  /** Begins a field of unknown length and returns its position for `end`. */
   open(tag: number): number {
     this.begin(tag, 0);
     return this.#length;
   }
 
-  /** Ends the field that was opened there: its length is written in front of it. */
+  /** Ends the field opened at `start` by inserting its length before it. */
   end(start: number): void {
     const length = this.#length - start;
     if (length > 0x7f) {
@@ -73,7 +72,7 @@ export class ProtobufWriter {
     this.#bytes[place] = rest;
   }
 
-  /** The bytes written since the last call. */
+  /** Returns the bytes written since the last call. */
   take(): Buffer {
     const taken = Buffer.allocUnsafe(this.#length);
     this.#bytes.copy(taken, 0, 0, this.#length);
@@ -81,7 +80,7 @@ export class ProtobufWriter {
     return taken;
   }
 
-  /** False, and nothing is written, if a character is not ASCII. */
+  /** Returns false and writes nothing if a character is not ASCII. */
   #ascii(tag: number, text: string): boolean {
     const start = this.#length + 2;
     for (let index = 0; index < text.length; index += 1) {

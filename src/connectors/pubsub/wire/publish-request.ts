@@ -3,7 +3,7 @@ import { areWithinLimits, type OutgoingMessage } from '../limits.ts';
 import { EncodedAttributes } from './encoded-attributes.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 
-/** Tags of google/pubsub/v1/pubsub.proto: a field's number, and that its length is next. */
+/** Tags of google/pubsub/v1/pubsub.proto: field number and wire type 2 (length-delimited). */
 const TOPIC = (1 << 3) | 2;
 const MESSAGES = (2 << 3) | 2;
 const DATA = (1 << 3) | 2;
@@ -15,8 +15,8 @@ const ORDERING_KEY = (5 << 3) | 2;
 const writer = new ProtobufWriter();
 
 /**
- * A `google.pubsub.v1.PublishRequest`, written in one pass. The generated client would copy each message into a class of
- * protobuf first, and collect its fields in a list of small objects.
+ * Encodes a `google.pubsub.v1.PublishRequest` in one pass. The generated client would first copy each message into a
+ * protobuf class and collect its fields in a list of small objects.
  *
  * @param topic full name: `projects/p/topics/t`.
  */
@@ -28,8 +28,8 @@ export function publishRequest(topic: string, messages: readonly OutgoingMessage
 }
 
 /**
- * Attributes that many messages share, written once. Those that Pub/Sub refuses stay as they are, so that `checkLimits`
- * refuses each message that has them.
+ * Encodes attributes that many messages share. Returns attributes that Pub/Sub refuses as they are, so that
+ * `checkLimits` refuses each message with them.
  */
 export function encodeAttributes(attributes: Attributes): Attributes | EncodedAttributes {
   if (!areWithinLimits(attributes)) return attributes;

@@ -6,29 +6,29 @@ import { ReceivedMessage, type ReceivedParts } from './received-message.ts';
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
 
-/** Properties of a subscription, sent with every response. */
+/** Properties of the subscription, included in every response. */
 export interface SubscriptionProperties {
   readonly exactlyOnceDeliveryEnabled: boolean;
   readonly messageOrderingEnabled: boolean;
 }
 
-/** A `google.pubsub.v1.StreamingPullResponse`, as far as it is read. */
+/** The fields of a `google.pubsub.v1.StreamingPullResponse` that are read. */
 export interface PullResponse {
   readonly messages: readonly ReceivedMessage[];
   readonly properties: SubscriptionProperties;
 }
 
-/** The fields beside the message. */
+/** The fields next to the message. */
 type OuterParts = Pick<ReceivedParts, 'byteLength' | 'ackId' | 'deliveryAttempt'>;
 
 const NO_PROPERTIES: SubscriptionProperties = { exactlyOnceDeliveryEnabled: false, messageOrderingEnabled: false };
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Reads a response: where its messages lie, and what every one of them is asked for. The generated client would make
- * each message twice, as a class of protobuf and as a plain object: that took a fifth of a bridge's CPU time.
+ * Decodes a response: the positions of its messages, and the fields that every message needs. The generated client
+ * would build each message twice, as a protobuf class and as a plain object, which took a fifth of a bridge's CPU time.
  *
- * Field numbers are those of google/pubsub/v1/pubsub.proto; fields that are not known are skipped.
+ * Field numbers follow google/pubsub/v1/pubsub.proto. Skips unknown fields.
  */
 export function decodePullResponse(bytes: Buffer): PullResponse {
   const messages: ReceivedMessage[] = [];
@@ -54,12 +54,12 @@ export function decodePullResponse(bytes: Buffer): PullResponse {
   return { messages, properties };
 }
 
-/** Returns the end of the embedded message whose length is next. */
+/** Returns the end of the embedded message that starts with its length. */
 function endOf(reader: Reader): number {
   return reader.uint32() + reader.pos;
 }
 
-/** Undefined if it holds no message. */
+/** Returns undefined if it contains no message. */
 function readReceived(reader: Reader, end: number): ReceivedMessage | undefined {
   const byteLength = end - reader.pos;
   let ackId = '';
@@ -85,7 +85,7 @@ function readReceived(reader: Reader, end: number): ReceivedMessage | undefined 
     }
   }
   if (start < 0) return undefined;
-  // Protobuf does not promise the order of fields: the ack id may stand behind the message.
+  // Protobuf does not guarantee field order: the ack id may follow the message.
   reader.pos = start;
   const message = readMessage(reader, messageEnd, { byteLength, ackId, deliveryAttempt });
   reader.pos = end;
@@ -151,7 +151,7 @@ function readMessage(reader: Reader, end: number, outer: OuterParts): ReceivedMe
   });
 }
 
-/** A message with other fields between its attributes: protobuf allows it, servers do not write it. */
+/** Reads a message with other fields between its attributes. Protobuf allows this; servers do not send it. */
 function readScattered(reader: Reader, start: number, end: number, outer: OuterParts): ReceivedMessage {
   const attributes: Uint8Array[] = [];
   const others: Uint8Array[] = [];
@@ -178,7 +178,7 @@ function readProperties(reader: Reader, end: number): SubscriptionProperties {
   return { exactlyOnceDeliveryEnabled, messageOrderingEnabled };
 }
 
-/** An int64 of which the lower half is enough: until 2106, and Pub/Sub publishes nothing before 1970. */
+/** Reads the lower half of an int64, which suffices from 1970 until 2106. */
 function readSeconds(reader: Reader): number {
   return reader.uint32();
 }

@@ -4,33 +4,33 @@ import { EncodedAttributes } from './encoded-attributes.ts';
 
 const NO_DATA: EnrichmentData = Object.freeze({});
 
-/** One message of a response, and the positions of its parts in the bytes. */
+/** One message of a response, and the positions of its parts. */
 export interface ReceivedParts {
-  /** All of the message, as it was sent. */
+  /** Size of the whole message as sent. */
   readonly byteLength: number;
   readonly ackId: string;
   readonly data: Uint8Array;
   readonly orderingKey: string;
   readonly messageIdStart: number;
   readonly messageIdEnd: number;
-  /** Of attributes that follow each other: see `EncodedAttributes`. */
+  /** Range of contiguous attributes: see `EncodedAttributes`. */
   readonly attributesStart: number;
   readonly attributesEnd: number;
-  /** Since 1970; undefined if the server gave no time. */
+  /** Seconds since 1970; undefined if the server sent no time. */
   readonly publishSeconds: number | undefined;
   readonly publishNanos: number;
-  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  /** Counts from 1 on a subscription with a dead-letter policy; otherwise 0. */
   readonly deliveryAttempt: number;
 }
 
 /**
- * A message as StreamingPull delivers it, which is also what enters the graph before its envelope is opened: the id is
- * Pub/Sub's, the time that of the publish. It is a view of the response: what nobody asks for is not made.
+ * A message as delivered by StreamingPull, and as it enters the graph before its envelope is opened: Pub/Sub's id and
+ * publish time. A view of the response that decodes its parts on demand.
  */
 export class ReceivedMessage implements Original, Message {
   readonly ackId: string;
   /**
-   * Data, attributes and ids, as they were sent. The message holds so much memory, and a few KiB of its neighbors: see
+   * Size of data, attributes and ids as sent. The message retains this much memory plus a few KiB of its neighbors: see
    * `PIECE_BYTES`, and `Buffer.poolSize` of a service.
    */
   readonly byteLength: number;
@@ -54,7 +54,7 @@ export class ReceivedMessage implements Original, Message {
     return this.#response.toString('utf8', this.#parts.messageIdStart, this.#parts.messageIdEnd);
   }
 
-  /** Counts from 1 on a subscription with a dead-letter policy; else 0. */
+  /** Counts from 1 on a subscription with a dead-letter policy; otherwise 0. */
   get deliveryAttempt(): number {
     return this.#parts.deliveryAttempt;
   }
