@@ -1,25 +1,25 @@
 import { type Observable, Subject } from 'rxjs';
 
-/** The bounds of what may be unsettled at one time. */
+/** The bounds of unsettled messages. */
 export interface CreditLimits {
   /** Messages. At least 1. */
   readonly maxMessages: number;
-  /** Bytes of messages as they were received, data and the rest. One message larger than this is admitted alone. */
+  /** Bytes of messages as received, including attributes. A single larger message is admitted alone. */
   readonly maxBytes: number;
 }
 
 /**
- * Demand, from the settled end of a graph back to its source: a source takes credit for each message before it emits
- * it, and the settled delivery releases it. This, not a queue, is what bounds memory.
+ * Carries demand from the settled end of a graph back to its source. The source takes credit for each message before it
+ * emits it; settling the delivery releases it. Credit bounds memory; no queue does.
  *
  * Credit is *starved* while the source holds a message that it may not emit, or all message credit is taken. Batching
- * operators watch `starvation`: an open batch that waits for more messages would then wait in vain.
+ * operators watch `starvation`, because an open batch would then wait in vain for more messages.
  */
 export class Credit {
   readonly limits: CreditLimits;
   messages = 0;
   bytes = 0;
-  /** The highest number of messages ever held at one time. */
+  /** The most messages ever held concurrently. */
   peakMessages = 0;
   #starved = false;
   #refused = false;
@@ -30,7 +30,10 @@ export class Credit {
     this.limits = limits;
   }
 
-  /** Takes credit for one message of that size; false when there is none, and the source must hold the message. */
+  /**
+   * Takes credit for one message of this size. Returns false if there is not enough, and the source must hold the
+   * message.
+   */
   tryTake(bytes: number): boolean {
     const fits =
       this.messages === 0 || (this.messages < this.limits.maxMessages && this.bytes + bytes <= this.limits.maxBytes);
@@ -64,7 +67,7 @@ export class Credit {
     return this.#starvation;
   }
 
-  /** Emits when credit was released after some had been refused, synchronously: whoever was refused may try again. */
+  /** Emits synchronously when credit is released after a request was refused, so that the source can try again. */
   get released(): Observable<void> {
     return this.#released;
   }

@@ -10,7 +10,7 @@ const POISON = new PoisonError('rejected', 'no good');
 const OPERATIONS = ['ack', 'nack', 'drop', 'deadLetter', 'publish', 'refuse', 'expire', 'abandon'] as const;
 type Operation = (typeof OPERATIONS)[number];
 
-/** Model of a delivery: its expected state after each operation, independent of the code. */
+/** Model of a delivery: its expected state after each operation, independent of the code under test. */
 class Model {
   state: 'open' | 'deadLettering' | 'expired' | 'deadLetteringExpired' | 'settled' = 'open';
   ending: Ending | undefined;

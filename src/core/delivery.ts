@@ -4,18 +4,16 @@ import type { PoisonError } from './errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Message, Original } from './message.ts';
 
-/**
- * Everything the ack handles of one source share: ledger, credit, clock, and the way to dead-letter.
- */
+/** What the ack handles of one source share: ledger, credit, clock, and the path to dead-letter. */
 export interface DeliveryContext {
   readonly ledger: Ledger;
   readonly credit: Credit;
-  /** Measures the time of each delivery, from its receipt to its settlement. */
+  /** Measures each delivery from receipt to settlement. */
   readonly stopwatch?: Stopwatch | undefined;
   /**
-   * Takes care of a poisoned delivery: calls `onPublished` once the dead letter is safe, or `onRefused` when there is
-   * nowhere to put it, and the message has to go back: no sooner than `afterMs` from now. Unsubscribing gives up this one
-   * and all others: a source abandons its messages all at once.
+   * Dead-letters a poisoned delivery. Calls `onPublished` once the dead letter is safe. Calls `onRefused` if it cannot
+   * be stored: the message then goes back, no sooner than `afterMs` from now. Unsubscribing abandons this dead letter
+   * and all others, since a source abandons its messages together.
    */
   deadLetter(
     ackHandle: AckHandle,
@@ -25,7 +23,7 @@ export interface DeliveryContext {
 }
 
 export interface Stopwatch {
-  /** In milliseconds. */
+  /** Returns milliseconds. */
   now(): number;
   readonly onSettled: (seconds: number) => void;
 }
@@ -33,8 +31,8 @@ export interface Stopwatch {
 type State = 'open' | 'deadLettering' | 'expired' | 'deadLetteringExpired' | 'closed';
 
 /**
- * The one right to settle a message, shared by every Delivery made of it. A source extends it with what *it* does when
- * the message is safe, or has to go back.
+ * The right to settle one message, shared by every Delivery derived from it. A source subclasses it to acknowledge or
+ * return the message.
  */
 export abstract class AckHandle {
   readonly original: Original;
@@ -45,9 +43,9 @@ export abstract class AckHandle {
   #deadLettering: Subscription | undefined;
 
   /**
-   * Enters the message into the books. The source must hold credit for it already.
+   * Records the message in the ledger. The source must already hold credit for it.
    *
-   * @param bytes what the message takes in memory, as the credit for it was taken.
+   * @param bytes memory that the message takes, equal to the credit taken for it.
    */
   constructor(context: DeliveryContext, original: Original, bytes = original.data.byteLength) {
     this.context = context;
@@ -57,26 +55,28 @@ export abstract class AckHandle {
     context.ledger.open(this.bytes);
   }
 
-  /** Tells the source that the message is safe elsewhere. */
+  /** Called when the message is safe elsewhere. */
   protected abstract acknowledge(): void;
 
-  /** Tells the source to deliver the message again: no sooner than `afterMs` from now, as far as it can do that. */
+  /**
+   * Called to have the source deliver the message again, no sooner than `afterMs` from now if the source can delay it.
+   */
   protected abstract giveBack(afterMs: number): void;
 
-  /** True where the message may go back to wait at its source, and that does not count as a failed attempt. */
+  /** True if the message can wait at its source without counting as a failed attempt. */
   get mayPostpone(): boolean {
     return false;
   }
 
   /**
-   * True when an earlier message of the same ordering key went back to the source: this one would overtake it, and has
-   * to go back too.
+   * True if an earlier message of the same ordering key went back to the source. This one must go back too, or it would
+   * overtake that message.
    */
   get isOutOfTurn(): boolean {
     return false;
   }
 
-  /** True until it is settled or expired. */
+  /** True until settled or expired. */
   get isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'deadLettering';
   }
@@ -108,15 +108,18 @@ export abstract class AckHandle {
     });
   }
 
-  /** For the source: the lease or session is gone. The graph may still work on the message, and keeps its credit. */
+  /**
+   * Called by the source when the lease or session is gone. The graph may still process the message, which keeps its
+   * credit.
+   */
   expire(): void {
     if (!this.isOpen) return;
     this.context.ledger.close('expired', this.bytes);
-    // Dead-lettering goes on: the source may not have the message any more, and a second dead letter is better than none.
+    // Dead-lettering continues: the source may have lost the message, and a duplicate dead letter is better than none.
     this.#state = this.#state === 'deadLettering' ? 'deadLetteringExpired' : 'expired';
   }
 
-  /** For the source, when its graph was aborted: whatever is unsettled goes back. */
+  /** Called by the source when its graph is aborted: an unsettled message goes back. */
   abandon(): void {
     this.#deadLettering?.unsubscribe();
     if (this.#state === 'deadLetteringExpired') {
@@ -128,7 +131,7 @@ export abstract class AckHandle {
     this.giveBack(0);
   }
 
-  /** Claims the right to settle; false when it is spent. */
+  /** Claims the right to settle. Returns false if it was already used. */
   #claim(): boolean {
     if (this.#state === 'open') return true;
     if (this.#state === 'expired') {
@@ -163,8 +166,8 @@ export abstract class AckHandle {
 }
 
 /**
- * A message on its way through a graph, with the one right to settle it. Settling is synchronous and happens once: a
- * second call changes nothing and is counted (`settledTwice`).
+ * A message in a graph, with the right to settle it. Settling is synchronous and happens once; a second call has no
+ * effect and is counted (`settledTwice`).
  */
 export class Delivery {
   readonly message: Message;
@@ -175,12 +178,12 @@ export class Delivery {
     this.ackHandle = ackHandle;
   }
 
-  /** The same delivery with another message: the right to settle stays one. */
+  /** Returns the delivery with another message. Both share one right to settle. */
   with(message: Message): Delivery {
     return new Delivery(message, this.ackHandle);
   }
 
-  /** See `AckHandle.isOutOfTurn`; operators that keep order give such a delivery back. */
+  /** See `AckHandle.isOutOfTurn`. Operators that keep order return such a delivery. */
   get isOutOfTurn(): boolean {
     return this.ackHandle.isOutOfTurn;
   }
@@ -190,22 +193,22 @@ export class Delivery {
     return this.ackHandle.mayPostpone;
   }
 
-  /** The message is safe on the other side. */
+  /** Acknowledges the message: the other side has it. */
   ack(): void {
     this.ackHandle.ack();
   }
 
-  /** The message goes back to its source, to be delivered again: no sooner than `afterMs` from now, where it can wait. */
+  /** Returns the message to its source for redelivery, no sooner than `afterMs` from now if the source can delay it. */
   nack(afterMs = 0): void {
     this.ackHandle.nack(afterMs);
   }
 
-  /** The message goes to dead-letter; it keeps its credit until the dead letter is published. */
+  /** Sends the message to dead-letter. It keeps its credit until the dead letter is published. */
   deadLetter(poison: PoisonError): void {
     this.ackHandle.deadLetter(poison);
   }
 
-  /** The message is left out, by a policy that the configuration names. */
+  /** Drops the message, by a policy in the configuration. */
   drop(): void {
     this.ackHandle.drop();
   }

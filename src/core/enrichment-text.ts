@@ -1,14 +1,14 @@
 import type { EnrichmentData, Message } from './message.ts';
 
-/** Kept by the data, not by the message: a message with other data cannot have a text of before. */
+/** Keyed by the data, not the message, so that a message with other data cannot get an outdated text. */
 const TEXTS = new WeakMap<EnrichmentData, string>();
 
-/** Keeps the JSON text that enrichment data came in, so that it can be handed on as it came. */
+/** Stores the original JSON text of enrichment data, so that it can be passed on unchanged. */
 export function keepEnrichmentText(data: EnrichmentData, json: string): void {
   TEXTS.set(data, json);
 }
 
-/** The JSON text of a message's enrichment data, where it is known without writing it. */
+/** Returns the JSON text of a message's enrichment data if it is available without encoding. */
 export function enrichmentText(message: Message): string | undefined {
   return message.enrichmentJson ?? TEXTS.get(message.enrichmentData);
 }

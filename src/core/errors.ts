@@ -11,13 +11,17 @@ export const POISON_REASONS = [
   'internal',
 ] as const;
 
-/** Why a delivery cannot be processed, as a short label of a bounded set: `undecodable`, `too_large`, `rejected` … */
+/**
+ * The reason why a delivery cannot be processed, a label from a bounded set: `undecodable`, `too_large`, `rejected` …
+ */
 export type PoisonReason = (typeof POISON_REASONS)[number];
 
-/** The outside world failed; the same call may succeed later. Never the message's fault, never counted as its attempt. */
+/**
+ * An external failure: the same call may succeed later. Never the message's fault, and never counted as its attempt.
+ */
 export class RetryableError extends Error {
   override readonly name = 'RetryableError';
-  /** `Retry-After` of the server: the next try comes no earlier. Taken over from the cause. */
+  /** The server's `Retry-After`: the earliest time to retry. Inherited from the cause. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, { retryAfterMs, ...options }: RetryableErrorOptions = {}) {
@@ -31,7 +35,7 @@ export interface RetryableErrorOptions extends ErrorOptions {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** The message itself cannot be processed, now or later: it goes to dead-letter with this reason. */
+/** A message that cannot be processed, now or later. It goes to dead-letter with this reason. */
 export class PoisonError extends Error {
   override readonly name = 'PoisonError';
   readonly reason: PoisonReason;
@@ -42,12 +46,15 @@ export class PoisonError extends Error {
   }
 }
 
-/** The service cannot run as it is configured; the message names the setting. Ends the process. */
+/** A service that cannot run as configured. The message names the setting. Ends the process. */
 export class FatalError extends Error {
   override readonly name = 'FatalError';
 }
 
-/** Returns whatever was thrown as an Error. Never throws: some values have no text, such as `Object.create(null)`. */
+/**
+ * Converts a thrown value to an Error. Never throws, although some values have no string form, such as
+ * `Object.create(null)`.
+ */
 export function toError(thrown: unknown): Error {
   if (thrown instanceof Error) return thrown;
   try {
@@ -57,13 +64,15 @@ export function toError(thrown: unknown): Error {
   }
 }
 
-/** The code of a client's error (a gRPC number, an HTTP number, a system name), when it has one. */
+/** Returns the code of a client's error, if it has one: a gRPC number, an HTTP number or a system error name. */
 export function errorCode(thrown: unknown): string | number | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
   return typeof thrown.code === 'string' || typeof thrown.code === 'number' ? thrown.code : undefined;
 }
 
-/** Converts what a function threw for one message: an outage stays one; anything else is the message's fault. */
+/**
+ * Converts an error thrown while processing one message. Outages stay retryable; anything else is the message's fault.
+ */
 export function asMessageError(thrown: unknown, reason: PoisonReason): PoisonError | RetryableError {
   if (thrown instanceof PoisonError || thrown instanceof RetryableError) return thrown;
   return new PoisonError(reason, toError(thrown).message, { cause: thrown });

@@ -2,7 +2,7 @@ import { isJsonObject } from '../util/json/json-number.ts';
 import { parseExact } from '../util/json/lossless-json.ts';
 import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
 
-/** The result of a hook that leaves a message out: it is acknowledged, counted as dropped, and goes nowhere. */
+/** The result of a hook that drops a message: acknowledged and counted as dropped, without going anywhere. */
 export const drop: unique symbol = Symbol.for('dataflow-services.drop');
 export type Drop = typeof drop;
 
@@ -11,9 +11,9 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * Returns what a hook's failure means for its message: a RetryableError is an outage, a PoisonError keeps its reason, and
- * anything else is `hook_failed`. The text names the hook. Errors are told by name too: a pipeline may throw those of
- * another copy of this module.
+ * Converts a hook's failure: a RetryableError is an outage, a PoisonError keeps its reason, anything else is
+ * `hook_failed`. The error text names the hook. Errors are also recognized by name, because a pipeline may throw those
+ * of another copy of this module.
  */
 export function hookError(hook: string, thrown: unknown): PoisonError | RetryableError {
   const error = toError(thrown);
@@ -27,9 +27,9 @@ function reasonOf(error: Error): PoisonReason {
 }
 
 /**
- * Calls a hook that has to answer at once.
+ * Calls a hook that must return synchronously.
  *
- * @throws PoisonError or RetryableError, also if it returns a Promise, whose rejection ends nothing.
+ * @throws PoisonError or RetryableError, also if the hook returns a Promise, whose rejection is ignored.
  */
 export function callSync<T>(hook: string, call: () => T): T {
   let result: T;
@@ -44,9 +44,9 @@ export function callSync<T>(hook: string, call: () => T): T {
 }
 
 /**
- * Checks what a hook returned, where plain data is expected: types are not there any more when it runs.
+ * Checks that a hook returned plain data, since types are gone at run time.
  *
- * @throws PoisonError (`hook_failed`), which costs the message at hand.
+ * @throws PoisonError (`hook_failed`), which affects only the current message.
  */
 export function plainObject<T extends object>(hook: string, result: T): T {
   const value: unknown = result;
@@ -55,10 +55,10 @@ export function plainObject<T extends object>(hook: string, result: T): T {
 }
 
 /**
- * Copies what a hook returned as JSON has it, so that it is the same wherever it is cached, and the hook's own object stays
- * its own: times become texts, members without a value are left out.
+ * Copies a hook's result through JSON, so that it is the same wherever it is cached, and the hook keeps its own object:
+ * dates become strings, undefined members are omitted.
  *
- * @throws PoisonError (`hook_failed`) unless it is a plain object that JSON can hold.
+ * @throws PoisonError (`hook_failed`) unless it is a plain object that JSON can represent.
  */
 export function plainData(hook: string, result: unknown): Readonly<Record<string, unknown>> {
   if (!isPlain(result)) {
@@ -75,7 +75,7 @@ export function plainData(hook: string, result: unknown): Readonly<Record<string
   throw new PoisonError('hook_failed', `the ${hook} must return a plain object: in JSON it is ${kindOf(copy)}`);
 }
 
-/** An object literal, or one without a prototype; of any realm. */
+/** True for an object literal or an object without a prototype, from any realm. */
 function isPlain(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -1,4 +1,4 @@
-/** The words that every graph is made of: messages, deliveries, outcomes, credit and errors. */
+/** The vocabulary of every graph: messages, deliveries, outcomes, credit and errors. */
 
 export { Credit, type CreditLimits } from './credit.ts';
 export { AckHandle, Delivery, type DeliveryContext } from './delivery.ts';

@@ -2,27 +2,26 @@
 export type Ending = 'acked' | 'nacked' | 'deadLettered' | 'dropped' | 'expired';
 
 /**
- * The books of one service. At every moment
- * `received = acked + nacked + deadLettered + dropped + expired + inFlight`;
- * each side is counted on its own, so that the equation can be checked and not only defined.
+ * The counts of one service. At every moment `received = acked + nacked + deadLettered + dropped + expired + inFlight`.
+ * Both sides are counted independently, so that the equation can be checked.
  */
 export class Ledger {
   received = 0;
-  /** Settled: the other side confirmed, and the source may forget the message. */
+  /** Confirmed by the other side; the source may forget the message. */
   acked = 0;
-  /** Given back to the source, which will deliver it again. */
+  /** Returned to the source for redelivery. */
   nacked = 0;
   /** Published as a dead letter, then acknowledged. */
   deadLettered = 0;
-  /** Left out by a policy that the configuration names. */
+  /** Omitted by a policy in the configuration. */
   dropped = 0;
-  /** The lease or session ended before the delivery was settled: the source delivers it again, if it still has it. */
+  /** Ended with its lease or session before it was settled. The source delivers it again if it still has it. */
   expired = 0;
   inFlight = 0;
   inFlightBytes = 0;
-  /** Second settlements of one delivery: always a bug in a graph. */
+  /** Second settlements of a delivery, always a bug in a graph. */
   settledTwice = 0;
-  /** Settlements that came after the lease or session had expired: work that will be done again. */
+  /** Settlements after the lease or session expired; the work will be repeated. */
   settledLate = 0;
 
   open(bytes: number): void {
@@ -37,7 +36,7 @@ export class Ledger {
     this.inFlightBytes -= bytes;
   }
 
-  /** True while the law of the ledger holds. */
+  /** True while both sides of the equation agree. */
   get balanced(): boolean {
     const ended = this.acked + this.nacked + this.deadLettered + this.dropped + this.expired;
     return this.received === ended + this.inFlight && this.inFlight >= 0;

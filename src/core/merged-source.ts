@@ -2,7 +2,7 @@ import { merge, type Observable } from 'rxjs';
 import type { Delivery } from './delivery.ts';
 import type { Source } from './source.ts';
 
-/** Merges sources into one, which is disconnected when all are. Each keeps its own credit and order. */
+/** Merges sources into one that is disconnected when all of them are. Each keeps its own credit and order. */
 export class MergedSource implements Source {
   readonly disconnected: Promise<void>;
   readonly #sources: readonly Source[];

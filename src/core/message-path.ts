@@ -5,7 +5,7 @@ import { enrichmentText } from './enrichment-text.ts';
 import type { Message } from './message.ts';
 import { pathParts } from './path-parts.ts';
 
-/** A value out of a message, by path. The payload is parsed as JSON at most once for each view. */
+/** Reads values from a message by path. Parses the payload as JSON at most once per view. */
 export class MessageView {
   readonly message: Message;
   #payload: unknown;
@@ -18,12 +18,12 @@ export class MessageView {
     this.message = message;
   }
 
-  /** The payload as text, without a byte order mark; undefined if it is not UTF-8. */
+  /** The payload as text without a byte order mark; undefined if it is not UTF-8. */
   get payloadText(): string | undefined {
     return utf8Text(this.message.payload);
   }
 
-  /** The payload as JSON; undefined if it is none. Integers that a double cannot hold are JsonNumbers. */
+  /** The payload as JSON; undefined if it is not JSON. Integers that a double cannot hold are JsonNumbers. */
   get payload(): unknown {
     if (!this.#parsed) {
       this.#parsed = true;
@@ -37,7 +37,7 @@ export class MessageView {
     return this.#payload;
   }
 
-  /** The payload as JSON, in which every number prints as it stood there; undefined if it is none. */
+  /** The payload as JSON in which every number keeps its original digits; undefined if it is not JSON. */
   get exactPayload(): unknown {
     if (!this.#exactParsed) {
       this.#exactParsed = true;
@@ -47,25 +47,25 @@ export class MessageView {
     return this.#exactPayload;
   }
 
-  /** The enrichment data, in which every number prints as it stood in the envelope. */
+  /** The enrichment data with the original digits of every number in the envelope. */
   get exactEnrichmentData(): unknown {
     return exact(() => enrichmentText(this.message), this.message.enrichmentData);
   }
 }
 
-/** Parses a JSON text to the digit; returns the given value if no digit would be lost. */
+/** Parses JSON without losing digits. Returns the given value if it loses none. */
 function exact(textOf: () => string | undefined, value: unknown, bytes?: Uint8Array): unknown {
   try {
     const text = textOf();
     if (text === undefined) return value;
     return parseExact(text, value, bytes);
   } catch {
-    // Nested too deeply for a reviver, or added by a hook and not to be written as JSON.
+    // Too deeply nested for a reviver, or added by a hook and not representable as JSON.
     return value;
   }
 }
 
-/** Reads one value; undefined where the path leads nowhere. */
+/** Reads one value; undefined if the path does not exist. */
 export type MessagePath = (view: MessageView) => unknown;
 
 /** Roots of a path. */
@@ -73,10 +73,10 @@ export const PATH_ROOTS = ['payload', 'enrichmentData', 'enrichment', 'attribute
 
 /**
  * Compiles a path such as `payload.sensor.value`, `payload.readings.0`, `payload["a.b"]`, `enrichment.DeviceID` (short
- * for `enrichmentData`), `attributes.uid`, `metadata.id` or `metadata.publishTime`. `payload` alone is the whole payload.
- * Only own properties are read, so that `__proto__` in a message is a name like any other.
+ * for `enrichmentData`), `attributes.uid`, `metadata.id` or `metadata.publishTime`. `payload` alone is the whole
+ * payload. Reads own properties only, so `__proto__` in a message is an ordinary name.
  *
- * @returns undefined if the text is no such path; `pathProblem` says why.
+ * @returns undefined if the text is not a valid path; `pathProblem` explains why.
  */
 export function compilePath(text: string): MessagePath | undefined {
   return compiled(text, false);
@@ -114,7 +114,7 @@ function enrichmentPath(names: readonly string[]): MessagePath {
   };
 }
 
-/** Returns the problem of a text as a path into a message; undefined if it is valid. */
+/** Describes why a text is not a path into a message; undefined if it is one. */
 export function pathProblem(text: string): string | undefined {
   const parts = pathParts(text);
   const { root, names } = typeof parts === 'string' ? { root: /^[^.[]*/.exec(text)?.[0], names: [] } : parts;
@@ -128,7 +128,7 @@ export function pathProblem(text: string): string | undefined {
   return undefined;
 }
 
-/** The value that a list of names leads to, through own properties only; undefined where it leads nowhere. */
+/** Follows a list of names through own properties; undefined if one is missing. */
 export function descend(start: unknown, parts: readonly string[]): unknown {
   let value = start;
   for (const part of parts) value = own(value, part);
@@ -143,14 +143,14 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** Compiles a path that a schema has accepted already. */
+/** Compiles a path that a schema has already accepted. */
 export function validPath(text: string): MessagePath {
   const path = compilePath(text);
   if (path === undefined) throw new Error(`"${text}" is no path into a message`);
   return path;
 }
 
-/** Compiles a path whose numbers print as they stood in the message: `1.0` and `1` are two values then. */
+/** Compiles a path that keeps the original digits of numbers: `1.0` and `1` are different values. */
 export function exactPath(text: string): MessagePath {
   const read = validPath(text);
   const readExactly = compiled(text, true) ?? read;
@@ -160,10 +160,10 @@ export function exactPath(text: string): MessagePath {
   };
 }
 
-/** Reads the text of a key; undefined where the path leads to none. */
+/** Reads a key as text; undefined if the path gives none. */
 export type KeyPath = (view: MessageView) => string | undefined;
 
-/** Compiles a path to the text of a key: see `keyText`. A number gives its digits as they stood in the message. */
+/** Compiles a path to a key's text (see `keyText`). Numbers keep their original digits. */
 export function keyPath(text: string): KeyPath {
   const read = validPath(text);
   const readExactly = compiled(text, true) ?? read;
@@ -173,7 +173,10 @@ export function keyPath(text: string): KeyPath {
   };
 }
 
-/** A value as the text of a key, writable in UTF-8; undefined for what makes no key: objects, lists, the empty text, nothing. */
+/**
+ * Returns a value as the text of a key, valid in UTF-8. Returns undefined for values that cannot be keys: objects,
+ * lists, the empty string, null and undefined.
+ */
 export function keyText(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value.toWellFormed();
   if (value instanceof JsonNumber) return value.toString();

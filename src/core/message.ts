@@ -1,18 +1,18 @@
 /** Data about a message beyond its payload, for example `{ DeviceID: 'd1', location: 'hall' }`. */
 export type EnrichmentData = Readonly<Record<string, unknown>>;
 
-/** Attributes as Pub/Sub carries them: flat, strings only. */
+/** Pub/Sub attributes: flat, strings only. */
 export type Attributes = Readonly<Record<string, string>>;
 
 /**
- * A device message. Immutable: an enriched message is a new value.
+ * A device message. Immutable: enriching it creates a new value.
  *
- * - `id`: stable across redeliveries where the source has a stable one (docs/guarantees.md).
+ * - `id`: stable across redeliveries if the source provides a stable one (docs/guarantees.md).
  * - `payload`: the device's bytes, never forced to UTF-8.
- * - `publishTime`: RFC 3339 in UTC, kept as text, so that no digit of the original's precision is lost.
- * - `enrichmentJson`: the enrichment data as JSON, where it is known without asking for the data.
- * - `plainMember`: returns a member of the enrichment data without parsing the data, if the member is a text. Returns null
- *   if there is no such member, and undefined if the caller must read `enrichmentData`. `bytes` is the name in UTF-8.
+ * - `publishTime`: RFC 3339 in UTC, kept as text to preserve every digit of the original.
+ * - `enrichmentJson`: the enrichment data as JSON, if available without reading the data.
+ * - `plainMember`: returns a string member of the enrichment data without parsing the data. Returns null
+ *   if the member does not exist, and undefined if the caller must read `enrichmentData`. `bytes` is the name in UTF-8.
  */
 export interface Message {
   readonly id: string;
@@ -24,12 +24,12 @@ export interface Message {
   plainMember?(name: string, bytes: Uint8Array): string | null | undefined;
 }
 
-/** The bytes and attributes as the source handed them over: what a dead letter preserves. */
+/** The data and attributes as received from the source, which a dead letter preserves. */
 export interface Original {
   readonly data: Uint8Array;
   readonly attributes: Attributes;
   readonly orderingKey: string;
-  /** The source's own id of it, the same on each redelivery; MQTT has none. */
+  /** The source's own id, the same on each redelivery; MQTT has none. */
   readonly messageId?: string;
   /** Set if the source kept only the beginning of the data. */
   readonly whole?: WholeData | undefined;
@@ -42,22 +42,22 @@ export interface WholeData {
   readonly sha256: string;
 }
 
-/** Matches nearly every time. Every month has the days up to the 28th. */
+/** Matches almost every time. Days up to the 28th exist in every month. */
 const PLAIN_UTC = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?Z$/;
 const FIRST_MS = Date.parse('0001-01-01T00:00:00Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59Z');
 const RFC3339 = /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /**
- * Returns an RFC 3339 time in UTC, with every digit of its fraction; undefined if it is not a time. A leap second and a
- * day that its month does not have are none, and neither is a time that in UTC is not in the years 1 to 9999.
+ * Converts an RFC 3339 time to UTC with all digits of its fraction. Returns undefined if it is not a time, has a leap
+ * second or a day that its month lacks, or lies outside the years 1 to 9999 in UTC.
  */
 export function utcTime(text: string): string | undefined {
   if (PLAIN_UTC.test(text) && !text.startsWith('0000')) return text;
   const [, date, time, fraction = '', zone] = RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || zone === undefined) return undefined;
   const local = Date.parse(`${date}T${time}Z`);
-  // Date.parse takes 31 February for 3 March.
+  // Date.parse accepts 31 February as 3 March.
   if (Number.isNaN(local) || new Date(local).toISOString().slice(0, 10) !== date) return undefined;
   const utc = Date.parse(`${date}T${time}${zone.toUpperCase()}`);
   if (Number.isNaN(utc) || utc < FIRST_MS || utc > LAST_MS) return undefined;

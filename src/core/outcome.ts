@@ -1,19 +1,19 @@
 import type { Delivery } from './delivery.ts';
 import { PoisonError, toError } from './errors.ts';
 
-/** The ending of one delivery at the end of a graph. `settle()` acts on it. */
+/** The result that a graph settles one delivery by. `settle()` applies it. */
 export type Outcome =
   | { readonly verdict: 'ack'; readonly delivery: Delivery }
   | { readonly verdict: 'drop'; readonly delivery: Delivery }
   | { readonly verdict: 'nack'; readonly delivery: Delivery; readonly error: Error; readonly afterMs?: number }
   | { readonly verdict: 'deadLetter'; readonly delivery: Delivery; readonly poison: PoisonError };
 
-/** The other side confirmed. */
+/** Returns the outcome of a delivery that the other side confirmed. */
 export function accepted(delivery: Delivery): Outcome {
   return { verdict: 'ack', delivery };
 }
 
-/** The delivery goes back to its source, which delivers it again no sooner than `afterMs` from now. */
+/** Returns the outcome of a delivery that goes back to its source for redelivery no sooner than `afterMs` from now. */
 export function postponed(delivery: Delivery, error: Error, afterMs: number): Outcome {
   return { verdict: 'nack', delivery, error, afterMs };
 }

@@ -1,14 +1,14 @@
-/** A path as its names: `payload.a["b.c"]` is `payload`, `a`, `b.c`. */
+/** The names of a path: `payload.a["b.c"]` has `payload`, `a` and `b.c`. */
 export interface PathParts {
   readonly root: string;
   readonly names: readonly string[];
 }
 
 const ROOT = /^[A-Za-z]+(?=\.|\[|$)/;
-/** A name behind a dot, or any name as a JSON string in brackets. */
+/** A name after a dot, or any name as a JSON string in brackets. */
 const NAME = /\.([^.[\]]+)|\[("(?:[^"\\]|\\.)*")\]/y;
 
-/** Splits a path into its names, or says what is wrong with it. */
+/** Splits a path into its names, or returns a description of its problem. */
 export function pathParts(text: string): PathParts | string {
   const root = ROOT.exec(text)?.[0];
   if (root === undefined) return `"${text}" does not begin with a name, such as payload`;
@@ -16,7 +16,7 @@ export function pathParts(text: string): PathParts | string {
   return typeof names === 'string' ? names : { root, names };
 }
 
-/** Splits the names of a field inside of a document: `a.b`, or `["a.b"]` for one name with a dot. */
+/** Splits the names of a field inside a document: `a.b`, or `["a.b"]` for a single name with a dot. */
 export function fieldNames(text: string): readonly string[] | string {
   return namesFrom(text.startsWith('[') ? text : `.${text}`, 0);
 }

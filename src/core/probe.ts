@@ -1,12 +1,12 @@
 import { Observable, Subject } from 'rxjs';
 
 /**
- * A named tap in a graph: counts what passes and shows it to whoever subscribes. While nobody does, a pass costs one
+ * A named tap in a graph: counts values and shows them to subscribers. Without subscribers, each value costs one
  * increment.
  */
 export class Probe<T> extends Observable<T> {
   readonly label: string;
-  /** Number of values that have passed. */
+  /** Number of values so far. */
   count = 0;
   readonly #values = new Subject<T>();
 
@@ -16,7 +16,7 @@ export class Probe<T> extends Observable<T> {
     this.label = label;
   }
 
-  /** Lets a value pass. Safe to hand around as a callback. */
+  /** Records a value. Bound, so that it can be passed as a callback. */
   readonly hit = (value: T): void => {
     this.count += 1;
     if (this.#values.observed) this.#values.next(value);

@@ -1,11 +1,11 @@
 import { BehaviorSubject, type Observable } from 'rxjs';
 
-/** State of one part of a service: `degraded` is reported and stays green, `failing` is red. */
+/** State of one part of a service. `degraded` is reported but stays ready; `failing` is not ready. */
 export type ConditionState = 'ok' | 'degraded' | 'failing';
 
 export interface Condition {
   readonly state: ConditionState;
-  /** The problem, in words; empty when the part is ok. */
+  /** Describes the problem; empty if the part is ok. */
   readonly detail: string;
 }
 
@@ -15,18 +15,18 @@ export interface ReadinessReport {
   readonly components: Readonly<Record<string, Condition>>;
 }
 
-/** Reports one part's condition. */
+/** Reports the condition of one part. */
 export type ConditionSetter = Pick<Readiness, 'set'>;
 
 /**
- * Collects the conditions of a service's parts. The service is ready while no part is failing: an idle service is
- * ready, and so is one that runs without a layer it may skip.
+ * Collects the conditions of a service's parts. The service is ready while no part is failing, even when it is idle or
+ * runs without an optional layer.
  */
 export class Readiness {
   readonly #conditions = new Map<string, Condition>();
   readonly #report = new BehaviorSubject<ReadinessReport>({ ready: true, degraded: false, components: {} });
 
-  /** Sets one part's condition. Costs nothing to repeat. */
+  /** Sets the condition of one part. Repeating it is free. */
   set(component: string, state: ConditionState, detail = ''): void {
     const known = this.#conditions.get(component);
     if (known?.state === state && known.detail === detail) return;
@@ -43,7 +43,7 @@ export class Readiness {
     return this.#report.value;
   }
 
-  /** The present report, then each change. */
+  /** Emits the current report, then each change. */
   get changes(): Observable<ReadinessReport> {
     return this.#report;
   }

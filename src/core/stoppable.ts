@@ -1,18 +1,18 @@
 import { Observable, type Subscriber, take } from 'rxjs';
 
-/** Callbacks of a source's life. */
+/** Lifecycle callbacks of a source. */
 export interface SourceLife<T> {
-  /** Connects; what it takes from there goes to the subscriber. */
+  /** Connects, and sends everything it receives to the subscriber. */
   readonly begin: (subscriber: Subscriber<T>) => void;
-  /** Takes no more. */
+  /** Stops receiving. */
   readonly stop: () => void;
-  /** Gives back what is unsettled. */
+  /** Returns unsettled messages. */
   readonly abort: () => void;
 }
 
 /**
- * The Observable of a source, as `Source` promises it: it completes at the stop signal, and unsubscribing before is the
- * abort. It can be subscribed once.
+ * Creates the Observable that `Source` specifies: completes on the stop signal, and aborts if unsubscribed before. Can
+ * be subscribed once.
  */
 export function stoppable<T>(stop: Observable<unknown>, life: SourceLife<T>): Observable<T> {
   let isSubscribed = false;

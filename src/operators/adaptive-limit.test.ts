@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 
-/** A server that works on `workers` effects at one time, each for `serviceMs`; the others wait. */
+/** A server that runs `workers` effects concurrently, each for `serviceMs`, and queues the others. */
 function play(
   limit: AdaptiveLimit,
   { workers, serviceMs, forMs }: { workers: number; serviceMs: number; forMs: number },

@@ -1,22 +1,23 @@
-/** Below this an outage or slow answers take nothing away: other targets may work. */
+/** Outages and slow answers never reduce the limit below this: other targets may work. */
 const FLOOR = 8;
-/** Growth in a period: first as TCP's slow start, later by a tenth. */
+/** Growth per period: first as in TCP's slow start, later by a tenth. */
 const FIRST_GROWTH = 2;
 const GROWTH = 1.1;
-/** Factor of the limit after a period in which the server did not keep up. */
+/** Factor applied to the limit after a period in which the server fell behind. */
 const DECREASE = 0.9;
-/** Answers are slow when they take so many times as long as the fastest did, and a little more. */
+/** Answers are slow if they take this many times the fastest time, plus `SLOW_MS`. */
 const SLOW_FACTOR = 2;
 const SLOW_MS = 5;
-/** The fastest answers are forgotten by this share in each period: what the server can do changes. */
+/** The fastest time decays by this share per period, since the server's capacity changes. */
 const FORGET = 0.01;
 
 /**
- * The number of effects that may run at one time: as many as the server answers without getting slower, from eight to a bound.
+ * The number of effects that may run concurrently: as many as the server answers without slowing down, from eight to
+ * `max`.
  *
- * A period lasts about as long as one answer takes. The limit grows in each period in which it is used up, and shrinks by
- * a tenth in one with a failure or with answers that take more than twice as long as the fastest did. It follows the way
- * of TCP's congestion control, as Vector's adaptive request concurrency does.
+ * A period lasts about as long as one answer. The limit grows in each period that uses it up. It shrinks by a tenth in
+ * a period with a failure, or with answers that take more than twice the fastest time. It follows TCP's congestion
+ * control, like Vector's adaptive request concurrency.
  */
 export class AdaptiveLimit {
   readonly #max: number;
@@ -25,14 +26,14 @@ export class AdaptiveLimit {
   #growth = FIRST_GROWTH;
   /** Mean of the fastest period. */
   #fastestMs = Number.POSITIVE_INFINITY;
-  /** Of the present period. */
+  /** State of the current period. */
   #endsAt = Number.NEGATIVE_INFINITY;
   #answers = 0;
   #sumMs = 0;
   #wasUsedUp = false;
   #hasFailed = false;
 
-  /** @param max bound of the limit; at least 1. */
+  /** @param max upper bound of the limit; at least 1. */
   constructor(max: number) {
     this.#max = max;
     this.#floor = Math.min(FLOOR, max);
@@ -43,19 +44,19 @@ export class AdaptiveLimit {
     return this.#value;
   }
 
-  /** The limit keeps an effect from running. */
+  /** Records that the limit kept an effect from running. */
   usedUp(): void {
     this.#wasUsedUp = true;
   }
 
-  /** An effect was answered. */
+  /** Records an answer. */
   answered(now: number, tookMs: number): void {
     this.#answers += 1;
     this.#sumMs += tookMs;
     if (now >= this.#endsAt) this.#judge(now);
   }
 
-  /** An effect failed as in an outage, or was refused for its rate. */
+  /** Records an outage, or a refusal because of the rate. */
   failed(now: number): void {
     this.#hasFailed = true;
     if (now >= this.#endsAt) this.#judge(now);

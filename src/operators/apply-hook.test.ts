@@ -10,7 +10,7 @@ import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery } from '../testing/test-context.ts';
 import { applyHook, type HookAnswer } from './apply-hook.ts';
 
-/** Sends deliveries through a hook that answers with the new payload of its message. */
+/** Sends deliveries through a hook that returns the new payload of its message. */
 function run(call: (delivery: Delivery) => HookAnswer<string>, scheduler?: VirtualTimeScheduler) {
   const context = testContext();
   const readiness = new Readiness();
@@ -73,7 +73,7 @@ suite('applyHook', ({ test }) => {
       () => {
         throw Object.create(null);
       },
-      // What a hook in JavaScript returns is not what its type says.
+      // A JavaScript hook may return anything, whatever its type says.
       () => JSON.parse('42'),
       async () => JSON.parse('42'),
     ];

@@ -22,7 +22,7 @@ import { failAfter } from './fail-after.ts';
 import { orderedByKey } from './ordered-by-key.ts';
 import { type RetryPolicy, retryWithBackoff } from './retry-with-backoff.ts';
 
-/** Settings of the hooks that may be asynchronous. */
+/** Settings of hooks that may be asynchronous. */
 export const hooksSchema = v.strictObject({
   timeoutMs: setting(
     v.optional(milliseconds({ min: 10 }), 10_000),
@@ -34,20 +34,20 @@ export const hooksSchema = v.strictObject({
 
 export type HooksConfig = v.InferOutput<typeof hooksSchema>;
 
-/** Waits between calls of a hook that fails as in an outage. */
+/** Waits between calls of a hook during an outage. */
 export const HOOK_RETRY = { initialDelayMs: 100, maxDelayMs: 10_000, giveUpAfterMs: 300_000 };
 
-/** The answer of a hook: its result at once or later, or `drop`. */
+/** The answer of a hook: its result, now or later, or `drop`. */
 export type HookAnswer<T> = T | Drop | PromiseLike<T | Drop>;
 
 export interface HookOptions<T> {
-  /** As `hooks.ts` exports it, for example `enricher`. */
+  /** The name under which `hooks.ts` exports it, for example `enricher`. */
   readonly name: string;
   readonly config: HooksConfig;
-  /** Deliveries of one key keep their order; those without one keep none. */
+  /** Deliveries with the same key keep their order. Undefined: no order. */
   readonly keyOf: (delivery: Delivery) => string | undefined;
   readonly call: (delivery: Delivery) => HookAnswer<T>;
-  /** Makes the result a part of the delivery. What it throws costs that delivery. */
+  /** Merges the result into the delivery. An error thrown here affects only that delivery. */
   readonly accept: (delivery: Delivery, result: T) => Delivery;
   readonly retry: RetryPolicy;
   readonly telemetry: Telemetry;
@@ -56,22 +56,22 @@ export interface HookOptions<T> {
 }
 
 /**
- * Calls a pipeline's hook for each delivery, and emits the delivery with its result. A hook that answers at once costs no
- * wait. One that rejects, throws or returns what is not accepted costs that delivery alone (`hook_failed`); a
- * RetryableError or a time-out is an outage: the service is red, and the call is made again. Deliveries of one key keep
- * their order.
+ * Calls a pipeline's hook for each delivery, and emits the delivery with its result. Synchronous answers cause no wait.
+ *
+ * A hook that rejects, throws or returns an invalid value fails only that delivery (`hook_failed`). A RetryableError or
+ * a timeout is an outage: the service turns red, and the call is retried. Deliveries of one key keep their order.
  */
 export function applyHook<T>(options: HookOptions<T>): OperatorFunction<Delivery, Delivery> {
   const { name, config, keyOf, call, accept, retry, telemetry, readiness, scheduler } = options;
   const part = `hooks.${name}`;
-  /** Answers of hooks that have not answered at once, until their turn comes. */
+  /** Pending answers of asynchronous hooks, until their turn comes. */
   const answers = new WeakMap<Delivery, HookAnswer<T>>();
-  /** Deliveries whose call is being made again. */
+  /** Deliveries whose call is being retried. */
   let retrying = 0;
 
   const asked = (delivery: Delivery): HookAnswer<T> => {
     const answer = call(delivery);
-    // It is awaited in its turn: a rejection before that is not unhandled.
+    // The Promise is awaited in its turn; an earlier rejection must not count as unhandled.
     if (isPromise(answer)) answer.then(undefined, () => {});
     return answer;
   };
@@ -112,7 +112,7 @@ export function applyHook<T>(options: HookOptions<T>): OperatorFunction<Delivery
     } catch (thrown) {
       const error = hookError(name, thrown);
       if (error instanceof PoisonError) throw error;
-      // The effect waits, and calls again.
+      // The effect waits, then calls again.
       answer = Promise.reject(error);
       answer.then(undefined, () => {});
     }

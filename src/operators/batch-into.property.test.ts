@@ -12,7 +12,7 @@ import type { Batch, BatchItem } from './batcher.ts';
 import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
-/** So long that nothing may ever wait for it. */
+/** So long that no delivery may ever wait for it. */
 const NEVER_MS = 1_000_000_000;
 const LONGEST_EFFECT_MS = 40;
 const LONGEST_GAP_MS = 20;
@@ -33,9 +33,9 @@ const ENDS = [
 
 const effectPlan = fc.record({
   end: fc.oneof({ weight: 3, arbitrary: fc.constant('accepts' as const) }, fc.constantFrom(...ENDS)),
-  /** 0: inside of the call. */
+  /** 0: synchronously within the call. */
   afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: LONGEST_EFFECT_MS })),
-  /** Before its last try, which takes `afterMs`: how long it pauses, and of which target. */
+  /** Pauses before the last attempt, which takes `afterMs`: duration and target of each. */
   pauses: fc.oneof(
     { weight: 3, arbitrary: fc.constant([]) },
     fc.array(fc.record({ forMs: fc.nat(LONGEST_PAUSE_MS), target: fc.constantFrom('own', 'all') }), {
@@ -99,7 +99,7 @@ function resultsOf(plan: EffectPlan, { items }: Batch): Observable<readonly Item
 
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
-/** Plays a scenario to its end in virtual time; `abortAtMs` unsubscribes then. */
+/** Plays a scenario to its end in virtual time, or unsubscribes at `abortAtMs`. */
 function play({ messages, limits, credit, concurrency, serial, mayPostpone, plans }: Scenario, abortAtMs?: number) {
   const scheduler = new VirtualTimeScheduler();
   const books = testContext(credit);
@@ -116,7 +116,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
   const outcomesById = new Map<string, number>();
   const flushed = new Map<string, number[]>();
   const busyKeys = new Set<string>();
-  /** An assertion inside of an effect would count as one more failure of that effect. */
+  /** Collected here, because an assertion inside an effect would count as a failure of that effect. */
   const violations: string[] = [];
   let batches = 0;
   let inProgress = 0;
@@ -169,7 +169,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
         blocked.add(name);
         inProgress -= 1;
         slot.pause(name);
-        // It went back, to wait at its source.
+        // The batch went back to wait at its source.
         if (batch.items.every(({ delivery }) => !delivery.ackHandle.isOpen)) busyKeys.delete(batch.key.target);
         return timer(forMs, scheduler).pipe(
           mergeMap(() => slot.resume()),

@@ -36,7 +36,7 @@ const serial = (name: string) => new PartitionKey('target', name, true);
 
 const accepting = ({ items }: Batch): Observable<readonly ItemResult[]> => of(items.map(() => undefined));
 
-/** Runs batches in virtual time, and records what goes in and what comes out, with times. */
+/** Runs batches in virtual time, and logs input and output with times. */
 function bench({ keyOf = ownTarget, ...options }: BenchOptions = {}, effect?: Effect) {
   const scheduler = options.scheduler instanceof VirtualTimeScheduler ? options.scheduler : new VirtualTimeScheduler();
   const context = testContext();
@@ -70,7 +70,7 @@ function bench({ keyOf = ownTarget, ...options }: BenchOptions = {}, effect?: Ef
   return { scheduler, context, input, log, subscription, emit, at };
 }
 
-/** One batch with the deliveries 1 and 2, and what became of them. */
+/** The outcomes of one batch with the deliveries 1 and 2. */
 function outcomesOf(effect: Effect, options: BenchOptions = {}): string[] {
   const { emit, input, scheduler, log } = bench(options, effect);
   emit('1');
@@ -220,7 +220,10 @@ suite('batchInto: the stream', ({ test }) => {
   });
 
   test('more batches run as the server keeps up, fewer after outages, and as many after other retries', () => {
-    /** Lets the limit grow, has all batches tried again so, and counts those that are out when one leaves anew. */
+    /**
+     * Lets the limit grow, then retries all batches in this way, and counts the batches that are out when a new one
+     * leaves.
+     */
     const outAfter = (isOutage: boolean): number => {
       const scheduler = new VirtualTimeScheduler();
       const context = testContext();
@@ -267,7 +270,7 @@ suite('batchInto: the stream', ({ test }) => {
   });
 
   test('a target that is refused alone costs the others no slots, an outage does', () => {
-    /** The most batches of other targets that are out while one target fails all the time. */
+    /** The most batches of other targets that are out while one target keeps failing. */
     const mostBeside = (isOutage: boolean): number => {
       const scheduler = new VirtualTimeScheduler();
       const context = testContext();
@@ -418,7 +421,7 @@ suite('batchInto: failures', ({ test }) => {
     assert.is(log.at(-1), '0 complete');
   });
 
-  /** An effect whose batches of the keys in `broken` fail until they are mended, and wait 100 ms between tries. */
+  /** An effect that fails batches whose key is in `broken`, and waits 100 ms between attempts. */
   const retrying = (broken: Set<string>, log: string[]) => {
     const withScheduler = (scheduler: VirtualTimeScheduler): Effect => {
       const attempt: Effect = (batch, slot) =>
@@ -464,7 +467,7 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
-  /** A target that fails, another one that works, and credit of eight messages. */
+  /** A failing target and a working one that share credit for eight messages. */
   function shared({ keyOf = ownTarget, ...options }: BenchOptions, mayPostpone: boolean) {
     const scheduler = new VirtualTimeScheduler();
     const context = testContext({ maxMessages: 8 });

@@ -10,57 +10,62 @@ import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher
 import { FailingTargets, type FailingTargetsView, targetShare } from './failing-targets.ts';
 import type { PartitionKey } from './partition-key.ts';
 
-/** The right of one batch to be worked on: there are `concurrency` of them. */
+/** The right to process one batch; there are `concurrency` of them. */
 export interface Slot {
   /**
-   * Gives the slot to other batches while this one waits for its next try, and holds back the batches of `target`, which
-   * would meet the same failure. They may go again once a batch of that target is done. Ends the batch and unsubscribes
-   * its effect, if the target holds more than its share of the credit: the messages go back to wait at their source.
+   * Releases the slot while this batch waits for its next attempt, and holds back the batches of `target`, which would
+   * fail the same way, until one batch of that target is done. If the target exceeds its share of the credit, ends the
+   * batch and unsubscribes its effect: its messages go back to wait at their source.
    *
-   * @param isOutage as in `retries`; not so where the server refuses this target alone. Default: true.
+   * @param isOutage as in `retries`; false if the server refuses only this target. Default: true.
    */
   pause(target: string, isOutage?: boolean): void;
-  /** Emits and completes once the batch has a slot again; before batches that have not begun. */
+  /** Emits and completes once the batch has a slot again, ahead of new batches. */
   resume(): Observable<void>;
   /**
-   * Says that the batch is tried again without a pause, so that its time says nothing about the server. After an outage,
-   * or a refusal for its rate, fewer batches may run.
+   * Reports a retry without a pause, so that the batch's duration is not used to adapt the limit. An outage, or a
+   * refusal because of the rate, lowers the limit.
    */
   retries(isOutage: boolean): void;
 }
 
-/** What became of one item: undefined is success, a PoisonError goes to dead-letter, any other error back to the source. */
+/**
+ * The result of one item: undefined is success, a PoisonError goes to dead-letter, any other error back to the source.
+ */
 export type ItemResult = Error | undefined;
 
 export interface BatchIntoOptions<T extends BatchItem> {
   readonly limits: BatchLimits;
   /**
-   * The most batches that the effect works on at a time, those that have paused left out: the slots of the sink. Fewer
-   * than that, down to eight, while answers get slower or fail (`AdaptiveLimit`).
+   * The sink's slots: the most batches processed concurrently, paused ones excluded. Drops to as few as eight while
+   * answers slow down or fail (`AdaptiveLimit`).
    */
   readonly concurrency: number;
   /**
-   * Makes a delivery ready for the sink, and names the batches it belongs to. What it throws costs that delivery alone:
-   * it goes to dead-letter, with the reason of a PoisonError. Undefined leaves the delivery out.
+   * Prepares a delivery for the sink, and assigns it to batches. An error it throws dead-letters that delivery alone,
+   * with the reason of a PoisonError. Undefined drops the delivery.
    */
   readonly prepare: (delivery: Delivery) => T | undefined;
-  /** What every batch depends on, beside the target of its key. Default: nothing. */
+  /** A target that every batch depends on, in addition to the target of its key. Default: none. */
   readonly sharedTarget?: string;
-  /** Called once for each stream with the targets that fail: a view that changes as they do. */
+  /** Called once per stream with a live view of the failing targets. */
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
-  /** The source's credit: when it is used up, the fullest batch leaves before it is old. */
+  /** The source's credit: when it is used up, the fullest batch leaves early. */
   readonly credit: Credit;
   readonly onFlush?: (batch: Batch<T>) => void;
   readonly scheduler?: SchedulerLike;
 }
 
-/** The share of all credit that a batch must hold to leave for want of it, while others are under way. */
+/** The share of all credit that a batch must hold to leave under pressure while other batches are in flight. */
 const WORTH_PRESSING = 0.25;
 
-/** A batch under way. Not in a Set: V8 would keep settled batches until the next full collection (see `LinkedList`). */
+/**
+ * A batch in flight. Kept out of a Set, where V8 would retain settled batches until the next full collection (see
+ * `LinkedList`).
+ */
 class BatchOut<T extends BatchItem> implements Linked<BatchOut<T>> {
   readonly batch: Batch<T>;
-  /** Of the effect. It exists before `subscribe`, in which the effect may complete. */
+  /** The effect's subscription. Created before `subscribe`, because the effect may complete synchronously. */
   readonly subscription = new Subscription();
   older: BatchOut<T> | undefined = undefined;
   newer: BatchOut<T> | undefined = undefined;
@@ -74,21 +79,21 @@ class BatchOut<T extends BatchItem> implements Linked<BatchOut<T>> {
 const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key went back');
 
 /**
- * Groups deliveries into batches and runs `effect` for each, at most `concurrency` at a time and as many as it answers
- * without getting slower; emits one outcome for each delivery, in no order between batches.
+ * Groups deliveries into batches and runs `effect` for each. At most `concurrency` run at a time, and only as many as
+ * the effect answers without slowing down. Emits one outcome per delivery; batches finish in any order.
  *
- * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), in the way of another
- * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small ones
- * wait for another batch to return. What it holds is bounded by the source's credit.
+ * A batch leaves when a slot is free and it is full (`maxCount`, `maxBytes`), old (`maxAgeMs`), displaced by another
+ * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small
+ * batches wait for another one to return. The source's credit bounds what is held.
  *
- * A batch whose effect has paused holds no slot: a target that fails holds up its own batches, and no others. It keeps
- * half of the credit at most, where messages can wait at their source (`mayPostpone`): what is beyond that goes back, to
- * come again after as long as the target has been failing, 1 s to 10 s.
+ * A paused batch holds no slot, so a failing target delays only its own batches. It keeps at most half of the credit if
+ * messages can wait at their source (`mayPostpone`): the rest goes back, and returns after as long as the target has
+ * been failing, 1 s to 10 s.
  *
- * The effect emits once: one result for each item, in their order. Where it emits none, or another number, all items go
- * back; where it fails with a PoisonError, all go to dead-letter. A nack of a serial key takes along what waits of that
- * key, and a delivery that is out of turn goes back on arrival. Only a FatalError ends the stream. Unsubscribing aborts
- * the effects and settles nothing.
+ * The effect emits once, with one result per item, in order. If it emits nothing or a different number, all items go
+ * back; if it fails with a PoisonError, all are dead-lettered. A nack of a serial key also returns the items waiting
+ * behind it, and deliveries out of turn go back on arrival. Only a FatalError ends the stream. Unsubscribing aborts the
+ * effects without settling anything.
  */
 export function batchInto<T extends BatchItem>(
   options: BatchIntoOptions<T>,
@@ -110,9 +115,9 @@ export function batchInto<T extends BatchItem>(
       let messagesOut = 0;
       /** Batches that hold a slot. */
       let inProgress = 0;
-      /** Batches that have paused. */
+      /** Paused batches. */
       let paused = 0;
-      /** Paused batches that want a slot again, in order. */
+      /** Paused batches that wait for a slot, in order. */
       const resuming = new Set<() => void>();
       let completing = false;
       let dispatching = false;
@@ -136,8 +141,8 @@ export function batchInto<T extends BatchItem>(
         dispatching = false;
         if (completing && inProgress + paused === 0 && batcher.isEmpty) subscriber.complete();
         else if (inProgress >= limit.value) {
-          // A few open batches profit from waiting: they get larger, and cost fewer requests. And where those under way hold
-          // half of the credit, more of them would only hold the rest.
+          // Waiting benefits a few open batches: they grow and need fewer requests. Once the batches in flight hold
+          // half of the credit, further ones would only use up the rest.
           const profits = batcher.sealedCount === 0 && batcher.openCount < limit.value;
           if (!profits && messagesOut < share.maxMessages) limit.usedUp();
         } else {
@@ -160,7 +165,7 @@ export function batchInto<T extends BatchItem>(
         );
       };
 
-      // A turn later, so that the delivery that took the last credit is in its batch already.
+      // Deferred by one turn, so that the delivery that took the last credit is already in its batch.
       const checkPressure = (): void => {
         if (pressureCheck !== undefined || batcher.openCount === 0) return;
         pressureCheck = scheduler.schedule(() => {
@@ -170,16 +175,16 @@ export function batchInto<T extends BatchItem>(
       };
 
       /**
-       * While others are under way, a small batch waits for one of them to return, or to be old: the credit that returns
-       * makes it larger. Else pieces would only ever become smaller, as each leaves with what the last one gave back.
-       * Where more are open than may go, the fullest of many leaves, and waiting would only let slots stand empty.
+       * While other batches are in flight, a small batch waits for one to return or for its own age: returned credit
+       * makes it larger. Otherwise batches would keep shrinking. If more batches are open than the limit allows, the
+       * fullest may leave, because waiting would leave slots unused.
        */
       const mayPress = (): boolean =>
         inProgress === 0 ||
         batcher.openCount >= limit.value ||
         batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
-      /** Gives back the successors of a delivery that goes back, where order counts: they would overtake it. */
+      /** Returns the deliveries waiting behind a returned delivery of a serial key, which they would overtake. */
       const gaveBack = (key: PartitionKey, error: Error): void => {
         if (!key.isSerial) return;
         for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));
@@ -198,7 +203,7 @@ export function batchInto<T extends BatchItem>(
 
       const mayPostpone = (items: readonly T[]): boolean => items.every(({ delivery }) => delivery.mayPostpone);
 
-      /** Gives back what has not left yet, while its target holds more than its share. */
+      /** Returns batches that have not left, while their target exceeds its share. */
       const giveBackExcess = (target: string): void => {
         const excess = batcher.takeBack((items) => {
           const [first] = items;
@@ -235,7 +240,7 @@ export function batchInto<T extends BatchItem>(
             subscriber.error(error);
             return;
           }
-          // First: what goes back makes room for batches that may pause in turn.
+          // Unblocks first: returned items make room for batches that may pause next.
           failing.unblock(batch.key);
           failAll(error);
           leave();
@@ -248,7 +253,9 @@ export function batchInto<T extends BatchItem>(
           batcher.returned(batch.key);
           dispatch();
         };
-        /** One batch of a failing target stays, and tries again: others go back if the target holds too much. */
+        /**
+         * Keeps one batch of a failing target for retries, and returns the others while the target exceeds its share.
+         */
         const postponeExcess = (target: string): void => {
           if (!failing.exceedsShare(target)) return;
           giveBackExcess(target);

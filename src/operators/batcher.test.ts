@@ -14,7 +14,7 @@ interface NamedItem extends BatchItem {
 
 const context = testContext();
 const delivery: Delivery = testDelivery(context);
-/** Keys that begin with `s` are serial. A new object for each item: keys are the same by their fields. */
+/** Keys that start with `s` are serial. Creates a new object each time, since keys are compared by their fields. */
 const keyOf = (name: string) => new PartitionKey('target', name, name.startsWith('s'));
 const item = (key: string, name: string, bytes = 1): NamedItem => ({ delivery, key: keyOf(key), bytes, name });
 

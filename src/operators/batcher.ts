@@ -2,19 +2,19 @@ import type { Delivery } from '../core/delivery.ts';
 import { Fifo } from '../util/fifo.ts';
 import type { PartitionKey } from './partition-key.ts';
 
-/** Why a batch left: it was full, old, had to make room, credit was used up, or the stream ended. */
+/** Why a batch left: full by count or bytes, old, displaced by another batch, credit used up, or end of the stream. */
 export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';
 
-/** A delivery, prepared for its sink. */
+/** A delivery prepared for its sink. */
 export interface BatchItem {
   readonly delivery: Delivery;
-  /** The batches that it belongs to. */
+  /** The batches that it may join. */
   readonly key: PartitionKey;
-  /** The bytes that it adds to its batch. */
+  /** Bytes that it adds to a batch. */
   readonly bytes: number;
 }
 
-/** Items that travel together, in order of arrival. */
+/** Items that are processed together, in order of arrival. */
 export interface Batch<T extends BatchItem = BatchItem> {
   readonly key: PartitionKey;
   readonly items: readonly T[];
@@ -23,48 +23,51 @@ export interface Batch<T extends BatchItem = BatchItem> {
 }
 
 export interface BatchLimits {
-  /** Messages in a batch. */
+  /** Messages per batch. */
   readonly maxCount: number;
-  /** Bytes in a batch; one larger message travels alone. */
+  /** Bytes per batch. A larger message forms its own batch. */
   readonly maxBytes: number;
-  /** Longest wait of a batch's first message, while the sink has a free slot. */
+  /** The longest wait of a batch's first message while the sink has a free slot. */
   readonly maxAgeMs: number;
-  /** Batches that may be open at one time; one more seals the fullest. */
+  /** Open batches. One more seals the fullest. */
   readonly maxOpen: number;
 }
 
 interface OpenBatch<T> {
   readonly key: PartitionKey;
-  /** Empty once the batch has left, since replaced tables of the Maps and `#byFullness` may keep this object. */
+  /** Emptied once the batch has left, because old Map tables and `#byFullness` may retain this object. */
   items: T[];
   bytes: number;
   readonly openedAt: number;
 }
 
 /**
- * Groups deliveries by key and decides which batch goes next. It neither knows time nor runs effects: `batchInto` asks
- * it for a batch whenever the sink has a free slot. While nothing is blocked, no step of it takes longer with more keys.
+ * Groups deliveries by key and selects the next batch. `batchInto` supplies the time, runs the effects, and takes a
+ * batch whenever the sink has a free slot. While nothing is blocked, no operation slows down with more keys.
  *
- * A batch that is old while every slot is taken stays open and goes on growing: a busy sink gets larger batches, not
- * more of them.
+ * An old batch stays open while every slot is taken and keeps growing: a busy sink gets larger batches, not more of
+ * them.
  */
 export class Batcher<T extends BatchItem> {
   readonly #limits: BatchLimits;
-  /** Open batches by the id of their key, oldest first: a Map keeps the order of insertion. */
+  /** Open batches by the id of their key, oldest first (a Map keeps insertion order). */
   readonly #open = new Map<string, OpenBatch<T>>();
-  /** Open batches whose serial key is out: they may not go. */
+  /** Open batches that must wait because another batch of their serial key is out. */
   readonly #behind = new Map<string, OpenBatch<T>>();
-  /** Open batches whose serial key has come back, in that order, which is about that of their age. */
+  /** Open batches whose serial key has returned, in the order of return, which is roughly by age. */
   readonly #back = new Map<string, OpenBatch<T>>();
   readonly #sealed = new Fifo<Batch<T>>();
   /** Serial keys that are out, with the full batches that wait for them. */
   readonly #out = new Map<string, Fifo<Batch<T>>>();
-  /** Open batches that might go, the fullest last; sorted anew once as many items have been added as there are batches. */
+  /**
+   * Open batches that may leave, the fullest last. Sorted again once as many items have been added as there are
+   * batches.
+   */
   #byFullness: OpenBatch<T>[] = [];
   #addedSinceSorting = 0;
   readonly #isBlocked: (key: PartitionKey) => boolean;
 
-  /** @param isBlocked keys of which no batch may go at present. */
+  /** @param isBlocked returns true for keys whose batches may not leave now. */
   constructor(limits: BatchLimits, isBlocked: (key: PartitionKey) => boolean = () => false) {
     this.#limits = limits;
     this.#isBlocked = isBlocked;
@@ -79,7 +82,7 @@ export class Batcher<T extends BatchItem> {
     return this.#sealed.length;
   }
 
-  /** Items of a batch that is among the fullest that may go: 0 if there is none. */
+  /** Items in one of the fullest batches that may leave; 0 if there is none. */
   get fullestCount(): number {
     return this.#fullest()?.items.length ?? 0;
   }
@@ -88,16 +91,15 @@ export class Batcher<T extends BatchItem> {
     return this.openCount === 0 && this.#sealed.length === 0 && this.#out.size === 0;
   }
 
-  /** When the first batch that may go becomes due, in the clock of `add`. */
+  /** Time when the first batch that may leave becomes due, on the clock of `add`. */
   get nextDueAt(): number | undefined {
     const first = this.#first();
     return first === undefined ? undefined : first.openedAt + this.#limits.maxAgeMs;
   }
 
   /**
-   * @param now asked when the item opens a batch.
-   * @returns whether that may let a batch go, or changes when the next one is due: another item of an open batch does
-   *   neither.
+   * @param now read if the item opens a batch.
+   * @returns true if a batch may leave now, or if the next due time changed. Adding to an open batch does neither.
    */
   add(item: T, now: () => number): boolean {
     const { key, bytes } = item;
@@ -126,7 +128,7 @@ export class Batcher<T extends BatchItem> {
     return true;
   }
 
-  /** The batch that should go now, if any: what is sealed, then what is old, then, if asked, whatever there is. */
+  /** Takes the batch that should leave now, if any: sealed ones first, then old ones, then any if `pressing` is set. */
   take(now: number, pressing: 'pressure' | 'completion' | undefined): Batch<T> | undefined {
     const sealed = this.#takeSealed();
     if (sealed !== undefined) return this.#depart(sealed);
@@ -138,7 +140,7 @@ export class Batcher<T extends BatchItem> {
     return undefined;
   }
 
-  /** The batch of that key is done, the next one of it may go. */
+  /** Records that the batch of a key is done, so that the next one may leave. */
   returned({ id }: PartitionKey): void {
     const waiting = this.#out.get(id);
     if (waiting === undefined) return;
@@ -154,7 +156,7 @@ export class Batcher<T extends BatchItem> {
     this.#back.set(id, open);
   }
 
-  /** Takes out everything that waits of a key, in order of arrival. */
+  /** Removes and returns everything that waits for a key, in order of arrival. */
   drain(key: PartitionKey): T[] {
     const waiting = this.#out.get(key.id)?.drain() ?? [];
     const open = this.#openOf(key);
@@ -162,7 +164,7 @@ export class Batcher<T extends BatchItem> {
     return [...waiting, ...(open === undefined ? [] : [open])].flatMap((batch) => batch.items);
   }
 
-  /** Emits the items of everything that has not left. */
+  /** Yields the items of all batches that have not left. */
   *waiting(): Generator<T> {
     for (const batch of this.#allOpen()) yield* batch.items;
     for (const batches of [this.#sealed, ...this.#out.values()]) {
@@ -171,7 +173,7 @@ export class Batcher<T extends BatchItem> {
   }
 
   /**
-   * Takes out batches that have not left, the latest of each key first, as long as `isWanted` says so, and returns their
+   * Removes batches that have not left, the latest of each key first, while `isWanted` returns true. Returns their
    * items in order of arrival within a batch.
    */
   takeBack(isWanted: (items: readonly T[]) => boolean): T[] {
@@ -236,7 +238,7 @@ export class Batcher<T extends BatchItem> {
     for (const batches of [this.#open, this.#behind, this.#back]) if (batches.delete(key.id)) return;
   }
 
-  /** The one of the batches that may go that is due first. */
+  /** Returns the batch that is due first among those that may leave. */
   #first(): OpenBatch<T> | undefined {
     const open = this.#firstOf(this.#open);
     const back = this.#back.size === 0 ? undefined : this.#firstOf(this.#back);
@@ -254,7 +256,7 @@ export class Batcher<T extends BatchItem> {
       const known = this.#lastOfSorted();
       if (known !== undefined) return known;
     }
-    // Of equally full ones the oldest is last.
+    // Puts the oldest last among equally full ones.
     this.#byFullness = [...this.#back.values(), ...this.#open.values()].reverse();
     this.#byFullness.sort((one, other) => one.items.length - other.items.length);
     this.#addedSinceSorting = 0;

@@ -4,8 +4,8 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Outcome } from '../core/outcome.ts';
 
 /**
- * Applies one operator to the deliveries of each credit, so that sources with credit of their own share nothing that
- * could fill up. Order is kept within a source.
+ * Applies a separate operator to the deliveries of each credit, so that sources with their own credit cannot fill up a
+ * shared buffer. Keeps the order within a source.
  */
 export function byCredit(
   operatorOf: (credit: Credit) => OperatorFunction<Delivery, Outcome>,

@@ -6,8 +6,8 @@ import { openEnvelope } from '../formats/envelope/envelope.ts';
 import { mapMessage } from './map-message.ts';
 
 /**
- * The expected data of a consumer's messages: `envelope` (a malformed one is poison), `raw` (the data is the
- * payload), or `auto` (what is no envelope is taken as a raw payload).
+ * The expected data of a consumer's messages: `envelope` (a malformed one is poison), `raw` (the data is the payload),
+ * or `auto` (anything else than an envelope is a raw payload).
  */
 export const inputSchema = v.picklist(['envelope', 'raw', 'auto']);
 
@@ -25,7 +25,7 @@ const DECODERS: Record<InputMode, (message: Message) => Message> = {
   },
 };
 
-/** Unwraps the envelope that other services put around a payload; attributes stay as they came. */
+/** Unwraps the envelope around a payload. Attributes stay unchanged. */
 export function decodeInput(mode: InputMode): OperatorFunction<Delivery, Delivery> {
   return mapMessage(DECODERS[mode]);
 }

@@ -3,8 +3,8 @@ import { RetryableError } from '../core/errors.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 
 /**
- * Fails an effect that has not answered in time with a RetryableError. The call itself may go on: Google's HTTP clients
- * take a `timeout` and do nothing with it (teeny-request 11 hands it to a fetch that knows no such option).
+ * Fails an effect that exceeds the time limit with a RetryableError. The underlying call may continue: Google's HTTP
+ * clients ignore their `timeout` (teeny-request 11 passes it to a fetch without that option).
  *
  *     defer(() => insert(rows)).pipe(failAfter(30_000, 'insertAll'))
  */

@@ -2,40 +2,40 @@ import type { CreditLimits } from '../core/credit.ts';
 import type { BatchItem } from './batcher.ts';
 import type { PartitionKey } from './partition-key.ts';
 
-/** A failing target may hold half of all credit: the other half is left to the targets that work. */
+/** A failing target may hold half of all credit; the rest stays available to working targets. */
 const SHARE = 0.5;
-/** Bounds of how long a message waits at its source when its target holds as much as it may. */
+/** Bounds of the wait at the source for messages beyond their target's share. */
 const MIN_POSTPONE_MS = 1_000;
 const MAX_POSTPONE_MS = 10_000;
 
 /** The messages that wait for one failing target. */
 interface Waiting {
   messages: number;
-  /** Of original data, as credit counts them. */
+  /** Bytes of original data, as credit counts them. */
   bytes: number;
-  /** When the target began to fail, in ms of the scheduler's clock. */
+  /** Time when the target began to fail, in ms of the scheduler's clock. */
   readonly since: number;
 }
 
-/** The targets of one graph that fail at present, and how much waits for each: few, since each has a paused batch. */
+/** The failing targets of one graph, and how much waits for each. There are few, since each has a paused batch. */
 export interface FailingTargetsView {
-  /** Target and messages, those with the most messages first. */
+  /** Targets and message counts, largest first. */
   readonly entries: readonly (readonly [target: string, messages: number])[];
 }
 
-/** Returns what one target may hold while it fails. Batches must not be larger, or one of them could hold more. */
+/** Returns what one target may hold while it fails. Batches must not be larger, or one could exceed this share. */
 export function targetShare({ maxMessages, maxBytes }: CreditLimits): CreditLimits {
   return { maxMessages: Math.ceil(maxMessages * SHARE), maxBytes: Math.ceil(maxBytes * SHARE) };
 }
 
-/** Counts what waits for targets that fail, and judges whether one of them holds more than its share of the credit. */
+/** Counts what waits for failing targets, and determines whether one exceeds its share of the credit. */
 export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
   readonly #waiting = new Map<string, Waiting>();
   readonly #sharedTarget: string | undefined;
   readonly #share: CreditLimits;
   readonly #now: () => number;
 
-  /** @param sharedTarget what every batch depends on, beside its own target. */
+  /** @param sharedTarget a target that every batch depends on, in addition to its own. */
   constructor(sharedTarget: string | undefined, limits: CreditLimits, now: () => number) {
     this.#sharedTarget = sharedTarget;
     this.#share = targetShare(limits);
@@ -54,7 +54,11 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
     return this.#waiting.has(target);
   }
 
-  /** Notes that a target fails. @param held everything that the graph holds, of every target. */
+  /**
+   * Records that a target fails.
+   *
+   * @param held everything that the graph holds, for every target.
+   */
   block(target: string, held: () => Iterable<T>): void {
     if (this.#waiting.has(target)) return;
     const waiting: Waiting = { messages: 0, bytes: 0, since: this.#now() };
@@ -62,7 +66,7 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
     for (const item of held()) if (this.isOf(target, item)) count(waiting, item, 1);
   }
 
-  /** Notes that a batch of this key is done: what it depends on may be tried again. */
+  /** Records that a batch of this key is done, so that its targets may be tried again. */
   unblock({ target }: PartitionKey): void {
     if (this.#waiting.size === 0) return;
     this.#waiting.delete(target);
@@ -73,7 +77,7 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
     return target === this.#sharedTarget || target === key.target;
   }
 
-  /** Counts an item that arrives. Returns the target for whose sake it has to go back instead, if there is one. */
+  /** Counts an arriving item. Returns its target if that one exceeds its share, and the item must go back. */
   admit(item: T): string | undefined {
     if (this.#waiting.size === 0) return undefined;
     this.#count(item, 1);
@@ -83,12 +87,12 @@ export class FailingTargets<T extends BatchItem> implements FailingTargetsView {
     return target;
   }
 
-  /** Counts items that went back. */
+  /** Subtracts items that went back. */
   remove(items: readonly T[]): void {
     for (const item of items) this.#count(item, -1);
   }
 
-  /** Returns whether a target keeps credit from others. The target that all depend on does not. */
+  /** Returns whether a target takes credit from others. The shared target never does. */
   exceedsShare(target: string): boolean {
     const waiting = this.#waiting.get(target);
     if (waiting === undefined || target === this.#sharedTarget) return false;

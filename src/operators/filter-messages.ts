@@ -5,9 +5,9 @@ import type { Message } from '../core/message.ts';
 import { mapMessage } from './map-message.ts';
 
 /**
- * Passes the deliveries whose message satisfies `predicate`, in their order, and settles the others as dropped. RxJS' own
- * `filter` would leave those unsettled, and the source would stop when its credit is used up. What the predicate throws
- * costs that delivery alone, as with `mapMessage`.
+ * Passes deliveries whose message satisfies `predicate`, in order, and drops the others. RxJS' own `filter` would leave
+ * those unsettled, and the source would stop once its credit is used up. An error thrown by the predicate affects only
+ * that delivery, as with `mapMessage`.
  *
  *     deliveries.pipe(filterMessages(({ attributes }) => attributes.severity === 'alarm'))
  */

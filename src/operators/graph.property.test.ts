@@ -14,7 +14,7 @@ import { orderedByKey } from './ordered-by-key.ts';
 import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
-/** The faults of one place for one message; used up in turn, then everything goes well. */
+/** The faults of one stage for one message, used up in turn; then everything succeeds. */
 const stageEnd = fc.oneof(
   { weight: 6, arbitrary: fc.constant('ok' as const) },
   fc.constantFrom('outage' as const, 'poison' as const, 'throws' as const),
@@ -37,7 +37,7 @@ const scenario = fc.record({
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
-/** A fault that is not an outage is the message's own. */
+/** A fault other than an outage is the message's own. */
 const isPoison = (end: StageEnd) => end === 'poison' || end === 'throws';
 
 const THROWN: Record<Exclude<StageEnd, 'ok'>, () => Error> = {
@@ -46,7 +46,7 @@ const THROWN: Record<Exclude<StageEnd, 'ok'>, () => Error> = {
   throws: () => new Error('bug'),
 };
 
-/** Runs a graph of every operator, as enrich has it, over a subscription that redelivers. */
+/** Runs a graph with every operator, in enrich's order, on a subscription that redelivers. */
 function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scenario, abortAtMs?: number) {
   const scheduler = new VirtualTimeScheduler();
   const books = testContext({ maxMessages: credit });
@@ -62,12 +62,12 @@ function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scena
       }, 2);
     },
   };
-  /** Ids by what a dead letter is made of. */
+  /** Ids by the original of a dead letter. */
   const names = new Map<unknown, string>();
   const stored = keys.map((key, index) => ({ id: String(index).padStart(3, '0'), key }));
   const source = new RedeliveringSource(context, stored, scheduler);
   const published: string[] = [];
-  /** Dead letters have no order. (Here one can turn out well the next time; a real one is refused again.) */
+  /** Dead letters have no order. (In this test a poisoned message may succeed later; a real one is refused again.) */
   const poisoned = new Set<string>();
   let drawn = 0;
   const delayMs = (): number => delays[drawn++ % delays.length] ?? 0;
@@ -101,7 +101,7 @@ function play({ keys, credit, lookups, sink, hooks, delays, expiresAtMs }: Scena
     if (end === 'throws') throw THROWN[end]();
     return timer(delayMs(), scheduler).pipe(
       mergeMap(() => {
-        // As a request that fails as a whole, or one whose first message is refused alone.
+        // Fails the whole request, or only its first message.
         const results = items.map(({ delivery }, index): ItemResult => {
           if (end === 'poison' && index === 0) poisoned.add(delivery.message.id);
           if (end === 'outage' || (end === 'poison' && index === 0)) return THROWN[end]();

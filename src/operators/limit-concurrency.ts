@@ -2,8 +2,8 @@ import { finalize, Observable, Subscription } from 'rxjs';
 import { Fifo } from '../util/fifo.ts';
 
 /**
- * Lets at most `limit` effects run concurrently; the others wait for their turn, in the order of their subscription. As
- * many wait as are subscribed: the caller bounds them.
+ * Runs at most `limit` effects concurrently. The others wait in the order of subscription; the caller bounds their
+ * number.
  *
  *     const limited = limitConcurrency(100);
  *     limited(defer(() => call(key)))
@@ -11,7 +11,7 @@ import { Fifo } from '../util/fifo.ts';
 export function limitConcurrency(limit: number): <T>(effect: Observable<T>) => Observable<T> {
   let running = 0;
   const waiting = new Fifo<() => void>();
-  /** Effects may end while they are started: the loop goes on then, and does not begin anew inside of itself. */
+  /** Effects may end while being started; the running loop then continues instead of starting recursively. */
   let isStarting = false;
   const next = (): void => {
     if (isStarting) return;

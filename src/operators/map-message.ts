@@ -5,9 +5,11 @@ import { type Drop, drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
 
 /**
- * Replaces each delivery's message by what `project` makes of it. What it throws costs that delivery alone: it goes to
- * dead-letter, with the PoisonError's reason or, for any other error, as `hook_failed`; with a RetryableError it goes
- * back. Only a FatalError ends the stream. A message that becomes `drop` is left out: acknowledged, and counted as dropped.
+ * Replaces each delivery's message with the result of `project`. A result of `drop` acknowledges the message and counts
+ * it as dropped.
+ *
+ * An error it throws affects only that delivery. It goes to dead-letter, with the reason of a PoisonError or else as
+ * `hook_failed`; on a RetryableError it goes back. Only a FatalError ends the stream.
  *
  *     deliveries.pipe(mapMessage((message) => enriched(message, { site: 'north' })))
  */

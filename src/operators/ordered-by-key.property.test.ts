@@ -39,7 +39,7 @@ suite('orderedByKey, whatever happens', ({ test }) => {
           const source = simulatedSource(context, arrivals, scheduler);
           const busy: (string | undefined)[] = [];
           const emitted = new Map<string, number[]>();
-          /** An assertion inside of an effect would count as a failure of that effect. */
+          /** Collected here, because an assertion inside an effect would count as a failure of that effect. */
           const violations: string[] = [];
           let completed = false;
           const effect = (delivery: Delivery) => {

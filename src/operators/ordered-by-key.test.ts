@@ -12,7 +12,7 @@ type Effect = (delivery: Delivery) => Observable<Delivery>;
 
 const keyOf = ({ message }: Delivery): string | undefined => message.attributes.key;
 
-/** Emits deliveries by hand; what happens is logged with its virtual time. */
+/** Emits deliveries on request, and logs each event with its virtual time. */
 function bench(
   effect: (delivery: Delivery, scheduler: VirtualTimeScheduler) => Observable<Delivery>,
   limit = 9,
@@ -54,7 +54,7 @@ const taking =
   (delivery: Delivery, scheduler: VirtualTimeScheduler): Observable<Delivery> =>
     timer(ms, scheduler).pipe(map(() => delivery));
 
-/** Effects take 10 ms, where they have to run. */
+/** Effects take 10 ms if they run. */
 const instant = (trySync: (delivery: Delivery) => Delivery | undefined) => bench(taking(10), 9, trySync);
 
 suite('orderedByKey', ({ test }) => {
@@ -141,7 +141,7 @@ suite('orderedByKey', ({ test }) => {
       complete: () => log.push('complete'),
     });
     scheduler.flush();
-    // With credit for one, each further one arrives, and the source completes, inside of the nack of the one before.
+    // With credit for one, each further delivery and the completion arrive inside the nack of the previous one.
     assert.equal(log, ['2', 'complete']);
     assert.equal(
       emitted.map(({ ackHandle }) => ackHandle.told),

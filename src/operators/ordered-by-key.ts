@@ -4,33 +4,32 @@ import { asMessageError, FatalError, PoisonError, toError } from '../core/errors
 import { Fifo } from '../util/fifo.ts';
 
 export interface OrderedByKeyOptions {
-  /** Deliveries of one key keep their order; undefined: this one waits for none, and none waits for it. */
+  /** Deliveries with the same key keep their order. Undefined: no order. */
   readonly keyOf: (delivery: Delivery) => string | undefined;
-  /** Effects at one time. What waits is bounded by the source's credit. */
+  /** Concurrent effects. The source's credit bounds what waits. */
   readonly limit: number;
 }
 
-/** The effect on a delivery, in its turn. */
+/** The effect on a delivery, run in its turn. */
 export interface OrderedEffect<R> {
   (delivery: Delivery): Observable<R>;
   /**
-   * The result, where it can be had without waiting; undefined if the effect has to run. What it throws is a failure of
-   * the effect.
+   * Returns the result if it is available without waiting; undefined if the effect must run. An error counts as a
+   * failure of the effect.
    */
   readonly trySync?: (delivery: Delivery) => R | undefined;
 }
 
-/** The deliveries of one key behind the effect that runs. */
+/** Deliveries of one key that wait behind its running effect. */
 type Lane = Fifo<Delivery>;
 
 /**
- * Runs `effect` for each delivery, one at a time for a key and `limit` at a time in all, and emits what it emits: so
- * results of one key come in order of arrival, whatever their effects take. Different keys never wait for each other,
- * while there is a free place.
+ * Runs `effect` for each delivery, one at a time per key and `limit` in total, and emits its values. Results of one key
+ * arrive in order, however long their effects take. Keys never wait for each other while a place is free.
  *
- * An effect that fails costs its delivery: with a PoisonError it goes to dead-letter; with any other error it goes
- * back, and so do those of the same key that wait behind it, or they would overtake it. One that is out of turn goes
- * back without an effect. Only a FatalError ends the stream. Unsubscribing aborts the effects and settles nothing.
+ * A failed effect dead-letters its delivery on a PoisonError. On any other error the delivery goes back, together with
+ * those waiting behind it, which would overtake it. A delivery out of turn goes back without an effect. Only a
+ * FatalError ends the stream. Unsubscribing aborts the effects without settling anything.
  */
 export function orderedByKey<R>(
   { keyOf, limit }: OrderedByKeyOptions,
@@ -40,13 +39,13 @@ export function orderedByKey<R>(
     new Observable<R>((subscriber) => {
       const lanes = new Map<string, Lane>();
       const running = new Subscription();
-      /** Ready to run, for want of a free place. */
+      /** Deliveries that are next for their key and wait for a free place. */
       const ready = new Fifo<{ delivery: Delivery; key: string | undefined }>();
       let inProgress = 0;
       let completed = false;
       let starting = false;
 
-      /** True if the delivery needed no effect. Nobody of its key is before it. */
+      /** Returns true if the delivery needed no effect. Called only if no delivery of its key is ahead. */
       const passes = (trySync: (delivery: Delivery) => R | undefined, delivery: Delivery): boolean => {
         if (delivery.isOutOfTurn) return false;
         let result: R | undefined;
@@ -81,7 +80,7 @@ export function orderedByKey<R>(
         }
         inProgress += 1;
         const finish = (thrown: unknown): void => {
-          // Its place is free only now: a settlement may bring the source's last deliveries, and its completion.
+          // Frees the place only now: settling may synchronously deliver the source's last messages and its completion.
           if (thrown !== undefined && !fail(delivery, key, toError(thrown))) return;
           inProgress -= 1;
           advance(key);
@@ -111,7 +110,7 @@ export function orderedByKey<R>(
         );
       };
 
-      /** False if the stream has ended. */
+      /** Returns false if the stream has ended. */
       const fail = (delivery: Delivery, key: string | undefined, error: Error): boolean => {
         if (error instanceof FatalError) {
           subscriber.error(error);

@@ -1,17 +1,17 @@
 /**
- * Names the batches that an item can travel in: those of its target and group. Keys with equal fields are the same key;
- * a sink that uses one object again for the next item saves its allocation.
+ * Identifies the batches that an item can join, by target and group. Keys with equal fields are the same; a sink may
+ * reuse an object to save its allocation.
  *
  *     new PartitionKey('raw', 'device-7', true)
  */
 export class PartitionKey {
-  /** What batches of this key depend on, and those of other targets do not: the name that an effect pauses with. */
+  /** What batches of this key depend on, and batches of other targets do not. An effect pauses with this name. */
   readonly target: string;
-  /** What batches of one target are separated by, such as an ordering key. */
+  /** Separates batches of one target, for example by ordering key. */
   readonly group: string;
-  /** Whether one batch of this key is out at a time, so that batches keep the order of arrival. */
+  /** True if only one batch of this key may be out at a time, which keeps the order of arrival. */
   readonly isSerial: boolean;
-  /** Different for keys with different fields. The length separates target from group, whatever is in them. */
+  /** Unique per combination of fields. The length separates target from group, whatever they contain. */
   readonly id: string;
 
   constructor(target: string, group = '', isSerial = false) {

@@ -9,7 +9,7 @@ import { type RetryPolicy, retrySchema, retryWithBackoff } from './retry-with-ba
 
 const POLICY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 
-/** Runs an effect that fails so many times; when it was tried, and what came of it. */
+/** Runs an effect that fails `failures` times; returns the times of the attempts and the result. */
 function attempts(
   failures: number,
   policy: Partial<RetryPolicy> = {},

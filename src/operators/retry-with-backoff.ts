@@ -13,7 +13,7 @@ import { milliseconds, setting } from '../config/schemas.ts';
 import { RetryableError } from '../core/errors.ts';
 import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 
-/** When to try again, and when to give up. */
+/** Settings that determine when to retry, and when to give up. */
 export const retrySchema = v.strictObject({
   initialDelayMs: setting(
     v.optional(milliseconds({ min: 1 }), 100),
@@ -23,16 +23,19 @@ export const retrySchema = v.strictObject({
 });
 
 export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {
-  /** Time after the first failure at which the error is let through; Infinity retries forever. */
+  /** Time after the first failure until the error is passed on; Infinity retries forever. */
   readonly giveUpAfterMs: number;
 }
 
 export interface RetryHooks {
   /** Called before each wait, with how long the effect has been failing. */
   readonly onRetry?: (error: RetryableError, attempt: number, failingForMs: number) => void;
-  /** When what the effect depends on began to fail, in ms of the scheduler's clock. Default: at its first failure. */
+  /**
+   * Time when the effect's dependency began to fail, in ms of the scheduler's clock. Default: the effect's first
+   * failure.
+   */
   readonly failingSince?: () => number | undefined;
-  /** Subscribed when a wait is over: the next try begins when it emits. */
+  /** Subscribed when a wait is over; the next attempt starts when it emits. */
   readonly beforeRetry?: () => Observable<unknown>;
   readonly scheduler?: SchedulerLike;
   /** Source of jitter, in [0, 1). */
@@ -40,8 +43,8 @@ export interface RetryHooks {
 }
 
 /**
- * Retries an effect that failed with a RetryableError: exponential backoff with full jitter, so that many clients of a
- * recovering server do not return at one moment. A server's `Retry-After` is kept. Any other error passes at once.
+ * Retries an effect that failed with a RetryableError, with exponential backoff and full jitter, so that clients of a
+ * recovering server do not all return together. Honors the server's `Retry-After`. Passes any other error immediately.
  *
  *     defer(() => client.publish(batch)).pipe(retryWithBackoff(policy))
  */
@@ -59,7 +62,7 @@ export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {})
             const failingForMs = scheduler.now() - failingSince;
             const ceiling = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** Math.min(attempt - 1, 30));
             const backoffMs = Math.max(1, random() * ceiling);
-            // A little later than the server asks, so that its clients do not return at one moment.
+            // Slightly later than the server asked, so that its clients do not all return together.
             const askedMs = (error.retryAfterMs ?? Number.NEGATIVE_INFINITY) + random() * policy.initialDelayMs;
             const delayMs = Math.max(backoffMs, askedMs);
             if (failingForMs + delayMs > policy.giveUpAfterMs) return throwError(() => error);

@@ -2,8 +2,8 @@ import { type MonoTypeOperatorFunction, tap } from 'rxjs';
 import type { Outcome } from '../core/outcome.ts';
 
 /**
- * Settles each delivery by its outcome, and lets the outcome pass. The end of every graph: nothing else settles what a
- * sink has written.
+ * Settles each delivery by its outcome, and passes the outcome on. Belongs at the end of every graph: nothing else
+ * settles what a sink has written.
  */
 export function settle(): MonoTypeOperatorFunction<Outcome> {
   return tap((outcome) => {

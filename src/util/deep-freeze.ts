@@ -1,9 +1,9 @@
 /**
- * Freezes a value and everything in it, in place, and returns it: a write throws from then on. Bytes stay writable, since
+ * Freezes a value and everything in it, in place, and returns it. Later writes throw. Bytes stay writable, because
  * JavaScript cannot freeze them.
  */
 export function deepFreeze<T>(value: T): T {
-  // Not recursive: data that others have stored may be nested deeper than the stack.
+  // Iterative, because stored data may be nested deeper than the stack.
   const waiting: unknown[] = [value];
   while (waiting.length > 0) {
     const next = waiting.pop();

@@ -1,9 +1,11 @@
 /** Empty places at the head before the array is compacted. */
 const COMPACT_AFTER = 1_024;
 
-/** A queue whose head is taken in constant time; an array's `shift` moves all that is left. It has no bound of its own. */
+/**
+ * A queue that removes its head in constant time; an array's `shift` moves all remaining items. Unbounded by itself.
+ */
 export class Fifo<T extends NonNullable<unknown>> {
-  /** Places before the head are undefined: the queue must not keep items that were taken. */
+  /** Places before the head are undefined, so that the queue does not retain removed items. */
   #items: (T | undefined)[] = [];
   #head = 0;
 
@@ -34,12 +36,12 @@ export class Fifo<T extends NonNullable<unknown>> {
     return item;
   }
 
-  /** The items of the queue, in order. */
+  /** Iterates over the items in order. */
   [Symbol.iterator](): Iterator<T> {
     return this.#rest()[Symbol.iterator]();
   }
 
-  /** Takes everything out, in order. */
+  /** Removes and returns all items, in order. */
   drain(): T[] {
     const items = this.#rest();
     this.#items = [];
@@ -47,7 +49,7 @@ export class Fifo<T extends NonNullable<unknown>> {
     return items;
   }
 
-  /** Takes out what `isWanted` names; the others stay, in the same order. */
+  /** Removes and returns the items that `isWanted` selects; the others keep their order. */
   remove(isWanted: (item: T) => boolean): T[] {
     const all = this.drain();
     const removed: T[] = [];

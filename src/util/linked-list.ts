@@ -1,4 +1,4 @@
-/** The links of an item. An item is in one list at a time; only the list changes them. */
+/** The links of an item, changed only by its list. An item is in at most one list. */
 export interface Linked<T> {
   older: T | undefined;
   newer: T | undefined;
@@ -6,11 +6,10 @@ export interface Linked<T> {
 }
 
 /**
- * Keeps items in order of arrival; an item leaves from any place without a lookup.
+ * Keeps items in order of arrival, and removes any item without a lookup.
  *
- * A Set would do the same, but where thousands come and go it is made anew again and again, and V8 chains the old tables
- * to the new one: once one of them is in the old generation, it keeps whatever comes after it until the next full
- * collection.
+ * A Set would do the same, but it rebuilds its table when thousands of items come and go. V8 chains old tables to the
+ * new one, and a table in the old generation retains everything after it until the next full collection.
  */
 export class LinkedList<T extends Linked<T>> {
   #oldest: T | undefined;
@@ -25,7 +24,7 @@ export class LinkedList<T extends Linked<T>> {
     return this.#oldest;
   }
 
-  /** From the oldest to the newest. The one at hand may be deleted meanwhile. */
+  /** Iterates from oldest to newest. The current item may be deleted during iteration. */
   *[Symbol.iterator](): Generator<T> {
     let next = this.#oldest;
     while (next !== undefined) {
@@ -35,7 +34,7 @@ export class LinkedList<T extends Linked<T>> {
     }
   }
 
-  /** Adds what is in no list. */
+  /** Adds an item that is not in a list. */
   add(item: T): void {
     item.older = this.#newest;
     if (this.#newest === undefined) this.#oldest = item;
@@ -45,7 +44,7 @@ export class LinkedList<T extends Linked<T>> {
     this.#size += 1;
   }
 
-  /** Takes an item out; one that is out already is left alone. */
+  /** Removes an item; does nothing if it is not in the list. */
   delete(item: T): void {
     if (!item.isLinked) return;
     const { older, newer } = item;
@@ -53,7 +52,7 @@ export class LinkedList<T extends Linked<T>> {
     else older.newer = newer;
     if (newer === undefined) this.#newest = older;
     else newer.older = older;
-    // What is done with, and not collected yet, must not keep its neighbors.
+    // A removed item that is not collected yet must not retain its neighbors.
     item.older = undefined;
     item.newer = undefined;
     item.isLinked = false;

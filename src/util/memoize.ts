@@ -1,9 +1,9 @@
-/** Characters of the longest key that is remembered: devices make up keys, and none may fill the memory with them. */
+/** Longest key that is cached. Devices choose keys, and must not be able to fill the memory with them. */
 export const LONGEST_MEMOIZED = 512;
 
 /**
- * The same function, which is asked once for each of the keys that come again and again. At one key more than `maxKeys`
- * all are forgotten, so that it stays a Map that is only read; what the function throws is not remembered.
+ * Memoizes `of` by key. Clears the cache when it exceeds `maxKeys`, so that hits only read the Map. Errors are not
+ * cached.
  */
 export function memoize<T>(of: (key: string) => T, maxKeys: number): (key: string) => T {
   const known = new Map<string, T>();

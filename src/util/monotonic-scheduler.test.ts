@@ -10,11 +10,11 @@ import { monotonicScheduler } from './monotonic-scheduler.ts';
 const SRC = join(import.meta.dirname, '..');
 const HOUR_MS = 3_600_000;
 
-/** Reads the wall clock, or lets an operator of RxJS read it: `debounceTime` and `delay` without a scheduler do. */
+/** Matches code that reads the wall clock, also through RxJS: `debounceTime` and `delay` without a scheduler do. */
 const READS_WALL_CLOCK =
   /\basyncScheduler\b|\bDate\.now\b|new Date\(\)|\b(?:debounceTime|delay)\([^,()]*\)|\b(?:timestamp|timeInterval)\(\)/g;
 
-/** The files that do, and what for: times that are shown or stored, and instants that another program compares. */
+/** Files that may read it, and why: for times that are shown or stored, and times that another program compares. */
 const ALLOWED: Readonly<Record<string, string>> = {
   'util/monotonic-scheduler.ts': 'asyncScheduler for its timers alone',
   'connectors/mqtt/source.ts': 'time of receipt, in the message id and as publishTime',
@@ -74,7 +74,7 @@ suite('the monotonic scheduler', (it) => {
     const reading = globSync('**/*.ts', { cwd: SRC })
       .filter((file) => !/^(testing|sandbox)\/|\.(test|contract)\.ts$/.test(file))
       .filter((file) => {
-        // A comment may name what the code must not use.
+        // Comments may name what the code must not use.
         const code = readFileSync(join(SRC, file), 'utf8').replace(/^\s*(\/\*\*|\*|\/\/).*$/gm, '');
         return code.match(READS_WALL_CLOCK) !== null;
       });

@@ -1,10 +1,10 @@
 import { asyncScheduler, type SchedulerAction, type SchedulerLike, type Subscription } from 'rxjs';
 
 /**
- * Real time that never goes back: milliseconds since the process began. The clock of every age, lease, time-out, TTL and
- * back-off. The `now` of RxJS' `asyncScheduler` is the wall clock, which NTP and operators set.
+ * A monotonic clock: milliseconds since the process started. The clock of every age, lease, timeout, TTL and backoff,
+ * because `now` of RxJS' `asyncScheduler` is the wall clock, which NTP and operators set.
  *
- * Its times are no dates: what is shown or stored takes `Date.now()`.
+ * Its times are not dates: use `Date.now()` for times that are shown or stored.
  */
 export const monotonicScheduler: SchedulerLike = {
   now: () => performance.now(),

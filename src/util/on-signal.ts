@@ -1,7 +1,7 @@
-/** The orchestrator's, Ctrl-C, and a terminal that closes. */
+/** Sent by the orchestrator, Ctrl-C, and a closing terminal. */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
-/** Calls `stop` on the first signal to end. A second one ends the process at once, with code 1. */
+/** Calls `stop` on the first termination signal. A second signal exits immediately with code 1. */
 export function onSignal(stop: () => void): void {
   let signalled = false;
   const listener = (): void => {

@@ -1,7 +1,7 @@
 /**
- * Writes times as RFC 3339 in UTC, for example `2026-11-23T10:00:00.123456Z`. Nanoseconds are kept as they are, without
- * trailing groups of zeros. Times come in bursts of one second, and many are the same: the last texts are kept. So each
- * kind of time wants a writer of its own.
+ * Formats times as RFC 3339 in UTC, for example `2026-11-23T10:00:00.123456Z`. Keeps nanoseconds, without trailing
+ * groups of zeros. Caches the last texts, because many times fall in the same second or are equal; each kind of time
+ * needs its own writer for that.
  */
 class TimeWriter {
   #second = Number.NaN;
@@ -31,12 +31,12 @@ function fraction(nanos: number): string {
 const timestamps = new TimeWriter();
 const clocks = new TimeWriter();
 
-/** A protobuf timestamp as RFC 3339 in UTC. */
+/** Formats a protobuf timestamp as RFC 3339 in UTC. */
 export function rfc3339(seconds: number, nanos: number): string {
   return timestamps.write(seconds, nanos);
 }
 
-/** Milliseconds since 1970, as a clock shows them, as RFC 3339 in UTC. */
+/** Formats milliseconds since 1970 as RFC 3339 in UTC. */
 export function rfc3339OfMillis(millis: number): string {
   const seconds = Math.floor(millis / 1000);
   return clocks.write(seconds, Math.round(millis - seconds * 1000) * 1_000_000);

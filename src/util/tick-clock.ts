@@ -1,6 +1,6 @@
 /**
- * Milliseconds since the process began, read once for each run of code without a pause: messages come and are settled
- * by the thousand at one moment, and reading the clock for each takes longer than to count it.
+ * Milliseconds since the process started, cached until the next microtask. Thousands of messages arrive and settle in
+ * one synchronous run, and reading the clock for each takes longer than counting it.
  */
 export class TickClock {
   #now: number | undefined;

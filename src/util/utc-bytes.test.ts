@@ -4,7 +4,7 @@ import { utcTime } from '../core/message.ts';
 import { suite } from '../testing/suite.ts';
 import { isUtcTime } from './utc-bytes.ts';
 
-/** With digits before and behind. */
+/** Adds digits before and after the time. */
 const isTime = (text: string): boolean => isUtcTime(Buffer.from(`00${text}00`), 2, Buffer.byteLength(text) + 2);
 
 const two = (from: number, to: number) =>

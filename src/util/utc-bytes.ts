@@ -10,10 +10,9 @@ const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const SECONDS_LENGTH = 19;
 
 /**
- * Returns whether bytes are a time as `utcTime` writes it, such as `2026-01-31T23:59:59.123Z`.
+ * Returns whether bytes are a time in the form of `utcTime`, such as `2026-01-31T23:59:59.123Z`.
  *
- * A fast path for the publish time of every message: 0.05 µs, where decoding and a regular expression
- * take 0.12 µs.
+ * A fast path for the publish time of every message: 0.05 µs, where decoding and a regular expression take 0.12 µs.
  */
 export function isUtcTime(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start <= SECONDS_LENGTH || bytes[end - 1] !== Z) return false;

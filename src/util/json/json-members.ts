@@ -1,7 +1,7 @@
 const QUOTE = '"';
 const BACKSLASH = '\\';
 
-/** A member of a JSON object as it stands in its text, without the blanks around it. */
+/** A member of a JSON object as written, without surrounding whitespace. */
 export interface JsonMember {
   readonly name: string;
   /** `"name":value` */
@@ -9,7 +9,9 @@ export interface JsonMember {
   readonly value: string;
 }
 
-/** The members of a JSON object, in the order of its text. The text must be valid: `JSON.parse` has taken it. */
+/**
+ * Returns the members of a JSON object in their written order. The text must be valid: `JSON.parse` has accepted it.
+ */
 export function jsonMembers(json: string): JsonMember[] {
   const members: JsonMember[] = [];
   let place = json.indexOf('{') + 1;
@@ -30,10 +32,10 @@ export function jsonMembers(json: string): JsonMember[] {
 }
 
 /**
- * Returns a JSON object's text with members set: one that is there already is replaced where it stands, others are
- * added behind. All else stays as it is written.
+ * Sets members in a JSON object's text: replaces existing ones in place and appends the others. Everything else stays
+ * as written.
  *
- * @param set values by name; one that JSON does not know, such as undefined, takes the member away.
+ * @param set values by name; a value that JSON omits, such as undefined, removes the member.
  */
 export function withMembers(json: string, set: Readonly<Record<string, unknown>>): string {
   const texts = new Map<string, string>();
@@ -53,7 +55,7 @@ export function withMembers(json: string, set: Readonly<Record<string, unknown>>
   return `{${parts.join(',')}}`;
 }
 
-/** The end of the string that begins with the quote at `start`. */
+/** Returns the end of the string that starts with the quote at `start`. */
 function endOfString(json: string, start: number): number {
   let end = start;
   do {
@@ -68,7 +70,7 @@ function isEscaped(json: string, place: number): boolean {
   return (place - first) % 2 === 1;
 }
 
-/** The comma or brace behind a member's value. */
+/** Returns the index of the comma or brace after a member's value. */
 function endOfValue(json: string, start: number): number {
   let depth = 0;
   for (let place = start; place < json.length; place += 1) {

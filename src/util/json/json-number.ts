@@ -1,15 +1,15 @@
-/** The shortest part of a text that V8 makes as a view of it: `SlicedString::kMinLength`. */
+/** The shortest substring that V8 creates as a view of its text: `SlicedString::kMinLength`. */
 const LEAST_SLICE = 13;
 
 /**
- * A number of a JSON text with its own digits, where a double would lose some of them or print them otherwise. It
- * counts and compares as a number does, prints its digits, and `JSON.stringify` writes them.
+ * A JSON number with its original digits, used where a double would lose or reformat them. Counts and compares as a
+ * number, prints its digits, and is written unchanged by `JSON.stringify`.
  */
 export class JsonNumber {
   readonly #digits: string;
 
   constructor(digits: string) {
-    // A part of a text holds all of the text: V8 copies only shorter ones.
+    // A longer substring would retain the whole text; V8 copies only shorter ones.
     this.#digits = digits.length < LEAST_SLICE ? digits : Buffer.from(digits, 'latin1').toString('latin1');
   }
 
@@ -28,7 +28,7 @@ export class JsonNumber {
 
 const rawJson = rawJsonOfRuntime();
 
-/** TypeScript has no types of `JSON.rawJSON` yet. */
+/** TypeScript does not type `JSON.rawJSON` yet. */
 function rawJsonOfRuntime(): (text: string) => unknown {
   if (!('rawJSON' in JSON) || typeof JSON.rawJSON !== 'function') {
     throw new Error('this version of Node has no JSON.rawJSON, which numbers of many digits need: use 22.18 or later');
@@ -37,7 +37,7 @@ function rawJsonOfRuntime(): (text: string) => unknown {
   return (text) => rawJSON(text);
 }
 
-/** True for an object of a parsed JSON text: not for a list, null, or a number with digits of its own. */
+/** Returns true for an object of parsed JSON; false for a list, null or a JsonNumber. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
 }

@@ -8,7 +8,7 @@ import { mayHaveWideInteger } from './wide-integer.ts';
 
 const lossless = (text: string): unknown => parseLossless(Buffer.from(text), text);
 
-/** Numbers as JSON may write them. */
+/** Numbers in every form that JSON allows. */
 const numberText = fc
   .record({
     sign: fc.constantFrom('', '-'),

@@ -6,13 +6,13 @@ import { mayHaveWideInteger } from './wide-integer.ts';
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const reviving: (text: string, reviver: Reviver) => unknown = JSON.parse;
 
-/** Every double from here on, away from zero, holds this many decimal digits; smaller ones hold fewer. */
+/** Doubles from here on hold this many decimal digits; smaller ones hold fewer. */
 const DOUBLE_DIGITS = 15;
 const SMALLEST_NORMAL = 2 ** -1022;
 
 /**
- * Parses JSON; an integer that a double cannot hold becomes a JsonNumber, as do other numbers of that text that lose
- * digits. Texts without such an integer are parsed by `JSON.parse` alone.
+ * Parses JSON, turning integers that a double cannot hold into JsonNumbers, along with other numbers in the same text
+ * that lose digits. Texts without such integers go through plain `JSON.parse`.
  *
  * @param bytes the text in UTF-8.
  */
@@ -21,10 +21,10 @@ export function parseLossless(bytes: Uint8Array, text: string, start = 0): unkno
 }
 
 /**
- * Parses JSON; every number that would print otherwise than it is written, such as `1.0` or `1e400`, becomes a JsonNumber.
+ * Parses JSON, turning every number that would print differently, such as `1.0` or `1e400`, into a JsonNumber.
  *
- * @param parsed what the text is known to hold, if its numbers print as they are written.
- * @param bytes the text in UTF-8, where it is at hand.
+ * @param parsed the parsed text, if available, for texts whose numbers print as written.
+ * @param bytes the text in UTF-8, if available.
  */
 export function parseExact(text: string, parsed?: unknown, bytes: Uint8Array = Buffer.from(text)): unknown {
   if (mayPrintOtherwise(bytes)) return reviving(text, withOtherText);

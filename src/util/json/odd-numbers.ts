@@ -1,4 +1,4 @@
-/** Every double prints as it is written with so many characters, if its form is the plain one. */
+/** A plain number of up to this many characters prints as written. */
 const PLAIN_LENGTH = 16;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -8,13 +8,13 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /**
- * False if every number of a JSON text prints as it is written; true for texts with numbers such as `1.0`, `1e3`, `-0`
- * or ones of 16 digits, and for a few others. The text must be valid.
+ * Returns false if every number of a JSON text prints as written. Returns true for texts with numbers such as `1.0`,
+ * `1e3`, `-0` or 16 digits, and for a few others. The text must be valid.
  *
  * @param bytes the text in UTF-8.
  *
- * A fast path: one pass over the bytes, past the strings. Parsing with the source text of each number takes six
- * times as long as parsing without, and a regular expression in its place took a third of the time of a row.
+ * A fast path: one pass over the bytes, skipping strings. Parsing with the source text of each number takes six times
+ * as long as plain parsing, and a regular expression instead took a third of the time of a row.
  */
 export function mayPrintOtherwise(bytes: Uint8Array): boolean {
   let place = 0;
@@ -49,7 +49,7 @@ function isSmall(bytes: Uint8Array, start: number, end: number): boolean {
   return MILLIONTH.every((byte, index) => bytes[first + index] === byte);
 }
 
-/** The end of a number in its plain form; -1 for any other one. */
+/** Returns the end of a number in plain form; -1 for any other form. */
 function plainNumberEnd(bytes: Uint8Array, start: number): number {
   let place = start + 1;
   let hasDot = false;
@@ -57,7 +57,7 @@ function plainNumberEnd(bytes: Uint8Array, start: number): number {
     const code = bytes[place] ?? 0;
     if (code === DOT) hasDot = true;
     else if (code < ZERO || code > NINE) {
-      // The signs of an exponent stand behind its letter.
+      // The sign of an exponent comes after its letter.
       if (code === 0x65 || code === 0x45) return -1;
       break;
     }

@@ -1,14 +1,15 @@
-/** Integers of fewer digits fit into a double. */
+/** Integers with fewer digits fit in a double. */
 const WIDE = 16;
 const ZERO = 0x30;
 const NINE = 0x39;
 const DOT = 0x2e;
 
 /**
- * False if a JSON text has no integer that a double cannot hold, exponents aside. True also for long digits in strings.
+ * Returns false if a JSON text has no integer that a double cannot hold, exponents aside. Long digits in strings also
+ * return true.
  *
- * A fast path: the digits of such an integer cover one of any 16 bytes in a row, so one byte of 16 is looked at.
- * Reading every number's source text instead makes `JSON.parse` six times slower.
+ * A fast path: such an integer covers at least one of every 16 consecutive bytes, so only one byte in 16 is read.
+ * Reading every number's source text makes `JSON.parse` six times slower.
  */
 export function mayHaveWideInteger(bytes: Uint8Array, start = 0): boolean {
   for (let index = start + WIDE - 1; index < bytes.length; index += WIDE) {
@@ -19,7 +20,7 @@ export function mayHaveWideInteger(bytes: Uint8Array, start = 0): boolean {
     let end = index + 1;
     while (isDigit(bytes[end]) && (isFraction || end - first < WIDE)) end += 1;
     if (!isFraction && end - first >= WIDE) return true;
-    // Behind these digits, however many they are: each byte is looked at once.
+    // Continues after these digits, so that each byte is read only once.
     index = end;
   }
   return false;
