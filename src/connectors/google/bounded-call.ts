@@ -12,16 +12,16 @@ export interface BoundedCallOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** As long as calls of Pub/Sub at start may take. */
+/** Equals the limit of Pub/Sub calls at start. */
 const ANSWER_WITHIN_MS = 10_000;
 
-/** One call. Ending a request of it that has ended already does nothing. */
+/** One call. `ends` cancels its requests; canceling a finished one has no effect. */
 interface Call {
   isOver: boolean;
   readonly ends: (() => void)[];
 }
 
-/** The call that the running code belongs to. */
+/** The call that the current asynchronous context belongs to. */
 const currentCall = new AsyncLocalStorage<Call>();
 
 /** https://nodejs.org/api/diagnostics_channel.html#http */
@@ -31,13 +31,13 @@ subscribe('http.client.request.created', (message) => {
 });
 
 /**
- * Makes a call of a Google client and emits its result. After `timeoutMs`, and when unsubscribed, the requests of the call
- * are ended: HTTP closes their sockets, so that the next call gets another one; gRPC cancels them. Fails with a
- * RetryableError after `timeoutMs`.
+ * Makes a call of a Google client and emits its result. Fails with a RetryableError after `timeoutMs`. On a timeout or
+ * when unsubscribed, ends the requests of the call: HTTP closes their sockets, so that the next call gets a new one;
+ * gRPC cancels them.
  *
- * The clients themselves have no way to end a call: those of HTTP take a `timeout` and do nothing with it (teeny-request 11
- * hands it to a fetch that does not know it), Firestore's retries for minutes, and none takes a signal. So the requests of a
- * call, its retries and the fetching of a token too, are found by the asynchronous context that they are made in.
+ * The clients cannot end a call. The HTTP clients ignore their `timeout` (teeny-request 11 passes it to a fetch without
+ * that option), Firestore's client retries for minutes, and none accepts a signal. So the requests of a call, including
+ * retries and token requests, are found through their asynchronous context.
  *
  *     boundedCall(() => table.getMetadata(), { what: 'tables.get', timeoutMs: 10_000 })
  */
@@ -56,7 +56,7 @@ export function boundedCall<T>(
     );
     return () => {
       current.isOver = true;
-      // In its context, so that a retry is known as the call's too.
+      // Runs in the call's context, so that retries are tracked too.
       currentCall.run(current, () => {
         for (const end of current.ends) end();
       });
@@ -70,12 +70,12 @@ export function boundedCall<T>(
   );
 }
 
-/** The answer of a call that is small work for the server: see `boundedCall`. */
+/** Returns the result of a call that is little work for the server: see `boundedCall`. */
 export function answerOf<T>(what: string, call: () => Promise<T>, timeoutMs = ANSWER_WITHIN_MS): Promise<T> {
   return firstValueFrom(boundedCall(call, { what, timeoutMs }));
 }
 
-/** Ends a request that is about to begin with the call that it belongs to, if that is a bounded one. */
+/** Registers a request to end together with the current bounded call, if there is one. */
 export function endWithCall(end: () => void): void {
   const current = currentCall.getStore();
   if (current?.isOver) setImmediate(end);

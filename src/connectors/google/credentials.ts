@@ -10,23 +10,22 @@ const EMULATORS = {
   firestore: 'FIRESTORE_EMULATOR_HOST',
 };
 
-/** An API of Google Cloud, called with credentials unless its emulator is set. */
+/** An API of Google Cloud, called with credentials unless its emulator is configured. */
 export type GoogleApi = keyof typeof EMULATORS;
 
 const SCOPES = 'https://www.googleapis.com/auth/cloud-platform';
 const TIMEOUT_MS = 15_000;
 
-/** Returns whether the environment names an emulator of this API, which takes calls without credentials. */
+/** Returns whether the environment configures an emulator for this API, which needs no credentials. */
 export function isEmulated(api: GoogleApi): boolean {
   return (process.env[EMULATORS[api]] ?? '') !== '';
 }
 
 /**
- * Fetches an access token, unless every API is emulated: clients report unusable credentials as an outage, each in its
- * own way, or as an uncaught error.
+ * Fetches an access token, unless every API is emulated. Without this check, each client reports unusable credentials
+ * in its own way: as an outage or as an uncaught error.
  *
- * Rejects with a FatalError that names the ways to give credentials, or with a RetryableError while the server of tokens
- * is away.
+ * @throws FatalError listing the ways to provide credentials, or RetryableError while the token server is unreachable.
  */
 export async function checkCredentials(google: GoogleConfig, apis: readonly GoogleApi[]): Promise<void> {
   if (apis.every(isEmulated)) return;
@@ -41,7 +40,7 @@ export async function checkCredentials(google: GoogleConfig, apis: readonly Goog
   }
 }
 
-/** The error of a service or command without usable credentials, with the ways out. */
+/** Returns the error of a service or command without usable credentials, with ways to fix it. */
 export function noCredentials({ keyFilename }: GoogleConfig, thrown: unknown): FatalError {
   const what =
     keyFilename === undefined
@@ -57,14 +56,14 @@ export function noCredentials({ keyFilename }: GoogleConfig, thrown: unknown): F
 
 function reasonOf(thrown: unknown): string {
   const { message } = toError(thrown);
-  // JSON.parse quotes the file, with the key in it.
+  // JSON.parse quotes the file, including the key.
   if (/JSON/.test(message)) return 'it is not valid JSON';
   if (/^Could not load the default credentials/.test(message)) return 'there are none';
   if (/^ERR_OSSL/.test(String(errorCode(thrown)))) return `its private_key cannot be read (${message})`;
   return message.replace(/\.$/, '');
 }
 
-/** HTTP statuses of a server of tokens that is busy or broken. */
+/** HTTP statuses of a token server that is busy or broken. */
 const PASSING: ReadonlySet<number> = new Set([408, 429]);
 const NETWORK_ERRORS: ReadonlySet<unknown> = new Set([
   'ENOTFOUND',

@@ -3,7 +3,9 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 
 /** gRPC's PERMISSION_DENIED and HTTP's Forbidden. */
 const DENIED: ReadonlySet<unknown> = new Set([7, 403]);
-/** Reasons of a 403 or PERMISSION_DENIED that mean a missing right; others are a disabled API, a quota, billing. */
+/**
+ * Reasons of a 403 or PERMISSION_DENIED that mean a missing permission; others mean a disabled API, a quota or billing.
+ */
 const LACKS_RIGHT: ReadonlySet<unknown> = new Set([
   undefined,
   'forbidden',
@@ -12,12 +14,12 @@ const LACKS_RIGHT: ReadonlySet<unknown> = new Set([
   'IAM_PERMISSION_DENIED',
 ]);
 
-/** Returns whether a call was refused because the caller lacks the permission. */
+/** Returns whether a call failed because the caller lacks the permission. */
 export function isDenied(thrown: unknown): boolean {
   return DENIED.has(errorCode(thrown)) && LACKS_RIGHT.has(errorReason(thrown));
 }
 
-/** The reason of a client's error: `reason` of gRPC's ErrorInfo, or of the first error that HTTP names. */
+/** Returns the reason of a client's error: `reason` of gRPC's ErrorInfo, or of the first error in an HTTP response. */
 export function errorReason(thrown: unknown): string | undefined {
   if (typeof thrown !== 'object' || thrown === null) return undefined;
   if ('reason' in thrown && typeof thrown.reason === 'string') return thrown.reason;
@@ -26,20 +28,20 @@ export function errorReason(thrown: unknown): string | undefined {
   return hasReason && typeof first.reason === 'string' ? first.reason : undefined;
 }
 
-/** A check at start that needs a right which the work itself does not. */
+/** A check at start that needs a permission which the work itself does not need. */
 export interface StartCheck {
-  /** The setting whose value is checked, such as `output.topicId`. */
+  /** The setting that is checked, such as `output.topicId`. */
   readonly setting: string;
   readonly resource: string;
   /** The IAM permission that the check needs. */
   readonly permission: string;
-  /** The check that is skipped when the permission is missing. */
+  /** The check that is skipped without the permission. */
   readonly unchecked: string;
 }
 
 /**
- * Makes a check at start. Where the caller may not make it, warns and resolves with undefined: the work itself needs no
- * such right. Other errors pass through `asError`.
+ * Runs a check at start. If the caller lacks the permission, warns and resolves with undefined, since the work itself
+ * does not need it. Passes other errors through `asError`.
  */
 export async function checkUnlessDenied<T>(
   telemetry: Telemetry,
@@ -56,7 +58,7 @@ export async function checkUnlessDenied<T>(
   }
 }
 
-/** Logs and counts that a check at start is skipped: this identity may not look, and needs no right to. */
+/** Logs and counts that a check at start is skipped because this identity lacks an otherwise unneeded permission. */
 export function warnOfSkippedCheck(telemetry: Telemetry, { setting, resource, permission, unchecked }: StartCheck) {
   telemetry.event('check.skipped', { setting, resource, permission, unchecked });
 }

@@ -2,17 +2,17 @@ import type { Socket } from 'node:net';
 import { Channel, ChannelCredentials, type ChannelOptions, type experimental, status } from '@grpc/grpc-js';
 import { endWithCall } from './bounded-call.ts';
 
-/** As the high-level client of Pub/Sub sets them: Google's front ends refuse clients that ping an idle channel more often. */
+/** As in Pub/Sub's high-level client. Google's front ends refuse clients that ping an idle channel more often. */
 const KEEPALIVE_MS = 300_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
-/** gRPC would wait up to two minutes after a long outage; our own calls back off on top of it. */
+/** gRPC would wait up to two minutes after a long outage, in addition to our own backoff. */
 const MAX_RECONNECT_BACKOFF_MS = 5_000;
-/** A server begins a connection with its TLS handshake, or with HTTP/2's SETTINGS. */
+/** The server speaks first: a TLS handshake or HTTP/2's SETTINGS. */
 const FIRST_BYTE_WITHIN_MS = 10_000;
 
 type CreateSecureConnector = ChannelCredentials['_createSecureConnector'];
 
-/** Options for the gRPC clients: a peer that is silently gone is noticed, not waited for until TCP gives up. */
+/** Returns options for the gRPC clients that detect a silently dead peer before TCP gives up. */
 export function channelOptions(firstByteWithinMs = FIRST_BYTE_WITHIN_MS) {
   return {
     'grpc.keepalive_time_ms': KEEPALIVE_MS,
@@ -23,7 +23,7 @@ export function channelOptions(firstByteWithinMs = FIRST_BYTE_WITHIN_MS) {
   } as const;
 }
 
-/** A channel whose calls end with the bounded call that they are made for. */
+/** A channel whose calls end together with the bounded call that made them. */
 class BoundedChannel extends Channel {
   override createCall(...args: Parameters<Channel['createCall']>): ReturnType<Channel['createCall']> {
     const call = super.createCall(...args);
@@ -33,8 +33,8 @@ class BoundedChannel extends Channel {
 }
 
 /**
- * Breaks off a connection that is accepted and never answered. gRPC for Node has no timeout for it: keepalives begin after
- * HTTP/2's SETTINGS, and the channel would wait for them forever, whatever later connections might bring.
+ * Closes a connection that is accepted but never answered. gRPC for Node has no timeout for this: keepalives start only
+ * after HTTP/2's SETTINGS, so the channel would wait forever.
  */
 class AnsweredCredentials extends ChannelCredentials {
   readonly #inner: ChannelCredentials;

@@ -2,8 +2,8 @@ import { Client, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { GoogleError } from 'google-gax';
 
 /**
- * The gRPC client under a generated one, with its channel and credentials. For the few calls that every message takes
- * part in: it lets them bring codecs of their own, where the generated client would copy each message twice.
+ * Returns the gRPC client inside a generated client, with its channel and credentials. The few calls that every message
+ * passes through use it with their own codecs, because the generated client copies each message twice.
  */
 export async function grpcClientOf(generated: { initialize(): Promise<unknown> }): Promise<Client> {
   const stub = await generated.initialize();
@@ -11,7 +11,7 @@ export async function grpcClientOf(generated: { initialize(): Promise<unknown> }
   return stub;
 }
 
-/** The header by which Google's front ends route a call, https://google.aip.dev/client-libraries/4222 */
+/** Returns the header that Google's front ends route a call by, https://google.aip.dev/client-libraries/4222 */
 export function routedBy(field: 'topic' | 'subscription', name: string): Metadata {
   const metadata = new Metadata();
   metadata.set('x-goog-request-params', `${field}=${encodeURIComponent(name)}`);
@@ -19,8 +19,8 @@ export function routedBy(field: 'topic' | 'subscription', name: string): Metadat
 }
 
 /**
- * Makes a call whose request is encoded already and whose answer is not read: that there is one is the confirmation.
- * Rejects as the generated client does, with DEADLINE_EXCEEDED after `timeoutMs`.
+ * Makes a call with an encoded request. Ignores the content of the response, whose arrival is the confirmation. Rejects
+ * as the generated client does, with DEADLINE_EXCEEDED after `timeoutMs`.
  */
 export function callUnary(
   client: Client,
@@ -39,7 +39,7 @@ function identity(request: Buffer): Buffer {
   return request;
 }
 
-/** With what the server says beyond code and message, for example which ack ids of a call have failed. */
+/** Adds the error details beyond code and message, for example which ack ids of a call failed. */
 function detailed(error: ServiceError): GoogleError {
   return GoogleError.parseGRPCStatusDetails(Object.assign(new GoogleError(error.message), error));
 }

@@ -13,11 +13,11 @@ const GRPC = {
 } as const;
 
 /**
- * Converts an error of a running gRPC call (Pub/Sub, Firestore) to its kind.
+ * Classifies an error of a running gRPC call (Pub/Sub, Firestore).
  *
- * INVALID_ARGUMENT and OUT_OF_RANGE are the message's own fault: poison. Everything else is an outage, NOT_FOUND and
- * PERMISSION_DENIED too: a topic that is missing while the service runs can be created again, and until then the
- * service is red and holds on. At start the same two are fatal: see `asStartError`.
+ * INVALID_ARGUMENT and OUT_OF_RANGE are the message's fault: poison. Everything else is an outage, including NOT_FOUND
+ * and PERMISSION_DENIED: a topic deleted while the service runs can be recreated, and the service stays red until then.
+ * At start these two are fatal: see `asStartError`.
  */
 export function asCallError(thrown: unknown): RetryableError | PoisonError {
   const error = toError(thrown);
@@ -38,8 +38,8 @@ const FATAL_AT_START: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Converts an error of a call at start: one that a configuration can cause is fatal and names the setting; an outage is
- * waited out.
+ * Classifies an error of a gRPC call at start. One that the configuration can cause is fatal and names the setting; an
+ * outage is retryable.
  */
 export function asStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {
   const error = toError(thrown);

@@ -3,9 +3,10 @@ import { errorReason } from './denied-check.ts';
 import { retryAfterOf } from './retry-after.ts';
 
 /**
- * Converts an error of a running HTTP call (BigQuery, Storage) to its kind. 400 and 413 are the request's own fault: poison, of
- * one message in it or of its size; inserts into a table look closer at a 400. Everything else is an outage: 401, 403 (also `rateLimitExceeded` and
- * `quotaExceeded`), 404, 408, 429, 5xx and whatever the network does. See `asCallError` for the reasons.
+ * Classifies an error of a running HTTP call (BigQuery, Storage). 400 and 413 are the request's fault: poison, because
+ * of one message or the request's size; table inserts examine a 400 more closely. Everything else is an outage: 401,
+ * 403 (including `rateLimitExceeded` and `quotaExceeded`), 404, 408, 429, 5xx and network errors. `asCallError` gives
+ * the reasons.
  */
 export function asHttpError(thrown: unknown): RetryableError | PoisonError {
   const error = toError(thrown);
@@ -18,16 +19,18 @@ export function asHttpError(thrown: unknown): RetryableError | PoisonError {
   return new RetryableError(error.message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
 }
 
-/** The token endpoint answers a revoked key with 400 too: an outage, and no message's fault. */
+/** The token endpoint also returns 400 for a revoked key. That is an outage, not a message's fault. */
 function isAuthError({ message }: Error): boolean {
   return /^(invalid_grant|invalid_client|unauthorized_client)\b/.test(message);
 }
 
 const FATAL_AT_START: ReadonlySet<number> = new Set([400, 401, 403, 404]);
-/** Reasons of a 403 that pass with time: https://docs.cloud.google.com/bigquery/docs/error-messages */
+/** Temporary reasons of a 403: https://docs.cloud.google.com/bigquery/docs/error-messages */
 const PASSES_WITH_TIME: ReadonlySet<unknown> = new Set(['rateLimitExceeded', 'userRateLimitExceeded', 'quotaExceeded']);
 
-/** Converts an error of an HTTP call at start: one that a configuration can cause is fatal and names the setting. */
+/**
+ * Classifies an error of an HTTP call at start. One that the configuration can cause is fatal and names the setting.
+ */
 export function asHttpStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {
   const error = toError(thrown);
   const message = `${setting}: ${value}: ${error.message}`;

@@ -9,13 +9,13 @@ export interface MqttSettlements {
   givenBack(ackHandle: MqttAckHandle): void;
 }
 
-/** The right to settle one MQTT message. QoS 0 messages have packet id 0: nothing is owed for them. */
+/** The right to settle one MQTT message. QoS 0 messages have packet id 0 and need no PUBACK. */
 export class MqttAckHandle extends AckHandle implements Linked<MqttAckHandle> {
   readonly packetId: number;
   readonly topic: string;
-  /** Number of the connection that the message came over last. */
+  /** Number of the latest connection that delivered the message. */
   connection: number;
-  /** Settled: the PUBACK may be written, if the message is still known to owe one. */
+  /** True once settled: the PUBACK may be written if the message still owes one. */
   done = false;
   older: MqttAckHandle | undefined = undefined;
   newer: MqttAckHandle | undefined = undefined;
@@ -37,7 +37,7 @@ export class MqttAckHandle extends AckHandle implements Linked<MqttAckHandle> {
     this.#settlements = settlements;
   }
 
-  /** Returns whether a redelivered message is this one: a broker that lost its session may reuse the packet id. */
+  /** Returns whether a redelivered packet is this message: a broker that lost its session may reuse the packet id. */
   isFor({ topic, payload, whole }: Pick<ReceivedPublish, 'topic' | 'payload' | 'whole'>): boolean {
     const { data, whole: mine } = this.original;
     return this.topic === topic && whole?.sha256 === mine?.sha256 && payload.equals(data);

@@ -14,7 +14,7 @@ suite('PUBACKs', (it) => {
 
   const ways = [
     ['read past MQTT.js', () => {}],
-    // handleMessage's callback with an error sends no PUBACK, and the parser goes on.
+    // An error passed to handleMessage's callback suppresses the PUBACK, and the parser continues.
     ['read by MQTT.js', ({ options }: MqttClient) => Object.assign(options, { properties: { topicAliasMaximum: 9 } })],
   ] as const;
   for (const [way, prepare] of ways) {
@@ -91,7 +91,7 @@ suite('PUBACKs', (it) => {
     await eventually(() => assert.equal(connection.pubacks, [2, 3]));
     await harness.roundTrip(connection);
     assert.equal(connection.pubacks, [2, 3]);
-    // It is resent when the session is resumed, and is a new delivery then.
+    // It is resent when the session resumes, as a new delivery.
     connection.cut();
     const resumed = await broker.connection(2);
     resumed.publish({ packetId: 1, payload: 'm1', dup: true });

@@ -5,10 +5,10 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { writeToStream } from 'mqtt-packet';
 import { FatalError, toError } from '../../core/errors.ts';
 
-// Else MQTT.js makes a Buffer for each of the 65,536 packet ids with the first packet: 8 MB.
+// Otherwise MQTT.js creates a Buffer for each of the 65,536 packet ids with the first packet: 8 MB.
 writeToStream.cacheNumbers = false;
 
-/** The settings of a client; the MQTT source's schema explains them. */
+/** The settings of a client, described in the MQTT source's schema. */
 export interface MqttConnectionConfig {
   readonly url: string;
   readonly clientId: string;
@@ -36,17 +36,17 @@ export interface MqttConnectionConfig {
 
 type TlsConfig = NonNullable<MqttConnectionConfig['tls']>;
 
-/** MQTT.js hands all of them to TLS, and has no type for the passphrase. */
+/** MQTT.js passes all of these to TLS but does not type the passphrase. */
 interface TlsFiles extends Pick<IClientOptions, 'ca' | 'cert' | 'key'> {
   readonly passphrase?: string;
 }
 
-/** Reads the PEM files. Throws an error that names the setting and the file when one is missing, broken or half written. */
+/** Reads the PEM files. Throws an error that names the setting and the file if one is missing, broken or incomplete. */
 function readTlsFiles({ caFile, certFile, keyFile, keyPassphraseFile }: TlsConfig): TlsFiles {
   const ca = pem('mqtt.tls.caFile', caFile);
   const cert = pem('mqtt.tls.certFile', certFile);
   const key = pem('mqtt.tls.keyFile', keyFile);
-  // Without a certificate in it, an authority's file would only show as a broker that nobody has vouched for.
+  // A CA file without a certificate would otherwise only show up as an untrusted broker.
   if (ca !== undefined) named(`mqtt.tls.caFile: ${caFile}`, () => new X509Certificate(ca));
   if (cert !== undefined) named(`mqtt.tls.certFile: ${certFile}`, () => new X509Certificate(cert));
   const passphrase = secretIn('mqtt.tls.keyPassphraseFile', keyPassphraseFile);
@@ -63,7 +63,7 @@ function pem(setting: string, file: string | undefined): Buffer | undefined {
   return file === undefined ? undefined : named(`${setting}: ${file}`, () => readFileSync(file));
 }
 
-/** A secret as Kubernetes and Docker mount them: the whole file, without a line break at its end. */
+/** Reads a secret as mounted by Kubernetes and Docker: the whole file, without a trailing line break. */
 function secretIn(setting: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   return named(`${setting}: ${file}`, () => {
@@ -82,14 +82,14 @@ function named<T>(name: string, read: () => T): T {
 }
 
 /**
- * Reads the files of certificates and secrets again, for the next connection: they are renewed under the same names.
- * Throws as the first reading does, and leaves the client as it was.
+ * Reads the certificate and secret files again for the next connection, since they are renewed in place. Throws as the
+ * first read does, and then leaves the client unchanged.
  */
 export function renewFiles({ options }: MqttClient, { tls, passwordFile }: MqttConnectionConfig): void {
   const password = secretIn('mqtt.passwordFile', passwordFile);
   const files = tls === undefined ? {} : readTlsFiles(tls);
   Object.assign(options, files, password === undefined ? {} : { password });
-  // For WebSockets MQTT.js copies them at the first connection.
+  // For WebSockets, MQTT.js copies them at the first connection.
   if (typeof options.wsOptions === 'object') Object.assign(options.wsOptions, files);
 }
 
@@ -103,7 +103,9 @@ function tlsOptions({ tls }: MqttConnectionConfig): IClientOptions {
   };
 }
 
-/** The user's name and password: of the settings, or else of the URL. MQTT.js would split that at its last colon. */
+/**
+ * Returns username and password from the settings, or else from the URL, which MQTT.js would split at its last colon.
+ */
 function credentials({ url, username, password, passwordFile }: MqttConnectionConfig): IClientOptions {
   const inUrl = new URL(url);
   const user = username ?? decoded(inUrl.username);
@@ -115,12 +117,12 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A percent sign that encodes nothing.
+    // The text contains a percent sign that encodes nothing.
     return text;
   }
 }
 
-/** Reads the secrets that are in files; an unreadable file is fatal at start. */
+/** Reads the secrets from files. An unreadable file is fatal at start. */
 function fromFiles(config: MqttConnectionConfig): IClientOptions {
   try {
     return { ...credentials(config), ...tlsOptions(config) };
@@ -129,7 +131,7 @@ function fromFiles(config: MqttConnectionConfig): IClientOptions {
   }
 }
 
-/** For MQTT.js: without user information, and `tcp`, `ssl` and `tls`, which it knows only in part, by their other names. */
+/** Removes user information, and replaces the schemes `tcp`, `ssl` and `tls`, which MQTT.js supports only in part. */
 function address(url: string): string {
   return url
     .replace(/^tcp:/, 'mqtt:')
@@ -138,10 +140,11 @@ function address(url: string): string {
 }
 
 /**
- * A client with a persistent session, unless `clean` is set, that does not connect before `connect()` is called, so that
- * its handlers are in place when the first message of an old session arrives. It neither reconnects by itself, nor
- * resubscribes, nor sets a topic alias maximum: the source does the first two, and aliases would need state that a held
- * connection does not keep.
+ * Creates a client with a persistent session, unless `clean` is set. It connects only on `connect()`, so that its
+ * handlers are installed before the first message of an old session arrives.
+ *
+ * The client does not reconnect or resubscribe; the source does. It sets no topic alias maximum, because aliases need
+ * state that a paused connection does not keep.
  */
 export function createMqttClient(config: MqttConnectionConfig, { clean = false } = {}): MqttClient {
   return connect(address(config.url), {

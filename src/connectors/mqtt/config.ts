@@ -22,7 +22,7 @@ const brokerUrl = v.pipe(
   }, 'expected an address such as mqtt://host:1883, mqtts://host:8883, ws://host/path or wss://host/path'),
 );
 
-/** The largest length that four bytes can encode: MQTT-2.1.4. */
+/** The largest length that fits in four bytes: MQTT-2.1.4. */
 const LARGEST_PACKET_BYTES = 268_435_460;
 
 const settings = v.strictObject({

@@ -93,7 +93,7 @@ suite('Connecting to mosquitto', (it) => {
         ]) {
           await carriesMessages(startMqttSource(scope, url, { protocolVersion, tls }), broker.url);
         }
-        // A certificate that nobody has vouched for is refused, and no client certificate is refused too.
+        // An untrusted server certificate is refused, and so is a missing client certificate.
         const untrusting = startMqttSource(scope, `mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: client });
         const anonymous = startMqttSource(scope, `mqtts://127.0.0.1:${ports[0]}`, { protocolVersion, tls: { caFile } });
         for (const harness of [untrusting, anonymous]) {
@@ -160,7 +160,7 @@ suite('Connecting to mosquitto', (it) => {
       await eventually(() => assert.instance(harness.error, FatalError));
       assert.ok(harness.error instanceof Error && harness.error.message.startsWith(`${setting}: mqtt://127.0.0.1`));
       await harness.source.disconnected;
-      // Later on, the same is an outage.
+      // After the first connection, the same refusal is an outage.
       const changing = scope.use(
         await startScriptedBroker({ connack: ({ number }) => (number === 2 ? { code } : {}) }),
       );

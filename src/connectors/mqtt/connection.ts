@@ -10,17 +10,20 @@ import { plainPortOf, redacted, refusalOf } from './refusals.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 import { asReceived, tapPublishes } from './wire/publish-tap.ts';
 
-/** MQTT 5 reason code: another client has connected under the same client id. */
+/** MQTT 5 reason code: another client connected with the same client id. */
 const SESSION_TAKEN_OVER = 142;
-/** A connection that lasts so long has worked: the next wait before reconnecting is a first one again. */
+/** A connection that lasts this long counts as working and resets the reconnect delay. */
 const STABLE_AFTER_MS = 2_000;
-/** So many in a row that did not last are reported; MQTT 3.1.1 and some brokers do not say why they end them. */
+/**
+ * Logs a warning after this many short connections in a row; MQTT 3.1.1 and some brokers do not say why they close
+ * them.
+ */
 const SUSPICIOUS_LOSSES = 3;
 
 /** Time for the broker to close the connection after DISCONNECT. */
 const END_GRACE_MS = 1_000;
 
-/** Handed to MQTT.js instead of a result: it then sends no PUBACK, and its parser goes on. */
+/** Passed to MQTT.js instead of a result: it then sends no PUBACK, and its parser continues. */
 const ACKNOWLEDGED_LATER = new Error('acknowledged later');
 
 export interface MqttConnectionOptions {
@@ -33,21 +36,21 @@ export interface MqttConnectionOptions {
 
 /** Callbacks from a connection to its source. */
 export interface MqttConnectionHandlers {
-  /** A message, in order of receipt. Nothing more is read until `resume` is called; a PUBACK is up to the source. */
+  /** Receives messages in order. Reading stops until `resume` is called; the source sends the PUBACK. */
   readonly onMessage: (packet: ReceivedPublish, resume: () => void) => void;
-  /** Nothing that was received before may be acknowledged from now on, unless it is delivered again. */
+  /** Called when messages received so far can no longer be acknowledged, unless they are delivered again. */
   readonly onNewStream: () => void;
   readonly onConnected: (connack: IConnackPacket) => void;
   readonly onClosed: () => void;
-  /** The broker refuses this client for good. */
+  /** Called when the broker refuses this client permanently. */
   readonly onRefused: (error: FatalError) => void;
-  /** True until the source has called `resume`: pings are then sent by hand, since answers are not read either. */
+  /** True until the source calls `resume`. Pings are then sent manually, because responses are not read either. */
   readonly isPaused: () => boolean;
 }
 
 /**
- * The life of an MQTT client: connecting, refusals, reconnecting with backoff, pings while nothing is read, and an end
- * that leaves nothing behind.
+ * Manages the life of an MQTT client: connecting, refusals, reconnecting with backoff, pings while reading is paused,
+ * and a clean end.
  *
  * A connection begins with its stream, not with its CONNACK: some brokers send messages of a resumed session before it.
  */
@@ -61,12 +64,12 @@ export class MqttConnection {
   #stream: MqttClient['stream'] | undefined;
   #number = 0;
   #everConnected = false;
-  /** The likely problem, while no connection has worked yet. */
+  /** The likely problem, until a connection has worked. */
   #hint = '';
   #connectedAt: number | undefined;
-  /** Connections in a row that were accepted, and did not last. */
+  /** Consecutive connections that were accepted but did not last. */
   #shortLived = 0;
-  /** True once this connection has answered a SUBSCRIBE. */
+  /** True once the broker has answered a SUBSCRIBE on this connection. */
   #subackReceived = false;
   #isShortened = false;
   #reconnectMs: number;
@@ -80,12 +83,12 @@ export class MqttConnection {
     this.#reconnectMs = options.config.reconnectMinMs;
   }
 
-  /** Counts streams, and the gaps between them. */
+  /** Increases with each stream, and with each gap between streams. */
   get number(): number {
     return this.#number;
   }
 
-  /** True if a write now reaches the broker over the stream that messages come from. */
+  /** True if a write now reaches the broker over the stream that delivers messages. */
   get isLive(): boolean {
     const { client } = this.#options;
     return client.connected && client.stream === this.#stream && !client.stream.destroyed;
@@ -95,7 +98,7 @@ export class MqttConnection {
     this.#options.client.stream.write(bytes);
   }
 
-  /** @throws FatalError if MQTT.js takes the settings for impossible. */
+  /** @throws FatalError if MQTT.js rejects the settings. */
   connect(): void {
     const { client, readiness } = this.#options;
     readiness.set('mqtt', 'failing', 'connecting');
@@ -108,10 +111,10 @@ export class MqttConnection {
       this.#handlers.onMessage(packet, resume);
     };
     tapPublishes(client, this.#options.config.maxPayloadBytes, receive);
-    // What the tap leaves to MQTT.js.
+    // Receives the packets that the tap leaves to MQTT.js.
     client.handleMessage = (packet, callback) =>
       receive(asReceived(packet), () => callback(packet.qos === 1 ? ACKNOWLEDGED_LATER : undefined));
-    // Not 'connect': that comes later than the first messages of a resumed session.
+    // 'connect' would fire after the first messages of a resumed session.
     client.on('packetreceive', (packet: Packet) => {
       if (packet.cmd === 'connack') this.#connected(packet);
       if (packet.cmd === 'suback') this.#subackReceived = true;
@@ -126,7 +129,7 @@ export class MqttConnection {
     }
   }
 
-  /** Sends DISCONNECT and no UNSUBSCRIBE: the session stays, and collects messages until the service is back. */
+  /** Sends DISCONNECT without UNSUBSCRIBE: the session keeps collecting messages until the service is back. */
   end(): Promise<void> {
     this.#ended = true;
     const { client } = this.#options;
@@ -134,7 +137,7 @@ export class MqttConnection {
     this.#reconnecting.unsubscribe();
     return new Promise((resolve) => {
       const grace = this.#scheduler.schedule(() => {
-        // A stream is `closed` before it emits 'close', and the client is connected until then.
+        // A stream is `closed` before it emits 'close', and the client counts as connected until then.
         if (client.stream === undefined || (client.stream.closed && !client.connected)) resolve();
         else client.stream.once('close', resolve);
         this.destroy();
@@ -163,7 +166,7 @@ export class MqttConnection {
     telemetry.event('mqtt.connected', { broker: this.#broker, sessionPresent: packet.sessionPresent });
     readiness.set('mqtt', 'ok');
     this.#pings.unsubscribe();
-    // The broker may have set a shorter keepalive than was asked for.
+    // The broker may have set a shorter keepalive than requested.
     this.#pings = this.#pingWhileHeld(packet.properties?.serverKeepAlive || config.keepAliveSeconds);
     this.#handlers.onConnected(packet);
   }
@@ -178,7 +181,10 @@ export class MqttConnection {
     this.#reconnectLater();
   }
 
-  /** MQTT.js would read its own `reconnectPeriod` before it tells of a lost connection: each wait would be the last one's. */
+  /**
+   * Schedules a reconnect. MQTT.js' own `reconnectPeriod` is read before it reports a lost connection, so each wait
+   * would be the previous one's.
+   */
   #reconnectLater(): void {
     const { telemetry, config } = this.#options;
     const retryInMs = Math.round(this.#reconnectMs * (0.5 + Math.random() / 2));
@@ -194,13 +200,13 @@ export class MqttConnection {
       renewFiles(client, config);
       client.connect();
     } catch (thrown) {
-      // No stream was opened, so none closes.
+      // No stream was opened, so no 'close' follows.
       this.#failed(toError(thrown));
       this.#reconnectLater();
     }
   }
 
-  /** After a connection: whether it has worked, or was one of several that were ended at once. */
+  /** After a connection ends, decides whether it worked or was one of several closed immediately. */
   #judgeConnection(): void {
     const connectedAt = this.#connectedAt;
     if (connectedAt === undefined) return;
@@ -216,7 +222,7 @@ export class MqttConnection {
     telemetry.event('mqtt.connections_cut', { clientId: config.clientId, subackReceived: this.#subackReceived });
   }
 
-  /** The CONNACK of MQTT 5 says for how long the broker keeps the session, if that is not as long as was asked for. */
+  /** Reports if the broker keeps the session for less time than requested, according to the CONNACK of MQTT 5. */
   #judgeSession(grantedSeconds: number | undefined): void {
     const { telemetry, readiness, config } = this.#options;
     const askedSeconds = config.sessionExpirySeconds;
@@ -246,7 +252,7 @@ export class MqttConnection {
     if (!client.connected) readiness.set('mqtt', 'failing', `${this.#broker}: ${error.message}`);
   }
 
-  /** An outage of a broker that was connected before looks alike, and is none. */
+  /** Called only before the first connection: later, an ordinary outage of the broker looks the same. */
   #noticePlainPort(error: Error): void {
     const hint = plainPortOf(error, this.#options.config);
     if (hint === undefined) return;

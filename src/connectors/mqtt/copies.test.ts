@@ -17,7 +17,7 @@ function packet(text: string, ids: readonly number[], changes: Partial<ReceivedP
   return { topic: 't', payload, packetId, ...flags, subscriptionIds: ids, byteLength: payload.length, ...changes };
 }
 
-/** Once `t` is subscribed as NEW. */
+/** A new instance with `t` subscribed as NEW. */
 function subscribed(): Copies {
   const copies = new Copies();
   copies.subscribing('t', NEW);
@@ -143,7 +143,7 @@ suite('copies of a message', ({ test }) => {
   });
 });
 
-/** Events between a session of a broker and the connections of its client. */
+/** Events between a broker's session and its client's connections. */
 type Step =
   | { readonly what: 'subscribe'; readonly filter: number }
   | { readonly what: 'unsubscribe'; readonly filter: number }
@@ -191,15 +191,15 @@ interface Queued {
   readonly topic: string;
   readonly text: string;
   readonly id: number;
-  /** Messages that came at the same time. */
+  /** Messages that arrived at the same time. */
   readonly batch: number;
   readonly dup: boolean;
 }
 
-/** Counts messages that a consumer can tell apart. */
+/** Counts messages that a consumer can distinguish. */
 type Counts = Map<string, number>;
 
-/** Runs the steps, then lets all arrive. `mostTwice` is how many duplicates are stated at most. */
+/** Runs the steps, then delivers everything. `mostTwice` is the maximum number of duplicates. */
 function run(
   steps: readonly Step[],
   mixed: boolean,
@@ -211,11 +211,11 @@ function run(
   let dropped = 0;
   let mostTwice = 0;
   let batch = 0;
-  /** The broker's subscriptions, and what it has not sent. */
+  /** The broker's subscriptions, and the messages it has not sent. */
   const subscriptions = new Map<number, number>();
   let queue: Queued[] = [];
   let copies = new Copies();
-  /** On its way to the broker. */
+  /** Commands on their way to the broker. */
   let commands: (() => void)[] = [];
   let delivered: { readonly packet: Queued; readonly isCopy: boolean }[] = [];
 
@@ -227,14 +227,14 @@ function run(
       const { topic, text, id, dup } = queued;
       copies.received({ retain: false });
       const isCopy = copies.isCopy(packet(text, [id], { topic, dup }));
-      // A redelivery passes, and so may the copy behind it. A new subscription: one on each of the two topics.
+      // A redelivery passes, and so may its copy. A new subscription: one on each of the two topics.
       if (dup || !delivered.some(({ packet: { id: other } }) => other === id)) mostTwice += 2;
       if (isCopy) dropped += 1;
       else add(passed, queued, 1);
       delivered.push({ packet: queued, isCopy });
     }
   };
-  /** The copies of messages that come at the same time, merged in any way that keeps the order of each subscription. */
+  /** Queues the copies of simultaneous messages, interleaved in any way that keeps the order of each subscription. */
   const publish = (messages: readonly { topic: string; text: string }[], order: readonly number[]) => {
     if (subscriptions.size === 0) return;
     batch += 1;
@@ -254,7 +254,7 @@ function run(
     else if (each.what === 'publish') for (const message of each.messages) publish([message], each.order);
     else if (each.what === 'reach') reach(each.count);
     else if (each.what === 'settle') {
-      // The SUBACK comes behind what was queued.
+      // The SUBACK follows everything that was queued.
       reach(commands.length);
       deliver(queue.length);
       copies.subscribed();
@@ -272,7 +272,7 @@ function run(
       if (mixed) deliver(queue.filter((queued) => queued.batch === started).length);
       if (!each.isLost) reach(commands.length);
       commands = [];
-      // What a crash takes with it was not acknowledged, and comes again.
+      // Unacknowledged messages that a crash discards are delivered again.
       const again = delivered
         .slice(-each.unacknowledged.length || delivered.length)
         .filter((_, index) => each.unacknowledged[index]);

@@ -4,63 +4,63 @@ import { filtersOverlap } from './topic-filter.ts';
 import type { PublishProperties } from './wire/publish-properties.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-/** Topics whose last message is remembered. Copies follow each other; messages of other topics may come between. */
+/** Topics whose last run is kept. Copies follow each other, but messages of other topics may come between. */
 const MAX_TOPICS = 64;
-/** Longer payloads are remembered by their hash. */
+/** Longer payloads are stored as their hash. */
 const MAX_PAYLOAD_BYTES = 16 * 1024;
-/** Identifiers that are kept of what has come. A session has as many as it has filters, but a broker may send any. */
+/** Identifiers kept per run. A session has one per filter, but a broker may send any. */
 const MAX_IDS = 1_000;
 
-/** Equal packets that follow each other on a topic. */
+/** Consecutive equal packets on a topic. */
 interface Run {
   readonly payload: Buffer | string;
   readonly properties: string;
   readonly isQos1: boolean;
   readonly startedAt: number;
-  /** Upper bound of the messages that each subscription has brought, with those before its first one. */
+  /** Upper bound of the messages that each subscription has delivered, including those before its first one. */
   readonly counts: Map<number, number>;
-  /** The greatest of the counts. */
+  /** The highest of the counts. */
   most: number;
   passed: number;
-  /** The identifier of a present subscription: of the others' messages each comes by this one as well. */
+  /** Identifier of a present subscription that also delivers every message of the other subscriptions. */
   leader: number | undefined;
 }
 
 /**
- * Recognizes second copies of a message: MQTT 5 brokers may send one for each subscription that matches its topic.
+ * Recognizes duplicate deliveries of a message: MQTT 5 brokers may send one per matching subscription.
  *
- * Equal packets that follow each other on a topic may be copies, or messages: one of a subscription that ended, and one of
- * a subscription that began after it. So a packet counts as a copy only if
- * - as many messages of the run have passed as its subscription has brought. That is known of a subscription which has
- *   brought something before the run, or was there before anything came: it was there from the run's beginning. Others
- *   count as if all before was not theirs.
- * - or a subscription that has brought some of the run is there still. It brings this message too, if it has not yet.
- * It needs identifiers that are never used twice, and a broker that sends a session's messages in the order in which it got
- * them. Copies of messages that came at the same time may be mixed.
+ * Consecutive equal packets on a topic may be copies or separate messages, for example one from a subscription that
+ * ended and one from a subscription that began later. A packet counts as a copy only if
+ * - at least as many messages of the run have passed as its subscription has delivered. This count is exact for a
+ *   subscription that delivered something before the run, or existed before anything arrived. For others, it assumes
+ *   that they delivered none of the earlier messages of the run;
+ * - or another present subscription that has delivered part of the run delivers this message too, now or later.
+ * This requires identifiers that are never reused, and a broker that sends a session's messages in the order in which
+ * it received them. Copies of simultaneous messages may be interleaved.
  *
- * Never a copy: a redelivery (its first copy may be settled, and gone), what has come without an identifier or by a shared
- * subscription (another client may have the other copy), and what has another QoS than the first one.
+ * Never copies: redeliveries (the first copy may be settled and gone), packets without an identifier or from a shared
+ * subscription (another client may have the other copy), and packets with a different QoS than the first.
  *
- * Looks at payloads only once there can be copies: present filters overlap, or a message has come by a subscription that is
- * not a present one. From then on it holds at most 64 payloads of 16 KiB.
+ * Compares payloads only once copies are possible: present filters overlap, or a message arrived through a subscription
+ * that is not present. It then keeps at most 64 payloads of 16 KiB.
  */
 export class Copies {
   readonly #runs = new Map<string, Run>();
-  /** This connection's filters, each with the identifier of its SUBSCRIBE. */
+  /** Filters of this connection, with the identifier of their SUBSCRIBE. */
   readonly #present = new Map<string, number>();
   readonly #presentIds = new Set<number>();
-  /** When each subscription brought its first message of QoS 0, and of QoS 1: they are queued apart. */
+  /** Position of each subscription's first message, per QoS 0 and QoS 1, which brokers queue separately. */
   readonly #firstAt = [new Map<number, number>(), new Map<number, number>()] as const;
   #packets = 0;
   #canCome = false;
   #hasCome = false;
 
-  /** To be called with each packet, also with those that are not asked about. */
+  /** Must be called for each packet, including those that `isCopy` does not see. */
   received({ retain }: Pick<ReceivedPublish, 'retain'>): void {
     if (!retain) this.#hasCome = true;
   }
 
-  /** Returns whether another packet has brought this message, or will bring it. */
+  /** Returns whether another packet has delivered this message, or will deliver it. */
   isCopy(packet: ReceivedPublish): boolean {
     const { topic, dup, retain, subscriptionIds } = packet;
     if (!this.#canCome) {
@@ -88,7 +88,7 @@ export class Copies {
     const isCopy = isLed || count <= run.passed;
     if (!isCopy) run.passed += 1;
     run.most = Math.max(run.most, count, run.passed);
-    // Only one that nothing is left to pass of: others leave to the leader what is to come.
+    // Only a subscription without outstanding messages leads: the others leave future messages to the leader.
     if (!hasLeader && count <= run.passed) run.leader = ids.find((id) => this.#presentIds.has(id));
     return isCopy;
   }
@@ -130,7 +130,7 @@ export class Copies {
     }
   }
 
-  /** To be called before the SUBSCRIBE. */
+  /** Must be called before the SUBSCRIBE. */
   subscribing(filter: string, id: number): void {
     if (!isSharedId(id)) {
       for (const [other, otherId] of this.#present)
@@ -141,7 +141,7 @@ export class Copies {
     this.#presentIds.add(id);
   }
 
-  /** To be called before the UNSUBSCRIBE: from now on the filter may bring nothing more. */
+  /** Must be called before the UNSUBSCRIBE: the filter may deliver nothing more from then on. */
   unsubscribing(filter: string): void {
     const id = this.#present.get(filter);
     if (id === undefined) return;
@@ -150,15 +150,15 @@ export class Copies {
   }
 
   /**
-   * To be called once all present filters are answered. A broker sends what it has queued before it answers a SUBSCRIBE: if
-   * nothing has come, all that comes was published with these filters there.
+   * Must be called once all present filters are answered. A broker sends queued messages before it answers a SUBSCRIBE.
+   * If nothing has arrived by then, every later message was published while these filters existed.
    */
   subscribed(): void {
     if (this.#hasCome) return;
     for (const firstAt of this.#firstAt) for (const id of this.#presentIds) firstAt.set(id, 0);
   }
 
-  /** To be called at each new connection: it subscribes anew, and what came over an earlier one proves nothing. */
+  /** Must be called for each new connection: it subscribes again, and earlier messages prove nothing about it. */
   forget(): void {
     this.#runs.clear();
     this.#present.clear();
@@ -183,7 +183,7 @@ function isEqual(run: Run, { payload, whole, properties, packetId }: ReceivedPub
   return isSame && run.properties === propertiesHash(properties);
 }
 
-/** Without what is left of the message's life, which a broker counts down. */
+/** Excludes the remaining lifetime of the message, which a broker counts down. */
 function propertiesHash(properties: PublishProperties | undefined): string {
   if (properties === undefined) return '';
   const { userProperties, contentType, responseTopic, correlationData, payloadFormatIndicator } = properties;

@@ -9,7 +9,7 @@ import { suite } from '../../testing/suite.ts';
 
 /** Time for a broker to resend unacknowledged messages when it resumes a session. */
 const RESENT_WITHIN_MS = 5_000;
-/** The longest wait of the harness. */
+/** The longest reconnect delay of the harness. */
 const RECONNECTS_WITHIN_MS = 30;
 
 suite('MQTT credit', (it) => {
@@ -17,7 +17,7 @@ suite('MQTT credit', (it) => {
   const scope = testScope(it);
 
   test('strict: what is done behind a message that is not counts against maxInFlight, until its PUBACK is written', async () => {
-    // MQTT 3.1.1, as well as a broker that does not keep to Receive Maximum, sends on and on.
+    // MQTT 3.1.1, or a broker that ignores Receive Maximum, keeps sending.
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 4, ackOrder: 'strict', maxInFlight: 5 });
     const connection = await broker.connection(1);
@@ -49,7 +49,7 @@ suite('MQTT credit', (it) => {
       scheduler.advance(RECONNECTS_WITHIN_MS);
       const second = await broker.connection(2);
       await eventually(() => assert.ok(harness.client.connected));
-      // One is done before the broker has had its time, two are done after it.
+      // One completes before the broker's time is over, two after it.
       harness.ack(0);
       assert.is(harness.source.unconfirmed, 3);
       scheduler.advance(RESENT_WITHIN_MS);
@@ -66,7 +66,7 @@ suite('MQTT credit', (it) => {
 
   test('the connection is held at maxInFlightBytes; a larger message is admitted alone', async () => {
     const broker = scope.use(await startScriptedBroker());
-    // What a packet takes beside its payload, here its topic for the most part, counts as well.
+    // The packet's bytes besides its payload, mostly the topic here, count as well.
     const harness = startMqttSource(scope, broker.url, { maxInFlightBytes: 130 });
     const connection = await broker.connection(1);
     const sizes = [40, 40, 40, 1_000, 10];
@@ -104,7 +104,7 @@ suite('MQTT credit', (it) => {
 
   test('a connection that breaks while it is held is noticed, and loses and doubles nothing', async () => {
     const broker = scope.use(await startScriptedBroker());
-    // The end of the connection stands behind megabytes that nobody reads.
+    // The end of the connection is queued after megabytes that are not read.
     const harness = startMqttSource(scope, broker.url, {
       keepAliveSeconds: 1,
       maxInFlight: 2,

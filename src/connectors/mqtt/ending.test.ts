@@ -10,7 +10,7 @@ import { type Scope, testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** Several times the longest wait between two attempts to reconnect. */
+/** Several times the longest reconnect delay. */
 const NO_ZOMBIE_MS = 150;
 /** Time for the broker to close the connection after DISCONNECT. */
 const END_GRACE_MS = 1_000;
@@ -19,7 +19,7 @@ suite('The end of an MQTT source', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  /** Packets that came after the SUBSCRIBE, by command. */
+  /** Packets received after the SUBSCRIBE, by command. */
   const since = (connection: BrokerConnection): string[] =>
     connection.received.map(({ cmd }) => cmd).filter((cmd) => cmd !== 'connect' && cmd !== 'subscribe');
 
@@ -239,7 +239,7 @@ async function within(timeMs: number, work: Promise<unknown>): Promise<void> {
   await eventually(() => assert.ok(done, `done within ${timeMs} ms`), { deadlineMs: timeMs });
 }
 
-/** Watches an ended source for signs of life. The wait can only miss a zombie, not find one by mistake. */
+/** Watches an ended source for signs of life. The wait can only miss a zombie, never report one by mistake. */
 async function noZombie(harness: MqttHarness, connections: readonly unknown[]): Promise<void> {
   const before = connections.length;
   const until = performance.now() + NO_ZOMBIE_MS;
@@ -250,7 +250,7 @@ async function noZombie(harness: MqttHarness, connections: readonly unknown[]): 
   assert.not(harness.client.connected);
 }
 
-/** Accepts connections, and reads and says nothing. */
+/** Accepts connections, but reads and sends nothing. */
 async function silentServer({ defer }: Scope): Promise<{ url: string; sockets: readonly Socket[] }> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {

@@ -48,7 +48,7 @@ suite('Filters of an earlier configuration', (it) => {
       );
       await eventually(() => assert.ok(first.readiness.report.ready));
       await first.stop();
-      // What was queued under the old filter is the only copy.
+      // The message queued under the old filter is the only copy.
       await publisher.publishAsync('tele/plug1/SENSOR', 'queued', { qos: 1 });
       const second = startMqttSource(
         scope,
@@ -87,9 +87,9 @@ suite('Filters of an earlier configuration', (it) => {
       await before.stop();
       await publish('queued');
       const after = await start('tele/#');
-      // While something was queued, nothing shows that the first message comes by the new filter as well.
+      // While messages were queued, nothing shows that the first message also comes through the new filter.
       for (const payload of ['first', 'on', 'on', 'off', 'on']) await publish(payload);
-      // Equal messages are two messages.
+      // Equal messages are separate messages.
       assert.equal(await finish(after), ['queued', 'first', 'first', 'on', 'on', 'off', 'on', 'last']);
       assert.is(after.context.ledger.dropped, 4);
       assert.is(after.events('mqtt.copy_dropped').length, 4);
@@ -98,7 +98,7 @@ suite('Filters of an earlier configuration', (it) => {
       const again = await start('tele/#');
       assert.equal(await finish(again), ['x', 'x', 'x', 'y', 'last']);
       assert.ok(again.context.ledger.balanced);
-      // Nothing waits: each message comes once.
+      // Nothing waits: each message arrives once.
       const calm = await start('tele/#');
       for (const payload of ['z', 'z', 'y']) await publish(payload);
       assert.equal(await finish(calm), ['z', 'z', 'y', 'last']);
@@ -118,7 +118,7 @@ suite('Filters of an earlier configuration', (it) => {
     await eventually(() => assert.ok(before.readiness.report.ready));
     await publish('tele/first/SENSOR', 'first');
     await before.received(1);
-    // The first one is not acknowledged, so that the broker keeps these.
+    // The first message is not acknowledged, so the broker keeps the later ones.
     await publish('tele/plug1/SENSOR', 'on');
     before.subscriptions.next(widened);
     await eventually(() => assert.is(before.events('mqtt.unsubscribed').length, 1));
@@ -181,7 +181,7 @@ suite('Filters of an earlier configuration', (it) => {
           await harness.received(topics.length);
           await publisher.publishAsync('tele/the/last', 'last', { qos: 1 });
           await eventually(() => assert.ok(harness.texts.includes('last')));
-          // With identifiers the first copy of what was queued shows that both filters were there, and passes.
+          // With identifiers, the first copy of a queued message shows that both filters existed, and passes.
           const more = protocolVersion === 5 && when === 'queued' ? topics.slice(0, 1) : [];
           assert.equal(
             harness.deliveries.map(({ message }) => message.attributes.mqtt_topic),

@@ -1,6 +1,6 @@
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-/** QoS 0 messages that are kept over a reconnect, for want of room: each connection can leave one behind. */
+/** QoS 0 messages kept across reconnects for lack of room: each connection can leave one behind. */
 const MAX_KEPT = 16;
 
 interface HeldPacket {
@@ -20,10 +20,10 @@ export class PausedPackets {
     this.#packets.push({ packet, resume });
   }
 
-  /** Lets messages go, until `pass` does not take one in. */
+  /** Releases messages until `pass` refuses one. */
   release(pass: (packet: ReceivedPublish) => boolean): void {
     for (let next = this.#packets.shift(); next !== undefined; next = this.#packets.shift()) {
-      // Out of the list before it goes: it may be settled at once, and that makes room for the next one.
+      // Removed from the list first: it may settle synchronously and make room for the next one.
       if (!pass(next.packet)) {
         this.#packets.unshift(next);
         return;
@@ -32,13 +32,16 @@ export class PausedPackets {
     }
   }
 
-  /** The connection is gone. QoS 1 comes again; QoS 0 would not. The parser of the old connection is not asked to go on. */
+  /**
+   * Handles a lost connection. QoS 1 messages are redelivered; QoS 0 messages are not, so they are kept. The parser of
+   * the old connection does not resume.
+   */
   disconnected(): void {
     const kept = this.#packets.filter(({ packet }) => packet.packetId === 0).slice(-MAX_KEPT);
     this.#packets.splice(0, this.#packets.length, ...kept.map(({ packet }) => ({ packet, resume: () => {} })));
   }
 
-  /** Leaves them to the broker, and lets the parser go on. */
+  /** Leaves the messages to the broker, and lets the parser continue. */
   discard(): void {
     for (const { resume } of this.#packets.splice(0)) resume();
   }

@@ -9,7 +9,7 @@ import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { sized } from '../../testing/size.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** Times of the keepalive that a connection is held. A broker cuts a silent client off after 1.5. */
+/** Keepalive intervals for which a connection is paused. A broker cuts off a silent client after 1.5. */
 const HELD_KEEPALIVES = sized({ full: 3.5, short: 2 });
 
 suite('A held connection and its keepalive', (it) => {
@@ -29,7 +29,7 @@ suite('A held connection and its keepalive', (it) => {
         const heldAt = performance.now();
         assert.ok(harness.source.isPaused);
         assert.ok(harness.events('mqtt.paused').length > 0);
-        // The broker cuts off a client that is silent for too long, and MQTT.js one whose pings are not answered.
+        // The broker cuts off a silent client, and MQTT.js one whose pings are not answered.
         const pings = () => connection.of('pingreq').length;
         const isOver = () =>
           performance.now() - heldAt > HELD_KEEPALIVES * 1_000 * keepAliveSeconds && pings() >= 2 * HELD_KEEPALIVES;
@@ -82,7 +82,7 @@ suite('A held connection and its keepalive', (it) => {
       });
       await eventually(() => assert.ok(harness.readiness.report.ready));
       proxy.throttle(1_000_000);
-      // A PINGRESP stands behind it: 4 s, with what the broker's socket holds already.
+      // The PINGRESP follows it: 4 s, including data already in the broker's socket.
       await publisher.publishAsync('devices/d1', Buffer.alloc(4_000_000), { qos: 1 });
       await eventually(() => assert.is(harness.deliveries.length + harness.context.deadLettered.length, 1));
       assert.is(harness.events('mqtt.disconnected').length, 0);

@@ -117,7 +117,7 @@ suite('MQTT messages that are too large', (it) => {
     assert.is(silent.connection.connect.properties?.maximumPacketSize, undefined);
     const { harness, connection } = await start({ maximumPacketSize: 400_000 });
     assert.is(connection.connect.properties?.maximumPacketSize, 400_000);
-    // Even if the broker does not keep to it.
+    // Holds even if the broker ignores the limit.
     connection.publish({ packetId: 1, payload: LARGE });
     await eventually(() => assert.is(harness.context.deadLettered.length, 1));
   });

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { WholeData } from '../../core/message.ts';
 
-/** Twice what Pub/Sub takes as attributes: 100 names and values of 256 and 1,024 bytes. */
+/** Twice the attributes that Pub/Sub allows: 100 names and values of 256 and 1,024 bytes. */
 const MAX_BYTES_BEFORE = 256 * 1024;
 
-/** The kept bytes of a payload; `whole` is set if they are only its beginning. */
+/** The retained bytes of a payload; `whole` is set if they are only its beginning. */
 export interface KeptPayload {
   readonly before: Buffer;
   readonly payload: Buffer;
@@ -12,8 +12,8 @@ export interface KeptPayload {
 }
 
 /**
- * The payload of a large PUBLISH packet, taken in as it comes into one buffer of its size. Beyond `maxBytes` nothing is
- * kept but the length and the hash of the whole.
+ * Collects the payload of a large PUBLISH packet as it arrives, in one buffer of its size. Beyond `maxBytes`, keeps
+ * only the length and the hash of the whole payload.
  */
 export class LargePayload {
   readonly #byteLength: number;
@@ -25,7 +25,7 @@ export class LargePayload {
   #missing: number;
   #kept = 0;
 
-  /** @param before bytes that come before it, of which the first 256 KiB are kept. */
+  /** @param before bytes that precede the payload; the first 256 KiB of them are kept. */
   constructor(before: number, byteLength: number, maxBytes: number) {
     this.#missingBefore = before;
     this.#before = Buffer.allocUnsafeSlow(Math.min(before, MAX_BYTES_BEFORE));
@@ -39,20 +39,20 @@ export class LargePayload {
     return this.#missingBefore + this.#missing === 0;
   }
 
-  /** Takes in what comes next, and returns how many of the bytes that were. */
+  /** Consumes the next bytes, and returns how many of the given ones belong to the packet. */
   take(bytes: Buffer): number {
     const start = Math.min(this.#missingBefore, bytes.length);
     this.#missingBefore -= start;
     this.#keptBefore += bytes.copy(this.#before, this.#keptBefore, 0, start);
     const end = start + Math.min(this.#missing, bytes.length - start);
     this.#missing -= end - start;
-    // Copies as much as there is room for.
+    // Copies as much as fits.
     this.#kept += bytes.copy(this.#payload, this.#kept, start, end);
     this.#hash?.update(bytes.subarray(start, end));
     return end;
   }
 
-  /** To be called once, when it is complete. */
+  /** Must be called once, when complete. */
   kept(): KeptPayload {
     const before = this.#before;
     const payload = this.#payload;

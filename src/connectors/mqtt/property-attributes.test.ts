@@ -12,7 +12,7 @@ import type { UserProperty } from './wire/publish-properties.ts';
 
 const ROUTE = { mqtt_topic: 't'.repeat(1_024), mqtt_retained: 'true', route_name: 'r'.repeat(1_024) };
 
-/** All texts of a configuration, however deep. */
+/** Returns all strings in a configuration, at any depth. */
 function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];

@@ -2,42 +2,42 @@ import type { Attributes } from '../../core/message.ts';
 import { PUBSUB_LIMITS } from '../pubsub/limits.ts';
 import type { PublishProperties } from './wire/publish-properties.ts';
 
-/** Names that begin so, in any case of the letters, are ours or Pub/Sub's. */
+/** Prefixes reserved by this platform or Pub/Sub, in any case. */
 const RESERVED_PREFIXES = ['mqtt_', 'dlq_', 'goog', 'cloudpubsubdeadletter'] as const;
 
-/** Names that services read unless they are told otherwise. */
+/** Names that services read by default. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['route_name', 'uid', 'location']);
 
-/** Prefix of a reserved name that a device has set. */
+/** Prefix for reserved names that a device has set. */
 const USER_PREFIX = 'mqtt_user_';
 
-/** Separator of the values of a repeated name. */
+/** Separator between the values of a repeated name. */
 const SEPARATOR = ',';
 
-/** Room is left for what the platform adds itself: `mqtt_topic`, `mqtt_retained` and `route_name`. */
+/** Leaves room for the attributes that the platform adds: `mqtt_topic`, `mqtt_retained` and `route_name`. */
 const MAX_ATTRIBUTES = PUBSUB_LIMITS.attributes - 3;
 
-/** Attributes of a message, and how many properties are not among them. */
+/** Attributes of a message, and the number of properties left out. */
 export interface PropertyAttributes {
   readonly attributes: Attributes;
   readonly leftOut: number;
 }
 
-/** Returns whether the platform reads an attribute of that name: no device may set it. */
+/** Returns whether the platform reads an attribute of this name, so that devices may not set it. */
 export function isReservedName(name: string): boolean {
-  // Pub/Sub takes no empty name.
+  // Pub/Sub rejects empty names.
   if (name === '' || RESERVED_NAMES.has(name)) return true;
   const lower = name.slice(0, 32).toLowerCase();
   return RESERVED_PREFIXES.some((prefix) => lower.startsWith(prefix));
 }
 
 /**
- * Returns MQTT 5 properties as attributes: `mqtt_content_type`, `mqtt_response_topic`, `mqtt_correlation_data` (base64),
- * and user properties under their names. A reserved name gets the prefix `mqtt_user_`; the values of a name that comes more
- * than once are joined by commas.
+ * Converts MQTT 5 properties to attributes: `mqtt_content_type`, `mqtt_response_topic`, `mqtt_correlation_data`
+ * (base64), and user properties under their names. Reserved names get the prefix `mqtt_user_`; repeated names have
+ * their values joined by commas.
  *
- * An attribute is whole, or it is left out: a property that is longer than Pub/Sub takes (256 bytes for a name, 1,024 for a
- * value), and the last user properties where there are more than it takes.
+ * Attributes are never truncated. Leaves out properties longer than Pub/Sub allows (256 bytes for a name, 1,024 for a
+ * value), and the last user properties if there are too many.
  */
 export function propertyAttributes(properties: PublishProperties): PropertyAttributes {
   const { contentType, responseTopic, correlationData, userProperties } = properties;

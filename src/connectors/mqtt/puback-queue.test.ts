@@ -49,7 +49,7 @@ class Receiver {
     this.connection += 1;
   }
 
-  /** The packet ids that are acknowledged now. */
+  /** Returns the packet ids that are acknowledged now. */
   take(): number[] {
     const bytes = this.queue.take() ?? Buffer.alloc(0);
     const ids: number[] = [];
@@ -201,7 +201,7 @@ suite('puback queue', ({ test }) => {
     const [one, two] = [receiver.receive(1), receiver.receive(2)];
     receiver.complete(two);
     receiver.reconnect();
-    // A broker may send messages of the new session before it says that the old one is lost.
+    // A broker may send messages of the new session before it reports that the old one is lost.
     const three = receiver.receive(3);
     assert.equal(receiver.queue.sessionLost(receiver.connection), [one, two]);
     assert.equal([receiver.queue.size, receiver.queue.waiting], [1, 0]);
@@ -221,7 +221,7 @@ suite('puback queue', ({ test }) => {
     fc.assert(
       fc.property(fc.constantFrom('strict', 'asCompleted'), fc.array(step, { maxLength: 120 }), (order, steps) => {
         const receiver = new Receiver(order);
-        /** As the broker sees it: sent and not acknowledged, in order. */
+        /** The broker's view: sent and unacknowledged, in order. */
         const unacknowledged: { packetId: number; ackHandle: MqttAckHandle }[] = [];
         let nextId = 0;
         let received = 0;

@@ -2,19 +2,19 @@ import type { MqttAckHandle } from './ack-handle.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
 /**
- * Which QoS 1 messages still owe the broker a PUBACK, and in which order.
+ * Tracks the QoS 1 messages that still owe the broker a PUBACK, and their order.
  *
- * A message is remembered until its PUBACK was written to the connection it came over. A reconnect with the session
- * present brings the unacknowledged ones again, under the same packet id: they are attached to the work that is
- * already running. Acknowledged ones are forgotten at once, since the broker may use their packet ids anew.
+ * A message stays here until its PUBACK is written to the connection that delivered it. When a session resumes, the
+ * broker resends unacknowledged messages under the same packet ids, and they attach to the work already running.
+ * Acknowledged messages are removed immediately, because the broker may reuse their packet ids.
  */
 export class PubackQueue {
   readonly #strict: boolean;
   readonly #unacknowledged = new PacketTable();
-  /** Of this connection, in order of receipt (strict) or of completion. */
+  /** Messages of this connection, in order of receipt (strict) or of completion. */
   #order: MqttAckHandle[] = [];
   #head = 0;
-  /** Packet ids of earlier connections that have not come again. */
+  /** Messages of connections before this one will not be resent. */
   #resentSince = 0;
 
   constructor(strict: boolean) {
@@ -26,7 +26,7 @@ export class PubackQueue {
     return this.#unacknowledged.size;
   }
 
-  /** Messages that are done, and wait only for an older one, as strict order demands. */
+  /** Completed messages that wait only for an older one, as strict order requires. */
   get waiting(): number {
     if (!this.#strict) return 0;
     let waiting = 0;
@@ -35,10 +35,10 @@ export class PubackQueue {
   }
 
   /**
-   * Attaches a redelivered message to the work that is running for it; false if the message is new.
+   * Attaches a redelivered message to the work already running for it. Returns false if the message is new.
    *
-   * Some brokers send a message again over the same connection, with DUP set, when its PUBACK takes long. Without DUP
-   * the same packet id over the same connection is another message.
+   * Some brokers resend a message over the same connection, with DUP set, if its PUBACK is slow. Without DUP, the same
+   * packet id over the same connection is another message.
    */
   reattach(packet: ReceivedPublish, connection: number): boolean {
     const known = this.#unacknowledged.get(packet.packetId);
@@ -54,22 +54,22 @@ export class PubackQueue {
     if (this.#strict) this.#order.push(ackHandle);
   }
 
-  /** The message is safe. Its PUBACK is due, if its connection still stands. */
+  /** Records that a message is safe. Its PUBACK is due if its connection is still open. */
   completed(ackHandle: MqttAckHandle, connection: number): void {
     ackHandle.done = true;
     if (ackHandle.connection < this.#resentSince) this.#unacknowledged.delete(ackHandle);
     if (!this.#strict && ackHandle.connection === connection) this.#order.push(ackHandle);
   }
 
-  /** The message stays unacknowledged: the broker delivers it again when the session is resumed. */
+  /** Leaves a message unacknowledged: the broker delivers it again when the session resumes. */
   forget(ackHandle: MqttAckHandle): void {
     this.#unacknowledged.delete(ackHandle);
     ackHandle.done = true;
   }
 
   /**
-   * Forgets what was received before this connection: the broker has had the time to send it again, and has not (it had
-   * expired, or came under another packet id). What is not done is forgotten once it is.
+   * Forgets messages received before this connection: the broker had time to resend them and did not (they expired, or
+   * came under another packet id). Unfinished ones are forgotten on completion.
    */
   forgetBefore(connection: number): void {
     this.#resentSince = connection;
@@ -78,7 +78,9 @@ export class PubackQueue {
     }
   }
 
-  /** PUBACKs that may be written now, as bytes; they count as written. A valid PUBACK in MQTT 3.1.1 and 5. */
+  /**
+   * Returns the PUBACKs that may be written now, and counts them as written. The bytes are valid in MQTT 3.1.1 and 5.
+   */
   take(): Buffer | undefined {
     const first = this.#head;
     while (this.#head < this.#order.length && this.#order[this.#head]?.done) this.#head += 1;
@@ -87,7 +89,7 @@ export class PubackQueue {
     let length = 0;
     for (let index = first; index < this.#head; index += 1) {
       const ackHandle = this.#order[index];
-      // An ack handle that is not the one of its packet id any more must not acknowledge its successor.
+      // An ack handle whose packet id was reused must not acknowledge its successor.
       if (ackHandle === undefined || !this.#unacknowledged.delete(ackHandle)) continue;
       bytes[length] = 0x40;
       bytes[length + 1] = 0x02;
@@ -102,13 +104,15 @@ export class PubackQueue {
     return length === 0 ? undefined : bytes.subarray(0, length);
   }
 
-  /** The connection is gone; what owes a PUBACK waits to be delivered again. */
+  /** Handles a lost connection: messages that owe a PUBACK wait for redelivery. */
   disconnected(): void {
     this.#order = [];
     this.#head = 0;
   }
 
-  /** The session of earlier connections is gone: what is owed there can never be acknowledged. Returns it. */
+  /**
+   * Handles a lost session: removes and returns messages of earlier connections, which can no longer be acknowledged.
+   */
   sessionLost(connection: number): MqttAckHandle[] {
     const lost = this.#unacknowledged.all().filter((ackHandle) => ackHandle.connection !== connection);
     for (const ackHandle of lost) this.#unacknowledged.delete(ackHandle);
@@ -116,10 +120,13 @@ export class PubackQueue {
   }
 }
 
-/** MQTT's packet ids are 16 bits. */
+/** MQTT's packet ids have 16 bits. */
 const PACKET_IDS = 65_536;
 
-/** The ack handle of each packet id. A Map of thousands that come and go costs more than it looks: see `LinkedList`. */
+/**
+ * Stores the ack handle of each packet id. An array, because a Map is costly when thousands of entries come and go (see
+ * `LinkedList`).
+ */
 class PacketTable {
   readonly #ackHandles = new Array<MqttAckHandle | undefined>(PACKET_IDS).fill(undefined);
   #size = 0;
@@ -132,13 +139,13 @@ class PacketTable {
     return this.#ackHandles[packetId];
   }
 
-  /** In the place of whatever had its packet id before. */
+  /** Replaces any earlier holder of its packet id. */
   set(ackHandle: MqttAckHandle): void {
     if (this.#ackHandles[ackHandle.packetId] === undefined) this.#size += 1;
     this.#ackHandles[ackHandle.packetId] = ackHandle;
   }
 
-  /** False if its packet id is another's by now, or nobody's. */
+  /** Returns false if another message, or none, holds its packet id by now. */
   delete(ackHandle: MqttAckHandle): boolean {
     if (this.#ackHandles[ackHandle.packetId] !== ackHandle) return false;
     this.#ackHandles[ackHandle.packetId] = undefined;

@@ -3,23 +3,23 @@ import type { IConnackPacket, MqttClient } from 'mqtt';
 import { RetryableError, toError } from '../../core/errors.ts';
 import { createMqttClient, type MqttConnectionConfig, renewFiles } from './client.ts';
 
-/** MQTT 5, PUBACK: the broker took the message, and nobody is subscribed. */
+/** PUBACK reason code of MQTT 5: the message was accepted, and there are no subscribers. */
 export const NO_MATCHING_SUBSCRIBERS = 0x10;
 
-/** A connection that the broker has not closed after this time is cut. */
+/** A connection that the broker has not closed by then is cut. */
 const CLOSE_MS = 5_000;
 
-/** A client that is connected, and what the broker said of the connection. */
+/** A connected client, and the broker's CONNACK. */
 export interface ConnectedPublisher {
   readonly client: MqttClient;
   readonly connack: IConnackPacket;
 }
 
 /**
- * Connects a client that only publishes, under a session that ends with it. The first connection must succeed; later ones
- * are retried, and what was not confirmed is sent again.
+ * Connects a client that only publishes, with a session that ends with it. The first connection must succeed. Later
+ * ones are retried, and unconfirmed messages are sent again.
  *
- * @throws FatalError if a file of the settings cannot be read, RetryableError if the broker does not take the connection.
+ * @throws FatalError if a configured file cannot be read, RetryableError if the broker refuses the connection.
  */
 export async function connectPublisher(config: MqttConnectionConfig): Promise<ConnectedPublisher> {
   const client = createMqttClient({ ...config, sessionExpirySeconds: 0 }, { clean: true });
@@ -32,10 +32,10 @@ export async function connectPublisher(config: MqttConnectionConfig): Promise<Co
     try {
       renewFiles(client, config);
     } catch {
-      // The files that it has may do; if not, the next attempt reads them again.
+      // The current files may still work; if not, the next attempt reads them again.
     }
   });
-  // After the first connection these change nothing: the client connects again.
+  // After the first connection, these have no effect: the client reconnects.
   client.on('error', (error) => reject(error));
   client.on('close', () => reject(new Error('the broker closed the connection')));
   client.connect();
@@ -48,16 +48,16 @@ export async function connectPublisher(config: MqttConnectionConfig): Promise<Co
   }
 }
 
-/** Node wraps the errors of a name's addresses in one without a message. */
+/** Returns the cause of an error. Node wraps the errors of several addresses in one without a message. */
 function causeOf(thrown: unknown): string {
   const error = toError(thrown);
   if (error instanceof AggregateError && error.message === '') return error.errors.map(causeOf).join(', ');
   return error.message;
 }
 
-/** Closes the connection: after what was written, or at once where nothing waits for it (`force`). */
+/** Closes the connection after pending writes, or immediately if nothing waits for them (`force`). */
 export async function closePublisher(client: MqttClient, { force }: { readonly force: boolean }): Promise<void> {
-  // The stream closes only after its end, and MQTT.js 5.16 would then reconnect.
+  // The stream closes only after `end`, and MQTT.js 5.16 would then reconnect.
   client.options.reconnectPeriod = 0;
   if (force || !client.connected) {
     await client.endAsync(true);

@@ -8,9 +8,9 @@ import { testScope } from '../../testing/scope.ts';
 import { type BrokerConnection, startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** A connection that lasts so long has worked. */
+/** A connection that lasts this long counts as working. */
 const STABLE_AFTER_MS = 2_000;
-/** MQTT 5: the server is busy. */
+/** MQTT 5 reason code: server busy. */
 const BUSY = 137;
 const OUTAGE_ATTEMPTS = 6;
 /** Minutes of virtual time: a wait in real time would miss the deadline of `soon`. */

@@ -195,7 +195,7 @@ suite('MQTT redelivery', (it) => {
     });
 
     test(`${ackOrder}: no message is lost or doubled over twenty broken connections`, async () => {
-      // A broker that keeps what is unacknowledged, and resends it in order.
+      // A broker that keeps unacknowledged messages and resends them in order.
       const unacknowledged = new Map<number, string>();
       let acknowledged = 0;
       const broker = scope.use(await startScriptedBroker());
@@ -210,7 +210,7 @@ suite('MQTT redelivery', (it) => {
           connection.publish({ packetId: next, payload: `m${next}` });
         }
         await harness.received(next - 1);
-        // Some are done while connected, some while the connection breaks.
+        // Some complete while connected, others while the connection breaks.
         const target = done + 20 - (number % 7);
         const middle = Math.floor((done + target) / 2);
         for (; done < middle; done += 1) harness.ack(done);

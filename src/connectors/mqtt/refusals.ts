@@ -1,7 +1,7 @@
-/** Of a client that speaks TLS to a port that does not: OpenSSL's words, and those of Node. */
+/** Errors of a TLS client on a port without TLS, from OpenSSL and Node. */
 const NO_TLS = /wrong version number|packet length too long|before secure TLS connection|ECONNRESET|socket hang up/;
 
-/** The error that a refused connection reports. */
+/** The connection that was refused. */
 export interface RefusedConnection {
   readonly url: string;
   readonly protocolVersion: 4 | 5;
@@ -9,7 +9,7 @@ export interface RefusedConnection {
   readonly passwordFile?: string | undefined;
 }
 
-/** CONNACK codes that no retry mends, in MQTT 3.1.1 and 5, and the setting that can. */
+/** CONNACK codes that a retry cannot fix, in MQTT 3.1.1 and 5, and the setting that can. */
 const VERSION = 'mqtt.protocolVersion';
 const CLIENT_ID = 'mqtt.clientId';
 const CREDENTIALS = 'mqtt.username, mqtt.password';
@@ -25,7 +25,7 @@ const REFUSALS: ReadonlyMap<unknown, string> = new Map([
   [138, CLIENT_ID],
 ]);
 
-/** Why a broker refuses this client for good, and which setting mends that; undefined of any other error. */
+/** Returns why a broker refuses this client permanently, and which setting fixes it; undefined for other errors. */
 export function refusalOf(error: Error, config: RefusedConnection): string | undefined {
   const setting = REFUSALS.get('code' in error ? error.code : undefined);
   if (setting === undefined) return undefined;
@@ -38,7 +38,7 @@ export function refusalOf(error: Error, config: RefusedConnection): string | und
   return `${refused}; mqtt.protocolVersion is ${set}, the broker may want ${other}`;
 }
 
-/** Says that TLS has failed as it does at a port without TLS; undefined of any other error. */
+/** Returns a hint if TLS failed in the way it does on a port without TLS; undefined for other errors. */
 export function plainPortOf(error: Error, { url }: RefusedConnection): string | undefined {
   const { protocol } = new URL(url);
   if (!['mqtts:', 'ssl:', 'tls:', 'wss:'].includes(protocol) || !NO_TLS.test(error.message)) return undefined;
@@ -46,7 +46,7 @@ export function plainPortOf(error: Error, { url }: RefusedConnection): string | 
   return `the TLS handshake failed as it does at a port without TLS: mqtt.url begins with ${protocol}//, a plain port takes ${plain}`;
 }
 
-/** The address without its user information. */
+/** Returns the address without user information. */
 export function redacted(url: string): string {
   const parsed = new URL(url);
   return `${parsed.protocol}//${parsed.host}`;

@@ -23,7 +23,7 @@ suite('Retained messages', (it) => {
     };
     return {
       publish,
-      /** Returns what a harness has received, once a message of now has come and all is acknowledged. */
+      /** Returns the messages of a harness, once a new message has arrived and all are acknowledged. */
       receivedBy: async (harness: MqttHarness): Promise<readonly string[]> => {
         await ready(harness);
         await publish('devices/marker', 'marker', false);
@@ -90,7 +90,7 @@ suite('Retained messages', (it) => {
       const { publish } = await publisherAt(broker.url);
       const harness = startMqttSource(scope, broker.url, { protocolVersion, clientId: 'stable' });
       await ready(harness);
-      // An old save has the session, and not the subscription.
+      // An old save has the session but not the subscription.
       await harness.client.unsubscribeAsync('devices/+');
       await broker.stop('SIGTERM');
       await broker.restart();

@@ -6,7 +6,7 @@ import { testScope } from '../../testing/scope.ts';
 import { startScriptedBroker } from '../../testing/scripted-broker.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** MQTT 5: another client has connected under the same id. */
+/** MQTT 5 reason code: another client connected with the same client id. */
 const SESSION_TAKEN_OVER = 142;
 
 suite('MQTT sessions', (it) => {

@@ -19,7 +19,7 @@ suite('The MQTT source on mosquitto', (it) => {
     return publisher;
   };
   const ready = (harness: MqttHarness) => eventually(() => assert.ok(harness.readiness.report.ready));
-  /** The last of what the broker had for the session has come when a message of now has. */
+  /** Once a new message arrives, everything that the broker had for the session has arrived. */
   const marker = async (publisher: MqttClient, harness: MqttHarness): Promise<string[]> => {
     await publisher.publishAsync('devices/marker', 'marker', { qos: 1 });
     await eventually(() => assert.ok(harness.texts.includes('marker')));
@@ -40,7 +40,7 @@ suite('The MQTT source on mosquitto', (it) => {
       first.abort();
       await first.source.disconnected;
       assert.is(first.context.ledger.nacked, 2);
-      // Meanwhile the session collects.
+      // The session keeps collecting in the meantime.
       await publisher.publishAsync('devices/d1', 'm4', { qos: 1 });
       const second = startMqttSource(scope, broker.url, session);
       await second.received(3);
@@ -111,7 +111,7 @@ suite('The MQTT source on mosquitto', (it) => {
       for (let index = 0; index < 50; index += 1) harness.ack(index);
       await broker.stop('SIGTERM');
       await eventually(() => assert.not(harness.readiness.report.ready));
-      // Some attempts fail, ever later.
+      // Several attempts fail, with growing delays.
       await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 4));
       for (let index = 50; index < 100; index += 1) harness.ack(index);
       await broker.restart();
@@ -120,7 +120,7 @@ suite('The MQTT source on mosquitto', (it) => {
       await eventually(() => assert.equal(new Set(harness.texts), new Set(payloads)));
       let next = 100;
       await eventually(() => {
-        // A message that comes again may come later than every message has come once.
+        // A redelivery may arrive after every message has arrived once.
         for (; next < harness.deliveries.length; next += 1) harness.ack(next);
         assert.is(harness.source.unconfirmed, 0);
       });

@@ -22,7 +22,7 @@ import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { sharedFilter } from './topic-filter.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
-/** A broker that resumes a session sends what is unacknowledged at once. */
+/** Time for a broker that resumes a session to resend unacknowledged messages. */
 const RESENT_WITHIN_MS = 5_000;
 const NO_DATA = Object.freeze({});
 
@@ -30,7 +30,7 @@ export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
   readonly client: MqttClient;
   readonly config: MqttSourceConfig;
-  /** Subscriptions: the present list, then every changed one. */
+  /** Emits the current list of subscriptions, then every change. */
   readonly subscriptions: Observable<readonly MqttSubscription[]>;
   readonly context: DeliveryContext;
   readonly telemetry: Telemetry;
@@ -39,12 +39,12 @@ export interface MqttSourceOptions {
 }
 
 /**
- * Deliveries of MQTT topics, in order of receipt. QoS 1: at least once, the PUBACK follows the settlement. QoS 0: at
- * most once, by nature.
+ * Emits the deliveries of MQTT topics, in order of receipt. QoS 1 is at least once: the PUBACK follows the settlement.
+ * QoS 0 is at most once.
  *
- * A message id is a UUIDv7 made at receipt; a redelivered message gets a new one, unless its work is still running.
- * At the limit of credit, or of messages that owe a PUBACK, the connection is held: the parser stops, TCP pushes back,
- * and pings keep the session alive.
+ * A message id is a UUIDv7 created on receipt. A redelivery gets a new id, unless the earlier delivery is still being
+ * processed. At the limit of credit, or of messages that owe a PUBACK, the connection is paused: the parser stops, TCP
+ * pushes back, and pings keep the session alive.
  */
 export class MqttSource implements Source {
   readonly disconnected: Promise<void>;
@@ -96,7 +96,7 @@ export class MqttSource implements Source {
     });
   }
 
-  /** Settled messages that owe a PUBACK still: without one they come again. */
+  /** Settled messages that still owe a PUBACK. Without it, they are delivered again. */
   get unconfirmed(): number {
     return this.#pubacks.size;
   }
@@ -106,7 +106,7 @@ export class MqttSource implements Source {
     return this.#pubacks.waiting;
   }
 
-  /** True while the connection is held. */
+  /** True while the connection is paused. */
   get isPaused(): boolean {
     return !this.#paused.isEmpty;
   }
@@ -160,11 +160,11 @@ export class MqttSource implements Source {
       this.#pubacks.forgetBefore(number);
       this.#release();
     }, RESENT_WITHIN_MS);
-    // A lost session may have left nothing to wait for. The new one is subscribed first, so that it collects messages.
+    // A lost session may leave nothing to wait for. The new session is subscribed first, so that it collects messages.
     if (this.#stopped) setImmediate(() => this.#disconnectIfDone());
   }
 
-  /** The broker has made a new session: at the first connection as a rule, and later because it has lost this one's. */
+  /** Handles a new session of the broker: normal at the first connection, later a sign that the old one is lost. */
   #newSession(): void {
     const lost = this.#pubacks.sessionLost(this.#connection.number).filter((ackHandle) => ackHandle.isOpen);
     for (const ackHandle of lost) {
@@ -189,12 +189,12 @@ export class MqttSource implements Source {
     }
   }
 
-  /** Lets held messages go, as far as the limits allow. */
+  /** Releases paused messages as far as the limits allow. */
   #release(): void {
     this.#paused.release((packet) => this.#pass(packet));
   }
 
-  /** Takes a message in, if the limits allow it; after the stop, only one whose work is running already. */
+  /** Accepts a message if the limits allow it. After the stop, accepts only redeliveries of messages in progress. */
   #pass(packet: ReceivedPublish): boolean {
     if (packet.packetId > 0 && this.#pubacks.reattach(packet, this.#connection.number)) {
       this.#flushSoon();
@@ -207,8 +207,9 @@ export class MqttSource implements Source {
   }
 
   /**
-   * Returns whether as many messages owe a PUBACK as a crash may repeat. Settled ones have no credit any more, and owe one still
-   * while an older message is under way. Over a connection that is not live yet nothing can be paid back.
+   * Returns whether the messages that owe a PUBACK reach the number that a crash may repeat. Settled messages have
+   * returned their credit, but still owe a PUBACK while an older one is in progress. A connection that is not live yet
+   * cannot reduce the number.
    */
   get #owesTooMuch(): boolean {
     return this.#pubacks.size >= this.#options.config.maxInFlight && this.#connection.isLive;
@@ -303,7 +304,7 @@ export class MqttSource implements Source {
   }
 }
 
-/** A message as it came: MQTT gives neither an id nor a time, so both are of its receipt. */
+/** Creates a message. MQTT provides neither id nor time, so both are assigned on receipt. */
 function toMessage({ original }: MqttAckHandle, nowMs: number): Message {
   return {
     id: newMessageId(nowMs),

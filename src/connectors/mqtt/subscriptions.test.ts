@@ -11,7 +11,7 @@ suite('MQTT subscriptions', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  /** The filters of each SUBSCRIBE, with the QoS asked for. */
+  /** The filters of each SUBSCRIBE, with the requested QoS. */
   const subscribed = (connection: BrokerConnection): string[][] =>
     connection.of('subscribe').map(({ subscriptions }) => subscriptions.map(({ topic, qos }) => `${topic} ${qos}`));
   const unsubscribed = (connection: BrokerConnection): string[][] =>
@@ -61,7 +61,7 @@ suite('MQTT subscriptions', (it) => {
       connection.accept({ sessionPresent: true });
       for (const packetId of [1, 2, 3]) connection.publish({ packetId, payload: `${packetId}` });
       await eventually(() => assert.ok(harness.source.isPaused));
-      // The broker may have forgotten the subscription: nothing that waits may keep it from being asked for.
+      // The broker may have lost the subscription: waiting messages must not delay the SUBSCRIBE.
       await eventually(() => assert.equal(subscribed(connection), [['devices/+ 1']]));
       assert.is(harness.deliveries.length, 1);
     });
@@ -106,7 +106,7 @@ suite('MQTT subscriptions', (it) => {
       { filter: 'c', qos: 1 },
     ]);
     await eventually(() => assert.equal(unsubscribed(connection), [['a']]));
-    // One identifier for each, so one SUBSCRIBE.
+    // One identifier per filter requires one SUBSCRIBE per filter.
     assert.equal(subscribed(connection), [['a 1'], ['b 1'], ['b 0'], ['c 1']]);
     await eventually(() => assert.is(harness.events('mqtt.unsubscribed').length, 1));
     assert.is(broker.connections.length, 1);
@@ -173,7 +173,7 @@ suite('MQTT subscriptions', (it) => {
     assert.match(detail ?? '', /granted QoS 0 for devices\/\+: .* is lost/);
     harness.subscriptions.next([{ filter: 'other', qos: 0 }]);
     await eventually(() => assert.is(harness.readiness.report.degraded, false));
-    // Without it, messages that no route leads on would come for as long as the session lives.
+    // Without it, messages without a route would arrive for as long as the session lives.
     assert.equal(unsubscribed(connection), [['devices/+']]);
   });
 

@@ -12,7 +12,7 @@ import type { ReceivedPublish } from './wire/publish-reader.ts';
 /** One topic filter to receive. */
 export interface MqttSubscription {
   readonly filter: string;
-  /** QoS 2 is subscribed at 1: a PUBREC on receipt would take the message over before it is safe. */
+  /** QoS 2 is subscribed at 1: a PUBREC on receipt would take over the message before it is safe. */
   readonly qos: 0 | 1 | 2;
 }
 
@@ -21,51 +21,51 @@ export interface SubscriptionsOptions {
   readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
-  /** Before a SUBSCRIBE that has an identifier. */
+  /** Called before a SUBSCRIBE with an identifier. */
   readonly onSubscribe?: (filter: string, subscriptionId: number) => void;
-  /** Once all that is wanted has its answer. */
+  /** Called once all wanted filters are answered. */
   readonly onSubscribed?: () => void;
-  /** Before an UNSUBSCRIBE. */
+  /** Called before an UNSUBSCRIBE. */
   readonly onUnsubscribe?: (filter: string) => void;
   readonly scheduler?: SchedulerLike | undefined;
 }
 
 /** SUBACK and UNSUBACK codes from 128 on are refusals. */
 const REFUSED = 128;
-/** The UNSUBACK of MQTT 5 for a filter that the session did not hold. */
+/** UNSUBACK code of MQTT 5 for a filter that the session did not have. */
 const NO_SUBSCRIPTION_EXISTED = 17;
-/** Waits before a refused filter is asked for again: doubling, with jitter. */
+/** Waits before a refused filter is requested again: doubling, with jitter. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 15_000;
 
-/** MQTT 5: which retained messages a SUBSCRIBE brings. At 1 only those of a filter that the session did not have. */
+/** Retained messages that a SUBSCRIBE delivers, in MQTT 5. At 1, only those of filters that are new to the session. */
 const RETAIN_HANDLING = { always: 0, new: 1, never: 2 } as const;
 
-/** So many SUBSCRIBE packets may await their answers. */
+/** SUBSCRIBE packets that may await their answers concurrently. */
 const SUBSCRIBES_AT_A_TIME = 32;
 
 interface Answer {
   readonly asked: 0 | 1;
-  /** The granted QoS, or why the filter was refused. */
+  /** The granted QoS, or the reason of the refusal. */
   readonly code: number;
 }
 
 /**
- * Keeps the broker's subscriptions as they are wanted. Every connection asks for all of them: a broker that comes back
- * from an old save has the session, and may lack a subscription. Refused filters are asked for again, with back-off.
+ * Keeps the broker's subscriptions equal to the wanted ones. Every connection subscribes all of them, because a broker
+ * restored from an old save may have the session but lack a subscription. Refused filters are retried with backoff.
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #scheduler: SchedulerLike;
   #wanted = new Map<string, 0 | 1 | 2>();
-  /** Filters that this connection has asked for. */
+  /** Filters that this connection has requested. */
   readonly #asked = new Set<string>();
   readonly #answers = new Map<string, Answer>();
-  /** Filters that this connection has asked for and the session did not have: their retained messages are new. */
+  /** Filters that this connection has requested and the session lacked: their retained messages are new. */
   readonly #fresh = new Set<string>();
-  /** Filters that the broker may hold: also those granted at a lower QoS, and those whose answer never came. */
+  /** Filters that the broker may have, including those granted at a lower QoS and those never answered. */
   readonly #held = new Set<string>();
-  /** True if the broker takes subscription identifiers: MQTT 5, unless the CONNACK denies it. */
+  /** True if the broker supports subscription identifiers: MQTT 5, unless the CONNACK denies it. */
   #hasIds = false;
   #online = false;
   #working: Promise<void> = Promise.resolve();
@@ -107,10 +107,11 @@ export class Subscriptions {
   }
 
   /**
-   * Returns whether to leave out a retained message: all of them with `never`, and with `new` those that have come before.
+   * Returns whether to leave out a retained message: always with `never`; with `new`, if it was delivered before.
    *
-   * MQTT 5 brokers send none of these. With MQTT 3.1.1 every SUBSCRIBE brings all retained messages again, so they are left
-   * out where the session had the filter. A redelivery is not: it was let through before. Nor is what comes before SUBSCRIBE.
+   * MQTT 5 brokers do not send such messages. With MQTT 3.1.1, every SUBSCRIBE delivers all retained messages again, so
+   * they are left out if the session already had the filter. Redeliveries pass, since they passed before, and so do
+   * messages that arrive before the SUBSCRIBE.
    */
   leavesOut({ retain, dup, topic }: Pick<ReceivedPublish, 'retain' | 'dup' | 'topic'>): boolean {
     const { retained, protocolVersion } = this.#options.config;
@@ -125,13 +126,16 @@ export class Subscriptions {
     this.#options.readiness.set('mqtt.subscriptions', 'failing', 'not subscribed');
   }
 
-  /** Filters that a session may hold from an earlier configuration: unshared twins of shared filters, and `formerFilters`. */
+  /**
+   * Filters that a session may have from an earlier configuration: unshared twins of shared filters, and
+   * `formerFilters`.
+   */
   get #former(): string[] {
     const unshared = [...this.#wanted.keys()].filter((filter) => filter.startsWith('$share/')).map(matchableFilter);
     return [...unshared, ...this.#options.config.formerFilters];
   }
 
-  /** Filters that are wanted and were not asked for at that QoS. */
+  /** Wanted filters that were not requested at their QoS. */
   get #unasked(): string[] {
     return [...this.#wanted.keys()].filter((filter) => this.#answers.get(filter)?.asked !== this.#qosOf(filter));
   }
@@ -143,7 +147,7 @@ export class Subscriptions {
     });
   }
 
-  /** Filters granted at QoS 0 and wanted at 1. */
+  /** Filters wanted at QoS 1 and granted at 0. */
   get #lowered(): string[] {
     return [...this.#wanted.keys()].filter((filter) => {
       const answer = this.#answers.get(filter);
@@ -151,7 +155,10 @@ export class Subscriptions {
     });
   }
 
-  /** Filters that the broker holds in vain. A filter stays while its successor, which overlaps it, is refused. */
+  /**
+   * Filters that the broker has and the configuration does not. A filter stays while an overlapping successor is
+   * refused.
+   */
   get #obsolete(): string[] {
     const refused = this.#refused;
     return [...this.#held].filter(
@@ -163,7 +170,7 @@ export class Subscriptions {
     return this.#wanted.get(filter) === 0 ? 0 : 1;
   }
 
-  /** One change at a time, so that the last wish wins. */
+  /** Runs changes one at a time, so that the latest one wins. */
   #reconcile(): Promise<void> {
     this.#working = this.#working.then(async () => {
       if (!this.#online) return;
@@ -174,10 +181,10 @@ export class Subscriptions {
         this.#options.onSubscribed?.();
         for (const filters of chunks(this.#obsolete, this.#options.config.maxFiltersPerSubscribe))
           await this.#unsubscribe(filters);
-        // Wanted differently by now: the next turn asks for it, and judges.
+        // If the wanted filters have changed, the next turn subscribes and judges them.
         if (this.#wanted === wanted && this.#online) this.#judge();
       } catch (thrown) {
-        // The connection broke: the next one reconciles again.
+        // The connection broke; the next one reconciles again.
         this.#options.telemetry.event('mqtt.error', { error: toError(thrown).message });
       }
     });
@@ -232,10 +239,10 @@ export class Subscriptions {
     const request = Object.fromEntries(filters.map((filter) => [filter, this.#subscribeOptions(filter)]));
     const granted = await new Promise<readonly [filter: string, code: number][]>((resolve, reject) => {
       client.subscribe(request, options, (error, grants = [], suback) => {
-        // A connection that broke gives an error beside the QoS that was asked for: only a SUBACK grants.
+        // A broken connection reports an error along with the requested QoS: only a SUBACK grants.
         const codes = suback?.granted?.map(Number);
         if (codes === undefined && error) reject(error);
-        // Not in the order of `filters`: an object has the names that are numbers first.
+        // The order differs from `filters`, because an object lists numeric names first.
         else
           resolve(
             grants.map(({ topic, qos }, index) => [topic, codes === undefined ? qos : (codes[index] ?? REFUSED)]),
@@ -262,7 +269,7 @@ export class Subscriptions {
   #subscribeOptions(filter: string): IClientSubscribeOptions {
     const { protocolVersion, retained } = this.#options.config;
     const qos = this.#qosOf(filter);
-    // Without Retain As Published, RETAIN marks what a SUBSCRIBE has brought, and nothing else.
+    // Without Retain As Published, RETAIN marks only messages delivered because of a SUBSCRIBE.
     return protocolVersion === 5 ? { qos, rh: RETAIN_HANDLING[retained], rap: false } : { qos };
   }
 

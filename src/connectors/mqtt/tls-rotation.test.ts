@@ -34,7 +34,7 @@ suite('Renewed certificates of an MQTT broker', (it) => {
     return folder;
   };
 
-  /** A broker whose certificates, and those of its clients, one authority has signed. It reads them when it starts. */
+  /** A broker whose certificates, and those of its clients, are signed by one authority. It reads them at start. */
   const startTlsBroker = async (): Promise<TlsBroker> => {
     const folder = folderOfTest();
     const certificates = makeCertificates(folder);

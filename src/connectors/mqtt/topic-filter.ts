@@ -1,7 +1,7 @@
-/** MQTT-4.7.3: of a topic, and of a filter. */
+/** MQTT-4.7.3: applies to topics and filters. */
 export const MAX_TOPIC_BYTES = 65_535;
 
-/** Why one cannot publish to a topic, or to what a template of topics makes; undefined if one can. */
+/** Returns why one cannot publish to a topic, or to a topic made from a template; undefined if one can. */
 export function publishTopicProblem(topic: string): string | undefined {
   if (topic === '') return 'the topic is empty: a topic has at least one character';
   if (topic.includes('\0')) return 'a topic has no null character';
@@ -13,7 +13,7 @@ export function publishTopicProblem(topic: string): string | undefined {
   return Buffer.byteLength(topic) > MAX_TOPIC_BYTES ? 'a topic has at most 65,535 bytes' : undefined;
 }
 
-/** Why a text is no valid MQTT topic filter (MQTT 3.1.1, section 4.7), or undefined if it is one. */
+/** Returns why a text is not a valid MQTT topic filter (MQTT 3.1.1, section 4.7); undefined if it is one. */
 export function topicFilterProblem(filter: string): string | undefined {
   if (filter.length === 0) return 'a topic filter may not be empty';
   if (Buffer.byteLength(filter) > MAX_TOPIC_BYTES) return 'a topic filter has at most 65,535 bytes';
@@ -35,12 +35,12 @@ function sharedFilterProblem(filter: string): string | undefined {
   return rest.length === 0 ? `"${filter}" has no filter behind its share group` : topicFilterProblem(rest.join('/'));
 }
 
-/** The filter that a member of a share group subscribes to; the filter itself without a group. */
+/** Returns the filter that a member of a share group subscribes to; without a group, the filter itself. */
 export function sharedFilter(group: string | undefined, filter: string): string {
   return group === undefined || group === '' ? filter : `$share/${group}/${filter}`;
 }
 
-/** The filter that topics are matched against: without `$share/<group>/`. */
+/** Returns the filter that topics are matched against: without `$share/<group>/`. */
 export function matchableFilter(filter: string): string {
   return filter.startsWith('$share/') ? filter.split('/').slice(2).join('/') : filter;
 }
@@ -58,7 +58,7 @@ export function topicMatches(filter: string, topic: string): boolean {
   return wanted.length === levels.length;
 }
 
-/** The share group of a filter, or undefined. */
+/** Returns the share group of a filter, or undefined. */
 export function shareGroupOf(filter: string): string | undefined {
   return filter.startsWith('$share/') ? filter.split('/')[1] : undefined;
 }

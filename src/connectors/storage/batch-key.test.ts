@@ -48,7 +48,7 @@ suite('safe part', ({ test }) => {
 
   test('one text in two spellings is one part', () => {
     assert.is(safePart('bu\u0308ro'), safePart('b\u00fcro'));
-    // Four characters that make one.
+    // Four characters that compose to one.
     assert.is(safePart('\u03b1\u0313\u0300\u0345'.repeat(300)), '\u1f82'.repeat(128));
   });
 

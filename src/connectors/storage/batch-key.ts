@@ -4,10 +4,10 @@ import { type Message, utcTime } from '../../core/message.ts';
 import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
 import { memoize } from '../../util/memoize.ts';
 
-/** Names the group of a message, as the folder of its object, or leaves the message out. `hooks.ts` may replace it. */
+/** Names the group of a message, which is the folder of its object, or drops the message. `hooks.ts` may replace it. */
 export type BatchKeyOf = (message: Message) => string | Drop;
 
-/** Checks what a pipeline's own hook returns: what it throws, or returns beside a string, costs the message at hand. */
+/** Wraps a pipeline's own hook: an error, or a result that is not a string, affects only the current message. */
 export function checkedBatchKey(batchKey: BatchKeyOf): BatchKeyOf {
   return (message) => {
     const key = callSync('batchKey', () => batchKey(message));
@@ -17,19 +17,19 @@ export function checkedBatchKey(batchKey: BatchKeyOf): BatchKeyOf {
 
 /** Object names have at most 1,024 bytes; the rest is for prefix and hash. */
 export const MAX_KEY_BYTES = 700;
-/** Longest part of an object's name that a location may take, in characters. */
+/** The longest part of an object's name that a location may take, in characters. */
 const MAX_PART = 128;
-/** NFC makes one character of at most four; and it sorts long rows of accents in time that grows with their square. */
+/** NFC composes at most four characters to one, but sorts long runs of accents in quadratic time. */
 const MAX_COMPOSED = 16 * MAX_PART;
 const REMEMBERED_LOCATIONS = 10_000;
 
-/** The attribute by which tests file messages under another day. */
+/** Attribute that tests use to file messages under another day. */
 const TEST_TIME = 'test_publish_time';
 
 /**
- * `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path that leads to a location.
+ * Returns a function for `YYYY/MM/DD[/<location>]`, from a message's time (UTC) and the first path with a location.
  *
- * @param acceptTestTime the attribute `test_publish_time` goes before the time at the path.
+ * @param acceptTestTime true to prefer the attribute `test_publish_time` to the time at the path.
  */
 export function batchKeyBy(
   timePath: string,
@@ -57,7 +57,7 @@ export function batchKeyBy(
   };
 }
 
-/** A batch key as a path of safe parts. Throws a PoisonError if it is too long for an object's name. */
+/** Converts a batch key to a path of safe parts. Throws a PoisonError if it is too long for an object's name. */
 export function safePath(batchKey: string): string {
   const path = batchKey.split('/').map(safePart).join('/');
   if (Buffer.byteLength(path) > MAX_KEY_BYTES) {
@@ -66,12 +66,12 @@ export function safePath(batchKey: string): string {
   return path;
 }
 
-/** Characters that end a part, are invisible, turn text around, or are patterns to `gsutil` and shells. */
+/** Characters that end a part, are invisible, change text direction, or are patterns to `gsutil` and shells. */
 const UNSAFE = /[\p{Cc}\p{Cf}/\\#?*[\]]/gu;
 
-/** A text as one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */
+/** Converts a text to one part of an object's name: never `.` or `..`, never empty, at most 128 characters. */
 export function safePart(text: string): string {
-  // Half of a surrogate pair, from the message or from the cut, cannot be written in UTF-8.
+  // A lone surrogate, from the message or from the cut, cannot be encoded in UTF-8.
   const safe = text.slice(0, MAX_COMPOSED).normalize('NFC').replace(UNSAFE, '_').slice(0, MAX_PART).toWellFormed();
   return safe === '' || /^\.+$/.test(safe) ? '_' : safe;
 }

@@ -10,15 +10,15 @@ const NOT_FOUND = 404;
 
 interface EnsureBucketOptions {
   readonly telemetry: Telemetry;
-  /** Creates the bucket, if it is missing. Rejects with the client's own error. */
+  /** Creates the bucket unless it exists. Rejects with the client's own error. */
   readonly create: () => Promise<'created' | 'exists'>;
 }
 
 /**
- * Checks at start that the bucket exists; with `bucket.create`, creates it where it is missing. Warns where the bucket
- * may not be read: writing objects needs no such right.
+ * Checks at start that the bucket exists. With `bucket.create`, creates a missing one. Logs a warning if this identity
+ * may not read it: writing objects does not need that permission.
  *
- * @throws FatalError naming the setting, or RetryableError while Storage cannot be reached.
+ * @throws FatalError naming the setting, or RetryableError while Storage is unreachable.
  */
 export async function ensureBucket(
   bucket: Bucket,
@@ -51,7 +51,7 @@ export async function ensureBucket(
   });
 }
 
-/** Creates the bucket; returns false if it was there, or perhaps is and may not be looked up. */
+/** Creates the bucket. Returns false if it already existed, or may exist but cannot be read. */
 async function tryToCreate(
   { name }: BucketConfig,
   mayRead: boolean,

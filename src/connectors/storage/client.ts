@@ -4,8 +4,8 @@ import { isEmulated } from '../google/credentials.ts';
 import type { GoogleConfig } from '../google/google-config.ts';
 
 /**
- * Builds the client, without retries of its own: ours know about credit, readiness and shutdown. With
- * `STORAGE_EMULATOR_HOST` no token is fetched, even where credentials exist.
+ * Creates the client without its built-in retries: ours account for credit, readiness and shutdown. With
+ * `STORAGE_EMULATOR_HOST` set, fetches no token even if credentials exist.
  */
 export function createStorageClient(google: GoogleConfig): Storage {
   return new Storage({

@@ -4,9 +4,9 @@ import { retrySchema } from '../../operators/retry-with-backoff.ts';
 import { MAX_KEY_BYTES } from './batch-key.ts';
 
 const MAX_OBJECT_NAME_BYTES = 1024;
-/** For the object's own name, behind prefix and batch key. */
+/** Room for the object's own name after prefix and batch key. */
 const MAX_FILE_BYTES = 64;
-/** Bytes of an object's name that are left for the prefix, beside the longest batch key, the name and two slashes. */
+/** Bytes left for the prefix, besides the longest batch key, the name and two slashes. */
 export const MAX_PREFIX_BYTES = MAX_OBJECT_NAME_BYTES - MAX_KEY_BYTES - MAX_FILE_BYTES - 2;
 
 const prefix = v.pipe(

@@ -10,10 +10,10 @@ export interface ObjectToInsert {
 }
 
 /**
- * Writes an object that may not exist before, in one multipart request; Cloud Storage checks its CRC32C.
+ * Writes a new object in one multipart request; Cloud Storage checks its CRC32C.
  *
- * `File.save` does the same through streams, and takes 775 µs of CPU time for a small object where this takes 460.
- * `bucket.request` is public, and is what it sends its own request with.
+ * `File.save` does the same through streams, but takes 775 µs of CPU time for a small object instead of 460. It sends
+ * its own request through the public `bucket.request`, too.
  *
  * https://cloud.google.com/storage/docs/json_api/v1/objects/insert
  */

@@ -1,11 +1,11 @@
-/** Of a hash: 128 bits tell the objects of any archive apart. */
+/** Digits of a hash: 128 bits distinguish the objects of any archive. */
 const NAME_DIGITS = 32;
 
 /**
- * The name of a group's object: `<prefix>/<batchKey>/<hash>.jsonl.gz`, made of the hash of its content. The same messages
- * make the same name, so that an upload that is tried again finds its own object.
+ * Returns the name of a group's object, derived from the hash of its content: `<prefix>/<batchKey>/<hash>.jsonl.gz`.
+ * The same messages give the same name, so a retried upload finds its own object.
  *
- * @param suffix tells an object from another of the same content.
+ * @param suffix distinguishes an object from another with the same content.
  */
 export function objectName(prefix: string, batchKey: string, contentHash: string, suffix = ''): string {
   const folders = [...prefix.split('/').filter((part) => part !== ''), batchKey];

@@ -8,7 +8,7 @@ import { objectSizes } from './object-sizes.ts';
 
 const KIB = 1024;
 
-/** Objects in virtual time, and the warnings that they caused. */
+/** Records objects in virtual time, and the warnings they cause. */
 function objects() {
   const scheduler = new ManualScheduler();
   const warnings: Record<string, unknown>[] = [];
@@ -19,7 +19,7 @@ function objects() {
     destination: { write: (line) => warnings.push(JSON.parse(line)) },
   });
   const observe = objectSizes(telemetry, scheduler);
-  /** Stores objects at a rate, of equal sizes and with one reason after the other. */
+  /** Stores objects of equal size at a rate, cycling through the reasons. */
   const store = (minutes: number, perSecond: number, bytes: number, ...reasons: FlushReason[]): void => {
     for (let index = 0; index < minutes * 60 * perSecond; index += 1) {
       scheduler.advance(1_000 / perSecond);

@@ -6,9 +6,9 @@ import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
 const KIB = 1024;
 const SIZES = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144].map((kib) => kib * KIB);
 
-/** A mean of objects below this is small. */
+/** A mean object size below this is small. */
 const SMALL_BYTES = 64 * KIB;
-/** Below this rate small objects cost little: 5 a second are 432,000 a day. */
+/** Below this rate, small objects cost little: 5 a second are 432,000 a day. */
 const MATTERS_PER_SECOND = 5;
 /** Time over which objects are judged. */
 const WINDOW_MS = 300_000;
@@ -26,7 +26,7 @@ const WORDS = {
 } as const;
 const EARLY = ['age', 'pressure', 'crowded'] as const;
 
-/** Objects of one window of time. */
+/** Objects in one time window. */
 interface Window {
   readonly since: number;
   objects: number;
@@ -39,10 +39,10 @@ const NO_OBJECTS: Readonly<Record<FlushReason, number>> = {
 };
 
 /**
- * Counts objects by size and by why their batch left, as metrics. Logs `upload.small` when the objects of five minutes are
- * small on average, many, and most of them left before they were full; once, until a window of five minutes was better.
+ * Reports metrics of objects by size and by the reason their batch left. Logs `upload.small` if the objects of five
+ * minutes are small on average, numerous, and mostly left early. Logs it once, until a five-minute window is better.
  *
- * @returns a function that takes each object that is safe, with its bytes after compression.
+ * @returns a function to call with each stored object's size after compression.
  */
 export function objectSizes(
   telemetry: Telemetry,

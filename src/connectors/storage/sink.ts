@@ -26,7 +26,7 @@ import { writeOnce } from './write-once.ts';
 
 const compressInPool = promisify(gzip);
 
-/** In the pool a small text costs 100 µs, at once 20 to 150. */
+/** Compressing a small text takes 100 µs in the pool, and 20 to 150 µs synchronously. */
 const SMALL_TEXT = 8 * 1024;
 
 function compress(text: string): Observable<Buffer> {
@@ -34,10 +34,10 @@ function compress(text: string): Observable<Buffer> {
 }
 
 const REMEMBERED_KEYS = 10_000;
-/** Of `archivedAt`, to the millisecond. */
+/** Length of `archivedAt`, to the millisecond. */
 const TIME_BYTES = 24;
 
-/** Statuses that may refuse one place and take another: a name, or a condition of an IAM binding. */
+/** Statuses that may refuse one place and accept another, because of its name or an IAM condition. */
 const REFUSED_PLACE: ReadonlySet<number> = new Set([400, 403]);
 
 export interface StorageSinkOptions {
@@ -51,7 +51,7 @@ export interface StorageSinkOptions {
   readonly readiness: Readiness;
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
-  /** Called with each object that is safe. */
+  /** Called with each object that is safely stored. */
   readonly onStored?: (object: StoredObject) => void;
 }
 
@@ -59,7 +59,7 @@ export interface StoredObject {
   readonly name: string;
   readonly key: string;
   readonly lines: number;
-  /** After compression. */
+  /** Size after compression. */
   readonly bytes: number;
 }
 
@@ -68,14 +68,14 @@ interface PreparedLine extends BatchItem {
 }
 
 /**
- * Archives deliveries as gzip JSONL, one object for a group, and emits what became of each. Compression of all but
- * small objects runs on libuv's pool. An object is written once: its name comes from its content (see `writeOnce`).
+ * Archives deliveries as gzip JSONL, one object per group, and emits the outcome of each. Compresses all but small
+ * objects on libuv's pool. Each object is written once: its name derives from its content (see `writeOnce`).
  */
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
   const { bucket, prefix, config, credit, batchKeyOf } = options;
   const upload = uploadEffect(options);
   const share = targetShare(credit.limits);
-  /** The key of a place: its objects are in one folder. */
+  /** Returns the key of a place, the folder of its objects. */
   const keyOf = memoize((batchKey) => {
     const path = safePath(batchKey);
     return new PartitionKey([bucket.name, prefix, path].filter(Boolean).join('/'), path);
@@ -83,7 +83,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   return batchInto<PreparedLine>(
     {
       limits: {
-        // One object may not take the credit of all others.
+        // Keeps one object from taking the credit of all others.
         maxCount: Math.min(config.maxLines, share.maxMessages),
         maxBytes: Math.min(config.maxBytes, share.maxBytes),
         maxAgeMs: config.maxAgeMs,
@@ -107,7 +107,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   );
 }
 
-/** Uploads a group; emits undefined once it is safe, or the error of the last try. */
+/** Uploads a group. Emits undefined once it is safely stored, or the error of the last attempt. */
 function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>, slot: Slot) => Observable<ItemResult> {
   const { bucket, prefix, config, identityOf, telemetry, readiness, onStored } = options;
   const observeSeconds = telemetry.histogram(
@@ -117,7 +117,7 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>,
   );
   const observeObject = objectSizes(telemetry);
   const write = writeOnce({ bucket, timeoutMs: config.timeoutMs });
-  /** Present failures with their reasons: a place, or the bucket. */
+  /** Current failures with their reasons, by place or bucket. */
   const failing = new Map<string, string>();
   const report = (): void => {
     const [reason] = failing.values();
@@ -179,7 +179,7 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>,
       ),
       catchError((thrown: unknown) => {
         const error = new RetryableError(toError(thrown).message, { cause: thrown });
-        // A place may have no other message: what comes again turns it red again.
+        // The place may never get another message; if it does, a failure turns it red again.
         if (target !== bucket.name) failing.delete(target);
         report();
         telemetry.event('upload.failed', { object: name(''), messages: batch.items.length, error: error.message });
@@ -189,7 +189,7 @@ function uploadEffect(options: StorageSinkOptions): (batch: Batch<PreparedLine>,
   };
 }
 
-/** The HTTP status that an error, or one of its causes, has; NaN if none has one. */
+/** Returns the HTTP status of an error or of one of its causes; NaN if there is none. */
 function statusOf(error: unknown): number {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const status = Number(errorCode(cause));

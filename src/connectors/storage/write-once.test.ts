@@ -63,7 +63,7 @@ suite('an object that is written once', (it) => {
     await newBucket();
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', times: 1, dropResponse: true });
     await refusal(write());
-    // Other bytes, such as those of another time of writing: the hash says that it is the same.
+    // Other bytes, such as those written at another time: the hash shows that the content is the same.
     assert.equal(await write('hash-a', 'content of later'), { name: NAME, existed: true });
     assert.is((await bucket.file(NAME).download())[0].toString(), 'content');
   });
@@ -95,7 +95,7 @@ suite('an object that is written once', (it) => {
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', times: 1, error });
     assert.match((await refusal(write())).message, 'an organization policy');
     assert.equal(await names(), []);
-    // The fault may also hit the name of its own.
+    // The failure may also affect the alternative name.
     await bucket.file(NAME).save('of others', { resumable: false });
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', error });
     assert.match((await refusal(write())).message, 'an organization policy');

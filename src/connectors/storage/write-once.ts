@@ -12,36 +12,37 @@ const PRECONDITION_FAILED = 412;
 
 export interface WriteOnceOptions {
   readonly bucket: Bucket;
-  /** Of each call to Cloud Storage: a write takes at most three. */
+  /** Limit of each call to Cloud Storage; a write makes at most three. */
   readonly timeoutMs: number;
   readonly scheduler?: SchedulerLike;
 }
 
 export interface NewObject {
-  /** Its name; a suffix makes another name for the same content. */
+  /** Returns its name; a suffix gives another name for the same content. */
   readonly name: (suffix: string) => string;
   readonly content: Buffer;
   readonly contentType: string;
-  /** Hash of what identifies the content. It is kept beside the object as custom metadata, `contentHash`. */
+  /** Hash that identifies the content, stored as custom metadata `contentHash` of the object. */
   readonly contentHash: string;
 }
 
 export interface WrittenObject {
   readonly name: string;
-  /** An earlier try had written it. */
+  /** True if an earlier attempt wrote it. */
   readonly existed: boolean;
 }
 
-/** The owner of an object's name: the same content, other content, nobody, or unknown because it may not be read. */
+/** The owner of an object's name: the same content, other content, none, or unknown because it may not be read. */
 type Holder = 'same' | 'other' | 'nobody' | 'unreadable';
 
 /**
- * Writes objects that may not exist before, and emits where each is. Cloud Storage answers 412 when an object has the
- * name, and also when an organization policy or the bucket's encryption enforcement refuses the object. So the object
- * that has the name is read: only an equal `contentHash` counts as written. Where another object has the name, or reading
- * is denied, the content is written under a name with a random suffix.
+ * Writes objects that must not exist yet, and emits where each one is.
  *
- * Fails with a RetryableError, whatever Cloud Storage refuses: that is the bucket's fault, and no message's.
+ * Cloud Storage returns 412 if the name is taken, but also if an organization policy or the bucket's encryption
+ * enforcement refuses the object. So the existing object is read: only an equal `contentHash` counts as written. If
+ * another object has the name, or may not be read, the content is written under a name with a random suffix.
+ *
+ * Every refusal is a RetryableError: it is the bucket's fault, never a message's.
  */
 export function writeOnce({
   bucket,

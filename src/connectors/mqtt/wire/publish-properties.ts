@@ -1,11 +1,11 @@
 import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-integer.ts';
 
-/** A name and its value, as a device has set them. */
+/** A name and value set by a device. */
 export type UserProperty = readonly [name: string, value: string];
 
 /** MQTT 5 properties of a message: MQTT-3.3.2.3. */
 export interface PublishProperties {
-  /** In their order; a name may come more than once. */
+  /** In their order; names may repeat. */
   readonly userProperties: readonly UserProperty[];
   readonly contentType?: string | undefined;
   readonly responseTopic?: string | undefined;
@@ -18,9 +18,9 @@ export interface PublishProperties {
 
 /** The result of `readProperties`. */
 export interface ReadProperties {
-  /** The identifiers of the subscriptions that a message has come by. */
+  /** Identifiers of the subscriptions that delivered the message. */
   readonly subscriptionIds: readonly number[];
-  /** Undefined if there are none but identifiers. */
+  /** Undefined if there are only identifiers. */
   readonly properties: PublishProperties | undefined;
 }
 
@@ -33,13 +33,15 @@ const SUBSCRIPTION_IDENTIFIER = 0x0b;
 const TOPIC_ALIAS = 0x23;
 const USER_PROPERTY = 0x26;
 
-/** Properties of a packet without any: one shared object. */
+/** Shared result for packets without properties. */
 export const NO_PROPERTIES: ReadProperties = Object.freeze({
   subscriptionIds: Object.freeze([]),
   properties: undefined,
 });
 
-/** Of packets with one identifier and nothing else: there are as many as filters, and each comes with every message. */
+/**
+ * Cached results for packets with a single identifier and nothing else: one per filter, repeated with every message.
+ */
 const ONE_ID = new Map<number, ReadProperties>();
 /** A broker may send any identifier. */
 const MAX_KNOWN_IDS = 1_000;
@@ -54,9 +56,8 @@ function ofOneId(id: number): ReadProperties {
 }
 
 /**
- * Reads the properties of a PUBLISH packet, which lie from `start` to `end`: the identifiers of subscriptions at once, and
- * all else once it is looked at. Of what is not as it should be, or is cut off, nothing is read from there on: a message
- * is not lost by its properties.
+ * Reads the properties of a PUBLISH packet between `start` and `end`: subscription identifiers immediately, the others
+ * on demand. Stops at the first malformed or truncated property, so that bad properties never lose a message.
  */
 export function readProperties(bytes: Buffer, start: number, end: number): ReadProperties {
   if (start >= end) return NO_PROPERTIES;
@@ -75,7 +76,7 @@ export function readProperties(bytes: Buffer, start: number, end: number): ReadP
   return { subscriptionIds, properties: others === 0 ? undefined : new EncodedProperties(bytes, start, end) };
 }
 
-/** Properties as they lie in a packet, read once somebody looks at them. */
+/** Encoded properties that are decoded on demand. */
 class EncodedProperties implements PublishProperties {
   readonly #bytes: Buffer;
   readonly #start: number;
@@ -153,7 +154,7 @@ function decoded(bytes: Buffer, start: number, end: number): PublishProperties {
 /** Returns the end of the property at `place`; undefined if it is beyond `end`, or not a property of PUBLISH. */
 function endOf(bytes: Buffer, place: number, end: number): number | undefined {
   const next = place + 1 + lengthOf(bytes, place + 1, end, bytes[place] ?? 0);
-  // Also false of what is no number.
+  // Also false for NaN.
   return next <= end ? next : undefined;
 }
 

@@ -17,11 +17,11 @@ const MAX_PAYLOAD_BYTES = 1_000_000;
 
 interface Reading {
   readonly maxPayloadBytes?: number;
-  /** Goes on, at once by default. */
+  /** Resumes reading; immediately by default. */
   readonly later?: ((resume: () => void) => void) | undefined;
 }
 
-/** Reads chunks, one after the other. */
+/** Reads chunks one after the other. */
 function reading(
   protocolVersion: number,
   { maxPayloadBytes = MAX_PAYLOAD_BYTES, later = (resume) => resume() }: Reading = {},
@@ -46,7 +46,7 @@ function publish(packet: Partial<IPublishPacket>): IPublishPacket {
   return { cmd: 'publish', topic: 'a/b', payload: Buffer.from('x'), qos: 0, dup: false, retain: false, ...packet };
 }
 
-/** Converts a packet that mqtt-packet has read to the shape of our reader, without its counts. */
+/** Converts a packet parsed by mqtt-packet to the shape of our reader, without its counts. */
 function asReceived(
   packet: IPublishPacket,
   { maxPayloadBytes = MAX_PAYLOAD_BYTES, protocolVersion = 5 } = {},
@@ -61,7 +61,7 @@ function asReceived(
   return cutTo(maxPayloadBytes, plain(whole));
 }
 
-/** Properties in the shape that can be compared: user properties by name, since MQTT.js keeps no order of names. */
+/** Makes properties comparable: groups user properties by name, because MQTT.js does not keep the order of names. */
 function plain<P extends Pick<ReceivedPublish, 'properties'>>(packet: P): P {
   const { properties } = packet;
   if (properties === undefined) return packet;
@@ -95,7 +95,7 @@ const properties = fc.record(
     userProperties: fc.dictionary(
       fc.string({ maxLength: 20 }),
       fc.oneof(text, fc.array(text, { minLength: 2, maxLength: 4 })),
-      // For no names at all mqtt-packet writes a length that is wrong.
+      // mqtt-packet writes a wrong length if there are no names.
       { minKeys: 1 },
     ),
     contentType: text,
@@ -129,13 +129,13 @@ const others = fc.constantFrom<Packet>(
 
 type FromArbitrary<A> = A extends fc.Arbitrary<infer T> ? T : never;
 
-/** A text as MQTT writes it: MQTT-1.5.4. */
+/** A string as MQTT encodes it: MQTT-1.5.4. */
 function text16(text: string): Buffer {
   const bytes = Buffer.from(text);
   return Buffer.concat([Buffer.of(bytes.length >> 8, bytes.length & 0xff), bytes]);
 }
 
-/** Bytes cut at any places. */
+/** Cuts bytes at the given places. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const ends = [...places.map((place) => place % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end)).filter((piece) => piece.length > 0);
@@ -253,7 +253,7 @@ suite('PUBLISH reader', ({ test }) => {
       qos: fc.constantFrom(0 as const, 1 as const),
       topicLength: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 65_535 })),
       payloadLength: fc.oneof(fc.nat(300), fc.integer({ min: 130_000, max: 132_000 }), fc.nat(400_000)),
-      // Three of them can make a large packet of a small payload.
+      // Three of them can make a small payload a large packet.
       propertyLength: fc.oneof(fc.constant(undefined), fc.nat(200), fc.nat(65_535)),
       byte: fc.nat(255),
     });
@@ -284,7 +284,7 @@ suite('PUBLISH reader', ({ test }) => {
               packet.cmd === 'publish'
                 ? asReceived(packet, { maxPayloadBytes, protocolVersion })
                 : { other: written[index]?.toString('hex') ?? '' };
-            // Not `assert.equal`, which would print megabytes.
+            // `assert.equal` would print megabytes.
             assert.ok(isDeepStrictEqual(seen.map(uncounted)[index], expected), `packet ${index}`);
           }
         },

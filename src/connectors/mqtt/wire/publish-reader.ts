@@ -9,49 +9,54 @@ import { integerAt, integerLength, MAX_INTEGER_BYTES } from './variable-byte-int
 export interface ReceivedPublish {
   readonly topic: string;
   readonly payload: Buffer;
-  /** Packet id of its PUBACK; 0 for QoS 0, which gets none. */
+  /** Packet id of its PUBACK; 0 for QoS 0, which needs none. */
   readonly packetId: number;
-  /** The broker has sent it before, or may have. */
+  /** True if the broker may have sent it before. */
   readonly dup: boolean;
-  /** It was stored at the broker before this client subscribed, or is to be stored by whoever hands it on. */
+  /**
+   * True for a message retained before this client subscribed, or one that the receiver of a forwarded packet should
+   * retain.
+   */
   readonly retain: boolean;
-  /** The identifiers of the subscriptions that it has come by: MQTT 5, and only where they have one. */
+  /** Identifiers of the subscriptions that delivered it (MQTT 5), if they have any. */
   readonly subscriptionIds: readonly number[];
   /** MQTT 5 properties, parsed on first access; undefined for most messages. */
   readonly properties: PublishProperties | undefined;
-  /** Bytes that the packet takes in memory; it can retain at most `PIECE_BYTES` of others. */
+  /** Memory that the packet takes; it retains at most `PIECE_BYTES` of others. */
   readonly byteLength: number;
-  /** Set if the payload was too large, and is only the beginning. */
+  /** Set if the payload was too large and is truncated. */
   readonly whole?: WholeData | undefined;
 }
 
-/** Nothing more is read until `resume` is called, once: inside of the handler, or later. */
+/** Callbacks of a reader. Reading stops until `resume` is called once, during the callback or later. */
 export interface PublishReaderHandlers {
   readonly onPublish: (packet: ReceivedPublish, resume: () => void) => void;
-  /** A large message is coming, and some of it has come. */
+  /** Called while a large message arrives in parts. */
   readonly onProgress?: () => void;
-  /** Any other packet, as it came. */
+  /** Called with any other packet, as received. */
   readonly onOther: (bytes: Buffer, resume: () => void) => void;
-  /** All that has come, from where it is no MQTT: no packet can be told from the next one any more. Nothing follows. */
+  /**
+   * Called with all received bytes from the first that is not MQTT, where packet boundaries are lost. Nothing follows.
+   */
   readonly onLost: (bytes: Buffer) => void;
 }
 
 export interface PublishReaderOptions {
   readonly protocolVersion: number;
-  /** Payloads beyond this are cut. */
+  /** Longer payloads are truncated. */
   readonly maxPayloadBytes: number;
 }
 
 /** Two chunks of a socket. */
 const HIGH_WATER_MARK = 128 * 1024;
-/** Packets are read in copies of so many bytes: one message that stays long does not hold a chunk of 64 KiB. */
+/** Packets are copied in pieces of this size, so that one long-lived message does not retain a chunk of 64 KiB. */
 export const PIECE_BYTES = 8 * 1024;
-/** Larger PUBLISH packets are taken in as they come. Everything before a payload but properties is shorter. */
+/** Larger PUBLISH packets are collected as they arrive. Everything before a payload is shorter, except properties. */
 const LARGE_BYTES = 128 * 1024;
 /** The first byte of a packet, and the first of its length: MQTT-2.2. */
 const SHORTEST_PACKET = 2;
 const PUBLISH = 3;
-/** Behind a topic: a packet id, and the length of the properties. */
+/** Bytes after a topic: a packet id, and the length of the properties. */
 const MAX_HEAD_BYTES = 2 + MAX_INTEGER_BYTES;
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -67,14 +72,14 @@ interface LargePublish {
 }
 
 /**
- * Reads PUBLISH packets of QoS 0 and 1 from what a broker sends, and hands on everything else as bytes, in order.
+ * Reads PUBLISH packets of QoS 0 and 1 from a broker, and passes on everything else as bytes, in order.
  *
- * Why not MQTT.js: it reads them byte by byte through a list of buffers, and takes a turn of the event loop for each,
- * which is a third of what a message costs. What it must know of (CONNACK, SUBACK, PINGRESP), and what is not as it should
- * be (QoS 2, both QoS bits, an alias instead of a topic, a length that does not fit), it still reads itself.
+ * MQTT.js reads packets byte by byte through a list of buffers, with one turn of the event loop each: a third of a
+ * message's cost. It still parses the packets it needs (CONNACK, SUBACK, PINGRESP) and irregular ones (QoS 2, both QoS
+ * bits, an alias instead of a topic, a wrong length).
  *
- * Payloads and properties are views of copies of what came, valid for as long as they are held. Of a payload beyond
- * `maxPayloadBytes` the beginning is kept, and no more is ever buffered.
+ * Payloads and properties are views of copied bytes and stay valid. Of a payload beyond `maxPayloadBytes`, only the
+ * beginning is kept, and no more is ever buffered.
  */
 export class PublishReader extends Writable {
   readonly #handlers: PublishReaderHandlers;
@@ -85,9 +90,9 @@ export class PublishReader extends Writable {
   #place = 0;
   readonly #arrived: Buffer[] = [];
   #arrivedLength = 0;
-  /** Bytes that the next packet takes, as far as is known. */
+  /** Bytes of the next packet, as far as known. */
   #wanted = SHORTEST_PACKET;
-  /** The packet that is taken in as it comes, if it is a large one. */
+  /** The large packet being collected, if any. */
   #large: LargePublish | undefined;
   #isPaused = false;
   #isReading = false;
@@ -109,7 +114,7 @@ export class PublishReader extends Writable {
 
   readonly #resume = (): void => {
     this.#isPaused = false;
-    // In a turn of its own: it may be called while another message is being settled.
+    // Deferred, because `resume` may be called while another message is being settled.
     if (!this.#isReading) process.nextTick(() => this.#read());
   };
 
@@ -118,14 +123,14 @@ export class PublishReader extends Writable {
     while (!this.#isPaused && this.#next()) {}
     this.#isReading = false;
     if (this.#isPaused) return;
-    // A large packet is not kept until the next one comes.
+    // Releases a large packet before the next one arrives.
     if (this.#place === this.#bytes.length) this.#readFrom(NOTHING);
     const done = this.#done;
     this.#done = undefined;
     done?.();
   }
 
-  /** Does the next step of reading; false while what it needs has not arrived. */
+  /** Performs the next step of reading. Returns false if its bytes have not arrived. */
   #next(): boolean {
     if (this.#large !== undefined) return this.#fill(this.#large);
     if (!this.#gather()) return false;
@@ -134,13 +139,13 @@ export class PublishReader extends Writable {
     return true;
   }
 
-  /** Makes the wanted bytes stand in one piece; false while they have not arrived. */
+  /** Makes the wanted bytes contiguous. Returns false if they have not arrived. */
   #gather(): boolean {
     const left = this.#bytes.length - this.#place;
     if (left >= this.#wanted) return true;
     if (left + this.#arrivedLength < this.#wanted) return false;
     const [first] = this.#arrived;
-    // As a rule: a small chunk is read where it lies, and a large one in pieces.
+    // The usual case: a small chunk is read in place, a large one in pieces.
     if (left === 0 && first !== undefined && first.length >= this.#wanted) {
       const piece = this.#arrive(Math.max(this.#wanted, PIECE_BYTES));
       this.#readFrom(piece.buffer.byteLength <= PIECE_BYTES ? piece : ownCopy(piece));
@@ -159,7 +164,7 @@ export class PublishReader extends Writable {
     this.#place = 0;
   }
 
-  /** Takes what comes next out of what has arrived: at most so many bytes, and of one chunk. */
+  /** Removes the next bytes from those that have arrived: at most `atMost`, from one chunk. */
   #arrive(atMost: number): Buffer {
     const chunk = this.#arrived.shift() ?? NOTHING;
     const piece = chunk.subarray(0, atMost);
@@ -168,7 +173,9 @@ export class PublishReader extends Writable {
     return piece;
   }
 
-  /** Returns the index of a packet's body once all of the packet is here; else sets how many bytes it waits for. */
+  /**
+   * Returns the index of a packet's body once the whole packet has arrived; otherwise sets how many bytes it waits for.
+   */
   #bodyStart(): number | undefined {
     const start = this.#place + 1;
     const digits = integerLength(this.#bytes, start, this.#bytes.length);
@@ -188,8 +195,8 @@ export class PublishReader extends Writable {
   }
 
   /**
-   * Begins to take in a large PUBLISH packet as it comes, or makes known how much is wanted for that. False for a packet
-   * that is MQTT.js' to read.
+   * Starts collecting a large PUBLISH packet, or sets how many bytes that needs. Returns false for packets that MQTT.js
+   * must read.
    */
   #beginLarge(bodyStart: number, end: number): boolean {
     const bytes = this.#bytes;
@@ -209,7 +216,7 @@ export class PublishReader extends Writable {
     return true;
   }
 
-  /** Takes in what has come of a large packet; false while some of it is missing. */
+  /** Collects the available bytes of a large packet. Returns false while some are missing. */
   #fill({ head, payload }: LargePublish): boolean {
     this.#place += payload.take(this.#bytes.subarray(this.#place));
     while (!payload.isComplete && this.#arrivedLength > 0) {
@@ -262,7 +269,7 @@ export class PublishReader extends Writable {
     }
   }
 
-  /** Returns the header of a PUBLISH; undefined if MQTT.js has to read or refuse the packet. */
+  /** Returns the header of a PUBLISH; undefined if MQTT.js must read or refuse the packet. */
   #headAt(start: number, bodyStart: number, end: number): PublishHead | undefined {
     const bytes = this.#bytes;
     const header = bytes[start] ?? 0;
@@ -272,7 +279,7 @@ export class PublishReader extends Writable {
     if (topicStart > end) return undefined;
     const topicEnd = topicStart + bytes.readUInt16BE(bodyStart);
     let place = topicEnd + (hasPacketId ? 2 : 0);
-    // A topic of no length stands for an alias.
+    // An empty topic means that an alias is used.
     if (topicEnd === topicStart || place > end) return undefined;
     let propertiesStart = place;
     if (this.#hasProperties) {

@@ -9,12 +9,12 @@ interface OpenedClient {
 }
 
 /**
- * Lets the messages of a client go to `onPublish`, past MQTT.js, which keeps all else of the protocol: connecting,
- * subscribing, pings, and what it refuses. To be called before the client connects; every connection is tapped.
+ * Sends a client's messages to `onPublish`, bypassing MQTT.js, which still handles the rest of the protocol:
+ * connecting, subscribing, pings and refused packets. Must be called before the client connects; taps every connection.
  *
- * MQTT.js has no public way to its bytes: it makes a stream, and pipes it to its parser. The reader stands between them.
- * So a client's events `message` and `packetreceive` do not tell of messages any more, nor are they given to its
- * `customHandleAcks`. A client that has allowed topic aliases is left alone: MQTT.js looks after them.
+ * MQTT.js has no public access to its bytes: it creates a stream and pipes it to its parser. The reader sits in
+ * between. The client's events `message` and `packetreceive` no longer report these messages, and neither does
+ * `customHandleAcks`. A client that allows topic aliases is left unchanged, because MQTT.js resolves them.
  */
 export function tapPublishes(
   client: MqttClient,
@@ -33,14 +33,14 @@ export function tapPublishes(
         { protocolVersion: client.options.protocolVersion ?? 4, maxPayloadBytes },
         {
           onPublish: (packet, resume) => {
-            // What stands behind a packet that MQTT.js has refused comes again over the next stream, and in order.
+            // Packets after one that MQTT.js has refused are resent over the next stream, in order.
             if (client.stream === stream && !stream.destroyed) onPublish(packet, resume);
             else resume();
           },
           onProgress: pingNowAndThen(client),
-          // What follows waits until MQTT.js has read it, as its own parser would have it.
+          // Later packets wait until MQTT.js has read this one, as with its own parser.
           onOther: (bytes, resume) => parser.write(bytes, resume),
-          // MQTT.js says what is wrong, and would read on somewhere in the middle.
+          // MQTT.js reports the problem, but would then continue in the middle of the data.
           onLost: (bytes) => parser.write(bytes, () => stream.destroy()),
         },
       );
@@ -52,8 +52,8 @@ export function tapPublishes(
 }
 
 /**
- * Pings by hand while a large message comes, three times in a keepalive: the answer to a ping stands behind the message,
- * and MQTT.js takes what is late for a dead connection. It would break it off, and the message would come again forever.
+ * Sends pings while a large message arrives, three times per keepalive. The PINGRESP is queued after the message, and
+ * MQTT.js would take the delay for a dead connection and close it, so that the message would be resent forever.
  */
 function pingNowAndThen(client: MqttClient): () => void {
   let pingedAt = performance.now();
@@ -66,7 +66,7 @@ function pingNowAndThen(client: MqttClient): () => void {
   };
 }
 
-/** Converts a packet that MQTT.js has read to the same shape. */
+/** Converts a packet parsed by MQTT.js to the same shape. */
 export function asReceived({
   topic,
   payload,
@@ -76,15 +76,15 @@ export function asReceived({
   retain,
   properties,
 }: IPublishPacket): ReceivedPublish {
-  // MQTT.js gives a view of a chunk of the socket.
+  // MQTT.js provides a view of a socket chunk.
   const bytes = typeof payload === 'string' ? Buffer.from(payload) : ownCopy(payload);
-  // QoS 2 is acknowledged by MQTT.js.
+  // MQTT.js acknowledges QoS 2.
   const packetId = qos === 1 ? messageId : 0;
   const byteLength = bytes.length + Buffer.byteLength(topic);
   return { topic, payload: bytes, packetId, dup, retain, ...parsedProperties(properties), byteLength };
 }
 
-/** Properties that MQTT.js has read: of user properties it keeps no order but that of one name's values. */
+/** Converts properties parsed by MQTT.js, which keeps the order of values within a name, but not of names. */
 function parsedProperties(properties: IPublishPacket['properties']): ReadProperties {
   if (properties === undefined) return NO_PROPERTIES;
   const { subscriptionIdentifier = [], userProperties = {}, correlationData, topicAlias: _, ...others } = properties;
