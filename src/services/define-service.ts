@@ -67,6 +67,21 @@ export interface ServiceFactory<Config, Dependencies, Created> {
   readonly settings: ServiceSettings<Config>;
 }
 
+/** Opens the books and the probes of a service, and no client. */
+export function openingOf<Config extends CommonConfig, Probes, Dependencies extends CommonDependencies>(
+  {
+    name,
+    inFlight,
+    probes,
+  }: Pick<ServiceDefinition<Config, Probes, Dependencies, never, never>, 'name' | 'inFlight' | 'probes'>,
+  config: Config,
+  dependencies: Partial<Dependencies>,
+): ServiceOpening<Config, Probes, Dependencies> {
+  const { telemetry = {} } = dependencies;
+  const context = openServiceContext(name, config, inFlight(config), { telemetry });
+  return { config, dependencies, context, probes: { ...context.commonProbes(), ...probes(context.probe) } };
+}
+
 /**
  * Declares a service once: its settings, its probes, its parts and its graph.
  *
@@ -92,10 +107,8 @@ export function defineService<
   definition: ServiceDefinition<Config, Probes, Dependencies, Parts, Actions>,
 ): ServiceFactory<Config, Dependencies, Service<CommonProbes & Probes> & Actions> {
   const create = (config: Config, dependencies: Partial<Dependencies> = {}) => {
-    const { telemetry = {} } = dependencies;
-    const context = openServiceContext(definition.name, config, definition.inFlight(config), { telemetry });
-    const probes = { ...context.commonProbes(), ...definition.probes(context.probe) };
-    const opening = { config, dependencies, context, probes };
+    const opening = openingOf(definition, config, dependencies);
+    const { context, probes } = opening;
     let parts: Parts | undefined;
     const service = createService(context, config, probes, async () => {
       const built = await definition.build(opening);

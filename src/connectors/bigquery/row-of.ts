@@ -31,10 +31,14 @@ export function rowText(row: Row): string {
 }
 
 /** Reads one column or record field; `within` is the value of the enclosing record. */
-interface Reader {
+export interface Reader {
   readonly name: string;
+  /** The path that it reads. */
+  readonly path: string;
   readonly read: (view: MessageView, within: unknown) => unknown;
   readonly convert: Convert;
+  /** Throws where `convert` makes NULL of a value that does not fit. */
+  readonly convertStrictly: Convert;
 }
 
 /**
@@ -46,7 +50,7 @@ interface Reader {
  * if a column reads a member of it.
  */
 export function rowBy(columns: readonly Column[]): RowOf {
-  const readers = columns.map((column) => readerOf(column, 'payload', false));
+  const readers = columnReaders(columns);
   const check = payloadCheck(columns);
   return (message) => {
     const view = new MessageView(message);
@@ -55,6 +59,11 @@ export function rowBy(columns: readonly Column[]): RowOf {
     fill(row, readers, view, undefined);
     return row;
   };
+}
+
+/** The readers of a table's columns, in their order. */
+export function columnReaders(columns: readonly Column[]): readonly Reader[] {
+  return columns.map((column) => readerOf(column, 'payload', false));
 }
 
 function fill(target: Record<string, unknown>, readers: readonly Reader[], view: MessageView, within: unknown): void {
@@ -73,8 +82,10 @@ function readerOf(field: Column | NestedField, parent: 'payload' | 'record', che
   const convert = converterOf(field, checked || onError === 'null');
   return {
     name,
+    path,
     read: path === 'payload' && (type === 'BYTES' || type === 'STRING') ? WHOLE[type] : readOf(field, path),
     convert: onError === 'null' ? orNull(convert) : convert,
+    convertStrictly: convert,
   };
 }
 
@@ -183,7 +194,7 @@ function payloadCheck(columns: readonly Column[]): ((view: MessageView) => void)
 }
 
 /** Returns the first path member of each read of the payload as JSON; undefined for a read of the whole payload. */
-function payloadReads(field: Column | NestedField, parent: 'payload' | 'record'): (string | undefined)[] {
+export function payloadReads(field: Column | NestedField, parent: 'payload' | 'record'): (string | undefined)[] {
   const inner = isRecord(field) ? field.fields.flatMap((each) => payloadReads(each, 'record')) : [];
   // A record built entirely from elsewhere needs no value in the payload.
   if (field.from === undefined && buildsFromElsewhere(field)) return inner;

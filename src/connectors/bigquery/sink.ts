@@ -37,7 +37,8 @@ export interface BigQuerySinkOptions extends TableVerdictOptions {
   readonly onFlush?: (batch: Batch) => void;
 }
 
-interface PreparedRow extends BatchItem {
+/** A delivery that is ready to be inserted. */
+export interface PreparedRow extends BatchItem {
   /** `{"insertId":…,"json":{…}}` */
   readonly text: string;
 }
@@ -47,18 +48,14 @@ interface PreparedRow extends BatchItem {
  * identity, so a redelivery within BigQuery's deduplication window adds no second row. One invalid row fails alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { table, config, credit, rowTextOf, identityOf } = options;
-  const key = new PartitionKey(`${table.datasetId}.${table.tableId}`);
+  const { config, credit } = options;
   const insert = insertEffect(options);
   return batchInto<PreparedRow>(
     {
       limits: { maxCount: config.maxRows, maxBytes: config.maxBytes, maxAgeMs: config.maxDelayMs, maxOpen: 1 },
       concurrency: config.concurrency,
       credit,
-      prepare: (delivery) => {
-        const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${rowTextOf(delivery.message)}}`;
-        return { delivery, key, bytes: Buffer.byteLength(text), text };
-      },
+      prepare: insertionBy(options),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
     ({ items }, slot) =>
@@ -67,6 +64,19 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
         slot,
       ),
   );
+}
+
+/** Returns a function that builds a delivery's row with its insertId, in the form of `tabledata.insertAll`. */
+export function insertionBy({
+  table,
+  rowTextOf,
+  identityOf,
+}: Pick<BigQuerySinkOptions, 'table' | 'rowTextOf' | 'identityOf'>): (delivery: Delivery) => PreparedRow {
+  const key = new PartitionKey(`${table.datasetId}.${table.tableId}`);
+  return (delivery) => {
+    const text = `{"insertId":"${insertIdOf(identityOf(delivery.message))}","json":${rowTextOf(delivery.message)}}`;
+    return { delivery, key, bytes: Buffer.byteLength(text), text };
+  };
 }
 
 /** The results so far, and the rows to retry. */

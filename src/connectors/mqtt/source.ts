@@ -1,30 +1,25 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { Delivery, type DeliveryContext } from '../../core/delivery.ts';
-import { PoisonError } from '../../core/errors.ts';
-import type { Attributes, Message, WholeData } from '../../core/message.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { LinkedList } from '../../util/linked-list.ts';
-import { newMessageId } from '../../util/message-id.ts';
 import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
-import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { MqttAckHandle, type MqttSettlements } from './ack-handle.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { MqttConnection } from './connection.ts';
 import { Copies } from './copies.ts';
 import { PausedPackets } from './held-packets.ts';
-import { propertyAttributes } from './property-attributes.ts';
 import { PubackQueue } from './puback-queue.ts';
+import { attributesOf, messageOf, tooLarge } from './received-message.ts';
 import { type MqttSubscription, Subscriptions } from './subscriptions.ts';
 import { sharedFilter } from './topic-filter.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
 /** Time for a broker that resumes a session to resend unacknowledged messages. */
 const RESENT_WITHIN_MS = 5_000;
-const NO_DATA = Object.freeze({});
 
 export interface MqttSourceOptions {
   /** A client that has not connected yet: see `createMqttClient`. */
@@ -59,6 +54,8 @@ export class MqttSource implements Source {
     completed: (ackHandle) => this.#completed(ackHandle),
     givenBack: (ackHandle) => this.#givenBack(ackHandle),
   };
+  readonly #onLeftOut = (topic: string, leftOut: number): void =>
+    this.#options.telemetry.event('mqtt.properties_left_out', { topic, leftOut });
   readonly #background = new Subscription();
   readonly #paused = new PausedPackets();
   #resent = Subscription.EMPTY;
@@ -216,7 +213,7 @@ export class MqttSource implements Source {
   }
 
   #emit(packet: ReceivedPublish): void {
-    const attributes = this.#attributesOf(packet);
+    const attributes = attributesOf(packet, this.#options.config, this.#onLeftOut);
     const ackHandle = new MqttAckHandle(
       this.#options.context,
       packet,
@@ -240,16 +237,7 @@ export class MqttSource implements Source {
       ackHandle.deadLetter(tooLarge(packet.topic, packet.whole, packet.payload.byteLength));
       return;
     }
-    this.#subscriber?.next(new Delivery(toMessage(ackHandle, Date.now()), ackHandle));
-  }
-
-  #attributesOf({ topic, retain, properties }: ReceivedPublish): Attributes {
-    const { config, telemetry } = this.#options;
-    const own: Attributes = retain ? { mqtt_topic: topic, mqtt_retained: 'true' } : { mqtt_topic: topic };
-    if (properties === undefined || !config.propertiesAsAttributes) return own;
-    const { attributes, leftOut } = propertyAttributes(properties);
-    if (leftOut > 0) telemetry.event('mqtt.properties_left_out', { topic, leftOut });
-    return { ...attributes, ...own };
+    this.#subscriber?.next(new Delivery(messageOf(ackHandle.original, Date.now()), ackHandle));
   }
 
   #completed(ackHandle: MqttAckHandle): void {
@@ -302,22 +290,4 @@ export class MqttSource implements Source {
       this.#markDisconnected();
     });
   }
-}
-
-/** Creates a message. MQTT provides neither id nor time, so both are assigned on receipt. */
-function toMessage({ original }: MqttAckHandle, nowMs: number): Message {
-  return {
-    id: newMessageId(nowMs),
-    payload: original.data,
-    publishTime: rfc3339OfMillis(nowMs),
-    attributes: original.attributes,
-    enrichmentData: NO_DATA,
-  };
-}
-
-function tooLarge(topic: string, { byteLength, sha256 }: WholeData, kept: number): PoisonError {
-  return new PoisonError(
-    'too_large',
-    `the payload has ${byteLength} bytes (SHA-256 ${sha256}), and mqtt.maxPayloadBytes allows ${kept}: the rest was not kept (topic ${topic})`,
-  );
 }

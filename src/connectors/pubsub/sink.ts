@@ -25,7 +25,8 @@ export interface PublishTarget {
   readonly message: OutgoingMessage;
 }
 
-interface Outgoing extends BatchItem {
+/** A delivery that is ready to be published. */
+export interface Outgoing extends BatchItem {
   readonly message: OutgoingMessage;
 }
 
@@ -58,7 +59,8 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
     deadLetterAfterMs !== undefined && result instanceof RetryableError
       ? new PoisonError('undelivered', result.message, { cause: result })
       : result;
-  const keyOf = partitionKeys();
+  const onLeftOut = ({ topicId }: PublishTarget, { message: { id } }: Delivery) =>
+    telemetry.event('publish.attributes_left_out', { topic: topicId, id });
   return batchInto<Outgoing>(
     {
       limits: {
@@ -71,15 +73,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       concurrency: config.concurrency,
       credit,
       ...(onlyTopicId === undefined ? {} : { sharedTarget: onlyTopicId }),
-      prepare: (delivery) => {
-        const { topicId, message: outgoing } = toTarget(delivery);
-        const attributes = withoutReserved(outgoing.attributes);
-        const isWhole = attributes === outgoing.attributes;
-        if (!isWhole) telemetry.event('publish.attributes_left_out', { topic: topicId, id: delivery.message.id });
-        const message = isWhole ? outgoing : { ...outgoing, attributes };
-        const bytes = checkLimits(message);
-        return { delivery, key: keyOf(topicId, message.orderingKey), bytes, message };
-      },
+      prepare: outgoingBy(toTarget, onLeftOut),
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
@@ -93,6 +87,27 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
         )
         .pipe(map((results) => results.map(asFinal))),
   );
+}
+
+/**
+ * Returns a function that builds the outgoing message of a delivery, without attributes that Pub/Sub reserves. It throws
+ * a PoisonError if Pub/Sub would refuse the message.
+ */
+export function outgoingBy(
+  toTarget: PubSubSinkOptions['toTarget'],
+  onLeftOut: (target: PublishTarget, delivery: Delivery) => void,
+): (delivery: Delivery) => Outgoing {
+  const keyOf = partitionKeys();
+  return (delivery) => {
+    const target = toTarget(delivery);
+    const { topicId, message: outgoing } = target;
+    const attributes = withoutReserved(outgoing.attributes);
+    const isWhole = attributes === outgoing.attributes;
+    if (!isWhole) onLeftOut(target, delivery);
+    const message = isWhole ? outgoing : { ...outgoing, attributes };
+    const bytes = checkLimits(message);
+    return { delivery, key: keyOf(topicId, message.orderingKey), bytes, message };
+  };
 }
 
 /** Caches keys by topic and ordering key, since building one costs more. */

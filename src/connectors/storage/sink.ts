@@ -63,7 +63,8 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
-interface PreparedLine extends BatchItem {
+/** A delivery that is ready to be archived. */
+export interface PreparedLine extends BatchItem {
   readonly line: ArchiveLine;
 }
 
@@ -75,11 +76,6 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
   const { bucket, prefix, config, credit, batchKeyOf } = options;
   const upload = uploadEffect(options);
   const share = targetShare(credit.limits);
-  /** Returns the key of a place, the folder of its objects. */
-  const keyOf = memoize((batchKey) => {
-    const path = safePath(batchKey);
-    return new PartitionKey([bucket.name, prefix, path].filter(Boolean).join('/'), path);
-  }, REMEMBERED_KEYS);
   return batchInto<PreparedLine>(
     {
       limits: {
@@ -92,19 +88,33 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       concurrency: config.concurrency,
       sharedTarget: bucket.name,
       credit,
-      prepare: (delivery) => {
-        const batchKey = batchKeyOf(delivery.message);
-        if (batchKey === drop) return undefined;
-        const key = keyOf(batchKey);
-        const line = archiveLine(delivery.message, key.group);
-        const bytes = Buffer.byteLength(line.head) + TIME_BYTES + Buffer.byteLength(line.tail);
-        return { delivery, key, bytes, line };
-      },
+      prepare: lineBy(bucket.name, prefix, batchKeyOf),
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
     (batch, slot) => upload(batch, slot).pipe(map((result) => batch.items.map(() => result))),
   );
+}
+
+/** Returns a function that builds a delivery's archive line and the key of its group; undefined drops the delivery. */
+export function lineBy(
+  bucket: string,
+  prefix: string,
+  batchKeyOf: BatchKeyOf,
+): (delivery: Delivery) => PreparedLine | undefined {
+  /** Returns the key of a place, the folder of its objects. */
+  const keyOf = memoize((batchKey) => {
+    const path = safePath(batchKey);
+    return new PartitionKey([bucket, prefix, path].filter(Boolean).join('/'), path);
+  }, REMEMBERED_KEYS);
+  return (delivery) => {
+    const batchKey = batchKeyOf(delivery.message);
+    if (batchKey === drop) return undefined;
+    const key = keyOf(batchKey);
+    const line = archiveLine(delivery.message, key.group);
+    const bytes = Buffer.byteLength(line.head) + TIME_BYTES + Buffer.byteLength(line.tail);
+    return { delivery, key, bytes, line };
+  };
 }
 
 /** Uploads a group. Emits undefined once it is safely stored, or the error of the last attempt. */

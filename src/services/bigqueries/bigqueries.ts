@@ -1,5 +1,5 @@
 import type { BigQuery } from '@google-cloud/bigquery';
-import { identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
+import { identity, type MonoTypeOperatorFunction, type Observable, type OperatorFunction, tap } from 'rxjs';
 import { ensureTable } from '../../connectors/bigquery/check.ts';
 import { createBigQueryClient } from '../../connectors/bigquery/client.ts';
 import { type Row, rowBy, rowText, type Transformer } from '../../connectors/bigquery/row-of.ts';
@@ -7,6 +7,7 @@ import { bigquerySink } from '../../connectors/bigquery/sink.ts';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
@@ -16,27 +17,41 @@ import { createDataset } from '../../resources/dataset.ts';
 import { createTable } from '../../resources/table.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
-import type { CommonDependencies } from '../service-context.ts';
+import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type BigQueriesConfig, settings } from './config.ts';
+
+/** The whole way of a delivery. */
+export function bigqueriesGraph(
+  deliveries: Observable<Delivery>,
+  { config, probes }: Pick<Opening, 'config' | 'probes'>,
+  { transform, insertRows }: BigQueriesSteps,
+): Observable<Outcome> {
+  return deliveries.pipe(
+    tap(probes.received.hit),
+    decodeInput(config.input),
+    tap(probes.decoded.hit),
+    transform,
+    insertRows,
+    settle(),
+    tap(probes.settled.hit),
+  );
+}
 
 /** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
 export const createBigQueries = defineService({
   ...settings,
   inFlight: ({ source, insert }) => ({ ...source, maxWaitMs: insert.maxDelayMs }),
-  probes: (probe): BigQueriesProbes => ({ decoded: probe('decoded', 'messages') }),
+  probes: bigqueriesProbes,
   build: openParts,
-  graph: (deliveries, { config, probes }, { transform, insertRows }) =>
-    deliveries.pipe(
-      tap(probes.received.hit),
-      decodeInput(config.input),
-      tap(probes.decoded.hit),
-      transform,
-      insertRows,
-      settle(),
-      tap(probes.settled.hit),
-    ),
+  graph: (deliveries, opening, parts) => bigqueriesGraph(deliveries, opening, parts),
 });
 export default createBigQueries;
+
+/** The steps of the graph that more than the configuration goes into. */
+export interface BigQueriesSteps {
+  readonly transform: MonoTypeOperatorFunction<Delivery>;
+  readonly insertRows: OperatorFunction<Delivery, Outcome>;
+}
 
 export interface BigQueriesDependencies extends CommonDependencies {
   readonly bigquery?: BigQuery;
@@ -46,6 +61,10 @@ export interface BigQueriesDependencies extends CommonDependencies {
 
 export interface BigQueriesProbes {
   readonly decoded: Probe<Delivery>;
+}
+
+export function bigqueriesProbes(probe: ServiceContext['probe']): BigQueriesProbes {
+  return { decoded: probe('decoded', 'messages') };
 }
 
 type Opening = ServiceOpening<BigQueriesConfig, BigQueriesProbes, BigQueriesDependencies>;
@@ -84,14 +103,14 @@ async function openParts(opening: Opening) {
   };
 }
 
-interface Rows {
+export interface Rows {
   readonly hasHook: boolean;
   readonly transform: MonoTypeOperatorFunction<Delivery>;
   readonly rowTextOf: (message: Message) => string;
 }
 
 /** Makes rows by the hook `transformer`, or else by the paths of the table's columns. */
-function rows({ config, context, dependencies: { transformer } }: Opening): Rows {
+export function rows({ config, context, dependencies: { transformer } }: Opening): Rows {
   if (transformer === undefined) {
     const rowOf = rowBy(config.table.schema);
     return { hasHook: false, transform: identity, rowTextOf: (message) => JSON.stringify(rowOf(message)) };

@@ -1,12 +1,20 @@
-import { firstValueFrom, identity, type MonoTypeOperatorFunction, tap } from 'rxjs';
+import {
+  firstValueFrom,
+  identity,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type OperatorFunction,
+  tap,
+} from 'rxjs';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
-import { lookupChain } from '../../lookup/chain.ts';
-import type { OnAnswer } from '../../lookup/fetcher.ts';
+import { type ChainOptions, lookupChain } from '../../lookup/chain.ts';
+import type { Fetcher, OnAnswer } from '../../lookup/fetcher.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
-import { orderedByKey } from '../../operators/ordered-by-key.ts';
+import { type OrderedEffect, orderedByKey } from '../../operators/ordered-by-key.ts';
 import { settle } from '../../operators/settle.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
@@ -17,23 +25,31 @@ import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, 
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
 import { orderBy, toPublishTarget } from './publish-target.ts';
 
+/** The whole way of a delivery. */
+export function enrichGraph(
+  deliveries: Observable<Delivery>,
+  { config, probes }: Pick<Opening, 'config' | 'probes'>,
+  { extractKey, orderOf, addData, publish }: EnrichSteps,
+): Observable<Outcome> {
+  return deliveries.pipe(
+    tap(probes.received.hit),
+    decodeInput(config.input),
+    extractKey,
+    orderedByKey({ keyOf: orderOf, limit: config.concurrency }, addData),
+    tap(probes.enriched.hit),
+    publish,
+    settle(),
+    tap(probes.settled.hit),
+  );
+}
+
 /** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
 export const createEnrich = defineService({
   ...settings,
   inFlight: ({ source, publish }) => ({ ...source, maxWaitMs: publish.maxDelayMs }),
   probes: enrichProbes,
   build: openParts,
-  graph: (deliveries, { config, probes }, { extractKey, orderOf, addData, publish }) =>
-    deliveries.pipe(
-      tap(probes.received.hit),
-      decodeInput(config.input),
-      extractKey,
-      orderedByKey({ keyOf: orderOf, limit: config.concurrency }, addData),
-      tap(probes.enriched.hit),
-      publish,
-      settle(),
-      tap(probes.settled.hit),
-    ),
+  graph: (deliveries, opening, parts) => enrichGraph(deliveries, opening, parts),
   actions: (parts) => ({
     /**
      * Forgets what the caches hold of a key: memory of this process, and Redis. Rejects with a RetryableError where Redis
@@ -46,6 +62,14 @@ export const createEnrich = defineService({
   }),
 });
 export default createEnrich;
+
+/** The steps of the graph that more than the configuration goes into. */
+export interface EnrichSteps {
+  readonly extractKey: MonoTypeOperatorFunction<Delivery>;
+  readonly orderOf: (delivery: Delivery) => string | undefined;
+  readonly addData: OrderedEffect<Delivery>;
+  readonly publish: OperatorFunction<Delivery, Outcome>;
+}
 
 export interface EnrichDependencies extends CommonDependencies, LookupDependencies {
   readonly keyExtractor?: KeyExtractor;
@@ -66,7 +90,7 @@ export interface EnrichProbes {
   readonly enriched: Probe<Delivery>;
 }
 
-function enrichProbes(probe: ServiceContext['probe']): EnrichProbes {
+export function enrichProbes(probe: ServiceContext['probe']): EnrichProbes {
   return {
     memoryHit: probe('memoryHit', 'elsewhere'),
     redisHit: probe('redisHit', 'elsewhere'),
@@ -106,7 +130,6 @@ async function openParts(opening: Opening) {
       ]),
     ['layer', 'result'],
   );
-  const { applier } = dependencies;
   const { layers, ...lookups } = openLookup(config, dependencies, {
     onAnswer: (answer) => {
       if (answer.found) return hits[answer.layer].hit(answer);
@@ -116,22 +139,13 @@ async function openParts(opening: Opening) {
     telemetry,
     readiness,
   });
-  // A hook may look at all of the data, and at the message.
-  const chain = lookupChain({ ...layers, select: applier === undefined ? applyByNames(config.apply) : undefined });
+  const chain = lookupChain({ ...layers, select: selectOf(opening) });
   const { extractKey, keyOf } = keys(opening);
   return {
     source,
     extractKey,
     orderOf: orderBy(output.orderingKey, keyOf),
-    addData: lookup({
-      fetcher: chain,
-      keyOf,
-      apply: applier ?? ((selected) => selected),
-      withoutKey: config.withoutKey,
-      withoutData: config.withoutData,
-      retry: { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
-      onRetry: (error) => telemetry.event('lookup.retried', { error: error.message }),
-    }),
+    addData: addDataBy(opening, chain, keyOf),
     publish: publishing.sink,
     chain,
     check: async () => {
@@ -150,13 +164,35 @@ async function openParts(opening: Opening) {
   };
 }
 
+/** Takes of looked-up data what `apply` names. A hook may look at all of the data, and at the message. */
+export function selectOf({ config, dependencies }: Opening): ChainOptions['select'] {
+  return dependencies.applier === undefined ? applyByNames(config.apply) : undefined;
+}
+
+/** Adds what a fetcher has of a delivery's key. */
+export function addDataBy(
+  { config, context, dependencies: { applier } }: Opening,
+  fetcher: Fetcher,
+  keyOf: KeyOf,
+): OrderedEffect<Delivery> {
+  return lookup({
+    fetcher,
+    keyOf,
+    apply: applier ?? ((selected) => selected),
+    withoutKey: config.withoutKey,
+    withoutData: config.withoutData,
+    retry: { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
+    onRetry: (error) => context.telemetry.event('lookup.retried', { error: error.message }),
+  });
+}
+
 interface Keys {
   readonly extractKey: MonoTypeOperatorFunction<Delivery>;
   readonly keyOf: KeyOf;
 }
 
 /** Finds keys by the hook `keyExtractor`, or else by the paths of the configuration. */
-function keys({ config, context, dependencies: { keyExtractor } }: Opening): Keys {
+export function keys({ config, context, dependencies: { keyExtractor } }: Opening): Keys {
   if (keyExtractor === undefined) return { extractKey: identity, keyOf: keyByPaths(config.key) };
   const extracted = new WeakMap<Message, string | undefined>();
   const { orderingKey } = config.output;

@@ -1,10 +1,11 @@
-import { tap } from 'rxjs';
+import { type Observable, type OperatorFunction, tap } from 'rxjs';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { type BatchKeyOf, batchKeyBy, checkedBatchKey } from '../../connectors/storage/batch-key.ts';
 import { ensureBucket } from '../../connectors/storage/check.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { type StoredObject, storageSink } from '../../connectors/storage/sink.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
@@ -12,24 +13,32 @@ import { settle } from '../../operators/settle.ts';
 import { createBucket } from '../../resources/bucket.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
 import { openPubSubInput } from '../pubsub-input.ts';
-import type { CommonDependencies } from '../service-context.ts';
+import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type IcestoreConfig, settings } from './config.ts';
+
+/** The whole way of a delivery. */
+export function icestoreGraph(
+  deliveries: Observable<Delivery>,
+  { config, probes }: Pick<Opening, 'config' | 'probes'>,
+  { storeObjects }: { readonly storeObjects: OperatorFunction<Delivery, Outcome> },
+): Observable<Outcome> {
+  return deliveries.pipe(
+    tap(probes.received.hit),
+    decodeInput(config.input),
+    tap(probes.decoded.hit),
+    storeObjects,
+    settle(),
+    tap(probes.settled.hit),
+  );
+}
 
 /** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalized. */
 export const createIcestore = defineService({
   ...settings,
   inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),
-  probes: (probe): IcestoreProbes => ({ decoded: probe('decoded', 'messages'), stored: probe('stored', 'objects') }),
+  probes: icestoreProbes,
   build: openParts,
-  graph: (deliveries, { config, probes }, { storeObjects }) =>
-    deliveries.pipe(
-      tap(probes.received.hit),
-      decodeInput(config.input),
-      tap(probes.decoded.hit),
-      storeObjects,
-      settle(),
-      tap(probes.settled.hit),
-    ),
+  graph: (deliveries, opening, parts) => icestoreGraph(deliveries, opening, parts),
 });
 export default createIcestore;
 
@@ -42,6 +51,10 @@ export interface IcestoreProbes {
   readonly decoded: Probe<Delivery>;
   /** Objects that are safe. */
   readonly stored: Probe<StoredObject>;
+}
+
+export function icestoreProbes(probe: ServiceContext['probe']): IcestoreProbes {
+  return { decoded: probe('decoded', 'messages'), stored: probe('stored', 'objects') };
 }
 
 type Opening = ServiceOpening<IcestoreConfig, IcestoreProbes, IcestoreDependencies>;
@@ -60,10 +73,7 @@ async function openParts(opening: Opening) {
       prefix: bucket.prefix,
       config: archive,
       credit,
-      batchKeyOf:
-        dependencies.batchKey === undefined
-          ? batchKeyBy(archive.time, archive.location, archive.acceptTestTime)
-          : checkedBatchKey(dependencies.batchKey),
+      batchKeyOf: batchKeyOf(opening),
       identityOf: identityBy(config.identity),
       telemetry,
       readiness,
@@ -81,4 +91,11 @@ async function openParts(opening: Opening) {
     },
     close,
   };
+}
+
+/** Names groups by the hook `batchKey`, or else by the paths of the configuration. */
+export function batchKeyOf({ config: { archive }, dependencies: { batchKey } }: Opening): BatchKeyOf {
+  return batchKey === undefined
+    ? batchKeyBy(archive.time, archive.location, archive.acceptTestTime)
+    : checkedBatchKey(batchKey);
 }

@@ -1,5 +1,13 @@
 import type { MqttClient } from 'mqtt';
-import { BehaviorSubject, EMPTY, identity, type MonoTypeOperatorFunction, type Observable, tap } from 'rxjs';
+import {
+  BehaviorSubject,
+  EMPTY,
+  identity,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  type OperatorFunction,
+  tap,
+} from 'rxjs';
 import type { ConfigError } from '../../config/config-error.ts';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { createMqttClient } from '../../connectors/mqtt/client.ts';
@@ -10,6 +18,7 @@ import { pubsubSink } from '../../connectors/pubsub/sink.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { MergedSource } from '../../core/merged-source.ts';
+import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { byCredit } from '../../operators/by-credit.ts';
@@ -18,7 +27,7 @@ import { mapMessage } from '../../operators/map-message.ts';
 import { settle } from '../../operators/settle.ts';
 import { openDeadLetterSink } from '../dead-letter-sink.ts';
 import { defineService, type ServiceOpening } from '../define-service.ts';
-import type { CommonDependencies } from '../service-context.ts';
+import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type IngestionConfig, settings } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
@@ -30,29 +39,41 @@ import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 import { withinLimits } from './within-limits.ts';
 
+/** The whole way of a delivery. */
+export function ingestionGraph(
+  deliveries: Observable<Delivery>,
+  { config, probes }: Pick<Opening, 'config' | 'probes'>,
+  { currentTable, enrich, publish }: IngestionSteps,
+): Observable<Outcome> {
+  return deliveries.pipe(
+    tap(probes.received.hit),
+    filterMessages(withinLimits(currentTable)),
+    mapMessage(identifyBy(config.id)),
+    mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
+    enrich,
+    tap(probes.routed.hit),
+    publish,
+    settle(),
+    tap(probes.settled.hit),
+  );
+}
+
 /** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
 export const createIngestion = defineService({
   ...settings,
   inFlight: ({ mqtt, publish }) => ({ ...mqtt, maxWaitMs: publish.maxDelayMs }),
-  probes: (probe): IngestionProbes => ({
-    routed: probe('routed', 'messages'),
-    routesChanged: probe('routesChanged', 'elsewhere'),
-  }),
+  probes: ingestionProbes,
   build: openParts,
-  graph: (deliveries, { config, probes }, { currentTable, enrich, publish }) =>
-    deliveries.pipe(
-      tap(probes.received.hit),
-      filterMessages(withinLimits(currentTable)),
-      mapMessage(identifyBy(config.id)),
-      mapMessage(config.unroutable === 'drop' ? routeOrDrop(currentTable) : routeBy(currentTable)),
-      enrich,
-      tap(probes.routed.hit),
-      publish,
-      settle(),
-      tap(probes.settled.hit),
-    ),
+  graph: (deliveries, opening, parts) => ingestionGraph(deliveries, opening, parts),
 });
 export default createIngestion;
+
+/** The steps of the graph that more than the configuration goes into. */
+export interface IngestionSteps {
+  readonly currentTable: () => RouteTable;
+  readonly enrich: MonoTypeOperatorFunction<Delivery>;
+  readonly publish: OperatorFunction<Delivery, Outcome>;
+}
 
 export interface IngestionDependencies extends CommonDependencies {
   /** Makes a client that has not connected yet; built from `mqtt` when left out. */
@@ -66,6 +87,10 @@ export interface IngestionProbes {
   readonly routed: Probe<Delivery>;
   /** Changes of the routes that have taken effect. */
   readonly routesChanged: Probe<RoutingConfig>;
+}
+
+export function ingestionProbes(probe: ServiceContext['probe']): IngestionProbes {
+  return { routed: probe('routed', 'messages'), routesChanged: probe('routesChanged', 'elsewhere') };
 }
 
 type Opening = ServiceOpening<IngestionConfig, IngestionProbes, IngestionDependencies>;
@@ -145,7 +170,7 @@ async function openParts(opening: Opening) {
 }
 
 /** Calls the hook `enricher`, where there is one. */
-function enrichWith(
+export function enrichWith(
   { config, context, dependencies: { enricher } }: Opening,
   table: () => RouteTable,
 ): MonoTypeOperatorFunction<Delivery> {
