@@ -1,5 +1,4 @@
 import {
-  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -18,6 +17,7 @@ import { collectMessages } from '../src/testing/collect-messages.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { newTopics } from '../src/testing/new-topic.ts';
 import { envelopeData, publishEnvelope } from '../src/testing/publish-envelope.ts';
+import { repositoryCopy } from '../src/testing/repository-copy.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { Scrape } from '../src/testing/scrape.ts';
 import { startServers } from '../src/testing/servers.ts';
@@ -66,9 +66,7 @@ suite('the package', ({ test, before, after }) => {
 
   /** Makes the tarball from a copy, so that nothing changes here, and unpacks it in an empty project: without a registry. */
   before(async () => {
-    const copy = join(folder, 'copy');
-    for (const path of PACKED) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
-    symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    const copy = repositoryCopy(scope, PACKED);
     await run(copy, 'npm', 'pack');
     const [tarball = ''] = globSync('*.tgz', { cwd: copy });
     mkdirSync(installed, { recursive: true });
