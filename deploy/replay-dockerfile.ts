@@ -14,6 +14,7 @@ import { dirname, join, relative } from 'node:path';
 import { freePort } from '../src/sandbox/free-port.ts';
 import { startSandbox } from '../src/sandbox/sandbox.ts';
 import { startChild } from '../src/testing/child.ts';
+import { builtInPipeline } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { createResources } from '../src/tools/demo/provision-run.ts';
 import { namedResources } from '../src/tools/demo/run-resources.ts';
@@ -86,7 +87,11 @@ async function runImage(image: Image): Promise<void> {
   sandbox.applyEnv();
   try {
     const resources = namedResources('replay', sandbox.projectId);
-    await createResources(resources, new Fleet({ devices: 1, seed: 1, runId: 'replay' }), ['ingestion', 'icestore']);
+    await createResources(
+      resources,
+      new Fleet({ devices: 1, seed: 1, runId: 'replay' }),
+      ['ingestion', 'icestore'].map(builtInPipeline),
+    );
     const port = await freePort();
     const env = {
       ...image.env,

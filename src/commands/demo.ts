@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
 import { type Balance, balanceOf, balanceTable, isBalanced } from '../tools/demo/balance.ts';
 import { type Platform, startPlatform } from '../tools/demo/platform.ts';
 import { showProgress } from '../tools/demo/progress.ts';
-import { createResources } from '../tools/demo/provision-run.ts';
+import { createResources, DEMO_PIPELINES } from '../tools/demo/provision-run.ts';
+import { printReady, publishCommand } from '../tools/demo/ready-lines.ts';
 import { namedResources, type RunResources } from '../tools/demo/run-resources.ts';
 import { startSandboxProcess } from '../tools/demo/sandbox-process.ts';
 import { countLines, countRows } from '../tools/demo/sink-counts.ts';
@@ -44,10 +44,11 @@ export async function demo(options: DemoOptions): Promise<number> {
     const fleetOptions = { devices: options.devices, seed: options.seed, runId: resources.runId };
     const fleet = new Fleet(fleetOptions);
     say(`run ${resources.runId}: ${options.messages} readings of ${options.devices} devices, seed ${options.seed}`);
-    await createResources(resources, fleet);
+    await createResources(resources, fleet, DEMO_PIPELINES);
+    const env = { ...cloud.env, ...resources.env, ARCHIVE_MAX_AGE_MS };
     platform = await startPlatform({
-      pipelines: join(import.meta.dirname, '../../pipelines'),
-      env: { ...process.env, ...resources.env, ARCHIVE_MAX_AGE_MS },
+      pipelines: DEMO_PIPELINES,
+      env: { ...process.env, ...env },
       level: process.env.LOG_LEVEL ?? 'error',
       redis: cloud.env.REDIS_URL !== undefined,
     });
@@ -60,7 +61,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     const balance = await measure(platform, publisher, resources, stopped.signal);
     const balanced = isBalanced(balance) && balance.published === options.messages;
     (options.json ? say : console.log)(`\n${balanceTable(balance)}\n\n  ${balanced ? 'balanced' : 'NOT BALANCED'}\n`);
-    if (options.keep && !stopped.signal.aborted) await keepRunning(platform, cloud.env, resources, stopped.signal, say);
+    if (options.keep && !stopped.signal.aborted) await keepRunning(platform, env, stopped.signal, say);
     const abandoned = await platform.shutdown();
     platform = undefined;
     if (options.json) console.log(JSON.stringify(balance));
@@ -119,21 +120,14 @@ async function settled(platform: Platform, published: () => number): Promise<voi
 }
 
 async function keepRunning(
-  platform: Platform,
+  { all }: Platform,
   env: Readonly<Record<string, string>>,
-  resources: RunResources,
   signal: AbortSignal,
   say: (text: string) => void,
 ): Promise<void> {
-  say('everything is still running; Ctrl-C ends it\n');
-  for (const { name, url } of platform.all) {
-    say(`  ${name.padEnd(12)} ${url}/readyz  ${url}/metrics`);
-  }
-  say('');
-  for (const [name, value] of Object.entries(env)) say(`  export ${name}=${value}`);
-  say(`\n  topics ${Object.values(resources.topics).join(', ')}`);
-  say(
-    `  table ${resources.dataset}.${resources.table}, bucket ${resources.bucket}, collection ${resources.collection}`,
-  );
+  const publish = publishCommand(env.MQTT_URL ?? '', 'home/kitchen/temperature', { payload: '{"temperature":21.5}' });
+  const commands = [publish, 'npm run cli -- look rows --limit 1', 'npm run cli -- look archive --limit 1'];
+  printReady({ services: all, env, commands }, say);
+  if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -5,10 +5,11 @@ import * as assert from 'uvu/assert';
 import { pipelinesIn } from '../services/pipeline.ts';
 import type { ServiceName } from '../services/services.ts';
 import { type Platform, startPlatform } from '../tools/demo/platform.ts';
-import { createResources } from '../tools/demo/provision-run.ts';
+import { createResources, SHIPPED_PIPELINES } from '../tools/demo/provision-run.ts';
 import { namedResources, type RunResources } from '../tools/demo/run-resources.ts';
 import { countLines, countRows, type SinkCount } from '../tools/demo/sink-counts.ts';
 import { Fleet, type Reading } from '../tools/load/fleet.ts';
+import { builtInPipeline } from './cli.ts';
 import { collectIds } from './collect-ids.ts';
 import { eventually } from './eventually.ts';
 import { type Load, type LoadOptions, mqttLoad, pubsubLoad } from './load.ts';
@@ -79,7 +80,7 @@ export async function openRun(
 ): Promise<TestRun> {
   const resources = namedResources(randomBytes(4).toString('hex'), projectId);
   const fleet = new Fleet({ devices, seed, sharedIds, runId: resources.runId });
-  await createResources(resources, fleet, pipelines);
+  await createResources(resources, fleet, pipelines.map(builtInPipeline));
   const env: Env = { MQTT_URL: mqttUrl, ...resources.env, ...more };
   return {
     resources,
@@ -93,7 +94,7 @@ export async function openRun(
     startPlatform: async () => {
       const redis = (env.REDIS_URL ?? process.env.REDIS_URL) !== undefined;
       const platform = await startPlatform({
-        pipelines: PIPELINES,
+        pipelines: SHIPPED_PIPELINES,
         env: { ...process.env, ...env },
         level: 'silent',
         redis,

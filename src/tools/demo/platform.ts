@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import type { DestinationStream } from 'pino';
-import { createPipelineService, loadPipeline, type Pipeline, pipelinesIn } from '../../services/pipeline.ts';
+import { createPipelineService, loadPipeline, type Pipeline } from '../../services/pipeline.ts';
 import type { Service } from '../../services/service.ts';
 import { isServiceOf, type ServiceName, type ServiceOf } from '../../services/services.ts';
 
-/** The services of a folder's pipelines, running in this process. */
+/** The services of several pipelines, running in this process. */
 export interface Platform {
   /** All of them, in the order of the data. */
   readonly all: readonly Service<unknown>[];
@@ -14,8 +13,8 @@ export interface Platform {
 }
 
 export interface PlatformOptions {
-  /** Folder with a pipeline of each service, under its name. */
-  readonly pipelines: string;
+  /** Folders of the pipelines, in the order of the data. */
+  readonly pipelines: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly level: string;
   readonly destination?: DestinationStream;
@@ -28,8 +27,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { pipelines, env, level, destination, redis } = options;
   const telemetry = { level, ...(destination === undefined ? {} : { destination }) };
   const all: Service<unknown>[] = [];
-  for (const name of pipelinesIn(pipelines)) {
-    const pipeline = await loadPipeline(join(pipelines, name), env);
+  for (const folder of pipelines) {
+    const pipeline = await loadPipeline(folder, env);
     all.push(await createPipelineService(redis ? pipeline : withoutRedis(pipeline), { telemetry }));
   }
   const shutdown = async (): Promise<number> => {
@@ -48,7 +47,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     all,
     service: (name) => {
       for (const service of all) if (isServiceOf(service, name)) return service;
-      throw new Error(`there is no pipeline ${name} in ${pipelines}`);
+      throw new Error(`there is no ${name} among ${pipelines.join(', ')}`);
     },
     shutdown,
   };

@@ -1,0 +1,85 @@
+import { BigQuery } from '@google-cloud/bigquery';
+import { Storage } from '@google-cloud/storage';
+import { PassThroughClient } from 'google-auth-library';
+import { connectAsync } from 'mqtt';
+import * as assert from 'uvu/assert';
+import type { Child } from '../src/testing/child.ts';
+import { lastJson, startCli } from '../src/testing/cli.ts';
+import { eventually } from '../src/testing/eventually.ts';
+import { exportedEnv } from '../src/testing/exported-env.ts';
+import { suiteScope } from '../src/testing/scope.ts';
+import { suite } from '../src/testing/suite.ts';
+import { Archive } from '../src/tools/replay/archive.ts';
+
+const MESSAGES = 300;
+const NESTED = '{"room":{"name":"kitchen"},"id":9007199254740993}';
+const SENT: readonly (readonly [topic: string, payload: string | Buffer, format: string, value: unknown])[] = [
+  ['home/kitchen/temperature', '{"temperature":21.5}', 'json', { temperature: 21.5 }],
+  ['home/kitchen/lamp', 'on', 'text', 'on'],
+  ['level', '42', 'json', 42],
+  ['a/b/c/d', Buffer.from([0xff, 0x00]), 'base64', '/wA='],
+  ['empty', '', 'text', ''],
+  ['site/nested', NESTED, 'json', JSON.parse(NESTED)],
+];
+
+suite('demo --keep', (it) => {
+  const { test, before } = it;
+  const scope = suiteScope(it);
+  let demo: Child;
+  let env: Record<string, string>;
+
+  before(async () => {
+    demo = await startCli(['demo', '--keep', '--json', '--messages', String(MESSAGES), '--devices', '5'], {
+      readyWhen: /look archive/,
+      readyWithinMs: 120_000,
+    });
+    scope.defer(() => demo.end('SIGKILL'));
+    env = exportedEnv(demo.stdout);
+    Object.assign(process.env, env);
+  });
+
+  test('prints the command that publishes a message', async () => {
+    const { hostname, port } = new URL(env.MQTT_URL ?? '');
+    const command = `mosquitto_pub -h ${hostname} -p ${port} -q 1 -t home/kitchen/temperature -m '{"temperature":21.5}'`;
+    assert.ok(demo.output.includes(`\n${command}\n`), demo.output);
+  });
+
+  test('lands a message of any topic and any payload in both sinks', async () => {
+    const mqtt = await connectAsync(env.MQTT_URL ?? '');
+    scope.defer(() => mqtt.endAsync(true));
+    for (const [topic, payload] of SENT) await mqtt.publishAsync(topic, payload, { qos: 1 });
+
+    const projectId = env.GOOGLE_CLOUD_PROJECT ?? '';
+    const bigquery = new BigQuery({ projectId, authClient: new PassThroughClient() });
+    const query = `SELECT topic, payload_format, payload FROM ${env.BIGQUERY_DATASET}.${env.BIGQUERY_TABLE}`;
+    const sent = new Map(SENT.map(([topic, payload, ...row]) => [topic, { payload: Buffer.from(payload), row }]));
+    await eventually(async () => {
+      const [rows] = await bigquery.query(query);
+      const found = rows.filter(({ topic }) => sent.has(topic));
+      assert.is(found.length, SENT.length);
+      assert.is(rows.length, MESSAGES + SENT.length);
+      for (const { topic, payload_format, payload } of found) {
+        assert.equal([payload_format, JSON.parse(payload)], sent.get(topic)?.row, topic);
+      }
+      const nested = found.find(({ topic }) => topic === 'site/nested');
+      assert.is(nested?.payload, NESTED, 'with all digits');
+    });
+
+    const storage = new Storage({ projectId, authClient: new PassThroughClient() });
+    const archive = new Archive(storage, env.ARCHIVE_BUCKET ?? '');
+    await eventually(async () => {
+      const lines = (await Promise.all((await archive.list()).map((name) => archive.read(name)))).flat();
+      const found = lines.map((line) => JSON.parse(line)).filter(({ attributes }) => sent.has(attributes.mqtt_topic));
+      assert.is(found.length, SENT.length);
+      for (const { attributes, originalPubSubPayload } of found) {
+        assert.equal(Buffer.from(originalPubSubPayload, 'base64'), sent.get(attributes.mqtt_topic)?.payload);
+      }
+    });
+  });
+
+  test('ends cleanly, with the balance of what it has measured', async () => {
+    assert.is(await demo.end('SIGINT'), 0, demo.output);
+    const { published, bigqueryRows, archivedLines, lost, duplicated } = lastJson(demo);
+    assert.equal([published, bigqueryRows, archivedLines, lost, duplicated], [MESSAGES, MESSAGES, MESSAGES, 0, 0]);
+  });
+});

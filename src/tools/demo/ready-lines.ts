@@ -1,0 +1,62 @@
+import type { Service } from '../../services/service.ts';
+
+type Env = Readonly<Record<string, string>>;
+
+/** What a terminal shows once everything runs. */
+export interface Ready {
+  readonly services: readonly Pick<Service<unknown>, 'name' | 'url'>[];
+  /** The environment of the services, for commands in other terminals. */
+  readonly env: Env;
+  /** Commands that publish a message, and show it in both sinks. */
+  readonly commands: readonly string[];
+}
+
+/** Prints the environment on standard output, and on standard error what to do with it. */
+export function printReady({ services, env, commands }: Ready, say: (text: string) => void): void {
+  say('everything is running; Ctrl-C ends it\n');
+  for (const line of addressLines(services)) say(line);
+  say('\nIn another terminal, in this folder, paste these lines:\n');
+  for (const line of exportLines(env)) console.log(line);
+  say('\nThen send a message, and see it in BigQuery and in Cloud Storage:\n');
+  for (const command of commands) say(command);
+  say('');
+}
+
+/** The addresses of running services, a line for each. */
+function addressLines(services: Ready['services']): string[] {
+  return services.map(({ name, url }) => `  ${name.padEnd(12)} ${url}/readyz  ${url}/metrics`);
+}
+
+/** Lines that a shell takes as they are. */
+export function exportLines(env: Env): string[] {
+  return Object.entries(env).map(([name, value]) => `export ${name}=${shellWord(value)}`);
+}
+
+const PLAIN_WORD = /^[\w@%+=:,./-]+$/;
+
+function shellWord(text: string): string {
+  return PLAIN_WORD.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+const PORTS: Readonly<Record<string, string>> = { 'mqtt:': '1883', 'mqtts:': '8883' };
+
+/**
+ * The command that publishes one message at QoS 1. A password is named as the variable that holds it.
+ *
+ * @param message a payload, or the file that holds it.
+ */
+export function publishCommand(
+  brokerUrl: string,
+  topic: string,
+  message: { readonly payload: string } | { readonly file: string },
+): string {
+  const { protocol, hostname, port, username, password } = new URL(brokerUrl);
+  return [
+    ...['mosquitto_pub', '-h', shellWord(hostname.replace(/^\[(.*)\]$/, '$1')), '-p', port || (PORTS[protocol] ?? '')],
+    ...(protocol === 'mqtts:' ? ['--tls-use-os-certs'] : []),
+    ...(username === '' ? [] : ['-u', shellWord(decodeURIComponent(username))]),
+    ...(password === '' ? [] : ['-P', '"$MQTT_PASSWORD"']),
+    ...['-q', '1', '-t', shellWord(topic)],
+    ...('file' in message ? ['-f', shellWord(message.file)] : ['-m', shellWord(message.payload)]),
+  ].join(' ');
+}
