@@ -1,7 +1,3 @@
-/**
- * Each operator alone beside the plain RxJS operator whose place it takes, in a process of its own with a heap so large
- * that nothing is collected while allocations are counted. Prints one line of JSON.
- */
 import {
   bufferCount,
   concatMap,
@@ -15,22 +11,26 @@ import {
   retry,
   tap,
 } from 'rxjs';
-import type { Delivery } from '../src/core/delivery.ts';
-import { accepted, type Outcome } from '../src/core/outcome.ts';
+import { accepted, type Delivery, type Outcome } from '../src/core/delivery.ts';
 import { Probe } from '../src/core/probe.ts';
 import { encodeEnvelope } from '../src/formats/envelope/envelope.ts';
 import { memoryCache } from '../src/lookup/memory-cache.ts';
 import { batchInto } from '../src/operators/batch-into.ts';
+import { PartitionKey } from '../src/operators/batcher.ts';
 import { decodeInput } from '../src/operators/decode-input.ts';
 import { mapMessage } from '../src/operators/map-message.ts';
 import { orderedByKey } from '../src/operators/ordered-by-key.ts';
-import { PartitionKey } from '../src/operators/partition-key.ts';
-import { retryWithBackoff } from '../src/operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../src/operators/retry.ts';
 import { settle } from '../src/operators/settle.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
 import { testContext, testDelivery, testMessage } from '../src/testing/test-context.ts';
 import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
+
+/**
+ * Each operator alone beside the plain RxJS operator whose place it takes, in a process of its own with a heap so large
+ * that nothing is collected while allocations are counted. Prints one line of JSON.
+ */
 
 const isQuick = process.argv[2] === 'quick';
 const ROUNDS = isQuick ? 3 : 5;

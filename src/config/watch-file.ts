@@ -19,7 +19,7 @@ import {
   timer,
 } from 'rxjs';
 import { errorCode, toError } from '../core/errors.ts';
-import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/clock.ts';
 
 /** Editors and deployments write a file in several steps; a change counts once it has been quiet for so long. */
 const QUIET_MS = 150;

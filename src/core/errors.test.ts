@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery } from '../testing/test-context.ts';
+import { accepted, failed } from './delivery.ts';
 import { errorCode, FatalError, PoisonError, RetryableError, toError } from './errors.ts';
-import { accepted, failed } from './outcome.ts';
 
 suite('errors', ({ test }) => {
   test('carry a name and a cause', () => {

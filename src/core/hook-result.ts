@@ -1,5 +1,4 @@
-import { isJsonObject } from '../util/json/json-number.ts';
-import { parseExact } from '../util/json/lossless-json.ts';
+import { isJsonObject, parseExact } from '../util/json/lossless-json.ts';
 import { PoisonError, type PoisonReason, RetryableError, toError } from './errors.ts';
 
 /** The result of a hook that drops a message: acknowledged and counted as dropped, without going anywhere. */

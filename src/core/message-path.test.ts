@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { openEnvelope } from '../formats/envelope/envelope.ts';
-import { enriched } from '../formats/envelope/enveloped-message.ts';
+import { enriched, openEnvelope } from '../formats/envelope/envelope.ts';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-context.ts';
-import { JsonNumber } from '../util/json/json-number.ts';
+import { JsonNumber } from '../util/json/lossless-json.ts';
 import {
   compilePath,
   exactPath,

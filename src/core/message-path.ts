@@ -1,8 +1,6 @@
 import { utf8Text } from '../util/bytes.ts';
-import { JsonNumber } from '../util/json/json-number.ts';
-import { parseExact, parseLossless } from '../util/json/lossless-json.ts';
-import { enrichmentText } from './enrichment-text.ts';
-import type { Message } from './message.ts';
+import { JsonNumber, parseExact, parseLossless } from '../util/json/lossless-json.ts';
+import { enrichmentText, type Message } from './message.ts';
 import { pathParts } from './path-parts.ts';
 
 /** Reads values from a message by path. Parses the payload as JSON at most once per view. */

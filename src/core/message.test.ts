@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { enriched } from '../formats/envelope/enveloped-message.ts';
+import { enriched } from '../formats/envelope/envelope.ts';
 import { suite } from '../testing/suite.ts';
 import { testMessage } from '../testing/test-context.ts';
 import { utcTime } from './message.ts';

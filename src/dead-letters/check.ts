@@ -1,8 +1,7 @@
 import type { Bucket } from '@google-cloud/storage';
 import { answerOf } from '../connectors/google/bounded-call.ts';
 import { checkUnlessDenied } from '../connectors/google/denied-check.ts';
-import { asStartError } from '../connectors/google/grpc-errors.ts';
-import { asHttpStartError } from '../connectors/google/http-errors.ts';
+import { asHttpStartError, asStartError } from '../connectors/google/errors.ts';
 import { checkTopics } from '../connectors/pubsub/check.ts';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { FatalError } from '../core/errors.ts';

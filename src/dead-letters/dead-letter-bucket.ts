@@ -4,7 +4,7 @@ import { writeOnce } from '../connectors/storage/write-once.ts';
 import type { Original } from '../core/message.ts';
 import type { Readiness } from '../core/readiness.ts';
 import { targetShare } from '../operators/failing-targets.ts';
-import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../operators/retry.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { deadLetterContentHash, deadLetterObjectName, encodeOriginal } from './dead-letter-object.ts';
 import type { Poisoned } from './dead-letter-publisher.ts';

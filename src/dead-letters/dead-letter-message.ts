@@ -1,5 +1,4 @@
-import { type OutgoingMessage, PUBSUB_LIMITS } from '../connectors/pubsub/limits.ts';
-import { isReserved } from '../connectors/pubsub/reserved-attributes.ts';
+import { isReserved, type OutgoingMessage, PUBSUB_LIMITS } from '../connectors/pubsub/limits.ts';
 import type { Attributes, Original } from '../core/message.ts';
 
 /** Prefix of our attributes. An original's attributes with this prefix are marks of an earlier dead letter. */

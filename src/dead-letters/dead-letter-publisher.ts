@@ -3,14 +3,13 @@ import * as v from 'valibot';
 import { publishSchema } from '../connectors/pubsub/config.ts';
 import type { Publisher } from '../connectors/pubsub/publisher.ts';
 import { pubsubSink } from '../connectors/pubsub/sink.ts';
-import { type AckHandle, Delivery } from '../core/delivery.ts';
+import { type AckHandle, Delivery, type Outcome } from '../core/delivery.ts';
 import type { PoisonError } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
 import type { Readiness } from '../core/readiness.ts';
 import { byCredit } from '../operators/by-credit.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/clock.ts';
 import type { DeadLetterMessage } from './dead-letter-message.ts';
 
 /** One poisoned message that is to become a dead letter. */

@@ -1,6 +1,5 @@
 import type { Message } from '../core/message.ts';
-import { dataJson } from './envelope/envelope.ts';
-import { payloadBase64 } from './envelope/enveloped-message.ts';
+import { dataJson, payloadBase64 } from './envelope/envelope.ts';
 
 /** JSON allows line breaks between tokens, never inside strings. */
 const LINE_BREAKS = /[\r\n]+/g;

@@ -1,9 +1,7 @@
-import { keepEnrichmentText } from '../core/enrichment-text.ts';
 import { PoisonError } from '../core/errors.ts';
-import { type Attributes, type EnrichmentData, type Message, utcTime } from '../core/message.ts';
+import { type Attributes, type EnrichmentData, keepEnrichmentText, type Message, utcTime } from '../core/message.ts';
 import { jsonMembers } from '../util/json/json-members.ts';
-import { isJsonObject } from '../util/json/json-number.ts';
-import { parseExact } from '../util/json/lossless-json.ts';
+import { isJsonObject, parseExact } from '../util/json/lossless-json.ts';
 import { openEnvelope } from './envelope/envelope.ts';
 
 /** A message read from an archive line, and its archive time in milliseconds since 1970. */

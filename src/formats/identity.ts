@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import * as v from 'valibot';
 import { flag, setting } from '../config/schemas.ts';
 import type { Message } from '../core/message.ts';
-import { idAndPayload } from './envelope/enveloped-message.ts';
+import { idAndPayload } from './envelope/envelope.ts';
 
 /** Settings of a message's identity. */
 export const identitySchema = v.strictObject({

@@ -2,6 +2,5 @@
 
 export { type ArchiveLine, archiveLine, lineText } from './archive-line.ts';
 export { type ArchivedMessage, archivedMessage } from './archived-message.ts';
-export { decodeEnvelope, encodeEnvelope, envelopeOf, openEnvelope } from './envelope/envelope.ts';
-export { enriched } from './envelope/enveloped-message.ts';
+export { decodeEnvelope, encodeEnvelope, enriched, envelopeOf, openEnvelope } from './envelope/envelope.ts';
 export { type IdentityConfig, type IdentityOf, identityBy, identitySchema } from './identity.ts';

@@ -1,6 +1,5 @@
 import { utf8Text } from '../util/bytes.ts';
-import { JsonNumber } from '../util/json/json-number.ts';
-import { parseExact } from '../util/json/lossless-json.ts';
+import { JsonNumber, parseExact } from '../util/json/lossless-json.ts';
 
 /** A payload as a JSON value. */
 export interface PayloadJson {

@@ -1,9 +1,10 @@
 import type { Firestore } from '@google-cloud/firestore';
-import { map } from 'rxjs';
+import { finalize, map, type Observable, share } from 'rxjs';
 import { FatalError } from '../core/errors.ts';
 import type { Readiness } from '../core/readiness.ts';
 import type { HooksConfig } from '../operators/apply-hook.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { deepFreeze } from '../util/values.ts';
 import { type LookupConfig, NO_LAST_LAYER } from './config.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 import { firestoreFetcher } from './firestore/firestore-fetcher.ts';
@@ -14,7 +15,6 @@ import { redisCache } from './redis/redis-cache.ts';
 import { RedisCondition } from './redis/redis-condition.ts';
 import { OWN_PREFIX } from './redis/redis-records.ts';
 import { redisRegistry } from './redis/redis-registry.ts';
-import { singleFlight } from './single-flight.ts';
 
 export interface ChainOptions {
   readonly config: LookupConfig;
@@ -92,6 +92,32 @@ function selecting(next: Fetcher, select: (data: LookupData) => LookupData): Fet
   return {
     fetch: (key) => next.fetch(key).pipe(map((data) => data && select(data))),
     invalidate: (key) => next.invalidate(key),
+    close: () => next.close(),
+  };
+}
+
+/** Lets concurrent fetches of one key share one fetch of the layer behind it. What they share is frozen. */
+export function singleFlight(next: Fetcher): Fetcher {
+  const flights = new Map<string, Observable<LookupData | undefined>>();
+  return {
+    fetch: (key) => {
+      const known = flights.get(key);
+      if (known !== undefined) return known;
+      const flight: Observable<LookupData | undefined> = next.fetch(key).pipe(
+        map(deepFreeze),
+        finalize(() => {
+          if (flights.get(key) === flight) flights.delete(key);
+        }),
+        share(),
+      );
+      flights.set(key, flight);
+      return flight;
+    },
+    invalidate: (key) => {
+      // Whoever asks from now on must not get what was asked for before.
+      flights.delete(key);
+      return next.invalidate(key);
+    },
     close: () => next.close(),
   };
 }

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { parseExact } from '../util/json/lossless-json.ts';
-import { heapBytes } from './heap-bytes.ts';
+import { heapBytes } from './memory-cache.ts';
 
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');

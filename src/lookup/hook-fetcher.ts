@@ -2,8 +2,8 @@ import { catchError, defer, EMPTY, from, map, of, type SchedulerLike, tap, throw
 import { RetryableError } from '../core/errors.ts';
 import { hookError, isPromise, plainData } from '../core/hook-result.ts';
 import type { HooksConfig } from '../operators/apply-hook.ts';
-import { failAfter } from '../operators/fail-after.ts';
 import { limitConcurrency } from '../operators/limit-concurrency.ts';
+import { failAfter } from '../operators/retry.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 /** The hook that is the last layer: returns the data of a key, or undefined if it has none. */

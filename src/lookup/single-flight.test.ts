@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { RetryableError } from '../core/errors.ts';
 import { fakeFetcher } from '../testing/fake-fetcher.ts';
 import { suite } from '../testing/suite.ts';
+import { singleFlight } from './chain.ts';
 import type { LookupData } from './fetcher.ts';
-import { singleFlight } from './single-flight.ts';
 
 suite('single flight', ({ test }) => {
   test('10,000 concurrent fetches of a key make one, and all have its answer', () => {

@@ -18,9 +18,8 @@ import { PoisonError } from '../core/errors.ts';
 import { type Drop, drop, hookError, isPromise } from '../core/hook-result.ts';
 import type { ConditionSetter } from '../core/readiness.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import { failAfter } from './fail-after.ts';
 import { orderedByKey } from './ordered-by-key.ts';
-import { type RetryPolicy, retryWithBackoff } from './retry-with-backoff.ts';
+import { failAfter, type RetryPolicy, retryWithBackoff } from './retry.ts';
 
 /** Settings of hooks that may be asynchronous. */
 export const hooksSchema = v.strictObject({

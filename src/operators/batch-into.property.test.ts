@@ -8,8 +8,7 @@ import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext } from '../testing/test-context.ts';
 import { batchInto, type ItemResult, type Slot } from './batch-into.ts';
-import type { Batch, BatchItem } from './batcher.ts';
-import { PartitionKey } from './partition-key.ts';
+import { type Batch, type BatchItem, PartitionKey } from './batcher.ts';
 import { settle } from './settle.ts';
 
 /** So long that no delivery may ever wait for it. */

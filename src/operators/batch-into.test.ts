@@ -18,9 +18,8 @@ import { simulatedSource } from '../testing/simulated-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery, tryDelivery } from '../testing/test-context.ts';
 import { type BatchIntoOptions, batchInto, type ItemResult, type Slot } from './batch-into.ts';
-import type { Batch, BatchItem } from './batcher.ts';
+import { type Batch, type BatchItem, PartitionKey } from './batcher.ts';
 import type { FailingTargetsView } from './failing-targets.ts';
-import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
 type Effect = (batch: Batch, slot: Slot) => Observable<readonly ItemResult[]>;

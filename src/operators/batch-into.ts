@@ -1,14 +1,12 @@
 import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
-import type { Delivery } from '../core/delivery.ts';
+import { accepted, type Delivery, failed, type Outcome, postponed } from '../core/delivery.ts';
 import { asMessageError, FatalError, PoisonError, RetryableError, toError } from '../core/errors.ts';
-import { accepted, failed, type Outcome, postponed } from '../core/outcome.ts';
+import { monotonicScheduler } from '../util/clock.ts';
 import { type Linked, LinkedList } from '../util/linked-list.ts';
-import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
 import { AdaptiveLimit } from './adaptive-limit.ts';
-import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
+import { type Batch, Batcher, type BatchItem, type BatchLimits, type PartitionKey } from './batcher.ts';
 import { FailingTargets, type FailingTargetsView, targetShare } from './failing-targets.ts';
-import type { PartitionKey } from './partition-key.ts';
 
 /** The right to process one batch; there are `concurrency` of them. */
 export interface Slot {

@@ -3,8 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Delivery } from '../core/delivery.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery } from '../testing/test-context.ts';
-import { type Batch, Batcher, type BatchItem, type BatchLimits } from './batcher.ts';
-import { PartitionKey } from './partition-key.ts';
+import { type Batch, Batcher, type BatchItem, type BatchLimits, PartitionKey } from './batcher.ts';
 
 const LIMITS: BatchLimits = { maxCount: 3, maxBytes: 100, maxAgeMs: 50, maxOpen: 2 };
 

@@ -1,7 +1,6 @@
 import { groupBy, mergeMap, type OperatorFunction } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
-import type { Delivery } from '../core/delivery.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { Delivery, Outcome } from '../core/delivery.ts';
 
 /**
  * Applies a separate operator to the deliveries of each credit, so that sources with their own credit cannot fill up a

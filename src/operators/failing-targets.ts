@@ -1,6 +1,5 @@
 import type { CreditLimits } from '../core/credit.ts';
-import type { BatchItem } from './batcher.ts';
-import type { PartitionKey } from './partition-key.ts';
+import type { BatchItem, PartitionKey } from './batcher.ts';
 
 /** A failing target may hold half of all credit; the rest stays available to working targets. */
 const SHARE = 0.5;

@@ -8,10 +8,9 @@ import { RedeliveringSource } from '../testing/redelivering-source.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext } from '../testing/test-context.ts';
 import { batchInto, type ItemResult } from './batch-into.ts';
-import type { BatchItem } from './batcher.ts';
+import { type BatchItem, PartitionKey } from './batcher.ts';
 import { mapMessage } from './map-message.ts';
 import { orderedByKey } from './ordered-by-key.ts';
-import { PartitionKey } from './partition-key.ts';
 import { settle } from './settle.ts';
 
 /** The faults of one stage for one message, used up in turn; then everything succeeds. */

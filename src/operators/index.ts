@@ -9,5 +9,5 @@ export type { FailingTargetsView } from './failing-targets.ts';
 export { filterMessages } from './filter-messages.ts';
 export { mapMessage } from './map-message.ts';
 export { type OrderedByKeyOptions, type OrderedEffect, orderedByKey } from './ordered-by-key.ts';
-export { type RetryHooks, type RetryPolicy, retrySchema, retryWithBackoff } from './retry-with-backoff.ts';
+export { type RetryHooks, type RetryPolicy, retrySchema, retryWithBackoff } from './retry.ts';
 export { settle } from './settle.ts';

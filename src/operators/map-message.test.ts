@@ -1,12 +1,10 @@
 import { NEVER, of, Subject, throwError } from 'rxjs';
 import * as assert from 'uvu/assert';
-import type { Delivery } from '../core/delivery.ts';
+import { accepted, type Delivery, failed, type Outcome } from '../core/delivery.ts';
 import { FatalError, PoisonError, RetryableError } from '../core/errors.ts';
 import { drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
-import { accepted, failed, type Outcome } from '../core/outcome.ts';
-import { encodeEnvelope } from '../formats/envelope/envelope.ts';
-import { enriched } from '../formats/envelope/enveloped-message.ts';
+import { encodeEnvelope, enriched } from '../formats/envelope/envelope.ts';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery, testMessage } from '../testing/test-context.ts';
 import { decodeInput, type InputMode } from './decode-input.ts';

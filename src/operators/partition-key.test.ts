@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { PartitionKey } from './partition-key.ts';
+import { PartitionKey } from './batcher.ts';
 
 suite('partition key', ({ test }) => {
   test('ids are the same for the same fields, and for no others, whatever is in them', () => {

@@ -1,5 +1,5 @@
 import { type MonoTypeOperatorFunction, tap } from 'rxjs';
-import type { Outcome } from '../core/outcome.ts';
+import type { Outcome } from '../core/delivery.ts';
 
 /**
  * Settles each delivery by its outcome, and passes the outcome on. Belongs at the end of every graph: nothing else

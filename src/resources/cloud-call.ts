@@ -1,8 +1,7 @@
 import { answerOf } from '../connectors/google/bounded-call.ts';
-import { asStartError } from '../connectors/google/grpc-errors.ts';
-import { asHttpStartError } from '../connectors/google/http-errors.ts';
+import { asHttpStartError, asStartError } from '../connectors/google/errors.ts';
 import { errorCode } from '../core/errors.ts';
-import { retryFor } from '../operators/retry-for.ts';
+import { retryFor } from '../operators/retry.ts';
 
 const GRPC = { NOT_FOUND: 5, ALREADY_EXISTS: 6 };
 const HTTP = { NOT_FOUND: 404, CONFLICT: 409 };

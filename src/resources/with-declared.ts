@@ -3,7 +3,7 @@ import { checkCredentials, type GoogleApi } from '../connectors/google/credentia
 import { createPubSubClients } from '../connectors/pubsub/client.ts';
 import { createStorageClient } from '../connectors/storage/client.ts';
 import { FatalError, toError } from '../core/errors.ts';
-import { retryFor } from '../operators/retry-for.ts';
+import { retryFor } from '../operators/retry.ts';
 import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
 
 /**

@@ -1,8 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { GenericSchema } from 'valibot';
 import type { ConfigIssue } from '../config/config-error.ts';
-import type { Delivery } from '../core/delivery.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { CommonConfig } from './config.ts';
 import { createService, type Service, type ServiceParts } from './service.ts';
 import {

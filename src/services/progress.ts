@@ -1,7 +1,7 @@
 import { asapScheduler, auditTime, interval, type Observable, type SchedulerLike, type Subscription, tap } from 'rxjs';
 import { toError } from '../core/errors.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
-import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/clock.ts';
 import type { ServiceContext } from './service-context.ts';
 
 const CHECK_EVERY_MS = 1_000;

@@ -1,7 +1,7 @@
 import { checkCredentials } from '../connectors/google/credentials.ts';
 import { checkUnlessDenied } from '../connectors/google/denied-check.ts';
+import { asStartError } from '../connectors/google/errors.ts';
 import type { GoogleConfig } from '../connectors/google/google-config.ts';
-import { asStartError } from '../connectors/google/grpc-errors.ts';
 import { createPubSubClients, type PubSubClients } from '../connectors/pubsub/client.ts';
 import type { PubSubSourceConfig } from '../connectors/pubsub/config.ts';
 import { Publisher } from '../connectors/pubsub/publisher.ts';

@@ -5,8 +5,7 @@ import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import type { PublishConfig } from '../connectors/pubsub/config.ts';
 import { Publisher } from '../connectors/pubsub/publisher.ts';
 import { type PubSubSinkOptions, pubsubSink } from '../connectors/pubsub/sink.ts';
-import type { Delivery } from '../core/delivery.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { ServiceContext } from './service-context.ts';
 
 interface PubSubOutputConfig {

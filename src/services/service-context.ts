@@ -1,16 +1,15 @@
 import type { Storage } from '@google-cloud/storage';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { Credit } from '../core/credit.ts';
-import type { Delivery, DeliveryContext } from '../core/delivery.ts';
+import type { Delivery, DeliveryContext, Outcome } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
-import type { Outcome } from '../core/outcome.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
 import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
 import type { Batch } from '../operators/batcher.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
-import { TickClock } from '../util/tick-clock.ts';
+import { TickClock } from '../util/clock.ts';
 import type { CommonConfig } from './config.ts';
 
 /** Injected parts that every service takes. */

@@ -12,16 +12,15 @@ import {
   timer,
 } from 'rxjs';
 import type { Credit } from '../core/credit.ts';
-import type { Delivery } from '../core/delivery.ts';
+import type { Delivery, Outcome } from '../core/delivery.ts';
 import { toError } from '../core/errors.ts';
 import type { Ledger } from '../core/ledger.ts';
-import type { Outcome } from '../core/outcome.ts';
 import type { ReadinessReport } from '../core/readiness.ts';
 import type { Source } from '../core/source.ts';
 import { writeAddressFile } from '../http/address-file.ts';
 import { healthApp } from '../http/health-app.ts';
 import { type HttpServer, serveHttp } from '../http/http-server.ts';
-import { retryWithBackoff } from '../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../operators/retry.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
 import { reportReadiness, watchProgress, watchStalls } from './progress.ts';

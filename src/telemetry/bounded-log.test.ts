@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { BoundedLog, type LogOutput } from './bounded-log.ts';
+import { BoundedLog, type LogOutput } from './standard-error.ts';
 
 /** An output that is as slow, or as broken, as the test says. */
 function testOutput() {

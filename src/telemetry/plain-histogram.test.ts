@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Histogram, Registry } from 'prom-client';
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { PlainHistogram } from './plain-histogram.ts';
+import { PlainHistogram } from './telemetry.ts';
 
 const BUCKETS = [0.01, 0.1, 1];
 /** Without exemplars, which nobody gives. */

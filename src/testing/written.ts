@@ -1,4 +1,4 @@
-import type { WritableBytes } from '../connectors/pubsub/wire/protobuf-writer.ts';
+import type { WritableBytes } from '../connectors/pubsub/wire/protobuf.ts';
 import { asBuffer } from '../util/bytes.ts';
 
 /** The bytes of outgoing data, written or not. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Observable } from 'rxjs';
-import type { Outcome } from '../../../src/core/outcome.ts';
+import type { Outcome } from '../../../src/core/delivery.ts';
 import type { Service } from '../../../src/services/service.ts';
 import type { ServiceName, ServiceOf } from '../../../src/services/services.ts';
 import { eventually } from '../../../src/testing/eventually.ts';

@@ -1,7 +1,7 @@
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 import type { LoadMessage } from '../../tools/load/publish-load.ts';
 import { Archive } from '../../tools/replay/archive.ts';
 import { DEVICE_PATHS, selectionOf } from '../../tools/replay/selection.ts';

@@ -2,7 +2,7 @@ import { ConfigError } from '../../config/config-error.ts';
 import { checkCredentials, type GoogleApi } from '../../connectors/google/credentials.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { FatalError, toError } from '../../core/errors.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 import { Archive } from '../../tools/replay/archive.ts';
 import { paceBySpeed, paceEvenly } from '../../tools/replay/pacing.ts';
 import { progressBar } from '../../tools/replay/progress-bar.ts';

@@ -2,7 +2,7 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
-import { asHttpStartError } from '../google/http-errors.ts';
+import { asHttpStartError } from '../google/errors.ts';
 import type { TableConfig } from './config.ts';
 import { readTable, type TableResource, tableDifferences } from './table-schema.ts';
 

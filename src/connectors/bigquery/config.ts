@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { bytes, count, flag, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
 import { pathProblem } from '../../core/message-path.ts';
 import { pathParts } from '../../core/path-parts.ts';
-import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { retrySchema } from '../../operators/retry.ts';
 import { columnName, tableRules } from './table-rules.ts';
 import type { TimeUnit } from './time-of-count.ts';
 

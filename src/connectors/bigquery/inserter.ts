@@ -1,7 +1,7 @@
 import type { BigQuery } from '@google-cloud/bigquery';
 import * as v from 'valibot';
 import { errorCode, PoisonError, RetryableError, toError } from '../../core/errors.ts';
-import { asHttpError } from '../google/http-errors.ts';
+import { asHttpError } from '../google/errors.ts';
 
 /** The part of a `tabledata.insertAll` response that is read. */
 const insertReply = v.object({

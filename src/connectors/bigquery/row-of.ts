@@ -5,12 +5,10 @@ import { descend, exactPath, type MessagePath, MessageView, validPath } from '..
 import { pathParts } from '../../core/path-parts.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 import { asBuffer } from '../../util/bytes.ts';
-import { isJsonObject } from '../../util/json/json-number.ts';
-import { parseExact } from '../../util/json/lossless-json.ts';
-import { setMember } from '../../util/set-member.ts';
-import { type Convert, conversionOf, readsDigits, rejected } from './column-value.ts';
+import { isJsonObject, parseExact } from '../../util/json/lossless-json.ts';
+import { setMember } from '../../util/values.ts';
+import { type Convert, conversionOf, fits, readsDigits, rejected } from './column-value.ts';
 import type { Column, NestedField } from './config.ts';
-import { fits } from './fits.ts';
 
 /** A row as JSON, keyed by column name. */
 export type Row = Readonly<Record<string, unknown>>;

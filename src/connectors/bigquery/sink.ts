@@ -10,16 +10,14 @@ import {
   switchMap,
 } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Outcome } from '../../core/delivery.ts';
 import { PoisonError, RetryableError, toError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { type IdentityOf, insertIdOf } from '../../formats/identity.ts';
 import { batchInto, type Slot } from '../../operators/batch-into.ts';
-import type { Batch, BatchItem } from '../../operators/batcher.ts';
-import { PartitionKey } from '../../operators/partition-key.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
+import { retryWithBackoff } from '../../operators/retry.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { boundedCall } from '../google/bounded-call.ts';
 import type { InsertConfig } from './config.ts';

@@ -3,7 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { ClientRequest } from 'node:http';
 import { firstValueFrom, Observable, type SchedulerLike, throwError, timeout } from 'rxjs';
 import { RetryableError } from '../../core/errors.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 
 export interface BoundedCallOptions {
   /** Names the call in the error, for example `insertAll`. */

@@ -6,10 +6,8 @@ import { suite } from '../../testing/suite.ts';
 import { createBigQueryClient } from '../bigquery/client.ts';
 import { createPubSubClients, type PubSubClients } from '../pubsub/client.ts';
 import { createStorageClient } from '../storage/client.ts';
+import { asCallError, asHttpError, asHttpStartError, asStartError, retryAfterOf } from './errors.ts';
 import { callUnary, grpcClientOf, routedBy } from './grpc-client.ts';
-import { asCallError, asStartError } from './grpc-errors.ts';
-import { asHttpError, asHttpStartError } from './http-errors.ts';
-import { retryAfterOf } from './retry-after.ts';
 
 const TOPIC = 'projects/sandbox/topics/t';
 

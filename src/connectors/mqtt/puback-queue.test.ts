@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
 import { testContext } from '../../testing/test-context.ts';
-import { MqttAckHandle } from './ack-handle.ts';
-import { PubackQueue } from './puback-queue.ts';
+import { MqttAckHandle, PubackQueue } from './puback-queue.ts';
 import { NO_PROPERTIES } from './wire/publish-properties.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 

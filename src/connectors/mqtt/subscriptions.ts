@@ -3,7 +3,7 @@ import { type SchedulerLike, Subscription } from 'rxjs';
 import { toError } from '../../core/errors.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 import type { MqttSourceConfig } from './config.ts';
 import { newSubscriptionId } from './subscription-id.ts';
 import { filtersOverlap, matchableFilter, topicMatches } from './topic-filter.ts';

@@ -1,15 +1,15 @@
 import type { v1 } from '@google-cloud/pubsub';
 import type { Metadata } from '@grpc/grpc-js';
 import { defer, type SchedulerLike, type Subscription } from 'rxjs';
+import * as v from 'valibot';
 import { RetryableError, toError } from '../../core/errors.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../../operators/retry.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
+import { asCallError } from '../google/errors.ts';
 import { callUnary, grpcClientOf, routedBy } from '../google/grpc-client.ts';
-import { asCallError } from '../google/grpc-errors.ts';
-import { ackFailures } from './ack-failures.ts';
 import type { Lease } from './lease.ts';
-import { encodeAcknowledgeRequest } from './wire/acknowledge-request.ts';
+import { encodeAcknowledgeRequest } from './wire/requests.ts';
 
 /** Time that settlements wait to be batched. */
 const COLLECT_MS = 10;
@@ -255,4 +255,31 @@ function chunks<T>(all: readonly T[]): T[][] {
 
 function split<T>(all: readonly T[], isFirst: (each: T) => boolean): [T[], T[]] {
   return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
+}
+
+/** ErrorInfo of each failed ack id: https://cloud.google.com/pubsub/docs/exactly-once-delivery */
+const errorWithInfo = v.object({ errorInfoMetadata: v.record(v.string(), v.string()) });
+
+const TRANSIENT = 'TRANSIENT_';
+const PERMANENT = 'PERMANENT_';
+
+/** The failed ack ids of a call that succeeded for others. */
+export interface AckFailures {
+  /** Worth retrying. */
+  readonly transient: ReadonlySet<string>;
+  /** Their leases ended: Pub/Sub delivers these messages again. */
+  readonly permanent: ReadonlySet<string>;
+}
+
+/**
+ * Returns the ack ids that failed in an acknowledge or modifyAckDeadline call with exactly-once delivery; the ids that
+ * the error does not name succeeded. Returns undefined for any other error: the whole call failed then.
+ */
+export function ackFailures(thrown: unknown, ackIds: readonly string[]): AckFailures | undefined {
+  if (!v.is(errorWithInfo, thrown)) return undefined;
+  const { errorInfoMetadata } = thrown;
+  const named = (prefix: string) => new Set(ackIds.filter((ackId) => errorInfoMetadata[ackId]?.startsWith(prefix)));
+  const transient = named(TRANSIENT);
+  const permanent = named(PERMANENT);
+  return transient.size + permanent.size === 0 ? undefined : { transient, permanent };
 }

@@ -1,7 +1,7 @@
 import type { v1 } from '@google-cloud/pubsub';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { checkUnlessDenied } from '../google/denied-check.ts';
-import { asStartError } from '../google/grpc-errors.ts';
+import { asStartError } from '../google/errors.ts';
 
 /**
  * Checks at start that topics exist. Warns about topics that may not be read: publishing does not need that permission.

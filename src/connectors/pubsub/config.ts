@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { bytes, count, milliseconds, setting, text } from '../../config/schemas.ts';
-import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { retrySchema } from '../../operators/retry.ts';
 import { PUBSUB_LIMITS } from './limits.ts';
 
 /** Settings of a Pub/Sub source. */

@@ -4,7 +4,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { startPubSubSource } from '../../testing/pubsub-harness.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
-import { PIECE_BYTES } from './wire/cut-response.ts';
+import { PIECE_BYTES } from './wire/pull-response.ts';
 
 const ROUNDS = 20;
 const MATES = 20;

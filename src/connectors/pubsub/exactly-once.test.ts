@@ -5,7 +5,7 @@ import { eventually } from '../../testing/eventually.ts';
 import { startPubSubSource } from '../../testing/pubsub-harness.ts';
 import { suiteScope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
-import { PubSubAckHandle } from './ack-handle.ts';
+import { PubSubAckHandle } from './source.ts';
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 

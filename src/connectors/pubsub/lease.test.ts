@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
 import { type Lease, Leases } from './lease.ts';
-import { ReceivedMessage } from './wire/received-message.ts';
+import { ReceivedMessage } from './wire/pull-response.ts';
 
 const TIMES = { ackDeadlineMs: 60_000, maxLeaseMs: 600_000 };
 const ids = (leases: readonly Lease[]) => leases.map(({ ackId }) => ackId);

@@ -1,5 +1,5 @@
 import { type Linked, LinkedList } from '../../util/linked-list.ts';
-import type { ReceivedMessage } from './wire/received-message.ts';
+import type { ReceivedMessage } from './wire/pull-response.ts';
 
 /** The holder of a leased message. */
 export interface LeaseHolder {

@@ -2,14 +2,14 @@ import { catchError, defer, finalize, map, type Observable, of, type SchedulerLi
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { ItemResult, Slot } from '../../operators/batch-into.ts';
-import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { type RetryPolicy, retryWithBackoff } from '../../operators/retry.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
+import { asCallError } from '../google/errors.ts';
 import { callUnary, routedBy } from '../google/grpc-client.ts';
-import { asCallError } from '../google/grpc-errors.ts';
+import type { PublishConnections } from './client.ts';
 import type { OutgoingMessage } from './limits.ts';
-import type { PublishConnections } from './publish-connections.ts';
-import { publishRequest } from './wire/publish-request.ts';
+import { publishRequest } from './wire/requests.ts';
 
 const METHOD = '/google.pubsub.v1.Publisher/Publish';
 

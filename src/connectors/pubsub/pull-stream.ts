@@ -2,7 +2,7 @@ import { protos, type v1 } from '@google-cloud/pubsub-api';
 import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { errorCode, toError } from '../../core/errors.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 import { grpcClientOf, routedBy } from '../google/grpc-client.ts';
 import { decodePullResponse, type PullResponse } from './wire/pull-response.ts';
 
@@ -205,4 +205,33 @@ export class PullStream {
 
 function encodeRequest(request: Request): Buffer {
   return Buffer.from(StreamingPullRequest.encode(request).finish());
+}
+
+/** The StreamingPulls of one subscription, which open, pause and close together. */
+export class PullStreams {
+  readonly #streams: readonly PullStream[];
+  #flowing = true;
+
+  constructor(count: number, options: PullStreamOptions) {
+    this.#streams = Array.from({ length: count }, () => new PullStream(options));
+  }
+
+  open(): void {
+    for (const stream of this.#streams) stream.open();
+  }
+
+  /** Resumes or pauses all streams. Called for each message: an unchanged state costs nothing. */
+  flow(flowing: boolean): void {
+    if (flowing === this.#flowing) return;
+    this.#flowing = flowing;
+    for (const stream of this.#streams) {
+      if (flowing) stream.resume();
+      else stream.pause();
+    }
+  }
+
+  /** Ends all streams for good, and resolves when no more messages can arrive. */
+  async close(): Promise<void> {
+    await Promise.all(this.#streams.map((stream) => stream.close()));
+  }
 }

@@ -1,18 +1,15 @@
 import { map, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Outcome } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import { batchInto, type ItemResult } from '../../operators/batch-into.ts';
-import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
-import { PartitionKey } from '../../operators/partition-key.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { memoize } from '../../util/memoize.ts';
 import type { PublishConfig } from './config.ts';
-import { checkLimits, type OutgoingMessage } from './limits.ts';
+import { checkLimits, type OutgoingMessage, withoutReserved } from './limits.ts';
 import type { Publisher } from './publisher.ts';
-import { withoutReserved } from './reserved-attributes.ts';
 
 /** Bounded by the topics of the configuration. */
 const MAX_TOPICS = 100;

@@ -1,19 +1,18 @@
 import { hostname } from 'node:os';
 import type { v1 } from '@google-cloud/pubsub';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
-import { Delivery, type DeliveryContext } from '../../core/delivery.ts';
+import { AckHandle, Delivery, type DeliveryContext } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import type { Source } from '../../core/source.ts';
 import { stoppable } from '../../core/stoppable.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
-import { PubSubAckHandle, type PubSubAckHandlers } from './ack-handle.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 import { Acknowledger } from './acknowledger.ts';
 import type { PubSubSourceConfig } from './config.ts';
 import { Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
-import { PullStreams } from './pull-streams.ts';
+import { PullStreams } from './pull-stream.ts';
 
 const REVIEW_MS = 1_000;
 /** Above the client's own limits, so that credit always runs out first and batches are flushed for it. */
@@ -258,5 +257,42 @@ export class PubSubSource implements Source {
         this.#background.unsubscribe();
         this.#markDisconnected();
       });
+  }
+}
+
+/** Callbacks from an ack handle to its source. */
+export interface PubSubAckHandlers {
+  readonly acknowledged: (ackHandle: PubSubAckHandle) => void;
+  readonly givenBack: (ackHandle: PubSubAckHandle, afterMs: number) => void;
+  readonly isOutOfTurn: (ackHandle: PubSubAckHandle) => boolean;
+}
+
+/** The right to settle one Pub/Sub message while its lease lasts. */
+export class PubSubAckHandle extends AckHandle {
+  readonly lease: Lease;
+  readonly #handlers: PubSubAckHandlers;
+
+  constructor(context: DeliveryContext, lease: Lease, handlers: PubSubAckHandlers) {
+    super(context, lease.message, lease.message.byteLength);
+    this.lease = lease;
+    this.#handlers = handlers;
+    lease.holder = this;
+  }
+
+  override get isOutOfTurn(): boolean {
+    return this.#handlers.isOutOfTurn(this);
+  }
+
+  /** A dead-letter policy counts each return as a failed delivery attempt. */
+  override get mayPostpone(): boolean {
+    return this.lease.message.deliveryAttempt === 0;
+  }
+
+  protected override acknowledge(): void {
+    this.#handlers.acknowledged(this);
+  }
+
+  protected override giveBack(afterMs: number): void {
+    this.#handlers.givenBack(this, afterMs);
   }
 }

@@ -3,7 +3,7 @@ import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { answerOf } from '../google/bounded-call.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
-import { asHttpStartError } from '../google/http-errors.ts';
+import { asHttpStartError } from '../google/errors.ts';
 import type { BucketConfig } from './config.ts';
 
 const NOT_FOUND = 404;

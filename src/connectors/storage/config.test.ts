@@ -4,7 +4,7 @@ import { parse } from '../../config/parse.ts';
 import { suite } from '../../testing/suite.ts';
 import { MAX_KEY_BYTES } from './batch-key.ts';
 import { bucketSchema, MAX_PREFIX_BYTES } from './config.ts';
-import { objectName } from './object-name.ts';
+import { objectName } from './sink.ts';
 
 function problems(prefix: string): string[] {
   const issues: ConfigIssue[] = [];

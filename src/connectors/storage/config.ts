@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { bytes, count, flag, messagePath, milliseconds, setting, text } from '../../config/schemas.ts';
-import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { retrySchema } from '../../operators/retry.ts';
 import { MAX_KEY_BYTES } from './batch-key.ts';
 
 const MAX_OBJECT_NAME_BYTES = 1024;

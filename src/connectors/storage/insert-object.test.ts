@@ -4,7 +4,7 @@ import { suiteScope } from '../../testing/scope.ts';
 import { type Servers, startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 import { createStorageClient } from './client.ts';
-import { insertObject } from './insert-object.ts';
+import { insertObject } from './write-once.ts';
 
 suite('an object inserted in one request', (it) => {
   const { test, before } = it;

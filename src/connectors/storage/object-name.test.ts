@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { contentHashOf } from '../../formats/identity.ts';
 import { suite } from '../../testing/suite.ts';
-import { objectName } from './object-name.ts';
+import { objectName } from './sink.ts';
 
 suite('object name', ({ test }) => {
   test('has its prefix and key as folders, and the hash of the content', () => {

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs';
 import type { FlushReason } from '../../operators/batcher.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 
 const KIB = 1024;
 const SIZES = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144].map((kib) => kib * KIB);

@@ -3,24 +3,21 @@ import { gzip, gzipSync } from 'node:zlib';
 import type { Bucket } from '@google-cloud/storage';
 import { catchError, concatMap, defer, from, map, type Observable, type OperatorFunction, of } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Outcome } from '../../core/delivery.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { drop } from '../../core/hook-result.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Readiness } from '../../core/readiness.ts';
 import { type ArchiveLine, archiveLine, lineText } from '../../formats/archive-line.ts';
 import { contentHashOf, type IdentityOf } from '../../formats/identity.ts';
 import { batchInto, type ItemResult, type Slot } from '../../operators/batch-into.ts';
-import type { Batch, BatchItem } from '../../operators/batcher.ts';
+import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
-import { PartitionKey } from '../../operators/partition-key.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../../operators/retry.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { memoize } from '../../util/memoize.ts';
 import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
 import type { ArchiveConfig } from './config.ts';
-import { objectName } from './object-name.ts';
 import { objectSizes } from './object-sizes.ts';
 import { writeOnce } from './write-once.ts';
 
@@ -206,4 +203,18 @@ function statusOf(error: unknown): number {
     if (!Number.isNaN(status)) return status;
   }
   return Number.NaN;
+}
+
+/** Digits of a hash: 128 bits distinguish the objects of any archive. */
+const NAME_DIGITS = 32;
+
+/**
+ * Returns the name of a group's object, derived from the hash of its content: `<prefix>/<batchKey>/<hash>.jsonl.gz`.
+ * The same messages give the same name, so a retried upload finds its own object.
+ *
+ * @param suffix distinguishes an object from another with the same content.
+ */
+export function objectName(prefix: string, batchKey: string, contentHash: string, suffix = ''): string {
+  const folders = [...prefix.split('/').filter((part) => part !== ''), batchKey];
+  return [...folders, `${contentHash.slice(0, NAME_DIGITS)}${suffix}.jsonl.gz`].join('/');
 }

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Bucket } from '@google-cloud/storage';
+import { type Bucket, CRC32C } from '@google-cloud/storage';
 import { catchError, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { boundedCall } from '../google/bounded-call.ts';
-import { asHttpError } from '../google/http-errors.ts';
-import { insertObject } from './insert-object.ts';
+import { asHttpError } from '../google/errors.ts';
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
@@ -102,4 +101,42 @@ function isPreconditionFailed(thrown: unknown): boolean {
 function retryable(thrown: unknown): RetryableError {
   if (thrown instanceof RetryableError) return thrown;
   return new RetryableError(toError(thrown).message, { cause: asHttpError(thrown) });
+}
+
+export interface ObjectToInsert {
+  readonly name: string;
+  readonly content: Buffer;
+  readonly contentType: string;
+  /** Custom metadata. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a new object in one multipart request; Cloud Storage checks its CRC32C.
+ *
+ * `File.save` does the same through streams, but takes 775 µs of CPU time for a small object instead of 460. It sends
+ * its own request through the public `bucket.request`, too.
+ *
+ * https://cloud.google.com/storage/docs/json_api/v1/objects/insert
+ */
+export async function insertObject(
+  bucket: Bucket,
+  { name, content, contentType, metadata }: ObjectToInsert,
+): Promise<void> {
+  const crc32c = new CRC32C();
+  crc32c.update(content);
+  const fields = JSON.stringify({ contentType, metadata, crc32c: crc32c.toString() });
+  const boundary = randomBytes(16).toString('hex');
+  await bucket.request({
+    method: 'POST',
+    uri: `${bucket.storage.apiEndpoint}/upload/storage/v1/b/${bucket.name}/o`,
+    qs: { uploadType: 'multipart', name, ifGenerationMatch: 0 },
+    headers: { 'Content-Type': `multipart/related; boundary=${boundary}` },
+    body: Buffer.concat([
+      Buffer.from(`--${boundary}\r\nContent-Type: application/json; charset=utf-8\r\n\r\n${fields}\r\n`),
+      Buffer.from(`--${boundary}\r\nContent-Type: ${contentType}\r\n\r\n`),
+      content,
+      Buffer.from(`\r\n--${boundary}--\r\n`),
+    ]),
+  });
 }

@@ -1,8 +1,7 @@
 import type { EnrichmentData } from '../../core/message.ts';
 import { utf8Text } from '../../util/bytes.ts';
 import { parseLossless } from '../../util/json/lossless-json.ts';
-import { isUtcTime } from '../../util/utc-bytes.ts';
-import { isFlatObject, textInFlatObject } from './flat-json.ts';
+import { isFlatObject, isUtcTime, textInFlatObject } from './envelope-bytes.ts';
 
 /** The text between the values of an envelope, as this platform and the Go platform write it. */
 const BEFORE_ID = Buffer.from('{"id":"');

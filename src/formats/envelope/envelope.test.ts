@@ -5,8 +5,15 @@ import type { Message } from '../../core/message.ts';
 import { keyPath, MessageView } from '../../core/message-path.ts';
 import { suite } from '../../testing/suite.ts';
 import { testMessage } from '../../testing/test-context.ts';
-import { dataJson, decodeEnvelope, encodeEnvelope, openEnvelope } from './envelope.ts';
-import { EnvelopedMessage, enriched, payloadBase64 } from './enveloped-message.ts';
+import {
+  dataJson,
+  decodeEnvelope,
+  EnvelopedMessage,
+  encodeEnvelope,
+  enriched,
+  openEnvelope,
+  payloadBase64,
+} from './envelope.ts';
 
 const GOOD = { id: 'm1', payload: 'aGVsbG8=', publishTime: '2026-11-23T10:00:00.123456Z' };
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { isJsonObject } from '../../util/json/json-number.ts';
-import { isFlatObject, textInFlatObject } from './flat-json.ts';
+import { isJsonObject } from '../../util/json/lossless-json.ts';
+import { isFlatObject, textInFlatObject } from './envelope-bytes.ts';
 
 const NAMES = ['a', 'b', 'ab', 'DeviceID', '__proto__', ''] as const;
 const name = fc.constantFrom(...NAMES);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
 import { withMembers } from '../../util/json/json-members.ts';
-import { splicedMembers, writtenMembers } from './splice-members.ts';
+import { splicedMembers, writtenMembers } from './envelope-bytes.ts';
 
 const names = fc.constantFrom('a', 'b', 'name', 'DeviceID', 'é', 'with "quotes"', 'back\\slash', '__proto__', 'a:', '');
 const value = fc.oneof(fc.jsonValue(), fc.constantFrom('a', 'x, y', '}', ']', ':', '"a":1', '\\', 'é', 'name', '😀'));

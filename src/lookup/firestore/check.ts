@@ -1,6 +1,6 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { answerOf } from '../../connectors/google/bounded-call.ts';
-import { asStartError } from '../../connectors/google/grpc-errors.ts';
+import { asStartError } from '../../connectors/google/errors.ts';
 
 /** A document id that is read once at start; whether it exists does not matter. */
 const CHECKED_ID = 'dataflow-start-check';

@@ -1,6 +1,6 @@
 import { Firestore } from '@google-cloud/firestore';
 import type { GoogleConfig } from '../../connectors/google/google-config.ts';
-import { channelOptions } from '../../connectors/google/grpc-channel.ts';
+import { channelOptions } from '../../connectors/google/grpc-client.ts';
 
 /** Builds the client; `FIRESTORE_EMULATOR_HOST` is honored by it. */
 export function createFirestoreClient(

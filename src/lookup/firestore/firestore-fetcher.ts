@@ -10,10 +10,10 @@ import {
   takeUntil,
 } from 'rxjs';
 import { boundedCall } from '../../connectors/google/bounded-call.ts';
-import { retryAfterOf } from '../../connectors/google/retry-after.ts';
+import { retryAfterOf } from '../../connectors/google/errors.ts';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
-import { JsonNumber } from '../../util/json/json-number.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
+import { JsonNumber } from '../../util/json/lossless-json.ts';
 import type { Fetcher, LookupData, OnAnswer } from '../fetcher.ts';
 
 export interface FirestoreFetcherOptions {

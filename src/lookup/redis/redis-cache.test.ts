@@ -9,9 +9,9 @@ import { hasRedis, type RedisServer, startRedisServer } from '../../testing/redi
 import { type Scope, testScope } from '../../testing/scope.ts';
 import { suite } from '../../testing/suite.ts';
 import { parseExact } from '../../util/json/lossless-json.ts';
+import { singleFlight } from '../chain.ts';
 import type { Fetcher, LookupData } from '../fetcher.ts';
 import { memoryCache } from '../memory-cache.ts';
-import { singleFlight } from '../single-flight.ts';
 import { createRedisClient } from './client.ts';
 import { redisCache } from './redis-cache.ts';
 import { RedisCondition } from './redis-condition.ts';

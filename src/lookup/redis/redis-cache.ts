@@ -11,7 +11,7 @@ import {
 } from 'rxjs';
 import { RetryableError, toError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { monotonicScheduler } from '../../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../../util/clock.ts';
 import type { Fetcher, LookupData, OnAnswer } from '../fetcher.ts';
 import type { RedisClient } from './client.ts';
 import type { RedisCondition } from './redis-condition.ts';

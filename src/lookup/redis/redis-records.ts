@@ -1,5 +1,4 @@
-import { isJsonObject } from '../../util/json/json-number.ts';
-import { parseExact } from '../../util/json/lossless-json.ts';
+import { isJsonObject, parseExact } from '../../util/json/lossless-json.ts';
 import type { LookupData } from '../fetcher.ts';
 
 /** Default prefix of the cache's keys: one that no other program has. */

@@ -5,7 +5,7 @@ import { publishSchema } from '../../connectors/pubsub/config.ts';
 import { orderingKeySchema } from '../../connectors/pubsub/ordering-key.ts';
 import { fieldNames } from '../../core/path-parts.ts';
 import { lookupProblems, lookupSchema } from '../../lookup/config.ts';
-import { retrySchema } from '../../operators/retry-with-backoff.ts';
+import { retrySchema } from '../../operators/retry.ts';
 import { consumerEntries, consumerWarnings } from '../config.ts';
 import type { ServiceSettings } from '../define-service.ts';
 

@@ -6,9 +6,8 @@ import {
   type OperatorFunction,
   tap,
 } from 'rxjs';
-import type { Delivery } from '../../core/delivery.ts';
+import type { Delivery, Outcome } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import type { Probe } from '../../core/probe.ts';
 import { type ChainOptions, lookupChain } from '../../lookup/chain.ts';
 import type { Fetcher, OnAnswer } from '../../lookup/fetcher.ts';

@@ -5,12 +5,12 @@ import { callSync, type Drop, drop, plainObject } from '../../core/hook-result.t
 import type { EnrichmentData, Message } from '../../core/message.ts';
 import { descend, keyPath, keyText, MessageView } from '../../core/message-path.ts';
 import { fieldNames } from '../../core/path-parts.ts';
-import { enriched } from '../../formats/envelope/enveloped-message.ts';
+import { enriched } from '../../formats/envelope/envelope.ts';
 import type { Fetcher, LookupData } from '../../lookup/fetcher.ts';
 import type { HookAnswer } from '../../operators/apply-hook.ts';
 import type { OrderedEffect } from '../../operators/ordered-by-key.ts';
-import { type RetryPolicy, retryWithBackoff } from '../../operators/retry-with-backoff.ts';
-import { setMember } from '../../util/set-member.ts';
+import { type RetryPolicy, retryWithBackoff } from '../../operators/retry.ts';
+import { setMember } from '../../util/values.ts';
 import type { EnrichConfig } from './config.ts';
 
 /** Finds the key of a message's lookup; undefined if it has none. */

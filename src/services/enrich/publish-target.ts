@@ -1,12 +1,11 @@
 import type { OutgoingMessage } from '../../connectors/pubsub/limits.ts';
 import { type OrderingKeyConfig, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
 import type { PublishTarget } from '../../connectors/pubsub/sink.ts';
-import { ReceivedMessage } from '../../connectors/pubsub/wire/received-message.ts';
+import { ReceivedMessage } from '../../connectors/pubsub/wire/pull-response.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import { keyText, MessageView } from '../../core/message-path.ts';
-import { envelopeOf } from '../../formats/envelope/envelope.ts';
-import { EnvelopedMessage } from '../../formats/envelope/enveloped-message.ts';
+import { EnvelopedMessage, envelopeOf } from '../../formats/envelope/envelope.ts';
 import type { KeyOf } from './lookup.ts';
 
 /**

@@ -4,8 +4,7 @@ import { type BatchKeyOf, batchKeyBy, checkedBatchKey } from '../../connectors/s
 import { ensureBucket } from '../../connectors/storage/check.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { type StoredObject, storageSink } from '../../connectors/storage/sink.ts';
-import type { Delivery } from '../../core/delivery.ts';
-import type { Outcome } from '../../core/outcome.ts';
+import type { Delivery, Outcome } from '../../core/delivery.ts';
 import type { Probe } from '../../core/probe.ts';
 import { identityBy } from '../../formats/identity.ts';
 import { decodeInput } from '../../operators/decode-input.ts';

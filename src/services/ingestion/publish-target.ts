@@ -1,7 +1,7 @@
 import { PUBSUB_LIMITS, requestBytes } from '../../connectors/pubsub/limits.ts';
 import type { PublishTarget } from '../../connectors/pubsub/sink.ts';
-import type { EncodedAttributes } from '../../connectors/pubsub/wire/encoded-attributes.ts';
-import { encodeAttributes } from '../../connectors/pubsub/wire/publish-request.ts';
+import type { EncodedAttributes } from '../../connectors/pubsub/wire/protobuf.ts';
+import { encodeAttributes } from '../../connectors/pubsub/wire/requests.ts';
 import type { Delivery } from '../../core/delivery.ts';
 import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';

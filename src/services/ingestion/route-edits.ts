@@ -12,7 +12,7 @@ import {
 } from 'rxjs';
 import { isRecord } from '../../config/interpolate.ts';
 import { FatalError, type RetryableError, toError } from '../../core/errors.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../../operators/retry.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { IngestionConfig } from './config.ts';
 import { RouteTable } from './route-table.ts';

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { ConfigIssue } from '../../config/config-error.ts';
 import { parse } from '../../config/parse.ts';
 import { checkLimits } from '../../connectors/pubsub/limits.ts';
-import { EncodedAttributes } from '../../connectors/pubsub/wire/encoded-attributes.ts';
+import { EncodedAttributes } from '../../connectors/pubsub/wire/protobuf.ts';
 import { PoisonError } from '../../core/errors.ts';
 import { drop } from '../../core/hook-result.ts';
 import type { Attributes, EnrichmentData } from '../../core/message.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { v1 } from '@google-cloud/pubsub';
 import { LRUCache } from 'lru-cache';
-import { asCallError } from '../../connectors/google/grpc-errors.ts';
+import { asCallError } from '../../connectors/google/errors.ts';
 import { type DeadLetter, readDeadLetter } from '../../dead-letters/dead-letter.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 
 const PAGE = 200;
 /** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */

@@ -1,4 +1,4 @@
-import { asStartError } from '../../connectors/google/grpc-errors.ts';
+import { asStartError } from '../../connectors/google/errors.ts';
 import type { PubSubClients } from '../../connectors/pubsub/client.ts';
 import { FatalError } from '../../core/errors.ts';
 import type { ServiceConfig } from '../../services/services.ts';

@@ -3,7 +3,7 @@ import { checkCredentials, type GoogleApi } from '../../connectors/google/creden
 import { createPubSubClients, type PubSubClients } from '../../connectors/pubsub/client.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
 import { toError } from '../../core/errors.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 import type { ServiceConfig } from '../../services/services.ts';
 import { DeadLetterReader } from './dead-letter-reader.ts';
 import { type FoundSubscription, findSubscription, type SubscriptionChoice } from './find-subscription.ts';

@@ -1,11 +1,11 @@
 import type { Storage } from '@google-cloud/storage';
 import { answerOf } from '../../connectors/google/bounded-call.ts';
-import { asHttpError } from '../../connectors/google/http-errors.ts';
+import { asHttpError } from '../../connectors/google/errors.ts';
 import { errorCode, PoisonError, toError } from '../../core/errors.ts';
 import type { Original } from '../../core/message.ts';
 import { type DeadLetter, originalAttributes } from '../../dead-letters/dead-letter.ts';
 import { decodeOriginal } from '../../dead-letters/dead-letter-object.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 
 const TIMEOUT_MS = 120_000;
 const NOT_FOUND = 404;

@@ -1,8 +1,8 @@
-import { asCallError, asStartError } from '../../connectors/google/grpc-errors.ts';
+import { asCallError, asStartError } from '../../connectors/google/errors.ts';
 import type { PubSubClients } from '../../connectors/pubsub/client.ts';
 import { checkLimits } from '../../connectors/pubsub/limits.ts';
 import { FatalError } from '../../core/errors.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 import type { Destination } from '../replay/destination.ts';
 
 const CHECK = { retry: null, timeout: 10_000 };

@@ -3,9 +3,9 @@ import { gunzip } from 'node:zlib';
 import { catchError, firstValueFrom, throwError } from 'rxjs';
 import { createBigQueryClient } from '../../connectors/bigquery/client.ts';
 import { boundedCall } from '../../connectors/google/bounded-call.ts';
-import { asHttpError } from '../../connectors/google/http-errors.ts';
+import { asHttpError } from '../../connectors/google/errors.ts';
 import { createStorageClient } from '../../connectors/storage/client.ts';
-import { retryWithBackoff } from '../../operators/retry-with-backoff.ts';
+import { retryWithBackoff } from '../../operators/retry.ts';
 import type { RunResources } from './run-resources.ts';
 
 const decompress = promisify(gunzip);

@@ -2,9 +2,9 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { Storage } from '@google-cloud/storage';
 import { answerOf } from '../../connectors/google/bounded-call.ts';
-import { asHttpError, asHttpStartError } from '../../connectors/google/http-errors.ts';
+import { asHttpError, asHttpStartError } from '../../connectors/google/errors.ts';
 import { PoisonError, toError } from '../../core/errors.ts';
-import { retryFor } from '../../operators/retry-for.ts';
+import { retryFor } from '../../operators/retry.ts';
 
 const decompress = promisify(gunzip);
 const READ_TIMEOUT_MS = 120_000;

@@ -3,7 +3,7 @@ import { defer, firstValueFrom } from 'rxjs';
 import type { MqttConnectionConfig } from '../../connectors/mqtt/client.ts';
 import { closePublisher, connectPublisher, NO_MATCHING_SUBSCRIBERS } from '../../connectors/mqtt/publisher.ts';
 import { FatalError, PoisonError, RetryableError, toError } from '../../core/errors.ts';
-import { failAfter } from '../../operators/fail-after.ts';
+import { failAfter } from '../../operators/retry.ts';
 import type { Destination } from './destination.ts';
 
 const PUBLISH_TIMEOUT_MS = 30_000;

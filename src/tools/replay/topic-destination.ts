@@ -1,6 +1,6 @@
 import { PubSub } from '@google-cloud/pubsub';
 import type { GoogleConfig } from '../../connectors/google/google-config.ts';
-import { withoutReserved } from '../../connectors/pubsub/reserved-attributes.ts';
+import { withoutReserved } from '../../connectors/pubsub/limits.ts';
 import { errorCode, FatalError, PoisonError, toError } from '../../core/errors.ts';
 import type { Destination } from './destination.ts';
 

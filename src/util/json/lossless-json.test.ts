@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { JsonNumber } from './json-number.ts';
-import { parseExact, parseLossless } from './lossless-json.ts';
-import { mayPrintOtherwise } from './odd-numbers.ts';
-import { mayHaveWideInteger } from './wide-integer.ts';
+import { mayHaveWideInteger, mayPrintOtherwise } from './json-scan.ts';
+import { JsonNumber, parseExact, parseLossless } from './lossless-json.ts';
 
 const lossless = (text: string): unknown => parseLossless(Buffer.from(text), text);
 

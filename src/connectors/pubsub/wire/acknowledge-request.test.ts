@@ -2,7 +2,7 @@ import { protos } from '@google-cloud/pubsub';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { suite } from '../../../testing/suite.ts';
-import { encodeAcknowledgeRequest } from './acknowledge-request.ts';
+import { encodeAcknowledgeRequest } from './requests.ts';
 
 const { AcknowledgeRequest } = protos.google.pubsub.v1;
 

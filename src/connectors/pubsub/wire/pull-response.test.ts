@@ -5,8 +5,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../../../testing/suite.ts';
 import { ownCopy } from '../../../util/bytes.ts';
 import { rfc3339 } from '../../../util/rfc3339.ts';
-import { PIECE_BYTES } from './cut-response.ts';
-import { decodePullResponse } from './pull-response.ts';
+import { decodePullResponse, PIECE_BYTES } from './pull-response.ts';
 
 const { StreamingPullResponse } = protos.google.pubsub.v1;
 const { Writer } = protobuf;

@@ -1,7 +1,94 @@
 import protobuf from 'protobufjs/minimal.js';
-import { asBuffer } from '../../../util/bytes.ts';
-import { cutResponse } from './cut-response.ts';
-import { ReceivedMessage, type ReceivedParts } from './received-message.ts';
+import type { Attributes, EnrichmentData, Message, Original } from '../../../core/message.ts';
+import { asBuffer, ownCopy } from '../../../util/bytes.ts';
+import { rfc3339 } from '../../../util/rfc3339.ts';
+import { EncodedAttributes } from './protobuf.ts';
+
+const NO_DATA: EnrichmentData = Object.freeze({});
+
+/** One message of a response, and the positions of its parts. */
+export interface ReceivedParts {
+  /** Size of the whole message as sent. */
+  readonly byteLength: number;
+  readonly ackId: string;
+  readonly data: Uint8Array;
+  readonly orderingKey: string;
+  readonly messageIdStart: number;
+  readonly messageIdEnd: number;
+  /** Range of contiguous attributes: see `EncodedAttributes`. */
+  readonly attributesStart: number;
+  readonly attributesEnd: number;
+  /** Seconds since 1970; undefined if the server sent no time. */
+  readonly publishSeconds: number | undefined;
+  readonly publishNanos: number;
+  /** Counts from 1 on a subscription with a dead-letter policy; otherwise 0. */
+  readonly deliveryAttempt: number;
+}
+
+/**
+ * A message as delivered by StreamingPull, and as it enters the graph before its envelope is opened: Pub/Sub's id and
+ * publish time. A view of the response that decodes its parts on demand.
+ */
+export class ReceivedMessage implements Original, Message {
+  readonly ackId: string;
+  /**
+   * Size of data, attributes and ids as sent. The message retains this much memory plus a few KiB of its neighbors: see
+   * `PIECE_BYTES`, and `Buffer.poolSize` of a service.
+   */
+  readonly byteLength: number;
+  readonly data: Uint8Array;
+  readonly orderingKey: string;
+  readonly #response: Buffer;
+  readonly #parts: ReceivedParts;
+  #attributes: Attributes | undefined;
+  #publishTime: string | undefined;
+
+  constructor(response: Buffer, parts: ReceivedParts) {
+    this.ackId = parts.ackId;
+    this.byteLength = parts.byteLength;
+    this.data = parts.data;
+    this.orderingKey = parts.orderingKey;
+    this.#response = response;
+    this.#parts = parts;
+  }
+
+  get messageId(): string {
+    return this.#response.toString('utf8', this.#parts.messageIdStart, this.#parts.messageIdEnd);
+  }
+
+  /** Counts from 1 on a subscription with a dead-letter policy; otherwise 0. */
+  get deliveryAttempt(): number {
+    return this.#parts.deliveryAttempt;
+  }
+
+  get encodedAttributes(): EncodedAttributes {
+    return new EncodedAttributes(this.#response, this.#parts.attributesStart, this.#parts.attributesEnd);
+  }
+
+  get attributes(): Attributes {
+    this.#attributes ??= this.encodedAttributes.decode();
+    return this.#attributes;
+  }
+
+  get id(): string {
+    return this.messageId;
+  }
+
+  get payload(): Uint8Array {
+    return this.data;
+  }
+
+  get publishTime(): string {
+    const { publishSeconds, publishNanos } = this.#parts;
+    this.#publishTime ??=
+      publishSeconds === undefined ? new Date().toISOString() : rfc3339(publishSeconds, publishNanos);
+    return this.#publishTime;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    return NO_DATA;
+  }
+}
 
 const { Reader } = protobuf;
 type Reader = protobuf.Reader;
@@ -181,4 +268,49 @@ function readProperties(reader: Reader, end: number): SubscriptionProperties {
 /** Reads the lower half of an int64, which suffices from 1970 until 2106. */
 function readSeconds(reader: Reader): number {
   return reader.uint32();
+}
+
+/**
+ * The most bytes of neighboring messages that one message of a large response retains. A small response may be in
+ * Node's pool.
+ */
+export const PIECE_BYTES = 8 * 1024;
+
+/**
+ * Cuts a response between its fields into copied pieces of at most `PIECE_BYTES`, or of one field. A response can have
+ * megabytes, and a view retains all of it: one message that waits for a failing table would keep them in memory.
+ *
+ * A piece stays a view if the rest of the response is at most `PIECE_BYTES`. If no piece is a view, the response is
+ * freed immediately and must not be read again. Cutting takes 0.1 to 0.2 µs per message of 350 bytes; without the
+ * release, which saves garbage collections, 0.2 to 0.3 µs.
+ *
+ * @returns protobuf messages of the same type, in order.
+ */
+export function cutResponse(bytes: Buffer): readonly Buffer[] {
+  if (bytes.length <= PIECE_BYTES) return [bytes];
+  const pieces: Buffer[] = [];
+  let hasViews = false;
+  const cut = (start: number, end: number): void => {
+    const piece = bytes.subarray(start, end);
+    const isView = bytes.length - piece.length <= PIECE_BYTES;
+    hasViews ||= isView;
+    pieces.push(isView ? piece : ownCopy(piece));
+  };
+  const reader = Reader.create(bytes);
+  let start = 0;
+  while (reader.pos < reader.len) {
+    const fieldStart = reader.pos;
+    reader.skipType(reader.uint32() & 7);
+    if (reader.pos - start <= PIECE_BYTES || fieldStart === start) continue;
+    cut(start, fieldStart);
+    start = fieldStart;
+  }
+  cut(start, bytes.length);
+  if (!hasViews) free(bytes);
+  return pieces;
+}
+
+/** Frees the memory of a buffer that does not share it. */
+function free({ buffer, length }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }

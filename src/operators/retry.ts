@@ -1,17 +1,19 @@
 import {
   concatMap,
   defer,
+  firstValueFrom,
   type MonoTypeOperatorFunction,
   type Observable,
   retry,
   type SchedulerLike,
   throwError,
+  timeout,
   timer,
 } from 'rxjs';
 import * as v from 'valibot';
 import { milliseconds, setting } from '../config/schemas.ts';
 import { RetryableError } from '../core/errors.ts';
-import { monotonicScheduler } from '../util/monotonic-scheduler.ts';
+import { monotonicScheduler } from '../util/clock.ts';
 
 /** Settings that determine when to retry, and when to give up. */
 export const retrySchema = v.strictObject({
@@ -74,4 +76,37 @@ export function retryWithBackoff<T>(policy: RetryPolicy, hooks: RetryHooks = {})
         }),
       );
     });
+}
+
+const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
+
+/**
+ * Retries a call until it succeeds or has failed for 30 s. Retries only the failures that `asError` converts to
+ * outages.
+ */
+export function retryFor<T>(call: () => Promise<T>, asError: (thrown: unknown) => Error): Promise<T> {
+  const attempt = defer(() =>
+    call().catch((thrown: unknown) => {
+      throw asError(thrown);
+    }),
+  );
+  return firstValueFrom(attempt.pipe(retryWithBackoff(RETRY)));
+}
+
+/**
+ * Fails an effect that exceeds the time limit with a RetryableError. The underlying call may continue: Google's HTTP
+ * clients ignore their `timeout` (teeny-request 11 passes it to a fetch without that option).
+ *
+ *     defer(() => insert(rows)).pipe(failAfter(30_000, 'insertAll'))
+ */
+export function failAfter<T>(
+  timeoutMs: number,
+  what: string,
+  scheduler: SchedulerLike = monotonicScheduler,
+): MonoTypeOperatorFunction<T> {
+  return timeout({
+    each: timeoutMs,
+    scheduler,
+    with: () => throwError(() => new RetryableError(`${what}: no answer within ${timeoutMs} ms`)),
+  });
 }

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { PoisonError, RetryableError } from '../core/errors.ts';
 import { suite } from '../testing/suite.ts';
-import { type RetryPolicy, retrySchema, retryWithBackoff } from './retry-with-backoff.ts';
+import { type RetryPolicy, retrySchema, retryWithBackoff } from './retry.ts';
 
 const POLICY: RetryPolicy = { initialDelayMs: 100, maxDelayMs: 1_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 

@@ -4,11 +4,10 @@ import * as assert from 'uvu/assert';
 import { encodeEnvelope, envelopeOf, openEnvelope } from '../../../formats/envelope/envelope.ts';
 import { suite } from '../../../testing/suite.ts';
 import { testMessage } from '../../../testing/test-context.ts';
-import { checkLimits } from '../limits.ts';
-import { isReserved, withoutReserved } from '../reserved-attributes.ts';
-import { EncodedAttributes } from './encoded-attributes.ts';
-import { publishRequest } from './publish-request.ts';
+import { checkLimits, isReserved, withoutReserved } from '../limits.ts';
+import { EncodedAttributes } from './protobuf.ts';
 import { decodePullResponse } from './pull-response.ts';
+import { publishRequest } from './requests.ts';
 
 const { PublishRequest, StreamingPullResponse } = protos.google.pubsub.v1;
 

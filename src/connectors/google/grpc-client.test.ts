@@ -12,7 +12,7 @@ import { startSilentServer } from '../../testing/silent-server.ts';
 import { suite } from '../../testing/suite.ts';
 import { withTemporaryFolder } from '../../testing/temporary-folder.ts';
 import { answerOf } from './bounded-call.ts';
-import { channelOptions } from './grpc-channel.ts';
+import { channelOptions } from './grpc-client.ts';
 
 const FIRST_BYTE_MS = 200;
 const TOPIC = 'projects/sandbox/topics/topic';

@@ -7,7 +7,7 @@ import { icestoreSchema } from '../../services/icestore/config.ts';
 import { suite } from '../../testing/suite.ts';
 import { testMessage } from '../../testing/test-context.ts';
 import { checkLimits } from '../pubsub/limits.ts';
-import { isReservedName, propertyAttributes } from './property-attributes.ts';
+import { isReservedName, propertyAttributes } from './received-message.ts';
 import type { UserProperty } from './wire/publish-properties.ts';
 
 const ROUTE = { mqtt_topic: 't'.repeat(1_024), mqtt_retained: 'true', route_name: 'r'.repeat(1_024) };

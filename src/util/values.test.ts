@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { deepFreeze } from './deep-freeze.ts';
+import { deepFreeze } from './values.ts';
 
 suite('deep freeze', ({ test }) => {
   test('freezes objects and lists at every depth, in place', () => {

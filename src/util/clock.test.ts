@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { suiteScope } from '../testing/scope.ts';
 import { suite } from '../testing/suite.ts';
 import { takeWallClock } from '../testing/wall-clock.ts';
-import { monotonicScheduler } from './monotonic-scheduler.ts';
+import { monotonicScheduler } from './clock.ts';
 
 const SRC = join(import.meta.dirname, '..');
 const HOUR_MS = 3_600_000;
@@ -16,15 +16,15 @@ const READS_WALL_CLOCK =
 
 /** Files that may read it, and why: for times that are shown or stored, and times that another program compares. */
 const ALLOWED: Readonly<Record<string, string>> = {
-  'util/monotonic-scheduler.ts': 'asyncScheduler for its timers alone',
+  'util/clock.ts': 'asyncScheduler for its timers alone',
   'connectors/mqtt/source.ts': 'time of receipt, in the message id and as publishTime',
-  'connectors/pubsub/wire/received-message.ts': 'publishTime of a message that has none',
+  'connectors/pubsub/wire/pull-response.ts': 'publishTime of a message that has none',
   'connectors/storage/sink.ts': 'archivedAt',
   'dead-letters/dead-letters.ts': 'dlq_time',
-  'tools/dead-letters/replay-dead-letters.ts': 'compared with the publish times of letters',
+  'tools/dead-letters/replay-dead-letters.ts': 'compared with the publish times of dead letters',
   'connectors/google/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'commands/load/load.ts': 'time of a reading',
-  'connectors/google/retry-after.ts': 'compared with the date that a server names',
+  'connectors/google/errors.ts': 'compared with the date that a server names',
 };
 
 suite('the monotonic scheduler', (it) => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { utcTime } from '../core/message.ts';
-import { suite } from '../testing/suite.ts';
-import { isUtcTime } from './utc-bytes.ts';
+import { utcTime } from '../../core/message.ts';
+import { suite } from '../../testing/suite.ts';
+import { isUtcTime } from './envelope-bytes.ts';
 
 /** Adds digits before and after the time. */
 const isTime = (text: string): boolean => isUtcTime(Buffer.from(`00${text}00`), 2, Buffer.byteLength(text) + 2);
