@@ -25,7 +25,7 @@ suite('archive line', ({ test }) => {
     });
   });
 
-  test('enrichment data stands there as it came, on one line', () => {
+  test('keeps enrichment data as received, on one line', () => {
     const data = '{\n  "serial": 9007199254740993,\r\n  "text": "a\\nb"\n}';
     for (const end of ['}', ' }']) {
       const payload = `{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z","enrichmentData":${data}${end}`;
@@ -35,7 +35,7 @@ suite('archive line', ({ test }) => {
     }
   });
 
-  test('what cannot be JSON is poison', () => {
+  test('is poison if JSON cannot represent it', () => {
     assert.throws(
       () => archiveLine(testMessage({ enrichmentData: { n: 1n } }), 'k'),
       (thrown: unknown) => thrown instanceof PoisonError && thrown.reason === 'rejected',

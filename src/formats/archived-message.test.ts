@@ -25,7 +25,7 @@ const read = (line: string, input?: LineInput) => {
 };
 
 suite('a line of an archive', ({ test }) => {
-  test('that holds an envelope gives its id, payload, time and enrichment data, byte by byte', () => {
+  test('with an envelope has its id, payload, time and enrichment data, byte for byte', () => {
     const { enrichmentData, ...rest } = read(goLine(ENVELOPE));
     assert.equal(rest, {
       id: '7',
@@ -41,20 +41,20 @@ suite('a line of an archive', ({ test }) => {
     assert.equal([id, publishTime, none], ['0', '2026-03-04T05:06:07Z', {}]);
   });
 
-  test('that holds a payload gives it, under the id and the time of the line', () => {
+  test('with a payload has the id and time of the line', () => {
     for (const data of [READING, '', 'no JSON', '{"id":"7"}', ENVELOPE.replace('publishTime', 'time')]) {
       const { id, payload, publishTime } = read(goLine(data));
       assert.equal([id, payload, publishTime], ['13579', data, '2026-03-04T05:07:00.5Z']);
     }
   });
 
-  test('of this project holds a payload, whatever that looks like', () => {
+  test('of this project holds a payload, whatever it looks like', () => {
     const own = { publishTime: '2026-03-04T05:06:59Z', attributes: { a: 'b' }, enrichmentData: { DeviceID: 'd2' } };
     const { id, payload, attributes, enrichmentData } = read(goLine(ENVELOPE, own));
     assert.equal([id, payload, attributes, enrichmentData], ['13579', ENVELOPE, { a: 'b' }, { DeviceID: 'd2' }]);
   });
 
-  test('is read as it is told', () => {
+  test('is read as configured', () => {
     assert.is(read(goLine(ENVELOPE), 'raw').payload, ENVELOPE);
     const own = { publishTime: '2026-03-04T05:06:59Z', attributes: { a: 'b' } };
     const opened = read(goLine(ENVELOPE, own), 'envelope');

@@ -14,7 +14,7 @@ const messageOf = ({ id, topic, payload }: { id: string; topic: string; payload:
   testMessage({ id, payload, attributes: { mqtt_topic: topic }, ...more });
 
 suite('identity', ({ test }) => {
-  test('is that of id, topic and payload, wherever one ends and the next begins', () => {
+  test('depends on id, topic and payload, and on where each begins', () => {
     fc.assert(
       fc.property(parts, parts, (one, other) => {
         const same = one.id === other.id && one.topic === other.topic && one.payload === other.payload;
@@ -45,17 +45,17 @@ suite('identity', ({ test }) => {
     assert.is(timedIdentityOf({ ...again, publishTime: message.publishTime }), timedIdentityOf(message));
   });
 
-  test('is the same in an envelope and out of it', () => {
+  test('is the same inside and outside an envelope', () => {
     const message = testMessage({ id: '1', payload: Buffer.from([0, 255, 10]), attributes: { mqtt_topic: 't' } });
     const outer = testMessage({ payload: encodeEnvelope(message), attributes: { mqtt_topic: 't' } });
     assert.is(identityOf(openEnvelope(outer)), identityOf(message));
   });
 
-  test('makes insert ids that BigQuery takes', () => {
+  test('gives insert ids that BigQuery accepts', () => {
     assert.match(insertIdOf(identityOf(testMessage({ id: 'x'.repeat(10_000) }))), /^[\w-]{43}$/);
   });
 
-  test('of an object depends on its key and on each message, and not on their order', () => {
+  test('of an object depends on its key and messages, but not on their order', () => {
     fc.assert(
       fc.property(fc.uniqueArray(text, { minLength: 2 }), (ids) => {
         const identities = ids.map((id) => identityOf(testMessage({ id })));

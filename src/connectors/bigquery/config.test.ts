@@ -23,7 +23,7 @@ function problems(table: object): string[] {
 const nested = (...fields: object[]) => ({ schema: [{ name: 'r', type: 'RECORD', fields }] });
 
 suite('the configuration of a table', ({ test }) => {
-  test('what BigQuery allows passes', () => {
+  test('accepts what BigQuery allows', () => {
     assert.equal(problems({ partitioning: { type: 'HOUR', field: 'AT' }, clustering: ['X', 'd'] }), []);
     assert.equal(problems({ partitioning: { type: 'DAY', field: 'd' } }), []);
     assert.equal(problems({ partitioning: { type: 'HOUR' } }), []);
@@ -47,7 +47,7 @@ suite('the configuration of a table', ({ test }) => {
     assert.equal(problems(nested({ name: 'a', type: 'STRUCT', fields: [{ name: 'r', type: 'STRING' }] })), []);
   });
 
-  test('names that BigQuery refuses are refused, at every depth', () => {
+  test('refuses names that BigQuery refuses, at every depth', () => {
     for (const name of ['a.b', 'a!b', '', 'x'.repeat(301), 'a\tb', 'a/b']) {
       assert.match(problems({ schema: [{ name, type: 'STRING' }] })[0] ?? '', /^schema\.0\.name: expected/, name);
       assert.match(problems(nested({ name, type: 'STRING' }))[0] ?? '', /^schema\.0\.fields\.0\.name: expected/, name);
@@ -68,7 +68,7 @@ suite('the configuration of a table', ({ test }) => {
     }
   });
 
-  test('a name stands for one column, in any case and at every depth', () => {
+  test('refuses two columns whose names differ only in case, at every depth', () => {
     const twice = [
       { name: 'Name', type: 'STRING' },
       { name: 'name', type: 'STRING' },
@@ -79,7 +79,7 @@ suite('the configuration of a table', ({ test }) => {
     assert.match(problems(nested(...twice))[0] ?? '', /^schema\.0\.fields\.1\.name: "name" is a column already/);
   });
 
-  test('only a RECORD has fields, and has some', () => {
+  test('requires fields for a RECORD, and refuses them elsewhere', () => {
     const record = (about: object) => ({ schema: [{ name: 'r', ...about }] });
     for (const each of [record({ type: 'RECORD' }), record({ type: 'STRUCT', fields: [] })]) {
       assert.match(problems(each)[0] ?? '', /^schema\.0\.fields: a (RECORD|STRUCT) needs fields/);
@@ -92,7 +92,7 @@ suite('the configuration of a table', ({ test }) => {
     );
   });
 
-  test('what a table cannot be partitioned or clustered by is refused', () => {
+  test('refuses columns that a table cannot be partitioned or clustered by', () => {
     for (const [table, expected] of [
       [{ partitioning: { field: 'nope' } }, /^partitioning\.field: "nope" is not a column of table\.schema/],
       [{ partitioning: { field: 'x' } }, /^partitioning\.field: "x" is a STRING; expected .*TIMESTAMP/],
@@ -111,11 +111,11 @@ suite('the configuration of a table', ({ test }) => {
     }
   });
 
-  test('every problem is reported at once', () => {
+  test('reports all problems together', () => {
     assert.is(problems({ partitioning: { field: 'nope' }, clustering: ['j', 'nope'] }).length, 3);
   });
 
-  test('BigQuery is given the names of types that its API has', () => {
+  test('sends BigQuery the type names of its API', () => {
     const issues: ConfigIssue[] = [];
     const table = parse(
       tableSchema,

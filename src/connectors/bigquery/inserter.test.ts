@@ -6,7 +6,7 @@ import { asInsertError } from './inserter.ts';
 const refusal = (code: number, message: string) => Object.assign(new Error(message), { code });
 
 suite('refused insert requests', ({ test }) => {
-  test('a row can be at fault where it is too large or unreadable', () => {
+  test('blame a row that is too large or unreadable', () => {
     for (const [code, message, reason] of [
       [413, 'Request Entity Too Large', 'too_large'],
       [413, 'Your client issued a request that was too large.', 'too_large'],
@@ -20,7 +20,7 @@ suite('refused insert requests', ({ test }) => {
     }
   });
 
-  test('any other refusal is a fault of the table, the request or the service', () => {
+  test('otherwise blame the table, the request or the service', () => {
     for (const [code, message] of [
       [400, 'The destination table p:d.t is of type VIEW: cannot add rows to a table of that type.'],
       [400, 'The destination table has no schema.'],

@@ -18,7 +18,7 @@ function row(columns: readonly Record<string, unknown>[], fields: TestFields) {
 const PAYLOAD = JSON.stringify({ n: 7, zero: 0, no: false, none: null, deep: { a: [1, 2] }, text: 'x' });
 
 suite('rowBy', ({ test }) => {
-  test('takes each column from the payload by its name, or from where it says', () => {
+  test('reads each column from the payload by name, or from its configured path', () => {
     assert.equal(
       row(
         [
@@ -35,12 +35,12 @@ suite('rowBy', ({ test }) => {
     );
   });
 
-  test('values go as they are, objects as JSON; what is missing or null is left out', () => {
+  test('passes values through, objects as JSON, and omits missing and null values', () => {
     const columns = ['n', 'zero', 'no', 'none', 'missing', 'deep'].map((name) => ({ name, type: 'STRING' }));
     assert.equal(row(columns, { payload: PAYLOAD }), { n: 7, zero: 0, no: false, deep: '{"a":[1,2]}' });
   });
 
-  test('a JSON column takes its value as text, a repeated one each of its values', () => {
+  test('writes JSON columns as text, and each value of a repeated one', () => {
     assert.equal(
       row(
         [
@@ -55,14 +55,14 @@ suite('rowBy', ({ test }) => {
     );
   });
 
-  test('a BYTES column takes the whole payload in base64, JSON or not, and only its own bytes', () => {
+  test('writes the whole payload to a BYTES column in base64, JSON or not, and only its own bytes', () => {
     const payload = Buffer.from([1, 2, 0, 255, 3]).subarray(1, 4);
     assert.equal(row([{ name: 'raw', type: 'BYTES', from: 'payload' }], { payload }), {
       raw: Buffer.from([2, 0, 255]).toString('base64'),
     });
   });
 
-  test('a payload that is no JSON object is poison, if a column reads inside of it', () => {
+  test('treats a payload other than a JSON object as poison if a column reads inside it', () => {
     for (const payload of ['', 'text', '7', 'null', '"x"', '{']) {
       for (const column of [
         { name: 'n', type: 'INT64' },
@@ -77,7 +77,7 @@ suite('rowBy', ({ test }) => {
     }
   });
 
-  test('leaves out of a time what is finer than a microsecond, which BigQuery would refuse', () => {
+  test('truncates times to microseconds, because BigQuery refuses finer ones', () => {
     const row = rowBy([
       { name: 'at', type: 'TIMESTAMP', mode: 'NULLABLE', from: 'metadata.publishTime' },
       { name: 'text', type: 'STRING', mode: 'NULLABLE', from: 'metadata.publishTime' },
@@ -96,7 +96,7 @@ suite('rowBy', ({ test }) => {
     });
   });
 
-  test('a time in a text is cut, and nothing else that has seven digits behind a dot', () => {
+  test('truncates times in strings, but nothing else with seven digits after a dot', () => {
     for (const [came, goes] of [
       ['1.690825888E9', '1.690825888E9'],
       ['1690825888.386', '1690825888.386'],
@@ -128,7 +128,7 @@ function written(column: Record<string, unknown>, payload: string): string {
 }
 
 suite('the numbers of a row', ({ test }) => {
-  test('go to BigQuery with all their digits, or not at all', () => {
+  test('reach BigQuery with all their digits, or not at all', () => {
     for (const [type, number, goes] of [
       ['INT64', '9007199254740993', '"9007199254740993"'],
       ['INT64', '-9223372036854775807', '"-9223372036854775807"'],
@@ -156,7 +156,7 @@ suite('the numbers of a row', ({ test }) => {
     }
   });
 
-  test('that a double cannot hold are poison, at every depth', () => {
+  test('are poison if a double cannot hold them, at every depth', () => {
     refused('rejected', [{ name: 'x', type: 'INT64' }], '{"x":1e400}');
     for (const payload of ['{"x":1e400}', '{"x":-1e400}'])
       refused('rejected', [{ name: 'x', type: 'FLOAT64' }], payload);
@@ -164,7 +164,7 @@ suite('the numbers of a row', ({ test }) => {
     refused('rejected', [record], '{"x":[{"y":1},{"y":1e400}]}');
   });
 
-  test('any integer of 64 bits arrives as itself', () => {
+  test('arrive unchanged if they are 64-bit integers', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (number) => {
         for (const type of ['INT64', 'NUMERIC', 'STRING']) {
@@ -176,7 +176,7 @@ suite('the numbers of a row', ({ test }) => {
 });
 
 suite('the text of a row', ({ test }) => {
-  test('is never made up: a payload that is not UTF-8 is poison where columns read it', () => {
+  test('is never invented: a payload that is not UTF-8 is poison if columns read it', () => {
     const payload = Buffer.from('{"x":"B\u00fcro"}', 'latin1');
     refused('undecodable', [{ name: 'x', type: 'STRING' }], payload);
     refused('undecodable', [{ name: 'x', type: 'STRING', from: 'payload' }], payload);
@@ -184,14 +184,14 @@ suite('the text of a row', ({ test }) => {
     assert.equal(row([{ name: 'x', type: 'BYTES', from: 'payload' }], { payload }), { x: payload.toString('base64') });
   });
 
-  test('of the whole payload is what came, JSON or not, without a byte order mark', () => {
+  test('of the whole payload is unchanged, JSON or not, without a byte order mark', () => {
     for (const text of ['free text', '{"a": 1.0 }', '']) {
       assert.equal(row([{ name: 'x', type: 'STRING', from: 'payload' }], { payload: `\ufeff${text}` }), { x: text });
     }
     assert.is(written({ type: 'INT64' }, '\ufeff{"x":1}'), '{"x":1}');
   });
 
-  test('a list, a string or a number is poison where columns read members', () => {
+  test('must be an object if columns read members: lists, strings and numbers are poison', () => {
     for (const payload of ['[{"x":"x"}]', '"x"', '7', '12345678901234567890', '{"x":1}\0']) {
       refused('undecodable', [{ name: 'x', type: 'STRING' }], payload);
     }
@@ -203,7 +203,7 @@ suite('the text of a row', ({ test }) => {
     assert.is(written({ type: 'STRING' }, '{"x":{"a":[1.0]}}'), '{"x":"{\\"a\\":[1.0]}"}');
   });
 
-  test('is found by names with dots', () => {
+  test('is found under names with dots', () => {
     assert.is(written({ type: 'INT64', from: 'payload["a.b"]' }, '{"a.b":1}'), '{"x":1}');
   });
 });
@@ -218,7 +218,7 @@ suite('records', ({ test }) => {
   const member = '{"meta":{"a":1},"at":"2026-03-04T05:06:07.123456789Z","fw-version":"1","unknown":2}';
   const made = { meta: '{"a":1}', at: '2026-03-04T05:06:07.123456Z', fw: '1', id: 'm1' };
 
-  test('are converted as the row is, at every depth; what is not one of their fields is left out', () => {
+  test('are converted like the row, at every depth, without unknown members', () => {
     assert.equal(row([{ name: 'r', type: 'RECORD', fields }], { payload: `{"r":${member}}` }), { r: made });
     const list = { name: 'list', type: 'STRUCT', mode: 'REPEATED', fields };
     assert.equal(row([list], { payload: `{"list":[${member},{}]}` }), { list: [made, { id: 'm1' }] });
@@ -228,7 +228,7 @@ suite('records', ({ test }) => {
     });
   });
 
-  test('may be built of what stands elsewhere in the message', () => {
+  test('may take their fields from elsewhere in the message', () => {
     const column = {
       name: 'place',
       type: 'RECORD',
@@ -241,7 +241,7 @@ suite('records', ({ test }) => {
     assert.equal(row([column], { payload: 'x' }), {});
   });
 
-  test('a value that is no record goes as it is, and BigQuery refuses it', () => {
+  test('pass other values through, and BigQuery refuses them', () => {
     assert.equal(
       row([{ name: 'r', type: 'RECORD', fields: [{ name: 'meta', type: 'JSON' }] }], { payload: '{"r":"text"}' }),
       {
@@ -250,7 +250,7 @@ suite('records', ({ test }) => {
     );
   });
 
-  test('a member may have any name', () => {
+  test('may have members with any name', () => {
     const column = { name: 'r', type: 'RECORD', fields: [{ name: '__proto__', type: 'STRING' }] };
     assert.is(JSON.stringify(row([column], { payload: '{"r":{"__proto__":"x"}}' })), '{"r":{"__proto__":"x"}}');
   });
@@ -278,7 +278,7 @@ suite('settings of a column', ({ test }) => {
     assert.is(written({ type: 'TIMESTAMP' }, '{"x":1764345600}'), '{"x":1764345600}');
   });
 
-  test('parse: a string that holds JSON is read as what it holds', () => {
+  test('parse: reads the JSON in a string', () => {
     const text = JSON.stringify('{"n":9007199254740993,"list":[1,2]}');
     assert.is(written({ type: 'JSON', parse: 'json' }, `{"x":${text}}`), `{"x":${text}}`);
     assert.is(written({ type: 'JSON' }, '{"x":"{}"}'), '{"x":"\\"{}\\""}');
@@ -290,7 +290,7 @@ suite('settings of a column', ({ test }) => {
     refused('rejected', [{ name: 'x', type: 'JSON', parse: 'json' }], '{"x":"{broken"}');
   });
 
-  test('onError: what does not fit its column is NULL there, and a dead letter elsewhere', () => {
+  test('onError: turns a value that does not fit into NULL, or else dead-letters the message', () => {
     const values: Readonly<Record<string, readonly [fits: readonly string[], not: readonly string[]]>> = {
       INT64: [
         ['7', '"7"', '9223372036854775807'],
@@ -332,7 +332,7 @@ suite('settings of a column', ({ test }) => {
     assert.is(written({ type: 'INT64', mode: 'REPEATED', onError: 'null' }, '{"x":7}'), '{}');
   });
 
-  test('onError of a text as long as a message may be is decided in time linear in it', () => {
+  test('onError: takes linear time for the longest possible text', () => {
     const started = performance.now();
     for (const type of ['INT64', 'FLOAT64', 'NUMERIC', 'TIMESTAMP', 'DATE', 'DATETIME', 'TIME', 'BYTES']) {
       for (const [before, unit] of [
@@ -350,7 +350,7 @@ suite('settings of a column', ({ test }) => {
     assert.ok(performance.now() - started < 5_000);
   });
 
-  test('onError of a record is that of its fields; a field of its own is NULL alone', () => {
+  test("onError: applies a record's setting to its fields, and a field's own to that field alone", () => {
     const record = (of: object) => ({
       type: 'RECORD',
       fields: [
@@ -364,7 +364,7 @@ suite('settings of a column', ({ test }) => {
     assert.is(written({ ...record({}), onError: 'null' }, '{"x":"text"}'), '{}');
   });
 
-  test('say what is wrong with them', () => {
+  test('are refused with a description of the problem', () => {
     const problem = (column: Record<string, unknown>): string => {
       const issues: ConfigIssue[] = [];
       parse(tableSchema, { datasetId: 'd', tableId: 't', schema: [{ name: 'x', ...column }] }, issues);

@@ -28,7 +28,7 @@ suite('BigQuery sink', (it) => {
     servers = await startServers(whole, { parts: ['bigquery'] });
   });
 
-  test('inserts in as many requests as the latency asks for, and in fewer after refusals', async () => {
+  test('adapts concurrent requests to the latency, and lowers them after refusals', async () => {
     const { projectId, faults } = servers.sandbox;
     const client = createBigQueryClient({ projectId });
     const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });

@@ -11,13 +11,13 @@ const differences = (schema: readonly object[], resource: object, hasHook = fals
   );
 
 suite('differences between configuration and table', ({ test }) => {
-  test('a view takes no rows, and neither does a table without columns', () => {
+  test('include views and tables without columns, which accept no rows', () => {
     const schema = [{ name: 'x', type: 'STRING' }];
     assert.match(differences(schema, { type: 'VIEW', schema: { fields: schema } })[0] ?? '', /is a VIEW/);
     assert.match(differences(schema, { type: 'TABLE' })[0] ?? '', /no columns/);
   });
 
-  test('names of one type are equal', () => {
+  test('exclude aliases of the same type', () => {
     const pairs = [
       ['INT64', 'INTEGER'],
       ['FLOAT64', 'FLOAT'],
@@ -29,7 +29,7 @@ suite('differences between configuration and table', ({ test }) => {
     }
   });
 
-  test('a path leads through lists and records, in any case', () => {
+  test('paths lead through lists and records, in any case', () => {
     const fields = [{ name: 'Position', fields: [{ name: 'lat' }] }];
     assert.ok(hasField(fields, 'position[3].LAT'));
     assert.not(hasField(fields, 'position[3].LAT', { isExact: true }));

@@ -4,7 +4,7 @@ import { suite } from '../../testing/suite.ts';
 import { timeOfCount } from './time-of-count.ts';
 
 suite('time of a count', ({ test }) => {
-  test('is the time of a Date, for every millisecond of the calendar', () => {
+  test("equals a Date's time for every millisecond of the calendar", () => {
     const first = Date.parse('0001-01-01T00:00:00Z');
     const last = Date.parse('9999-12-31T23:59:59.999Z');
     fc.assert(
@@ -20,7 +20,7 @@ suite('time of a count', ({ test }) => {
     );
   });
 
-  test('is found among a million digits, in time linear in them', () => {
+  test('takes linear time for a million digits', () => {
     const million = 1_000_000;
     const started = performance.now();
     const second = '1970-01-01T00:00:01.000Z';
@@ -34,7 +34,7 @@ suite('time of a count', ({ test }) => {
     assert.ok(performance.now() - started < 5_000);
   });
 
-  test('there is none outside of it, and none of what is no number', () => {
+  test('is undefined outside the calendar and for anything but a number', () => {
     for (const count of ['253402300800', '-62135596801', '1e41', '1e999999999', '', 'x', '1.', '--1']) {
       assert.is(timeOfCount(count, 's'), undefined, count);
     }

@@ -44,7 +44,7 @@ suite('clients of Pub/Sub', ({ test, after }) => {
     });
   }
 
-  test('a subscriber lets its server send a mebibyte ahead, on a stream and on the connection', async () => {
+  test('a subscriber lets the server send one MiB ahead, per stream and connection', async () => {
     const server = createServer();
     let session: ServerHttp2Session | undefined;
     server.on('session', (opened) => {

@@ -16,7 +16,7 @@ suite('credit of a Pub/Sub source', (it) => {
   before(async () => servers.use(await startSandbox({ parts: ['pubsub'] })).applyEnv());
   const scope = testScope(it);
 
-  test('a message that is unsettled holds the bytes that are counted, not the response that it came in', async () => {
+  test('an unsettled message retains its counted bytes, not the response it came in', async () => {
     const harness = await startPubSubSource(scope, {
       onDelivery: (delivery) => {
         if (delivery.message.payload.byteLength >= MATE_BYTES) delivery.ack();

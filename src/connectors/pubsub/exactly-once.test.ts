@@ -38,7 +38,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     assert.is(harness.context.ledger.acked, 20);
   });
 
-  test('acks whose answers are lost, or that fail at times, end well: nothing comes twice', async () => {
+  test('acks with lost responses or occasional failures succeed: nothing is delivered twice', async () => {
     for (const method of ['Acknowledge', 'ModifyAckDeadline']) {
       sandbox.faults.add({ server: 'pubsub', method, probability: 0.4, seed: 1, error: { code: 'UNAVAILABLE' } });
     }
@@ -53,7 +53,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     assert.is(new Set(harness.texts).size, 2_000);
   });
 
-  test('an ack that comes after the lease is counted, and its message comes again', async () => {
+  test('an ack after the end of the lease is counted, and its message redelivered', async () => {
     const harness = await startPubSubSource(scope, { subscription: exactlyOnce, settings: { ackDeadlineMs: 600_000 } });
     await harness.publish('late');
     await eventually(() => assert.is(harness.deliveries.length, 1));
@@ -71,7 +71,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     assert.is(harness.source.unconfirmed, 1);
   });
 
-  test('the official client sees success and failure as it documents them', async () => {
+  test('the official client reports success and failure as documented', async () => {
     const harness = await startPubSubSource(scope);
     const pubsub = scope.use(new PubSub({ projectId: 'sandbox' }));
     const [topic] = await pubsub.createTopic('official');

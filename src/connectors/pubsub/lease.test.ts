@@ -23,7 +23,7 @@ function review(leases: Leases, now: number): { extend: string[]; expired: strin
 }
 
 suite('leases', ({ test }) => {
-  test('a fresh lease is left alone, an older one is to be extended, one that ended has expired', () => {
+  test('keeps a fresh lease, extends an older one, and expires one that ended', () => {
     const leases = new Leases(TIMES);
     hold(leases, 'a');
     assert.equal(review(leases, 24_000), { extend: [], expired: [] });
@@ -33,7 +33,7 @@ suite('leases', ({ test }) => {
     assert.equal(review(leases, 90_000), { extend: [], expired: [] }, 'it expires once');
   });
 
-  test('an extension is asked for once, until it is answered', () => {
+  test('requests an extension once, until it is answered', () => {
     const leases = new Leases(TIMES);
     const lease = hold(leases, 'a');
     assert.equal(review(leases, 30_000).extend, ['a']);
@@ -53,7 +53,7 @@ suite('leases', ({ test }) => {
     assert.equal(review(leases, 60_000).expired, ['a']);
   });
 
-  test('no lease is held longer than the longest, however often it is extended', () => {
+  test('no lease exceeds its maximum, however often it is extended', () => {
     const leases = new Leases(TIMES);
     const lease = hold(leases, 'a');
     for (let now = 30_000; now < 600_000; now += 30_000) leases.extended([lease], now);
@@ -72,7 +72,7 @@ suite('leases', ({ test }) => {
     assert.is(leases.oldestSequence, 2, 'nothing is held: the next to come');
   });
 
-  test('holds what was not released, in order of receipt', () => {
+  test('holds unreleased leases in order of receipt', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(30), { maxLength: 60 }), (steps) => {
         const leases = new Leases(TIMES);
@@ -96,7 +96,7 @@ suite('leases', ({ test }) => {
     );
   });
 
-  test('reviewed every second and extended in a few, a lease never ends before its longest time', () => {
+  test('reviewed every second, a lease never ends before its maximum', () => {
     const times = fc.record({
       ackDeadlineMs: fc.integer({ min: 10_000, max: 600_000 }),
       answerMs: fc.integer({ min: 0, max: 3_000 }),

@@ -25,7 +25,7 @@ function refusal(fields: Partial<OutgoingMessage>): { reason: string; problem: s
 const named = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, 'v']));
 
 suite('Pub/Sub limits', ({ test }) => {
-  test('takes what is just within them', () => {
+  test('accept values just within them', () => {
     for (const fields of [
       { data: Buffer.alloc(9_999_000) },
       { data: Buffer.alloc(0), attributes: { a: '' } },
@@ -39,7 +39,7 @@ suite('Pub/Sub limits', ({ test }) => {
     }
   });
 
-  test('refuses what is just beyond, with the reason', () => {
+  test('refuse values just beyond, with the reason', () => {
     for (const [fields, reason, problem] of [
       [{ data: Buffer.alloc(10_000_000) }, 'too_large', '10 MB'],
       [{ data: Buffer.alloc(0) }, 'rejected', 'without data and attributes'],
@@ -59,7 +59,7 @@ suite('Pub/Sub limits', ({ test }) => {
     }
   });
 
-  test('a request that is full by this count fits into a real one', () => {
+  test("a request that is full by this count fits Pub/Sub's limit", () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
     const any = fc.record({
       data: fc.uint8Array({ maxLength: 300 }),

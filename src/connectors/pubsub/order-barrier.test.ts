@@ -43,7 +43,7 @@ class OrderedSubscription {
 }
 
 suite('OrderBarrier', ({ test }) => {
-  test('first occurrences of a key keep their order, whatever goes back while whatever is on its way', () => {
+  test('first deliveries of a key keep their order, whatever goes back or is in transit', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 30 }),
@@ -111,7 +111,7 @@ suite('OrderBarrier', ({ test }) => {
     );
   });
 
-  test('a key whose message never comes back is free again after the longest backoff', () => {
+  test('a key whose message never returns is unblocked after the longest backoff', () => {
     const barrier = new OrderBarrier();
     barrier.returned(KEY, 'a', 1, 0);
     assert.not.ok(barrier.admits(KEY, 'b', 2));

@@ -8,7 +8,7 @@ import { bucketOf, orderingKeyBy, orderingKeySchema } from './ordering-key.ts';
 const view = (DeviceID?: unknown) => new MessageView(testMessage({ enrichmentData: { DeviceID } }));
 
 suite('ordering keys', ({ test }) => {
-  test('are the value that a path leads to, or its bucket', () => {
+  test('are the value at a path, or its bucket', () => {
     const plain = orderingKeyBy('enrichmentData.DeviceID');
     assert.equal([plain.keyOf(view('d1')), plain.keyOf(view()), plain.orderOf(view('d1'))], ['d1', undefined, 'd1']);
     const buckets = orderingKeyBy({ path: 'enrichmentData.DeviceID', buckets: 32 });
@@ -28,7 +28,7 @@ suite('ordering keys', ({ test }) => {
     assert.is(bucketOf('größe', all), Number(hash));
   });
 
-  test('spread devices over all buckets about evenly', () => {
+  test('spread devices roughly evenly over all buckets', () => {
     const counts = new Array<number>(32).fill(0);
     for (let device = 0; device < 3_200; device += 1) {
       const bucket = bucketOf(`device-${device}`, 32);
@@ -37,7 +37,7 @@ suite('ordering keys', ({ test }) => {
     assert.ok(Math.min(...counts) > 60 && Math.max(...counts) < 150, counts.join(' '));
   });
 
-  test('are refused with both forms named', () => {
+  test('are refused with an error that names both forms', () => {
     for (const value of [7, { path: 'payload.id' }, { path: 'payload.id', buckets: 0 }]) {
       assert.not(v.safeParse(orderingKeySchema, value).success);
     }

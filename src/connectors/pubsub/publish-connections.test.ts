@@ -15,7 +15,7 @@ suite('connections for publishing', ({ test, before, after }) => {
   });
   after(() => sandbox?.close());
 
-  test('carry more calls at a time than one connection may, which is a hundred', async () => {
+  test('carry more concurrent calls than the hundred of one connection', async () => {
     const { projectId } = sandbox;
     const clients = await createPubSubClients({ projectId });
     const topic = `projects/${projectId}/topics/many`;

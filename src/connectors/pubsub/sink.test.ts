@@ -41,7 +41,7 @@ suite('Pub/Sub sink', (it) => {
     projectId = sandbox.projectId;
   });
 
-  test('leaves out attributes that Pub/Sub keeps for itself, and carries on traces', async () => {
+  test('leaves out attributes that Pub/Sub reserves, and propagates traces', async () => {
     const client = scope.use(await testClient(process.env.PUBSUB_EMULATOR_HOST ?? ''));
     const { topic, subscription } = await client.newPair();
     const clients = await createPubSubClients({ projectId });

@@ -9,7 +9,7 @@ const KEEPALIVE_MS = 500;
 const ROUNDS = 10;
 const TEXTS_PER_ROUND = 200;
 
-suite('a stream that does not work', (it) => {
+suite('a broken stream', (it) => {
   const { test, before, afterEach } = it;
   const servers = suiteScope(it);
   let sandbox: Sandbox;
@@ -23,7 +23,7 @@ suite('a stream that does not work', (it) => {
   const start = () =>
     startPubSubSource(scope, { settings: { keepaliveMs: KEEPALIVE_MS }, onDelivery: (delivery) => delivery.ack() });
 
-  test('silent with a backlog: it is built anew, and everything arrives when the server is well again', async () => {
+  test('silent with a backlog: it is replaced, and everything arrives once the server recovers', async () => {
     const harness = await start();
     await harness.publish('before');
     await eventually(() => assert.equal(harness.texts, ['before']));
@@ -36,7 +36,7 @@ suite('a stream that does not work', (it) => {
     await harness.stop();
   });
 
-  test('idle and well: it stays', async () => {
+  test('idle and healthy: it stays', async () => {
     const harness = await start();
     const startedAt = performance.now();
     await eventually(() => assert.ok(performance.now() - startedAt > 3.5 * KEEPALIVE_MS));
@@ -46,7 +46,7 @@ suite('a stream that does not work', (it) => {
     await harness.stop();
   });
 
-  test('broken again and again: nothing is lost', async () => {
+  test('repeatedly broken: nothing is lost', async () => {
     const harness = await startPubSubSource(scope, { onDelivery: (delivery) => delivery.ack() });
     const texts = Array.from({ length: ROUNDS * TEXTS_PER_ROUND }, (_, index) => `m${index}`);
     for (let start = 0; start < texts.length; start += TEXTS_PER_ROUND) {

@@ -30,7 +30,7 @@ function refusal(data: unknown): string {
 }
 
 suite('envelope', ({ test }) => {
-  test('what is encoded comes back: any bytes, any JSON', () => {
+  test('decodes what it encodes: any bytes, any JSON', () => {
     const message = fc.record({
       id: fc.string({ minLength: 1, unit: 'binary' }),
       payload: fc.uint8Array({ maxLength: 200 }),
@@ -59,14 +59,14 @@ suite('envelope', ({ test }) => {
     assert.equal(JSON.parse(encodeEnvelope({ ...message, enrichmentData: data }).toString()).enrichmentData, data);
   });
 
-  test('a payload that is a part of a larger buffer stays that part', () => {
+  test("encodes only the payload's part of a larger buffer", () => {
     const part = Buffer.from('xxhelloxx').subarray(2, 7);
     assert.is(Buffer.from(decodeEnvelope(encodeEnvelope(testMessage({ payload: part }))).payload).toString(), 'hello');
     const data = Buffer.from(`xx${JSON.stringify(GOOD)}xx`);
     assert.is(decodeEnvelope(data.subarray(2, data.length - 2)).id, 'm1');
   });
 
-  test('enrichment data that JSON does not know is poison, not a crash', () => {
+  test('enrichment data that JSON cannot represent is poison, not a crash', () => {
     for (const enrichmentData of [{ n: 1n }, circular()]) {
       assert.throws(
         () => encodeEnvelope(testMessage({ enrichmentData })),
@@ -78,7 +78,7 @@ suite('envelope', ({ test }) => {
     }
   });
 
-  test('takes missing, null and unknown fields as other programs write them', () => {
+  test('accepts missing, null and unknown fields as other programs write them', () => {
     assert.equal(decodeEnvelope(Buffer.from(JSON.stringify(GOOD))).enrichmentData, {});
     assert.equal(decodeEnvelope(Buffer.from(JSON.stringify({ ...GOOD, enrichmentData: null }))).enrichmentData, {});
     assert.is(decodeEnvelope(Buffer.from(JSON.stringify({ ...GOOD, more: 1 }))).id, 'm1');
@@ -87,7 +87,7 @@ suite('envelope', ({ test }) => {
     assert.is(Buffer.from(unpadded.payload).toString(), 'hello');
   });
 
-  test('says what is wrong with a malformed one', () => {
+  test('describes the problem of a malformed one', () => {
     const cases: [unknown, string][] = [
       ['', 'no JSON envelope'],
       ['{', 'no JSON envelope'],
@@ -136,7 +136,7 @@ suite('envelope', ({ test }) => {
     );
   });
 
-  test('a "__proto__" in the enrichment data is a name like any other', () => {
+  test('treats "__proto__" in the enrichment data as an ordinary name', () => {
     const text = `{"id":"m1","payload":"","publishTime":"${GOOD.publishTime}","enrichmentData":{"__proto__":{"x":1}}}`;
     const { enrichmentData } = decodeEnvelope(Buffer.from(text));
     assert.is(enrichmentData.x, undefined);
@@ -150,7 +150,7 @@ function circular(): Record<string, unknown> {
   return value;
 }
 
-suite('an envelope that is read where it lies', ({ test }) => {
+suite('an envelope view', ({ test }) => {
   const anyText = fc.string({ unit: 'binary' });
   const member = fc.constantFrom('id', 'payload', 'publishTime', 'enrichmentData', 'more', '__proto__');
   const value = fc.oneof(
@@ -199,7 +199,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
     }
   };
 
-  test('is what JSON.parse makes of it, whatever stands there', () => {
+  test('equals the result of JSON.parse, whatever it contains', () => {
     let inPlace = 0;
     fc.assert(
       fc.property(mangled, (bytes) => {
@@ -223,7 +223,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
     assert.ok(inPlace > 500, `only ${inPlace} envelopes had the common form`);
   });
 
-  test('one payload is handed on as one text, also if bits that belong to no byte were set in it', () => {
+  test('passes one payload on as one text, even if unused bits were set', () => {
     for (const [came, goes] of [
       ['A+==', 'Aw=='],
       ['aGVsbG9=', 'aGVsbG8='],
@@ -238,7 +238,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
     }
   });
 
-  test('what is added to its enrichment data is written, whatever alphabet it has', () => {
+  test('writes added enrichment data, in any alphabet', () => {
     const bytes = encodeEnvelope(testMessage({ enrichmentData: { location: 'Zürich' } }));
     const opened = openEnvelope(testMessage({ payload: bytes }));
     assert.instance(opened, EnvelopedMessage);
@@ -248,7 +248,7 @@ suite('an envelope that is read where it lies', ({ test }) => {
   });
 });
 
-suite('enrichment data that is handed on', ({ test }) => {
+suite('enrichment data that is passed on', ({ test }) => {
   const head = '{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z"';
   /** Written as this project does, and in other forms. */
   const opened = (data: string) =>
@@ -260,7 +260,7 @@ suite('enrichment data that is handed on', ({ test }) => {
   const handedOn = (message: Message): string =>
     encodeEnvelope(message).toString().slice(`${head},"enrichmentData":`.length, -1);
 
-  test('keeps every byte of the members that nobody touched', () => {
+  test('keeps every byte of unchanged members', () => {
     const data =
       '{"serial":9007199254740993,"t":21.50,"e":1e400,"z":-0,"s":"\\u00fc","gap" : [ 1 ],"__proto__":{"a":1}}';
     for (const message of opened(data)) {
@@ -272,7 +272,7 @@ suite('enrichment data that is handed on', ({ test }) => {
     }
   });
 
-  test('replaces a member that is there, and never doubles it', () => {
+  test('replaces an existing member, and never doubles it', () => {
     for (const message of opened('{"n":1.0,"name":"old","deep":{"name":1},"name":"older","last":2.0}')) {
       assert.is(handedOn(enriched(message, { name: 'new' })), '{"n":1.0,"name":"new","deep":{"name":1},"last":2.0}');
       assert.is(handedOn(enriched(message, { last: 3, name: undefined })), '{"n":1.0,"deep":{"name":1},"last":3}');
@@ -280,7 +280,7 @@ suite('enrichment data that is handed on', ({ test }) => {
     }
   });
 
-  test('is what merging its objects gives, whatever is in them', () => {
+  test('equals the merged objects, whatever they contain', () => {
     const name = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'a"b', 'x\\'), fc.string());
     const object = fc.dictionary(name, fc.jsonValue(), { maxKeys: 5 });
     fc.assert(
@@ -300,7 +300,7 @@ suite('enrichment data that is handed on', ({ test }) => {
     );
   });
 
-  test('what JSON does not know is poison when it is written, not before', () => {
+  test('is poison when written, not before, if JSON cannot represent it', () => {
     for (const message of opened('{"n":1.0}')) {
       for (const extra of [{ added: 1n }, { n: 1n }, circular()]) {
         const more = enriched(message, extra);

@@ -39,7 +39,7 @@ function find(text: string, wanted: string): string | null | undefined {
 }
 
 suite('flat JSON objects', ({ test }) => {
-  test('hold the texts that parsing finds', () => {
+  test('have the strings that parsing finds', () => {
     let flat = 0;
     fc.assert(
       fc.property(object, (members) => {
@@ -58,7 +58,7 @@ suite('flat JSON objects', ({ test }) => {
     assert.ok(flat > 500, `${flat} were flat`);
   });
 
-  test('are valid, whatever is left out of or put into a text', () => {
+  test('are valid, whatever is removed from or added to the text', () => {
     const change = fc.record({
       members: fc.array(fc.tuple(name, fc.oneof(name, fc.integer({ min: -9, max: 99 }))), { maxLength: 3 }),
       at: fc.nat(30),
@@ -79,7 +79,7 @@ suite('flat JSON objects', ({ test }) => {
     assert.ok(flat > 500, `${flat} were flat`);
   });
 
-  test('are those of plain texts and plain numbers', () => {
+  test('have plain strings and plain numbers only', () => {
     for (const text of ['{}', '{"a":"b"}', '{"a":"","b":-1.50,"":0}', '{"a":123456789012345}'])
       assert.ok(isFlat(text), text);
     const others = [
@@ -110,7 +110,7 @@ suite('flat JSON objects', ({ test }) => {
     for (const text of others) assert.not(isFlat(text), text);
   });
 
-  test('of equal names the last one counts', () => {
+  test('use the last of several equal names', () => {
     assert.is(find('{"a":"x","ab":"y","a":"z"}', 'a'), 'z');
     assert.is(find('{"a":"x","a":1}', 'a'), undefined);
     assert.is(find('{"ab":"x"}', 'a'), null);

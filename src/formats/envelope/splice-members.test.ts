@@ -24,7 +24,7 @@ function splice(json: string, set: Readonly<Record<string, unknown>>): string | 
 }
 
 suite('members spliced into the bytes of a JSON object', ({ test }) => {
-  test('give the same object as members set in its text, or nothing', () => {
+  test('give the same object as withMembers, or nothing', () => {
     let spliced = 0;
     fc.assert(
       fc.property(object, object, fc.constantFrom(undefined, 2), (there, set, indent) => {
@@ -43,7 +43,7 @@ suite('members spliced into the bytes of a JSON object', ({ test }) => {
     assert.ok(spliced > 500, `${spliced} were spliced`);
   });
 
-  test('what is not set stays as it is written, a value with blanks too', () => {
+  test('keep the other members as written, including whitespace in values', () => {
     assert.is(splice('{"a":1.0,"b":"\\u0026"}', { c: 2 }), '{"a":1.0,"b":"\\u0026","c":2}');
     assert.is(splice('{"a": [1.0, {"b": 1e3}],"b":1}', { b: 2 }), '{"a": [1.0, {"b": 1e3}],"b":2}');
     assert.is(splice('{"a":{"b":1.0},"b":"}"}', { b: {} }), '{"a":{"b":1.0},"b":{}}');
@@ -51,19 +51,19 @@ suite('members spliced into the bytes of a JSON object', ({ test }) => {
     assert.is(splice('{"a":1.0}', {}), '{"a":1.0}');
   });
 
-  test('larger objects than any before', () => {
+  test('fit objects larger than any before', () => {
     const text = 'é'.repeat(10_000);
     assert.is(splice(`{"a":"${text}","b":1.0}`, { a: text, c: text }), `{"a":"${text}","b":1.0,"c":"${text}"}`);
   });
 
-  test('names with escapes, names that come twice and blanks between members are left to others', () => {
+  test('reject names with escapes, repeated names and whitespace between members', () => {
     assert.is(splice('{"\\u0061":1}', { a: 2 }), undefined);
     assert.is(splice('{"a":1,"a":2}', { a: 3 }), undefined);
     assert.is(splice('{"a":1, "b":2}', { b: 3 }), undefined);
     assert.is(splice('{ "a":1}', { b: 3 }), undefined);
   });
 
-  test('members that JSON does not know, or that are too many, are not written', () => {
+  test('reject members that JSON omits, or too many members', () => {
     assert.is(writtenMembers({ a: undefined }), undefined);
     assert.is(
       writtenMembers(Object.fromEntries(Array.from({ length: 32 }, (_, index) => [`m${index}`, 1]))),

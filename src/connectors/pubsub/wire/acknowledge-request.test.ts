@@ -7,7 +7,7 @@ import { encodeAcknowledgeRequest } from './requests.ts';
 const { AcknowledgeRequest } = protos.google.pubsub.v1;
 
 suite('an acknowledge request', ({ test }) => {
-  test('is what the generated client would send', () => {
+  test("equals the generated client's", () => {
     const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ minLength: 100, maxLength: 300 }));
     fc.assert(
       fc.property(text, fc.array(text), (name, ackIds) => {

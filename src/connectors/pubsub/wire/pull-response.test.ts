@@ -28,7 +28,7 @@ suite('a response of StreamingPull', ({ test }) => {
     deliveryAttempt: fc.nat(5),
   });
 
-  test('is what the generated client has written', () => {
+  test('decodes what the generated client writes', () => {
     const response = fc.record({
       receivedMessages: fc.array(received, { maxLength: 5 }),
       subscriptionProperties: fc.record({
@@ -56,7 +56,7 @@ suite('a response of StreamingPull', ({ test }) => {
     );
   });
 
-  test('does not hold a large response for the sake of one message', () => {
+  test('does not retain a large response for one message', () => {
     const sizes = fc.array(fc.oneof(fc.nat(300), fc.nat(20_000), fc.nat(400_000)), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(sizes, (sent) => {
@@ -81,7 +81,7 @@ suite('a response of StreamingPull', ({ test }) => {
     );
   });
 
-  test('skips fields that it does not know, and takes them in any order', () => {
+  test('skips unknown fields, and accepts any order', () => {
     const message = Writer.create()
       .uint32(26)
       .string('m1')
@@ -101,7 +101,7 @@ suite('a response of StreamingPull', ({ test }) => {
     );
   });
 
-  test('finds attributes that other fields stand between', () => {
+  test('finds attributes separated by other fields', () => {
     const attribute = (key: string, value: string) => Writer.create().uint32(10).string(key).uint32(18).string(value);
     const body = Writer.create()
       .uint32(18)
@@ -125,7 +125,7 @@ suite('a response of StreamingPull', ({ test }) => {
     }
   });
 
-  test('without a message in it has none, and one that was cut off is an error', () => {
+  test('may contain no message; a truncated one is an error', () => {
     const whole = Buffer.from(StreamingPullResponse.encode({ receivedMessages: [{ ackId: 'a' }] }).finish());
     assert.equal(decodePullResponse(whole).messages, []);
     assert.equal(decodePullResponse(Buffer.alloc(0)).messages, []);

@@ -19,7 +19,7 @@ suite('a publish request', ({ test }) => {
     orderingKey: fc.oneof(fc.constant(''), text),
   });
 
-  test('is what the generated client would send', () => {
+  test("equals the generated client's", () => {
     fc.assert(
       fc.property(text, fc.array(message, { maxLength: 5 }), (topic, messages) => {
         const sent = PublishRequest.decode(publishRequest(topic, messages));
@@ -36,7 +36,7 @@ suite('a publish request', ({ test }) => {
     );
   });
 
-  test('has the envelopes of messages, those that came in one and those that did not', () => {
+  test('contains the envelopes of messages, with and without an original one', () => {
     const fields = fc.record({
       id: fc.string({ minLength: 1, unit: 'binary' }),
       payload: fc.uint8Array({ maxLength: 200 }),
@@ -58,7 +58,7 @@ suite('a publish request', ({ test }) => {
     );
   });
 
-  test('hands attributes that came from Pub/Sub on as they are', () => {
+  test('copies attributes from Pub/Sub unchanged', () => {
     fc.assert(
       fc.property(fc.array(message, { maxLength: 5 }), (messages) => {
         const receivedMessages = messages.map((each) => ({ ackId: 'a', message: each }));
@@ -80,7 +80,7 @@ suite('a publish request', ({ test }) => {
     );
   });
 
-  test('names that are reserved are found among them, and left out', () => {
+  test('finds and omits reserved names among them', () => {
     const reserved = ['goog', 'Google', 'googclient_schemaencoding'];
     const taken = ['goo', 'agoog', 'googclient_traceparent'];
     fc.assert(
@@ -101,7 +101,7 @@ suite('a publish request', ({ test }) => {
     assert.equal(taken.map(isReserved), [false, false, false]);
   });
 
-  test('has no more bytes than the generated client needs', () => {
+  test("has no more bytes than the generated client's", () => {
     const messages = [{ data: Buffer.from('x'), attributes: { kind: 'reading', süd: 'é' }, orderingKey: 'd1' }];
     const [ours, theirs] = [publishRequest('t', messages), PublishRequest.encode({ topic: 't', messages })];
     assert.equal([...ours], [...theirs.finish()]);
