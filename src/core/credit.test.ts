@@ -49,7 +49,7 @@ suite('credit', ({ test }) => {
     assert.is(seen.count, 1);
   });
 
-  test('is starved once a message does not fit, and tells it once', () => {
+  test('is starved once a message does not fit, and emits it once', () => {
     const credit = new Credit({ maxMessages: 10, maxBytes: 100 });
     const seen = starvations(credit);
     credit.tryTake(90);
@@ -71,7 +71,7 @@ suite('credit', ({ test }) => {
     assert.is(seen.count, 2);
   });
 
-  test('tells each release, after the credit is back', () => {
+  test('emits each release, after the credit is back', () => {
     const credit = new Credit({ maxMessages: 1, maxBytes: 100 });
     const took: boolean[] = [];
     credit.tryTake(5);
@@ -84,7 +84,7 @@ suite('credit', ({ test }) => {
     assert.equal(took, [true]);
   });
 
-  test('whatever is taken and released: within the limits, but for one message alone', () => {
+  test('property: stays within the limits, except for a single message', () => {
     const step = fc.oneof(fc.nat({ max: 150 }), fc.constant('release' as const));
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 60 }), (maxMessages, steps) => {

@@ -70,7 +70,7 @@ const total = (models: readonly Model[], of: (model: Model) => number | boolean)
   models.reduce((sum, model) => sum + Number(of(model)), 0);
 
 suite('delivery', ({ test }) => {
-  test('every order of operations: settled once, credit released once, books balanced at every step', () => {
+  test('every order of operations: settled once, credit released once, ledger balanced at every step', () => {
     const step = fc.record({ operation: fc.constantFrom(...OPERATIONS), index: fc.nat({ max: 3 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -147,7 +147,7 @@ suite('delivery', ({ test }) => {
     assert.is(context.ledger.deadLettered, 1);
   });
 
-  test('dead-lettering that ends at once ends the delivery at once', () => {
+  test('synchronous dead-lettering ends the delivery synchronously', () => {
     for (const [callback, ending, told] of [
       ['onPublished', 'deadLettered', 'acknowledged'],
       ['onRefused', 'nacked', 'given back'],
@@ -177,7 +177,7 @@ suite('delivery', ({ test }) => {
     assert.ok(context.deadLettered[0]?.abandoned);
   });
 
-  test('dead-lettering goes on when its delivery expires, and keeps the credit till then', () => {
+  test('dead-lettering continues when its delivery expires, and keeps the credit until it ends', () => {
     const context = testContext();
     const delivery = testDelivery(context);
     delivery.deadLetter(POISON);
@@ -190,7 +190,7 @@ suite('delivery', ({ test }) => {
     assert.equal([context.ledger.expired, context.ledger.deadLettered], [1, 0]);
   });
 
-  test('the source hears of it after the books are closed and the credit is back', () => {
+  test('the source is called after the ledger is updated and the credit released', () => {
     const context = testContext({ maxMessages: 1 });
     const delivery = testDelivery(context);
     context.credit.tryTake(1);

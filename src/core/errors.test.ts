@@ -20,7 +20,7 @@ suite('errors', ({ test }) => {
     assert.is(new PoisonError('too_large', 'm').reason, 'too_large');
   });
 
-  test('whatever was thrown becomes an Error', () => {
+  test('any thrown value becomes an Error', () => {
     const error = new TypeError('x');
     assert.is(toError(error), error);
     for (const [thrown, message] of [
@@ -34,7 +34,7 @@ suite('errors', ({ test }) => {
     }
   });
 
-  test('a code is a text or a number, or there is none', () => {
+  test('have a code that is a string, a number or undefined', () => {
     assert.is(errorCode({ code: 14 }), 14);
     assert.is(errorCode(Object.assign(new Error('x'), { code: 'ECONNRESET' })), 'ECONNRESET');
     for (const thrown of [undefined, null, 'code', 7, {}, { code: null }, { code: {} }, new Error('x')]) {

@@ -41,13 +41,13 @@ suite('message path', ({ test }) => {
     assert.is(read('metadata.publishTime'), '2026-11-23T10:00:00Z');
   });
 
-  test('a root alone is the whole of it', () => {
+  test('a root alone selects all of it', () => {
     assert.is(read('payload'), VIEW.payload);
     assert.is(read('enrichmentData'), VIEW.message.enrichmentData);
     assert.is(read('attributes'), VIEW.message.attributes);
   });
 
-  test('is undefined where it leads nowhere', () => {
+  test('is undefined if it does not exist', () => {
     for (const path of [
       'payload.missing',
       'payload.sensor.value.deeper',
@@ -101,14 +101,14 @@ suite('message path', ({ test }) => {
     for (const root of PATH_ROOTS) assert.ok(compilePath(root === 'metadata' ? 'metadata.id' : root), root);
   });
 
-  test('a payload that is no JSON leads nowhere, and a broken one is parsed once', () => {
+  test('is undefined in a payload that is not JSON, which is parsed once', () => {
     const view = new MessageView(testMessage({ payload: '{broken' }));
     assert.is(validPath('payload')(view), undefined);
     assert.is(validPath('payload.a')(view), undefined);
     assert.is(VIEW.payload, VIEW.payload, 'one object for every path');
   });
 
-  test('a payload inside of a larger buffer is read as that part', () => {
+  test('reads a payload within a larger buffer', () => {
     const payload = Buffer.from('xx{"a":1}xx').subarray(2, 9);
     assert.is(validPath('payload.a')(new MessageView(testMessage({ payload }))), 1);
   });
@@ -129,7 +129,7 @@ suite('message path', ({ test }) => {
     }
   });
 
-  test('says what is wrong with a path', () => {
+  test('describes the problem of an invalid path', () => {
     for (const [path, problem] of [
       ['data.a', 'begins with payload, enrichmentData, attributes or metadata'],
       ['payload.a[0].b', 'write .0'],
@@ -147,7 +147,7 @@ suite('message path', ({ test }) => {
     assert.is(pathProblem('payload["a.b"].c'), undefined);
   });
 
-  test('skips a byte order mark; a payload that is not UTF-8 leads nowhere', () => {
+  test('skips a byte order mark; is undefined in a payload that is not UTF-8', () => {
     const of = (payload: Buffer) => new MessageView(testMessage({ payload }));
     assert.is(validPath('payload.a')(of(Buffer.from('\ufeff{"a":1}'))), 1);
     assert.is(validPath('payload.a')(of(Buffer.from('{"a":"B\u00fcro"}', 'latin1'))), undefined);
@@ -155,7 +155,7 @@ suite('message path', ({ test }) => {
     assert.is(of(Buffer.from('{"a":"B\u00fcro"}', 'latin1')).payloadText, undefined);
   });
 
-  test('finds every value of any JSON, by the names that lead to it', () => {
+  test('finds every value of any JSON by its names', () => {
     const part = fc.oneof(
       fc.string({ minLength: 1 }).filter((name) => !/[.[\]]/.test(name)),
       fc.constant('__proto__'),
@@ -173,7 +173,7 @@ suite('message path', ({ test }) => {
 suite('key path', ({ test }) => {
   const keyOf = (path: string, payload: string) => keyPath(path)(new MessageView(testMessage({ payload })));
 
-  test('a number gives its digits as they stand in the payload', () => {
+  test("keeps a number's digits as in the payload", () => {
     for (const digits of [
       '9007199254740993',
       '12345678901234567890',
@@ -191,7 +191,7 @@ suite('key path', ({ test }) => {
     }
   });
 
-  test('ids beyond 2^53 stay as many as they were', () => {
+  test('keeps ids beyond 2^53 distinct', () => {
     const ids = Array.from({ length: 10 }, (_, index) => String(1_764_345_600_000_000_000n + BigInt(index)));
     assert.equal(
       ids.map((id) => keyOf('payload.message_id', `{"message_id":${id}}`)),
@@ -199,7 +199,7 @@ suite('key path', ({ test }) => {
     );
   });
 
-  test('a number in the enrichment data gives the digits that came, and those that were added', () => {
+  test("keeps a number's digits in enrichment data, received or added", () => {
     const data = `{"id":"m1","payload":"","publishTime":"2026-11-23T10:00:00Z","enrichmentData":{"n":1.0,"w":9007199254740993}}`;
     for (const payload of [data, ` ${data}`]) {
       const message = enriched(openEnvelope(testMessage({ payload })), { more: new JsonNumber('2.50') });
@@ -208,7 +208,7 @@ suite('key path', ({ test }) => {
     }
   });
 
-  test('an exact path leads to what prints as it stood', () => {
+  test('an exact path keeps the original digits', () => {
     const view = new MessageView(testMessage({ payload: '{"a":{"n":1.50},"b":1.5,"s":"x"}' }));
     assert.is(JSON.stringify(exactPath('payload.a')(view)), '{"n":1.50}');
     assert.is(exactPath('payload.b')(view), 1.5);
@@ -217,11 +217,11 @@ suite('key path', ({ test }) => {
 });
 
 suite('key text', ({ test }) => {
-  test('texts, numbers and booleans make a key', () => {
+  test('is defined for strings, numbers and booleans', () => {
     assert.equal(['a', 7, 0, true, false, -1.5].map(keyText), ['a', '7', '0', 'true', 'false', '-1.5']);
   });
 
-  test('everything else makes none', () => {
+  test('is undefined for everything else', () => {
     for (const value of ['', null, undefined, {}, [], ['a'], Symbol('s')]) assert.is(keyText(value), undefined);
   });
 });

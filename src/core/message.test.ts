@@ -20,7 +20,7 @@ suite('utc time', ({ test }) => {
     assert.is(utcTime('2026-11-23t10:00:00z'), '2026-11-23T10:00:00Z');
   });
 
-  test('what is no RFC 3339 time is none', () => {
+  test('is undefined for anything but an RFC 3339 time', () => {
     for (const text of [
       '',
       'now',
@@ -43,7 +43,7 @@ suite('utc time', ({ test }) => {
     }
   });
 
-  test('there is none outside of the years 1 to 9999', () => {
+  test('is undefined outside the years 1 to 9999', () => {
     for (const text of [
       '9999-12-31T23:59:59-01:00',
       '9999-12-31T23:59:59.5-00:01',
@@ -74,7 +74,7 @@ suite('utc time', ({ test }) => {
 });
 
 suite('enriched', ({ test }) => {
-  test('makes a new message, with the new data over the old', () => {
+  test('creates a new message, with the new data over the old', () => {
     const message = testMessage({ enrichmentData: { a: 1, b: 1 } });
     const more = enriched(message, { b: 2, c: 2 });
     assert.equal(more.enrichmentData, { a: 1, b: 2, c: 2 });

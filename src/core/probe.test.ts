@@ -3,7 +3,7 @@ import { suite } from '../testing/suite.ts';
 import { Probe } from './probe.ts';
 
 suite('probe', ({ test }) => {
-  test('counts whether or not anybody looks, and shows values to those who do', () => {
+  test('counts with and without subscribers, and emits values to them', () => {
     const probe = new Probe<string>('s.p');
     const { hit } = probe;
     hit('before');

@@ -13,7 +13,7 @@ suite('readiness', ({ test }) => {
     assert.equal(new Readiness().report, { ready: true, degraded: false, components: {} });
   });
 
-  test('one failing part makes it red, until that part is well', () => {
+  test('one failing part makes it red, until that part recovers', () => {
     const readiness = new Readiness();
     readiness.set('a', 'ok');
     readiness.set('b', 'failing', 'no answer');
@@ -31,7 +31,7 @@ suite('readiness', ({ test }) => {
     assert.is(readiness.report.degraded, true);
   });
 
-  test('tells the present report, then each change, and nothing that is no change', () => {
+  test('emits the current report, then each change only', () => {
     const readiness = new Readiness();
     readiness.set('a', 'failing', 'one');
     const seen = reports(readiness);
@@ -45,7 +45,7 @@ suite('readiness', ({ test }) => {
     );
   });
 
-  test('a report that was given out does not change afterwards', () => {
+  test('an emitted report does not change afterwards', () => {
     const readiness = new Readiness();
     readiness.set('a', 'ok');
     const before = readiness.report;

@@ -14,7 +14,7 @@ suite('stoppable', ({ test }) => {
     };
   }
 
-  test('completes at the stop signal, and aborts when it is unsubscribed before', () => {
+  test('completes on the stop signal, and aborts if unsubscribed before', () => {
     const stopped = life();
     const stop = new Subject<void>();
     stoppable(stop, stopped).subscribe({ error: assert.unreachable, complete: () => stopped.calls.push('complete') });

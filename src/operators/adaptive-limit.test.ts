@@ -25,14 +25,14 @@ function play(
 }
 
 suite('the adaptive limit', ({ test }) => {
-  test('grows to its bound within ten answers, where the server keeps up', () => {
+  test('grows to its bound within ten answers if the server keeps up', () => {
     const limit = new AdaptiveLimit(500);
     assert.is(limit.value, 8);
     play(limit, { workers: 10_000, serviceMs: 30, forMs: 300 });
     assert.is(limit.value, 500);
   });
 
-  test('stays about where a server of so many workers gets slower', () => {
+  test('settles near the number of workers of a server', () => {
     const limit = new AdaptiveLimit(1_000);
     play(limit, { workers: 50, serviceMs: 30, forMs: 6_000 });
     assert.ok(limit.value >= 50 && limit.value <= 180, `${limit.value}`);
@@ -44,7 +44,7 @@ suite('the adaptive limit', ({ test }) => {
     assert.is(limit.value, 8);
   });
 
-  test('shrinks while effects fail, no further than to eight, and once in a period', () => {
+  test('shrinks while effects fail, to no less than eight, once per period', () => {
     const limit = new AdaptiveLimit(500);
     play(limit, { workers: 10_000, serviceMs: 30, forMs: 300 });
     limit.answered(400, 30);
@@ -55,7 +55,7 @@ suite('the adaptive limit', ({ test }) => {
     assert.is(limit.value, 8);
   });
 
-  test('of a small bound is that bound, whatever happens', () => {
+  test('stays at a small bound, whatever happens', () => {
     const limit = new AdaptiveLimit(3);
     limit.failed(1);
     play(limit, { workers: 1, serviceMs: 30, forMs: 500 });

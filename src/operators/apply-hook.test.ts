@@ -42,14 +42,14 @@ function run(call: (delivery: Delivery) => HookAnswer<string>, scheduler?: Virtu
 const never = () => new Promise<string>(() => {});
 
 suite('applyHook', ({ test }) => {
-  test('passes at once what is answered at once', () => {
+  test('emits synchronous answers synchronously', () => {
     const { emitted, send } = run(({ message }) => `${message.id}!`);
     send('a');
     send('b');
     assert.equal(emitted, ['a!', 'b!']);
   });
 
-  test('keeps the order of a key, whatever its calls take, and lets other keys pass', async () => {
+  test('keeps the order of a key, however long its calls take, and lets other keys pass', async () => {
     const answers = new Map<string, (text: string) => void>();
     const { emitted, send } = run(({ message }) => new Promise((resolve) => answers.set(message.id, resolve)));
     send('a1', 'a');
@@ -63,7 +63,7 @@ suite('applyHook', ({ test }) => {
     await eventually(() => assert.equal(emitted, ['b1', 'a1', 'a2']));
   });
 
-  test('a call that rejects, throws or answers wrongly costs its message alone, and names the hook', async () => {
+  test('a call that rejects, throws or returns a wrong value fails only its message, and the error names the hook', async () => {
     const failures: readonly (() => HookAnswer<string>)[] = [
       () => Promise.reject(new TypeError('rejected')),
       () => Promise.reject(Object.create(null)),
@@ -92,7 +92,7 @@ suite('applyHook', ({ test }) => {
     assert.equal(emitted, ['good']);
   });
 
-  test('a RetryableError, of any copy of the class, is an outage: red, and called again', async () => {
+  test('a RetryableError, of any copy of the class, is an outage: red and retried', async () => {
     class Other extends Error {
       override readonly name = 'RetryableError';
     }
@@ -114,7 +114,7 @@ suite('applyHook', ({ test }) => {
     assert.equal([reds.includes('failing'), reds.at(-1)], [true, 'ok']);
   });
 
-  test('a call without an answer in time is made again', () => {
+  test('retries a call that times out', () => {
     const scheduler = new VirtualTimeScheduler();
     let calls = 0;
     const { emitted, send, readiness } = run(() => {
@@ -130,7 +130,7 @@ suite('applyHook', ({ test }) => {
     assert.equal([emitted, calls], [['late'], 3]);
   });
 
-  test('drop, at once or later, leaves the message out', async () => {
+  test('drop, synchronous or not, drops the message', async () => {
     const { context, emitted, send } = run(({ message }) => (message.id === 'now' ? drop : Promise.resolve(drop)));
     send('now');
     send('later');

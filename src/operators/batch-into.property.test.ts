@@ -224,7 +224,7 @@ function play({ messages, limits, credit, concurrency, serial, mayPostpone, plan
 const inOrder = (numbers: readonly number[]) => numbers.every((value, index) => value > (numbers[index - 1] ?? -1));
 
 suite('batchInto, whatever happens', ({ test }) => {
-  test('each delivery has exactly one outcome, books and credit are even, nothing waits for what never comes', () => {
+  test('each delivery has exactly one outcome, ledger and credit balance, and nothing waits forever', () => {
     fc.assert(
       fc.property(scenario, (played) => {
         const { context, source, outcomesById, flushed, completedAtMs, lastArrivalMs } = play(played);
@@ -249,7 +249,7 @@ suite('batchInto, whatever happens', ({ test }) => {
     );
   });
 
-  test('an abort at any time: at most one outcome each, and what is unsettled goes back once', () => {
+  test('an abort at any time: at most one outcome each, and unsettled deliveries go back once', () => {
     fc.assert(
       fc.property(scenario, fc.nat(400), (played, abortAtMs) => {
         const { context, source, outcomesById } = play(played, abortAtMs);

@@ -80,7 +80,7 @@ function outcomesOf(effect: Effect, options: BenchOptions = {}): string[] {
 }
 
 suite('batchInto: the stream', ({ test }) => {
-  test('never, empty and error pass', () => {
+  test('passes never, empty and error on', () => {
     const never = bench();
     never.scheduler.flush();
     assert.equal(never.log, []);
@@ -96,7 +96,7 @@ suite('batchInto: the stream', ({ test }) => {
     assert.equal(broken.log, ['0 error source'], 'nothing leaves after the error');
   });
 
-  test('a batch leaves by count at once, by age when it is old', () => {
+  test('a batch leaves immediately by count, later by age', () => {
     const { emit, scheduler, log } = bench();
     for (const id of ['1', '2', '3', '4']) emit(id);
     scheduler.flush();
@@ -106,7 +106,7 @@ suite('batchInto: the stream', ({ test }) => {
     );
   });
 
-  test('what is open leaves on completion, which comes after the last outcome', () => {
+  test('open batches leave on completion, which follows the last outcome', () => {
     const { emit, input, scheduler, log } = bench();
     emit('1');
     emit('2', 'b');
@@ -115,7 +115,7 @@ suite('batchInto: the stream', ({ test }) => {
     assert.equal(log, ['0 flush 1 (completion)', '0 flush 2 (completion)', '100 ack 1', '100 ack 2', '100 complete']);
   });
 
-  test('no more batches are out than there are slots, and a busy sink gets larger ones', () => {
+  test('at most as many batches are out as there are slots, and a busy sink gets larger ones', () => {
     const { emit, at, scheduler, log } = bench({ concurrency: 1 });
     emit('1');
     at(60, () => emit('2'));
@@ -142,7 +142,7 @@ suite('batchInto: the stream', ({ test }) => {
     );
   });
 
-  test('credit that is used up makes the fullest batch leave at once', () => {
+  test('used-up credit makes the fullest batch leave immediately', () => {
     const { emit, scheduler, log, context } = bench({
       limits: { maxCount: 9, maxBytes: 100, maxAgeMs: 50, maxOpen: 9 },
     });
@@ -178,7 +178,7 @@ suite('batchInto: the stream', ({ test }) => {
     );
   });
 
-  test('under pressure more keys than slots leave no slot empty, however long each batch takes', () => {
+  test('under pressure, more keys than slots leave no slot empty, however long each batch takes', () => {
     const scheduler = new VirtualTimeScheduler();
     const context = testContext({ maxMessages: 40 });
     const arrivals = Array.from({ length: 400 }, (_, index) => ({
@@ -218,7 +218,7 @@ suite('batchInto: the stream', ({ test }) => {
     assert.equal(idle, []);
   });
 
-  test('more batches run as the server keeps up, fewer after outages, and as many after other retries', () => {
+  test('more batches run while the server keeps up, fewer after outages, as many after other retries', () => {
     /**
      * Lets the limit grow, then retries all batches in this way, and counts the batches that are out when a new one
      * leaves.
@@ -268,7 +268,7 @@ suite('batchInto: the stream', ({ test }) => {
     assert.ok(outAfter(true) < 60);
   });
 
-  test('a target that is refused alone costs the others no slots, an outage does', () => {
+  test('a target refused alone takes no slots from the others, an outage does', () => {
     /** The most batches of other targets that are out while one target keeps failing. */
     const mostBeside = (isOutage: boolean): number => {
       const scheduler = new VirtualTimeScheduler();
@@ -357,7 +357,7 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
-  test('too few results, or too many, confirm nothing: all goes back', () => {
+  test('too few or too many results confirm nothing: all deliveries go back', () => {
     for (const results of [[undefined], [undefined, undefined, undefined], []]) {
       assert.equal(
         outcomesOf(() => of(results)),
@@ -366,14 +366,14 @@ suite('batchInto: failures', ({ test }) => {
     }
   });
 
-  test('an effect that completes at once, empty, gives all back', () => {
+  test('an effect that completes empty returns all deliveries', () => {
     assert.equal(
       outcomesOf(() => EMPTY),
       ['nack 1', 'nack 2', 'complete'],
     );
   });
 
-  test('an effect that fails gives all back, or dead-letters all if the error is poison', () => {
+  test('an effect that fails returns all deliveries, or dead-letters all if the error is poison', () => {
     const failing =
       (error: Error): Effect =>
       () =>
@@ -400,7 +400,7 @@ suite('batchInto: failures', ({ test }) => {
     );
   });
 
-  test('what an effect emits or fails with after its results is left out', () => {
+  test('ignores what an effect emits or fails with after its results', () => {
     const accepted = [undefined, undefined];
     const ends = [of(accepted.map(() => new Error('no'))), throwError(() => new RetryableError('x'))];
     for (const end of ends) {
@@ -438,7 +438,7 @@ suite('batchInto: failures', ({ test }) => {
     return withScheduler;
   };
 
-  test('a batch that pauses gives up its slot: its target waits, others go on, and the target goes on when it works', () => {
+  test('a paused batch releases its slot: its target waits until it works again, others continue', () => {
     const broken = new Set(['bad']);
     const tries: string[] = [];
     const scheduler = new VirtualTimeScheduler();
@@ -503,7 +503,7 @@ suite('batchInto: failures', ({ test }) => {
   }
   const all = ['b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'b7', 'b8'];
 
-  test('a target that fails keeps half of the credit; what is beyond it goes back, to wait at its source', () => {
+  test('a failing target keeps half of the credit; the rest goes back to wait at its source', () => {
     const { emit, at, settled, bad, scheduler, failing, context } = shared({}, true);
     emit(...all);
     at(1, () => emit('g1', 'g2', 'b9'));
@@ -522,7 +522,7 @@ suite('batchInto: failures', ({ test }) => {
     assert.equal(failing(), []);
   });
 
-  test('nothing goes back where a message cannot wait at its source, or where no other target is left', () => {
+  test('nothing goes back if messages cannot wait at their source, or no other target is left', () => {
     const mqtt = shared({}, false);
     const only = shared({ keyOf: (name) => new PartitionKey('none', name), sharedTarget: 'bad' }, true);
     for (const { emit, at, settled, bad, scheduler, failing } of [mqtt, only]) {
@@ -562,7 +562,7 @@ suite('batchInto: failures', ({ test }) => {
     assert.is(log.filter((line) => line.includes(' ack ')).length, 9);
   });
 
-  test('where order counts, what waits behind a delivery that goes back goes back too; other keys go on', () => {
+  test('if order matters, deliveries waiting behind a returned one go back too; other keys continue', () => {
     const outage = new RetryableError('outage');
     const ways: Record<string, (batch: Batch) => Observable<readonly ItemResult[]>> = {
       'as a result': ({ items }) => of(items.map(() => outage)),
@@ -594,7 +594,7 @@ suite('batchInto: failures', ({ test }) => {
     }
   });
 
-  test('a delivery that cannot be prepared costs that delivery alone', () => {
+  test('a delivery that cannot be prepared fails alone', () => {
     const seen: string[] = [];
     const context = testContext();
     const input = new Subject<Delivery>();

@@ -43,7 +43,7 @@ suite('batcher', ({ test }) => {
     assert.ok(batches.isEmpty);
   });
 
-  test('the oldest goes first, and a flushed key begins anew', () => {
+  test('the oldest leaves first, and a flushed key starts a new batch', () => {
     const batches = batcher();
     add(batches, item('a', '1'), 0);
     add(batches, item('b', '2'), 1);
@@ -73,7 +73,7 @@ suite('batcher', ({ test }) => {
     assert.is(shown(batches.take(0, undefined)), 'a: 2 3 (bytes)');
   });
 
-  test('an oversized item travels alone', () => {
+  test('an oversized item forms its own batch', () => {
     const batches = batcher();
     add(batches, item('a', '1'), 0);
     add(batches, item('a', 'big', 500), 0);
@@ -94,7 +94,7 @@ suite('batcher', ({ test }) => {
     assert.is(shown(batches.take(0, undefined)), 'none');
   });
 
-  test('pressure takes the fullest, completion the oldest; what is old or full goes before', () => {
+  test('pressure takes the fullest, completion the oldest; old and full batches come first', () => {
     const batches = batcher({ maxOpen: 9 });
     add(batches, item('a', '1'), 0);
     add(batches, item('b', '2'), 0);
@@ -108,7 +108,7 @@ suite('batcher', ({ test }) => {
     assert.is(shown(batches.take(50, 'completion')), 'none');
   });
 
-  test('a serial key has one batch out at a time, whatever presses', () => {
+  test('a serial key has one batch out at a time, even under pressure', () => {
     const batches = batcher();
     for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('sa', name), 0);
     add(batches, item('sb', '8'), 0);
@@ -139,7 +139,7 @@ suite('batcher', ({ test }) => {
     assert.is(shown(batches.take(0, 'pressure')), 'none');
   });
 
-  test('what waits of a key can be taken out, in order; its next batch may go once the key is back', () => {
+  test('drains what waits for a key, in order; its next batch may leave once the key is back', () => {
     const batches = batcher();
     for (const name of ['1', '2', '3', '4', '5', '6', '7']) add(batches, item('sa', name), 0);
     add(batches, item('sb', '8'), 0);
@@ -156,7 +156,7 @@ suite('batcher', ({ test }) => {
     assert.is(shown(batches.take(0, 'completion')), 'sa: 9 (completion)');
   });
 
-  test('whatever is added: every item leaves once, in its key in order, within the limits', () => {
+  test('property: every item leaves once, in order within its key, within the limits', () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ key: fc.constantFrom('a', 'b', 'c', 's1', 's2'), bytes: fc.nat(120) }) },
       { weight: 2, arbitrary: fc.constantFrom('take', 'press', 'return') },

@@ -7,7 +7,7 @@ import { testContext, testDelivery } from '../testing/test-context.ts';
 import { filterMessages } from './filter-messages.ts';
 
 suite('filterMessages', ({ test }) => {
-  test('passes the same delivery, unsettled, where the predicate holds', () => {
+  test('passes the same delivery, unsettled, if the predicate holds', () => {
     const delivery = testDelivery(testContext(), { attributes: { level: 'high' } });
     const seen: Delivery[] = [];
     of(delivery)
@@ -35,7 +35,7 @@ suite('filterMessages', ({ test }) => {
     assert.is(context.credit.messages, 0);
   });
 
-  test('gives the predicate the delivery too', () => {
+  test('passes the delivery to the predicate too', () => {
     const delivery = testDelivery(testContext(), {}, 'key-1');
     const keys: string[] = [];
     of(delivery)
@@ -44,7 +44,7 @@ suite('filterMessages', ({ test }) => {
     assert.equal(keys, ['key-1']);
   });
 
-  test('what the predicate throws costs one delivery; only a FatalError ends the stream', () => {
+  test('an error of the predicate fails one delivery; only a FatalError ends the stream', () => {
     const context = testContext();
     const input = new Subject<Delivery>();
     const seen: string[] = [];
@@ -78,7 +78,7 @@ suite('filterMessages', ({ test }) => {
     assert.is(context.ledger.dropped, 1);
   });
 
-  test('never, empty, error and unsubscribing pass', () => {
+  test('passes never, empty, error and unsubscribing on', () => {
     const seen: string[] = [];
     const observer = { error: (error: Error) => seen.push(error.message), complete: () => seen.push('complete') };
     const all = filterMessages(() => true);

@@ -173,7 +173,7 @@ suite('a whole graph, whatever happens', ({ test }) => {
     );
   });
 
-  test('an abort at any time leaves the books even and gives everything back', () => {
+  test('an abort at any time keeps the ledger balanced and returns everything', () => {
     fc.assert(
       fc.property(scenario, fc.nat(300), (played, abortAtMs) => {
         const { context, source, safe } = play(played, abortAtMs);

@@ -4,7 +4,7 @@ import { suite } from '../testing/suite.ts';
 import { limitConcurrency } from './limit-concurrency.ts';
 
 suite('limitConcurrency', ({ test }) => {
-  test('runs so many effects concurrently, the others in turn, and frees a place however one ends', () => {
+  test('runs up to the limit concurrently, the others in turn, and frees a place however one ends', () => {
     const limited = limitConcurrency(2);
     const started: number[] = [];
     const ended: unknown[] = [];
@@ -32,7 +32,7 @@ suite('limitConcurrency', ({ test }) => {
     assert.equal(ended, [1, 'failed', 4, 5]);
   });
 
-  test('effects that end at once do not grow the stack', () => {
+  test('synchronous effects do not grow the stack', () => {
     const limited = limitConcurrency(1);
     const first = new Subject<void>();
     limited(first).subscribe();

@@ -29,7 +29,7 @@ suite('mapMessage', ({ test }) => {
       .subscribe((mapped) => assert.is(mapped, delivery));
   });
 
-  test('a message that becomes drop is acknowledged, counted as dropped, and goes nowhere', () => {
+  test('a result of drop acknowledges the message, counts it as dropped, and emits nothing', () => {
     const delivery = testDelivery(testContext());
     const seen: Delivery[] = [];
     of(delivery)
@@ -40,7 +40,7 @@ suite('mapMessage', ({ test }) => {
     assert.is(delivery.ackHandle.context.ledger.dropped, 1);
   });
 
-  test('what the function throws costs one delivery; only a FatalError ends the stream', () => {
+  test('an error of the function fails one delivery; only a FatalError ends the stream', () => {
     const context = testContext();
     const input = new Subject<Delivery>();
     const seen: string[] = [];
@@ -73,7 +73,7 @@ suite('mapMessage', ({ test }) => {
     assert.equal(outage.ackHandle.told, ['given back']);
   });
 
-  test('never, empty, error and unsubscribing pass', () => {
+  test('passes never, empty, error and unsubscribing on', () => {
     const seen: string[] = [];
     const observer = { error: (error: Error) => seen.push(error.message), complete: () => seen.push('complete') };
     const same = mapMessage((message) => message);
@@ -102,7 +102,7 @@ suite('decodeInput', ({ test }) => {
     return { message: seen[0], poisoned: context.deadLettered[0]?.poison.reason };
   }
 
-  test('an envelope is opened, and the attributes beside it are kept', () => {
+  test('opens an envelope, and keeps the attributes', () => {
     for (const mode of ['envelope', 'auto'] as const) {
       const { message } = decoded(mode, data);
       assert.is(message?.id, 'inner');
@@ -112,13 +112,13 @@ suite('decodeInput', ({ test }) => {
     }
   });
 
-  test('raw data is the payload as it is, an envelope too', () => {
+  test('raw: the data is the payload, even if it is an envelope', () => {
     const { message } = decoded('raw', data);
     assert.is(message?.id, 'outer');
     assert.is(message?.payload, data);
   });
 
-  test('what is no envelope is poison, or with auto a raw payload', () => {
+  test('other data than an envelope is poison, or a raw payload with auto', () => {
     const raw = Buffer.from('{"temperature":21}');
     assert.equal(decoded('envelope', raw), { message: undefined, poisoned: 'undecodable' });
     const { message, poisoned } = decoded('auto', raw);
@@ -129,7 +129,7 @@ suite('decodeInput', ({ test }) => {
 });
 
 suite('settle', ({ test }) => {
-  test('does what the outcome says, and lets it pass', () => {
+  test('applies the outcome, and passes it on', () => {
     const context = testContext();
     const poison = new PoisonError('rejected', 'x');
     const deliveries = ['1', '2', '3', '4'].map((id) => testDelivery(context, { id }));

@@ -58,7 +58,7 @@ const taking =
 const instant = (trySync: (delivery: Delivery) => Delivery | undefined) => bench(taking(10), 9, trySync);
 
 suite('orderedByKey', ({ test }) => {
-  test('never, empty and error pass', () => {
+  test('passes never, empty and error on', () => {
     const never = bench(taking(1));
     never.scheduler.flush();
     assert.equal(never.log, []);
@@ -71,7 +71,7 @@ suite('orderedByKey', ({ test }) => {
     assert.equal(broken.log, ['0 start 1', '0 error source']);
   });
 
-  test('one key is worked on one at a time, another key does not wait', () => {
+  test('runs one effect per key at a time, without delaying other keys', () => {
     const { emit, input, scheduler, log } = bench(taking(10));
     emit('a1', 'a');
     emit('a2', 'a');
@@ -89,7 +89,7 @@ suite('orderedByKey', ({ test }) => {
     ]);
   });
 
-  test('deliveries without a key wait for nobody', () => {
+  test('deliveries without a key never wait for others', () => {
     const { emit, scheduler, log } = bench(taking(10));
     emit('1');
     emit('2');
@@ -97,7 +97,7 @@ suite('orderedByKey', ({ test }) => {
     assert.equal(log, ['0 start 1', '0 start 2', '10 emit 1', '10 emit 2']);
   });
 
-  test('no more effects run than the limit says', () => {
+  test('runs no more effects than the limit', () => {
     const { emit, scheduler, log } = bench(taking(10), 2);
     for (const id of ['1', '2', '3']) emit(id, id);
     scheduler.flush();
@@ -107,7 +107,7 @@ suite('orderedByKey', ({ test }) => {
     );
   });
 
-  test('an outage gives a delivery back, and those of its key that wait behind it', () => {
+  test('an outage returns a delivery, and those of its key waiting behind it', () => {
     const { emit, scheduler, log, context } = bench((delivery, time) =>
       delivery.message.id === 'a1'
         ? timer(5, time).pipe(mergeMap(() => throwError(() => new RetryableError('outage'))))
@@ -123,7 +123,7 @@ suite('orderedByKey', ({ test }) => {
     assert.is(log.at(-1), '10 start a4', 'the key works again');
   });
 
-  test('completes after what comes in while a settlement is made', () => {
+  test('completes after deliveries that arrive during a settlement', () => {
     const scheduler = new VirtualTimeScheduler();
     const context = testContext({ maxMessages: 1 });
     const arrivals = ['0', '1', '2'].map((id) => ({ atMs: 0, fields: { id, attributes: { key: 'a' } } }));
@@ -149,7 +149,7 @@ suite('orderedByKey', ({ test }) => {
     );
   });
 
-  test('poison costs one delivery: its successors go on', () => {
+  test('poison fails one delivery: its successors continue', () => {
     const { emit, scheduler, log, context } = bench((delivery, time) =>
       delivery.message.id === 'a1' ? throwError(() => new PoisonError('no_data', 'x')) : taking(10)(delivery, time),
     );
@@ -184,7 +184,7 @@ suite('orderedByKey', ({ test }) => {
     }
   });
 
-  test('a key that cannot be made costs that delivery alone', () => {
+  test('an error of keyOf fails that delivery alone', () => {
     const input = new Subject<Delivery>();
     const context = testContext();
     const seen: string[] = [];
@@ -203,14 +203,14 @@ suite('orderedByKey', ({ test }) => {
     );
   });
 
-  test('an effect may emit nothing, or at once', () => {
+  test('an effect may emit nothing, or synchronously', () => {
     const { emit, input, log } = bench((delivery) => (delivery.message.id === '1' ? EMPTY : of(delivery)));
     for (const id of ['1', '2', '3']) emit(id, 'a');
     input.complete();
     assert.equal(log, ['0 start 1', '0 start 2', '0 emit 2', '0 start 3', '0 emit 3', '0 complete']);
   });
 
-  test('thousands that wait behind one do not go deep', () => {
+  test('thousands waiting behind one do not grow the stack', () => {
     const gate = new Subject<never>();
     const { emit, log } = bench((delivery) => (delivery.message.id === '0' ? gate : of(delivery)), 1);
     for (let id = 0; id < 20_000; id += 1) emit(`${id}`, 'a');
@@ -239,7 +239,7 @@ suite('orderedByKey', ({ test }) => {
     ['goes to dead-letter', new PoisonError('rejected', 'poison'), []],
     ['goes back', new RetryableError('outage'), ['given back']],
   ] as const) {
-    test(`what fails at once ${what}, without an effect`, () => {
+    test(`a synchronous failure ${what}, without an effect`, () => {
       const { emit, log, context } = instant(() => {
         throw thrown;
       });
@@ -250,7 +250,7 @@ suite('orderedByKey', ({ test }) => {
     });
   }
 
-  test('a FatalError at once ends the stream', () => {
+  test('a synchronous FatalError ends the stream', () => {
     const { emit, log } = instant(() => {
       throw new FatalError('no such thing');
     });
@@ -258,7 +258,7 @@ suite('orderedByKey', ({ test }) => {
     assert.equal(log, ['0 error no such thing']);
   });
 
-  test('what is ready at once passes without an effect, but never its own predecessors', () => {
+  test('a synchronous result needs no effect, but never overtakes its predecessors', () => {
     const { emit, input, scheduler, log } = instant((delivery) =>
       delivery.message.id === 'slow' ? undefined : delivery,
     );

@@ -4,7 +4,7 @@ import { suite } from '../testing/suite.ts';
 import { PartitionKey } from './batcher.ts';
 
 suite('partition key', ({ test }) => {
-  test('ids are the same for the same fields, and for no others, whatever is in them', () => {
+  test('ids are equal exactly for equal fields, whatever they contain', () => {
     const text = fc.string({ unit: fc.constantFrom('a', '1', ' ', '\n', '/'), maxLength: 4 });
     fc.assert(
       fc.property(text, text, text, text, (target, group, otherTarget, otherGroup) => {

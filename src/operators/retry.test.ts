@@ -52,7 +52,7 @@ suite('retryWithBackoff', ({ test }) => {
     assert.is(ended, 'value');
   });
 
-  test('waits as long as the server asks, and a little longer, unless the backoff is longer anyway', () => {
+  test('waits slightly longer than the server asks, unless the backoff is longer', () => {
     assert.equal(attempts(6, {}, () => 0.5, 300).waits, [350, 350, 350, 400, 500, 500]);
     assert.equal(attempts(2, {}, () => 0, 5_000).waits, [5_000, 5_000], 'longer than maxDelayMs');
     assert.is(attempts(2, { giveUpAfterMs: 1_000 }, () => 0, 5_000).ended, 'error no 1');
@@ -84,14 +84,14 @@ suite('retryWithBackoff', ({ test }) => {
     );
   });
 
-  test('gives up before a wait that would pass the time, with the last error', () => {
+  test('gives up before a wait that would exceed the time, with the last error', () => {
     const { tries, ended } = attempts(9, { giveUpAfterMs: 700 });
     assert.equal(tries.map(Math.round), [0, 100, 300, 700]);
     assert.is(ended, 'error no 4');
     assert.equal(attempts(9, { giveUpAfterMs: 50 }).tries, [0]);
   });
 
-  test('tells each retry: which one, and for how long it has been failing', () => {
+  test('reports each retry: its number, and for how long the effect has been failing', () => {
     assert.equal(
       attempts(3).told.map(([attempt, failing]) => [attempt, Math.round(failing)]),
       [
@@ -102,7 +102,7 @@ suite('retryWithBackoff', ({ test }) => {
     );
   });
 
-  test('what is not retryable passes at once', () => {
+  test('passes other errors immediately', () => {
     for (const error of [new PoisonError('rejected', 'x'), new Error('bug'), new TypeError('bug')]) {
       const seen: unknown[] = [];
       let tries = 0;
@@ -131,7 +131,7 @@ suite('retryWithBackoff', ({ test }) => {
     assert.equal(seen, [1, 1]);
   });
 
-  test('values, completion, never, and unsubscribing while it waits', () => {
+  test('passes values, completion and never on, and can be unsubscribed while it waits', () => {
     const scheduler = new TestScheduler(assert.equal);
     scheduler.run(({ cold, expectObservable, expectSubscriptions }) => {
       const retrying = retryWithBackoff<string>(POLICY, { scheduler, random: () => 0.5 });
@@ -144,7 +144,7 @@ suite('retryWithBackoff', ({ test }) => {
     });
   });
 
-  test('the schema has defaults, and refuses what makes no sense', () => {
+  test('the schema has defaults, and refuses nonsense', () => {
     assert.equal(v.parse(retrySchema, {}), { initialDelayMs: 100, maxDelayMs: 10_000 });
     assert.not(v.is(retrySchema, { initialDelayMs: 0 }));
     assert.not(v.is(retrySchema, { maxDelayMs: 1.5 }));

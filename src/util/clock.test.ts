@@ -31,7 +31,7 @@ suite('the monotonic scheduler', (it) => {
   const { test } = it;
   const scope = suiteScope(it);
 
-  test('its time goes on while the wall clock is set', () => {
+  test('keeps its time while the wall clock is set', () => {
     const clock = takeWallClock(scope);
     const before = monotonicScheduler.now();
     clock.step(-HOUR_MS);
@@ -41,14 +41,14 @@ suite('the monotonic scheduler', (it) => {
     assert.ok(before <= back && back <= ahead && ahead < before + HOUR_MS, `${before}, ${back}, ${ahead}`);
   });
 
-  test('operators that compare times take no notice of it', async () => {
+  test('operators that compare times are not affected', async () => {
     const clock = takeWallClock(scope);
     const quiet = firstValueFrom(of('edit').pipe(debounceTime(1, monotonicScheduler)));
     clock.step(-HOUR_MS);
     assert.is(await quiet, 'edit');
   });
 
-  test('work is scheduled with its state, again, and not once it was unsubscribed', async () => {
+  test('schedules work with its state, repeatedly, and not after unsubscribing', async () => {
     const seen: string[] = [];
     const cancelled = monotonicScheduler.schedule(() => seen.push('cancelled'), 0);
     cancelled.unsubscribe();

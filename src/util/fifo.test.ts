@@ -4,7 +4,7 @@ import { suite } from '../testing/suite.ts';
 import { Fifo } from './fifo.ts';
 
 suite('Fifo', ({ test }) => {
-  test('does what an array does', () => {
+  test('behaves like an array', () => {
     const operation = fc.oneof(
       { weight: 6, arbitrary: fc.constant('push' as const) },
       { weight: 5, arbitrary: fc.constant('shift' as const) },
@@ -34,7 +34,7 @@ suite('Fifo', ({ test }) => {
     );
   });
 
-  test('gives back the places at its head while it is never empty', () => {
+  test('frees the places at its head even if it never empties', () => {
     const fifo = new Fifo<number>();
     for (let index = 0; index < 10; index += 1) fifo.push(index);
     for (let index = 10; index < 10_000; index += 1) {

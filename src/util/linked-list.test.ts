@@ -10,7 +10,7 @@ class Item implements Linked<Item> {
 }
 
 suite('linked list', ({ test }) => {
-  test('holds what a Set would, in the same order', () => {
+  test('holds the same as a Set, in the same order', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(20), { maxLength: 80 }), (steps) => {
         const items = Array.from({ length: 21 }, () => new Item());
@@ -34,7 +34,7 @@ suite('linked list', ({ test }) => {
     );
   });
 
-  test('what is not in it is left alone', () => {
+  test('ignores an item that is not in it', () => {
     const list = new LinkedList<Item>();
     const [held, gone] = [new Item(), new Item()];
     list.add(held);

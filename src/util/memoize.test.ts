@@ -3,7 +3,7 @@ import { suite } from '../testing/suite.ts';
 import { LONGEST_MEMOIZED, memoize } from './memoize.ts';
 
 suite('memoize', ({ test }) => {
-  test('asks once for each text, and forgets all at one too many', () => {
+  test('calls once per key, and clears the cache at one key too many', () => {
     const asked: string[] = [];
     const length = memoize((text) => {
       asked.push(text);
@@ -15,7 +15,7 @@ suite('memoize', ({ test }) => {
     assert.equal(asked, ['a', 'bb', '', 'a']);
   });
 
-  test('keeps nothing of a key that is too long', () => {
+  test('does not cache a key that is too long', () => {
     let calls = 0;
     const length = memoize((text) => {
       calls += 1;
@@ -26,7 +26,7 @@ suite('memoize', ({ test }) => {
     assert.is(calls, 3);
   });
 
-  test('asks again after a failure', () => {
+  test('calls again after a failure', () => {
     let calls = 0;
     const failing = memoize(() => {
       calls += 1;

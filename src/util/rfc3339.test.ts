@@ -7,7 +7,7 @@ import { rfc3339, rfc3339OfMillis } from './rfc3339.ts';
 const seconds = fc.integer({ min: 0, max: 4_102_444_800 });
 
 suite('rfc3339', ({ test }) => {
-  test('keeps the digits that say something, in groups of three', () => {
+  test('keeps significant digits, in groups of three', () => {
     const at = (nanos: number) => rfc3339(1_795_428_000, nanos).slice(19);
     assert.is(rfc3339(1_795_428_000, 0), '2026-11-23T10:00:00Z');
     assert.equal([0, 1, 1_000, 1_000_000, 120_000_000, 123_456_000, 999_999_999].map(at), [
@@ -21,7 +21,7 @@ suite('rfc3339', ({ test }) => {
     ]);
   });
 
-  test('is the same moment, to the nanosecond, in whatever order seconds come', () => {
+  test('is exact to the nanosecond, in any order of seconds', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(seconds, fc.nat({ max: 999_999_999 })), { maxLength: 10 }), (times) => {
         for (const [second, nanos] of times) {
@@ -34,7 +34,7 @@ suite('rfc3339', ({ test }) => {
     );
   });
 
-  test('takes milliseconds since 1970, before it too', () => {
+  test('accepts milliseconds since 1970, also negative ones', () => {
     assert.is(rfc3339OfMillis(0), '1970-01-01T00:00:00Z');
     assert.is(rfc3339OfMillis(-1), '1969-12-31T23:59:59.999Z');
     const millis = fc.integer({ min: -1e12, max: 4e12 });

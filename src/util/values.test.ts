@@ -11,7 +11,7 @@ suite('deep freeze', ({ test }) => {
     assert.equal(value, { text: 'a', list: [{ inner: { n: 1 } }], nothing: null });
   });
 
-  test('takes what it cannot freeze, and any depth', () => {
+  test('accepts values that cannot be frozen, at any depth', () => {
     for (const value of [undefined, null, 1, 'a', Buffer.from('a')]) assert.is(deepFreeze(value), value);
     const bytes = { raw: Buffer.from('a') };
     assert.ok(Object.isFrozen(deepFreeze(bytes)));

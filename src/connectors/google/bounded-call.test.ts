@@ -58,7 +58,7 @@ suite('calls over HTTP', (it) => {
     });
   }
 
-  test('a call that is unsubscribed is ended, and leaves others alone', async () => {
+  test('an unsubscribed call ends, and others continue', async () => {
     const call = () => createBigQueryClient(GOOGLE).dataset('d').table('t').getMetadata();
     const failures: unknown[] = [];
     const given = (name: string) =>
@@ -72,7 +72,7 @@ suite('calls over HTTP', (it) => {
     assert.equal(failures, []);
   });
 
-  test('an answer that stops in its middle ends with the timeout too', async () => {
+  test('a response that stalls halfway ends with the timeout too', async () => {
     let open = 0;
     const half = createServer((_, response) => response.writeHead(200, { 'content-length': 100 }).write('{"id":'));
     half.on('connection', (socket) => {

@@ -31,7 +31,7 @@ suite('gRPC channels', (it) => {
       }),
     );
 
-  test('break off a connection that is accepted and never answered, and use the next one', async () => {
+  test('close a connection that is accepted but never answered, and use the next one', async () => {
     const pubsub = scope.use(await startPubSub());
     const server = scope.use(await startSilentServer({ silentConnections: 1, target: pubsub.port }));
     const client = clientOf(server.port);
@@ -73,7 +73,7 @@ suite('gRPC channels', (it) => {
       assert.equal([silent.accepted, silent.open], [2, 1]);
     });
 
-  test('cancel a bounded call that is given up', async () => {
+  test('cancel an abandoned bounded call', async () => {
     const open = new Set<ServerHttp2Stream>();
     const sessions = new Set<ServerHttp2Session>();
     const server = createServer();

@@ -27,7 +27,7 @@ suite('Retry-After', ({ test, before, after }) => {
       (thrown: unknown) => thrown,
     );
 
-  test('of Cloud Storage and BigQuery is read from their errors', async () => {
+  test('is read from errors of Cloud Storage and BigQuery', async () => {
     for (const server of ['storage', 'bigquery'] as const) {
       sandbox.faults.add({ server, error: { code: 429, reason: 'rateLimitExceeded', retryAfterSeconds: 1.5 } });
     }
@@ -46,7 +46,7 @@ suite('Retry-After', ({ test, before, after }) => {
     }
   });
 
-  test('of Pub/Sub is read from their errors, of generated and of our own calls', async () => {
+  test('is read from errors of Pub/Sub, in generated and in our own calls', async () => {
     sandbox.faults.add({ server: 'pubsub', error: { code: 'RESOURCE_EXHAUSTED', retryAfterSeconds: 1.5 } });
     const client = await grpcClientOf(pubsub.publisher);
     for (const call of [
@@ -63,7 +63,7 @@ suite('Retry-After', ({ test, before, after }) => {
     }
   });
 
-  test('is a number of seconds or a date, within limits', () => {
+  test('may be seconds or a date, within limits', () => {
     const now = Date.parse('2026-11-28T08:00:00Z');
     const after = (value: unknown, headers: unknown = { 'retry-after': value }) =>
       retryAfterOf(Object.assign(new Error('no'), { response: { headers } }), now);

@@ -19,7 +19,7 @@ suite('PUBACKs', (it) => {
   ] as const;
   for (const [way, prepare] of ways) {
     for (const protocolVersion of [4, 5] as const) {
-      test(`in protocol version ${protocolVersion}, ${way}, none is sent before ack(), and reading goes on`, async () => {
+      test(`in protocol version ${protocolVersion}, ${way}, none is sent before ack(), and reading continues`, async () => {
         const broker = scope.use(await startScriptedBroker());
         const harness = startMqttSource(scope, broker.url, { protocolVersion }, { prepare });
         let readByMqttJs = 0;
@@ -63,7 +63,7 @@ suite('PUBACKs', (it) => {
     assert.is(harness.source.unconfirmed, 0);
   });
 
-  test('strict: the order holds for a window of messages that are done in any order', async () => {
+  test('strict: keeps the order for a window of messages that complete in any order', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { ackOrder: 'strict', maxInFlight: 3_000 });
     const connection = await broker.connection(1);
@@ -79,7 +79,7 @@ suite('PUBACKs', (it) => {
     assert.equal(connection.pubacks, ids);
   });
 
-  test('strict: a message that went back holds up nothing, and is not acknowledged', async () => {
+  test('strict: a returned message delays nothing, and is not acknowledged', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { ackOrder: 'strict' });
     const connection = await broker.connection(1);
@@ -102,7 +102,7 @@ suite('PUBACKs', (it) => {
     assert.equal({ received, acked, nacked }, { received: 4, acked: 3, nacked: 1 });
   });
 
-  test('asCompleted: PUBACKs leave as messages are done', async () => {
+  test('asCompleted: PUBACKs leave as messages complete', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { ackOrder: 'asCompleted' });
     const connection = await broker.connection(1);

@@ -131,7 +131,7 @@ suite('Connecting to mosquitto', (it) => {
     }
   }
 
-  it.test('a certificate file that is missing is refused with the configuration, by its setting', () => {
+  it.test('refuses a configuration with a missing certificate file, and names the setting', () => {
     for (const setting of ['caFile', 'certFile', 'keyFile']) {
       const issues: ConfigIssue[] = [];
       const tls = { [setting]: '/does/not/exist.pem' };
@@ -145,7 +145,7 @@ suite('Connecting to mosquitto', (it) => {
     }
   });
 
-  it.test('what a broker refuses for good is fatal at the start only, and names the setting', async () => {
+  it.test('a permanent refusal is fatal only at start, and names the setting', async () => {
     const refusals: [protocolVersion: 4 | 5, code: number, setting: string][] = [
       [4, 1, 'mqtt.protocolVersion'],
       [4, 2, 'mqtt.clientId'],
@@ -175,7 +175,7 @@ suite('Connecting to mosquitto', (it) => {
     }
   });
 
-  it.test('a broker that is unavailable or busy is waited for', async () => {
+  it.test('waits for a broker that is unavailable or busy', async () => {
     for (const [protocolVersion, code] of [
       [4, 3],
       [5, 136],

@@ -25,7 +25,7 @@ function subscribed(): Copies {
 }
 
 suite('copies of a message', ({ test }) => {
-  test('come by another subscription than a present one that has brought some of the run', () => {
+  test('come through another subscription than a present one that has delivered part of the run', () => {
     const copies = subscribed();
     copies.subscribing('+', OTHER);
     assert.not(copies.isCopy(packet('a', [NEW])));
@@ -38,7 +38,7 @@ suite('copies of a message', ({ test }) => {
     assert.ok(copies.isCopy(packet('b', [8])));
   });
 
-  test('of subscriptions that are not present show once each has brought something before the run', () => {
+  test('of absent subscriptions are recognized once each has delivered something before the run', () => {
     const copies = new Copies();
     assert.not(copies.isCopy(packet('a', [OLD])));
     assert.not(copies.isCopy(packet('a', [NEW])), 'it may be another message');
@@ -48,7 +48,7 @@ suite('copies of a message', ({ test }) => {
     assert.ok(copies.isCopy(packet('b', [OLD])));
   });
 
-  test('show at once by present filters that were there before anything came', () => {
+  test('are recognized immediately for filters that existed before anything arrived', () => {
     for (const hasCome of [false, true]) {
       const copies = subscribed();
       copies.received({ retain: true });
@@ -59,7 +59,7 @@ suite('copies of a message', ({ test }) => {
     }
   });
 
-  test('are not told by the first one once its filter is unsubscribed, or subscribed again', () => {
+  test('are not recognized by the first subscription once its filter is unsubscribed or subscribed again', () => {
     for (const change of [
       (copies: Copies) => copies.unsubscribing('t'),
       (copies: Copies) => copies.subscribing('t', OTHER),
@@ -72,7 +72,7 @@ suite('copies of a message', ({ test }) => {
     }
   });
 
-  test('have the same payload, also a large and a cut one', () => {
+  test('have the same payload, even if large or truncated', () => {
     const copies = subscribed();
     copies.subscribing('+', OLD);
     const large = 'x'.repeat(20_000);
@@ -86,7 +86,7 @@ suite('copies of a message', ({ test }) => {
     assert.not(copies.isCopy(packet('x', [8])));
   });
 
-  test('have the same properties, but for what is left of their life', () => {
+  test('have the same properties, except for their remaining lifetime', () => {
     const userProperties = [['id', '1']] as const;
     const first = packet('a', [NEW], { properties: { userProperties, messageExpiryInterval: 9 } });
     for (const [properties, isCopy] of [
@@ -102,7 +102,7 @@ suite('copies of a message', ({ test }) => {
     }
   });
 
-  test('are no redeliveries, nor without identifiers, nor of shared subscriptions, nor of another QoS', () => {
+  test('are never redeliveries, packets without identifiers, of shared subscriptions or of another QoS', () => {
     const shared = newSubscriptionId('$share/g/t');
     assert.ok(isSharedId(shared));
     for (const [first, second] of [
@@ -122,7 +122,7 @@ suite('copies of a message', ({ test }) => {
     }
   });
 
-  test('what came before a connection has none after it', () => {
+  test('are not recognized across connections', () => {
     const copies = subscribed();
     copies.subscribing('+', OLD);
     assert.not(copies.isCopy(packet('a', [NEW])));
@@ -131,7 +131,7 @@ suite('copies of a message', ({ test }) => {
     assert.not(copies.isCopy(packet('a', [NEW])), 'NEW is not of this connection');
   });
 
-  test('are looked for once present filters overlap, or a message is not by a present one', () => {
+  test('are looked for once present filters overlap, or a message comes through an absent one', () => {
     const copies = new Copies();
     copies.subscribing('a/+', NEW);
     copies.subscribing('b/+', OTHER);
@@ -293,7 +293,7 @@ function total(counts: Counts): number {
 
 suite('copies of a message: properties', ({ test }) => {
   for (const mixed of [false, true])
-    test(`property: whatever begins, ends, waits and breaks between, as many messages pass as were sent, or more${mixed ? ', also of mixed copies' : ''}`, () => {
+    test(`property: no message is lost, whatever begins, ends, waits or breaks${mixed ? ', with interleaved copies' : ''}`, () => {
       let dropped = 0;
       fc.assert(
         fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
@@ -312,7 +312,7 @@ suite('copies of a message: properties', ({ test }) => {
       assert.ok(dropped > 0);
     });
 
-  test('property: while subscriptions stay, each brings one duplicate at most', () => {
+  test('property: while subscriptions stay, each causes at most one duplicate', () => {
     const ids = [OLD, NEW, OTHER];
     const messages = fc.array(
       fc.record({ text: fc.constantFrom('on', 'off'), ids: fc.shuffledSubarray(ids, { minLength: 3 }) }),
@@ -330,7 +330,7 @@ suite('copies of a message: properties', ({ test }) => {
 });
 
 suite('subscription identifiers', ({ test }) => {
-  test('are never used twice, within the limits of MQTT, and tell shared filters', () => {
+  test("are never reused, stay within MQTT's limits, and mark shared filters", () => {
     const used = new Set<number>();
     fc.assert(
       fc.property(fc.constantFrom('tele/#', '$share/g/tele/#'), (each) => {

@@ -16,7 +16,7 @@ suite('MQTT credit', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  test('strict: what is done behind a message that is not counts against maxInFlight, until its PUBACK is written', async () => {
+  test('strict: messages completed after an unfinished one count against maxInFlight until their PUBACK is written', async () => {
     // MQTT 3.1.1, or a broker that ignores Receive Maximum, keeps sending.
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 4, ackOrder: 'strict', maxInFlight: 5 });
@@ -37,7 +37,7 @@ suite('MQTT credit', (it) => {
   });
 
   for (const ackOrder of ['strict', 'asCompleted'] as const) {
-    test(`${ackOrder}: what the broker does not send again after a reconnect does not count forever`, async () => {
+    test(`${ackOrder}: messages that the broker does not resend after a reconnect stop counting`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const scheduler = new ManualScheduler();
       const harness = startMqttSource(scope, broker.url, { ackOrder, maxInFlight: 3 }, { scheduler });
@@ -64,7 +64,7 @@ suite('MQTT credit', (it) => {
     });
   }
 
-  test('the connection is held at maxInFlightBytes; a larger message is admitted alone', async () => {
+  test('the connection is paused at maxInFlightBytes; a larger message is admitted alone', async () => {
     const broker = scope.use(await startScriptedBroker());
     // The packet's bytes besides its payload, mostly the topic here, count as well.
     const harness = startMqttSource(scope, broker.url, { maxInFlightBytes: 130 });
@@ -82,7 +82,7 @@ suite('MQTT credit', (it) => {
     await eventually(() => assert.is(connection.pubacks.length, 5));
   });
 
-  test('maxInFlight is told to the broker as Receive Maximum, in MQTT 5', async () => {
+  test('maxInFlight is sent to the broker as Receive Maximum, in MQTT 5', async () => {
     const broker = scope.use(await startScriptedBroker());
     startMqttSource(scope, broker.url, {
       protocolVersion: 5,
@@ -102,7 +102,7 @@ suite('MQTT credit', (it) => {
     assert.is(four?.clean, false);
   });
 
-  test('a connection that breaks while it is held is noticed, and loses and doubles nothing', async () => {
+  test('a connection that breaks while paused is detected, and nothing is lost or doubled', async () => {
     const broker = scope.use(await startScriptedBroker());
     // The end of the connection is queued after megabytes that are not read.
     const harness = startMqttSource(scope, broker.url, {
@@ -129,7 +129,7 @@ suite('MQTT credit', (it) => {
     assert.equal(first.pubacks, []);
   });
 
-  test('a held message of QoS 0 outlives its connection, as no broker would send it again', async () => {
+  test('a paused message of QoS 0 outlives its connection, because no broker would resend it', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { maxInFlight: 1 });
     const first = await broker.connection(1);

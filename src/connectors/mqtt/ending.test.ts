@@ -25,7 +25,7 @@ suite('The end of an MQTT source', (it) => {
 
   const ready = (harness: MqttHarness) => eventually(() => assert.ok(harness.readiness.report.ready));
 
-  test('stop completes at once; acks after it go out, then DISCONNECT, and no UNSUBSCRIBE', async () => {
+  test('stop completes immediately; later acks are sent, then DISCONNECT without UNSUBSCRIBE', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
@@ -48,7 +48,7 @@ suite('The end of an MQTT source', (it) => {
     assert.is(broker.connections.length, 1);
   });
 
-  test('stop with nothing in flight disconnects at once', async () => {
+  test('stop with nothing in flight disconnects immediately', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 4 });
     const connection = await broker.connection(1);
@@ -58,7 +58,7 @@ suite('The end of an MQTT source', (it) => {
     await eventually(() => assert.equal(since(connection), ['disconnect']));
   });
 
-  test('a signal that was given before ends the source before it has begun', async () => {
+  test('a stop signal before the start ends the source before it connects', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, {}, { subscriptions: [], stop: of(undefined) });
     assert.ok(harness.completed);
@@ -66,7 +66,7 @@ suite('The end of an MQTT source', (it) => {
     await noZombie(harness, broker.connections);
   });
 
-  test('held messages stay with the broker after the stop, while running ones are settled', async () => {
+  test('paused messages stay with the broker after the stop, while those in progress are settled', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { keepAliveSeconds: 1, maxInFlight: 2 });
     const connection = await broker.connection(1);
@@ -85,7 +85,7 @@ suite('The end of an MQTT source', (it) => {
     assert.is(connection.of('disconnect').length, 1);
   });
 
-  test('after the stop a connection that breaks is made again, and what runs is acknowledged over it', async () => {
+  test('after the stop, a broken connection is replaced, and messages in progress are acknowledged over it', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url);
     const first = await broker.connection(1);
@@ -125,7 +125,7 @@ suite('The end of an MQTT source', (it) => {
     await noZombie(harness, broker.connections);
   });
 
-  test('abort ends at once and acknowledges nothing: what is unsettled comes again', async () => {
+  test('abort ends immediately and acknowledges nothing: unsettled messages are redelivered', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { ackOrder: 'asCompleted' });
     const connection = await broker.connection(1);
@@ -145,7 +145,7 @@ suite('The end of an MQTT source', (it) => {
     await noZombie(harness, broker.connections);
   });
 
-  test('abort after the stop, when the deadline has passed, ends at once too', async () => {
+  test('abort after the stop, past the deadline, also ends immediately', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
@@ -160,7 +160,7 @@ suite('The end of an MQTT source', (it) => {
   });
 
   for (const how of ['stop', 'abort'] as const) {
-    test(`${how}: no zombie while nobody listens`, async () => {
+    test(`${how}: no zombie while no broker listens`, async () => {
       const harness = startMqttSource(scope, `mqtt://127.0.0.1:${await freePort()}`);
       await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 2));
       harness[how]();
@@ -192,7 +192,7 @@ suite('The end of an MQTT source', (it) => {
       await noZombie(harness, silent.sockets);
     });
 
-    test(`${how}: no zombie against a broker that accepts and is deaf from then on`, async () => {
+    test(`${how}: no zombie against a broker that accepts and then reads nothing`, async () => {
       const broker = scope.use(await startScriptedBroker({ deaf: true }));
       const scheduler = new ManualScheduler();
       const harness = startMqttSource(scope, broker.url, {}, { scheduler });
@@ -217,7 +217,7 @@ suite('The end of an MQTT source', (it) => {
       await noZombie(harness, broker.connections);
     });
 
-    test(`${how} in the moment in which the connection breaks`, async () => {
+    test(`${how}: at the moment the connection breaks`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const harness = startMqttSource(scope, broker.url);
       const connection = await broker.connection(1);

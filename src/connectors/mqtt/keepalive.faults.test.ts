@@ -12,12 +12,12 @@ import { suite } from '../../testing/suite.ts';
 /** Keepalive intervals for which a connection is paused. A broker cuts off a silent client after 1.5. */
 const HELD_KEEPALIVES = sized({ full: 3.5, short: 2 });
 
-suite('A held connection and its keepalive', (it) => {
+suite('A paused connection and its keepalive', (it) => {
   const scope = testScope(it);
 
   for (const protocolVersion of [4, 5] as const) {
     it.test(
-      `in protocol version ${protocolVersion} the connection is held at maxInFlight, and pings keep it alive`,
+      `in protocol version ${protocolVersion}, the connection is paused at maxInFlight, and pings keep it alive`,
       async () => {
         const broker = scope.use(await startScriptedBroker());
         const keepAliveSeconds = 1;
@@ -47,7 +47,7 @@ suite('A held connection and its keepalive', (it) => {
     );
   }
 
-  it.test("the broker's own, shorter keepalive is kept while the connection is held", async () => {
+  it.test("honors the broker's shorter keepalive while the connection is paused", async () => {
     const broker = scope.use(await startScriptedBroker({ connack: () => ({ properties: { serverKeepAlive: 1 } }) }));
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 5, keepAliveSeconds: 60, maxInFlight: 1 });
     const connection = await broker.connection(1);

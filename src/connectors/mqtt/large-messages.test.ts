@@ -26,7 +26,7 @@ suite('MQTT messages that are too large', (it) => {
   }
 
   for (const protocolVersion of [4, 5] as const) {
-    test(`go to dead-letter, the PUBACK behind it: version ${protocolVersion}`, async () => {
+    test(`go to dead-letter, followed by the PUBACK: version ${protocolVersion}`, async () => {
       const { harness, connection } = await start({ protocolVersion });
       const { context } = harness;
       connection.publish({ packetId: 1, payload: 'before' });
@@ -63,7 +63,7 @@ suite('MQTT messages that are too large', (it) => {
     assert.equal(connection.pubacks, []);
   });
 
-  test('are attached to the dead-lettering that is under way, when they come again', async () => {
+  test('attach to the dead-lettering in progress when redelivered', async () => {
     const { broker, harness, connection } = await start();
     const again = (second: BrokerConnection) => second.publish({ packetId: 7, payload: LARGE, dup: true });
     connection.publish({ packetId: 7, payload: LARGE });
@@ -79,7 +79,7 @@ suite('MQTT messages that are too large', (it) => {
     assert.is(harness.context.ledger.received, 2);
   });
 
-  test('that break off come again, and go to dead-letter once', async () => {
+  test('are redelivered if cut off, and go to dead-letter once', async () => {
     const { broker, harness, connection } = await start();
     const packet = {
       cmd: 'publish',
@@ -101,7 +101,7 @@ suite('MQTT messages that are too large', (it) => {
     await eventually(() => assert.equal(second.pubacks, [9]));
   });
 
-  test('a limit that MQTT 3.1.1 cannot tell the broker is refused', () => {
+  test('refuse a broker limit that MQTT 3.1.1 cannot express', () => {
     const issues: ConfigIssue[] = [];
     const settings = { url: 'mqtt://127.0.0.1', clientId: 'x', protocolVersion: 4, maximumPacketSize: 400_000 };
     parse(mqttSourceSchema, settings, issues, 'mqtt');
@@ -112,7 +112,7 @@ suite('MQTT messages that are too large', (it) => {
     assert.match(issues[0]?.problem ?? '', 'mqtt.protocolVersion 5');
   });
 
-  test('a limit is told to the broker only where it is asked for', async () => {
+  test('send the broker a limit only if configured', async () => {
     const silent = await start();
     assert.is(silent.connection.connect.properties?.maximumPacketSize, undefined);
     const { harness, connection } = await start({ maximumPacketSize: 400_000 });

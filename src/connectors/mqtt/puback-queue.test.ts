@@ -100,7 +100,7 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('a redelivery after a reconnect is attached to the running work, and acknowledged once', () => {
+  test('a redelivery after a reconnect attaches to the work in progress, and is acknowledged once', () => {
     for (const order of ['strict', 'asCompleted'] as const) {
       const receiver = new Receiver(order);
       const [one, two] = [receiver.receive(1), receiver.receive(2)];
@@ -116,7 +116,7 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('what completes after a reconnect waits until the broker sends it again', () => {
+  test('a message completed after a reconnect waits until the broker resends it', () => {
     for (const order of ['strict', 'asCompleted'] as const) {
       const receiver = new Receiver(order);
       const one = receiver.receive(1);
@@ -144,7 +144,7 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('a duplicate over the same connection is attached if the broker says so', () => {
+  test('a duplicate over the same connection attaches if it has DUP set', () => {
     const receiver = new Receiver('strict');
     const one = receiver.receive(1);
     assert.ok(receiver.reattach(1, undefined, { dup: true }));
@@ -153,7 +153,7 @@ suite('puback queue', ({ test }) => {
     assert.equal(receiver.take(), [1], 'and acknowledged once');
   });
 
-  test('what is given back is never acknowledged, and holds nothing up', () => {
+  test('a returned message is never acknowledged, and delays nothing', () => {
     for (const order of ['strict', 'asCompleted'] as const) {
       const receiver = new Receiver(order);
       const [one, two] = [receiver.receive(1), receiver.receive(2)];
@@ -165,7 +165,7 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('what is done and does not come again is forgotten; what runs on is not', () => {
+  test('a completed message that is not resent is forgotten; one in progress is not', () => {
     const receiver = new Receiver('strict');
     const [done, running] = [receiver.receive(1), receiver.receive(2)];
     receiver.reconnect();
@@ -178,7 +178,7 @@ suite('puback queue', ({ test }) => {
     assert.equal(receiver.take(), [2]);
   });
 
-  test('what runs on and does not come again is forgotten once it is done', () => {
+  test('a message in progress that is not resent is forgotten on completion', () => {
     for (const order of ['strict', 'asCompleted'] as const) {
       const receiver = new Receiver(order);
       const running = receiver.receive(1);
@@ -195,7 +195,7 @@ suite('puback queue', ({ test }) => {
     }
   });
 
-  test('a lost session forgets all of it, and tells what it owed', () => {
+  test('a lost session forgets its messages, and returns those that owed a PUBACK', () => {
     const receiver = new Receiver('strict');
     const [one, two] = [receiver.receive(1), receiver.receive(2)];
     receiver.complete(two);
@@ -211,7 +211,7 @@ suite('puback queue', ({ test }) => {
     assert.equal(receiver.take(), [3]);
   });
 
-  test('any order of events: each PUBACK once per connection, strict ones in order, none for what is not done', () => {
+  test('any order of events: each PUBACK once per connection, in order if strict, none before completion', () => {
     const step = fc.oneof(
       { weight: 5, arbitrary: fc.constant('receive' as const) },
       { weight: 4, arbitrary: fc.nat(5) },

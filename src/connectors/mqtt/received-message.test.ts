@@ -28,7 +28,7 @@ suite('attributes of MQTT 5 properties', ({ test }) => {
     fc.string({ unit: 'binary', maxLength: 1_100 }),
   );
 
-  test('Pub/Sub takes a message with them, beside those of its route; nothing gets lost uncounted', () => {
+  test('fit into a Pub/Sub message with those of its route; every omission is counted', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(names, values), { maxLength: 200 }),
@@ -57,7 +57,7 @@ suite('attributes of MQTT 5 properties', ({ test }) => {
     );
   });
 
-  test('the last user properties go first where there are too many', () => {
+  test('omit the last user properties if there are too many', () => {
     const userProperties = Array.from({ length: 120 }, (_, index): UserProperty => [`p${index}`, String(index)]);
     const all = { contentType: 'text/plain', responseTopic: 'a/b', correlationData: Buffer.from('x'), userProperties };
     const { attributes, leftOut } = propertyAttributes(all);
@@ -65,7 +65,7 @@ suite('attributes of MQTT 5 properties', ({ test }) => {
     assert.equal([attributes.mqtt_correlation_data, attributes.p93, attributes.p94], ['eA==', '93', undefined]);
   });
 
-  test('no device sets what the services read by default', () => {
+  test('a device cannot set attributes that services read by default', () => {
     const google = { projectId: 'p' };
     const deadLetters = { topicId: 'd' };
     const source = { subscriptionId: 's' };
@@ -88,7 +88,7 @@ suite('attributes of MQTT 5 properties', ({ test }) => {
     }
   });
 
-  test('names that begin as those of the platform and of Pub/Sub are reserved, in any case of the letters', () => {
+  test('prefixes of the platform and of Pub/Sub are reserved, in any case', () => {
     const reserved = [
       'mqtt_x',
       'MQTT_topic',

@@ -30,7 +30,7 @@ suite('Reconnecting to a broker', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  test('waits as long as it says, doubling from the first connection that fails', async () => {
+  test('waits as long as logged, doubling from the first failed connection', async () => {
     const scheduler = new ManualScheduler();
     const isOutage = ({ number }: BrokerConnection) => number > 1 && number <= 1 + OUTAGE_ATTEMPTS;
     const broker = scope.use(
@@ -65,7 +65,7 @@ suite('Reconnecting to a broker', (it) => {
     await connected(3);
   });
 
-  test('goes on doubling while connections are accepted and do not last', async () => {
+  test('keeps doubling while connections are accepted but do not last', async () => {
     const scheduler = new ManualScheduler();
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, WAITS, { scheduler });

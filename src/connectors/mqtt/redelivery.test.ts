@@ -19,7 +19,7 @@ suite('MQTT redelivery', (it) => {
 
   for (const ackOrder of ORDERS) {
     for (const dup of [true, false]) {
-      test(`${ackOrder}: with the session present, a resent message (DUP ${dup}) is attached to its work`, async () => {
+      test(`${ackOrder}: with the session present, a resent message (DUP ${dup}) attaches to its work in progress`, async () => {
         const broker = scope.use(await startScriptedBroker());
         const harness = startMqttSource(scope, broker.url, { ackOrder });
         const first = await broker.connection(1);
@@ -42,7 +42,7 @@ suite('MQTT redelivery', (it) => {
       });
     }
 
-    test(`${ackOrder}: what is done offline is acknowledged after its redelivery, and not before`, async () => {
+    test(`${ackOrder}: a message completed offline is acknowledged only after its redelivery`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
@@ -79,7 +79,7 @@ suite('MQTT redelivery', (it) => {
       assert.is(harness.source.unconfirmed, 0);
     });
 
-    test(`${ackOrder}: messages of a resumed session may come before its CONNACK, as aedes sends them`, async () => {
+    test(`${ackOrder}: messages of a resumed session may precede its CONNACK, as aedes sends them`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
@@ -97,7 +97,7 @@ suite('MQTT redelivery', (it) => {
       assert.is(harness.source.unconfirmed, 0);
     });
 
-    test(`${ackOrder}: messages before the CONNACK of a new session are of that session`, async () => {
+    test(`${ackOrder}: messages before the CONNACK of a new session belong to that session`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: ({ number }) => (number === 1 ? {} : undefined) }));
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
@@ -115,7 +115,7 @@ suite('MQTT redelivery', (it) => {
       assert.ok(harness.context.ledger.balanced);
     });
 
-    test(`${ackOrder}: a packet id that now means another message is not acknowledged for it`, async () => {
+    test(`${ackOrder}: a completed message does not acknowledge another that reuses its packet id`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);
@@ -149,7 +149,7 @@ suite('MQTT redelivery', (it) => {
       assert.is(harness.context.ledger.acked, 3);
     });
 
-    test(`${ackOrder}: a resend over the same connection makes no second delivery, and one PUBACK`, async () => {
+    test(`${ackOrder}: a resend over the same connection causes no second delivery, and one PUBACK`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const connection = await broker.connection(1);
@@ -165,7 +165,7 @@ suite('MQTT redelivery', (it) => {
       assert.equal(connection.pubacks, [1, 2]);
     });
 
-    test(`${ackOrder}: with the session lost, unsettled messages expire, and nothing of them is acknowledged`, async () => {
+    test(`${ackOrder}: with the session lost, unsettled messages expire and are not acknowledged`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: () => ({ sessionPresent: false }) }));
       const harness = startMqttSource(scope, broker.url, { ackOrder });
       const first = await broker.connection(1);

@@ -102,7 +102,7 @@ suite('Retained messages', (it) => {
     });
   }
 
-  test('MQTT 3.1.1, new, on the sandbox: what was retained while the service was stopped comes once', async () => {
+  test('MQTT 3.1.1, new, on the sandbox: messages retained while the service was stopped arrive once', async () => {
     const broker = scope.use(await startMqtt());
     const url = `mqtt://127.0.0.1:${broker.port}`;
     const { publish, receivedBy } = await publisherAt(url);
@@ -117,7 +117,7 @@ suite('Retained messages', (it) => {
     assert.ok(second.context.ledger.dropped > 0, 'aedes sends retained messages at every SUBSCRIBE');
   });
 
-  test('MQTT 3.1.1, new: a redelivery is not left out, and what is left out is acknowledged', async () => {
+  test('MQTT 3.1.1, new: a redelivery is not left out, and omitted messages are acknowledged', async () => {
     const broker = scope.use(await startScriptedBroker({ connack: () => ({ sessionPresent: true }) }));
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 4 });
     const connection = await broker.connection(1);
@@ -133,7 +133,7 @@ suite('Retained messages', (it) => {
     assert.is(harness.events('mqtt.retained_left_out').length, 1);
   });
 
-  test('MQTT 5: SUBSCRIBE says which retained messages are wanted', async () => {
+  test('MQTT 5: SUBSCRIBE requests the configured retained messages', async () => {
     const broker = scope.use(await startScriptedBroker());
     for (const [index, [retained, rh]] of (
       [
@@ -148,7 +148,7 @@ suite('Retained messages', (it) => {
     }
   });
 
-  test('always is refused with a share group', () => {
+  test('refuses always together with a share group', () => {
     const parsed = v.safeParse(mqttSourceSchema, {
       url: 'mqtt://broker:1883',
       clientId: 'c',

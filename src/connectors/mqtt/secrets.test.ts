@@ -47,7 +47,7 @@ suite('Secrets of an MQTT connection', (it) => {
     return { broker: scope.use(await startMosquitto(lines)), folder };
   };
 
-  test('a password from a file is read for each connection, without the line break at its end', async () => {
+  test('reads a password file for each connection, without its trailing line break', async () => {
     const { broker, folder } = await startWithPassword('first ');
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, 'first \n');
@@ -71,7 +71,7 @@ suite('Secrets of an MQTT connection', (it) => {
     await harness.received(1);
   });
 
-  test('a wrong password in the file is fatal at the start, and names the file', async () => {
+  test('a wrong password in the file is fatal at start, and the error names the file', async () => {
     const { broker, folder } = await startWithPassword('right');
     const passwordFile = join(folder, 'password');
     writeFileSync(passwordFile, 'wrong-secret');
@@ -90,13 +90,13 @@ suite('Secrets of an MQTT connection', (it) => {
     ]);
   });
 
-  test('a password inside of the URL may hold colons, and what is encoded', async () => {
+  test('a password in the URL may contain colons and encoded characters', async () => {
     const { broker } = await startWithPassword('s3:cr:e@t/?#%');
     const url = broker.url.replace('//', `//${USER}:s3:cr%3Ae%40t%2F%3F%23%25@`);
     for (const protocolVersion of [4, 5] as const) await ready(startMqttSource(scope, url, { protocolVersion }));
   });
 
-  test('a password that YAML takes for a number is refused with the way to write it', async () => {
+  test('refuses a password that YAML parses as a number, and shows how to write it', async () => {
     for (const [setting, value, problem] of [
       ['password', 12_345_678, 'expected a text, got a number: write it in quotes, "…"'],
       ['username', 4_711, 'expected a text, got 4711: write it in quotes, "4711"'],
@@ -108,7 +108,7 @@ suite('Secrets of an MQTT connection', (it) => {
     }
   });
 
-  test('an encrypted key is opened with a passphrase from a file', async () => {
+  test('decrypts a key with a passphrase from a file', async () => {
     const folder = folderOfTest();
     const { caFile, server, client } = makeCertificates(folder);
     const keyFile = join(folder, 'encrypted.key');
@@ -149,7 +149,7 @@ suite('Secrets of an MQTT connection', (it) => {
     assert.not.match(message, 'wrong-secret');
   });
 
-  test('application protocols are offered (ALPN)', async () => {
+  test('offers application protocols (ALPN)', async () => {
     const { caFile, server } = makeCertificates(folderOfTest());
     const broker = scope.use(await startMosquitto());
     const chosen: unknown[] = [];
@@ -175,7 +175,7 @@ suite('Secrets of an MQTT connection', (it) => {
     assert.equal(chosen, ['mqtt']);
   });
 
-  test('TLS at a port without it is said once, and shown while it lasts', async () => {
+  test('TLS on a port without it is logged once, and reported while it lasts', async () => {
     const broker = scope.use(await startMosquitto());
     for (const [scheme, plain] of [
       ['mqtts', 'mqtt://'],
@@ -194,7 +194,7 @@ suite('Secrets of an MQTT connection', (it) => {
     assert.is(outage.events('mqtt.no_tls').length, 0);
   });
 
-  it.test('a refused protocol version names the one that is set, the other, and the setting', async () => {
+  it.test('the error of a refused protocol version names both versions and the setting', async () => {
     for (const [protocolVersion, code, words] of [
       [5, 132, 'mqtt.protocolVersion is 5 (MQTT 5), the broker may want 4 (MQTT 3.1.1)'],
       [4, 1, 'mqtt.protocolVersion is 4 (MQTT 3.1.1), the broker may want 5 (MQTT 5)'],

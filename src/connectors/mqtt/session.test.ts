@@ -37,7 +37,7 @@ suite('MQTT sessions', (it) => {
     }
   }
 
-  test('a session that the broker keeps for a shorter time is a warning and degraded, until it is kept as asked', async () => {
+  test('a shortened session is logged and degraded, until it is granted as requested', async () => {
     const broker = scope.use(
       await startScriptedBroker({
         connack: ({ number }) => ({ properties: number === 1 ? { sessionExpiryInterval: 60 } : {} }),
@@ -55,7 +55,7 @@ suite('MQTT sessions', (it) => {
     assert.is(harness.events('mqtt.session_shortened').length, 1);
   });
 
-  test('a session that lives as long as was asked for, or longer, is none', async () => {
+  test('a session granted for the requested time or longer is not reported', async () => {
     for (const sessionExpiryInterval of [3_600, 0xffff_ffff]) {
       const broker = scope.use(
         await startScriptedBroker({ connack: () => ({ properties: { sessionExpiryInterval } }) }),
@@ -67,7 +67,7 @@ suite('MQTT sessions', (it) => {
     }
   });
 
-  test('a second client with the same id is named at the first DISCONNECT with reason 142', async () => {
+  test('a second client with the same id is reported at the first DISCONNECT with reason 142', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url);
     const first = await broker.connection(1);

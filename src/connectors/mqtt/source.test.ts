@@ -27,7 +27,7 @@ suite('The MQTT source on mosquitto', (it) => {
   };
 
   for (const protocolVersion of [4, 5] as const) {
-    test(`protocol version ${protocolVersion}: what is acknowledged is gone, what is not comes again`, async () => {
+    test(`protocol version ${protocolVersion}: acknowledged messages are gone, others are redelivered`, async () => {
       const broker = scope.use(await startMosquitto());
       const publisher = await publisherAt(broker.url);
       const session = { protocolVersion, clientId: 'stable', ackOrder: 'asCompleted' } as const;
@@ -54,7 +54,7 @@ suite('The MQTT source on mosquitto', (it) => {
     });
   }
 
-  test('payloads arrive byte for byte, of every QoS', async () => {
+  test('payloads arrive byte for byte, at every QoS', async () => {
     const broker = scope.use(await startMosquitto());
     const publisher = await publisherAt(broker.url);
     const harness = startMqttSource(
@@ -134,7 +134,7 @@ suite('The MQTT source on mosquitto', (it) => {
     });
   }
 
-  test('a broker that has lost the session is subscribed again, and its messages expire', async () => {
+  test('resubscribes at a broker that lost the session, and expires its messages', async () => {
     const broker = scope.use(await startMosquitto(['autosave_interval 0']));
     const publisher = await publisherAt(broker.url);
     const harness = startMqttSource(scope, broker.url);

@@ -18,7 +18,7 @@ suite('MQTT subscriptions', (it) => {
     connection.of('unsubscribe').map(({ unsubscriptions }) => unsubscriptions);
 
   for (const protocolVersion of [4, 5] as const) {
-    test(`protocol version ${protocolVersion}: a SUBSCRIBE that is cut off is sent again`, async () => {
+    test(`protocol version ${protocolVersion}: resends a SUBSCRIBE that was cut off`, async () => {
       const broker = scope.use(
         await startScriptedBroker({
           suback: ({ subscriptions }, connection) => {
@@ -54,7 +54,7 @@ suite('MQTT subscriptions', (it) => {
   }
 
   for (const protocolVersion of [4, 5] as const) {
-    test(`protocol version ${protocolVersion}: a session that goes on is subscribed while its messages wait for credit`, async () => {
+    test(`protocol version ${protocolVersion}: a resumed session is subscribed while its messages wait for credit`, async () => {
       const broker = scope.use(await startScriptedBroker({ connack: () => undefined }));
       const harness = startMqttSource(scope, broker.url, { protocolVersion, maxInFlight: 1 });
       const connection = await broker.connection(1);
@@ -113,7 +113,7 @@ suite('MQTT subscriptions', (it) => {
     assert.ok(harness.readiness.report.ready);
   });
 
-  test('of changes in quick succession the last one wins', async () => {
+  test('the last of several quick changes wins', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, {}, { subscriptions: [{ filter: 'f0', qos: 1 }] });
     const connection = await broker.connection(1);
@@ -162,7 +162,7 @@ suite('MQTT subscriptions', (it) => {
     });
   }
 
-  test('a filter that is granted a lower QoS than asked for is degraded, and unsubscribed when it is removed', async () => {
+  test('a filter granted at a lower QoS is degraded, and unsubscribed when it is removed', async () => {
     const broker = scope.use(await startScriptedBroker({ suback: ({ subscriptions }) => subscriptions.map(() => 0) }));
     const harness = startMqttSource(scope, broker.url);
     const connection = await broker.connection(1);
@@ -178,7 +178,7 @@ suite('MQTT subscriptions', (it) => {
   });
 
   for (const protocolVersion of [4, 5] as const) {
-    test(`protocol version ${protocolVersion}: a refused filter is asked for again over the same connection, and green once it is granted`, async () => {
+    test(`protocol version ${protocolVersion}: a refused filter is retried over the same connection, and green once granted`, async () => {
       let asked = 0;
       const broker = scope.use(
         await startScriptedBroker({
@@ -246,7 +246,7 @@ suite('MQTT subscriptions', (it) => {
     assert.is(broker.connections.length, 2);
   });
 
-  test('MQTT 5: each filter has an identifier of its own, where the broker takes identifiers', async () => {
+  test('MQTT 5: each filter has its own identifier if the broker supports identifiers', async () => {
     for (const subscriptionIdentifiersAvailable of [true, false]) {
       const connack = () => ({ properties: { subscriptionIdentifiersAvailable } });
       const broker = scope.use(await startScriptedBroker({ connack }));
@@ -266,7 +266,7 @@ suite('MQTT subscriptions', (it) => {
     }
   });
 
-  test('filters that are numbers get the answers that are theirs', async () => {
+  test('numeric filters get their own answers', async () => {
     const broker = scope.use(
       await startScriptedBroker({
         suback: ({ subscriptions }) => subscriptions.map(({ topic, qos }) => (topic === '7' ? 0x80 : qos)),
@@ -281,7 +281,7 @@ suite('MQTT subscriptions', (it) => {
     assert.is(harness.events('mqtt.subscribe_refused')[0]?.filter, '7');
   });
 
-  test('a filter whose SUBACK was lost is unsubscribed, when it is not wanted any more', async () => {
+  test('a filter whose SUBACK was lost is unsubscribed once it is not wanted', async () => {
     const broker = scope.use(
       await startScriptedBroker({
         suback: ({ subscriptions }, connection) =>
@@ -301,7 +301,7 @@ suite('MQTT subscriptions', (it) => {
     await eventually(() => assert.equal(unsubscribed(second), [['old']]));
   });
 
-  test('QoS 2 is subscribed at 1, and said so once', async () => {
+  test('QoS 2 is subscribed at 1, and logged once', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(
       scope,
@@ -339,7 +339,7 @@ suite('MQTT subscriptions', (it) => {
     'a length that is none': Buffer.from([0x32, 0xff, 0xff, 0xff, 0xff, 0x01]),
   };
   for (const [what, second] of Object.entries(refused)) {
-    test(`${what} ends the connection; what came before it is kept, what came behind it comes again`, async () => {
+    test(`${what} ends the connection; earlier messages are kept, later ones are redelivered`, async () => {
       const broker = scope.use(await startScriptedBroker());
       const harness = startMqttSource(scope, broker.url);
       const first = await broker.connection(1);

@@ -76,7 +76,7 @@ suite('Renewed certificates of an MQTT broker', (it) => {
       assert.equal(harness.texts, ['after the renewal']);
     });
 
-    test(`${scheme}: a file that is missing or half written is waited for`, async () => {
+    test(`${scheme}: waits for a file that is missing or incomplete`, async () => {
       const tls = await startTlsBroker();
       const { caFile, client } = tls.certificates;
       const harness = startSource(tls, scheme);
@@ -102,7 +102,7 @@ suite('Renewed certificates of an MQTT broker', (it) => {
     });
   }
 
-  test('a file that is broken at the start is fatal, and named', async () => {
+  test('a broken file at start is fatal, and the error names it', async () => {
     const folder = folderOfTest();
     const { caFile, client } = makeCertificates(folder);
     for (const [name, file] of Object.entries({ caFile, ...client })) {

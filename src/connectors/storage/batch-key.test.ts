@@ -28,7 +28,7 @@ suite('safe part', ({ test }) => {
     );
   });
 
-  test('what is safe stays readable', () => {
+  test('safe characters stay readable', () => {
     for (const text of ['hall', 'Halle 7', 'a.b', '..a', 'büro', '東京', 'x-y_z']) assert.is(safePart(text), text);
     assert.equal(['../..', '..', '.', '', 'a/b', 'a\nb', 'what?'].map(safePart), [
       '.._..',
@@ -41,18 +41,18 @@ suite('safe part', ({ test }) => {
     ]);
   });
 
-  test('what nobody sees does not pass', () => {
+  test('invisible characters do not pass', () => {
     assert.is(safePart('a\u202eb'), 'a_b');
     assert.is(safePart('\ufeffhall\u200b'), '_hall_');
   });
 
-  test('one text in two spellings is one part', () => {
+  test('two encodings of one text give the same part', () => {
     assert.is(safePart('bu\u0308ro'), safePart('b\u00fcro'));
     // Four characters that compose to one.
     assert.is(safePart('\u03b1\u0313\u0300\u0345'.repeat(300)), '\u1f82'.repeat(128));
   });
 
-  test('a text as long as a message may be takes no time, whatever stands in it', () => {
+  test('the longest possible text is fast, whatever it contains', () => {
     const started = performance.now();
     for (const unit of ['\u0301\u0323', '\u0301', '.', '/', 'a']) safePart(`a${unit.repeat(1_000_000)}`);
     assert.ok(performance.now() - started < 5_000);
@@ -62,7 +62,7 @@ suite('safe part', ({ test }) => {
 suite('batch key', ({ test }) => {
   const keyOf = batchKeyBy('metadata.publishTime', ['enrichmentData.location', 'attributes.location']);
 
-  test('is the day in UTC, and the first location there is', () => {
+  test('is the day in UTC, and the first location found', () => {
     const publishTime = '2026-11-23T23:30:00Z';
     const attributes = { location: 'yard' };
     assert.is(keyOf(testMessage({ publishTime })), '2026/11/23');
@@ -74,12 +74,12 @@ suite('batch key', ({ test }) => {
     assert.is(keyOf(testMessage({ publishTime, enrichmentData: { location: '../etc' } })), '2026/11/23/.._etc');
   });
 
-  test('takes the time from where it is configured, with its offset', () => {
+  test('reads the time from the configured path, with its offset', () => {
     const byPayload = batchKeyBy('payload.at', []);
     assert.is(byPayload(testMessage({ payload: '{"at":"2026-01-01T00:30:00+01:00"}' })), '2025/12/31');
   });
 
-  test('takes the time from test_publish_time only where that is accepted', () => {
+  test('reads the time from test_publish_time only if allowed', () => {
     const publishTime = '2026-11-23T23:30:00Z';
     const attributes = { test_publish_time: '2025-06-15T01:30:00+02:00', location: 'yard' };
     const paths = ['metadata.publishTime', ['attributes.location']] as const;
@@ -107,7 +107,7 @@ suite('batch key', ({ test }) => {
 });
 
 suite('batch key at the ends of the calendar', ({ test }) => {
-  test('a time that is not in the years 1 to 9999 is poison, and makes no folder', () => {
+  test('a time outside the years 1 to 9999 is poison, and creates no folder', () => {
     const keyOf = batchKeyBy('payload.at', []);
     const of = (at: string) => keyOf(testMessage({ payload: JSON.stringify({ at }) }));
     assert.is(of('9999-12-31T23:59:59Z'), '9999/12/31');

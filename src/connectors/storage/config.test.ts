@@ -20,13 +20,13 @@ suite('the configuration of a bucket', ({ test }) => {
     assert.ok(Buffer.byteLength(name) <= 1024, `${Buffer.byteLength(name)}`);
   });
 
-  test('a longer one is refused, counted in bytes', () => {
+  test('a longer prefix is refused, counted in bytes', () => {
     for (const prefix of ['p'.repeat(1000), 'p'.repeat(MAX_PREFIX_BYTES + 1), 'é'.repeat(MAX_PREFIX_BYTES / 2 + 1)]) {
       assert.match(problems(prefix)[0] ?? '', /^prefix: expected at most \d+ bytes, got \d+.*1024/);
     }
   });
 
-  test('a prefix that no object can have, or that nobody can see, is refused', () => {
+  test('refuses a prefix that is impossible or invisible', () => {
     for (const prefix of ['a\nb', 'a\rb', 'a\u202eb', '\ufeffa', '\ud800']) {
       assert.match(problems(prefix)[0] ?? '', /^prefix: expected no control/, JSON.stringify(prefix));
     }

@@ -14,7 +14,7 @@ suite('an object inserted in one request', (it) => {
     servers = await startServers(scope, { parts: ['storage'] });
   });
 
-  test('is the one that File.save writes, whatever its name and its bytes', async () => {
+  test('equals the one written by File.save, whatever its name and bytes', async () => {
     const [bucket] = await createStorageClient({ projectId: servers.sandbox.projectId }).createBucket('inserted');
     const contentType = 'application/gzip';
     const metadata = { contentHash: 'größe-1' };
@@ -34,7 +34,7 @@ suite('an object inserted in one request', (it) => {
     }
   });
 
-  test('is refused with 412 where its name is taken', async () => {
+  test('is refused with 412 if its name is taken', async () => {
     const [bucket] = await createStorageClient({ projectId: servers.sandbox.projectId }).createBucket('taken');
     const insert = (text: string) =>
       insertObject(bucket, { name: 'a', content: Buffer.from(text), contentType: 'text/plain', metadata: {} });

@@ -30,7 +30,7 @@ function objects() {
 }
 
 suite('sizes of objects', ({ test }) => {
-  test('are metrics, with the reason for which batches left', async () => {
+  test('are reported as metrics, with the reason why batches left', async () => {
     const { store, telemetry } = objects();
     store(1, 1, 3 * KIB, 'age', 'age', 'pressure');
     store(1, 1, 100 * KIB, 'count');
@@ -49,7 +49,7 @@ suite('sizes of objects', ({ test }) => {
     }
   });
 
-  test('are warned of once while they stay small, with what was measured and what to change', () => {
+  test('are warned about once while small, with the measurement and the remedy', () => {
     const { store, warnings } = objects();
     store(4, 20, 2 * KIB, 'age');
     assert.is(warnings.length, 0, 'not before five minutes');
@@ -66,7 +66,7 @@ suite('sizes of objects', ({ test }) => {
     }
   });
 
-  test('are warned of again after they were better', () => {
+  test('are warned about again after they were better', () => {
     const { store, warnings } = objects();
     store(6, 20, 2 * KIB, 'age');
     store(9, 20, 200 * KIB, 'count');
@@ -76,13 +76,13 @@ suite('sizes of objects', ({ test }) => {
     assert.match(String(warnings[1]?.remedy), 'raise source.maxInFlight and source.maxInFlightBytes');
   });
 
-  test('name the setting of open groups where those were too many', () => {
+  test('name the setting of open groups if there were too many', () => {
     const { store, warnings } = objects();
     store(6, 20, 300, 'crowded');
     assert.match(String(warnings[0]?.remedy), 'raise archive.maxOpenGroups');
   });
 
-  test('are no matter in a slow pipeline, in full objects, and in large ones', () => {
+  test('do not matter in a slow pipeline, in full objects, or in large ones', () => {
     for (const [perSecond, bytes, reason] of [
       [0.2, 300, 'age'],
       [20, 2 * KIB, 'count'],
@@ -94,7 +94,7 @@ suite('sizes of objects', ({ test }) => {
     }
   });
 
-  test('are judged over all of the time: a burst after a quiet hour is none of many', () => {
+  test('are judged over the whole time: a burst after a quiet hour does not count as many', () => {
     const { store, warnings, scheduler } = objects();
     store(1, 20, 300, 'age');
     scheduler.advance(3_600_000);

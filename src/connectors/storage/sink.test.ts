@@ -24,7 +24,7 @@ suite('Cloud Storage sink', (it) => {
     servers = await startServers(whole, { parts: ['storage'] });
   });
 
-  test('uploads as many objects at a time as the latency asks for', async () => {
+  test('adapts concurrent uploads to the latency', async () => {
     const { projectId, faults } = servers.sandbox;
     const storage = createStorageClient({ projectId });
     const [bucket] = await storage.createBucket('adaptive');

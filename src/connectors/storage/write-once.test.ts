@@ -12,7 +12,7 @@ const NAME = 'objects/a.txt';
 const REFUSING = { googleManagedEncryptionEnforcementConfig: { restrictionMode: 'FullyRestricted' } } as const;
 const ACCEPTING = { googleManagedEncryptionEnforcementConfig: { restrictionMode: 'NotRestricted' } } as const;
 
-suite('an object that is written once', (it) => {
+suite('an object written once', (it) => {
   const { test, before, afterEach } = it;
   const scope = suiteScope(it);
   let servers: Servers;
@@ -51,7 +51,7 @@ suite('an object that is written once', (it) => {
     throw new Error('the write should have failed');
   };
 
-  test('has its content, and the hash of it beside it', async () => {
+  test('has its content, and the hash in its metadata', async () => {
     await newBucket();
     assert.equal(await write(), { name: NAME, existed: false });
     const [metadata] = await bucket.file(NAME).getMetadata();
@@ -59,7 +59,7 @@ suite('an object that is written once', (it) => {
     assert.is((await bucket.file(NAME).download())[0].toString(), 'content');
   });
 
-  test('is found by a second try after a response that was lost', async () => {
+  test('is found by a retry after a lost response', async () => {
     await newBucket();
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', times: 1, dropResponse: true });
     await refusal(write());
@@ -68,7 +68,7 @@ suite('an object that is written once', (it) => {
     assert.is((await bucket.file(NAME).download())[0].toString(), 'content');
   });
 
-  test('gets a name of its own where the name holds something else', async () => {
+  test('gets another name if its name holds other content', async () => {
     await newBucket();
     await bucket.file(NAME).save('of others', { resumable: false });
     const { name, existed } = await write();
@@ -79,7 +79,7 @@ suite('an object that is written once', (it) => {
     assert.is((await bucket.file(name).download())[0].toString(), 'content');
   });
 
-  test('is not taken for written where the bucket refuses its encryption', async () => {
+  test('does not count as written if the bucket refuses its encryption', async () => {
     await newBucket();
     await bucket.setMetadata({ encryption: REFUSING });
     const error = await refusal(write());
@@ -89,7 +89,7 @@ suite('an object that is written once', (it) => {
     assert.equal(await write(), { name: NAME, existed: false });
   });
 
-  test('is not taken for written where 412 is answered for any other reason', async () => {
+  test('does not count as written if 412 has any other reason', async () => {
     await newBucket();
     const error = { code: 412, message: 'an organization policy', reason: 'conditionNotMet' };
     servers.sandbox.faults.add({ server: 'storage', method: 'storage.objects.insert', times: 1, error });
@@ -102,7 +102,7 @@ suite('an object that is written once', (it) => {
     assert.equal(await names(), [NAME]);
   });
 
-  test('is written under a name of its own where it may not be read', async () => {
+  test('gets another name if the existing object may not be read', async () => {
     await newBucket();
     await write();
     servers.sandbox.settings.change({ deny: ['storage.objects.get', 'storage.objects.list'] });
@@ -118,7 +118,7 @@ suite('an object that is written once', (it) => {
     assert.equal(await names(), [name, NAME].sort());
   });
 
-  test('waits for a server that does not answer or fails while the object is read', async () => {
+  test('waits for a server that hangs or fails while the object is read', async () => {
     await newBucket();
     await write();
     const method = 'storage.objects.get';

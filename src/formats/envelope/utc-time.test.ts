@@ -11,7 +11,7 @@ const two = (from: number, to: number) =>
   fc.integer({ min: from, max: to }).map((each) => String(each).padStart(2, '0'));
 
 suite('times in bytes', ({ test }) => {
-  test('are those that are written as utcTime writes them', () => {
+  test('are in the form of utcTime', () => {
     const text = fc
       .record({
         year: fc.constantFrom('0000', '0001', '1900', '2000', '2024', '2025', '9999'),
@@ -30,7 +30,7 @@ suite('times in bytes', ({ test }) => {
     );
   });
 
-  test('know the days of each month, and leap years', () => {
+  test('respect the days of each month, and leap years', () => {
     for (const day of ['2024-02-29', '2000-02-29', '2026-01-31', '2026-12-31'])
       assert.ok(isTime(`${day}T00:00:00Z`), day);
     for (const day of ['2026-02-29', '1900-02-29', '2026-04-31', '2026-00-01', '2026-01-00', '0000-01-01']) {
@@ -38,7 +38,7 @@ suite('times in bytes', ({ test }) => {
     }
   });
 
-  test('are nothing else', () => {
+  test('have no other form', () => {
     for (const text of [
       '',
       'Z',

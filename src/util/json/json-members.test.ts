@@ -9,7 +9,7 @@ const object = fc
   .map((entries) => Object.fromEntries(entries));
 
 suite('members of a JSON text', ({ test }) => {
-  test('set members replace or follow those that are there, whatever they are called', () => {
+  test('set members replace or follow existing ones, whatever their names', () => {
     fc.assert(
       fc.property(object, object, fc.constantFrom(undefined, 2), (there, set, indent) => {
         const merged = { ...there, ...set };
@@ -22,7 +22,7 @@ suite('members of a JSON text', ({ test }) => {
     );
   });
 
-  test('what is not set stays as it is written', () => {
+  test('other members stay as written', () => {
     assert.is(withMembers('{"a": 1.0, "b":"\\u0026"}', { c: 2 }), '{"a": 1.0,"b":"\\u0026","c":2}');
     assert.is(withMembers('{"a": 1.0, "b": "x"}', { c: 2 }), '{"a": 1.0,"b": "x","c":2}');
     assert.is(withMembers('{"a": "x, y","b":1}', { a: 2 }), '{"a":2,"b":1}');

@@ -30,7 +30,7 @@ suite('lossless JSON', ({ test }) => {
     assert.equal([n, s], [7, '9007199254740993']);
   });
 
-  test('is JSON.parse for every text without such a number', () => {
+  test('equals JSON.parse for every text without such a number', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         if (!/\d{16}/.test(text)) assert.is(JSON.stringify(lossless(text)), JSON.stringify(JSON.parse(text)));
@@ -42,7 +42,7 @@ suite('lossless JSON', ({ test }) => {
     for (const text of ['', '{', '12345678901234567890x', '01234567890123456789']) assert.throws(() => lossless(text));
   });
 
-  test('exactly: every number is written as it stood', () => {
+  test('exactly: every number keeps its original digits', () => {
     for (const text of [
       '1.0',
       '-0',
@@ -70,14 +70,14 @@ suite('lossless JSON', ({ test }) => {
     );
   });
 
-  test('strings and plain numbers are no reason to look closer', () => {
+  test('strings and plain numbers take the fast path', () => {
     const text = '{"at":"2026-11-23T10:00:00.000Z","id":"3e5f-1.0","n":[0,7,-21.5,1000,0.001],"f":false}';
     assert.is(mayPrintOtherwise(Buffer.from(text)), false);
   });
 });
 
 suite('wide integers', ({ test }) => {
-  test('every one is found wherever it stands', () => {
+  test('are found anywhere', () => {
     fc.assert(
       fc.property(
         fc.string({ maxLength: 40 }),
@@ -91,7 +91,7 @@ suite('wide integers', ({ test }) => {
     );
   });
 
-  test('none is found where there is none', () => {
+  test('are not found if there are none', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.stringMatching(/^[-a:," ]\d{1,15}$/), fc.constant('z0.12345678901234567890'))),
@@ -102,7 +102,7 @@ suite('wide integers', ({ test }) => {
     );
   });
 
-  test('one is found behind a fraction of any length, in time linear in it', () => {
+  test('are found after a fraction of any length, in linear time', () => {
     fc.assert(
       fc.property(fc.nat(200), fc.stringMatching(/^[^.\d]{1,20}$/), (digits, between) => {
         const text = `0.${'1'.repeat(digits + 1)}${between}${'7'.repeat(16)}`;

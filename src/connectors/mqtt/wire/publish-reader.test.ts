@@ -142,7 +142,7 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 }
 
 suite('PUBLISH reader', ({ test }) => {
-  test('reads what mqtt-packet writes, however it is cut, in order, and hands on the rest as it came', async () => {
+  test('reads what mqtt-packet writes, however it is chunked, in order, and passes on the rest unchanged', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof({ arbitrary: publishes, weight: 4 }, { arbitrary: others, weight: 1 }), { maxLength: 20 }),
@@ -169,7 +169,7 @@ suite('PUBLISH reader', ({ test }) => {
     );
   });
 
-  test('keeps the order of user properties, and of subscriptions all identifiers, wherever they stand', () => {
+  test('keeps the order of user properties, and all subscription identifiers wherever they are', () => {
     const pair = (name: string, value: string) => Buffer.concat([Buffer.of(0x26), text16(name), text16(value)]);
     const block = Buffer.concat([
       Buffer.of(0x0b, 7),
@@ -197,7 +197,7 @@ suite('PUBLISH reader', ({ test }) => {
     assert.is(only.payload.toString(), 'payload');
   });
 
-  test('nothing is made for a packet without properties, and identifiers alone are none', () => {
+  test('creates nothing for a packet without properties or with identifiers only', () => {
     const { reader, seen } = reading(5);
     for (const properties of [undefined, { subscriptionIdentifier: 300 }, { contentType: 'text/plain' }]) {
       reader.write(generate(publish(properties === undefined ? {} : { properties }), V5));
@@ -213,7 +213,7 @@ suite('PUBLISH reader', ({ test }) => {
     assert.ok(numbered !== undefined && 'payload' in numbered && numbered.properties === undefined);
   });
 
-  test('a message is not lost by properties that are none, or cut off: those before are read', () => {
+  test('malformed or truncated properties do not lose a message: earlier ones are read', () => {
     const good = generate(publish({ properties: { contentType: 'c', subscriptionIdentifier: 3 } }), V5).subarray(8);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(8), (odd, length) => {
@@ -248,7 +248,7 @@ suite('PUBLISH reader', ({ test }) => {
     assert.is(only.payload.toString(), 'x');
   });
 
-  test('cuts payloads beyond the limit, however the packets are cut, and keeps their length and hash', async () => {
+  test('truncates payloads beyond the limit, however they are chunked, and keeps their length and hash', async () => {
     const large = fc.record({
       qos: fc.constantFrom(0 as const, 1 as const),
       topicLength: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 65_535 })),
@@ -293,7 +293,7 @@ suite('PUBLISH reader', ({ test }) => {
     );
   });
 
-  test('of a message that is too large no more is held than is kept', () => {
+  test('retains no more of an oversized message than its kept part', () => {
     const kept = 200_000;
     const { reader, seen } = reading(4, { maxPayloadBytes: kept });
     const chunk = Buffer.alloc(64 * 1024);
@@ -312,7 +312,7 @@ suite('PUBLISH reader', ({ test }) => {
     assert.is(only.whole?.byteLength, payloadBytes + 2);
   });
 
-  test('a message holds what is counted, and not the chunk of the socket that it came in', () => {
+  test('a message retains its counted bytes, not the socket chunk it came in', () => {
     const sizes = [100, 7_000, 9_000, 100, 40_000, 3, 200_000, 1_000, 1_000];
     const packets = sizes.map((size, index) => publish({ payload: Buffer.alloc(size, index), qos: 1, messageId: 7 }));
     const bytes = Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: 4 })));
@@ -332,7 +332,7 @@ suite('PUBLISH reader', ({ test }) => {
     }
   });
 
-  test('reads nothing more, and takes nothing more in, until it may go on', async () => {
+  test('reads and accepts nothing until it may resume', async () => {
     const waiting: (() => void)[] = [];
     const { reader, seen } = reading(5, { later: (resume) => waiting.push(resume) });
     const packet = generate(publish({ payload: Buffer.alloc(50_000) }), V5);
@@ -366,7 +366,7 @@ suite('PUBLISH reader', ({ test }) => {
     ]);
   });
 
-  test('leaves to MQTT.js what is not as it should be', () => {
+  test('leaves irregular packets to MQTT.js', () => {
     const bytes = (...values: number[]) => Buffer.from(values);
     const odd: Record<string, Buffer> = {
       'QoS 2': generate(publish({ qos: 2, messageId: 3 }), V5),
@@ -387,7 +387,7 @@ suite('PUBLISH reader', ({ test }) => {
     }
   });
 
-  test('gives up once a length is none', () => {
+  test('gives up at an invalid length', () => {
     const { reader, seen } = reading(5);
     const good = generate(publish({}), V5);
     const lost = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01, 0x02]);
