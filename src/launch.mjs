@@ -1,4 +1,4 @@
-// Plain JavaScript, so that it runs where TypeScript does not: it says what to do there.
+// Plain JavaScript, so that it also runs where TypeScript does not, and can explain what to do.
 import module from 'node:module';
 import { join } from 'node:path';
 import { missingNodeOptions } from './node-options.mjs';
@@ -12,8 +12,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(2);
 }
 
-// The same process goes on with the options that a service needs: one id for signals, and no parent that takes memory.
-// What is compiled under other options is of no use to it.
+// Restarts in the same process with the options that a service needs: signals keep their process id, and no parent
+// takes memory. Code compiled under other options would be useless to it.
 const missing = ['run', 'compile'].includes(process.argv[2]) ? missingNodeOptions() : [];
 if (missing.length > 0 && process.platform !== 'win32') {
   process.execve?.(
@@ -23,7 +23,8 @@ if (missing.length > 0 && process.platform !== 'win32') {
   );
 }
 
-// What Node finds there it neither compiles again nor strips of types; stripping takes 18 MB. Not where others may write.
+// With cached code, Node neither compiles nor strips types; stripping takes 18 MB. Never in a folder that others can
+// write.
 module.enableCompileCache(
   process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, '../node_modules/.cache/compile'),
 );

@@ -40,13 +40,13 @@ addReplay(program);
 addSize(program);
 addLocalCloud(program);
 
-// Whoever reads the output may have seen enough (`… | head`), or the terminal is closed: the work goes on without a reader.
+// The reader may have seen enough (`… | head`), or the terminal was closed: work continues without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE' || error.code === 'EIO') return;
   console.error(`standard output cannot be written: ${error.message}`);
   process.exit(EXIT.failed);
 });
-// What cannot be said ends nothing.
+// A failing standard error does not end the process.
 process.stderr.on('error', () => {});
 
 try {

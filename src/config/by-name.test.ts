@@ -12,7 +12,7 @@ import { secret, text } from './schemas.ts';
 const NAMES = ['constructor', 'plain', '__proto__', 'prototype', 'toString'];
 const SCHEMA = v.strictObject({ routes: byName(v.strictObject({ topic: text, password: v.optional(secret) })) });
 
-/** A group with a member of each name; an assignment to `__proto__` would be none. */
+/** A group with a member of each name; assigning to `__proto__` would not add one. */
 const group = (member: (name: string) => unknown) => Object.fromEntries(NAMES.map((name) => [name, member(name)]));
 
 suite('settings by name', ({ test }) => {

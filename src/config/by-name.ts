@@ -4,10 +4,10 @@ import { text } from './schemas.ts';
 
 /** Names that valibot's `record` drops. */
 const DROPPED: ReadonlySet<string> = new Set(['__proto__', 'prototype', 'constructor']);
-/** YAML has no such character in a name. */
+/** A character that cannot occur in a YAML name. */
 const MARK = '\0';
 
-/** A group of settings by names of one's own: valibot's `record`, but for any name, such as `prototype`. */
+/** Accepts a group of settings with user-defined names: valibot's `record`, but for any name, such as `prototype`. */
 export function byName<const TValue extends v.GenericSchema>(
   value: TValue,
 ): v.RecordSchema<typeof text, TValue, undefined> {

@@ -2,11 +2,11 @@
 export interface ConfigIssue {
   /** The setting, for example `routes.uplinks.source.qos`; empty for the file as a whole. */
   readonly path: string;
-  /** The problem and the expected value, in words. */
+  /** Describes the problem and the expected value. */
   readonly problem: string;
 }
 
-/** A configuration that was refused: every problem at once. Ends the process with code 2, before anything connects. */
+/** A refused configuration, with every problem. Ends the process with code 2 before anything connects. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly issues: readonly ConfigIssue[];

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { FatalError, toError } from '../core/errors.ts';
 
 /**
- * Reads a file now, and again at each call: secrets and certificates are renewed under the same name. When it cannot be
- * read later, the call returns what the file held before, and `onProblem` gets the reason.
+ * Reads a file now, and again on each call, because secrets and certificates are renewed in place. If a later read
+ * fails, the call returns the previous value, and `onProblem` gets the reason.
  *
  * @param setting the setting that names the file.
- * @param parse makes the value of the text; what it throws is a problem of the file.
- * @throws FatalError naming setting and file, if the first reading fails.
+ * @param parse converts the text to the value; an error it throws is a problem of the file.
+ * @throws FatalError naming setting and file, if the first read fails.
  */
 export function fileAgain<T>(
   setting: string,
@@ -33,7 +33,7 @@ export function fileAgain<T>(
   };
 }
 
-/** A secret as Kubernetes and Docker mount it: line breaks at its end are not a part of it. */
+/** Returns a secret as mounted by Kubernetes and Docker, without trailing line breaks. */
 export function secretIn(text: string): string {
   const secret = text.replace(/[\r\n]+$/, '');
   if (secret === '') throw new Error('the file is empty');

@@ -6,7 +6,7 @@ import { interpolate } from './interpolate.ts';
 
 const ENV = { HOST: 'broker', PORT: '1883', EMPTY: '', FLAG: 'true', DIGITS: '007', NESTED: '$' + '{HOST}' };
 
-/** Written without the dollar sign, so that nobody takes it for a template. */
+/** Written without the dollar sign, so that it does not look like a template. */
 const shell = (text: string) => text.replaceAll('@{', '$' + '{');
 
 function interpolated(value: unknown): { value: unknown; issues: ConfigIssue[] } {

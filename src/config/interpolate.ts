@@ -1,22 +1,24 @@
 import type { ConfigIssue } from './config-error.ts';
 
-/** `${NAME}`, `${NAME:` in front of a default, or a brace. */
+/** Matches `${NAME}`, `${NAME:` before a default, or a brace. */
 const TOKEN = /\$\{([A-Za-z_][A-Za-z0-9_]*)([:}])|[{}]/g;
 
-/** The default that leaves a setting out. */
+/** The default that omits a setting. */
 const LEFT_OUT = '~';
 
-/** A plain object, as YAML gives it. */
+/** Returns whether a value is a plain object, as YAML creates it. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. A default may hold further placeholders, and
- * braces in pairs: `${A:${B:sites/{location}}}` is A, else B, else `sites/{location}`. A variable that is empty is set.
- * The result is text: schemas of numbers and flags read it as such, and a password of digits stays a password. A setting
- * that is `${NAME:~}` and nothing else is left out where the variable is missing or empty. A variable that is missing and
- * has no default is an issue, by path.
+ * Replaces `${NAME}` and `${NAME:default}` in every string of a YAML value. A default may contain further placeholders
+ * and paired braces: `${A:${B:sites/{location}}}` is A, else B, else `sites/{location}`. An empty variable counts as
+ * set.
+ *
+ * The result is a string: the schemas of numbers and flags convert it, and a password of digits stays a string. A
+ * setting that consists of `${NAME:~}` is omitted if the variable is missing or empty. A missing variable without a
+ * default is an issue, by path.
  */
 export function interpolate(
   value: unknown,
@@ -44,37 +46,37 @@ export function interpolate(
   return isLeftOut ? undefined : text;
 }
 
-/** False for a string that became nothing. */
+/** Returns false for a string that was omitted. */
 function isThere([before, after]: readonly unknown[]): boolean {
   return after !== undefined || before === undefined;
 }
 
-/** A placeholder whose default is being read, or the text around all placeholders. */
+/** A placeholder whose default is being read, or the text outside all placeholders. */
 interface Frame {
-  /** Undefined around all placeholders. */
+  /** Undefined outside all placeholders. */
   readonly name: string | undefined;
   text: string;
-  /** The parts of `text`, if it is one placeholder and nothing else. */
+  /** The parts of `text` if it consists of exactly one placeholder. */
   only: Filled | undefined;
   isEmpty: boolean;
-  /** Braces of the default that wait for their counterparts. */
+  /** Unmatched opening braces in the default. */
   open: number;
-  /** A closing brace has been read since the frame began. */
+  /** True if a closing brace was read since the frame began. */
   sawClosing: boolean;
-  /** For each place that nothing fills: the variables that were tried, the first one last. */
+  /** For each unresolved placeholder: the variables that were tried, the outermost last. */
   missing: string[][];
 }
 
 /** The value of a placeholder. */
 interface Filled {
   readonly text: string;
-  /** Its last default is `~`: empty variables count as missing. */
+  /** True if its last default is `~`: empty variables then count as missing. */
   readonly isOptional: boolean;
   readonly isLeftOut: boolean;
   readonly missing: string[][];
 }
 
-/** Reads a string once, from left to right, in time linear in its length. */
+/** Reads a string once, from left to right, in linear time. */
 function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; isLeftOut: boolean; problems: string[] } {
   const outermost = newFrame(undefined);
   const frames = [outermost];
@@ -99,7 +101,7 @@ function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; isLeftO
     }
   }
   append(top(), text.slice(readTo));
-  // What is not closed is no placeholder.
+  // An unclosed placeholder is plain text.
   const [first = outermost, ...unclosed] = frames;
   for (const frame of unclosed) append(first, `\${${frame.name}:${frame.text}`);
   const problems = frames.flatMap(({ missing }) => missing.map(missingProblem));
@@ -135,7 +137,7 @@ function plain({ text, missing }: Frame): Filled {
   return { text, isOptional: isLeftOut, isLeftOut, missing };
 }
 
-/** @param fallback undefined where the placeholder has no default. */
+/** @param fallback undefined if the placeholder has no default. */
 function fill({ name = '' }: Frame, found: string | undefined, fallback: Filled | undefined): Filled {
   const isOptional = fallback?.isOptional ?? false;
   if (found !== undefined && !(isOptional && found === '')) {

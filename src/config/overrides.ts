@@ -6,13 +6,13 @@ import { childrenOf, isValue } from './schema-walk.ts';
 /** Prefix of environment variables that override settings. */
 export const OVERRIDE_PREFIX = 'DATAFLOW_';
 
-/** Set by deployments of the Go platform, and no override: no setting can have this name. */
+/** Set by deployments of the Go platform, and ignored: no setting can have this name. */
 const NO_OVERRIDES: ReadonlySet<string> = new Set(['DATAFLOW_NAME']);
 
 /**
  * Applies overrides from the environment: `DATAFLOW_SOURCE__MAX_IN_FLIGHT=500` sets `source.maxInFlight`. Two
- * underscores go one level down; case and single underscores do not matter where the schema knows the names. A name
- * that the schema does not know is an issue, so that a misspelt override is no silent one.
+ * underscores go one level down; case and single underscores do not matter for names in the schema. An unknown name is
+ * an issue, so that a misspelled override does not go unnoticed.
  */
 export function applyOverrides(
   value: unknown,

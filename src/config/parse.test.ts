@@ -20,7 +20,7 @@ const SCHEMA = v.strictObject({
 
 const GOOD = { routes: { uplinks: { source: { topic: 'a', qos: 1 } } } };
 
-/** `path: problem` of each issue. */
+/** Returns `path: problem` for each issue. */
 function problems(value: unknown, root?: string): string[] {
   const issues: ConfigIssue[] = [];
   const result = parse(SCHEMA, value, issues, root);

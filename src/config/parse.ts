@@ -9,12 +9,12 @@ function pathOf(issue: Issue): string {
   return (issue.path ?? []).map((item) => shownKey(String(item.key))).join('.');
 }
 
-/** `password:abc`, without its space, is a name to YAML: what stands behind the colon may be secret. */
+/** Hides the part after a colon: to YAML, `password:abc` without a space is a name, and may contain a secret. */
 export function shownKey(key: string): string {
   return key.replace(/[:=].*$/s, (rest) => (rest.length > 1 ? `${rest[0]}…` : rest));
 }
 
-/** A value as a refusal may show it: of a group or a list only that it is one, since it may hold secrets. */
+/** Returns a value as an error may show it. Groups and lists are not shown, because they may hold secrets. */
 function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return `a list of ${value.length}`;
@@ -23,7 +23,7 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** `(0 | 1 | 2)` becomes `0, 1 or 2`. */
+/** Converts `(0 | 1 | 2)` to `0, 1 or 2`. */
 function inWords(expected: string): string {
   const choices = expected.replace(/^\((.*)\)$/, '$1').split(' | ');
   if (choices.length < 2) return expected;
@@ -73,10 +73,10 @@ function expectation(issue: Issue): string {
 }
 
 /**
- * Parses a value; every problem is reported at once, by path and in words.
+ * Parses a value, and reports every problem by path in plain words.
  *
- * @param root path under which the value stands in its file, put before each issue's own.
- * @param renamed what became of former settings: said where one of them is found.
+ * @param root path of the value in its file, prepended to the path of each issue.
+ * @param renamed former settings, named in the issue of an unknown setting.
  */
 export function parse<const TSchema extends v.GenericSchema>(
   schema: TSchema,
@@ -89,7 +89,7 @@ export function parse<const TSchema extends v.GenericSchema>(
   if (result.success) return result.output;
   for (const issue of result.issues) {
     for (const leaf of leaves(issue)) {
-      // The issues inside of a union count their paths from the union.
+      // Paths of issues inside a union start at the union.
       const path = [root, pathOf(issue), leaf === issue ? '' : pathOf(leaf)].filter((part) => part !== '').join('.');
       const problem = problemOf(leaf, /password|secret|key$/i.test(path));
       const now = isUnknown(leaf) ? renamedTo(path, renamed) : undefined;
@@ -99,7 +99,7 @@ export function parse<const TSchema extends v.GenericSchema>(
   return undefined;
 }
 
-/** A union wraps the issues of its branches: those that reach deeper than the union itself say more. */
+/** A union wraps the issues of its branches. Those that reach deeper than the union itself are more specific. */
 function leaves(issue: Issue): readonly Issue[] {
   const deeper = issue.type === 'union' ? (issue.issues ?? []).filter((inner) => (inner.path?.length ?? 0) > 0) : [];
   return deeper.length > 0 ? deeper : [issue];

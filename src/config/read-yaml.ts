@@ -3,7 +3,7 @@ import { parseDocument } from 'yaml';
 import { toError } from '../core/errors.ts';
 import type { ConfigIssue } from './config-error.ts';
 
-/** Reads a YAML file; undefined, and issues with their lines, if it cannot be read or is no YAML. */
+/** Reads a YAML file. Returns undefined, and adds issues with lines, if it cannot be read or parsed. */
 export function readYaml(file: string, issues: ConfigIssue[]): unknown {
   let text: string;
   try {
@@ -21,13 +21,13 @@ export function readYaml(file: string, issues: ConfigIssue[]): unknown {
     if (!hasCycle(value)) return value;
     issues.push({ path: '', problem: 'an alias (*name) refers to itself' });
   } catch (thrown) {
-    // Nested too deep; or an alias without an anchor, or too many of them: those are resolved by `toJS`.
+    // Nested too deep, or an unresolved or excessive alias, which only `toJS` detects.
     issues.push({ path: '', problem: toError(thrown).message });
   }
   return undefined;
 }
 
-/** Returns whether a value contains itself, as an alias inside its own anchor does. */
+/** Returns whether a value contains itself, like an alias inside its own anchor. */
 function hasCycle(value: unknown, above = new Set<unknown>(), known = new Set<unknown>()): boolean {
   if (typeof value !== 'object' || value === null || known.has(value)) return false;
   if (above.has(value)) return true;

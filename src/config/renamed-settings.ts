@@ -1,4 +1,4 @@
-/** Renamed and removed settings: path (`*` is any name), and the end of a sentence that begins with "it". */
+/** Renamed and removed settings: path (`*` is any name), and the rest of a sentence that begins with "it". */
 export type RenamedSettings = Readonly<Record<string, string>>;
 
 /** Settings of earlier versions that were renamed or removed, for example `'source.leaseMs': 'is now source.ackDeadlineMs'`. */
@@ -7,7 +7,7 @@ export const RENAMED_SETTINGS: RenamedSettings = {
     'is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
 };
 
-/** Finds what became of a setting that is not known any more. */
+/** Returns what replaced a setting that no longer exists. */
 export function renamedTo(path: string, renamed: RenamedSettings): string | undefined {
   const names = path.split('.');
   const found = Object.entries(renamed).find(([former]) => {

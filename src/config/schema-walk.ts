@@ -1,7 +1,7 @@
 import type { GenericSchema } from 'valibot';
 import { isRecord } from './interpolate.ts';
 
-/** The schema behind `optional`, `nullish`, `pipe` and `lazy`. */
+/** Returns the schema inside `optional`, `nullish`, `pipe` and `lazy`. */
 function unwrapped(schema: unknown): unknown {
   if (!isSchema(schema)) return undefined;
   if ('wrapped' in schema) return unwrapped(schema.wrapped);
@@ -13,13 +13,13 @@ function isSchema(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && 'kind' in value;
 }
 
-/** The settings below a setting: fixed entries, free names (a record), or none. */
+/** The settings below a setting: fixed entries, user-defined names (a record), or none. */
 export type Children =
   | { readonly kind: 'entries'; readonly entries: Readonly<Record<string, unknown>> }
   | { readonly kind: 'record'; readonly value: unknown }
   | { readonly kind: 'leaf' };
 
-/** Returns the settings below a schema, by valibot's own structure. A union has the entries of all its branches. */
+/** Returns the settings below a schema, from valibot's own structure. A union has the entries of all its branches. */
 export function childrenOf(schema: unknown): Children {
   const inner = unwrapped(schema);
   if (!isSchema(inner)) return { kind: 'leaf' };
@@ -34,7 +34,7 @@ export function childrenOf(schema: unknown): Children {
   return { kind: 'leaf' };
 }
 
-/** Returns whether a setting can be one plain value: it has no settings below it, or is a union with such a branch. */
+/** Returns whether a setting can be a plain value: it has no settings below it, or is a union with such a branch. */
 export function isValue(schema: unknown): boolean {
   if (childrenOf(schema).kind === 'leaf') return true;
   const inner = unwrapped(schema);
@@ -52,14 +52,14 @@ export function isSecret(schema: unknown): boolean {
   );
 }
 
-/** An address without its password: what stands between the first colon and the last `@` before its path. */
+/** Masks the password in an address: everything between the first colon and the last `@` before the path. */
 export function maskAddress(text: string): string {
   return text
     .replace(/^([a-z][a-z0-9+.-]*:\/\/[^:/@]*):[^/]*@/i, '$1:***@')
     .replace(/([?&](?:password|secret|token)=)[^&#]*/gi, '$1***');
 }
 
-/** Replaces what must not be printed: secrets, and passwords inside of addresses. */
+/** Masks secrets, and passwords in addresses. */
 export function maskSecrets(schema: GenericSchema | unknown, value: unknown): unknown {
   if (isSecret(schema) && value !== undefined) return '***';
   if (typeof value === 'string') return maskAddress(value);

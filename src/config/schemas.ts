@@ -2,17 +2,17 @@ import { accessSync, constants } from 'node:fs';
 import * as v from 'valibot';
 import { pathProblem } from '../core/message-path.ts';
 
-/** Beside its description, an entry of the settings reference. */
+/** Notes of a setting for the reference, besides its description. */
 export interface SettingNotes {
-  /** Shown where there is no default to show. */
+  /** Shown if there is no default. */
   readonly example?: unknown;
-  /** Says what holds while the setting is left out, where the schema has no default. */
+  /** Describes the behavior without the setting, if the schema has no default. */
   readonly unset?: string;
-  /** Stands for the type that the schema shows, and for the settings below it. */
+  /** Replaces the type shown by the schema, and the settings below it. */
   readonly kind?: string;
 }
 
-/** Describes a setting for the settings reference. It is parsed as before. */
+/** Adds a description to a setting for the reference. Does not change how it is parsed. */
 export function setting<const T extends v.GenericSchema>(schema: T, description: string, notes: SettingNotes = {}) {
   return v.pipe(schema, v.description(description), v.metadata({ ...notes }));
 }
@@ -22,7 +22,7 @@ export function milliseconds({ min = 0, max = 2 ** 31 - 1 }: { min?: number; max
   return wholeNumber(min, max);
 }
 
-/** A count: at least 1, unless `min` says otherwise. */
+/** A count: at least 1 unless `min` is given. */
 export function count({ min = 1, max = Number.MAX_SAFE_INTEGER }: { min?: number; max?: number } = {}) {
   return wholeNumber(min, max);
 }
@@ -36,23 +36,23 @@ function wholeNumber(min: number, max: number) {
   return v.pipe(v.unknown(), v.transform(numberFromText), v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 }
 
-/** The environment gives text, where YAML gives numbers. */
+/** Converts text to a number: the environment provides text where YAML provides numbers. */
 function numberFromText(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
-/** One of a few numbers. */
+/** One of several numbers. */
 export function oneOf<const T extends readonly number[]>(numbers: T) {
   return v.pipe(v.unknown(), v.transform(numberFromText), v.picklist(numbers));
 }
 
-/** A text that may not be empty. */
+/** A non-empty string. */
 export const text = v.pipe(v.string(), v.nonEmpty());
 
-/** A text that logs, errors and printed configurations mask. */
+/** A string that logs, errors and printed configurations mask. */
 export const secret = v.pipe(v.string(), v.nonEmpty(), v.metadata({ secret: true, kind: 'string, printed masked' }));
 
-/** Path of a file that can be read. */
+/** Path of a readable file. */
 export const readableFile = v.pipe(
   v.string(),
   v.metadata({ kind: 'file' }),

@@ -9,10 +9,10 @@ import { suite } from '../testing/suite.ts';
 import { withTemporaryFolder } from '../testing/temporary-folder.ts';
 import { type WatchFileOptions, watchFile } from './watch-file.ts';
 
-/** Longer than the watcher waits for quiet. */
+/** Longer than the watcher's quiet period. */
 const QUIET_MS = 300;
 
-/** Watches `a.yaml` in a folder that `prepare` has filled, and counts its changes. */
+/** Watches `a.yaml` in a folder set up by `prepare`, and counts its changes. */
 async function watching(
   body: (folder: string, changes: (expected: number) => Promise<void>) => Promise<void>,
   prepare = (folder: string) => writeFileSync(join(folder, 'a.yaml'), 'one'),
@@ -86,7 +86,7 @@ suite('watch file', ({ test }) => {
   test('a step of the clock holds up no change', () =>
     watching(async (folder, changes) => {
       writeFileSync(join(folder, 'a.yaml'), 'two');
-      // The watcher has seen the change, and waits for quiet.
+      // The watcher has seen the change, and waits for its quiet period.
       await sleep(50);
       const now = Date.now;
       const step = mock.method(Date, 'now', () => now() - 3_600_000);

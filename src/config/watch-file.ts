@@ -21,25 +21,24 @@ import {
 import { errorCode, toError } from '../core/errors.ts';
 import { monotonicScheduler } from '../util/clock.ts';
 
-/** Editors and deployments write a file in several steps; a change counts once it has been quiet for so long. */
+/** Editors and deployments write a file in several steps; a change counts once it has been quiet for this long. */
 const QUIET_MS = 150;
-/** A change that native watching misses is seen after this time. */
+/** Interval of polling, which finds changes that native watching misses. */
 const POLL_MS = 2_000;
 
 export interface WatchFileOptions {
-  /** Called once, with the reason, when the system does not watch the folder, as without free inotify instances. */
+  /** Called once, with the reason, if the folder cannot be watched, for example without free inotify instances. */
   readonly onPolled?: (reason: Error) => void;
   /** Default: `fs.watch`. */
   readonly watch?: (folder: string, onEvent: () => void) => FSWatcher;
 }
 
 /**
- * Emits whenever the content of a file has changed. Never fails: a file that is missing has changed once it is back.
+ * Emits whenever the content of a file changes. Never fails: a missing file counts as changed once it is back.
  *
- * Native watching makes it quick, and polling makes it right: one `stat` every two seconds sees what native watching
- * does not, such as edits behind a symbolic link, or in a folder that took the place of the watched one. The folder is
- * watched, not the file: editors replace files, and Kubernetes replaces the link to the folder that a mounted file
- * stands in.
+ * Native watching is fast; polling with one `stat` every two seconds is reliable. It finds changes behind a symbolic
+ * link, or in a folder that replaced the watched one. The folder is watched instead of the file, because editors
+ * replace files, and Kubernetes replaces the link to the folder of a mounted file.
  */
 export function watchFile(file: string, { onPolled, watch: open = watch }: WatchFileOptions = {}): Observable<void> {
   const hints = defer(() => {
@@ -50,7 +49,7 @@ export function watchFile(file: string, { onPolled, watch: open = watch }: Watch
       share(),
     );
     const native = polled.pipe(
-      // The folder may be another one by now.
+      // The folder may have been replaced.
       switchMap(() =>
         eventsIn(dirname(file), open).pipe(
           catchError((thrown: unknown) => {
@@ -85,7 +84,7 @@ function eventsIn(folder: string, open: NonNullable<WatchFileOptions['watch']>):
   });
 }
 
-/** Changes with the file that a path leads to, and with its content. */
+/** Returns a stamp that changes with the file at a path, and with its content. */
 async function stampOf(file: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
@@ -95,7 +94,7 @@ async function stampOf(file: string): Promise<string> {
   }
 }
 
-/** The content, or why it cannot be read; undefined between the steps of a replacement, when there is no file. */
+/** Returns the content, or why it cannot be read. Undefined while a replacement is in progress and there is no file. */
 function contentOf(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');

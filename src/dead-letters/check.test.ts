@@ -5,7 +5,7 @@ import { Telemetry } from '../telemetry/telemetry.ts';
 import { suite } from '../testing/suite.ts';
 import { checkDeadLetters } from './check.ts';
 
-/** That a topic, a subscription or a bucket is missing is tested with a whole service: e2e/dead-letter-attempts.test.ts. */
+/** e2e/dead-letter-attempts.test.ts tests missing topics, subscriptions and buckets with a whole service. */
 suite('dead letters at start', ({ test, before, after }) => {
   let sandbox: Sandbox;
   before(async () => {
@@ -14,7 +14,7 @@ suite('dead letters at start', ({ test, before, after }) => {
   });
   after(() => sandbox?.close());
 
-  /** The topics that are said to be unread, where Pub/Sub answers the list of a topic's subscriptions so. */
+  /** Returns the topics reported as unread for an answer of Pub/Sub to listing a topic's subscriptions. */
   const unread = async (answer: () => Promise<[string[]]>, subscriptionId?: string): Promise<string[]> => {
     const { projectId } = sandbox;
     const clients: PubSubClients = await createPubSubClients({ projectId });

@@ -11,10 +11,11 @@ import type { DeadLettersConfig } from './config.ts';
 const CALL = { retry: null, timeout: 10_000 };
 
 /**
- * Checks at start that what `deadLetters` names exists: topic, bucket, subscription. Warns when nobody is subscribed to
- * the topic: a dead letter would vanish at once. Warns of what may not be read: writing dead letters needs no such right.
+ * Checks at start that the topic, bucket and subscription of `deadLetters` exist. Warns if the topic has no
+ * subscription, since dead letters would be lost immediately. Also warns about resources that may not be read: writing
+ * dead letters does not need that permission.
  *
- * @throws FatalError naming the setting, or RetryableError while Google Cloud cannot be reached.
+ * @throws FatalError naming the setting, or RetryableError while Google Cloud is unreachable.
  */
 export async function checkDeadLetters(
   clients: PubSubClients,
@@ -60,6 +61,6 @@ export async function checkDeadLetters(
     const [subscriptions] = await clients.publisher.listTopicSubscriptions({ topic }, CALL);
     if (subscriptions.length === 0) telemetry.event('dead_letter.unread', { topic });
   } catch {
-    // A publisher need not be allowed to list: `checkTopics` has warned of the same permission.
+    // A publisher may lack the permission to list; `checkTopics` has already warned about it.
   }
 }

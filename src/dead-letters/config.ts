@@ -34,7 +34,7 @@ export const deadLettersSchema = v.strictObject({
   ),
 });
 
-/** The same for MQTT, which has no way to give a message back, and so no further attempts. */
+/** Dead-letter settings for MQTT, which cannot return a message and thus allows no further attempts. */
 export const mqttDeadLettersSchema = v.strictObject({
   ...entries,
   maxAttempts: v.optional(
@@ -45,7 +45,7 @@ export const mqttDeadLettersSchema = v.strictObject({
   ),
 });
 
-/** The settings that both share. */
+/** The settings that both have in common. */
 export interface DeadLettersConfig {
   readonly topicId: string;
   readonly subscriptionId?: string | undefined;

@@ -10,10 +10,10 @@ import { deadLetterContentHash, deadLetterObjectName, encodeOriginal } from './d
 import type { Poisoned } from './dead-letter-publisher.ts';
 
 const TIMEOUT_MS = 120_000;
-/** Originals on their way at one time. */
+/** Concurrent uploads of originals. */
 const CONCURRENCY = 4;
 const RETRY = { initialDelayMs: 1_000, maxDelayMs: 30_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-/** Wait of a message at its source while the writes under way hold their share of the credit. */
+/** Wait of a message at its source while the uploads in progress hold their share of the credit. */
 const POSTPONE_MS = 10_000;
 
 export interface DeadLetterBucketOptions {
@@ -25,8 +25,8 @@ export interface DeadLetterBucketOptions {
 }
 
 /**
- * Writes originals that do not fit into a dead letter as one object each, a few at a time. Red while that fails. An object that
- * no dead letter points to yet is what a crash can leave; the message comes again.
+ * Writes each original that does not fit into a dead letter to its own object, a few at a time. Red while that fails. A
+ * crash may leave an object without a dead letter; the message is then delivered again.
  */
 export class DeadLetterBucket {
   readonly #options: DeadLetterBucketOptions;
@@ -40,15 +40,15 @@ export class DeadLetterBucket {
     const { bucket, readiness, scheduler } = options;
     this.#options = options;
     this.#write = writeOnce({ bucket, timeoutMs: TIMEOUT_MS, ...(scheduler === undefined ? {} : { scheduler }) });
-    // What waits is bounded by credit, which each message keeps.
+    // Bounded by credit, which each waiting message keeps.
     this.#running = this.#writes.pipe(mergeMap((write) => write, CONCURRENCY)).subscribe({
       error: (error: Error) => readiness.set('dead_letter_bucket', 'failing', error.message),
     });
   }
 
   /**
-   * Stores an original; `onStored` gets the object, `gs://bucket/name`. Refuses it while those on their way hold as much
-   * of the credit as they may, if it can wait at its source.
+   * Stores an original, and passes `gs://bucket/name` to `onStored`. Refuses a message that can wait at its source
+   * while the uploads in progress hold their share of the credit.
    */
   store({ ackHandle, onRefused }: Poisoned, time: Date, onStored: (object: string) => void): void {
     const share = targetShare(ackHandle.context.credit.limits);
@@ -69,7 +69,7 @@ export class DeadLetterBucket {
     );
   }
 
-  /** Gives up what is not stored yet. */
+  /** Abandons originals that are not stored yet. */
   abort(): void {
     this.#running.unsubscribe();
   }

@@ -1,40 +1,40 @@
 import { isReserved, type OutgoingMessage, PUBSUB_LIMITS } from '../connectors/pubsub/limits.ts';
 import type { Attributes, Original } from '../core/message.ts';
 
-/** Prefix of our attributes. An original's attributes with this prefix are marks of an earlier dead letter. */
+/** Prefix of our attributes. An original's attributes with this prefix come from an earlier dead letter. */
 export const MARK_PREFIX = 'dlq_';
 
-/** Why and where a message was given up. */
+/** Why and where a message was dead-lettered. */
 export interface DeadLetterMarks {
-  /** The service that gave it up. */
+  /** The service that dead-lettered it. */
   readonly service: string;
   /** A PoisonReason. */
   readonly reason: string;
   readonly error: string;
-  /** On which attempt it was given up: 1 without retries. */
+  /** Number of the last attempt; 1 without retries. */
   readonly attempt: number;
   /** `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
   readonly source: string;
   readonly time: Date;
 }
 
-/** A dead letter, as it is published. */
+/** A dead letter ready to be published. */
 export interface DeadLetterMessage extends OutgoingMessage {
   readonly data: Uint8Array;
   readonly attributes: Attributes;
 }
 
-/** Of the original's data: what is beyond does not fit into a request beside the attributes. */
+/** Bytes of the original's data that fit into a request next to the attributes. */
 const MAX_DATA_BYTES = 9_000_000;
 
 /**
- * A dead letter: the original's data and attributes, and beside them `dlq_service`, `dlq_reason`, `dlq_error`,
- * `dlq_attempt`, `dlq_source`, `dlq_time`, and `dlq_ordering_key` where the original has one. The dead letter itself has no
- * ordering key, so that dead letters never wait for each other.
+ * Builds a dead letter: the original's data and attributes, plus `dlq_service`, `dlq_reason`, `dlq_error`,
+ * `dlq_attempt`, `dlq_source`, `dlq_time`, and `dlq_ordering_key` if the original has one. The dead letter has no
+ * ordering key, so dead letters never wait for each other.
  *
- * It always fits: of an original that does not, data is cut and attributes are cut or left out. Then `isWhole` is false
- * and the dead letter says so (`dlq_truncated`, `dlq_original_bytes`). So it is with an original that its source has cut,
- * which has the hash of the whole beside it (`dlq_original_sha256`).
+ * It always fits: oversized data is truncated, oversized attributes are truncated or omitted. `isWhole` is then false,
+ * and the dead letter has `dlq_truncated` and `dlq_original_bytes`. An original truncated by its source also has the
+ * hash of the whole (`dlq_original_sha256`).
  */
 export function toDeadLetterMessage(
   original: Original,
@@ -60,8 +60,8 @@ export function toDeadLetterMessage(
 }
 
 /**
- * A dead letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, to filter by. If
- * the source has cut the original, so is what the object holds (`dlq_truncated`).
+ * Builds a dead letter whose original is in an object, `gs://bucket/name`: no data, and as many attributes as fit, for
+ * filtering. If the source truncated the original, so is the object's (`dlq_truncated`).
  */
 export function toPointerMessage(object: string, original: Original, marks: DeadLetterMarks): DeadLetterMessage {
   const added = {
@@ -94,12 +94,15 @@ function sizeOf({ data, whole }: Original): Record<string, string> {
   return { dlq_original_bytes: String(whole.byteLength), dlq_original_sha256: whole.sha256 };
 }
 
-/** Without those that no dead letter carries on: some `goog…` are set by Pub/Sub alone, `dlq_…` by an earlier dead-lettering. */
+/**
+ * Returns the original's attributes without those a dead letter must not carry: some `goog…`, which only Pub/Sub may
+ * set, and `dlq_…` of an earlier dead-lettering.
+ */
 function ownAttributes({ attributes }: Original): [string, string][] {
   return Object.entries(attributes).filter(([name]) => !isReserved(name) && !name.startsWith(MARK_PREFIX));
 }
 
-/** Those that Pub/Sub takes beside our own. */
+/** Returns the attributes that Pub/Sub accepts next to our own. */
 function fitting(own: readonly (readonly [string, string])[], reserved: number): Attributes {
   return Object.fromEntries(
     own
@@ -113,7 +116,7 @@ function isName(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= PUBSUB_LIMITS.attributeKeyBytes;
 }
 
-/** As many bytes of a text as an attribute may hold. */
+/** Truncates a text to the bytes of an attribute value. */
 function clipped(value: string): string {
   const wellFormed = value.toWellFormed();
   if (wellFormed.length * 3 <= PUBSUB_LIMITS.attributeValueBytes) return wellFormed;

@@ -11,7 +11,7 @@ const nameOf = (content: Uint8Array, suffix = '') =>
 suite('object of a dead letter', ({ test }) => {
   test('gives back every byte, attribute and key', () => {
     const text = fc.string({ unit: 'binary' });
-    // More than one piece is encoded at one time.
+    // Encoded in more than one piece.
     const large = fc.integer({ min: 49_000, max: 99_000 }).map((length) => Buffer.alloc(length, 'data'));
     const data = fc.oneof({ arbitrary: fc.uint8Array(), weight: 4 }, { arbitrary: large, weight: 1 });
     const any = fc.record({ data, attributes: fc.dictionary(text, text), orderingKey: text });

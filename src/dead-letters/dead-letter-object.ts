@@ -4,7 +4,7 @@ import { isRecord } from '../config/interpolate.ts';
 import type { Attributes, Original } from '../core/message.ts';
 import { asBuffer } from '../util/bytes.ts';
 
-/** Not `v.record`, which leaves out names such as `constructor`. */
+/** `v.record` omits names such as `constructor`. */
 const attributesSchema = v.custom<Attributes>(
   (value) => isRecord(value) && Object.values(value).every((text) => typeof text === 'string'),
 );
@@ -16,12 +16,12 @@ const schema = v.strictObject({
   orderingKey: v.string(),
 });
 
-/** Of data that is encoded at one time; a multiple of three, so that no padding stands in between. */
+/** Bytes of data encoded at a time; a multiple of three, so that no padding occurs in between. */
 const PIECE_BYTES = 3 * 16_384;
 
 /**
- * An original as an object holds it: JSON, its data in base64. Piece by piece, so that large data does not stand there
- * as two texts as well.
+ * Encodes an original for an object: JSON with its data in base64. Works piece by piece, so that large data never
+ * exists as two more strings.
  */
 export function encodeOriginal({ data, attributes, orderingKey }: Original): Buffer {
   const empty = JSON.stringify({ data: '', attributes, orderingKey } satisfies v.InferInput<typeof schema>);
@@ -38,7 +38,7 @@ export function encodeOriginal({ data, attributes, orderingKey }: Original): Buf
   return content;
 }
 
-/** The original that an object holds. Throws when its content is another than the one that its name was made from. */
+/** Decodes the original in an object. Throws if the content does not match the hash in its name. */
 export function decodeOriginal(name: string, content: Uint8Array): Original {
   const [, named] = /\/([0-9a-f]{64})(?:-[0-9a-f]+)?\.json$/.exec(name) ?? [];
   if (named !== deadLetterContentHash(content)) throw new Error(`${name} does not hold what was written there`);
@@ -47,16 +47,16 @@ export function decodeOriginal(name: string, content: Uint8Array): Original {
 }
 
 /**
- * `dead-letters/<service>/<YYYY>/<MM>/<DD>/<sha256 of the content>.json`: the same content has the same name.
+ * Returns `dead-letters/<service>/<YYYY>/<MM>/<DD>/<sha256 of the content>.json`: equal content has an equal name.
  *
- * @param suffix tells an object from another of the same content.
+ * @param suffix distinguishes an object from another with the same content.
  */
 export function deadLetterObjectName(service: string, time: Date, contentHash: string, suffix = ''): string {
   const day = time.toISOString().slice(0, 10).replaceAll('-', '/');
   return `dead-letters/${service}/${day}/${contentHash}${suffix}.json`;
 }
 
-/** SHA-256 of an object's content, in hexadecimal digits. */
+/** Returns the SHA-256 of an object's content, in hexadecimal digits. */
 export function deadLetterContentHash(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }

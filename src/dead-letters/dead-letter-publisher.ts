@@ -12,12 +12,12 @@ import type { Telemetry } from '../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../util/clock.ts';
 import type { DeadLetterMessage } from './dead-letter-message.ts';
 
-/** One poisoned message that is to become a dead letter. */
+/** One poisoned message to be published as a dead letter. */
 export interface Poisoned {
   readonly ackHandle: AckHandle;
   readonly poison: PoisonError;
   readonly onPublished: (deadLetter: DeadLetterMessage) => void;
-  /** Its source is to deliver it again, no sooner than `afterMs` from now. */
+  /** Called to have its source deliver it again, no sooner than `afterMs` from now. */
   readonly onRefused: (afterMs: number) => void;
 }
 
@@ -35,14 +35,15 @@ export interface DeadLetterPublisherOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** Bounds of the wait before a dead letter that Pub/Sub refuses is tried again: doubling. */
+/** Bounds of the doubling wait before a refused dead letter is retried. */
 const MIN_RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 
 /**
- * Publishes dead letters in batches, as every message is published, and beside the graph: messages that are not poisoned
- * do not wait for them. Retries an outage forever, and a refused dead letter too, red: a dead letter fits by its making. While the
- * topic fails, dead letters keep half of the credit at most where messages can wait at their source.
+ * Publishes dead letters in batches like any message, but separately from the graph, which does not wait for them.
+ *
+ * Retries outages forever. Also retries refused dead letters, and is red meanwhile: a dead letter is built to fit.
+ * While the topic fails, dead letters hold at most half of the credit if messages can wait at their source.
  */
 export class DeadLetterPublisher {
   readonly #options: DeadLetterPublisherOptions;
@@ -85,7 +86,7 @@ export class DeadLetterPublisher {
     this.#deadLetters.next(delivery);
   }
 
-  /** Gives up what is not published yet. What awaits Pub/Sub's answer may arrive all the same. */
+  /** Abandons unpublished dead letters. Those in flight may still arrive. */
   abort(): void {
     this.#running.unsubscribe();
     this.#pending.clear();

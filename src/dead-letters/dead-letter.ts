@@ -6,37 +6,40 @@ import { MARK_PREFIX } from './dead-letter-message.ts';
 
 type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
-/** The reason of dead letters that Pub/Sub itself has set aside, by a subscription's dead-letter policy. */
+/** The reason of dead letters created by Pub/Sub itself, through a subscription's dead-letter policy. */
 export const POLICY_REASON = 'max_delivery_attempts';
 
-/** Prefix of the attributes that Pub/Sub adds: https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts */
+/**
+ * Prefix of the attributes that Pub/Sub adds:
+ * https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts
+ */
 const POLICY_PREFIX = 'CloudPubSubDeadLetterSource';
 
-/** A message of a dead-letter subscription, as the commands know it. */
+/** A message of a dead-letter subscription, as the commands use it. */
 export interface DeadLetter {
-  /** Pub/Sub's message id of the dead letter itself. */
+  /** Pub/Sub's message id of the dead letter. */
   readonly id: string;
-  /** When the dead letter was published, RFC 3339. */
+  /** Publish time of the dead letter, RFC 3339. */
   readonly publishTime: string;
-  /** When the message was given up; of one that Pub/Sub has set aside, when that was. RFC 3339. */
+  /** Time when the service or Pub/Sub dead-lettered the message, RFC 3339. */
   readonly time: string;
-  /** Empty for one that Pub/Sub has set aside. */
+  /** Empty if Pub/Sub dead-lettered it. */
   readonly service: string;
-  /** A PoisonReason, POLICY_REASON, or `unknown` for a message that is no dead letter. */
+  /** A PoisonReason, POLICY_REASON, or `unknown` for a message that is not a dead letter. */
   readonly reason: string;
   readonly error: string;
   readonly attempt: number;
-  /** `projects/p/subscriptions/s` or `mqtt:<topic>`; empty if it is no dead letter. */
+  /** `projects/p/subscriptions/s` or `mqtt:<topic>`; empty if it is not a dead letter. */
   readonly source: string;
-  /** Of the original's data. */
+  /** Size of the original's data. */
   readonly bytes: number;
-  /** The original did not fit, and what did not is gone. */
+  /** True if the original did not fit and was truncated. */
   readonly isTruncated: boolean;
-  /** The object that holds the whole original, if the dead letter does not: `gs://bucket/name`. */
+  /** The object with the whole original, if the dead letter does not hold it: `gs://bucket/name`. */
   readonly object: string | undefined;
-  /** All of the dead letter's attributes. */
+  /** All attributes of the dead letter. */
   readonly attributes: Attributes;
-  /** The original, as far as it is in the dead letter. */
+  /** The part of the original in the dead letter. */
   readonly original: Original;
 }
 
@@ -93,7 +96,7 @@ function marksIn(attributes: Attributes, publishTime: string): Marks | undefined
   };
 }
 
-/** Without what dead-lettering has added: ours, and Pub/Sub's own. */
+/** Returns the attributes without those added by dead-lettering, ours and Pub/Sub's. */
 export function originalAttributes(attributes: Attributes): Attributes {
   return Object.fromEntries(
     Object.entries(attributes).filter(

@@ -10,7 +10,7 @@ import { DeadLetterBucket } from './dead-letter-bucket.ts';
 import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './dead-letter-message.ts';
 import { DeadLetterPublisher, type DeadLetterPublisherOptions, type Poisoned } from './dead-letter-publisher.ts';
 
-/** A message that went to dead-letter, and why. */
+/** A dead-lettered message, and why. */
 export interface DeadLetterEvent {
   readonly poison: PoisonError;
   readonly attributes: Readonly<Record<string, string>>;
@@ -18,24 +18,23 @@ export interface DeadLetterEvent {
 
 export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'topicId'> {
   readonly service: string;
-  /** Undefined: there is no dead-letter topic, and poisoned messages go back to their source. */
+  /** Undefined without a dead-letter topic: poisoned messages then go back to their source. */
   readonly config: DeadLettersConfig | undefined;
   /** Returns the source of a message: `projects/p/subscriptions/s`, or `mqtt:<topic>`. */
   readonly sourceOf: (original: Original) => string;
-  /** For originals that do not fit into a dead letter; without it they are cut. */
+  /** Stores originals that do not fit into a dead letter. Without it, they are truncated. */
   readonly bucket: Bucket | undefined;
   readonly probe: Probe<DeadLetterEvent>;
 }
 
 /**
- * Publishes poisoned messages as they came, with why they were given up beside them (see `toDeadLetterMessage`). Tries forever:
- * until a dead letter is safe, its message keeps its credit. With `maxAttempts` a failure that can be mended goes back
- * to its source first, so many times less one.
+ * Publishes poisoned messages in their original form, with the reasons as attributes (see `toDeadLetterMessage`).
+ * Retries forever: a message keeps its credit until its dead letter is safe. With `maxAttempts`, a failure that can be
+ * fixed first returns to its source, that many times minus one.
  *
- * An original that does not fit into a dead letter is written to the bucket first, and the dead letter points to it; without a
- * bucket it is cut.
- *
- * A source gives up its messages all at once: unsubscribing from one gives up every dead letter.
+ * An original that does not fit into a dead letter is written to the bucket first, and the dead letter points to it.
+ * Without a bucket, it is truncated. A source abandons its messages together: unsubscribing from one abandons every
+ * dead letter.
  */
 export function deadLetters(options: DeadLettersOptions): DeliveryContext['deadLetter'] {
   const { service, config, sourceOf, telemetry, probe } = options;

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import { toError } from '../core/errors.ts';
 
 /**
- * Writes the address of health and metrics into the file that `HTTP_ADDRESS_FILE` names, if it names one: a container's
- * health check reads it, so that it follows the configuration without reading it. Returns what kept it from being written.
+ * Writes the address of health and metrics to the file in `HTTP_ADDRESS_FILE`, if set. A container's health check reads
+ * it instead of the configuration. Returns the error if the file cannot be written.
  */
 export function writeAddressFile(url: string, file = process.env.HTTP_ADDRESS_FILE ?? ''): Error | undefined {
   if (file === '') return undefined;

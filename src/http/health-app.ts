@@ -9,8 +9,8 @@ export interface HealthAppOptions {
 }
 
 /**
- * `/healthz`: the process is alive. `/readyz`: 200 while the service is connected and makes progress or is idle, else
- * 503 with what is missing. `/metrics`: Prometheus text.
+ * Serves `/healthz` (the process is alive), `/readyz` (200 while the service is connected and progressing or idle, else
+ * 503 with the reason) and `/metrics` (Prometheus text).
  */
 export function healthApp({ service, readiness, registry }: HealthAppOptions): Hono {
   return new Hono()

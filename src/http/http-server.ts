@@ -12,15 +12,15 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** A request's headers must arrive within this time, and the request within the next. */
+/** A request's headers must arrive within the first limit, and all of it within the second. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 1_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Pipelined requests are answered without a pause between them: this many, and the rest are refused. */
+/** Pipelined requests are answered back to back: up to this many, and the rest are refused. */
 const MAX_REQUESTS_PER_CONNECTION = 100;
 
-/** Serves an app. A slow or broken client costs a socket for some seconds, and nothing else. */
+/** Serves an app. A slow or broken client occupies a socket for some seconds, and causes no other cost. */
 export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<HttpServer> {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 1_000 });
   server.on('request', getRequestListener(app.fetch));
@@ -35,7 +35,7 @@ export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<
     server.listen(port, host, resolve);
   });
   server.on('error', () => {
-    // Of one connection, or of accepting one: the others go on.
+    // Concerns one connection, or accepting one: the others continue.
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new FatalError(`http.host: no TCP address for ${host}`);
@@ -64,19 +64,19 @@ function whyNot(error: Error): string {
   }
 }
 
-/** The address under which this machine reaches a server that listens there. */
+/** Returns the address at which this machine reaches a server that listens on host and port. */
 export function urlOf(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
   return isIPv6(host) ? `http://[${host}]:${port}` : `http://${host}:${port}`;
 }
 
 /**
- * At the limit the connection that has said nothing complete for longest gives way to a new one; else the one that has
- * waited longest for its next request. Were new ones refused, slow clients could keep the probes of an orchestrator out,
- * which would then restart a service that is well.
+ * Closes a connection when a new one exceeds the limit: the oldest without a complete request, or else the one idle for
+ * longest. If new ones were refused, slow clients could block an orchestrator's probes, and it would restart a healthy
+ * service.
  */
 function makeRoomForNewConnections(server: Server): void {
-  /** Those that have not sent a whole request yet, and those that wait for their next one; oldest first. */
+  /** Connections without a complete request, and connections that wait for their next request; oldest first. */
   const unheard = new Set<Socket>();
   const idle = new Set<Socket>();
   let open = 0;

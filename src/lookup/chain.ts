@@ -19,26 +19,26 @@ import { redisRegistry } from './redis/redis-registry.ts';
 export interface ChainOptions {
   readonly config: LookupConfig;
   readonly hooks: HooksConfig;
-  /** Present where the configuration has the layer. */
+  /** Set if the configuration has the layer. */
   readonly redis: RedisClient | undefined;
   readonly firestore: Firestore | undefined;
-  /** Takes out of the data what is needed of it, if not all of it is: so that memory holds no more. */
+  /** Selects the needed part of the data, if not all of it is needed, so that memory holds no more. */
   readonly select?: ((data: LookupData) => LookupData) | undefined;
-  /** Present where the pipeline has the hook. */
+  /** Set if the pipeline has the hook. */
   readonly fetcher: FetcherHook | undefined;
   readonly onAnswer: OnAnswer;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
 }
 
-/** Redis of a configuration, and what it is there for: a cache in front of another layer, or the last one itself. */
+/** Redis in a configuration, and its role: a cache in front of another layer, or the last layer. */
 export interface RedisLayer {
   readonly client: RedisClient;
   readonly isCache: boolean;
   readonly keyPrefix: string;
 }
 
-/** Returns what Redis is in a chain; undefined without it. */
+/** Returns the role of Redis in a chain; undefined without Redis. */
 export function redisLayer({ config, redis, firestore, fetcher }: ChainOptions): RedisLayer | undefined {
   if (config.redis === undefined || redis === undefined) return undefined;
   const isCache = fetcher !== undefined || firestore !== undefined;
@@ -46,8 +46,8 @@ export function redisLayer({ config, redis, firestore, fetcher }: ChainOptions):
 }
 
 /**
- * Builds memory → Redis → Firestore, of the layers that are configured; a hook stands in the place of Firestore. The last
- * layer is where the data comes from, the others are caches. Concurrent misses of a key make one fetch.
+ * Builds memory → Redis → Firestore from the configured layers; a hook replaces Firestore. The last layer provides the
+ * data, the others cache it. Concurrent misses of a key share one fetch.
  *
  * @throws FatalError without a last layer.
  */
@@ -68,7 +68,7 @@ export function lookupChain(options: ChainOptions): Fetcher {
   return memoryCache(chain, { ...config.memory, missingTtlMs, onAnswer, telemetry });
 }
 
-/** Builds the layer that the data comes from. */
+/** Builds the layer that provides the data. */
 export function lastLayer(options: ChainOptions, redis: RedisLayer | undefined): Fetcher {
   const { config, hooks, firestore, fetcher, onAnswer, telemetry, readiness } = options;
   const onResult = (part: string) => (error: Error | undefined) => {
@@ -87,7 +87,7 @@ export function lastLayer(options: ChainOptions, redis: RedisLayer | undefined):
   return redisRegistry({ client, keyPrefix, onAnswer, telemetry, condition: new RedisCondition(readiness, 'failing') });
 }
 
-/** Takes what is needed out of the data of every key, before a cache in front of it keeps the data. */
+/** Selects the needed part of each key's data before a cache in front stores it. */
 function selecting(next: Fetcher, select: (data: LookupData) => LookupData): Fetcher {
   return {
     fetch: (key) => next.fetch(key).pipe(map((data) => data && select(data))),
@@ -96,7 +96,7 @@ function selecting(next: Fetcher, select: (data: LookupData) => LookupData): Fet
   };
 }
 
-/** Lets concurrent fetches of one key share one fetch of the layer behind it. What they share is frozen. */
+/** Shares one fetch of the next layer among concurrent fetches of a key. Freezes the shared data. */
 export function singleFlight(next: Fetcher): Fetcher {
   const flights = new Map<string, Observable<LookupData | undefined>>();
   return {
@@ -114,7 +114,7 @@ export function singleFlight(next: Fetcher): Fetcher {
       return flight;
     },
     invalidate: (key) => {
-      // Whoever asks from now on must not get what was asked for before.
+      // Later fetches must not join one that started before.
       flights.delete(key);
       return next.invalidate(key);
     },

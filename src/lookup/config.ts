@@ -4,7 +4,7 @@ import { maskAddress } from '../config/schema-walk.ts';
 import { bytes, count, flag, milliseconds, readableFile, secret, setting, text } from '../config/schemas.ts';
 import { parseRedisUrl } from './redis/redis-url.ts';
 
-/** An address that is refused, without what may be a password in it. */
+/** Returns a refused address without its possible password. */
 const shownAddress = (url: string): string => maskAddress(url.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@'));
 
 const passwordEntries = {
@@ -23,7 +23,7 @@ const hasOnePassword = (config: { password?: string | undefined; passwordFile?: 
   config.password === undefined || config.passwordFile === undefined;
 const TWO_PASSWORDS = 'expected password or passwordFile, not both';
 
-/** Settings of Redis. In front of another layer it is a cache; as the last layer it is a registry that others maintain. */
+/** Settings of Redis: a cache if another layer follows, otherwise a registry that others maintain. */
 const redisSchema = v.pipe(
   v.strictObject({
     url: setting(
@@ -95,7 +95,7 @@ const redisSchema = v.pipe(
   }),
 );
 
-/** Settings of the lookup chain: memory → Redis → Firestore; each layer is there if it is configured. */
+/** Settings of the lookup chain: memory → Redis → Firestore; each layer exists if it is configured. */
 export const lookupSchema = v.strictObject({
   memory: setting(
     v.optional(
@@ -150,7 +150,7 @@ export type LookupConfig = v.InferOutput<typeof lookupSchema>;
 /** The problem of a lookup without a last layer. */
 export const NO_LAST_LAYER = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
 
-/** Finds what is wrong between the layers of a lookup, some of which may be hooks. */
+/** Returns problems between the layers of a lookup, including hooks. */
 export function lookupProblems({ redis, firestore }: LookupConfig, hasFetcher: boolean): ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   if (redis === undefined && firestore === undefined && !hasFetcher) {

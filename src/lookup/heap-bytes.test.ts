@@ -8,9 +8,9 @@ import { heapBytes } from './memory-cache.ts';
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
-/** So many that other things in the heap do not count. */
+/** Large enough that other objects in the heap do not matter. */
 const BYTES = 4_000_000;
-/** The text of one document, made of its number. */
+/** Returns the text of one document, built from its number. */
 const SHAPES: Record<string, (index: number) => string> = {
   'a few short members': (index) =>
     JSON.stringify({ ClientID: `c${index}`, LocationID: `hall ${index}`, Category: 'x' }),

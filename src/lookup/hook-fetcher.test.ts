@@ -20,7 +20,7 @@ function open(call: FetcherHook, scheduler?: VirtualTimeScheduler) {
   return { fetcher, get, answers, results };
 }
 
-/** A hook in JavaScript may return another type than declared. */
+/** A JavaScript hook may return another type than declared. */
 const untyped = (value: unknown): FetcherHook => (() => value) as FetcherHook;
 
 suite('hook fetcher', ({ test }) => {

@@ -6,21 +6,21 @@ import { limitConcurrency } from '../operators/limit-concurrency.ts';
 import { failAfter } from '../operators/retry.ts';
 import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
-/** The hook that is the last layer: returns the data of a key, or undefined if it has none. */
+/** A hook as the last layer: returns the data of a key, or undefined if it has none. */
 export type FetcherHook = (key: string) => LookupData | undefined | PromiseLike<LookupData | undefined>;
 
 export interface HookFetcherOptions {
   readonly call: FetcherHook;
   readonly config: HooksConfig;
   readonly onAnswer: OnAnswer;
-  /** Called after each call that was answered, or failed as in an outage; then with its error. */
+  /** Called after each call that was answered, or with the error of an outage. */
   readonly onResult: (error: Error | undefined) => void;
   readonly scheduler?: SchedulerLike;
 }
 
 /**
- * A pipeline's own last layer. A RetryableError or a time-out is an outage; anything else that it throws, or that is not a
- * plain object, costs the messages of that key (`hook_failed`). What it returns is copied as JSON, as a cache would.
+ * A pipeline's own last layer. A RetryableError or a timeout is an outage; any other error, or a result that is not a
+ * plain object, fails the messages of that key (`hook_failed`). The result is copied as JSON, as a cache would.
  */
 export function hookFetcher({ call, config, onAnswer, onResult, scheduler }: HookFetcherOptions): Fetcher {
   const limited = limitConcurrency(config.concurrency);

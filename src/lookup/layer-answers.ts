@@ -7,17 +7,19 @@ import { NO_DATA, noDataKey, recordIn, recordKey } from './redis/redis-records.t
 /** The answer of one layer for a key. */
 export interface LayerAnswer {
   readonly layer: Layer;
-  /** The place that it looked in: a key of Redis, a document, the hook. */
+  /** The place of the lookup: a key of Redis, a document, the hook. */
   readonly place: string;
-  /** In words: `data`, `no data`, `nothing` … */
+  /** A description: `data`, `no data`, `nothing` … */
   readonly answer: string;
   readonly data?: LookupData;
   readonly expiresInMs?: number;
-  /** Why it could not say anything. */
+  /** The error, if the layer could not answer. */
   readonly error?: string;
 }
 
-/** Asks each layer but memory for a key: the cache, then the layer that the data comes from, whatever the cache has. */
+/**
+ * Queries each layer except memory for a key: the cache, and the layer that provides the data, whatever the cache has.
+ */
 export async function askLayers(options: ChainOptions, key: string): Promise<LayerAnswer[]> {
   const redis = redisLayer(options);
   const answers: LayerAnswer[] = [];
@@ -35,7 +37,7 @@ export async function askLayers(options: ChainOptions, key: string): Promise<Lay
   return answers;
 }
 
-/** Lets each layer but memory forget a key, and says what came of it. */
+/** Removes a key from each layer except memory, and returns the results. */
 export async function forgetInLayers(options: ChainOptions, key: string): Promise<LayerAnswer[]> {
   const redis = redisLayer(options);
   const answers: LayerAnswer[] = [];

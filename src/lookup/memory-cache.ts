@@ -7,7 +7,7 @@ import type { Fetcher, LookupData, OnAnswer } from './fetcher.ts';
 
 export interface MemoryCacheOptions {
   readonly maxEntries: number;
-  /** Of the entries, as `heapBytes` estimates them. */
+  /** Limit of all entries, as estimated by `heapBytes`. */
   readonly maxBytes: number;
   readonly ttlMs: number;
   readonly missingTtlMs: number;
@@ -18,13 +18,13 @@ export interface MemoryCacheOptions {
 /** Marks a key that is known to have no data. */
 const MISSING = Symbol('missing');
 
-/** Of an entry beside its key and data. */
+/** Size of an entry besides its key and data. */
 const ENTRY_BYTES = 200;
 
 /**
- * The least recently used keys leave first, at either bound; an entry that is larger than all may be is not kept. Entries
- * live for their TTL, and those without data for a shorter one. They are frozen, so that no hook changes what later
- * messages get.
+ * Caches data in memory. Evicts the least recently used keys at either limit, and does not cache an entry above the
+ * whole limit. Entries expire after their TTL, those without data after a shorter one. Data is frozen, so that a hook
+ * cannot change it for later messages.
  */
 export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher {
   const { maxEntries, maxBytes, ttlMs, missingTtlMs, onAnswer, telemetry } = options;
@@ -68,10 +68,10 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
       return next.fetch(key).pipe(
         tap((data) => {
           deepFreeze(data);
-          // What was fetched before an invalidation may be what was to be forgotten.
+          // Data fetched before an invalidation may be outdated.
           if (invalidations !== before) return;
           if (data === undefined) entries.set(key, MISSING, { ttl: missingTtlMs });
-          // Others may have waited for the same.
+          // Concurrent fetches may have stored the same data.
           else if (entries.peek(key) !== data) entries.set(key, data);
         }),
       );
@@ -85,25 +85,25 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
   };
 }
 
-/** Of an object, a list, or a number with its own digits: its header, and the slot that refers to it. */
+/** Size of an object, list or JsonNumber: its header, and the slot that refers to it. */
 const OBJECT_BYTES = 48;
 const SLOT_BYTES = 8;
-/** Of a number in an object, which may be boxed. */
+/** Size of a number in an object, which may be boxed. */
 const NUMBER_BYTES = 24;
 const STRING_BYTES = 32;
-/** An object of more members is a table that has the names too; others share their names through a hidden class. */
+/** An object with more members is a table that includes the names; others share their names through a hidden class. */
 const MOST_SHARED_NAMES = 64;
 const TABLE_ENTRY_BYTES = 64;
 const WIDE = /[^\0-\xff]/;
 
 /**
- * Estimates what a value of JSON takes in V8's heap, rather above than below: a string takes one byte a character, two
- * if it has one beyond U+00FF, an object what its members take, and every part some overhead. A value that stands in
- * two places counts twice.
+ * Estimates the size of a JSON value in V8's heap, with a bias upwards. A string takes one byte per character, or two
+ * if any character is beyond U+00FF; an object takes its members; every part adds overhead. A value referenced twice
+ * counts twice.
  */
 export function heapBytes(value: unknown): number {
   let bytes = 0;
-  // Not recursive: data that others have stored may be nested deeper than the stack.
+  // Iterative, because stored data may be nested deeper than the stack.
   const waiting: unknown[] = [value];
   while (waiting.length > 0) {
     const next = waiting.pop();

@@ -4,7 +4,7 @@ import type { BucketResource } from './config.ts';
 import { differencesOf, type Labels, type Resource } from './resource.ts';
 
 const SETTING = 'resources.buckets';
-/** One request for each object. */
+/** Deleting takes one request per object. */
 const EMPTYING_TIMEOUT_MS = 600_000;
 
 interface BucketDetails {
@@ -12,7 +12,7 @@ interface BucketDetails {
   readonly rules?: readonly LifecycleRule[];
 }
 
-/** Creates a bucket, if it is missing. Rejects with the client's own error. */
+/** Creates a bucket unless it exists. Rejects with the client's own error. */
 export function createBucket(
   storage: Storage,
   { name, location, storageClass }: Pick<BucketResource, 'name' | 'location' | 'storageClass'>,
@@ -28,7 +28,7 @@ export function createBucket(
   );
 }
 
-/** A bucket, with what becomes of its objects in time. */
+/** A bucket with the lifecycle rules of its objects. */
 export function bucketResource(storage: Storage, config: BucketResource): Resource {
   const bucket = storage.bucket(config.name);
   const rules: LifecycleRule[] = config.lifecycle.map((rule) => ({

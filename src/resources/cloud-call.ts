@@ -6,10 +6,10 @@ import { retryFor } from '../operators/retry.ts';
 const GRPC = { NOT_FOUND: 5, ALREADY_EXISTS: 6 };
 const HTTP = { NOT_FOUND: 404, CONFLICT: 409 };
 
-/** For calls of Pub/Sub: no retries but ours. */
+/** Options for calls of Pub/Sub: only our own retries. */
 export const CALL = { retry: null, timeout: 10_000 };
 
-/** A call of Pub/Sub on behalf of a setting; undefined where the answer is that there is nothing of that name. */
+/** Calls Pub/Sub on behalf of a setting. Resolves with undefined if nothing has that name. */
 export function pubsubCall<T>(setting: string, name: string, call: () => Promise<T>): Promise<T | undefined> {
   return retryFor(
     () => call().catch(unless(GRPC.NOT_FOUND)),
@@ -17,7 +17,7 @@ export function pubsubCall<T>(setting: string, name: string, call: () => Promise
   );
 }
 
-/** A call of Storage or BigQuery on behalf of a setting; undefined where there is nothing of that name. */
+/** Calls Storage or BigQuery on behalf of a setting. Resolves with undefined if nothing has that name. */
 export function httpCall<T>(
   setting: string,
   name: string,
@@ -30,7 +30,7 @@ export function httpCall<T>(
   );
 }
 
-/** Creates in Pub/Sub; that it exists by now is success. */
+/** Creates a resource in Pub/Sub. Succeeds if it already exists. */
 export async function pubsubCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
   await retryFor(
     () => create().catch(unless(GRPC.ALREADY_EXISTS)),
@@ -38,12 +38,15 @@ export async function pubsubCreate(setting: string, name: string, create: () => 
   );
 }
 
-/** Creates in Storage or BigQuery on behalf of a setting. */
+/** Creates a resource in Storage or BigQuery on behalf of a setting. */
 export async function httpCreate(setting: string, name: string, create: () => Promise<unknown>): Promise<void> {
   await retryFor(create, (thrown) => asHttpStartError(setting, name, thrown));
 }
 
-/** Creates in Storage or BigQuery with one call; that it exists by now is success. Rejects with the client's own error. */
+/**
+ * Creates a resource in Storage or BigQuery with one call. Succeeds if it already exists. Rejects with the client's own
+ * error.
+ */
 export async function createOnce(call: string, create: () => Promise<unknown>): Promise<'created' | 'exists'> {
   try {
     await answerOf(call, create);

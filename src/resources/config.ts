@@ -117,7 +117,7 @@ const tableEntries = v.strictObject({
   clustering: tableSchema.entries.clustering,
 });
 
-/** A table; where it is the pipeline's own, its schema is that of the setting `table`, and need not be said again. */
+/** A table. The pipeline's own table takes its schema from the setting `table`. */
 const tableEntry = v.pipe(tableEntries, tableRules<v.InferOutput<typeof tableEntries>>());
 
 const ownerName = v.pipe(
@@ -125,7 +125,7 @@ const ownerName = v.pipe(
   v.regex(/^[a-z0-9_-]{1,63}$/, 'expected 1 to 63 small letters, digits, - and _: it becomes a label'),
 );
 
-/** Resources that `provision` creates and `teardown` deletes for a pipeline. Services do not read it. */
+/** Resources that `provision` creates and `teardown` deletes for a pipeline. Services ignore them. */
 export const resourcesSchema = v.strictObject({
   owner: setting(v.optional(ownerName), 'Owner, as the label on each resource names it. Only the owner deletes them.', {
     example: 'plant-7',

@@ -5,12 +5,12 @@ import { differencesOf, type Labels, type Resource } from './resource.ts';
 
 const SETTING = 'resources.datasets';
 
-/** Full name of a dataset, or of a table in it. */
+/** Returns the full name of a dataset, or of a table in it. */
 export function bigqueryName(projectId: string, datasetId: string, tableId?: string): string {
   return [projectId, datasetId, ...(tableId === undefined ? [] : [tableId])].join('.');
 }
 
-/** Creates a dataset, if it is missing. Rejects with the client's own error. */
+/** Creates a dataset unless it exists. Rejects with the client's own error. */
 export function createDataset(
   bigquery: BigQuery,
   { datasetId, location }: DatasetResource,
@@ -24,7 +24,7 @@ export function createDataset(
   );
 }
 
-/** A dataset. Tables of others keep it. */
+/** A dataset. It is kept while it holds other owners' tables. */
 export function datasetResource(bigquery: BigQuery, projectId: string, config: DatasetResource): Resource {
   const { datasetId, location } = config;
   const dataset = bigquery.dataset(datasetId);

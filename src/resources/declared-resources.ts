@@ -11,7 +11,7 @@ import { subscriptionResource } from './subscription.ts';
 import { type TableDeclaration, tableResource } from './table.ts';
 import { topicResource } from './topic.ts';
 
-/** The clients of everything that can be declared. */
+/** The clients for every kind of declared resource. */
 export interface CloudClients {
   readonly pubsub: PubSubClients;
   readonly storage: Storage;
@@ -23,31 +23,31 @@ export interface Declaration {
   readonly owner: string;
   readonly google: GoogleConfig;
   readonly resources: ResourcesConfig;
-  /** The table that the pipeline writes to: its schema need not be declared twice. */
+  /** The table that the pipeline writes to, so that its schema need not be declared twice. */
   readonly table?: TableDeclaration;
 }
 
-/** A declared resource, and whose it is. */
+/** A declared resource, and its owner's labels. */
 export interface Declared {
   readonly resource: Resource;
   readonly labels: Labels;
 }
 
-/** The labels by which a resource is known as one that we have created, for this owner. */
+/** Returns the labels that mark a resource as created by us for this owner. */
 export function ownerLabels(owner: string): Labels {
   return { 'provisioned-by': 'dataflow', pipeline: owner };
 }
 
-/** Returns whether a resource has the labels of its owner. */
+/** Returns whether a resource has its owner's labels. */
 export function isOwn(labels: Labels, own: Labels): boolean {
   return Object.entries(own).every(([label, value]) => labels[label] === value);
 }
 
 /**
- * Returns the resources that pipelines declare, in order of creation. A resource that several declare belongs to the
- * first.
+ * Returns the resources that pipelines declare, in order of creation. A resource declared several times belongs to the
+ * first declaration.
  *
- * @throws FatalError where a declared table has no schema.
+ * @throws FatalError if a declared table has no schema.
  */
 export function declaredResources(clients: CloudClients, declarations: readonly Declaration[]): Declared[] {
   const found = new Map<string, Declared>();

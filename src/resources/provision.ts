@@ -10,28 +10,28 @@ export interface Step {
     | 'would create'
     /** Nothing to do. */
     | 'exists'
-    /** It exists, and is not as declared. It is left as it is. */
+    /** It exists but differs from its declaration, and is left unchanged. */
     | 'differs'
     | 'deleted'
     | 'would delete'
     /** Nothing to do. */
     | 'absent'
-    /** Somebody else's: left as it is. */
+    /** It belongs to another owner, and is left unchanged. */
     | 'not ours'
-    /** Ours, and kept for the reason given. */
+    /** It is ours, but kept for the given reason. */
     | 'kept';
   readonly detail?: string;
 }
 
 export interface ProvisionOptions {
-  /** Says what would be done, and changes nothing. */
+  /** Reports the steps without changing anything. */
   readonly dryRun: boolean;
   readonly onStep?: (step: Step) => void;
 }
 
 /**
- * Creates what is missing, in order. What exists stays as it is, whoever has created it; where it is not as declared,
- * the step says how. To run it again is safe.
+ * Creates missing resources, in order. Leaves existing ones unchanged, whoever created them, and describes how they
+ * differ from the declaration. Safe to repeat.
  */
 export async function provision(declared: readonly Declared[], { dryRun, onStep }: ProvisionOptions): Promise<Step[]> {
   const steps: Step[] = [];

@@ -1,42 +1,42 @@
-/** In the order in which they are created; they are deleted in the opposite order. */
+/** In order of creation; deletion uses the reverse order. */
 export const KINDS = ['topic', 'subscription', 'bucket', 'dataset', 'table'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** Labels as the cloud keeps them. */
+/** Labels as stored in the cloud. */
 export type Labels = Readonly<Record<string, string>>;
 
 /** A resource as it exists in the cloud. */
 export interface Existing {
   readonly labels: Labels;
-  /** Settings that are not as declared, in words. */
+  /** Describes settings that differ from the declaration. */
   readonly differences: readonly string[];
 }
 
 /**
- * A resource in the cloud, as a pipeline declares it. Calls wait out an outage of 30 s; they reject with a FatalError
- * where the declaration or a permission is at fault.
+ * A resource in the cloud, as declared by a pipeline. Calls retry an outage for 30 s, and reject with a FatalError if
+ * the declaration or a permission is at fault.
  */
 export interface Resource {
   readonly kind: Kind;
-  /** Full name, as the cloud shows it. */
+  /** Full name as shown by the cloud. */
   readonly name: string;
-  /** Undefined if it does not exist. */
+  /** Resolves with undefined if it does not exist. */
   look(): Promise<Existing | undefined>;
-  /** That it exists by now is no error. */
+  /** Succeeds if it already exists. */
   create(labels: Labels): Promise<void>;
   /**
-   * Returns the other users of the resource, in words; no option overrides that.
+   * Describes other users of the resource, which no option overrides.
    *
-   * @param doomed names of what is deleted before it.
+   * @param doomed names of resources that are deleted first.
    */
   users(doomed: ReadonlySet<string>): Promise<string | undefined>;
-  /** The data that would be lost with it: messages, objects, rows. `--with-data` allows it. */
+  /** Describes the data that would be lost with it: messages, objects, rows. `--with-data` permits that. */
   contents(): Promise<string | undefined>;
-  /** That it is gone by now is no error. */
+  /** Succeeds if it is already gone. */
   delete(): Promise<void>;
 }
 
-/** Returns the differences between a declaration and the cloud, from names of settings and both values. */
+/** Describes differences between a declaration and the cloud, from setting names and both values. */
 export function differencesOf(
   pairs: readonly (readonly [setting: string, declared: unknown, found: unknown])[],
 ): string[] {

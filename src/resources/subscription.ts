@@ -9,7 +9,7 @@ type ApiSubscription = protos.google.pubsub.v1.ISubscription;
 const SETTING = 'resources.subscriptions';
 const DAY_SECONDS = 86_400;
 
-/** A subscription. It never expires: a pipeline that rests for a month finds its backlog, as far as that is retained. */
+/** A subscription. It never expires: a pipeline paused for a month finds its backlog, as far as it is retained. */
 export function subscriptionResource(
   { subscriber }: PubSubClients,
   projectId: string,
@@ -45,7 +45,7 @@ function settingsOf(projectId: string, config: SubscriptionResource): ApiSubscri
     enableExactlyOnceDelivery: config.exactlyOnce,
     ackDeadlineSeconds: config.ackDeadlineSeconds,
     messageRetentionDuration: { seconds: config.retentionDays * DAY_SECONDS },
-    // Without a time to live: never.
+    // No time to live means never.
     expirationPolicy: {},
     ...(retryPolicy === undefined
       ? {}
@@ -92,7 +92,7 @@ function differences(declared: ApiSubscription, found: ApiSubscription): string[
   ]);
 }
 
-/** A look that gives back what it has seen; it counts as a delivery. Pub/Sub may answer with nothing though it has some. */
+/** Pulls a message and returns it, which counts as a delivery. Pub/Sub may return nothing despite a backlog. */
 async function hasBacklog(subscriber: PubSubClients['subscriber'], name: string): Promise<boolean> {
   const found = await pubsubCall(SETTING, name, () =>
     subscriber.pull({ subscription: name, maxMessages: 1, returnImmediately: true }, CALL),

@@ -10,7 +10,7 @@ const SETTING = 'resources.tables';
 
 export type TableDeclaration = Pick<TableConfig, 'datasetId' | 'tableId' | 'schema' | 'partitioning' | 'clustering'>;
 
-/** Creates a table, if it is missing. Rejects with the client's own error. */
+/** Creates a table unless it exists. Rejects with the client's own error. */
 export function createTable(
   bigquery: BigQuery,
   config: TableDeclaration,

@@ -3,13 +3,13 @@ import type { ProvisionOptions, Step } from './provision.ts';
 import type { Resource } from './resource.ts';
 
 export interface TeardownOptions extends ProvisionOptions {
-  /** Deletes also what holds messages, objects or rows. */
+  /** Also deletes resources that hold messages, objects or rows. */
   readonly withData: boolean;
 }
 
 /**
- * Deletes what `provision` has created for these owners, in the opposite order. What does not bear the owner's labels
- * is left alone, and so is what others still use. To run it again is safe.
+ * Deletes what `provision` created for these owners, in reverse order. Keeps resources without the owner's labels, and
+ * resources still in use. Safe to repeat.
  */
 export async function teardown(declared: readonly Declared[], options: TeardownOptions): Promise<Step[]> {
   const steps: Step[] = [];

@@ -5,7 +5,7 @@ import type { Resource } from './resource.ts';
 
 const SETTING = 'resources.topics';
 
-/** A topic. Deleting it would cut its subscriptions off, so those of others keep it. */
+/** A topic. Other owners' subscriptions keep it, because deleting it would cut them off. */
 export function topicResource({ publisher }: PubSubClients, projectId: string, { topicId }: TopicResource): Resource {
   const name = `projects/${projectId}/topics/${topicId}`;
   return {

@@ -7,9 +7,9 @@ import { retryFor } from '../operators/retry.ts';
 import { type Declaration, type Declared, declaredResources } from './declared-resources.ts';
 
 /**
- * Opens the clients for what pipelines of one project declare, and closes them again.
+ * Opens the clients for the declared resources of one project, and closes them afterwards.
  *
- * @throws FatalError if they are of several projects, or have several key files.
+ * @throws FatalError if the declarations name several projects or key files.
  */
 export async function withDeclared<T>(
   declarations: readonly Declaration[],

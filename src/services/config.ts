@@ -8,7 +8,7 @@ import { hooksSchema } from '../operators/apply-hook.ts';
 import { inputSchema } from '../operators/decode-input.ts';
 import { resourcesSchema } from '../resources/config.ts';
 
-/** Settings that every service has. */
+/** Settings of every service. */
 export const commonEntries = {
   google: googleSchema,
   http: v.optional(httpSchema, {}),
@@ -21,7 +21,10 @@ export const commonEntries = {
     }),
     {},
   ),
-  /** Of `enricher`, `keyExtractor`, `fetcher` and `transformer` in the pipeline's `hooks.ts`, which may be asynchronous. */
+  /**
+   * Settings of the hooks that may be asynchronous: `enricher`, `keyExtractor`, `fetcher` and `transformer` in
+   * `hooks.ts`.
+   */
   hooks: v.optional(hooksSchema, {}),
   shutdown: v.optional(
     v.strictObject({
@@ -42,7 +45,7 @@ export const commonEntries = {
     }),
     {},
   ),
-  /** For the commands `provision` and `teardown`; a running service does not read it. */
+  /** Used by the commands `provision` and `teardown`; a running service ignores it. */
   resources: v.optional(resourcesSchema),
 };
 
@@ -55,22 +58,24 @@ export const consumerEntries = {
     'Form of the data of each Pub/Sub message: `envelope` (a malformed one is dead-lettered), `raw` (the data ' +
       'is the payload), or `auto` (data that is not an envelope is raw).',
   ),
-  /** Without it a poisoned message goes back to its subscription, and comes again. */
+  /** Without it, a poisoned message goes back to its subscription and is redelivered. */
   deadLetters: v.optional(deadLettersSchema),
 };
 
-/** Settings that every service has, as they are parsed. */
+/** The parsed settings of every service. */
 export type CommonConfig = v.InferOutput<v.StrictObjectSchema<typeof commonEntries, undefined>>;
 
 type ConsumerConfig = v.InferOutput<v.StrictObjectSchema<typeof consumerEntries, undefined>>;
 
-/** Warns of what is allowed in every service that consumes Pub/Sub, and probably not meant. */
+/** Returns warnings about allowed but probably unintended settings of services that consume Pub/Sub. */
 export function consumerWarnings({ deadLetters }: ConsumerConfig): string[] {
   if (deadLetters !== undefined) return [];
   return ['deadLetters: not set; a poisoned message will go back to its subscription and come again, forever'];
 }
 
-/** Warns of a setting that lets messages wait longer than their lease, or than a service may stand still. */
+/**
+ * Returns warnings about a setting that makes messages wait longer than their lease, or than the service may be idle.
+ */
 export function waitWarnings({ source, readiness }: ConsumerConfig, setting: string, waitMs: number): string[] {
   const warnings: string[] = [];
   if (waitMs >= source.maxLeaseMs) {

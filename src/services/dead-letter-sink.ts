@@ -14,14 +14,14 @@ interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'source
   readonly storage: Storage | undefined;
 }
 
-/** The sink for the poisoned messages of a service. */
+/** The sink for a service's poisoned messages. */
 export interface DeadLetterSink {
   readonly deadLetter: DeliveryContext['deadLetter'];
-  /** Checks that what `deadLetters` names exists. */
+  /** Checks that the resources of `deadLetters` exist. */
   readonly check: () => Promise<void>;
 }
 
-/** Opens the dead-letter sink of a service. Builds a Storage client only where a bucket is configured. */
+/** Opens the dead-letter sink of a service. Creates a Storage client only if a bucket is configured. */
 export function openDeadLetterSink(
   context: ServiceContext,
   { google, deadLetters: config }: { google: GoogleConfig; deadLetters?: DeadLettersConfig | undefined },

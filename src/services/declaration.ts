@@ -3,9 +3,9 @@ import type { Declaration } from '../resources/declared-resources.ts';
 import { pipelineFile, pipelineName, readPipelineConfig } from './pipeline.ts';
 
 /**
- * Reads what a pipeline declares under `resources:`.
+ * Reads the `resources:` of a pipeline.
  *
- * @throws ConfigError if it declares nothing, or is no pipeline.
+ * @throws ConfigError if it has none, or is not a pipeline.
  */
 export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.env): Declaration {
   const config = readPipelineConfig(path, env);
@@ -22,7 +22,7 @@ export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.e
   };
 }
 
-/** A folder's name as a label: https://cloud.google.com/compute/docs/labeling-resources#requirements */
+/** Converts a folder's name to a label: https://cloud.google.com/compute/docs/labeling-resources#requirements */
 function labelOf(name: string): string {
   return name
     .toLowerCase()

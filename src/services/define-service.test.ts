@@ -36,7 +36,7 @@ interface RelayDependencies extends CommonDependencies {
   readonly keep?: (message: Message) => boolean;
 }
 
-/** A fifth service: Pub/Sub to Pub/Sub, without the messages that a hook leaves out. */
+/** A fifth service: Pub/Sub to Pub/Sub, without the messages that a hook drops. */
 const createRelay = defineService({
   name: 'relay',
   schema: relaySchema,

@@ -12,55 +12,55 @@ import {
   type ServiceContext,
 } from './service-context.ts';
 
-/** Functions that a pipeline's `hooks.ts` exports. What they take and give back is up to the service's types. */
+/** Functions that a pipeline's `hooks.ts` exports. The service's types define their parameters and results. */
 export type Hooks = Readonly<Record<string, unknown>>;
 
-/** The light half of a service, in `config.ts` of its folder: commands read it without loading clients. */
+/** The lightweight half of a service, in `config.ts` of its folder: commands read it without loading clients. */
 export interface ServiceSettings<Config> {
   readonly name: string;
   readonly schema: GenericSchema<unknown, Config>;
   /** Names that a pipeline's `hooks.ts` may export. */
   readonly hooks: readonly string[];
-  /** Lists problems that only show once the hooks are known. */
+  /** Returns problems that depend on the hooks. */
   hookProblems?(config: Config, hooks: Hooks): ConfigIssue[];
-  /** Lists problems that the schema does not look for while others keep it from doing so. */
+  /** Returns problems that the schema does not check while other problems exist. */
   looseProblems?(value: unknown): ConfigIssue[];
-  /** Lists what is allowed, and probably not meant. */
+  /** Returns warnings about allowed but probably unintended settings. */
   warnings?(config: Config, hooks: Hooks): string[];
 }
 
 /** Everything that the parts of one service are built from. */
 export interface ServiceOpening<Config, Probes = unknown, Dependencies = CommonDependencies> {
   readonly config: Config;
-  /** Hooks, and clients that stand in the place of those that the service would build. */
+  /** Hooks, and clients that replace those the service would create. */
   readonly dependencies: Partial<Dependencies>;
   readonly context: ServiceContext;
   readonly probes: CommonProbes & Probes;
 }
 
-/** The parts that every graph needs: its source, and the checks and the closing of its clients. */
+/** The parts that every graph needs: its source, and the checks and closing of its clients. */
 export type GraphParts = Omit<ServiceParts, 'graph'>;
 
-/** A service as `defineService` takes it. */
+/** The definition of a service for `defineService`. */
 export interface ServiceDefinition<Config, Probes, Dependencies, Parts, Actions> extends ServiceSettings<Config> {
   readonly hooks: readonly (keyof NoInfer<Dependencies> & string)[];
-  /** Limits the messages that are unsettled at one time. */
+  /** Returns the limits of unsettled messages. */
   inFlight(config: Config): InFlightLimits;
-  /** Creates the probes that the service has beside the common ones. */
+  /** Creates the probes that the service has besides the common ones. */
   probes(probe: ServiceContext['probe']): Probes;
-  /** Opens clients at start, and builds what the graph needs of them. */
+  /** Opens clients at start, and builds the parts of the graph. */
   build(opening: ServiceOpening<NoInfer<Config>, NoInfer<Probes>, Dependencies>): Promise<Parts>;
-  /** Composes the whole way of a delivery, up to its settlement. */
+  /** Composes the whole path of a delivery, up to its settlement. */
   graph(
     deliveries: Observable<Delivery>,
     opening: ServiceOpening<Config, Probes, Dependencies>,
     parts: Parts,
   ): Observable<Outcome>;
-  /** Adds functions to the service. `parts()` is undefined until `build` has ended. */
+  /** Adds functions to the service. `parts()` is undefined until `build` has completed. */
   actions?(parts: () => Parts | undefined): Actions;
 }
 
-/** Creates a service that has not been started, from a configuration that its schema has parsed. */
+/** Creates a service, without starting it, from a configuration parsed by its schema. */
 export interface ServiceFactory<Config, Dependencies, Created> {
   (config: Config, dependencies?: Dependencies): Created;
   readonly settings: ServiceSettings<Config>;

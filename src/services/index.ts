@@ -1,4 +1,6 @@
-/** The life of a service, and the parts that a service of your own is built from. The four services have entries of their own. */
+/**
+ * The service life cycle, and the parts for building your own service. The four services have their own entry points.
+ */
 
 export { ConfigError, type ConfigIssue } from '../config/config-error.ts';
 export { type CommonConfig, commonEntries, consumerEntries } from './config.ts';

@@ -26,7 +26,7 @@ lookup: { memory: {}, redis: { url: "redis://user:hidden@host:6379" } }
 output: { topicId: out }
 `;
 
-/** A pipeline's folder with these files. */
+/** Creates a pipeline's folder with these files. */
 function inFolder<T>(files: Record<string, string>, body: (folder: string) => T | Promise<T>): Promise<T> {
   return withTemporaryFolder((folder) => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
@@ -37,7 +37,7 @@ function inFolder<T>(files: Record<string, string>, body: (folder: string) => T 
 const read = (text: string, env: Record<string, string> = {}) =>
   inFolder({ 'pipeline.yaml': text }, (folder) => readPipelineConfig(folder, env));
 
-/** The problems that a pipeline is refused for. */
+/** Returns the problems of a refused pipeline. */
 async function refusal(text: string, env: Record<string, string> = {}, hooks?: string): Promise<string[]> {
   const files = { 'pipeline.yaml': text, ...(hooks === undefined ? {} : { 'hooks.ts': hooks }) };
   try {

@@ -23,28 +23,28 @@ import {
   type ServiceName,
 } from './services.ts';
 
-/** A pipeline as its folder describes it. */
+/** A pipeline as described by its folder. */
 export interface Pipeline {
   /** Absolute path of `pipeline.yaml`. */
   readonly file: string;
   readonly config: ServiceConfig;
   readonly hooks: Hooks;
-  /** The environment that it was read with. */
+  /** The environment it was read with. */
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** The services that have a pipeline of their name in a folder, in the order of the data. */
+/** Returns the services whose pipeline, of the same name, is in a folder, in the order of the data flow. */
 export function pipelinesIn(folder: string): ServiceName[] {
   return SERVICE_NAMES.filter((name) => existsSync(join(folder, name, 'pipeline.yaml')));
 }
 
-/** The YAML file of a pipeline: of a folder, `pipeline.yaml` in it. */
+/** Returns the YAML file of a pipeline; for a folder, its `pipeline.yaml`. */
 export function pipelineFile(path: string): string {
   const absolute = resolve(path);
   return existsSync(absolute) && statSync(absolute).isDirectory() ? join(absolute, 'pipeline.yaml') : absolute;
 }
 
-/** The name of a pipeline: that of its folder. */
+/** Returns the name of a pipeline, which is its folder's. */
 export function pipelineName(file: string): string {
   return basename(dirname(file));
 }
@@ -54,7 +54,7 @@ export function pipelineName(file: string): string {
  * its service.
  *
  * @param path the pipeline's folder, or its YAML file.
- * @throws ConfigError with every problem at once.
+ * @throws ConfigError with every problem.
  */
 export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const file = pipelineFile(path);
@@ -72,13 +72,13 @@ export function readPipelineConfig(path: string, env: NodeJS.ProcessEnv = proces
   }
   const { schema, looseProblems } = settingsOf(kind);
   const overridden = applyOverrides(interpolated, schema, env, issues);
-  // A value that could not be interpolated is reported as such, not once more for what became of it.
+  // Reports a value that could not be interpolated only once, not also for its result.
   const known = new Set(issues.map((issue) => issue.path));
   const found: ConfigIssue[] = [];
   const config = parse(schema, overridden, found);
   issues.push(...found.filter((issue) => !known.has(issue.path)));
   if (config === undefined && looseProblems !== undefined) {
-    // The schema finds them too, if nothing else is wrong with the shape of the settings.
+    // The schema finds these too, if the settings have no other problems.
     const told = new Set(issues.map(({ path, problem }) => `${path} ${problem}`));
     issues.push(...looseProblems(overridden).filter(({ path, problem }) => !told.has(`${path} ${problem}`)));
   }
@@ -129,14 +129,14 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   return hooks;
 }
 
-/** Options of a pipeline's service beside its hooks. */
+/** Options of a pipeline's service besides its hooks. */
 export interface PipelineServiceOptions extends WatchFileOptions {
   readonly telemetry?: CommonDependencies['telemetry'];
 }
 
 /**
- * Creates the service of a pipeline, with its hooks. A service that reads changes of its configuration follows those of
- * the file. Loads only the modules of that service.
+ * Creates the service of a pipeline, with its hooks. If the service supports configuration changes, it follows those of
+ * the file. Loads only that service's modules.
  */
 export async function createPipelineService(
   { config, hooks, file, env }: Pipeline,
@@ -153,7 +153,7 @@ export async function createPipelineService(
   return service;
 }
 
-/** Emits the configuration of a running service, or why it is refused, whenever its file has changed. */
+/** Emits the configuration of a running service, or the reason it is refused, whenever its file changes. */
 export function watchConfig<Name extends ServiceName>(
   service: Name,
   file: string,
@@ -179,12 +179,12 @@ function isConfigOf<Name extends ServiceName>(config: ServiceConfig, service: Na
   return config.service === service;
 }
 
-/** The resolved configuration for people to read: secrets masked. */
+/** Returns the resolved configuration for printing, with secrets masked. */
 export function printableConfig(config: ServiceConfig): unknown {
   return maskSecrets(settingsOf(config.service).schema, config);
 }
 
-/** Lists what is allowed, and probably not meant. */
+/** Returns warnings about allowed but probably unintended settings. */
 export function pipelineWarnings(config: ServiceConfig, hooks: Hooks = {}): string[] {
   return settingsOf(config.service).warnings?.(config, hooks) ?? [];
 }

@@ -7,8 +7,8 @@ import type { ServiceContext } from './service-context.ts';
 const CHECK_EVERY_MS = 1_000;
 
 /**
- * Logs when a service becomes ready, and when it is not any more or for another reason than before. The present report is
- * not logged.
+ * Logs when a service becomes ready, and when it stops being ready or its reason changes. Does not log the current
+ * report.
  */
 export function reportReadiness({ readiness, telemetry }: ServiceContext): Subscription {
   const failingIn = (report: ReadinessReport) =>
@@ -18,7 +18,7 @@ export function reportReadiness({ readiness, telemetry }: ServiceContext): Subsc
         .map(([name, { detail }]) => [name, detail]),
     );
   let known = withoutDigits(failingIn(readiness.report));
-  // What changes together is one change.
+  // Combines simultaneous changes.
   return watch(
     readiness.changes.pipe(auditTime(0, asapScheduler)),
     (report) => {
@@ -33,12 +33,12 @@ export function reportReadiness({ readiness, telemetry }: ServiceContext): Subsc
   );
 }
 
-/** Times and counts in an error change with each try. */
+/** Removes digits, since times and counts in an error change with each attempt. */
 function withoutDigits(components: Readonly<Record<string, string>>): string {
   return JSON.stringify(components).replaceAll(/\d+/g, '');
 }
 
-/** Turns a service red when messages are in flight and none has been settled for `stalledAfterMs`. */
+/** Turns a service red while messages are in flight and none has been settled for `stalledAfterMs`. */
 export function watchProgress(
   { ledger, readiness, telemetry }: ServiceContext,
   stalledAfterMs: number,
@@ -64,7 +64,7 @@ export function watchProgress(
   return watch(interval(CHECK_EVERY_MS, scheduler), check, telemetry);
 }
 
-/** Watching never ends a service: whatever goes wrong is logged. */
+/** Subscribes without ever ending the service: errors are logged. */
 function watch<T>(
   values: Observable<T>,
   onValue: (value: T) => void,
@@ -75,10 +75,10 @@ function watch<T>(
   });
 }
 
-/** A target that holds so much of the credit keeps the source from receiving for others. */
+/** A failing target with this share of the credit keeps the source from receiving for others. */
 const STALLING_SHARE = 0.5;
 
-/** Turns a service red, and names the target, while messages for one that fails keep the source from receiving more. */
+/** Turns a service red, naming the target, while messages for a failing target keep the source from receiving more. */
 export function watchStalls({ graphs, readiness, telemetry }: ServiceContext): Subscription {
   let stalledBy: string | undefined;
   const check = (): void => {

@@ -16,17 +16,17 @@ interface PubSubInputConfig {
   readonly deadLetters?: DeadLettersConfig | undefined;
 }
 
-/** The start of the three graphs that consume Pub/Sub: clients, source, and dead-letter sink. */
+/** The start of the graphs that consume Pub/Sub: clients, source, and dead-letter sink. */
 export interface PubSubInput {
   readonly clients: PubSubClients;
   readonly source: PubSubSource;
-  /** Checks that the subscription and what dead letters need exist. */
+  /** Checks that the subscription and the dead-letter resources exist. */
   readonly check: () => Promise<void>;
   /** Closes the clients, unless they were injected. */
   readonly close: () => Promise<void>;
 }
 
-/** @param keepsOrder whether the graph keeps order by key: then a message that goes back takes its successors along. */
+/** @param keepsOrder true if the graph keeps order by key: a returned message then takes its successors with it. */
 export async function openPubSubInput(
   { context, config, probes, dependencies: injected }: ServiceOpening<PubSubInputConfig>,
   { keepsOrder = false }: { readonly keepsOrder?: boolean } = {},

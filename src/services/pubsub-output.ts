@@ -12,7 +12,7 @@ interface PubSubOutputConfig {
   readonly google: GoogleConfig;
   readonly output: { readonly topicId: string };
   readonly publish: PublishConfig;
-  /** Longest outage of the topic; after that a message goes back to its source. Default: 300,000. */
+  /** Longest outage of the topic before a message goes back to its source. Default: 300,000. */
   readonly giveUpAfterMs?: number;
 }
 
@@ -24,7 +24,7 @@ interface PubSubOutputParts extends Pick<PubSubSinkOptions, 'toTarget' | 'onFlus
 export interface PubSubOutput {
   /** Checks that the topic exists. */
   readonly check: () => Promise<void>;
-  /** Publishes deliveries, and emits what became of each. */
+  /** Publishes deliveries, and emits the outcome of each. */
   readonly sink: OperatorFunction<Delivery, Outcome>;
 }
 

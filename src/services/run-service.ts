@@ -2,12 +2,12 @@ import { toError } from '../core/errors.ts';
 import { onSignal } from '../util/on-signal.ts';
 import type { Service } from './service.ts';
 
-/** After the deadline of the shutdown: the process ends, whatever a client or a hook is waiting for. */
+/** Time after the shutdown deadline at which the process exits, whatever a client or hook is waiting for. */
 const LAST_RESORT_MS = 1_700;
 
 /**
- * Runs a service until SIGTERM, SIGINT or SIGHUP, or until it fails, and shuts it down. A second signal ends the process at
- * once; so does a shutdown that lasts for 2 s more than `deadlineMs`.
+ * Runs a service until SIGTERM, SIGINT or SIGHUP, or until it fails, and shuts it down. Exits immediately on a second
+ * signal, and when a shutdown exceeds `deadlineMs` by 2 s.
  *
  * @returns the exit code: 0 after a clean end, 1 if the service failed or had to abandon messages.
  */

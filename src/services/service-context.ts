@@ -12,20 +12,20 @@ import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/te
 import { TickClock } from '../util/clock.ts';
 import type { CommonConfig } from './config.ts';
 
-/** Injected parts that every service takes. */
+/** Injected parts that every service accepts. */
 export interface CommonDependencies {
   readonly pubsub?: PubSubClients;
-  /** For archives, and for dead letters that are too large for Pub/Sub. */
+  /** Used for archives, and for dead letters that are too large for Pub/Sub. */
   readonly storage?: Storage;
-  /** The name of the pipeline, and overrides of log level, log destination and process metrics. */
+  /** The pipeline's name, and overrides of log level, log destination and process metrics. */
   readonly telemetry?: Partial<TelemetryOptions>;
 }
 
-/** The probes that every service has. */
+/** The probes of every service. */
 export interface CommonProbes {
-  /** Messages, as they enter the graph. */
+  /** Messages entering the graph. */
   readonly received: Probe<Delivery>;
-  /** Batches, as they leave for the sink. */
+  /** Batches leaving for the sink. */
   readonly flushed: Probe<Batch>;
   readonly settled: Probe<Outcome>;
   readonly deadLettered: Probe<DeadLetterEvent>;
@@ -36,19 +36,19 @@ export interface ServiceContext {
   readonly service: string;
   readonly ledger: Ledger;
   readonly credit: Credit;
-  /** More credit with the same limits, for a source of its own. */
+  /** Opens more credit with the same limits, for a separate source. */
   openCredit(): Credit;
-  /** Each graph with the targets of it that fail. */
+  /** The graphs, each with its failing targets. */
   readonly graphs: readonly GraphState[];
-  /** Shows a graph's failing targets in metrics and readiness. */
+  /** Reports a graph's failing targets in metrics and readiness. */
   watchTargets(state: GraphState): void;
   readonly readiness: Readiness;
   readonly telemetry: Telemetry;
-  /** A new probe, `<service>.<name>`. Its count is a sample of `dataflow_stage_<counted>_total`. */
+  /** Creates the probe `<service>.<name>`. Its count is a sample of `dataflow_stage_<counted>_total`. */
   probe<T>(name: string, counted: Counted): Probe<T>;
-  /** The probes that every service has. */
+  /** Creates the probes of every service. */
   commonProbes(): CommonProbes;
-  /** The context that deliveries are opened and settled at. */
+  /** Creates the context that a source's deliveries share. */
   context(deadLetter: DeliveryContext['deadLetter'], credit?: Credit): DeliveryContext;
 }
 
@@ -56,11 +56,11 @@ export interface ServiceContext {
 export interface GraphState {
   readonly credit: Credit;
   readonly failing: FailingTargetsView;
-  /** The remedy when a failing target holds up the whole source. */
+  /** The remedy if a failing target holds up the whole source. */
   readonly remedy?: string;
 }
 
-/** Values that pass a probe; `elsewhere`: a metric of their own counts them. */
+/** What a probe counts; `elsewhere` if another metric counts it. */
 export type Counted = 'messages' | 'batches' | 'objects' | 'elsewhere';
 
 interface Stage {
@@ -71,18 +71,18 @@ interface Stage {
 const OUTCOMES = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const;
 const STATES = ['ok', 'degraded', 'failing'] as const;
 
-/** Names of targets in a metric: places of an archive have no bound. */
+/** Target names in a metric, limited because an archive's places are unbounded. */
 const MOST_TARGETS = 10;
 
-/** Limits on unsettled messages, named as in the settings of every source. */
+/** Limits on unsettled messages, named like the settings of every source. */
 export interface InFlightLimits {
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
-  /** Longest time that a message waits for its batch, in milliseconds. Default: 0. */
+  /** The longest wait of a message for its batch, in milliseconds. Default: 0. */
   readonly maxWaitMs?: number;
 }
 
-/** Opens the books of a service, and shows them as metrics. */
+/** Creates the context of a service, and exports its counts as metrics. */
 export function openServiceContext(
   service: string,
   config: CommonConfig,
@@ -97,7 +97,7 @@ export function openServiceContext(
   const graphs: GraphState[] = [];
   const readiness = new Readiness();
   const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
-  /** By what passes: a sum of different things means nothing. */
+  /** Grouped by what is counted, since a sum of different things is meaningless. */
   const stages = new Map<Counted, Stage[]>();
 
   telemetry.counter(
@@ -225,7 +225,7 @@ export function openServiceContext(
   };
 }
 
-/** Label values are written as metric names are. */
+/** Converts a label value to the case of metric names. */
 function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

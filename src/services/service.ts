@@ -26,17 +26,17 @@ import type { CommonConfig } from './config.ts';
 import { reportReadiness, watchProgress, watchStalls } from './progress.ts';
 import type { ServiceContext } from './service-context.ts';
 
-/** A running part of the platform: one graph and its life. */
+/** One service: a graph and its life cycle. */
 export interface Service<Probes> {
   readonly name: string;
   readonly probes: Probes;
   readonly ledger: Ledger;
-  /** Credit of the source: what it may still take, and the most that it has held at one time. */
+  /** Credit of the source: what it may still take, and the most it has held. */
   readonly credit: Credit;
   readonly telemetry: Telemetry;
   /**
-   * Opens the HTTP server, checks what the configuration names, and starts the graph. An outage is waited out (red in
-   * `/readyz`); what a configuration can cause rejects with a FatalError.
+   * Opens the HTTP server, checks the configured resources, and starts the graph. Waits during an outage (red in
+   * `/readyz`); rejects with a FatalError if the configuration is at fault.
    */
   start(): Promise<void>;
   /** Resolves when the service is ready for the first time; rejects if it ends before. */
@@ -44,7 +44,7 @@ export interface Service<Probes> {
   readonly readiness: Observable<ReadinessReport>;
   /** Rejects with the error that ended the graph; resolves after `shutdown`. */
   readonly ended: Promise<void>;
-  /** Stops the source, lets everything in flight settle, then closes. After the deadline, what is left goes back. */
+  /** Stops the source, settles everything in flight, then closes. After the deadline, the rest goes back. */
   shutdown(deadlineMs?: number): Promise<ShutdownReport>;
   /** Address of health and metrics, once started. */
   readonly url: string;
@@ -52,7 +52,7 @@ export interface Service<Probes> {
 
 export interface ShutdownReport {
   /**
-   * Messages that will come again: given back unsettled since the deadline had passed, or settled without the source's
+   * Messages that will be delivered again: returned unsettled at the deadline, or settled without the source's
    * confirmation. 0 is a clean end.
    */
   readonly abandoned: number;
@@ -61,21 +61,21 @@ export interface ShutdownReport {
 /** The parts of a service, once its clients exist. */
 export interface ServiceParts {
   readonly source: Source;
-  /** The whole way of a delivery, up to its settlement. */
+  /** The whole path of a delivery, up to its settlement. */
   readonly graph: (deliveries: Observable<Delivery>) => Observable<Outcome>;
-  /** Checks at start that what the configuration names exists and may be used. */
+  /** Checks at start that the configured resources exist and are usable. */
   readonly check: () => Promise<void>;
-  /** Closes the clients that the service has built itself. */
+  /** Closes the clients that the service created. */
   readonly close: () => Promise<void>;
 }
 
 const CHECK_RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-/** After the deadline: time for giving back what is left. */
+/** Time after the deadline for returning the rest. */
 const ABORT_GRACE_MS = 900;
-/** Time for closing clients, which may wait for a silent server. The process ends 2 s after the deadline at the latest. */
+/** Time for closing clients, which may wait for a silent server. The process exits at most 2 s after the deadline. */
 const CLOSE_GRACE_MS = 200;
 
-/** Makes a service of its shell and the recipe of its graph. */
+/** Creates a service from its context and the function that opens its parts. */
 export function createService<Probes>(
   context: ServiceContext,
   config: CommonConfig,
@@ -140,7 +140,7 @@ export function createService<Probes>(
         complete: () => graphCompleted.resolve(),
       }),
     );
-    // Only now: the source has said by now that it is connecting, and the service is not ready for a moment before.
+    // Set only now: the source has reported that it is connecting, so the service is never briefly ready before.
     if (!hasFailed) readiness.set('service', 'ok');
     running.add(watchProgress(context, config.readiness.stalledAfterMs));
     running.add(watchStalls(context));
@@ -152,7 +152,7 @@ export function createService<Probes>(
     telemetry.event('service.stopping', { inFlight: ledger.inFlight, deadlineMs });
     readiness.set('service', 'failing', 'stopping');
     stop.next();
-    // A start may wait for a server that is silent.
+    // A start may be waiting for a silent server.
     await within(leftMs(), Promise.allSettled([started]));
     let abandoned = 0;
     const source = parts?.source;
@@ -207,7 +207,7 @@ export function createService<Probes>(
   };
 }
 
-/** True when the work is done in time. */
+/** Resolves with true if the work completes in time. */
 async function within(timeMs: number, work: Promise<unknown>): Promise<boolean> {
   const done = from(work).pipe(map(() => true));
   return firstValueFrom(race(done, timer(timeMs).pipe(map(() => false))));

@@ -2,8 +2,8 @@ import type { ServiceFactory, ServiceSettings } from './define-service.ts';
 import type { Service } from './service.ts';
 
 /**
- * All services, in the order of the data: the settings of each, and its clients and graph once it is to run. All else
- * that lists services derives from here. Loading the modules of four services takes 14 to 32 MB more than those of one.
+ * All services, in the order of the data flow: the settings of each, and its clients and graph on demand. Everything
+ * that lists services derives from here. Loading all four takes 14 to 32 MB more than loading one.
  */
 export const SERVICES = {
   ingestion: lazily(await import('./ingestion/config.ts'), () => import('./ingestion/ingestion.ts')),
@@ -16,10 +16,10 @@ export type ServiceName = keyof typeof SERVICES;
 
 export type ConfigOf<Name extends ServiceName> = Parameters<(typeof SERVICES)[Name]['create']>[0];
 
-/** The configuration of any service; `service` tells which. */
+/** The configuration of any service, discriminated by `service`. */
 export type ServiceConfig = { [Name in ServiceName]: ConfigOf<Name> }[ServiceName];
 
-/** A service of this name, with its probes. */
+/** The service of this name, with its probes. */
 export type ServiceOf<Name extends ServiceName> = {
   [Each in ServiceName]: Awaited<ReturnType<(typeof SERVICES)[Each]['create']>>;
 }[Name];
@@ -30,7 +30,7 @@ export function isServiceName(name: unknown): name is ServiceName {
   return typeof name === 'string' && Object.hasOwn(SERVICES, name);
 }
 
-/** True if a service is the one of this name, and so has its probes. */
+/** Returns whether a service has this name, and so its probes. */
 export function isServiceOf<Name extends ServiceName>(
   service: Service<unknown>,
   name: Name,

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { BoundedLog, type LogOutput } from './standard-error.ts';
 
-/** An output that is as slow, or as broken, as the test says. */
+/** An output that is as slow or as broken as the test requires. */
 function testOutput() {
   const written: string[] = [];
   const waiting: ((error?: Error | null) => void)[] = [];

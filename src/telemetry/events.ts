@@ -8,7 +8,7 @@ interface EventDescription {
 const event = (level: EventDescription['level'], message: string): EventDescription => ({ level, message });
 
 /**
- * Everything that a service tells about itself: one name, one log line, one counter
+ * Everything that a service reports about itself: one name, one log line, one counter
  * (`dataflow_events_total{event="…"}`). Fields go to the log only, so that labels stay bounded.
  */
 export const EVENTS = {

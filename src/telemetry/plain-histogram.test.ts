@@ -5,7 +5,7 @@ import { suite } from '../testing/suite.ts';
 import { PlainHistogram } from './telemetry.ts';
 
 const BUCKETS = [0.01, 0.1, 1];
-/** Without exemplars, which nobody gives. */
+/** Excludes exemplars, which are not used. */
 const plain = (metric: unknown) =>
   JSON.parse(JSON.stringify(metric, (name, value) => (name === 'exemplar' ? undefined : value)));
 

@@ -8,7 +8,7 @@ import { eventually } from '../testing/eventually.ts';
 import { suite } from '../testing/suite.ts';
 import { withTemporaryFolder } from '../testing/temporary-folder.ts';
 
-/** A process that logs `lines` lines at once, says on its standard output what it has dropped, and then exits. */
+/** A process that logs `lines` lines synchronously, prints how many it has dropped, and then exits. */
 function program(lines: number, end: 'exit' | 'flush'): string[] {
   const source = `
     import { Telemetry } from '${join(import.meta.dirname, 'telemetry.ts')}';
@@ -36,7 +36,7 @@ suite('standard error', ({ test }) => {
     child.stdout.on('data', (chunk) => {
       said += chunk;
     });
-    // Said while nobody reads the log: it does not block the process.
+    // Printed while nothing reads the log, which does not block the process.
     await eventually(() => assert.match(said, /^\d+\n/));
     const dropped = Number(said);
     assert.ok(dropped > 2_000 && dropped < 4_500, `${dropped} dropped`);

@@ -3,12 +3,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
 const STDERR = 2;
-/** A terminal that takes no more is tried again after this time. */
+/** Time until a terminal that accepts no more is retried. */
 const AGAIN_MS = 50;
 
 let shared: BoundedLog | undefined;
 
-/** The log of the process on standard error, shared by all services in it. Whatever becomes of it, the process goes on. */
+/**
+ * Returns the log of the process on standard error, shared by all of its services. The process continues even if it
+ * fails.
+ */
 export function standardErrorLog(): BoundedLog {
   if (shared !== undefined) return shared;
   const log = new BoundedLog(openStandardError());
@@ -23,15 +26,15 @@ export async function flushStandardError(withinMs: number): Promise<void> {
 }
 
 /**
- * A pipe or socket is written through `process.stderr`, which does not block on them. Everything else is written in a
- * thread: there a full or slow disk costs lines, and no time of the event loop.
+ * Opens standard error. Pipes and sockets go through `process.stderr`, which does not block on them. Everything else is
+ * written in a thread, where a full or slow disk costs lines but no time of the event loop.
  */
 function openStandardError(): LogOutput {
   const kind = fstatSync(STDERR);
   if (kind.isFIFO() || kind.isSocket()) return streamOutput();
   if (!isatty(STDERR)) return fileOutput(STDERR);
   try {
-    // Opened anew, a terminal may be set not to block: a blocked thread would hold up the end of the process.
+    // Reopened as non-blocking: a thread blocked on a terminal would delay the exit of the process.
     return fileOutput(openSync('/dev/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
   } catch {
     return streamOutput();
@@ -47,14 +50,14 @@ function streamOutput(): LogOutput {
       process.stderr.write(chunk, done);
     },
     writeNow: (chunk) => {
-      // Else the rest of a line comes first, and there is no room for it.
+      // Otherwise the rest of a line comes first, and there is no room.
       if (process.stderr.writableLength === 0) writeWhatFits(STDERR, Buffer.from(chunk));
     },
   };
 }
 
 function fileOutput(descriptor: number): LogOutput {
-  /** A line was written in part; the next one begins on a line of its own. */
+  /** True if a line was written in part, so that the next one must start on its own line. */
   let isTorn = false;
   const writeRest = (rest: Buffer, done: (error?: Error | null) => void): void => {
     write(descriptor, rest, (error, written) => {
@@ -79,30 +82,30 @@ function writeWhatFits(descriptor: number, chunk: Buffer): void {
   try {
     for (let rest = chunk; rest.length > 0; ) rest = rest.subarray(writeSync(descriptor, rest));
   } catch {
-    // The process ends: what the output refuses has nowhere to go.
+    // The process ends: there is no other place for refused lines.
   }
 }
 
-/** An output for chunks of log lines: takes one at a time, and never blocks the process. */
+/** An output for chunks of log lines. Takes one chunk at a time, and never blocks the process. */
 export interface LogOutput {
-  /** Calls `done` once the chunk is written, or with the error that kept it from being written. */
+  /** Calls `done` once the chunk is written, or with the error of a failed write. */
   write(chunk: string, done: (error?: Error | null) => void): void;
-  /** Writes at once what fits, at the end of the process. Left out where that could hold up its end. */
+  /** Synchronously writes what fits, at the end of the process. Omitted if that could delay the exit. */
   writeNow?(chunk: string): void;
 }
 
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
- * A log destination that never blocks, fails or grows without limit. Lines wait for a slow output up to `maxBytes`; then
- * new ones are dropped. Lines that the output refuses are dropped too. Both are counted.
+ * A log destination that never blocks, fails or grows without limit. Lines wait for a slow output up to `maxBytes`;
+ * then new ones are dropped, as are lines that the output refuses. Both are counted.
  */
 export class BoundedLog {
   readonly #output: LogOutput;
   readonly #maxBytes: number;
   #waiting: string[] = [];
   #waitingBytes = 0;
-  /** Lines and bytes that the output is writing. */
+  /** Lines and bytes being written. */
   #writingLines = 0;
   #writingBytes = 0;
   #dropped = 0;
@@ -117,7 +120,7 @@ export class BoundedLog {
     return this.#dropped;
   }
 
-  /** Takes one line, with its line feed. */
+  /** Accepts one line, with its line feed. */
   write(line: string): void {
     const bytes = Buffer.byteLength(line);
     if (this.#waitingBytes + this.#writingBytes + bytes > this.#maxBytes) {
@@ -135,7 +138,7 @@ export class BoundedLog {
     while (this.#writingLines > 0 && performance.now() < deadline) await wait(5);
   }
 
-  /** Writes what waits while the process exits; lines that do not fit are lost with it. */
+  /** Writes waiting lines while the process exits. Lines that do not fit are lost. */
   flushNow(): void {
     if (this.#waiting.length > 0) this.#output.writeNow?.(this.#takeWaiting());
   }

@@ -7,7 +7,7 @@ import { CALL_SECONDS, settleSeconds, Telemetry } from './telemetry.ts';
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** A service's telemetry, with its log lines as they come. */
+/** A service's telemetry, with its log lines in order. */
 function telemetry(level = 'trace') {
   const lines: Line[] = [];
   const destination = { write: (text: string) => lines.push(JSON.parse(text)) };

@@ -10,30 +10,30 @@ export interface TelemetryOptions {
   readonly level: string;
   /** Destination of log lines, one JSON object each. Default: standard error. */
   readonly destination?: LogDestination;
-  /** Process metrics (CPU, memory, event loop). Off where several services share a process. Default: true. */
+  /** Process metrics (CPU, memory, event loop). Off if several services share a process. Default: true. */
   readonly processMetrics?: boolean;
-  /** A clock in ms that no one sets. Default: that of the process. */
+  /** A monotonic clock in ms. Default: the process's. */
   readonly now?: () => number;
 }
 
 export interface LogDestination {
-  /** Takes one line, with its line feed. */
+  /** Accepts one line, with its line feed. */
   write(line: string): unknown;
   /** Lines that were not written. */
   readonly dropped?: number;
 }
 
-/** Log lines of one event within a window; what is over it is counted and told with the next line. */
+/** Log lines of one event per window; further ones are counted and reported with the next line. */
 const LINES_PER_WINDOW = 20;
 const WINDOW_MS = 10_000;
 
 /**
- * The interval at which the event loop's delay is sampled. Each sample wakes the process, and includes the time between two
- * samples: see docs/decisions/0022-keep-bookkeeping-cheap.md.
+ * The interval at which the event loop's delay is sampled. Each sample wakes the process, and includes the time between
+ * two samples: see docs/decisions/0022-keep-bookkeeping-cheap.md.
  */
 const EVENT_LOOP_SAMPLE_MS = 50;
 
-/** Gauges of prom-client that are named as counters; the same name without `_total` has them by type. */
+/** Gauges of prom-client that are named like counters; the same names without `_total` report them by type. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
 interface Throttle {
@@ -79,7 +79,7 @@ export class Telemetry {
     );
   }
 
-  /** Counts the event and logs it; a flood of one event is counted in full and logged in part. */
+  /** Counts and logs an event. A flood of one event is counted in full and logged in part. */
   event(name: EventName, fields: Record<string, unknown> = {}): void {
     this.#events.inc({ event: name });
     const { level, message } = EVENTS[name];
@@ -99,7 +99,7 @@ export class Telemetry {
     this.log[level](suppressed > 0 ? { event: name, ...fields, suppressed } : { event: name, ...fields }, message);
   }
 
-  /** A counter whose value lives in the program as a plain number, and is read when Prometheus asks. */
+  /** A counter whose value is a plain number in the program, read on each scrape. */
   counter<L extends string>(name: string, help: string, read: Reading<L>, labelNames: readonly L[]): void {
     const counter: Counter<L> = new Counter<L>({
       ...this.#described(name, help, labelNames),
@@ -107,7 +107,7 @@ export class Telemetry {
     });
   }
 
-  /** A gauge, read when Prometheus asks. */
+  /** A gauge, read on each scrape. */
   gauge<L extends string>(name: string, help: string, read: Reading<L>, labelNames: readonly L[]): void {
     const gauge: Gauge<L> = new Gauge<L>({
       ...this.#described(name, help, labelNames),
@@ -115,7 +115,7 @@ export class Telemetry {
     });
   }
 
-  /** A histogram of seconds or sizes; returns the way to observe a value. */
+  /** Creates a histogram of seconds or sizes, and returns the function that observes a value. */
   histogram(name: string, help: string, buckets: number[]): (value: number) => void {
     return new PlainHistogram({ name, help, buckets, registry: this.registry }).observe;
   }
@@ -137,14 +137,14 @@ function rewrite<L extends string>(
   for (const [labels, value] of read()) write(labels, value);
 }
 
-/** Buckets for the time that a call to another server takes, in seconds. */
+/** Buckets for the duration of a call to another server, in seconds. */
 export const CALL_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Above a minute, up to four days. */
+/** From a minute to four days. */
 const LONG_SECONDS = [90, 120, 180, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 345_600];
 const BUCKETS_BEYOND = 3;
 
-/** Buckets for the time of a message in a service that may hold it for so long on purpose: three lie beyond that. */
+/** Returns buckets for the time of a message in a service that may hold it this long on purpose; three lie beyond. */
 export function settleSeconds(maxWaitMs: number): number[] {
   const all = [...CALL_SECONDS, ...LONG_SECONDS];
   const within = all.filter((bound) => bound * 1_000 <= maxWaitMs).length;
@@ -160,8 +160,8 @@ export interface PlainHistogramOptions {
 }
 
 /**
- * A histogram whose counts are plain numbers, read when Prometheus asks: prom-client's own makes and hashes its labels
- * for each value, which was felt where each message brings one (2 % of a service's CPU time).
+ * A histogram whose counts are plain numbers, read on each scrape. prom-client's own builds and hashes its labels for
+ * each value, which took 2 % of a service's CPU time with one value per message.
  */
 export class PlainHistogram extends Gauge<'le'> {
   readonly #name: string;
@@ -179,7 +179,7 @@ export class PlainHistogram extends Gauge<'le'> {
     this.#description = new Histogram({ name, help, registers: [] });
   }
 
-  /** Safe to hand around as a callback. */
+  /** Bound, so that it can be passed as a callback. */
   readonly observe = (value: number): void => {
     this.#sum += value;
     this.#count += 1;

@@ -2,13 +2,13 @@ import { Firestore } from '@google-cloud/firestore';
 import type { GoogleConfig } from '../../connectors/google/google-config.ts';
 import { channelOptions } from '../../connectors/google/grpc-client.ts';
 
-/** Builds the client; `FIRESTORE_EMULATOR_HOST` is honored by it. */
+/** Creates the client, which honors `FIRESTORE_EMULATOR_HOST`. */
 export function createFirestoreClient(
   google: GoogleConfig,
   { projectId, databaseId }: { projectId?: string | undefined; databaseId?: string | undefined },
 ): Firestore {
   return new Firestore({
-    // Else an integer of 64 bits is rounded to a double.
+    // Otherwise 64-bit integers are rounded to doubles.
     useBigInt: true,
     grpcOptions: channelOptions(),
     projectId: projectId ?? google.projectId,

@@ -7,7 +7,7 @@ import { firestoreFetcher } from './firestore-fetcher.ts';
 
 type Documents = Record<string, Record<string, unknown>>;
 
-/** A client whose reads are answered here; every other part of it is Google's own. */
+/** A client whose reads are answered here; the rest is Google's own. */
 function fetcherOf(documents: Documents, read?: () => Promise<void>) {
   const calls: string[][] = [];
   const answers: string[] = [];

@@ -26,9 +26,9 @@ export interface FirestoreFetcherOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** Lookups wait this long for company: one call for many documents costs little more than for one. */
+/** Time that lookups wait to be combined: one call for many documents costs little more than for one. */
 const COLLECT_MS = 2;
-/** An answer that takes so long is shown as a failing part, before it has failed. */
+/** An answer slower than this is reported as a failing part before it fails. */
 const SLOW_MS = 2_000;
 const DOCUMENTS_PER_CALL = 100;
 /** gRPC status code. */
@@ -48,15 +48,15 @@ function isDocumentId(key: string): boolean {
 }
 
 /**
- * The last layer: a key is a document id of one collection. A text that can be no document id has no data; so a key
- * such as `../../x` leads nowhere else.
+ * The last layer, where a key is a document id in one collection. A text that cannot be a document id has no data, so a
+ * key such as `../../x` leads nowhere else.
  */
 export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   const { client, collection, timeoutMs, onAnswer, onResult } = options;
   const scheduler = options.scheduler ?? monotonicScheduler;
   let waiting = new Map<string, Subscriber<LookupData | undefined>[]>();
   const closing = new ReplaySubject<void>(1);
-  /** Calls of the client, which may go on after they were given up. */
+  /** Calls of the client, which may continue after they were abandoned. */
   const calls = new Set<Promise<unknown>>();
 
   const tracked = <T>(call: Promise<T>): Promise<T> => {
@@ -76,7 +76,7 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
   };
 
   const answer = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
-    // The client retries by itself for seconds before it tells of an outage.
+    // The client retries for seconds before it reports an outage.
     const slow = scheduler.schedule(
       () => onResult(new RetryableError(`firestore: no answer for ${SLOW_MS} ms`)),
       SLOW_MS,
@@ -112,7 +112,9 @@ export function firestoreFetcher(options: FirestoreFetcherOptions): Fetcher {
     }
   };
 
-  /** One key that Firestore refuses must not cost the others: each is asked for alone, and the refused has no data. */
+  /**
+   * One key that Firestore refuses must not fail the others: each is requested alone, and the refused one has no data.
+   */
   const apart = async (keys: string[], batch: ReadonlyMap<string, Subscriber<LookupData | undefined>[]>) => {
     if (keys.length > 1) {
       await Promise.all(keys.map((key) => answer([key], batch)));
@@ -152,8 +154,8 @@ function plainData(data: Record<string, unknown> | undefined): LookupData | unde
 }
 
 /**
- * Firestore's own kinds of value as JSON has them: times as RFC 3339, bytes as base64, references as paths, vectors as
- * lists, and numbers that JSON does not have as the texts `NaN`, `Infinity` and `-Infinity`.
+ * Converts Firestore's types to JSON: times to RFC 3339, bytes to base64, references to paths, vectors to lists, and
+ * numbers without a JSON form to the strings `NaN`, `Infinity` and `-Infinity`.
  */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return plainInteger(value);
@@ -169,13 +171,13 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
 }
 
-/** The client gives every integer as a bigint. */
+/** Converts integers, which the client always returns as bigints. */
 function plainInteger(value: bigint): number | JsonNumber {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : new JsonNumber(String(value));
 }
 
-/** Milliseconds at least; microseconds, which Firestore counts, where there are any. */
+/** Writes at least milliseconds, and Firestore's microseconds if there are any. */
 function plainTime(time: Timestamp): string {
   const text = time.toDate().toISOString();
   const micros = Math.floor(time.nanoseconds / 1_000) % 1_000;

@@ -2,13 +2,13 @@ import { RetryableError, toError } from '../../core/errors.ts';
 import type { RedisLayer } from '../chain.ts';
 import { RedisRefusal } from './redis-errors.ts';
 
-/** A key that is read once at start; whether it exists does not matter. */
+/** A key that is read once at start; it need not exist. */
 const CHECKED_KEY = 'dataflow-start-check';
 
 /**
- * Checks at start that a registry may be read.
+ * Checks at start that a registry can be read.
  *
- * @throws RetryableError while it cannot be: secrets and rights may be set while the service waits.
+ * @throws RetryableError while it cannot be read: secrets and permissions may be fixed while the service waits.
  */
 export async function checkRedis({ client, keyPrefix }: RedisLayer): Promise<void> {
   try {

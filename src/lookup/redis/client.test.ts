@@ -23,7 +23,7 @@ suite('redis client', (it) => {
   }
   const scope = testScope(it);
   let cluster: Promise<readonly [RedisServer, RedisServer]>;
-  // Its servers are not to end while it starts.
+  // Its servers must not end while it starts.
   after(() => cluster.then(() => {}));
   const whole = suiteScope(it);
   const folder = pipelineFolder(whole);
@@ -47,7 +47,7 @@ suite('redis client', (it) => {
       (thrown: unknown) => String(thrown),
     );
 
-  /** Two nodes, each with half of the slots. Redis lets a new cluster wait for two seconds. */
+  /** Two nodes, each with half of the slots. Redis makes a new cluster wait for two seconds. */
   before(() => {
     cluster = startCluster();
     cluster.catch(() => {});
@@ -151,7 +151,7 @@ suite('redis client', (it) => {
     const client = open({ url: `redis://127.0.0.1:${proxy.port}` });
     await ready(client);
     await client.setNew('k', 'before', NEVER_MS);
-    // The address leads to a replica for now: reads go on over the same connection.
+    // The address leads to a replica for now: reads continue over the same connection.
     await one.admin.replicaof('127.0.0.1', String(other.port));
     const connections = async () => String(await one.admin.client('LIST')).split('\n').length;
     const before = await connections();
@@ -217,7 +217,7 @@ suite('redis client', (it) => {
     const args = [file, '--sentinel', '--requirepass', 'x'];
     const sentinel = await startRedisServer(scope, { args, admin: { password: 'x' } });
     const passwordFile = folder.file('sentinel-password', 'x\n');
-    // The first one is away.
+    // The first sentinel is down.
     const url = `redis://127.0.0.1:1,127.0.0.1:${sentinel.port}`;
     const client = open({ url, sentinel: { name: 'mymaster', passwordFile } });
     await ready(client);

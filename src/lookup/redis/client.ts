@@ -26,39 +26,39 @@ export interface RedisConfig {
   readonly insecureSkipVerify: boolean;
 }
 
-/** State of the connection; of a cluster's, all nodes together. */
+/** State of the connection; for a cluster, of all nodes together. */
 export interface RedisState {
   readonly isReady: boolean;
-  /** Why it is not ready; nothing while it connects for the first time. */
+  /** Why it is not ready; undefined during the first connection attempt. */
   readonly problem?: string;
 }
 
 /**
- * The commands of a lookup, on a single server, a cluster, or the primary that sentinels name. Each fails with a
- * RedisRefusal when Redis has answered with an error, and with a RetryableError when it has not answered.
+ * The commands of a lookup, on a single server, a cluster, or the primary named by sentinels. Each fails with a
+ * RedisRefusal if Redis returns an error, and with a RetryableError if it does not answer.
  */
 export interface RedisClient {
-  /** The present state, then each change. */
+  /** Emits the current state, then each change. */
   readonly state: Observable<RedisState>;
   get(key: string): Promise<string | null>;
-  /** Writes a key that does not exist; one that does stays as it is. */
+  /** Writes a key only if it does not exist. */
   setNew(key: string, text: string, ttlMs: number): Promise<void>;
-  /** Deletes the keys; returns how many there were. */
+  /** Deletes the keys, and returns how many existed. */
   delete(keys: readonly string[]): Promise<number>;
-  /** Time until a key expires; undefined if it does not, or is not there. */
+  /** Time until a key expires; undefined if it does not expire or does not exist. */
   expiresInMs(key: string): Promise<number | undefined>;
   disconnect(): void;
 }
 
 const LONGEST_RECONNECT_MS = 5_000;
-/** Between two looks at where the address leads, while writes are refused as by a replica. */
+/** Interval of checks where the address leads, while a replica refuses writes. */
 const FOLLOW_EVERY_MS = 1_000;
 const DEFAULT_PORT = 6_379;
 const SENTINEL_PORT = 26_379;
 
 /**
- * Builds a client that queues nothing while it is not connected, fails a command after `timeoutMs`, and reconnects for
- * ever. Password and CA files are read again for each connection.
+ * Creates a client that queues nothing while disconnected, fails a command after `timeoutMs`, and reconnects forever.
+ * Reads password and CA files again for each connection.
  *
  * @throws FatalError if a file cannot be read now.
  */
@@ -73,7 +73,7 @@ class ConnectedRedis implements RedisClient {
   readonly #client: Redis | Cluster;
   readonly #timeoutMs: number;
   #followedAt = Number.NEGATIVE_INFINITY;
-  /** Of a file that could not be read again for the present attempt to connect. */
+  /** Problem of a file that could not be read for the current connection attempt. */
   #fileProblem: string | undefined;
 
   constructor(config: RedisConfig, address: RedisAddress) {
@@ -99,7 +99,7 @@ class ConnectedRedis implements RedisClient {
   }
 
   async delete(keys: readonly string[]): Promise<number> {
-    // One by one: the keys may belong to different nodes of a cluster.
+    // One by one, because the keys may belong to different nodes of a cluster.
     const deleted = await Promise.all(keys.map((key) => this.#client.del(key).catch(this.#rethrow)));
     return deleted.reduce((sum, each) => sum + each, 0);
   }
@@ -158,14 +158,14 @@ class ConnectedRedis implements RedisClient {
         lazyConnect: true,
         enableOfflineQueue: false,
         clusterRetryStrategy: reconnectAfter,
-        // Names stay names: certificates are made out to them.
+        // Keeps host names, because certificates are issued for them.
         dnsLookup: (name, callback) => callback(null, name),
         redisOptions: { ...commonOptions(config, address), tls },
       },
     );
-    // Before the node connects.
+    // Runs before the node connects.
     cluster.on('+node', (node: Redis) => reading(node.options, 'password', password));
-    // The error of the cluster itself says only that no node is left.
+    // The cluster's own error only says that no node is left.
     cluster.on('node error', (error: Error) => {
       if (cluster.status !== 'ready' && error.message !== 'Connection is closed.') this.#failed(error);
     });
@@ -176,14 +176,14 @@ class ConnectedRedis implements RedisClient {
     return cluster;
   }
 
-  /** An object whose CA is read at each connection; undefined without TLS. */
+  /** Returns TLS options whose CA is read for each connection; undefined without TLS. */
   #tls(config: RedisConfig, { isTls }: RedisAddress): RedisOptions['tls'] {
     if (!isTls) return undefined;
     const { caFile } = config;
     const tls = { rejectUnauthorized: !config.insecureSkipVerify };
     if (caFile === undefined) return tls;
     const parse = (text: string): string => {
-      // Without a certificate in it, the file would only show as a server that nobody has vouched for.
+      // A file without a certificate would otherwise only show up as an untrusted server.
       new X509Certificate(text);
       return text;
     };
@@ -221,7 +221,7 @@ class ConnectedRedis implements RedisClient {
     return toError(thrown).message === 'Command timed out' ? `no answer within ${this.#timeoutMs} ms` : undefined;
   }
 
-  /** After a failover the connection may lead to a replica still, and the address to the new primary. */
+  /** After a failover, the connection may still lead to a replica, and the address to the new primary. */
   #refused({ code }: RedisRefusal): void {
     const now = performance.now();
     if (code !== 'READONLY' || this.#client instanceof Cluster || now < this.#followedAt + FOLLOW_EVERY_MS) return;
@@ -230,7 +230,10 @@ class ConnectedRedis implements RedisClient {
   }
 }
 
-/** Connects anew if the address leads to a primary now. A connection to a replica that is still right for reads stays. */
+/**
+ * Reconnects if the address now leads to a primary. Otherwise keeps the connection to a replica, which still serves
+ * reads.
+ */
 async function followPrimary(client: Redis): Promise<void> {
   const probe = client.duplicate({ lazyConnect: true, retryStrategy: null });
   probe.on('error', () => {});
@@ -238,12 +241,12 @@ async function followPrimary(client: Redis): Promise<void> {
     await probe.connect();
     const isPrimary = await probe.info('replication').then(
       (info) => /^role:master/m.test(info),
-      // Who may not ask has to try.
+      // Without permission to check, reconnect anyway.
       (thrown: unknown) => asRefusal(thrown)?.code === 'NOPERM',
     );
     if (isPrimary && client.status === 'ready') client.disconnect(true);
   } catch {
-    // Nothing better is there now.
+    // No better server is available now.
   } finally {
     probe.disconnect();
   }
@@ -254,14 +257,15 @@ function commonOptions(config: RedisConfig, { username }: RedisAddress) {
     username: config.username ?? username,
     commandTimeout: config.timeoutMs,
     connectTimeout: 5_000,
-    // A server that does not confirm the end of a connection is not waited for.
+    // Does not wait for a server that never confirms the end of a connection.
     disconnectTimeout: 500,
-    // A command that timed out stays in the client's queue until its answer comes: a server that hangs is hung up on.
+    // A command that timed out stays in the client's queue until its answer arrives, so a hanging server is
+    // disconnected.
     socketTimeout: 4 * config.timeoutMs,
   };
 }
 
-/** An error of several attempts, by IPv4 and IPv6, has no message of its own. */
+/** Returns the cause of an error. One that combines attempts over IPv4 and IPv6 has no message. */
 function causeOf(error: Error): string {
   if (error.message !== '' || !(error instanceof AggregateError)) return error.message;
   return error.errors.map((each: unknown) => toError(each).message).join(', ');
@@ -271,7 +275,7 @@ function reconnectAfter(attempt: number): number {
   return Math.min(LONGEST_RECONNECT_MS, 100 * 2 ** Math.min(attempt, 10));
 }
 
-/** Makes a member of options one that is read when it is used. */
+/** Replaces a member of options with a getter that reads it on use. */
 function reading<Options extends object>(options: Options, name: string, get: () => string | undefined): Options {
   return Object.defineProperty(options, name, { get, enumerable: true, configurable: true });
 }

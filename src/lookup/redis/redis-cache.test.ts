@@ -19,7 +19,7 @@ import { RedisCondition } from './redis-condition.ts';
 const TTL_MS = 100_000;
 const MISSING_TTL_MS = 10_000;
 const TIMEOUT_MS = 200;
-/** A long time limit, for a healthy Redis: a late answer must not count as none. */
+/** A long timeout for a healthy Redis, so that a late answer does not count as missing. */
 const NEVER_MS = 10_000;
 
 const D1 = { a: 1, nested: { b: [true, null] } };
@@ -172,7 +172,7 @@ suite('redis cache', (it) => {
       answer.next(fetched);
       answer.complete();
       assert.equal(await looking, fetched);
-      // Behind the write of the cache, on the same connection.
+      // Sent after the cache's write, on the same connection.
       assert.equal(await get('d1'), { registered: 'meanwhile' });
       assert.equal(await held('device:d1'), ['{"registered":"meanwhile"}', -1]);
     }
@@ -237,7 +237,7 @@ suite('redis cache', (it) => {
     assert.ok(behind.closed());
   });
 
-  /** The layers as a service has them, over a layer that answers when the test says so. */
+  /** The layers of a service, in front of a layer that the test answers. */
   async function chainOn() {
     const asked: Subject<LookupData | undefined>[] = [];
     const behind = fakeFetcher({}, () => {
@@ -276,7 +276,7 @@ suite('redis cache', (it) => {
   test('a lookup that begins while Redis deletes gets, and leaves, nothing old', async () => {
     const { chain, get, answered, asked } = await chainOn();
     await server.admin.set('device:d1', '{"version":"old"}');
-    // Writes wait, reads do not.
+    // Pauses writes only.
     await server.admin.call('CLIENT', 'PAUSE', '10000', 'WRITE');
     const invalidated = firstValueFrom(chain.invalidate('d1'), { defaultValue: undefined });
     const during = get('d1');

@@ -29,25 +29,25 @@ export interface RedisCacheOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** After a time-out or a lost connection Redis is left alone for so long, so that not every lookup waits for it. */
+/** Time for which Redis is skipped after a timeout or lost connection, so that not every lookup waits for it. */
 const CLOSED_MS = 1_000;
 
-/** The state of a key in Redis: an answer, nothing, or a value that is not ours to use or replace. */
+/** The state of a key in Redis: an answer, nothing, or a value that the cache must not use or replace. */
 type Held = { readonly data: LookupData | undefined } | 'nothing' | 'unusable';
 
 /**
- * Keeps data in Redis as JSON, and that there is none in a key of its own. Writes only where nothing was, so what others
- * have stored stays. A layer that may be skipped: a time-out or a lost connection closes it for a second; an answer that
- * is an error costs its key alone.
+ * Caches data in Redis as JSON, and missing data under a separate key. Writes only keys that do not exist, so values
+ * stored by others stay. The layer is optional: a timeout or lost connection skips it for a second; an error reply
+ * affects only its key.
  */
 export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
   const { client, keyPrefix, ttlMs, missingTtlMs, onAnswer, telemetry, condition } = options;
   const scheduler = options.scheduler ?? monotonicScheduler;
   let closedUntil = Number.NEGATIVE_INFINITY;
   let invalidations = 0;
-  /** Keys whose invalidation is under way, and how many times. */
+  /** Number of invalidations in progress, by key. */
   const invalidating = new Map<string, number>();
-  /** Writes under way, each bounded by the time-out of a command. */
+  /** Writes in progress, each bounded by the command timeout. */
   const writes = new Set<Promise<void>>();
   const following = condition.follow(client, () => {
     closedUntil = Number.NEGATIVE_INFINITY;
@@ -56,7 +56,7 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
 
   const skipped = (error: string): void => telemetry.event('cache.skipped', { layer: 'redis', error });
 
-  /** Notes a failure of a read or a write. */
+  /** Records a failed read or write. */
   const failed = (part: 'reads' | 'writes', key: string, thrown: unknown): void => {
     const { message } = toError(thrown);
     if (thrown instanceof RedisRefusal && thrown.code === 'WRONGTYPE') {
@@ -97,7 +97,7 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
     const before = invalidations;
     return next.fetch(key).pipe(
       tap((data) => {
-        // What was fetched before an invalidation may be what was to be forgotten.
+        // Data fetched before an invalidation may be outdated.
         if (invalidations !== before || isClosed()) return;
         const writing = write(key, data).finally(() => writes.delete(writing));
         writes.add(writing);
@@ -124,7 +124,7 @@ export function redisCache(next: Fetcher, options: RedisCacheOptions): Fetcher {
   return {
     fetch: (key) =>
       defer(() => {
-        // What Redis still holds of a key is not to be read while that is deleted.
+        // Bypasses Redis while the key is being deleted.
         if (isClosed() || invalidating.has(key) || !isRedisKey(key)) return next.fetch(key);
         const before = invalidations;
         return from(read(key)).pipe(

@@ -4,23 +4,23 @@ import type { ConditionSetter, ConditionState } from '../../core/readiness.ts';
 import type { RedisClient, RedisState } from './client.ts';
 import { RedisRefusal } from './redis-errors.ts';
 
-/** Problems of Redis, the most telling first. */
+/** Problems of Redis, the most informative first. */
 const PARTS = ['connection', 'setting', 'reads', 'writes'] as const;
 type Part = (typeof PARTS)[number];
 
-/** Shows in readiness what is wrong with Redis: a cause stays until it is known to be gone. */
+/** Reports problems of Redis in readiness. A problem stays until it is known to be resolved. */
 export class RedisCondition {
   readonly #problems = new Map<Part, string>();
   readonly #readiness: ConditionSetter;
   readonly #bad: Exclude<ConditionState, 'ok'>;
 
-  /** @param bad the state of a layer with a problem: `degraded` if it may be skipped, else `failing`. */
+  /** @param bad the state of a layer with a problem: `degraded` if it is optional, else `failing`. */
   constructor(readiness: ConditionSetter, bad: Exclude<ConditionState, 'ok'>) {
     this.#readiness = readiness;
     this.#bad = bad;
   }
 
-  /** Follows the connection. `onReady` is called whenever there is a new one. */
+  /** Follows the connection. Calls `onReady` for each new connection. */
   follow(client: Pick<RedisClient, 'state'>, onReady: () => void = () => {}): Subscription {
     return client.state.subscribe({
       next: ({ isReady, problem }: RedisState) => {
@@ -34,11 +34,11 @@ export class RedisCondition {
     });
   }
 
-  /** Notes why a read or a write has failed, until one succeeds. */
+  /** Records why reads or writes fail, until one succeeds. */
   failed(part: 'reads' | 'writes', thrown: unknown): void {
     const { message } = toError(thrown);
     const isMoved = thrown instanceof RedisRefusal && (thrown.code === 'MOVED' || thrown.code === 'ASK');
-    // Half of the keys may be here: one that succeeds does not show that the setting is right.
+    // Half of the keys may be on this node: one success does not prove the setting right.
     if (isMoved) this.#set('setting', message);
     else this.#set(thrown instanceof RedisRefusal ? part : 'reads', message);
   }
@@ -60,7 +60,7 @@ export class RedisCondition {
   }
 }
 
-/** The effect of a problem on lookups: on reading, and on writing. */
+/** The effects of a problem on lookups, for reads and for writes. */
 const CONSEQUENCES = {
   degraded: ['skipped', 'writes are refused'],
   failing: ['lookups fail', 'writes are refused'],

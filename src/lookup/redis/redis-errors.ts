@@ -1,9 +1,9 @@
 import { RetryableError, toError } from '../../core/errors.ts';
 
-/** Redis answered and refused the command; the connection is well, and so may be the next command. */
+/** A command refused by Redis. The connection is fine, and the next command may succeed. */
 export class RedisRefusal extends Error {
   override readonly name = 'RedisRefusal';
-  /** First word of the answer: `OOM`, `READONLY`, `WRONGTYPE`, `NOPERM`, `MOVED` … */
+  /** First word of the reply: `OOM`, `READONLY`, `WRONGTYPE`, `NOPERM`, `MOVED` … */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -24,7 +24,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   OOM: 'Redis is full: raise its maxmemory, or set a maxmemory-policy that evicts',
 };
 
-/** Returns an answer that is an error as a RedisRefusal with its remedy; undefined for any other failure. */
+/** Converts an error reply to a RedisRefusal with its remedy; undefined for any other failure. */
 export function asRefusal(thrown: unknown): RedisRefusal | undefined {
   const error = toError(thrown);
   if (error.name !== 'ReplyError') return undefined;
@@ -36,9 +36,9 @@ export function asRefusal(thrown: unknown): RedisRefusal | undefined {
 }
 
 /**
- * Returns what a failed command means: an answer is a RedisRefusal; a time-out or a lost connection is an outage.
+ * Converts a failed command: an error reply becomes a RedisRefusal, a timeout or lost connection an outage.
  *
- * @param why the cause of the outage, where it is known better than by the error itself.
+ * @param why the cause of the outage, if it is more specific than the error.
  */
 export function asRedisError(thrown: unknown, why?: string): RedisRefusal | RetryableError {
   return asRefusal(thrown) ?? new RetryableError(why ?? toError(thrown).message, { cause: thrown });

@@ -33,7 +33,7 @@ suite('failover of Redis', (it) => {
     await firstValueFrom(client.state.pipe(filter(({ isReady }) => isReady)));
     await client.setNew('k', 'v', 600_000);
     await eventually(async () => assert.is(await replica.admin.get('k'), 'v'));
-    // The sentinel learns of the replica from the primary.
+    // The sentinel learns about the replica from the primary.
     await eventually(async () => {
       const replicas = await sentinel.admin.call('SENTINEL', 'REPLICAS', 'mymaster');
       assert.ok(Array.isArray(replicas) && replicas.length === 1);

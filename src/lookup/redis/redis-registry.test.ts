@@ -53,7 +53,7 @@ suite('redis registry', (it) => {
       }
       assert.is(answers[0], 'redis good true');
       assert.is(redis()?.state, 'ok');
-      // The default user's right to write is gone, and nothing needs it.
+      // Removes the default user's write permission, which nothing needs.
       await admin.acl('SETUSER', 'default', '-@write');
       assert.ok(await get('good'));
     }

@@ -16,8 +16,8 @@ export interface RedisRegistryOptions {
 }
 
 /**
- * The last layer: JSON objects that others maintain in Redis. Reads only. A key that is missing, or holds anything else,
- * has no data; whatever keeps Redis from answering is an outage.
+ * The last layer: JSON objects that others maintain in Redis. Only reads. A key that is missing or holds anything else
+ * has no data; any failure of Redis is an outage.
  */
 export function redisRegistry(options: RedisRegistryOptions): Fetcher {
   const { client, keyPrefix, onAnswer, telemetry, condition } = options;

@@ -11,7 +11,7 @@ const URL_PARTS = /^(rediss?):\/\/(?:(?<user>[^/?#]*)@)?(?<hosts>[^/?#@]+)(?:\/(
 const HOST_PARTS = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
 
 /**
- * Reads `redis[s]://[user[:password]@]host[:port][,host[:port]…][/db]`; user and password may be URL-encoded.
+ * Parses `redis[s]://[user[:password]@]host[:port][,host[:port]…][/db]`; user and password may be URL-encoded.
  *
  * @returns undefined for any other text.
  */
@@ -48,7 +48,7 @@ function credentials(user: string | undefined): readonly [string | undefined, st
   ];
 }
 
-/** A `%` that encodes nothing is a `%`. */
+/** Decodes a URL component, keeping a `%` that encodes nothing. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

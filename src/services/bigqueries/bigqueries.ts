@@ -36,7 +36,7 @@ export function bigqueriesGraph(
   );
 }
 
-/** Pub/Sub to BigQuery. Each message is acknowledged once BigQuery has accepted its row. */
+/** Pub/Sub to BigQuery. Acknowledges each message once BigQuery has accepted its row. */
 export const createBigQueries = defineService({
   ...settings,
   inFlight: ({ source, insert }) => ({ ...source, maxWaitMs: insert.maxDelayMs }),
@@ -54,7 +54,7 @@ export interface BigQueriesSteps {
 
 export interface BigQueriesDependencies extends CommonDependencies {
   readonly bigquery?: BigQuery;
-  /** Makes the row of a message, in the place of the table's `from` paths. */
+  /** Builds the row of a message, instead of the table's `from` paths. */
   readonly transformer?: Transformer;
 }
 
@@ -108,7 +108,7 @@ export interface Rows {
   readonly rowTextOf: (message: Message) => string;
 }
 
-/** Makes rows by the hook `transformer`, or else by the paths of the table's columns. */
+/** Builds rows with the hook `transformer`, or else from the paths of the table's columns. */
 export function rows({ config, context, dependencies: { transformer } }: Opening): Rows {
   if (transformer === undefined) {
     const rowOf = rowBy(config.table.schema);

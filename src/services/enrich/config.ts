@@ -9,7 +9,7 @@ import { retrySchema } from '../../operators/retry.ts';
 import { consumerEntries, consumerWarnings } from '../config.ts';
 import type { ServiceSettings } from '../define-service.ts';
 
-/** The ending of a message that cannot be enriched. */
+/** The handling of a message that cannot be enriched. */
 const policy = v.picklist(['pass', 'drop', 'deadLetter']);
 
 const fieldName = v.pipe(
@@ -20,7 +20,7 @@ const fieldName = v.pipe(
   }),
 );
 
-/** Configuration of an enrich service: Pub/Sub to Pub/Sub, with what is known about the device added. */
+/** Configuration of an enrich service: Pub/Sub to Pub/Sub, adding data about the device. */
 export const enrichSchema = v.strictObject({
   service: setting(v.literal('enrich'), 'Selects this service.'),
   ...consumerEntries,

@@ -42,7 +42,7 @@ export function enrichGraph(
   );
 }
 
-/** Pub/Sub to Pub/Sub: adds what is known about a device. Each message is acknowledged once Pub/Sub has the new one. */
+/** Pub/Sub to Pub/Sub: adds data about a device. Acknowledges each message once Pub/Sub has the new one. */
 export const createEnrich = defineService({
   ...settings,
   inFlight: ({ source, publish }) => ({ ...source, maxWaitMs: publish.maxDelayMs }),
@@ -51,8 +51,8 @@ export const createEnrich = defineService({
   graph: (deliveries, opening, parts) => enrichGraph(deliveries, opening, parts),
   actions: (parts) => ({
     /**
-     * Forgets what the caches hold of a key: memory of this process, and Redis. Rejects with a RetryableError where Redis
-     * may hold it still.
+     * Removes a key from the caches: this process's memory and Redis. Rejects with a RetryableError if Redis may still
+     * hold it.
      */
     invalidate: async (key: string): Promise<void> => {
       const chain = parts()?.chain;
@@ -84,7 +84,7 @@ export interface EnrichProbes {
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
   readonly fetcherHit: Probe<Answer>;
-  /** Answers of any layer that a key has no data. */
+  /** Answers, of any layer, that a key has no data. */
   readonly missing: Probe<Answer>;
   readonly enriched: Probe<Delivery>;
 }
@@ -156,7 +156,7 @@ async function openParts(opening: Opening) {
     close: async () => {
       lookups.disconnect();
       await close();
-      // Before its client ends: what that tries again after its end is rejected where nobody listens.
+      // Closed before its client: calls retried after the client's end would reject unhandled.
       await chain.close();
       await lookups.close();
     },
@@ -190,7 +190,7 @@ interface Keys {
   readonly keyOf: KeyOf;
 }
 
-/** Finds keys by the hook `keyExtractor`, or else by the paths of the configuration. */
+/** Returns the keys from the hook `keyExtractor`, or else from the configured paths. */
 export function keys({ config, context, dependencies: { keyExtractor } }: Opening): Keys {
   if (keyExtractor === undefined) return { extractKey: identity, keyOf: keyByPaths(config.key) };
   const extracted = new WeakMap<Message, string | undefined>();
@@ -198,7 +198,7 @@ export function keys({ config, context, dependencies: { keyExtractor } }: Openin
   const extractKey = applyHook<unknown>({
     name: 'keyExtractor',
     config: config.hooks,
-    // Where the order hangs on what is not known yet, all messages keep it.
+    // If the order depends on data not known yet, all messages keep their order.
     keyOf: orderBy(orderingKey, () => (orderingKey === undefined ? undefined : '')),
     call: ({ message }) => keyExtractor(message),
     accept: (delivery, key) => {

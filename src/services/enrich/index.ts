@@ -1,4 +1,4 @@
-/** Pub/Sub to Pub/Sub, with what is known about a device added. */
+/** Pub/Sub to Pub/Sub, adding data about the device. */
 
 export { type EnrichConfig, enrichSchema } from './config.ts';
 export { createEnrich, type EnrichDependencies, type EnrichProbes } from './enrich.ts';

@@ -26,7 +26,7 @@ interface Looked {
   readonly ended: unknown;
 }
 
-/** Looks one delivery up, and what came of it. */
+/** Looks up one delivery, and returns the result. */
 function look(
   options: Partial<LookupOptions> = {},
   attributes: Record<string, string> = { uid: 'd1' },
@@ -58,7 +58,7 @@ function look(
   return { delivery, emitted, fetched: fetcher.fetched, ended };
 }
 
-/** The data that one message has got in the end, or what its lookup failed with. */
+/** Returns the data that one message finally got, or the error of its lookup. */
 function lookUp(fetcher: Fetcher, apply: LookupOptions['apply']): Promise<unknown> {
   const delivery = testDelivery(testContext(), { attributes: { uid: 'd1' } });
   const retry = { initialDelayMs: 1, maxDelayMs: 1, giveUpAfterMs: 0 };
@@ -177,7 +177,7 @@ suite('lookup', ({ test }) => {
 
   test('a hook that changes what was looked up costs its message alone, and changes no later one', async () => {
     const document = () => ({ name: 'pump', place: { floors: [{ room: 'hall' }] } });
-    // A hook in JavaScript has no types that keep it from writing.
+    // A JavaScript hook has no types that prevent writes.
     const hooks: ((data: Partial<ReturnType<typeof document>>) => LookupData)[] = [
       (data) => {
         delete data.name;
@@ -203,7 +203,7 @@ suite('lookup', ({ test }) => {
     ];
     for (const fetcher of caches) {
       for (const apply of hooks) {
-        // Both at once: one fetch may serve them.
+        // Both concurrently, so that one fetch may serve them.
         const changing = lookUp(fetcher, apply as LookupOptions['apply']);
         const reading = lookUp(fetcher, (data) => data);
         assert.is(reasonOf(await changing), 'hook_failed', apply.toString());

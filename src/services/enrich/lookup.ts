@@ -13,16 +13,16 @@ import { type RetryPolicy, retryWithBackoff } from '../../operators/retry.ts';
 import { setMember } from '../../util/values.ts';
 import type { EnrichConfig } from './config.ts';
 
-/** Finds the key of a message's lookup; undefined if it has none. */
+/** Returns the key of a message's lookup; undefined if it has none. */
 export type KeyOf = (message: Message) => string | undefined;
 
-/** The hook that finds the key of a message. */
+/** A hook that returns the key of a message. */
 export type KeyExtractor = (message: Message) => HookAnswer<string | number | undefined>;
 
-/** Returns what looked-up data adds to a message's enrichment data. `hooks.ts` may replace it. */
+/** Returns the enrichment data that looked-up data adds to a message. `hooks.ts` may replace it. */
 export type Applier = (data: LookupData, message: Message) => EnrichmentData | Drop;
 
-/** Takes the first of the paths that leads to a key. */
+/** Reads the key at the first path that has one. */
 export function keyByPaths(paths: readonly string[]): KeyOf {
   const readers = paths.map(keyPath);
   const keyOf = (message: Message): string | undefined => {
@@ -33,7 +33,7 @@ export function keyByPaths(paths: readonly string[]): KeyOf {
     }
     return undefined;
   };
-  // Asked twice for each message: for its order and for its lookup.
+  // Caches the last key: each message needs it twice, for its order and its lookup.
   let lastMessage: Message | undefined;
   let lastKey: string | undefined;
   return (message) => {
@@ -44,7 +44,7 @@ export function keyByPaths(paths: readonly string[]): KeyOf {
   };
 }
 
-/** Copies fields of the data by name; a field that is missing adds nothing. Of cached data, which is frozen, only once. */
+/** Copies fields of the data by name; a missing field adds nothing. Copies cached data, which is frozen, only once. */
 export function applyByNames(names: EnrichConfig['apply']): (data: LookupData) => EnrichmentData {
   const readers = Object.entries(names).map(([name, field]) => ({ name, parts: namesOf(field) }));
   const ofCached = new WeakMap<LookupData, EnrichmentData>();
@@ -72,7 +72,7 @@ function namesOf(field: string): readonly string[] {
 }
 
 /**
- * Checks what an extractor of a pipeline's own returned: a string, a number or nothing.
+ * Checks the result of a pipeline's key extractor: a string, a number or nothing.
  *
  * @throws PoisonError (`hook_failed`).
  */
@@ -94,8 +94,8 @@ export interface LookupOptions {
 }
 
 /**
- * Looks up what is known about a delivery's key, and emits the delivery with it added; or does what the configuration
- * says for a message without key or data. Errors with a RetryableError when the lookup fails for good.
+ * Looks up a delivery's key, and emits the delivery with the data added. A message without key or data is handled as
+ * configured. Errors with a RetryableError if the lookup finally fails.
  */
 export function lookup(options: LookupOptions): OrderedEffect<Delivery> {
   const { fetcher, keyOf, apply, withoutKey, withoutData, retry, onRetry } = options;

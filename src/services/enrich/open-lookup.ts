@@ -8,24 +8,24 @@ import { checkRedis } from '../../lookup/redis/check.ts';
 import { createRedisClient, type RedisClient } from '../../lookup/redis/client.ts';
 import type { EnrichConfig } from './config.ts';
 
-/** Injected clients, in the place of those that the lookup would build. */
+/** Injected clients that replace those the lookup would create. */
 export interface LookupDependencies {
   readonly redis?: RedisClient;
   readonly firestore?: Firestore;
-  /** The source of the data, in the place of Firestore. */
+  /** Provides the data instead of Firestore. */
   readonly fetcher?: FetcherHook;
 }
 
 /** The layers of a lookup, with their clients. */
 export interface OpenLookup {
   readonly layers: ChainOptions;
-  /** Checks that there are credentials for a Firestore that was opened here. */
+  /** Checks for credentials if Firestore was opened here. */
   checkCredentials(): Promise<void>;
-  /** Checks at start that the layer may be read that the data comes from. */
+  /** Checks at start that the layer that provides the data can be read. */
   check(): Promise<void>;
-  /** Ends a connection to Redis that was opened here, at once. */
+  /** Immediately closes a Redis connection opened here. */
   disconnect(): void;
-  /** Closes all clients that were built here. */
+  /** Closes all clients created here. */
   close(): Promise<void>;
 }
 

@@ -9,8 +9,8 @@ import { EnvelopedMessage, envelopeOf } from '../../formats/envelope/envelope.ts
 import type { KeyOf } from './lookup.ts';
 
 /**
- * By what deliveries keep their order through the lookups: the ordering key that they will be published under, as far
- * as it is known before the lookup; else the one they came with; else the key of the lookup.
+ * Returns the key by which deliveries keep their order through the lookups: the ordering key they will be published
+ * under, if known before the lookup; else the one they arrived with; else the lookup key.
  */
 export function orderBy(
   orderingKey: OrderingKeyConfig | undefined,
@@ -23,15 +23,15 @@ export function orderBy(
   };
 }
 
-/** A message's attributes, encoded still if they are those that it came with. */
+/** Returns a message's attributes, still encoded if they are unchanged. */
 function unchangedAttributes(message: Message): OutgoingMessage['attributes'] {
   const received = message instanceof EnvelopedMessage ? message.outer : message;
   return received instanceof ReceivedMessage ? received.encodedAttributes : message.attributes;
 }
 
 /**
- * Publishes each delivery to one topic, in an envelope, with the attributes that it came with. Default ordering key: the one
- * that it came with.
+ * Publishes each delivery to one topic, in an envelope, with its original attributes. Default ordering key: the
+ * original one.
  */
 export function toPublishTarget(
   topicId: string,

@@ -31,7 +31,7 @@ export function icestoreGraph(
   );
 }
 
-/** Pub/Sub to Cloud Storage. Each message is acknowledged once the object that holds it is finalized. */
+/** Pub/Sub to Cloud Storage. Acknowledges each message once its object is finalized. */
 export const createIcestore = defineService({
   ...settings,
   inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),
@@ -42,13 +42,13 @@ export const createIcestore = defineService({
 export default createIcestore;
 
 export interface IcestoreDependencies extends CommonDependencies {
-  /** Names the group of a message, in the place of `archive.time` and `archive.location`. */
+  /** Names the group of a message, instead of `archive.time` and `archive.location`. */
   readonly batchKey?: BatchKeyOf;
 }
 
 export interface IcestoreProbes {
   readonly decoded: Probe<Delivery>;
-  /** Objects that are safe. */
+  /** Objects that are safely stored. */
   readonly stored: Probe<StoredObject>;
 }
 
@@ -63,7 +63,7 @@ async function openParts(opening: Opening) {
   const { credit, telemetry, readiness } = context;
   const { archive, bucket } = config;
   const storage = dependencies.storage ?? createStorageClient(config.google);
-  // Dead letters that are too large for Pub/Sub go through the same client.
+  // Dead letters that are too large for Pub/Sub use the same client.
   const { source, check, close } = await openPubSubInput({ ...opening, dependencies: { ...dependencies, storage } });
   return {
     source,

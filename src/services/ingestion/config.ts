@@ -36,7 +36,7 @@ export const ingestionSchema = v.pipe(
       }),
       {},
     ),
-    /** Needed: MQTT has no way to give a poisoned message back. */
+    /** Required, because MQTT cannot return a poisoned message. */
     deadLetters: mqttDeadLettersSchema,
   }),
   v.rawCheck(({ dataset, addIssue }) => {

@@ -15,7 +15,7 @@ export interface ConnectionParts {
   readonly deadLetter: DeliveryContext['deadLetter'];
 }
 
-/** Opens one connection for all routes, or one with credit of its own for the routes of each producer. */
+/** Opens one connection for all routes, or one with its own credit for the routes of each producer. */
 export function openConnections(
   context: ServiceContext,
   { mqtt }: IngestionConfig,
@@ -51,7 +51,7 @@ export function openConnections(
   return sources;
 }
 
-/** Shows the state of all connections together as metrics. */
+/** Reports the combined state of all connections as metrics. */
 function showConnections(telemetry: Telemetry, sources: readonly MqttSource[]): void {
   const total = (read: (source: MqttSource) => number) => sources.reduce((sum, source) => sum + read(source), 0);
   telemetry.gauge(

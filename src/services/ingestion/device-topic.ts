@@ -1,12 +1,12 @@
 import { matchableFilter, topicFilterProblem } from '../../connectors/mqtt/topic-filter.ts';
 import type { EnrichmentData } from '../../core/message.ts';
 
-/** The name in a level such as `{DeviceID}`; undefined for any other level. */
+/** Returns the name in a level such as `{DeviceID}`; undefined for any other level. */
 function nameOf(level: string): string | undefined {
   return level.length > 2 && level.startsWith('{') && level.endsWith('}') ? level.slice(1, -1) : undefined;
 }
 
-/** Why a text is not a template of device topics, or undefined if it is one. */
+/** Returns why a text is not a template of device topics; undefined if it is one. */
 export function deviceTopicProblem(template: string): string | undefined {
   const problem = topicFilterProblem(template);
   if (problem !== undefined) return problem;
@@ -21,14 +21,14 @@ export function deviceTopicProblem(template: string): string | undefined {
   return undefined;
 }
 
-/** True for a template that names a level. */
+/** Returns whether a template names a level. */
 export function namesLevels(template: string): boolean {
   return template.split('/').some((level) => nameOf(level) !== undefined);
 }
 
 /**
- * Why no topic of a filter fits a template, or undefined if one does. A template without names says nothing of a device,
- * and fits only the filter that it repeats: the environment may fill in both at once.
+ * Returns why no topic of a filter fits a template; undefined if one does. A template without names describes no
+ * device, and fits only a filter equal to it, because the environment may fill in both.
  */
 export function filterMismatch(template: string, filter: string): string | undefined {
   if (template === filter) return undefined;
@@ -52,10 +52,10 @@ export function filterMismatch(template: string, filter: string): string | undef
 }
 
 /**
- * Compiles a template such as `sites/{location}/devices/{DeviceID}/readings`. A name takes one whole level, which must not
- * be empty; `+` stands for any level, `#` at the end for all further ones. Takes time linear in the topic's length.
+ * Compiles a template such as `sites/{location}/devices/{DeviceID}/readings`. A name takes one whole, non-empty level;
+ * `+` matches any level, and a final `#` matches all further ones. Takes time linear in the topic's length.
  *
- * @returns what a topic says of its device, by name; nothing for a topic that does not fit.
+ * @returns device data from a topic, by name; nothing for a topic that does not fit.
  */
 export function deviceTopic(template: string): (topic: string) => EnrichmentData {
   const wanted = template.split('/').map((level) => ({ level, name: nameOf(level) }));

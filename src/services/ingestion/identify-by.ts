@@ -1,7 +1,7 @@
 import type { Message } from '../../core/message.ts';
 import { keyPath, MessageView } from '../../core/message-path.ts';
 
-/** Gives the message the id that its payload holds, where a path to it is configured and leads somewhere. */
+/** Replaces the message's id with the one in its payload, if a path to it is configured and exists. */
 export function identifyBy(path: string | undefined): (message: Message) => Message {
   if (path === undefined) return (message) => message;
   const read = keyPath(path);

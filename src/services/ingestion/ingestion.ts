@@ -57,7 +57,7 @@ export function ingestionGraph(
   );
 }
 
-/** MQTT to Pub/Sub, by routes that can change while it runs. Each message is acknowledged once Pub/Sub has it. */
+/** MQTT to Pub/Sub, with routes that can change at run time. Acknowledges each message once Pub/Sub has it. */
 export const createIngestion = defineService({
   ...settings,
   inFlight: ({ mqtt, publish }) => ({ ...mqtt, maxWaitMs: publish.maxDelayMs }),
@@ -75,16 +75,16 @@ export interface IngestionSteps {
 }
 
 export interface IngestionDependencies extends CommonDependencies {
-  /** Makes a client that has not connected yet; built from `mqtt` when left out. */
+  /** Creates a client that has not connected yet. Default: built from `mqtt`. */
   readonly mqtt?: (clientId: string) => MqttClient;
   readonly enricher?: Enricher;
-  /** Edits of the configuration while the service runs; a refused one leaves the running routes. */
+  /** Configuration changes at run time. A refused one leaves the running routes unchanged. */
   readonly configChanges?: Observable<IngestionConfig | ConfigError>;
 }
 
 export interface IngestionProbes {
   readonly routed: Probe<Delivery>;
-  /** Changes of the routes that have taken effect. */
+  /** Route changes that have taken effect. */
   readonly routesChanged: Probe<RoutingConfig>;
 }
 
@@ -94,7 +94,7 @@ export function ingestionProbes(probe: ServiceContext['probe']): IngestionProbes
 
 type Opening = ServiceOpening<IngestionConfig, IngestionProbes, IngestionDependencies>;
 
-/** MQTT cannot give back what waits for a topic that fails. */
+/** MQTT cannot take back messages that wait for a failing topic. */
 const REMEDY =
   'mqtt.connectionPerProducer keeps other producers going, publish.deadLetterAfterMs ends the wait for this one';
 
@@ -107,7 +107,7 @@ async function openParts(opening: Opening) {
   const publisher = new Publisher({
     connections: pubsub.publishConnections,
     projectId: config.google.projectId,
-    // MQTT has no nack: an outage is waited out, however long.
+    // MQTT has no nack, so an outage is retried forever.
     retry: { ...config.publish.retry, giveUpAfterMs: Number.POSITIVE_INFINITY },
     timeoutMs: config.publish.timeoutMs,
     telemetry,
@@ -168,7 +168,7 @@ async function openParts(opening: Opening) {
   };
 }
 
-/** Calls the hook `enricher`, where there is one. */
+/** Calls the hook `enricher`, if there is one. */
 export function enrichWith(
   { config, context, dependencies: { enricher } }: Opening,
   table: () => RouteTable,

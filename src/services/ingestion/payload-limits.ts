@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { bytes, setting } from '../../config/schemas.ts';
 
-/** Sizes of payloads that a route takes. */
+/** Payload sizes that a route accepts. */
 export const payloadLimitsSchema = v.pipe(
   v.strictObject({
     minBytes: setting(v.optional(bytes({ min: 0 }), 0), 'Smallest payload that the route takes.'),

@@ -10,7 +10,7 @@ import { envelopeOf } from '../../formats/envelope/envelope.ts';
 import type { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
 
-/** Attributes of routes, encoded: those of a topic are the same object for as long as its route is remembered. */
+/** Encoded attributes of routes. A topic's attributes are the same object while its route is cached. */
 const ENCODED = new WeakMap<Attributes, Attributes | EncodedAttributes>();
 
 function encoded(attributes: Attributes): Attributes | EncodedAttributes {
@@ -21,7 +21,7 @@ function encoded(attributes: Attributes): Attributes | EncodedAttributes {
   return result;
 }
 
-/** By what a routed delivery keeps its order, as it is before a hook changes what that is read from. */
+/** Returns the key by which a routed delivery keeps its order, read before a hook can change its source. */
 export function orderBy(table: () => RouteTable): (delivery: Delivery) => string | undefined {
   return ({ message }) =>
     table()
@@ -30,8 +30,8 @@ export function orderBy(table: () => RouteTable): (delivery: Delivery) => string
 }
 
 /**
- * Returns the target of a routed delivery: topic and ordering key of its route's producer. Attributes
- * of a message's own are left out where with them it would be larger than a request may be.
+ * Returns the target of a routed delivery: topic and ordering key of its route's producer. Omits a message's own
+ * attributes if they would make it larger than a request may be.
  */
 export function toPublishTarget(
   table: () => RouteTable,

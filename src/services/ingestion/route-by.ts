@@ -7,7 +7,7 @@ import type { Enricher } from './enrichers.ts';
 import type { RouteTable } from './route-table.ts';
 import { RoutedMessage } from './routed-message.ts';
 
-/** Finds the route of a message as MQTT brings it: adds the attribute `route_name`, and what the standard enricher says. */
+/** Routes a message from MQTT: adds the attribute `route_name` and the standard enrichment data. */
 export function routeBy(table: () => RouteTable): (message: Message) => Message {
   return (message) => {
     const topic = message.attributes.mqtt_topic ?? '';
@@ -17,13 +17,13 @@ export function routeBy(table: () => RouteTable): (message: Message) => Message 
   };
 }
 
-/** Finds the route of a message as `routeBy` does, and leaves out a message that has none. */
+/** Routes a message like `routeBy`, and drops a message without a route. */
 export function routeOrDrop(table: () => RouteTable): (message: Message) => Message | Drop {
   const route = routeBy(table);
   return (message) => (table().routeOf(message.attributes.mqtt_topic ?? '') === undefined ? drop : route(message));
 }
 
-/** Calls an enricher of the pipeline's own for routed deliveries. */
+/** Calls a pipeline's own enricher for routed deliveries. */
 export function enrichBy(enricher: Enricher): {
   readonly call: (delivery: Delivery) => HookAnswer<EnrichmentData>;
   readonly accept: (delivery: Delivery, result: EnrichmentData) => Delivery;

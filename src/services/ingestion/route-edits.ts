@@ -19,23 +19,23 @@ import { RouteTable } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 
 const RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
-/** Settings that an edit changes while the service runs, and those that no service reads. */
+/** Settings that take effect at run time, and those that services ignore. */
 const LIVE: ReadonlySet<string> = new Set(['routes', 'producers', 'resources']);
 
 export interface FollowEditsOptions {
-  /** The configuration that the service was started with. */
+  /** The configuration that the service started with. */
   readonly config: IngestionConfig;
-  /** The running routes; an edit that is accepted takes their place. */
+  /** The running routes, replaced by each accepted edit. */
   readonly table: BehaviorSubject<RouteTable>;
-  /** Checks that topics exist; rejects with a RetryableError while that cannot be said. */
+  /** Checks that topics exist. Rejects with a RetryableError while that is unknown. */
   readonly check: (topicIds: readonly string[]) => Promise<void>;
   readonly telemetry: Telemetry;
   readonly onChanged: (routing: RoutingConfig) => void;
 }
 
 /**
- * Lets edits of the configuration take effect. New topics are checked as at start; a refused edit is logged and counted,
- * and the running routes stay. An edit of other settings is logged: it counts after a restart. Nothing ends the service.
+ * Applies configuration edits. New topics are checked as at start. A refused edit is logged and counted, and the
+ * running routes stay. Edits of other settings are logged, and take effect after a restart. Never ends the service.
  */
 export function followEdits(edits: Observable<IngestionConfig | Error>, options: FollowEditsOptions): Subscription {
   const { config, table, check, telemetry, onChanged } = options;
@@ -77,8 +77,8 @@ export function followEdits(edits: Observable<IngestionConfig | Error>, options:
 }
 
 /**
- * Checks each edit as a start does, and emits it, or why it is refused. An outage is waited out; a newer edit takes the
- * place of one that waits.
+ * Checks each edit like a start does, and emits it or the reason for its refusal. Retries during an outage; a newer
+ * edit replaces a waiting one.
  */
 export function checkedEdits(
   check: (edit: IngestionConfig) => Promise<void>,
@@ -95,7 +95,7 @@ export function checkedEdits(
   );
 }
 
-/** @throws FatalError if an edit needs other connections than those that are open, one for each producer. */
+/** @throws FatalError if an edit needs other connections than the open ones, one per producer. */
 export function checkConnections(running: RoutingConfig, edit: RoutingConfig): void {
   const hint = 'with mqtt.connectionPerProducer this needs a restart';
   const names = ({ producers }: RoutingConfig) => Object.keys(producers).sort();
@@ -113,7 +113,7 @@ export function checkConnections(running: RoutingConfig, edit: RoutingConfig): v
   }
 }
 
-/** Lists the settings that an edit changes and that count only after a restart, as paths without values. */
+/** Returns the changed settings that take effect only after a restart, as paths without values. */
 export function settingsForRestart(running: IngestionConfig, edit: IngestionConfig): string[] {
   const without = (config: IngestionConfig) =>
     Object.fromEntries(Object.entries(config).filter(([key]) => !LIVE.has(key)));

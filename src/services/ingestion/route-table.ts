@@ -8,21 +8,25 @@ import { standardJsonHead } from './enrichers.ts';
 import type { PayloadLimits } from './payload-limits.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
-/** Topics of which is remembered what does not change from message to message. */
+/** Topics whose unchanging data is cached. */
 const REMEMBERED_TOPICS = 20_000;
 
-/** The route of the messages of one topic. */
+/** The route for messages of one topic. */
 export interface Route {
   readonly name: string;
   /** The name of its producer. */
   readonly routeName: string;
-  /** The topic and the route's name: MQTT has no other attributes. The same object for each message of a remembered topic. */
+  /**
+   * The topic and the route's name; MQTT has no other attributes. The same object for each message of a cached topic.
+   */
   readonly attributes: Attributes;
-  /** Data about the device, read from the topic, for example `{ DeviceID: 'd1' }`. Frozen: all messages of the topic share it. */
+  /**
+   * Device data from the topic, for example `{ DeviceID: 'd1' }`. Frozen, because all messages of the topic share it.
+   */
   readonly device: EnrichmentData;
-  /** The standard enricher's JSON for its messages, up to the time. */
+  /** The JSON of the standard enrichment data, up to the time. */
   readonly standardJsonHead: string;
-  /** Sizes of payloads that it takes; undefined for any. */
+  /** Accepted payload sizes; undefined for any. */
   readonly limits: PayloadLimits | undefined;
 }
 
@@ -38,7 +42,7 @@ interface CompiledRoute {
   readonly deviceOf: (topic: string) => EnrichmentData;
 }
 
-/** The routes of an ingestion service, compiled. Immutable; a change makes a new table. */
+/** The compiled routes of an ingestion service. Immutable; a change creates a new table. */
 export class RouteTable {
   readonly subscriptions: readonly MqttSubscription[];
   /** The names of the producers. */
@@ -47,13 +51,13 @@ export class RouteTable {
   readonly hasLimits: boolean;
   readonly #routes: readonly CompiledRoute[];
   readonly #producers: ReadonlyMap<string, Producer>;
-  /** The first route whose filter matches the topic, in the order of the configuration. */
+  /** Returns the first route whose filter matches the topic, in the order of the configuration. */
   readonly routeOf: (topic: string) => Route | undefined;
 
   constructor({ routes, producers }: RoutingConfig) {
     const filters = new Set<string>();
     this.#routes = Object.entries(routes)
-      // Of equal filters the first one gets all messages; such routes are alike in everything.
+      // The first of equal filters gets all messages; such routes are identical.
       .filter(([, { source }]) => !filters.has(source.mqtt_topic) && filters.add(source.mqtt_topic))
       .map(([name, config]) => ({ name, config, deviceOf: deviceBy(config) }));
     this.routeOf = memoize((topic) => this.#find(topic), REMEMBERED_TOPICS);
@@ -68,7 +72,7 @@ export class RouteTable {
     );
   }
 
-  /** The subscriptions of the routes that lead to one producer. */
+  /** Returns the subscriptions of the routes to one producer. */
   subscriptionsOf(producer: string): readonly MqttSubscription[] {
     return subscriptionsTo(this.#routes.filter(({ config }) => config.destination.route_name === producer));
   }
@@ -100,7 +104,7 @@ export class RouteTable {
   }
 }
 
-/** The filters of routes but those that another one covers, which brings their messages at the highest QoS of them. */
+/** Returns the routes' filters, without those covered by another one, which uses the highest QoS among them. */
 function subscriptionsTo(routes: readonly CompiledRoute[]): MqttSubscription[] {
   const sources = routes.map(({ config }) => config.source);
   return sources
@@ -117,7 +121,7 @@ function subscriptionsTo(routes: readonly CompiledRoute[]): MqttSubscription[] {
     }));
 }
 
-/** Reads the device from a route's topics. */
+/** Returns a function that reads the device from a route's topics. */
 function deviceBy({ source, device }: RouteConfig): (topic: string) => EnrichmentData {
   if (device?.topic !== undefined && namesLevels(device.topic)) return deviceTopic(device.topic);
   const level = device?.level ?? matchableFilter(source.mqtt_topic).split('/').indexOf('+') + 1;

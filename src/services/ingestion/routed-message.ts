@@ -2,7 +2,7 @@ import type { Attributes, EnrichmentData, Message } from '../../core/message.ts'
 import { standardEnricher } from './enrichers.ts';
 import type { Route } from './route-table.ts';
 
-/** A message on its route, with the attributes that all messages of its topic have, and those of its own. */
+/** A message on its route, with the attributes of its topic and its own. */
 export class RoutedMessage implements Message {
   readonly id: string;
   readonly payload: Uint8Array;
@@ -12,7 +12,7 @@ export class RoutedMessage implements Message {
   readonly attributes: Attributes;
   #enrichmentData: EnrichmentData | undefined;
 
-  /** @param enrichmentData what the standard enricher says, when left out: it is made when somebody asks for it. */
+  /** @param enrichmentData defaults to the standard enrichment data, created on demand. */
   constructor({ id, payload, publishTime, attributes }: Message, route: Route, enrichmentData?: EnrichmentData) {
     this.id = id;
     this.payload = payload;
@@ -27,14 +27,14 @@ export class RoutedMessage implements Message {
     return this.#enrichmentData;
   }
 
-  /** Of what the standard enricher says, all but the time is the same for each message of a topic. */
+  /** In the standard enrichment data, only the time differs between messages of a topic. */
   get enrichmentJson(): string | undefined {
     if (this.#enrichmentData !== undefined) return undefined;
     return `${this.route.standardJsonHead}${this.publishTime}"}`;
   }
 }
 
-/** Those of the route, which a message's own do not change. */
+/** Merges a message's attributes with the route's, which take precedence. */
 function merged(own: Attributes, route: Route): Attributes {
   for (const name in own) {
     if (name !== 'mqtt_topic' && name !== 'route_name') return { ...own, ...route.attributes };

@@ -20,7 +20,7 @@ import { type RoutingConfig, routingEntries, routingProblems, type SharingConfig
 
 type RouteFields = { readonly topic: string; readonly to?: string; readonly device?: Record<string, unknown> };
 
-/** Routes as a pipeline writes them; every producer publishes to `topic-of-<name>`. */
+/** Routes as written in a pipeline file; every producer publishes to `topic-of-<name>`. */
 function routing(routes: Record<string, RouteFields>, producers: Record<string, object> = { raw: {} }): unknown {
   return {
     routes: Object.fromEntries(

@@ -64,7 +64,7 @@ const producerSchema = v.strictObject({
   ),
 });
 
-/** Which topics are received, and where their messages go. */
+/** The received topics, and the destinations of their messages. */
 export const routingEntries = {
   routes: byName(routeSchema),
   producers: byName(producerSchema),
@@ -78,13 +78,13 @@ export interface RoutingConfig {
   readonly producers: Readonly<Record<string, ProducerConfig>>;
 }
 
-/** The settings of `mqtt` that decide which routes may overlap. */
+/** The settings of `mqtt` that determine which routes may overlap. */
 export interface SharingConfig {
   readonly shareGroup?: string | undefined;
   readonly connectionPerProducer?: boolean;
 }
 
-/** Returns the problems between well-formed routes: unknown producers, and filters that would double a message. */
+/** Returns problems between well-formed routes: unknown producers, and filters that would double a message. */
 export function routingProblems(
   { routes, producers }: RoutingConfig,
   sharing: SharingConfig = {},
@@ -112,7 +112,7 @@ export function routingProblems(
   }
   for (const [index, [name, route]] of entries.entries()) {
     for (const [otherName, other] of entries.slice(0, index)) {
-      // Alike in everything, two routes are one: a variable may fill in the filters of both.
+      // Routes that are identical count as one: a variable may fill in both filters.
       if (isDeepStrictEqual(route, other)) break;
       const problem = overlapProblem(otherName, other, route, sharing);
       if (problem !== undefined) problems.push({ path: ['routes', name, 'source', 'mqtt_topic'], problem });
@@ -121,7 +121,7 @@ export function routingProblems(
   return problems;
 }
 
-/** Why a route may not overlap an earlier one, whose messages of both are. */
+/** Returns why a route may not overlap an earlier one, which gets the messages of both. */
 function overlapProblem(
   earlierName: string,
   earlier: RouteConfig,
@@ -146,8 +146,8 @@ function overlapProblem(
 }
 
 /**
- * Returns the problems of share groups. A route names a group of its own or takes the configuration's, not both. And
- * shared subscriptions get no retained messages.
+ * Returns problems with share groups. A route names its own group or takes the configuration's, not both. Shared
+ * subscriptions get no retained messages.
  */
 export function sharingProblems(
   { routes }: RoutingConfig,
@@ -167,7 +167,7 @@ export function sharingProblems(
   });
 }
 
-/** Limits of a route that `mqtt.maxPayloadBytes` takes the sense of. */
+/** Returns problems with limits of a route that `mqtt.maxPayloadBytes` makes pointless. */
 export function payloadLimitProblems(
   { routes }: RoutingConfig,
   { maxPayloadBytes }: { readonly maxPayloadBytes: number },

@@ -27,7 +27,7 @@ const ingestion = (payload: object, mqtt: object = {}) => ({
   deadLetters: { topicId: 'dead' },
 });
 
-/** Sends payloads of these sizes under `limited/` and under `free/`, and returns their fates. */
+/** Sends payloads of these sizes under `limited/` and `free/`, and returns the outcome of each. */
 function fates(payload: object, sizes: readonly number[]) {
   const context = testContext();
   const table = new RouteTable(v.parse(ingestionSchema, ingestion(payload)));

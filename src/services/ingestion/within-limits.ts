@@ -3,8 +3,8 @@ import type { Message } from '../../core/message.ts';
 import type { RouteTable } from './route-table.ts';
 
 /**
- * Refuses a message that is smaller or larger than its route allows, before anything reads it: false where the route drops
- * such messages, else a PoisonError (`too_small`, `too_large`). Messages without a route pass.
+ * Checks a message's size against its route before anything reads it. Returns false if the route drops such messages,
+ * otherwise throws a PoisonError (`too_small`, `too_large`). Messages without a route pass.
  */
 export function withinLimits(table: () => RouteTable): (message: Message) => boolean {
   return (message) => {
