@@ -66,7 +66,7 @@ suite('the documentation', ({ test }) => {
     );
   });
 
-  test('has decisions of one form, numbered by date, each in the index', () => {
+  test('has decisions in one format, numbered by date and listed in the index', () => {
     assert.ok(RECORDS.length > 20, `${RECORDS.length} records are found`);
     const index = read('docs/decisions/README.md');
     let last = '';
@@ -106,11 +106,11 @@ suite('the documentation', ({ test }) => {
     assert.equal(words, [...new Set(words)].sort());
   });
 
-  test('has the settings reference that the schemas give', () => {
+  test('has the settings reference generated from the schemas', () => {
     assert.is(read('docs/settings.md'), settingsPage(), 'npm run docs:settings writes it');
   });
 
-  test('describes each setting, with an example that it takes', () => {
+  test('describes each setting, with a valid example', () => {
     const rows = [...settingRows().values()].flat();
     assert.ok(rows.length > 150, `${rows.length} settings are found`);
     assert.equal(

@@ -47,19 +47,19 @@ suite('starting a service', ({ test, afterEach }) => {
     const report: { pid: number; execArgv: string[]; youngMb: number } = JSON.parse(child.stdout);
     return { ...report, spawned: child.pid, stderr: child.stderr };
   };
-  test('by node itself keeps the process and its options, and bounds the young generation', () => {
+  test('with node keeps the process and its options, and bounds the young generation', () => {
     const { pid, spawned, execArgv, stderr } = start(process.execPath, ['--stack-size=900', LAUNCH]);
     assert.is(pid, spawned);
     assert.equal(execArgv, ['--stack-size=900', ...NODE_OPTIONS]);
     assert.is(stderr, '');
   });
 
-  test('by npm, on whatever Node the machine has, bounds it as well', () => {
+  test('with npm, on any Node of the machine, bounds it as well', () => {
     const { execArgv } = start('npm', ['run', '--silent', 'cli', '--']);
     assert.equal(execArgv, NODE_OPTIONS);
   });
 
-  test('as the container does bounds it as well', () => {
+  test('like the container bounds it as well', () => {
     const steps = stagesOf(readFileSync(join(ROOT, 'Dockerfile'), 'utf8')).at(-1)?.steps ?? [];
     const [, ...command]: string[] = JSON.parse(steps.find(({ instruction }) => instruction === 'CMD')?.argument ?? '');
     const { execArgv } = start(process.execPath, command.slice(0, -1));

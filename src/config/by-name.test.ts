@@ -22,7 +22,7 @@ suite('settings by name', ({ test }) => {
     assert.is(JSON.stringify(parse(SCHEMA, { routes: { a: { topic: 'x' } } }, [])), '{"routes":{"a":{"topic":"x"}}}');
   });
 
-  test('say by name what is wrong below them', () => {
+  test('name the group in problems below it', () => {
     const issues: ConfigIssue[] = [];
     assert.is(parse(SCHEMA, { routes: group(() => ({ topic: '' })) }, issues), undefined);
     assert.equal(

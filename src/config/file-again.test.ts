@@ -6,8 +6,8 @@ import { suite } from '../testing/suite.ts';
 import { withTemporaryFolder } from '../testing/temporary-folder.ts';
 import { fileAgain, secretIn } from './file-again.ts';
 
-suite('files that are read again', ({ test }) => {
-  test('give what they hold at each call, and what they held while they cannot be read', () =>
+suite('files read again', ({ test }) => {
+  test('return the current value, or the previous one while unreadable', () =>
     withTemporaryFolder((folder) => {
       const file = join(folder, 'secret');
       const problems: string[] = [];

@@ -15,7 +15,7 @@ function interpolated(value: unknown): { value: unknown; issues: ConfigIssue[] }
 }
 
 suite('interpolate', ({ test }) => {
-  test('puts variables into texts, wherever they stand', () => {
+  test('replaces variables anywhere in a string', () => {
     for (const [before, after] of [
       ['@{HOST}', 'broker'],
       ['mqtt://@{HOST}:@{PORT}/x', 'mqtt://broker:1883/x'],
@@ -27,7 +27,7 @@ suite('interpolate', ({ test }) => {
     }
   });
 
-  test('takes the default where a variable is missing, and the variable where it is empty', () => {
+  test('uses the default for a missing variable, but not for an empty one', () => {
     for (const [before, after] of [
       ['@{MISSING:fallback}', 'fallback'],
       ['@{MISSING:}', ''],
@@ -39,7 +39,7 @@ suite('interpolate', ({ test }) => {
     }
   });
 
-  test('a default may hold placeholders: the first variable that is set is taken', () => {
+  test('a default may contain placeholders: the first set variable is used', () => {
     for (const [before, after] of [
       ['@{MISSING:@{HOST:x}}', 'broker'],
       ['@{HOST:@{MISSING}}', 'broker'],
@@ -62,7 +62,7 @@ suite('interpolate', ({ test }) => {
     );
   });
 
-  test('a default may hold braces in pairs; without its counterpart one is an issue that shows no value', () => {
+  test('a default may contain paired braces; an unpaired one is an issue that shows no value', () => {
     for (const [before, after] of [
       ['@{MISSING:sites/{location}/@{PORT}/{DeviceID}}/x', 'sites/{location}/1883/{DeviceID}/x'],
       ['@{MISSING:@{1A}}', '@{1A}'],
@@ -82,7 +82,7 @@ suite('interpolate', ({ test }) => {
     }
   });
 
-  test('a setting whose default is ~ is left out where the variable is missing or empty', () => {
+  test('a setting with the default ~ is omitted if the variable is missing or empty', () => {
     const before = {
       a: '@{MISSING:~}',
       b: '@{EMPTY:~}',
@@ -100,7 +100,7 @@ suite('interpolate', ({ test }) => {
     });
   });
 
-  test('a variable that is missing and has no default is an issue, by path; all are found', () => {
+  test('reports every missing variable without a default, by path', () => {
     const { issues } = interpolated({ a: { b: [shell('@{ONE}'), 'x', shell('@{TWO} @{THREE}')] } });
     assert.equal(
       issues.map(({ path }) => path),
@@ -112,16 +112,16 @@ suite('interpolate', ({ test }) => {
     );
   });
 
-  test('goes into lists and groups, and leaves names and other values alone', () => {
+  test('descends into lists and groups, and keeps names and other values', () => {
     const value = { [shell('@{HOST}')]: [1, true, null, shell('@{HOST}')], other: undefined };
     assert.equal(interpolated(value).value, { [shell('@{HOST}')]: [1, true, null, 'broker'], other: undefined });
   });
 
-  test('what a variable holds is not read again', () => {
+  test('does not interpolate the value of a variable', () => {
     assert.is(interpolated(shell('@{NESTED}')).value, shell('@{HOST}'));
   });
 
-  test('what is no placeholder stays', () => {
+  test('keeps text that is not a placeholder', () => {
     const open = shell('@{HOST:').repeat(20_000);
     const started = performance.now();
     assert.is(interpolated(open).value, open);

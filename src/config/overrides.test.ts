@@ -26,12 +26,12 @@ suite('overrides', ({ test }) => {
     }
   });
 
-  test('the name that deployments of the Go platform give a dataflow is none', () => {
+  test('ignore the dataflow name of Go platform deployments', () => {
     assert.equal(overridden({ DATAFLOW_NAME: 'plant-7' }), { value: {}, issues: [] });
     assert.match(overridden({ DATAFLOW_NAMES: 'plant-7' }).issues[0]?.problem ?? '', 'names no setting');
   });
 
-  test('leave what stands beside, and do not change what they were given', () => {
+  test('keep other settings, and do not modify their input', () => {
     const before = { source: { maxInFlight: 1, strict: true }, password: 'p' };
     const { value } = overridden({ DATAFLOW_SOURCE__MAX_IN_FLIGHT: '2' }, before);
     assert.equal(value, { source: { maxInFlight: '2', strict: true }, password: 'p' });
@@ -53,7 +53,7 @@ suite('overrides', ({ test }) => {
     assert.equal(issues, []);
   });
 
-  test('find names of a record as they are written, and add new ones in lower case', () => {
+  test('match names of a record as written, and add new ones in lower case', () => {
     const routes = { upLinks: { topic: 'a' } };
     assert.equal(overridden({ DATAFLOW_ROUTES__UP_LINKS__TOPIC: 'b' }, { routes }).value, {
       routes: { upLinks: { topic: 'b' } },
@@ -68,7 +68,7 @@ suite('overrides', ({ test }) => {
     assert.equal(overridden({ DATAFLOW_ORDER__PATH: 'x' }, { order: 'y' }).value, { order: { path: 'x' } });
   });
 
-  test('that name no setting are issues: misspelt, too deep, not deep enough', () => {
+  test('are issues if they name no setting: misspelled, too deep, not deep enough', () => {
     for (const name of [
       'SOURCE__MAX_INFLIGTH',
       'SUORCE__STRICT',
@@ -85,7 +85,7 @@ suite('overrides', ({ test }) => {
     }
   });
 
-  test('of a setting that was renamed name what takes its place', () => {
+  test('name the replacement of a renamed setting', () => {
     const issues: ConfigIssue[] = [];
     const renamed = { 'source.leaseMs': 'is now source.ackDeadlineMs' };
     applyOverrides({}, v.strictObject({}), { DATAFLOW_SOURCE__LEASE_MS: '1' }, issues, renamed);
@@ -97,7 +97,7 @@ suite('overrides', ({ test }) => {
     ]);
   });
 
-  test('other variables are none', () => {
+  test('exclude other variables', () => {
     assert.equal(overridden({ SOURCE__STRICT: 'true', XDATAFLOW_PASSWORD: 'x' }), { value: {}, issues: [] });
   });
 

@@ -29,11 +29,11 @@ function problems(value: unknown, root?: string): string[] {
 }
 
 suite('parse', ({ test }) => {
-  test('gives the value with its defaults', () => {
+  test('returns the value with its defaults', () => {
     assert.equal(parse(SCHEMA, GOOD, []), { ...GOOD, maxInFlight: 10, strict: false });
   });
 
-  test('a setting that was renamed or removed names what takes its place', () => {
+  test('names the replacement of a renamed or removed setting', () => {
     const renamed = { 'routes.*.topic': 'is now routes.*.source.topic', old: 'is gone; leave it out' };
     for (const [value, expected] of [
       [
@@ -52,7 +52,7 @@ suite('parse', ({ test }) => {
     }
   });
 
-  test('says what is wrong in words, by path', () => {
+  test('describes problems in words, by path', () => {
     const qos = (value: unknown) => ({ routes: { uplinks: { source: { topic: 'a', qos: value } } } });
     for (const [value, expected] of [
       [qos(7), 'routes.uplinks.source.qos: expected 0, 1 or 2, got 7'],
@@ -79,14 +79,14 @@ suite('parse', ({ test }) => {
     assert.match(problems({ ...GOOD, time: 'data.x' })[0] ?? '', /^time: expected a path that begins with payload/);
   });
 
-  test('finds every problem at once', () => {
+  test('finds every problem', () => {
     assert.is(
       problems({ routes: { a: { source: { topic: '', qos: 9 } } }, maxInFlight: -1, strict: 1, more: 1 }).length,
       5,
     );
   });
 
-  test('of a union, tells what is wrong inside of it', () => {
+  test('reports problems inside a union', () => {
     const [first] = problems({ ...GOOD, device: { level: 0 } });
     assert.is(first, 'device.level: expected at least 1, got 0');
     const quoted = 'device.pattern: expected a text, got 7: write it in quotes, "7"';
@@ -94,7 +94,7 @@ suite('parse', ({ test }) => {
     assert.match(problems({ ...GOOD, device: 7 })[0] ?? '', /^device: expected /);
   });
 
-  test('shows no secret, and no more than the beginning of what is long', () => {
+  test('shows no secrets, and only the beginning of long values', () => {
     assert.equal(problems({ ...GOOD, password: 1234 }), [
       'password: expected a text, got a number: write it in quotes, "…"',
     ]);
@@ -103,12 +103,12 @@ suite('parse', ({ test }) => {
     assert.ok((long ?? '').length < 150 && long?.endsWith('...'), long);
   });
 
-  test('puts the root before each path', () => {
+  test('prefixes each path with the root', () => {
     assert.equal(problems({ routes: 7 }, 'ingestion'), ['ingestion.routes: expected a group of settings, got 7']);
     assert.equal(problems(7, 'ingestion'), ['ingestion: expected a group of settings, got 7']);
   });
 
-  test('numbers and flags may be written as text, as the environment has them', () => {
+  test('accepts numbers and flags as text, as in the environment', () => {
     const parsed = parse(SCHEMA, { ...GOOD, maxInFlight: '50', strict: 'true', flushAfterMs: '0' }, []);
     assert.equal([parsed?.maxInFlight, parsed?.strict, parsed?.flushAfterMs], [50, true, 0]);
     for (const value of ['', ' 5', '5 ', '0x5', '5e3', 'Infinity', '5.5', '٥']) {
@@ -131,7 +131,7 @@ suite('ConfigError', ({ test }) => {
     assert.match(new ConfigError('p.yaml', issues.slice(1)).message, '1 problem in');
   });
 
-  test('shows nothing of a group, a list, or what is stuck to a name', () => {
+  test('shows no contents of groups, lists, or text attached to a name', () => {
     const issues: ConfigIssue[] = [];
     const schema = v.strictObject({ url: v.string(), name: v.string(), count: v.number() });
     parse(schema, { url: { password: 'hunter2' }, name: ['hunter2'], count: 'many', 'password:hunter2': null }, issues);

@@ -17,14 +17,14 @@ function read(text: string): Promise<{ value: unknown; problems: string[] }> {
 }
 
 suite('read YAML', ({ test }) => {
-  test('gives the value', async () => {
+  test('returns the value', async () => {
     assert.equal(await read('a: 1\nb: [x, true, null]\nc: { d: "7" }\n'), {
       value: { a: 1, b: ['x', true, null], c: { d: '7' } },
       problems: [],
     });
   });
 
-  test('an alias that leads to itself is an issue', async () => {
+  test('an alias to itself is an issue', async () => {
     for (const text of ['a: &a [*a]\n', 'a: &a { b: *a }\n', 'a: &a { b: { c: [*a] } }\n']) {
       const { value, problems } = await read(text);
       assert.is(value, undefined);
@@ -49,20 +49,20 @@ suite('read YAML', ({ test }) => {
     }
   });
 
-  test('a file that cannot be read says so', () => {
+  test('reports a file that cannot be read', () => {
     const issues: ConfigIssue[] = [];
     assert.is(readYaml('/no/such/file.yaml', issues), undefined);
     assert.match(issues[0]?.problem ?? '', /^cannot be read: .*ENOENT/);
     assert.is(issues.length, 1);
   });
 
-  test('an alias without an anchor says so', async () => {
+  test('reports an alias without an anchor', async () => {
     const { value, problems } = await read('topic: *everything\n');
     assert.is(value, undefined);
     assert.match(problems.join(), /alias.*everything/);
   });
 
-  test('an alias bomb is no bomb', async () => {
+  test('refuses an alias bomb', async () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
     for (let level = 1; level < 9; level += 1)
       lines.push(

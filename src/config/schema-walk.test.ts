@@ -21,7 +21,7 @@ const SCHEMA = v.pipe(
 );
 
 suite('schema walk', ({ test }) => {
-  test('sees entries, records and leaves behind whatever wraps them', () => {
+  test('finds entries, records and leaves inside any wrapper', () => {
     assert.is(childrenOf(SCHEMA).kind, 'entries');
     for (const schema of [INNER, v.optional(INNER), v.nullish(INNER, { name: 'x' }), v.lazy(() => INNER)]) {
       const children = childrenOf(schema);
@@ -32,7 +32,7 @@ suite('schema walk', ({ test }) => {
     for (const schema of [text, count(), v.array(text), undefined, 7, {}]) assert.is(childrenOf(schema).kind, 'leaf');
   });
 
-  test('sees the same behind a description', () => {
+  test('finds the same below a description', () => {
     assert.ok(isSecret(setting(secret, 'Described.')));
     assert.ok(isSecret(v.optional(setting(v.optional(secret), 'Described.'))));
     assert.not(isSecret(setting(text, 'Described.')));
@@ -48,7 +48,7 @@ suite('schema walk', ({ test }) => {
     assert.is(childrenOf(v.picklist(['a', 'b'])).kind, 'leaf');
   });
 
-  test('knows a secret, wrapped or not', () => {
+  test('recognizes a secret, wrapped or not', () => {
     for (const schema of [secret, v.optional(secret), v.nullish(v.optional(secret))]) assert.ok(isSecret(schema));
     for (const schema of [text, INNER, v.pipe(v.string(), v.metadata({ secret: false })), undefined]) {
       assert.not(isSecret(schema));
@@ -57,7 +57,7 @@ suite('schema walk', ({ test }) => {
 });
 
 suite('mask secrets', ({ test }) => {
-  test('masks secrets wherever the schema has them, and nothing else', () => {
+  test("masks the schema's secrets, and nothing else", () => {
     const inner = { password: 'hidden', name: 'shown' };
     const masked = { password: '***', name: 'shown' };
     assert.equal(
@@ -90,7 +90,7 @@ suite('mask secrets', ({ test }) => {
     });
   });
 
-  test('masks passwords inside of addresses, in lists too', () => {
+  test('masks passwords in addresses, also in lists', () => {
     for (const [before, after] of [
       ['redis://user:hidden@host:6379/0', 'redis://user:***@host:6379/0'],
       ['redis://:hidden@host', 'redis://:***@host'],

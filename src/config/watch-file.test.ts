@@ -46,7 +46,7 @@ async function watching(
 }
 
 suite('watch file', ({ test }) => {
-  test('tells a change of content once, however many steps it takes', () =>
+  test('reports a content change once, however many steps it takes', () =>
     watching(async (folder, changes) => {
       for (const text of ['t', 'tw', 'two']) {
         writeFileSync(join(folder, 'a.yaml'), text);
@@ -57,7 +57,7 @@ suite('watch file', ({ test }) => {
       await changes(2);
     }));
 
-  test('tells a file that was replaced by renaming, again and again', () =>
+  test('reports repeated replacement by renaming', () =>
     watching(async (folder, changes) => {
       for (const [index, text] of ['two', 'three'].entries()) {
         writeFileSync(join(folder, 'a.tmp'), text);
@@ -66,7 +66,7 @@ suite('watch file', ({ test }) => {
       }
     }));
 
-  test('tells a link whose target was switched, as Kubernetes does it', () =>
+  test('reports a switched link target, as in Kubernetes', () =>
     watching(
       async (folder, changes) => {
         mkdirSync(join(folder, '..v2'));
@@ -83,7 +83,7 @@ suite('watch file', ({ test }) => {
       },
     ));
 
-  test('a step of the clock holds up no change', () =>
+  test('a clock step delays no change', () =>
     watching(async (folder, changes) => {
       writeFileSync(join(folder, 'a.yaml'), 'two');
       // The watcher has seen the change, and waits for its quiet period.
@@ -97,7 +97,7 @@ suite('watch file', ({ test }) => {
       }
     }));
 
-  test('is silent about other files, and about the same content written again', () =>
+  test('ignores other files, and rewrites with equal content', () =>
     watching(async (folder, changes) => {
       writeFileSync(join(folder, 'other.yaml'), 'x');
       writeFileSync(join(folder, 'a.yaml'), 'one');
@@ -122,7 +122,7 @@ suite('watch file', ({ test }) => {
       await changes(1);
     }));
 
-  test('a folder that is replaced, again and again, is watched like the first', async () => {
+  test('keeps watching a folder that is replaced repeatedly', async () => {
     const watched: FSWatcher[] = [];
     await watching(
       async (folder, changes) => {
@@ -148,7 +148,7 @@ suite('watch file', ({ test }) => {
     );
   });
 
-  test('a folder that is away for a while is not given up', () =>
+  test('keeps watching for a folder that is temporarily missing', () =>
     watching(async (folder, changes) => {
       renameSync(folder, `${folder}-away`);
       await sleep(QUIET_MS);
@@ -159,7 +159,7 @@ suite('watch file', ({ test }) => {
       await changes(1);
     }));
 
-  test('a file that is missing at first has changed once it is there', () =>
+  test('reports a file that is missing at first once it exists', () =>
     watching(
       async (folder, changes) => {
         writeFileSync(join(folder, 'a.yaml'), 'one');
@@ -168,7 +168,7 @@ suite('watch file', ({ test }) => {
       () => {},
     ));
 
-  test('a link to a file, or to a folder, shows edits of what it leads to', () =>
+  test('reports edits behind a link to a file or folder', () =>
     watching(
       async (folder, changes) => {
         writeFileSync(join(folder, '../elsewhere/a.yaml'), 'two');
@@ -190,7 +190,7 @@ suite('watch file', ({ test }) => {
       },
     ));
 
-  test('without native watching the file is polled, and that is said once', async () => {
+  test('polls without native watching, and reports that once', async () => {
     const reasons: string[] = [];
     const code = (text: string) => Object.assign(new Error(`${text}: no watches left`), { code: text });
     await watching(
@@ -211,7 +211,7 @@ suite('watch file', ({ test }) => {
     assert.equal(reasons, ['ENOSPC: no watches left']);
   });
 
-  test('a watcher that fails later is replaced by polling', async () => {
+  test('replaces a watcher that fails later with polling', async () => {
     const reasons: string[] = [];
     const watched: FSWatcher[] = [];
     await watching(

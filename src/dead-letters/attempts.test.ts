@@ -10,7 +10,7 @@ const tries = (attempts: Attempts, id: string | undefined, reasons: readonly Poi
   });
 
 suite('attempts', ({ test }) => {
-  test('what can be mended is given up at the limit, each message by itself', () => {
+  test('failures that can be fixed end at the limit, per message', () => {
     const attempts = new Attempts(3);
     assert.equal(tries(attempts, 'a', ['hook_failed', 'rejected']), ['1', '2']);
     assert.equal(tries(attempts, 'b', ['no_data', 'internal', 'no_data']), ['1', '2', '3 last']);
@@ -18,19 +18,19 @@ suite('attempts', ({ test }) => {
     assert.equal(tries(attempts, 'a', ['hook_failed']), ['4 last'], 'come again after its dead letter');
   });
 
-  test('what cannot be mended is given up at once', () => {
+  test('other failures end immediately', () => {
     for (const reason of ['undecodable', 'unroutable', 'too_large', 'no_key'] as const) {
       assert.equal(tries(new Attempts(100), 'a', [reason]), ['1 last'], reason);
     }
     assert.equal(tries(new Attempts(100), 'a', ['rejected', 'too_large']), ['1', '2 last']);
   });
 
-  test('without further attempts, or without an id, every failure is the first and last', () => {
+  test('without further attempts or an id, the first failure is the last', () => {
     assert.equal(tries(new Attempts(1), 'a', ['rejected', 'rejected']), ['1 last', '1 last']);
     assert.equal(tries(new Attempts(5), undefined, ['rejected', 'rejected']), ['1 last', '1 last']);
   });
 
-  test('is bounded: it forgets those that failed longest ago', () => {
+  test('are bounded: the oldest failures are forgotten', () => {
     const attempts = new Attempts(2);
     attempts.failed('first', 'rejected');
     for (let index = 0; index < 100_000; index += 1) attempts.failed(`m${index}`, 'rejected');

@@ -37,12 +37,12 @@ suite('dead letters at start', ({ test, before, after }) => {
       .flatMap(({ event, topic }) => (event === 'dead_letter.unread' ? topic : []));
   };
 
-  test('a topic that nobody is subscribed to is warned of', async () => {
+  test('warns about a topic without subscriptions', async () => {
     const [topic] = await unread(async () => [[]]);
     assert.match(topic ?? '', /^projects\/.*\/topics\/unread-/);
   });
 
-  test('no warning where somebody is, where that may not be asked, or where the subscription is named', async () => {
+  test('does not warn if there is a subscription, if it may not be listed, or if one is configured', async () => {
     assert.equal(await unread(async () => [['projects/p/subscriptions/s']]), []);
     assert.equal(await unread(() => Promise.reject(new Error('PERMISSION_DENIED'))), []);
     assert.equal(await unread(async () => [[]], 'named'), []);

@@ -40,7 +40,7 @@ suite('dead letter', ({ test }) => {
     assert.is(ordered.orderingKey, '', 'dead letters never wait for each other');
   });
 
-  test('is whole just within the limits, and not just beyond', () => {
+  test('is whole just within the limits, but not beyond', () => {
     for (const [fields, expected] of [
       [{ data: Buffer.alloc(9_000_000) }, true],
       [{ data: Buffer.alloc(9_000_001) }, false],
@@ -66,7 +66,7 @@ suite('dead letter', ({ test }) => {
     }
   });
 
-  test('keeps what fits of an original that does not', () => {
+  test('keeps the part of a large original that fits', () => {
     const data = Buffer.alloc(9_500_000, 7);
     const { message } = toDeadLetterMessage(original({ data, attributes: { uid: 'u1' } }), MARKS);
     assert.is(message.data.byteLength, 9_000_000);
@@ -78,7 +78,7 @@ suite('dead letter', ({ test }) => {
     );
   });
 
-  test('that points to an object has no data', () => {
+  test('has no data if it points to an object', () => {
     const large = original({ data: Buffer.alloc(9_500_000), attributes: named(101), orderingKey: 'k' });
     const pointer = toPointerMessage('gs://b/n', large, MARKS);
     checkLimits(pointer);
@@ -90,7 +90,7 @@ suite('dead letter', ({ test }) => {
     );
   });
 
-  test('of an original that its source has cut says so, and how the whole is known', () => {
+  test('marks an original truncated by its source, with size and hash of the whole', () => {
     const whole = { byteLength: 200_000_000, sha256: 'ab'.repeat(32) };
     const cut = original({ data: Buffer.alloc(100), whole });
     const { message, isWhole } = toDeadLetterMessage(cut, MARKS);
@@ -103,7 +103,7 @@ suite('dead letter', ({ test }) => {
     }
   });
 
-  test('always fits, and our attributes with it', () => {
+  test('always fits, including our attributes', () => {
     const text = fc.string({ unit: 'binary', maxLength: 2_000 });
     const any = fc.record({
       data: fc.uint8Array({ maxLength: 300 }),

@@ -9,7 +9,7 @@ const nameOf = (content: Uint8Array, suffix = '') =>
   deadLetterObjectName('enrich', NOON, deadLetterContentHash(content), suffix);
 
 suite('object of a dead letter', ({ test }) => {
-  test('gives back every byte, attribute and key', () => {
+  test('preserves every byte, attribute and key', () => {
     const text = fc.string({ unit: 'binary' });
     // Encoded in more than one piece.
     const large = fc.integer({ min: 49_000, max: 99_000 }).map((length) => Buffer.alloc(length, 'data'));
@@ -35,7 +35,7 @@ suite('object of a dead letter', ({ test }) => {
     );
   });
 
-  test('that holds something else than what was written is refused', () => {
+  test('is refused if its content has changed', () => {
     const content = encodeOriginal({ data: Buffer.from('x'), attributes: {}, orderingKey: '' });
     const name = nameOf(content);
     assert.equal(decodeOriginal(nameOf(content, '-0123456789abcdef'), content).data, Buffer.from('x'));

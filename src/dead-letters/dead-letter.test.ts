@@ -7,7 +7,7 @@ const AT = { seconds: 1_770_091_506, nanos: 0 };
 const BEGUN = '2026-02-03T04:05:06Z';
 
 suite('dead letter as the commands read it', ({ test }) => {
-  test('is what a service has written', () => {
+  test('equals what a service wrote', () => {
     const original = { data: Buffer.from('x'), attributes: { uid: 'u1' }, orderingKey: 'k' };
     const { message } = toDeadLetterMessage(original, {
       ...{ service: 'enrich', reason: 'no_data', error: 'none', attempt: 3 },
@@ -30,7 +30,7 @@ suite('dead letter as the commands read it', ({ test }) => {
     assert.equal(deadLetter.original, original);
   });
 
-  test("is what Pub/Sub's own policy has set aside, ordering key and all", () => {
+  test("reads one created by Pub/Sub's own policy, including its ordering key", () => {
     const { reason, source, attempt, time, original } = readDeadLetter({
       ...{ messageId: '8', publishTime: AT, orderingKey: 'k', data: Buffer.from('x') },
       attributes: {
@@ -45,7 +45,7 @@ suite('dead letter as the commands read it', ({ test }) => {
     assert.equal(original, { data: Buffer.from('x'), attributes: { uid: 'u1' }, orderingKey: 'k' });
   });
 
-  test('of ours keeps its own marks when a policy has moved it on', () => {
+  test('of ours keeps its marks after a policy moved it', () => {
     const { reason, source } = readDeadLetter({
       ...{ messageId: '9', publishTime: AT },
       attributes: {
@@ -56,7 +56,7 @@ suite('dead letter as the commands read it', ({ test }) => {
     assert.equal([reason, source], ['rejected', 'mqtt:a/b']);
   });
 
-  test('that is none is shown as unknown, from nowhere', () => {
+  test('shows any other message as unknown, without a source', () => {
     const { reason, source, bytes } = readDeadLetter({ messageId: '1', publishTime: AT, data: Buffer.from('abc') });
     assert.equal([reason, source, bytes], ['unknown', '', 3]);
     assert.is(readDeadLetter({ attributes: { dlq_reason: 'rejected', dlq_original_bytes: 'many' } }).bytes, 0);

@@ -12,7 +12,7 @@ function app() {
 }
 
 suite('health app', ({ test }) => {
-  test('is alive whatever the readiness', async () => {
+  test('reports alive whatever the readiness', async () => {
     const { app: hono, readiness } = app();
     readiness.set('broker', 'failing', 'down');
     const response = await hono.request('/healthz');
@@ -20,7 +20,7 @@ suite('health app', ({ test }) => {
     assert.equal(await response.json(), { status: 'ok', service: 's' });
   });
 
-  test('is ready, degraded or not, until a part fails; and says what is missing', async () => {
+  test('reports ready, degraded or not, until a part fails, with the reason', async () => {
     const { app: hono, readiness } = app();
     assert.is((await hono.request('/readyz')).status, 200);
     readiness.set('redis', 'degraded', 'skipped');
@@ -43,7 +43,7 @@ suite('health app', ({ test }) => {
     assert.is((await hono.request('/readyz')).status, 200);
   });
 
-  test('shows the metrics as Prometheus reads them', async () => {
+  test('serves the metrics in Prometheus format', async () => {
     const { app: hono } = app();
     const response = await hono.request('/metrics');
     assert.is(response.status, 200);
@@ -51,7 +51,7 @@ suite('health app', ({ test }) => {
     assert.match(await response.text(), '# TYPE things_total counter\nthings_total 3');
   });
 
-  test('has nothing else', async () => {
+  test('serves nothing else', async () => {
     const { app: hono } = app();
     assert.is((await hono.request('/other')).status, 404);
     assert.is((await hono.request('/metrics', { method: 'POST' })).status, 404);

@@ -11,14 +11,14 @@ const ANSWERED = 100;
 const MAX_CONNECTIONS = 1_000;
 
 suite('HTTP server', ({ test }) => {
-  test('its address is one that this machine reaches', () => {
+  test('has an address that this machine can reach', () => {
     assert.is(urlOf('0.0.0.0', 1), 'http://127.0.0.1:1');
     assert.is(urlOf('::', 1), 'http://127.0.0.1:1');
     assert.is(urlOf('::1', 1), 'http://[::1]:1');
     assert.is(urlOf('localhost', 1), 'http://localhost:1');
   });
 
-  test('answers a hundred requests of one connection, says that it ends, and refuses those sent behind them', async () => {
+  test('answers a hundred requests per connection, then closes it and refuses pipelined ones', async () => {
     const app = new Hono().get('/healthz', (context) => context.text('ok'));
     const server = await serveHttp(app, { host: '127.0.0.1', port: 0 });
     try {
@@ -42,7 +42,7 @@ suite('HTTP server', ({ test }) => {
     }
   });
 
-  test('a new connection pushes out the one that has been idle for longest, where all are', async () => {
+  test('a new connection replaces the one idle for longest, if all are idle', async () => {
     const app = new Hono().get('/healthz', (context) => context.text('ok'));
     const server = await serveHttp(app, { host: '127.0.0.1', port: 0 });
     const sockets: Socket[] = [];

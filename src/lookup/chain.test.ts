@@ -43,7 +43,7 @@ suite('lookup chain', (it) => {
     return { get, layers, redis, telemetry };
   }
 
-  test('memory holds what is selected of each document, Redis all of it', async () => {
+  test('memory holds the selected part of each document, Redis the whole', async () => {
     const { get, layers, redis } = await start(({ ClientID }) => ({ ClientID }));
     for (const _ of ['redis', 'memory']) {
       for (const key of KEYS) assert.equal(await get(key), { ClientID: `client of ${key}` });
@@ -52,7 +52,7 @@ suite('lookup chain', (it) => {
     assert.ok((await redis.get('d0'))?.includes(LARGE));
   });
 
-  test('where all of a document is needed, memory holds as many as it may', async () => {
+  test('memory holds as many as its limit allows if whole documents are needed', async () => {
     const { get, layers, telemetry } = await start();
     for (const key of KEYS) assert.is((await get(key)).LARGE, LARGE);
     const metrics = await telemetry.registry.metrics();

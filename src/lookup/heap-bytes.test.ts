@@ -27,7 +27,7 @@ const SHAPES: Record<string, (index: number) => string> = {
 
 suite('estimate of heap bytes', ({ test }) => {
   for (const [what, textOf] of Object.entries(SHAPES)) {
-    test(`is about what V8 takes: ${what}`, () => {
+    test(`is close to V8's usage: ${what}`, () => {
       const documents: unknown[] = [];
       const count = Math.ceil(BYTES / textOf(0).length);
       collect();
@@ -43,7 +43,7 @@ suite('estimate of heap bytes', ({ test }) => {
     });
   }
 
-  test('of data nested deeper than the stack is made all the same', () => {
+  test('works for data nested deeper than the stack', () => {
     let deep: unknown = 'end';
     for (let depth = 0; depth < 100_000; depth += 1) deep = [deep];
     assert.ok(heapBytes(deep) > 100_000);

@@ -24,7 +24,7 @@ function open(call: FetcherHook, scheduler?: VirtualTimeScheduler) {
 const untyped = (value: unknown): FetcherHook => (() => value) as FetcherHook;
 
 suite('hook fetcher', ({ test }) => {
-  test('answers at once or later, with data or without', async () => {
+  test('answers synchronously or later, with or without data', async () => {
     const table: Record<string, { n: number }> = { d1: { n: 1 }, d2: { n: 2 } };
     for (const call of [(key: string) => table[key], async (key: string) => table[key]]) {
       const { get, answers, results } = open(call);
@@ -34,7 +34,7 @@ suite('hook fetcher', ({ test }) => {
     }
   });
 
-  test('copies the data as JSON has it, and leaves the object to the hook', async () => {
+  test('copies the data as JSON, and leaves the object to the hook', async () => {
     const own = {
       at: new Date(0),
       none: undefined,
@@ -48,7 +48,7 @@ suite('hook fetcher', ({ test }) => {
     assert.equal(await open(() => Object.assign(Object.create(null), { a: 1 })).get(), { a: 1 });
   });
 
-  test('an outage is told, and stays one', async () => {
+  test('reports an outage, and keeps it one', async () => {
     for (const call of [
       () => Promise.reject(new RetryableError('away')),
       () => {
@@ -62,7 +62,7 @@ suite('hook fetcher', ({ test }) => {
     }
   });
 
-  test('what is thrown or returned wrongly costs the messages of that key', async () => {
+  test('an error or invalid result fails the messages of that key', async () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     const cases: readonly (readonly [FetcherHook, RegExp])[] = [
@@ -89,7 +89,7 @@ suite('hook fetcher', ({ test }) => {
     }
   });
 
-  test('no answer within the time is an outage', () => {
+  test('a timeout is an outage', () => {
     const scheduler = new VirtualTimeScheduler();
     const { fetcher, results } = open(() => new Promise(() => {}), scheduler);
     let thrown: unknown;
@@ -104,7 +104,7 @@ suite('hook fetcher', ({ test }) => {
     assert.equal(results, ['the fetcher: no answer within 1000 ms']);
   });
 
-  test('calls at one time are bounded', async () => {
+  test('bounds concurrent calls', async () => {
     let running = 0;
     let most = 0;
     const { fetcher } = open(async () => {

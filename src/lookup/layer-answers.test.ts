@@ -36,7 +36,7 @@ suite('answers of each layer', (it) => {
       [layer, place, error ?? answer, ...(data === undefined ? [] : [JSON.stringify(data)])].join(' '),
     );
 
-  test('a cache says what it has, whatever the layer behind says', async () => {
+  test('a cache reports its own answer, whatever the next layer has', async () => {
     const server = await startRedisServer(scope);
     const { admin } = server;
     await admin.set('dataflow:device:d1', '{"name":"old"}', 'PX', 60_000);
@@ -64,7 +64,7 @@ suite('answers of each layer', (it) => {
     assert.equal(await admin.keys('*'), ['dataflow:device:d3']);
   });
 
-  test('a registry is asked under its own keys, and forgets nothing', async () => {
+  test('a registry is queried under its own keys, and never invalidated', async () => {
     const server = await startRedisServer(scope);
     await server.admin.set('device:d1', '{"name":"x"}');
     const layers = await layersOn(server, { keyPrefix: 'device:' });

@@ -27,7 +27,7 @@ function cache(behind: FakeFetcher, options: Options = {}) {
 }
 
 suite('memory cache', ({ test }) => {
-  test('fetches a key once, and answers from memory then', async () => {
+  test('fetches a key once, then answers from memory', async () => {
     const behind = fakeFetcher({ d1: { a: 1 } });
     const { get, answers } = cache(behind);
     assert.equal(await get('d1'), { a: 1 });
@@ -37,7 +37,7 @@ suite('memory cache', ({ test }) => {
     assert.equal(answers, ['memory d1 true']);
   });
 
-  test('gives at once what it holds, and only that', async () => {
+  test('peek returns only what it holds', async () => {
     const { fetcher, get, answers } = cache(fakeFetcher({ d1: { a: 1 } }));
     assert.is(fetcher.peek?.('d1'), undefined, 'it would have to wait');
     await get('d1');
@@ -49,7 +49,7 @@ suite('memory cache', ({ test }) => {
     assert.is(fetcher.peek?.('d1'), undefined);
   });
 
-  test('remembers that a key has no data', async () => {
+  test('caches that a key has no data', async () => {
     const behind = fakeFetcher({});
     const { get, answers } = cache(behind);
     assert.equal([await get('x'), await get('x')], [undefined, undefined]);
@@ -57,7 +57,7 @@ suite('memory cache', ({ test }) => {
     assert.equal(answers, ['memory x false']);
   });
 
-  test('data is forgotten after its time, the lack of it after another', async () => {
+  test('data and missing data expire after their own TTLs', async () => {
     for (const [key, times, kept] of [
       ['d1', { ttlMs: 5 }, 'missing'],
       ['missing', { missingTtlMs: 5 }, 'd1'],
@@ -75,14 +75,14 @@ suite('memory cache', ({ test }) => {
     }
   });
 
-  test('the least recently used key leaves first', async () => {
+  test('evicts the least recently used key first', async () => {
     const behind = fakeFetcher({ a: {}, b: {}, c: {} });
     const { get } = cache(behind, { maxEntries: 2 });
     for (const key of ['a', 'b', 'a', 'c', 'a', 'b']) await get(key);
     assert.equal(behind.fetched, ['a', 'b', 'c', 'b']);
   });
 
-  test('holds no more bytes than it may: the least recently used key leaves first', async () => {
+  test('stays within its bytes by evicting the least recently used key', async () => {
     const table = Object.fromEntries(['a', 'b', 'c'].map((key) => [key, { text: key.repeat(300_000) }]));
     const behind = fakeFetcher(table);
     const { get, telemetry } = cache(behind, { maxBytes: 700_000 });
@@ -95,7 +95,7 @@ suite('memory cache', ({ test }) => {
     assert.match(metrics, /dataflow_cache_limit_bytes{layer="memory"[^}]*} 700000\n/);
   });
 
-  test('what is larger than all that it may hold is handed on, and not kept', async () => {
+  test('passes on data larger than its limit without caching it', async () => {
     const behind = fakeFetcher({ small: { a: 1 }, large: { text: 'x'.repeat(2_000) } });
     const { get } = cache(behind, { maxBytes: 2_000 });
     for (const key of ['small', 'large', 'large', 'small']) await get(key);
@@ -110,7 +110,7 @@ suite('memory cache', ({ test }) => {
     assert.is(behind.fetched.length, 4);
   });
 
-  test('a failed fetch is not remembered', async () => {
+  test('does not cache a failed fetch', async () => {
     let failing = true;
     const behind = fakeFetcher({}, () => throwError(() => new RetryableError('down')));
     const { get } = cache(behind);
@@ -123,7 +123,7 @@ suite('memory cache', ({ test }) => {
     assert.is(behind.fetched.length, 2);
   });
 
-  test('asks nothing before it is subscribed, and then each time', async () => {
+  test('fetches on each subscription only', async () => {
     const behind = fakeFetcher({ d1: {} });
     const { fetcher } = cache(behind);
     const pending = fetcher.fetch('d1');
@@ -132,7 +132,7 @@ suite('memory cache', ({ test }) => {
     assert.equal(behind.fetched, ['d1']);
   });
 
-  test('invalidating forgets here and behind; closing closes behind', async () => {
+  test('invalidates itself and the next layer; closes the next layer', async () => {
     const behind = fakeFetcher({ d1: {} });
     const { get, fetcher } = cache(behind);
     await get('d1');

@@ -7,7 +7,7 @@ import { singleFlight } from './chain.ts';
 import type { LookupData } from './fetcher.ts';
 
 suite('single flight', ({ test }) => {
-  test('10,000 concurrent fetches of a key make one, and all have its answer', () => {
+  test('10,000 concurrent fetches of a key share one fetch and its answer', () => {
     const answer = new Subject<LookupData>();
     const behind = fakeFetcher({}, () => answer);
     const fetcher = singleFlight(behind);
@@ -30,7 +30,7 @@ suite('single flight', ({ test }) => {
     assert.equal([answered, completed], [10_000, 10_000]);
   });
 
-  test('keys fly apart, and a later fetch is a new one', async () => {
+  test('keys are fetched separately, and a later fetch is a new one', async () => {
     const behind = fakeFetcher({ a: { n: 1 }, b: { n: 2 } });
     const fetcher = singleFlight(behind);
     assert.equal(await Promise.all(['a', 'b', 'a'].map((key) => firstValueFrom(fetcher.fetch(key)))), [
@@ -41,7 +41,7 @@ suite('single flight', ({ test }) => {
     assert.equal(behind.fetched, ['a', 'b', 'a'], 'answers that come at once are shared by nobody');
   });
 
-  test('a failure reaches all who wait, and is tried again by the next', () => {
+  test('a failure reaches all subscribers, and the next fetch tries again', () => {
     const answer = new Subject<LookupData>();
     const behind = fakeFetcher({}, () => answer);
     const fetcher = singleFlight(behind);
@@ -58,7 +58,7 @@ suite('single flight', ({ test }) => {
     assert.is(errors.length, 4);
   });
 
-  test('one who leaves does not stop the others; the last who leaves stops the fetch', () => {
+  test('unsubscribing stops the fetch only for the last subscriber', () => {
     const answer = new Subject<LookupData>();
     const behind = fakeFetcher({}, () => answer);
     const fetcher = singleFlight(behind);
@@ -72,7 +72,7 @@ suite('single flight', ({ test }) => {
     assert.is(behind.fetched.length, 2);
   });
 
-  test('a flight that has landed is forgotten', async () => {
+  test('a completed fetch is forgotten', async () => {
     const fetcher = singleFlight(fakeFetcher({ d1: {} }));
     const flight = fetcher.fetch('d1');
     assert.is(fetcher.fetch('d1'), flight);
@@ -80,7 +80,7 @@ suite('single flight', ({ test }) => {
     assert.is.not(fetcher.fetch('d1'), flight, 'it would be kept forever');
   });
 
-  test('invalidating and closing go behind', async () => {
+  test('passes invalidation and closing on', async () => {
     const behind = fakeFetcher({});
     const fetcher = singleFlight(behind);
     await firstValueFrom(fetcher.invalidate('d1'), { defaultValue: undefined });

@@ -125,7 +125,7 @@ suite('a service', (it) => {
 });
 
 suite('the services', ({ test }) => {
-  test('have the names that they are registered by', () => {
+  test('have the names they are registered under', () => {
     assert.equal(
       Object.values(SERVICES).map(({ settings }) => settings.name),
       SERVICE_NAMES,

@@ -5,7 +5,7 @@ import { suite } from '../testing/suite.ts';
 const SERVICES = ['ingestion/ingestion', 'enrich/enrich', 'icestore/icestore', 'bigqueries/bigqueries'];
 
 suite('modules of a service', ({ test }) => {
-  test('are without the high-level client of Pub/Sub, which takes 6 MB', () => {
+  test('exclude the high-level client of Pub/Sub, which takes 6 MB', () => {
     const program = `
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);

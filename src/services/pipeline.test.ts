@@ -75,7 +75,7 @@ suite('pipeline configuration', ({ test }) => {
     assert.is(nested.service === 'ingestion' && nested.routes.up?.source.qos, 0);
   });
 
-  test('every problem is found at once: of the file, the variables, the overrides and the routes', async () => {
+  test('reports every problem together: of the file, the variables, the overrides and the routes', async () => {
     const text = INGESTION.replace('clientId: c', `clientId: "\${MISSING}"`)
       .replace('qos: 1', 'qos: 7')
       .replace('google: { projectId: p }', 'google: {}')
@@ -94,7 +94,7 @@ suite('pipeline configuration', ({ test }) => {
     assert.is(found.length, 6, found.join('\n'));
   });
 
-  test('loose routes are found beside other problems, and without them, once', async () => {
+  test('loose routes are reported once, with and without other problems', async () => {
     const text = INGESTION.replace('route_name: raw', 'route_name: rwa');
     const loose = 'routes.up.destination.route_name: there is no producer "rwa" under producers (there is: raw)';
     assert.ok((await refusal(text)).includes(loose));
@@ -110,7 +110,7 @@ suite('pipeline configuration', ({ test }) => {
     assert.ok(both.includes(loose) && both.some((problem) => problem.startsWith('google.projectId')), both.join('\n'));
   });
 
-  test('attempts before dead-letter are counted where a message can be given back', async () => {
+  test('attempts before dead-letter exist if a message can be returned', async () => {
     const consumer = (attempts: string) => `${ENRICH}deadLetters: { topicId: d, maxAttempts: ${attempts} }\n`;
     const config = await read(consumer('100'));
     assert.is(config.deadLetters?.maxAttempts, 100);
@@ -122,7 +122,7 @@ suite('pipeline configuration', ({ test }) => {
     assert.match((await refusal(INGESTION, { DATAFLOW_DEAD_LETTERS__MAX_ATTEMPTS: '3' })).join(), 'no such setting');
   });
 
-  test('identity has one setting, of the services that write to a sink', async () => {
+  test('identity is a setting of the services that write to a sink', async () => {
     const icestore = `
 service: icestore
 google: { projectId: p }
@@ -155,7 +155,7 @@ bucket: { name: b }
     assert.is(versionOf({ MQTT_PROTOCOL_VERSION: '4' }), 4);
   });
 
-  test('a file that is missing, no YAML, or of no known service', async () => {
+  test('refuses a file that is missing, invalid YAML, or for an unknown service', async () => {
     assert.throws(() => readPipelineConfig('/no/such/folder', {}), /cannot be read/);
     assert.match((await refusal('a: [\n')).join(), 'line 2');
     assert.match(
@@ -175,7 +175,7 @@ bucket: { name: b }
     assert.match(printed, 'mqtt://broker:1883');
   });
 
-  test('warns of what is allowed and probably not meant', async () => {
+  test('warns about allowed but probably unintended settings', async () => {
     assert.match(pipelineWarnings(await read(ENRICH)).join(), /^deadLetters: not set/);
     const enrich = await read(`${ENRICH}deadLetters: { topicId: d }\n`);
     assert.match(
@@ -212,7 +212,7 @@ deadLetters: { topicId: d }
 });
 
 suite('pipeline hooks', ({ test }) => {
-  test('are loaded where there are any', async () => {
+  test('are loaded if there are any', async () => {
     await inFolder({ 'pipeline.yaml': ENRICH }, async (folder) => {
       const { hooks, file } = await loadPipeline(folder, {});
       assert.equal(hooks, {});
@@ -226,7 +226,7 @@ suite('pipeline hooks', ({ test }) => {
     });
   });
 
-  test('that the service does not know, or that are no functions, are refused, all at once', async () => {
+  test('are refused together if unknown to the service or not functions', async () => {
     assert.equal(await refusal(ENRICH, {}, 'export const transformer = () => 1; export const applier = 7;'), [
       'applier: expected a function',
       'transformer: there is no such hook; this service knows keyExtractor, fetcher and applier',
@@ -239,7 +239,7 @@ suite('lookup of a pipeline', ({ test }) => {
   const FETCHER = 'export const fetcher = (key: string) => ({ key });';
   const withLookup = (lookup: string) => ENRICH.replace(/^lookup: .*$/m, lookup);
 
-  test('needs a layer that the data comes from, and one only', async () => {
+  test('needs exactly one layer that provides the data', async () => {
     const nowhere = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
     for (const lookup of ['lookup: { memory: {} }', '']) {
       assert.equal(await refusal(withLookup(lookup)), [`lookup: ${nowhere}`]);
@@ -252,7 +252,7 @@ suite('lookup of a pipeline', ({ test }) => {
     ]);
   });
 
-  test('a cache has keys of its own', async () => {
+  test('a cache has its own keys', async () => {
     const problem =
       'lookup.redis.keyPrefix: is empty: a device that chooses its id could name any key of that Redis; leave it out, or set one';
     const redis = 'redis: { url: "redis://h", keyPrefix: "" }';
@@ -261,7 +261,7 @@ suite('lookup of a pipeline', ({ test }) => {
     await read(withLookup(`lookup: { ${redis} }`));
   });
 
-  test('settings of Redis that contradict each other are refused', async () => {
+  test('refuses contradictory settings of Redis', async () => {
     const refused = (redis: string) => refusal(withLookup(`lookup: { redis: { ${redis} } }`));
     for (const [redis, problem] of [
       [
@@ -294,7 +294,7 @@ suite('lookup of a pipeline', ({ test }) => {
 });
 
 suite('a watched configuration', ({ test }) => {
-  test('comes with each change of the file, or why it is refused', async () => {
+  test('emits each change of the file, or why it is refused', async () => {
     await inFolder({ 'pipeline.yaml': INGESTION }, async (folder) => {
       mkdirSync(join(folder, 'other'));
       const file = join(folder, 'pipeline.yaml');

@@ -18,7 +18,7 @@ function testOutput() {
 }
 
 suite('bounded log', ({ test }) => {
-  test('writes one chunk at a time; lines that wait go together', () => {
+  test('writes one chunk at a time; waiting lines are combined', () => {
     const { written, output, finish } = testOutput();
     const log = new BoundedLog(output);
     for (const line of ['1\n', '2\n', '3\n']) log.write(line);
@@ -31,7 +31,7 @@ suite('bounded log', ({ test }) => {
     assert.is(log.dropped, 0);
   });
 
-  test('holds at most so many bytes, drops what is over, and takes more once there is room', () => {
+  test('holds a maximum of bytes, drops the rest, and accepts more once there is room', () => {
     const { written, output, finish } = testOutput();
     const log = new BoundedLog(output, 8);
     for (let line = 1; line <= 5; line += 1) log.write(`${line}ä\n`);
@@ -44,7 +44,7 @@ suite('bounded log', ({ test }) => {
     assert.equal(written, ['1ä\n', '2ä\n', '6ä\n']);
   });
 
-  test('counts lines that the output refuses, and goes on', () => {
+  test('counts lines that the output refuses, and continues', () => {
     const { written, output, finish } = testOutput();
     const log = new BoundedLog(output);
     for (const line of ['1\n', '2\n', '3\n']) log.write(line);
@@ -56,7 +56,7 @@ suite('bounded log', ({ test }) => {
     assert.equal(written, ['1\n', '2\n3\n', '4\n']);
   });
 
-  test('flushing waits for the output, and not forever', async () => {
+  test('flushing waits for the output, but not forever', async () => {
     const { output, finish } = testOutput();
     const log = new BoundedLog(output);
     await log.flush(60_000);
@@ -69,7 +69,7 @@ suite('bounded log', ({ test }) => {
     await flushed;
   });
 
-  test('what waits at the end of the process is written at once', () => {
+  test('writes waiting lines synchronously at the end of the process', () => {
     const { written, output } = testOutput();
     const log = new BoundedLog(output);
     log.write('1\n');

@@ -10,7 +10,7 @@ const plain = (metric: unknown) =>
   JSON.parse(JSON.stringify(metric, (name, value) => (name === 'exemplar' ? undefined : value)));
 
 suite('a histogram of plain numbers', ({ test }) => {
-  test("is written as prom-client's own, in both forms", async () => {
+  test("is formatted like prom-client's own, in both formats", async () => {
     const values = fc.array(fc.oneof(fc.double({ min: 0, max: 2, noNaN: true }), fc.constantFrom(...BUCKETS)));
     await fc.assert(
       fc.asyncProperty(values, async (seconds) => {

@@ -30,7 +30,7 @@ const numbersIn = (log: string): number[] =>
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 suite('standard error', ({ test }) => {
-  test('a reader that pauses gets whole lines in order, up to a bound; the rest is counted', async () => {
+  test('a slow reader gets whole lines in order, up to a bound; the rest is counted', async () => {
     const child = spawn(process.execPath, program(5_000, 'flush'), { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     child.stdout.on('data', (chunk) => {
@@ -45,7 +45,7 @@ suite('standard error', ({ test }) => {
     assert.equal(numbersIn(log), upTo(5_000 - dropped));
   });
 
-  test('a file gets every line, also those of the last moment', () =>
+  test('a file gets every line, including the last ones', () =>
     withTemporaryFolder(async (folder) => {
       const file = join(folder, 'log');
       const descriptor = openSync(file, 'w');

@@ -34,7 +34,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.not.match(metrics, 'topic=', 'fields are no labels');
   });
 
-  test('every event is counted from 0, so that the first one is an increase', async () => {
+  test('counts every event from 0, so that the first one is an increase', async () => {
     const metrics = await telemetry().telemetry.registry.metrics();
     for (const name of Object.keys(EVENTS))
       assert.match(metrics, `dataflow_events_total{event="${name}",service="svc",pipeline="svc"} 0`);
@@ -65,7 +65,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.match(await told.registry.metrics(), 'event="publish.retried",service="svc",pipeline="svc"} 100');
   });
 
-  test('the first line of the next window tells how many were left out, once', () => {
+  test('the first line of the next window reports how many were left out, once', () => {
     const { telemetry: told, lines } = telemetry();
     for (let each = 0; each < 25; each += 1) told.event('publish.retried');
     mock.timers.tick(10_000);
@@ -80,7 +80,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     );
   });
 
-  test('what is below the level is counted and not logged', async () => {
+  test('events below the level are counted but not logged', async () => {
     const { telemetry: told, lines } = telemetry('error');
     told.event('mqtt.paused');
     assert.equal(lines, []);
@@ -94,7 +94,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.match(JSON.stringify(lines), '"u"');
   });
 
-  test('counters and gauges are read when they are asked for', async () => {
+  test('counters and gauges are read on each scrape', async () => {
     const { telemetry: told } = telemetry();
     const values = { a: 1, b: 2 };
     told.counter(
@@ -120,7 +120,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     }
   });
 
-  test('buckets of a message that is held on purpose go beyond that time', () => {
+  test('buckets extend beyond the time that messages are held on purpose', () => {
     assert.equal(settleSeconds(10), CALL_SECONDS);
     for (const maxWaitMs of [60_000, 61_000, 300_000, 86_400_000]) {
       const beyond = settleSeconds(maxWaitMs).filter((bound) => bound * 1_000 > maxWaitMs);
@@ -129,7 +129,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.equal(settleSeconds(60_000).slice(-3), [90, 120, 180]);
   });
 
-  test('every event has a level and words', () => {
+  test('every event has a level and a message', () => {
     for (const [name, { level, message }] of Object.entries(EVENTS)) {
       assert.match(name, /^[a-z_]+\.[a-z_]+$/);
       assert.ok(['trace', 'debug', 'info', 'warn', 'error', 'fatal'].includes(level), name);
@@ -139,7 +139,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
 });
 
 suite('metrics of the process', ({ test }) => {
-  test('an idle process is not woken a hundred times a second to sample its event loop', async () => {
+  test('do not wake an idle process a hundred times a second to sample its event loop', async () => {
     const { registry } = new Telemetry('svc', { level: 'silent' });
     await eventually(
       async () => {

@@ -37,7 +37,7 @@ suite('firestore fetcher', ({ test }) => {
     assert.equal(results, [undefined]);
   });
 
-  test('a key that can be no document id has no data, and is not asked for', async () => {
+  test('a key that cannot be a document id has no data, and causes no call', async () => {
     const { get, calls } = fetcherOf({});
     for (const key of ['', '.', '..', 'a/b', '../x', '/', '__x__', '____', 'x'.repeat(1_501), 'ä'.repeat(751)]) {
       assert.is(await get(key), undefined, key.slice(0, 20));
@@ -45,14 +45,14 @@ suite('firestore fetcher', ({ test }) => {
     assert.equal(calls, []);
   });
 
-  test('every other key is asked for as it is', async () => {
+  test('requests every other key unchanged', async () => {
     const keys = ['a', '...', '__a', 'a__', '_', 'x'.repeat(1_500), 'ä'.repeat(750), 'a b', '#?*[]', '__proto'];
     const { get, calls } = fetcherOf({});
     await Promise.all(keys.map(get));
     assert.equal(calls, [keys]);
   });
 
-  test('lookups that come together make one call for 100 documents, and one key is asked for once', async () => {
+  test('concurrent lookups share one call per 100 documents, and request each key once', async () => {
     const { get, calls } = fetcherOf({ k7: { n: 7 } });
     const keys = Array.from({ length: 250 }, (_, index) => `k${index}`);
     const found = await Promise.all(['k7', 'k7', ...keys].map(get));
@@ -63,7 +63,7 @@ suite('firestore fetcher', ({ test }) => {
     assert.equal([found[0], found[1], found[2], found[9]], [{ n: 7 }, { n: 7 }, undefined, { n: 7 }]);
   });
 
-  test('a failed read, or one that takes too long, is an outage for each of its keys', async () => {
+  test('a failed or slow read is an outage for each of its keys', async () => {
     for (const read of [() => Promise.reject(new Error('unavailable')), () => new Promise<void>(() => {})]) {
       const { get, results } = fetcherOf({}, read);
       const errors = await Promise.all(['a', 'b'].map((key) => get(key).catch((error: unknown) => error)));
@@ -73,7 +73,7 @@ suite('firestore fetcher', ({ test }) => {
     }
   });
 
-  test('values become what JSON has', async () => {
+  test('converts values to JSON', async () => {
     const { client } = fetcherOf({});
     const documents: Documents = {
       d1: {
@@ -97,7 +97,7 @@ suite('firestore fetcher', ({ test }) => {
     });
   });
 
-  test('values that JSON cannot hold keep their digits, microseconds, and names', async () => {
+  test('values without a JSON form keep their digits, microseconds, and names', async () => {
     const documents: Documents = {
       d1: {
         serial: 9_007_199_254_740_993n,

@@ -79,7 +79,7 @@ suite('redis client', (it) => {
     return [one, other];
   }
 
-  test('credentials: an ACL user, a secret in a file, and a cause that stays visible', async () => {
+  test('credentials: an ACL user, a secret in a file, and a visible cause', async () => {
     const { admin, url } = await startRedisServer(scope);
     await admin.acl('SETUSER', 'lookup', 'on', '>first', '~*', '+@all');
     await admin.set('k', 'v');
@@ -103,7 +103,7 @@ suite('redis client', (it) => {
     assert.match(await messageOf(none.get('k')), /^RetryableError: NOAUTH/);
   });
 
-  test('a file that is missing refuses the start', () => {
+  test('a missing file fails the start', () => {
     const config = { url: 'rediss://127.0.0.1:1', passwordFile: join(folder.path, 'gone') };
     assert.throws(
       () => open(config),
@@ -116,9 +116,9 @@ suite('redis client', (it) => {
     );
   });
 
-  if (!hasOpenssl()) skip('the CA file is read again at each connection', 'openssl is not installed');
+  if (!hasOpenssl()) skip('reads the CA file again for each connection', 'openssl is not installed');
   else
-    test('the CA file is read again at each connection', async () => {
+    test('reads the CA file again for each connection', async () => {
       const [old, renewed] = [scopedFolder(), scopedFolder()].map((each) => makeCertificates(each));
       if (old === undefined || renewed === undefined) throw new Error('no certificates');
       const tls = ({ server, caFile }: Certificates) => [
@@ -144,7 +144,7 @@ suite('redis client', (it) => {
     return pipelineFolder(scope).path;
   }
 
-  test('follows a failover: refused as by a replica, it looks where the address leads now', async () => {
+  test('follows a failover: after a refusal by a replica, checks where the address leads', async () => {
     const [one, other] = [await startRedisServer(scope), await startRedisServer(scope)];
     const target = { port: one.port };
     const proxy = scope.use(await startFaultProxy(target));
@@ -170,7 +170,7 @@ suite('redis client', (it) => {
     );
   });
 
-  test('writes only what is not there, deletes, and knows how long a key lives', async () => {
+  test('writes only missing keys, deletes keys, and returns their lifetime', async () => {
     const client = open({ url: (await startRedisServer(scope)).url });
     assert.match(await messageOf(client.get('k')), /RetryableError: not connected yet/);
     await ready(client);
@@ -183,7 +183,7 @@ suite('redis client', (it) => {
     assert.is(await client.delete(['k', 'none']), 1);
   });
 
-  test('one node of a cluster says what to set; with it, every key is reached', async () => {
+  test('the error of a cluster node names the setting that makes every key reachable', async () => {
     const [one] = await cluster;
     const keys = Array.from({ length: 20 }, (_, n) => `k${n}`);
     const single = open({ url: one.url });
@@ -199,7 +199,7 @@ suite('redis client', (it) => {
     assert.is(await client.delete(keys), keys.length);
   });
 
-  test('a cluster asks for its password at each node, from a file too', async () => {
+  test('authenticates at each node of a cluster, also with a password file', async () => {
     const [one, other] = await cluster;
     for (const { admin } of [one, other]) await admin.acl('SETUSER', 'lookup', 'on', '>secret', '~*', '+@all');
     const wrong = open({ url: one.url, cluster: true, username: 'lookup', password: 'wrong' });
@@ -211,7 +211,7 @@ suite('redis client', (it) => {
     assert.equal(await Promise.all(keys.map((key) => client.get(key))), Array(8).fill(null));
   });
 
-  test('sentinels name the primary', async () => {
+  test('finds the primary through sentinels', async () => {
     const primary = await startRedisServer(scope);
     const file = folder.file('sentinel.conf', `sentinel monitor mymaster 127.0.0.1 ${primary.port} 1\n`);
     const args = [file, '--sentinel', '--requirepass', 'x'];

@@ -84,7 +84,7 @@ suite('redis cache', (it) => {
   const assertHeld = (key: string, text: string | null) =>
     eventually(async () => assert.is((await held(key))[0], text), { everyMs: 2 });
 
-  test('fetches a key once, keeps it as JSON for its time, and answers from Redis then', async () => {
+  test('fetches a key once, stores it as JSON for its TTL, then answers from Redis', async () => {
     const { get, behind, answers } = await cacheOn(scope, server);
     assert.equal(await get('d1'), D1);
     await assertHeld('device:d1', '{"a":1,"nested":{"b":[true,null]}}');
@@ -104,7 +104,7 @@ suite('redis cache', (it) => {
     assert.is(JSON.stringify(await get('d1')), data, 'from Redis');
   });
 
-  test('keeps that a key has no data for another time, in a key that is no record of any device', async () => {
+  test("caches missing data for its own TTL, under a key that is never a device's record", async () => {
     const { get, behind, answers } = await cacheOn(scope, server);
     assert.is(await get('nothing'), undefined);
     await assertHeld('device-none:nothing', 'no data');
@@ -116,7 +116,7 @@ suite('redis cache', (it) => {
     assert.equal(await server.admin.keys('device:*'), []);
   });
 
-  test('marks of one prefix are records of none', async () => {
+  test('marks of one prefix are not records of another', async () => {
     for (const keyPrefix of ['device:', 'device-', 'device_', 'd']) {
       await server.admin.flushall();
       const { get } = await cacheOn(scope, server, { keyPrefix });
@@ -130,7 +130,7 @@ suite('redis cache', (it) => {
     }
   });
 
-  test('what others have stored under its keys is left alone, whatever it is', async () => {
+  test('keeps any value that others stored under its keys', async () => {
     const { get, behind, report } = await cacheOn(scope, server);
     const texts = ['{broken', '7', '12345678901234567890', '[1]', '"x"', '', 'null'];
     for (const text of texts) {
@@ -145,7 +145,7 @@ suite('redis cache', (it) => {
     assert.equal(report().degraded, false);
   });
 
-  test('one key of another type costs that key alone', async () => {
+  test('a key of another type affects only that key', async () => {
     const { get, answers, report, skipped } = await cacheOn(scope, server, {
       behind: fakeFetcher({ d1: D1, d2: { b: 2 } }),
     });
@@ -161,7 +161,7 @@ suite('redis cache', (it) => {
     assert.equal(await server.admin.lrange('device:d1', 0, -1), ['x']);
   });
 
-  test('a record that is stored while the layer behind is asked stays', async () => {
+  test('keeps a record stored while the next layer is fetching', async () => {
     for (const fetched of [{ old: true }, undefined]) {
       await server.admin.flushall();
       const answer = new Subject<LookupData | undefined>();
@@ -204,7 +204,7 @@ suite('redis cache', (it) => {
     });
   }
 
-  test('a read that is refused closes nothing, and shows its cause', async () => {
+  test('a refused read does not close it, and reports its cause', async () => {
     const { get, answers, redis, report } = await cacheOn(scope, server);
     await server.admin.set('device:d1', '{}');
     await server.admin.acl('SETUSER', 'default', '-get');
@@ -217,14 +217,14 @@ suite('redis cache', (it) => {
     assert.is(redis()?.state, 'ok');
   });
 
-  test('a key that Redis would take for another one is not looked up there', async () => {
+  test('does not look up a key that Redis would confuse with another', async () => {
     const { get, answers } = await cacheOn(scope, server);
     await server.admin.set('device:\ufffd', '{"of":"another device"}');
     assert.is(await get('\ud800'), undefined);
     assert.equal(answers, []);
   });
 
-  test('invalidating forgets here and behind', async () => {
+  test('invalidates itself and the next layer', async () => {
     const { fetcher, behind, get, invalidate } = await cacheOn(scope, server);
     await get('d1');
     await get('none');
@@ -259,7 +259,7 @@ suite('redis cache', (it) => {
     return { ...cache, chain, get, answered, asked };
   }
 
-  test('an invalidation wins over a lookup that is under way', async () => {
+  test('an invalidation wins over a lookup in progress', async () => {
     const { chain, get, answered, asked } = await chainOn();
     const old = get('d1');
     await eventually(() => assert.is(asked.length, 1), { everyMs: 2 });
@@ -273,7 +273,7 @@ suite('redis cache', (it) => {
     assert.equal(await get('d1'), { version: 'new' });
   });
 
-  test('a lookup that begins while Redis deletes gets, and leaves, nothing old', async () => {
+  test('a lookup during a deletion neither returns nor stores old data', async () => {
     const { chain, get, answered, asked } = await chainOn();
     await server.admin.set('device:d1', '{"version":"old"}');
     // Pauses writes only.
@@ -289,7 +289,7 @@ suite('redis cache', (it) => {
     assert.is(asked.length, 1);
   });
 
-  test('a write that waits is deleted by an invalidation after it', async () => {
+  test('an invalidation also deletes a pending write', async () => {
     const { chain, get, answered } = await chainOn();
     await server.admin.call('CLIENT', 'PAUSE', '10000', 'WRITE');
     const old = get('d1');
@@ -301,7 +301,7 @@ suite('redis cache', (it) => {
     assert.equal(await server.admin.keys('*'), []);
   });
 
-  test('an invalidation that Redis refuses, or does not answer, is an error', async () => {
+  test('an invalidation that Redis refuses or does not answer is an error', async () => {
     const { get, invalidate, behind, isReady } = await cacheOn(scope, server, { timeoutMs: TIMEOUT_MS });
     await get('d1');
     await eventually(async () => assert.ok((await held('device:d1'))[0]));
@@ -323,7 +323,7 @@ suite('redis cache', (it) => {
     assert.equal(redis(), { state: 'degraded', detail: `skipped: no answer within ${TIMEOUT_MS} ms` });
   });
 
-  test('while Redis is down it is skipped, green and degraded; when it is back it is used again', async () => {
+  test('skips Redis while it is down, ready but degraded, and uses it again afterwards', async () => {
     const { get, behind, redis, report, answers } = await cacheOn(scope, server, {
       timeoutMs: TIMEOUT_MS,
       behind: fakeFetcher({}, () => of(D1)),

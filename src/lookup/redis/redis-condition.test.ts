@@ -23,7 +23,7 @@ suite('condition of Redis', ({ test }) => {
     return { condition, state, shown, following, connections: () => connections };
   };
 
-  test('the connection comes first, then what a setting causes, reads and writes; each until it is known to be gone', () => {
+  test('reports the connection first, then settings, reads and writes, each until resolved', () => {
     const { condition, state, shown, connections } = open('degraded');
     assert.is(shown(), 'none', 'connecting for the first time is not a problem');
     state.next({ isReady: true });
@@ -47,7 +47,7 @@ suite('condition of Redis', ({ test }) => {
     assert.is(connections(), 2);
   });
 
-  test('a layer that may not be skipped fails; a write without an answer closes for reads too', () => {
+  test('a required layer fails; an unanswered write counts as a failed read', () => {
     const { condition, state, shown, following } = open('failing');
     state.next({ isReady: false, problem: 'ECONNREFUSED' });
     assert.is(shown(), 'failing lookups fail: ECONNREFUSED');

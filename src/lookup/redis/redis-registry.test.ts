@@ -37,7 +37,7 @@ suite('redis registry', (it) => {
     return { ...server, client, fetcher, get, check, answers, redis: () => readiness.report.components.redis };
   }
 
-  test('reads objects, takes everything else for no data, and writes nothing', async () => {
+  test('reads objects, treats everything else as no data, and writes nothing', async () => {
     for (const keyPrefix of ['', 'device:']) {
       const { admin, get, answers, redis, fetcher } = await open(keyPrefix);
       const stored = { list: '["pump"]', text: 'hall-3', number: '42', null: 'null', broken: '{"name":"x",}' };
@@ -59,7 +59,7 @@ suite('redis registry', (it) => {
     }
   });
 
-  test('a Redis that is away is an outage, and no device is without data for it', async () => {
+  test('an unreachable Redis is an outage, never missing data', async () => {
     const { admin, get, check, redis, end, port } = await open('');
     await admin.set('d1', '{"a":1}');
     const fails = async (text: RegExp) => {

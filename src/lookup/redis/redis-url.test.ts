@@ -22,7 +22,7 @@ suite('addresses of Redis', ({ test }) => {
     }
   });
 
-  test('nothing else is one', () => {
+  test('have no other form', () => {
     for (const url of [
       ...[
         '',

@@ -73,7 +73,7 @@ function lookUp(fetcher: Fetcher, apply: LookupOptions['apply']): Promise<unknow
 const reasonOf = (thrown: unknown) => (thrown instanceof PoisonError ? thrown.reason : `no poison: ${thrown}`);
 
 suite('lookup', ({ test }) => {
-  test('what memory holds is added at once; all else takes the effect', () => {
+  test('adds data in memory synchronously, other data by the effect', () => {
     const peek = (key: string) => (key === 'd1' ? { ClientID: 'c1' } : undefined);
     const run = lookup({
       fetcher: { ...fakeFetcher(TABLE), peek },
@@ -92,7 +92,7 @@ suite('lookup', ({ test }) => {
     assert.is(keyless.ackHandle.isOpen, true, "the policy is the effect's to apply");
   });
 
-  test('adds what is known about the key, by names, and keeps what was there', () => {
+  test('adds data of the key by name, and keeps existing data', () => {
     const { emitted, ended, delivery, fetched } = look();
     assert.equal(emitted[0]?.message.enrichmentData, { kept: true, name: 'c1', location: 'hall' });
     assert.is(emitted[0]?.ackHandle, delivery.ackHandle);
@@ -100,7 +100,7 @@ suite('lookup', ({ test }) => {
     assert.equal(fetched, ['d1']);
   });
 
-  test('without a key: pass, drop or dead-letter, and nothing is fetched', () => {
+  test('without a key: pass, drop or dead-letter, without a fetch', () => {
     const passed = look({}, {});
     assert.is(passed.emitted[0], passed.delivery);
     const dropped = look({ withoutKey: 'drop' }, {});
@@ -126,18 +126,18 @@ suite('lookup', ({ test }) => {
     assert.match(String(poisoned.ended), '"unknown"');
   });
 
-  test('one policy does not stand in for the other', () => {
+  test('the two policies are independent', () => {
     assert.is(look({ withoutData: 'drop' }, {}).emitted.length, 1);
     assert.is(look({ withoutKey: 'drop' }, { uid: 'unknown' }).emitted.length, 1);
   });
 
-  test('an outage is told and passed on, not taken for missing data', () => {
+  test('reports and passes on an outage, which is not missing data', () => {
     const outage = new RetryableError('down');
     const { emitted, ended } = look({ withoutData: 'drop' }, undefined, () => throwError(() => outage));
     assert.equal([emitted, ended], [[], outage]);
   });
 
-  test('an outage that ends within the time costs nothing', async () => {
+  test('an outage that ends in time has no effect', async () => {
     let tries = 0;
     const retried: string[] = [];
     const answer = () => {
@@ -151,7 +151,7 @@ suite('lookup', ({ test }) => {
     assert.equal(retried, ['down', 'down']);
   });
 
-  test('a hook that throws makes the message poison; an outage that it reports stays one', () => {
+  test('an error of a hook makes the message poison; an outage it reports stays one', () => {
     const throwing = (error: Error) => () => {
       throw error;
     };
@@ -167,7 +167,7 @@ suite('lookup', ({ test }) => {
     assert.is(reasonOf(look({ apply: unwritable }).ended), 'hook_failed');
   });
 
-  test('a hook leaves a message out by returning drop, wherever the data comes from', () => {
+  test('a hook drops a message by returning drop, wherever the data comes from', () => {
     const { emitted, ended, delivery } = look({ apply: () => drop });
     assert.equal([emitted, ended, delivery.ackHandle.told], [[], 'completed', ['acknowledged']]);
     assert.is(delivery.ackHandle.context.ledger.dropped, 1);
@@ -175,7 +175,7 @@ suite('lookup', ({ test }) => {
     assert.is(look({ apply: () => drop, fetcher }).delivery.ackHandle.context.ledger.dropped, 1);
   });
 
-  test('a hook that changes what was looked up costs its message alone, and changes no later one', async () => {
+  test('a hook that modifies looked-up data fails only its message, without affecting later ones', async () => {
     const document = () => ({ name: 'pump', place: { floors: [{ room: 'hall' }] } });
     // A JavaScript hook has no types that prevent writes.
     const hooks: ((data: Partial<ReturnType<typeof document>>) => LookupData)[] = [
@@ -213,7 +213,7 @@ suite('lookup', ({ test }) => {
     }
   });
 
-  test("a key extractor of one's own may return a string, a number or nothing", () => {
+  test('a key extractor may return a string, a number or nothing', () => {
     assert.equal(['d1', 7, null, '', undefined].map(keyResult), ['d1', '7', undefined, undefined, undefined]);
     for (const value of [{ id: 1 }, ['d1']]) {
       assert.throws(
@@ -223,14 +223,14 @@ suite('lookup', ({ test }) => {
     }
   });
 
-  test('an answer that never comes leaves the delivery open', () => {
+  test('a missing answer leaves the delivery open', () => {
     const { emitted, ended, delivery } = look({}, undefined, () => NEVER);
     assert.equal([emitted, ended, delivery.ackHandle.isOpen], [[], 'not ended', true]);
   });
 });
 
 suite('lookup keys and orders', ({ test }) => {
-  test('the first path that leads to a key is taken', () => {
+  test('uses the first path with a key', () => {
     const keyOf = (enrichmentData: Record<string, unknown>, uid?: string) =>
       KEYS(testMessage({ enrichmentData, attributes: uid === undefined ? {} : { uid } }));
     assert.is(keyOf({ DeviceID: 'd' }, 'u'), 'd');
@@ -240,7 +240,7 @@ suite('lookup keys and orders', ({ test }) => {
     assert.is(keyOf({}), undefined);
   });
 
-  test('order goes by the key it will be published under, else the one it came with, else the lookup', () => {
+  test('orders by the future ordering key, else the original one, else the lookup key', () => {
     const context = testContext();
     const came = testDelivery(context, { attributes: { uid: 'u', site: 's' } }, 'came');
     const bare = testDelivery(context, { attributes: { uid: 'u', site: 's' } });
@@ -251,7 +251,7 @@ suite('lookup keys and orders', ({ test }) => {
     assert.is(orderBy(undefined, () => undefined)(bare), undefined);
   });
 
-  test('is published under the configured key, else the one it came with', () => {
+  test('publishes under the configured key, else the original one', () => {
     const delivery = testDelivery(testContext(), { attributes: { site: 's' } }, 'came');
     const key = (path?: string) => toPublishTarget('out', path)(delivery).message.orderingKey;
     assert.equal([key('attributes.site'), key(), key('attributes.missing')], ['s', 'came', '']);

@@ -19,7 +19,7 @@ const configOf = (changes: object = {}): IngestionConfig =>
   });
 
 suite('edits of a running ingestion', ({ test }) => {
-  test('an outage holds up its own edit only: a newer one takes its place at once', async () => {
+  test('an outage delays only its own edit: a newer one replaces it immediately', async () => {
     const good = configOf();
     const bad = configOf({ producers: { raw: { outputTopicId: 'missing' } } });
     const waiting = configOf({ producers: { raw: { outputTopicId: 'unreachable' } } });
@@ -41,7 +41,7 @@ suite('edits of a running ingestion', ({ test }) => {
     assert.is(emitted.length, 2);
   });
 
-  test('settings that count after a restart are named by path, without routes, producers and resources', () => {
+  test('names settings that need a restart by path, without routes, producers and resources', () => {
     const running = configOf();
     const edit = configOf({
       mqtt: { url: 'mqtt://other:1883', clientId: 'c' },
@@ -53,7 +53,7 @@ suite('edits of a running ingestion', ({ test }) => {
     assert.equal(settingsForRestart(running, configOf()), []);
   });
 
-  test('with a connection for each producer, an edit keeps the producers, and each filter its producer', () => {
+  test('with one connection per producer, an edit must keep the producers, and each filter its producer', () => {
     const running = configOf();
     const route = (mqtt_topic: string, route_name: string) => ({
       source: { mqtt_topic, qos: 1 },

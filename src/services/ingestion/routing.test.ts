@@ -50,15 +50,15 @@ function issues(route: RouteFields): string[] {
 }
 
 suite('routing problems', ({ test }) => {
-  test('routes that lead somewhere and do not overlap have none', () => {
+  test('do not exist for routes with destinations that do not overlap', () => {
     assert.equal(problems({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} }), []);
   });
 
-  test('no route at all is one', () => {
+  test('include having no route', () => {
     assert.equal(problems({}, {}), ['routes: expected at least one route']);
   });
 
-  test('a route without a producer, and a producer without a route', () => {
+  test('include a route without a producer, and a producer without a route', () => {
     assert.equal(problems({ a: { topic: 'a', to: 'rwa' } }), [
       'routes.a.destination.route_name: there is no producer "rwa" under producers (there is: raw)',
       'producers.raw: no route leads to this producer',
@@ -67,7 +67,7 @@ suite('routing problems', ({ test }) => {
     assert.match(problems({ a: { topic: 'a' } }, {})[0] ?? '', '(there is: none)');
   });
 
-  test('filters may overlap; a route that an earlier one covers would get nothing', () => {
+  test('include a route covered by an earlier one; other filters may overlap', () => {
     assert.equal(problems({ a: { topic: 'tele/+/SENSOR' }, b: { topic: 'tele/#' } }), []);
     assert.equal(problems({ a: { topic: '+/events/rpc' }, b: { topic: 'tele/+/+' } }), []);
     assert.equal(problems({ a: { topic: 'tele/#' }, b: { topic: 'tele/+/SENSOR' } }), [
@@ -79,7 +79,7 @@ suite('routing problems', ({ test }) => {
     );
   });
 
-  test('filters that overlap are refused where a message would be doubled', () => {
+  test('include overlapping filters that would double a message', () => {
     const overlapping = (a: string, b: string, sharing: SharingConfig) => {
       const two = routing({ a: { topic: a }, b: { topic: b, to: 'other' } }, { raw: {}, other: {} });
       return routingProblems(parsed(two), sharing)
@@ -95,7 +95,7 @@ suite('routing problems', ({ test }) => {
     assert.match(overlapping('a/b', 'a/+', { connectionPerProducer: true }), doubled);
   });
 
-  test('a filter or a device topic that is none is told why', () => {
+  test('explain why a filter or device topic is invalid', () => {
     assert.match(issues({ topic: 'a/#/b' }).join(), 'routes.r.source.mqtt_topic: "#" must stand alone');
     const of = (device: string) => issues({ topic: '#', device: { topic: device } }).join();
     assert.is(of('a/{DeviceID}/#'), '');
@@ -109,7 +109,7 @@ suite('routing problems', ({ test }) => {
     assert.match(issues({ topic: 'a', device: {} }).join(), 'expected one of level and topic');
   });
 
-  test('a device topic without names fits only the filter that it repeats', () => {
+  test('include a device topic without names, unless it equals the filter', () => {
     const of = (topic: string, device: string) => problems({ r: { topic, device: { topic: device } } }).join();
     assert.match(of('a/#', 'a/+'), 'routes.r.device.topic: "a/+" holds no name, and is not the filter "a/#"');
     for (const filter of ['a/+', '#', 'a', '$share/group/a/+']) assert.is(of(filter, filter), '');
@@ -119,7 +119,7 @@ suite('routing problems', ({ test }) => {
     assert.equal(deviceOf('#', 'a/d1/x'), {});
   });
 
-  test('routes that are alike in everything are one', () => {
+  test('treat identical routes as one', () => {
     const same = { topic: 'a/+', device: { topic: 'a/+' } };
     assert.equal(problems({ a: same, b: same, c: same }), []);
     const { subscriptions, subscriptionsOf, ...rest } = table({ a: same, b: same });
@@ -129,13 +129,13 @@ suite('routing problems', ({ test }) => {
     assert.match(problems({ a: same, b: { ...same, device: { topic: 'a/{id}' } } }).join(), 'leave one of them out');
   });
 
-  test('a device pattern is refused, and what takes its place is named', () => {
+  test('include a device pattern, naming its replacement', () => {
     assert.equal(issues({ topic: 'a', device: { pattern: '^(?<DeviceID>.*)$' } }), [
       'routes.r.device.pattern: there is no such setting: it is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
     ]);
   });
 
-  test('a device topic that no topic of the filter fits', () => {
+  test('include a device topic that no topic of the filter fits', () => {
     const mismatch = (topic: string, device: string) => problems({ r: { topic, device: { topic: device } } }).join();
     for (const [filter, device] of [
       ['s/+/devices/+', 's/{location}/devices/{DeviceID}'],
@@ -166,7 +166,7 @@ suite('routing problems', ({ test }) => {
 });
 
 suite('route table', ({ test }) => {
-  test('finds the route of a topic, again and again', () => {
+  test('finds the route of a topic repeatedly', () => {
     const routes = table({ a: { topic: 'a/+' }, b: { topic: 'b/#', to: 'other' } }, { raw: {}, other: {} });
     for (let each = 0; each < 2; each += 1) {
       const { standardJsonHead, ...a } = routes.routeOf('a/d1') ?? {};
@@ -179,7 +179,7 @@ suite('route table', ({ test }) => {
     }
   });
 
-  test('takes the first route that matches, and subscribes to no filter that another one covers', () => {
+  test('uses the first matching route, and does not subscribe filters covered by others', () => {
     const routes = new RouteTable(
       parsed({
         routes: {
@@ -202,7 +202,7 @@ suite('route table', ({ test }) => {
     assert.is(routes.routeOf('x/events/rpc')?.name, 'rpc');
   });
 
-  test('keeps what it found for a topic, but not for one that is too long to be kept', () => {
+  test('caches the result for a topic, unless the topic is too long', () => {
     const routes = table({ a: { topic: 'a/+' } });
     assert.is(routes.routeOf('a/d1'), routes.routeOf('a/d1'));
     const long = `a/${'d'.repeat(60_000)}`;
@@ -210,7 +210,7 @@ suite('route table', ({ test }) => {
     assert.equal(routes.routeOf(long)?.device, { DeviceID: long.slice(2) });
   });
 
-  test('takes the device from the first +, a level, or a device topic', () => {
+  test('reads the device from the first +, a level, or a device topic', () => {
     const device = (topic: string, route: RouteFields) => table({ r: route }).routeOf(topic)?.device;
     assert.equal(device('s/n/d1/x', { topic: 's/+/+/x' }), { DeviceID: 'n' });
     assert.equal(device('s/n/d1/x', { topic: 's/+/+/x', device: { level: 3 } }), { DeviceID: 'd1' });
@@ -229,7 +229,7 @@ suite('route table', ({ test }) => {
     assert.is(JSON.stringify(named), '{"__proto__":"x","constructor":"y"}');
   });
 
-  test('finds the device in time linear in the topic that a device chooses', () => {
+  test("finds the device in time linear in the topic's length", () => {
     const routes = table({ r: { topic: '#', device: { topic: '{a}/+/{b}/+/{c}/x' } } });
     const started = performance.now();
     for (const level of ['a', 'ab', '{a}', '']) assert.equal(routes.routeOf(`${level}/`.repeat(30_000))?.device, {});
@@ -237,7 +237,7 @@ suite('route table', ({ test }) => {
     assert.ok(performance.now() - started < 5_000);
   });
 
-  test('tells what to subscribe to, and where it publishes', () => {
+  test('returns its subscriptions and topics', () => {
     const routes = table(
       { a: { topic: 'a' }, b: { topic: 'b', to: 'b' } },
       {
@@ -264,7 +264,7 @@ suite('a message on its route', ({ test }) => {
   const routes = table({ a: { topic: 'a/+' } }, { raw: { orderingKey: 'enrichmentData.DeviceID' } });
   const message = testMessage({ attributes: { mqtt_topic: 'a/d1' }, payload: '{"n":7,"deep":{"id":"p1"}}' });
 
-  test('gets its route name and what the topic tells; without a route it is poison', () => {
+  test("gets its route name and the topic's data; without a route it is poison", () => {
     const routed = routeBy(() => routes)(message);
     assert.equal(routed.attributes, { mqtt_topic: 'a/d1', route_name: 'raw' });
     assert.equal(routed.enrichmentData, { DeviceID: 'd1', Topic: 'a/d1', Timestamp: message.publishTime });
@@ -276,13 +276,13 @@ suite('a message on its route', ({ test }) => {
     }
   });
 
-  test('without a route is left out, if that is set', () => {
+  test('without a route is dropped, if configured', () => {
     const route = routeOrDrop(() => routes);
     assert.is(route(testMessage({ attributes: { mqtt_topic: 'b' } })), drop);
     assert.instance(route(message), RoutedMessage);
   });
 
-  test('has the same envelope, whether anybody has asked for its enrichment data or not', () => {
+  test('has the same envelope, whether or not its enrichment data was read', () => {
     const patterned = table({
       a: { topic: 'a/+', device: { topic: '{Topic}/{Timestamp}' } },
       b: { topic: 'b/+' },
@@ -301,13 +301,13 @@ suite('a message on its route', ({ test }) => {
 
   const delivered = () => testDelivery(testContext(), message).with(routeBy(() => routes)(message));
 
-  test('costs itself alone when its enricher changes what the topic tells', () => {
+  test("fails alone if its enricher modifies the topic's data", () => {
     const renaming = enrichBy((_, device) => Object.assign(device, { DeviceID: 'other' }));
     assert.throws(() => renaming.call(delivered()), TypeError);
     assert.is(routeBy(() => routes)(message).enrichmentData.DeviceID, 'd1');
   });
 
-  test('holds what another enricher says, and not the standard one', () => {
+  test("has another enricher's data instead of the standard data", () => {
     const saying = (data: EnrichmentData) => enrichBy(() => data).accept(delivered(), data).message;
     const routed = saying({ DeviceID: 'd1', Site: 'north' });
     assert.equal(routed.enrichmentData, { DeviceID: 'd1', Site: 'north' });
@@ -316,7 +316,7 @@ suite('a message on its route', ({ test }) => {
     assert.equal(enrichBy((_, device) => device).call(delivered()), { DeviceID: 'd1' });
   });
 
-  test('is identified by its payload, where it says so', () => {
+  test('is identified by its payload, if configured', () => {
     assert.is(identifyBy('payload.deep.id')(message).id, 'p1');
     assert.is(identifyBy('payload.n')(message).id, '7');
     assert.is(identifyBy('payload.missing')(message), message);
@@ -324,7 +324,7 @@ suite('a message on its route', ({ test }) => {
     assert.is(identifyBy(undefined)(message), message);
   });
 
-  test('has the attributes of its topic, encoded once, and its own beside them if there are any', () => {
+  test('has the attributes of its topic, encoded once, and its own, if any', () => {
     const routed = (attributes: Attributes) => routeBy(() => routes)(testMessage({ attributes }));
     const outgoing = (attributes: Attributes) =>
       toPublishTarget(() => routes)(testDelivery(testContext()).with(routed(attributes))).message.attributes;
@@ -371,7 +371,7 @@ suite('a message on its route', ({ test }) => {
 });
 
 suite('names of routes and producers', ({ test }) => {
-  test('may be those of every object', () => {
+  test('may equal names that every object has', () => {
     const names = ['prototype', 'constructor', '__proto__', 'toString'];
     const routes = Object.fromEntries(names.map((name) => [name, { topic: `${name}/+`, to: name }]));
     const producers = Object.fromEntries(names.map((name) => [name, {}]));

@@ -57,7 +57,7 @@ function issuesOf(value: unknown): string[] {
 }
 
 suite('payload limits of a route', ({ test }) => {
-  test('include their bounds; what is outside goes to dead-letter, with the limit', () => {
+  test('include their bounds; other payloads go to dead-letter, with the limit', () => {
     assert.equal(fates({ minBytes: 2, maxBytes: 4 }, [0, 1, 2, 3, 4, 5]), {
       passed: [2, 3, 4],
       deadLetters: [
@@ -69,13 +69,13 @@ suite('payload limits of a route', ({ test }) => {
     });
   });
 
-  test('may have one bound alone, and may drop what is outside', () => {
+  test('may have a single bound, and may drop other payloads', () => {
     assert.equal(fates({ minBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [1, 9], deadLetters: [], dropped: 1 });
     assert.equal(fates({ maxBytes: 1, outside: 'drop' }, [0, 1, 9]), { passed: [0, 1], deadLetters: [], dropped: 1 });
     assert.equal(fates({}, [0, 9]).passed, [0, 9]);
   });
 
-  test('that contradict each other or mqtt.maxPayloadBytes are refused, by path', () => {
+  test('are refused by path if they contradict each other or mqtt.maxPayloadBytes', () => {
     assert.equal(issuesOf(ingestion({ minBytes: 5, maxBytes: 4 })), [
       'routes.limited.payload: minBytes (5) is above maxBytes (4): no payload would be taken',
     ]);
