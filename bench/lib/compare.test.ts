@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { suite } from '../../src/testing/suite.ts';
@@ -60,6 +60,16 @@ suite('a comparison with a saved run', ({ test }) => {
       'Against saved.json (2026-11-26 10:10)',
       'nothing that both have measured',
     ]);
+  });
+
+  test('takes the run that the repository keeps, which docs/performance.md names', () => {
+    const root = join(import.meta.dirname, '../..');
+    const page = readFileSync(join(root, 'docs/performance.md'), 'utf8');
+    const [file = 'none'] = /bench\/results\/[\d.-]+json/.exec(page) ?? [];
+    const run = savedRun(join(root, file));
+    const services = new Set(run.throughput.map(({ service }) => service));
+    assert.equal([...services].sort(), ['bigqueries', 'enrich', 'icestore', 'ingestion']);
+    assert.ok(run.growth.length > 10);
   });
 
   test('refuses another file at once, in one line', async () => {
