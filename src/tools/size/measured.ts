@@ -26,14 +26,15 @@ export const CPU_MICROS: Readonly<Record<SizedService, MeasuredCpu>> = {
   bigqueries: { at200Bytes: 27.6, at1KiB: 35.5 },
 };
 
-/** Peak memory at saturation with 1,000 messages in flight, in MB. docs/performance.md, "Numbers". */
-export const BASE_MEGABYTES: Readonly<Record<SizedService, number>> = {
-  ingestion: 335,
-  enrich: 318,
-  icestore: 293,
-  bigqueries: 235,
+/** Peak memory while a backlog is drained with shipped defaults. docs/performance.md, "Memory". */
+export const PEAK_MEMORY: Readonly<Record<SizedService, { readonly inFlight: number; readonly megabytes: number }>> = {
+  ingestion: { inFlight: 5_000, megabytes: 338 },
+  enrich: { inFlight: 10_000, megabytes: 400 },
+  icestore: { inFlight: 10_000, megabytes: 388 },
+  bigqueries: { inFlight: 10_000, megabytes: 331 },
 };
-export const BASE_IN_FLIGHT = 1_000;
+/** Bytes of a payload in those measurements. */
+export const PEAK_PAYLOAD_BYTES = 200;
 
 /** Memory of a message in flight beside its payload. docs/performance.md, "Sizing". */
 export const MESSAGE_BYTES = 3_000;
@@ -46,11 +47,8 @@ export const HEAP_FACTOR = 2;
  */
 export const REQUEST_MICROS = 380;
 
-/**
- * One object written: the difference between 1,000 batch keys and one in docs/performance.md, "Growth" (193.7 and 25.8 µs
- * a message), where an object holds about ten lines.
- */
-export const OBJECT_MICROS = 1_680;
+/** One object written: docs/performance.md, "Objects and rows", three rounds, less the CPU time of the object's lines. */
+export const OBJECT_MICROS = 1_020;
 
 /** One lookup in Redis and in Firestore: docs/performance.md, "Numbers", enrich, less what enrich costs without it. */
 export const REDIS_MICROS = 55.9;

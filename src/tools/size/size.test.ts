@@ -17,7 +17,9 @@ import {
   type Workload,
 } from './size.ts';
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/performance.md'), 'utf8');
+const ROOT = join(import.meta.dirname, '../../..');
+const PAGE = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 
 const LOAD: Workload = {
   ...{ rate: 20_000, bytes: 200, devices: 2_000, order: 'buckets', buckets: 32, places: 4 },
@@ -37,18 +39,18 @@ suite('the size of services', ({ test }) => {
     for (const service of measured.SIZED_SERVICES) {
       assert.is(row(service, 'this project').cpu, measured.CPU_MICROS[service].at200Bytes, service);
       assert.is(row(service, 'this project, 1 KiB').cpu, measured.CPU_MICROS[service].at1KiB, service);
-      const by = service === 'ingestion' ? 'this project' : 'this project, 1,000 in flight';
-      assert.is(row(service, by).megabytes, measured.BASE_MEGABYTES[service], service);
+      const { inFlight, megabytes } = measured.PEAK_MEMORY[service];
+      assert.match(PAGE, `\n| ${service} | ${inFlight.toLocaleString('en')} | ${megabytes} |\n`);
+      assert.match(README, new RegExp(`\\n\\| ${service} \\| \\d+ MB \\| ${megabytes} MB \\|`));
     }
     const { cpu } = row('enrich', 'this project');
     const redis = row('enrich', 'this project, Redis, no memory').cpu - cpu;
     const firestore = row('enrich', 'this project, Firestore, no cache').cpu - cpu;
     assert.ok(Math.abs(redis - measured.REDIS_MICROS) < 0.01, `Redis ${redis}`);
     assert.ok(Math.abs(firestore - measured.FIRESTORE_MICROS) < 0.01, `Firestore ${firestore}`);
-    const [one, thousand] = ['1', '1,000'].map((keys) =>
-      Number(new RegExp(`\\| batch keys \\| ${keys} \\| ([\\d.]+) µs`).exec(PAGE)?.[1]),
-    );
-    const perObject = ((thousand ?? 0) - (one ?? 0)) * 10;
+    const objects = PAGE.split('\n').find((line) => line.startsWith('| three rounds, beside other work |')) ?? '';
+    const [, , , micros = 0, lines = 0] = objects.split('|').map((cell) => Number.parseFloat(cell.replace(',', '')));
+    const perObject = micros - lines * measured.CPU_MICROS.icestore.at200Bytes;
     assert.ok(Math.abs(perObject - measured.OBJECT_MICROS) < 5, `an object costs ${perObject} µs`);
   });
 

@@ -1,6 +1,4 @@
 import {
-  BASE_IN_FLIGHT,
-  BASE_MEGABYTES,
   BILLED_REQUEST_BYTES,
   CPU_MICROS,
   ENVELOPE_BYTES,
@@ -9,6 +7,8 @@ import {
   MESSAGE_BYTES,
   OBJECT_MICROS,
   ORDERING_KEY_BYTES_PER_SECOND,
+  PEAK_MEMORY,
+  PEAK_PAYLOAD_BYTES,
   PLANNED_CORE,
   REDIS_MICROS,
   REQUEST_MICROS,
@@ -86,10 +86,13 @@ export function cpuMicros(service: SizedService, bytes: number): number {
   return Math.max(at200Bytes / 2, at200Bytes + ((at1KiB - at200Bytes) * (bytes - 200)) / (1_024 - 200));
 }
 
-/** Peak memory of a process with so many messages in flight, in MB. */
+const aliveBytes = (inFlight: number, bytes: number): number => inFlight * (MESSAGE_BYTES + 2 * bytes);
+
+/** Peak memory of a process with so many messages in flight, in MB. At least what was measured with shipped defaults. */
 export function peakMegabytes(service: SizedService, inFlight: number, bytes: number): number {
-  const alive = Math.max(0, inFlight - BASE_IN_FLIGHT) * (MESSAGE_BYTES + 2 * bytes);
-  return BASE_MEGABYTES[service] + (HEAP_FACTOR * alive) / 1_000_000;
+  const measured = PEAK_MEMORY[service];
+  const further = aliveBytes(inFlight, bytes) - aliveBytes(measured.inFlight, PEAK_PAYLOAD_BYTES);
+  return measured.megabytes + (HEAP_FACTOR * Math.max(0, further)) / 1_000_000;
 }
 
 function memoryLimit(service: SizedService, inFlight: number, bytes: number): number {
