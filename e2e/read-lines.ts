@@ -6,7 +6,7 @@ import type { RunResources } from '../src/tools/demo/run-resources.ts';
 
 const decompress = promisify(gunzip);
 
-const archiveLine = v.object({
+const archiveLine = v.looseObject({
   id: v.string(),
   batchKey: v.string(),
   originalPubSubPayload: v.string(),

@@ -5,6 +5,7 @@ import { addLocalCloud } from './commands/add-local-cloud.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
+import { addExplain } from './commands/explain/add-explain.ts';
 import { addLoad } from './commands/load/add-load.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
@@ -33,6 +34,7 @@ program
   .action(ending(async () => (await import('./commands/compile.ts')).compile()));
 
 addDeadLetters(program);
+addExplain(program);
 addLoad(program);
 addLookup(program);
 addProvision(program);

@@ -41,8 +41,15 @@ export interface RedisLayer {
 /** Returns the role of Redis in a chain; undefined without Redis. */
 export function redisLayer({ config, redis, firestore, fetcher }: ChainOptions): RedisLayer | undefined {
   if (config.redis === undefined || redis === undefined) return undefined;
-  const isCache = fetcher !== undefined || firestore !== undefined;
-  return { client: redis, isCache, keyPrefix: config.redis.keyPrefix ?? (isCache ? OWN_PREFIX : '') };
+  return { client: redis, ...redisRole(config.redis, fetcher !== undefined || firestore !== undefined) };
+}
+
+/** Returns whether Redis is a cache, as it is in front of another layer, and what its keys begin with. */
+export function redisRole(
+  { keyPrefix }: NonNullable<LookupConfig['redis']>,
+  isCache: boolean,
+): Omit<RedisLayer, 'client'> {
+  return { isCache, keyPrefix: keyPrefix ?? (isCache ? OWN_PREFIX : '') };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { firstValueFrom } from 'rxjs';
 import { toError } from '../core/errors.ts';
-import { type ChainOptions, lastLayer, type RedisLayer, redisLayer } from './chain.ts';
+import { type ChainOptions, lastLayer, type RedisLayer, redisLayer, redisRole } from './chain.ts';
 import type { Layer, LookupData } from './fetcher.ts';
 import { NO_DATA, noDataKey, recordIn, recordKey } from './redis/redis-records.ts';
 
@@ -76,7 +76,24 @@ async function said<T extends object>(ask: () => Promise<T>): Promise<T | { answ
   }
 }
 
-function lastPlace({ config, fetcher }: ChainOptions, redis: RedisLayer | undefined, key: string) {
+/** The places that a key is looked up in, in order: memory of the process, the cache, and where the data comes from. */
+export function lookupPlaces(
+  { config, fetcher }: Pick<ChainOptions, 'config' | 'fetcher'>,
+  key: string,
+): Pick<LayerAnswer, 'layer' | 'place'>[] {
+  const role = config.redis && redisRole(config.redis, fetcher !== undefined || config.firestore !== undefined);
+  return [
+    ...(config.memory === undefined ? [] : [{ layer: 'memory' as const, place: 'of the process' }]),
+    ...(role?.isCache === true ? [{ layer: 'redis' as const, place: recordKey(role.keyPrefix, key) }] : []),
+    lastPlace({ config, fetcher }, role, key),
+  ];
+}
+
+function lastPlace(
+  { config, fetcher }: Pick<ChainOptions, 'config' | 'fetcher'>,
+  redis: Pick<RedisLayer, 'keyPrefix'> | undefined,
+  key: string,
+) {
   if (fetcher !== undefined) return { layer: 'fetcher', place: 'hooks.ts' } as const;
   if (config.firestore !== undefined) {
     return { layer: 'firestore', place: `${config.firestore.collection}/${key}` } as const;

@@ -35,7 +35,7 @@ const DOCUMENTS_PER_CALL = 100;
 const INVALID_ARGUMENT = 3;
 
 /** Document ids, https://docs.cloud.google.com/firestore/quotas#collections_documents_and_fields */
-function isDocumentId(key: string): boolean {
+export function isDocumentId(key: string): boolean {
   return (
     key !== '' &&
     key !== '.' &&

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError } from '../../config/config-error.ts';
+import { FatalError, toError } from '../../core/errors.ts';
+import { loadPipeline, type Pipeline } from '../../services/pipeline.ts';
+import { explainChain } from '../../tools/explain/explain.ts';
+import type { Arrival } from '../../tools/explain/explanation.ts';
+import { explanationText } from '../../tools/explain/explanation-text.ts';
+import { EXIT } from '../exit-codes.ts';
+import { paint } from '../paint.ts';
+
+export interface ExplainCommandOptions {
+  readonly payload: string;
+  readonly topic?: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly orderingKey: string;
+  readonly retained: boolean;
+  readonly lookup?: { readonly data: Readonly<Record<string, unknown>> | null };
+  readonly asIs: boolean;
+  readonly json: boolean;
+}
+
+/** `explain <pipelines...>`: says what becomes of one message, without connecting. */
+export async function explainMessage(paths: readonly string[], options: ExplainCommandOptions): Promise<number> {
+  const { topic, attributes, orderingKey, retained, asIs } = options;
+  try {
+    const pipelines = await Promise.all(paths.map((path) => loadPipeline(path)));
+    checkTopic(pipelines, topic);
+    const arrival: Arrival = {
+      data: payloadIn(options.payload),
+      topic,
+      attributes,
+      orderingKey,
+      retained,
+      lookup: options.lookup?.data,
+      asIs,
+    };
+    const explanations = await explainChain(pipelines, arrival);
+    if (options.json) console.log(JSON.stringify({ pipelines: explanations }));
+    else {
+      const color = paint(process.stdout);
+      console.log(explanations.map((each) => explanationText(each, color).join('\n')).join('\n\n'));
+      const reached = explanations.length;
+      if (reached < paths.length) console.error(`no message comes to ${paths.slice(reached).join(', ')}`);
+    }
+    return EXIT.clean;
+  } catch (thrown) {
+    console.error(toError(thrown).message);
+    return thrown instanceof ConfigError || thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
+  }
+}
+
+function checkTopic(pipelines: readonly Pipeline[], topic: string | undefined): void {
+  if (topic !== undefined || pipelines[0]?.config.service !== 'ingestion') return;
+  throw new FatalError('--topic: not given, and an ingestion finds the route of a message by its topic');
+}
+
+function payloadIn(file: string): Buffer {
+  try {
+    return readFileSync(file === '-' ? 0 : file);
+  } catch (thrown) {
+    throw new FatalError(`--payload: ${toError(thrown).message}`, { cause: thrown });
+  }
+}
