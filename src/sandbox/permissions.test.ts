@@ -1,6 +1,7 @@
 import { FirestoreClient } from '@google-cloud/firestore-api/client_v1';
 import { PubSub } from '@google-cloud/pubsub';
 import { credentials } from '@grpc/grpc-js';
+import { IamProtos } from 'google-gax';
 import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../connectors/bigquery/client.ts';
 import { createPubSubClients } from '../connectors/pubsub/client.ts';
@@ -13,6 +14,7 @@ import { type Sandbox, startSandbox } from './sandbox.ts';
 
 const PERMISSION_DENIED = 7;
 const NOT_FOUND = 5;
+const Test = IamProtos.google.iam.v1.TestIamPermissionsRequest;
 
 /** The gRPC code of a call that fails; 0 if it does not. */
 const codeOf = (call: Promise<unknown>): Promise<unknown> =>
@@ -161,6 +163,49 @@ suite('denied permissions', (it) => {
     deny('storage.objects.get');
     await bucket.file('x').save('x', { resumable: false });
     assert.is(Number(await codeOf(bucket.file('x').download())), 403);
+  });
+
+  test('testIamPermissions: which of the permissions callers have, on what exists', async () => {
+    const { projectId } = sandbox;
+    const { publisher, subscriber, close } = await createPubSubClients({ projectId });
+    const bucket = createStorageClient({ projectId }).bucket('tested-bucket');
+    await bucket.create();
+    const bigquery = createBigQueryClient({ projectId });
+    await bigquery.createDataset('tested');
+    const table = bigquery.dataset('tested').table('t');
+    await table.create({ schema: { fields: [{ name: 'n', type: 'INT64' }] } });
+    deny(
+      'pubsub.topics.publish',
+      'pubsub.subscriptions.consume',
+      'storage.objects.create',
+      'bigquery.tables.updateData',
+    );
+    const ofTopic = async (name: string) => {
+      const asked = Test.create({
+        resource: `projects/${projectId}/topics/${name}`,
+        permissions: ['pubsub.topics.get', 'pubsub.topics.publish'],
+      });
+      return (await publisher.testIamPermissions(asked))[0].permissions;
+    };
+    assert.equal(await ofTopic('topic'), ['pubsub.topics.get']);
+    assert.equal(await ofTopic('nowhere'), [], 'not an error');
+    const resource = `projects/${projectId}/subscriptions/subscription`;
+    const [onSubscription] = await subscriber.testIamPermissions(
+      Test.create({ resource, permissions: ['pubsub.subscriptions.consume', 'pubsub.subscriptions.get'] }),
+    );
+    assert.equal(onSubscription.permissions, ['pubsub.subscriptions.get']);
+    const [onBucket] = await bucket.iam.testPermissions(['storage.objects.create', 'storage.objects.get']);
+    assert.equal(onBucket, { 'storage.objects.create': false, 'storage.objects.get': true });
+    const [onTable] = await table.testIamPermissions(['bigquery.tables.get', 'bigquery.tables.updateData']);
+    assert.equal(onTable.permissions, ['bigquery.tables.get']);
+    const { iam } = createStorageClient({ projectId }).bucket('no-such-bucket');
+    assert.is(Number(await codeOf(iam.testPermissions('storage.objects.create'))), 404);
+    const missing = bigquery.dataset('tested').table('nowhere').testIamPermissions(['bigquery.tables.get']);
+    assert.is(Number(await codeOf(missing)), 404);
+    deny('tables.testIamPermissions', 'TestIamPermissions');
+    assert.is(Number(await codeOf(table.testIamPermissions(['bigquery.tables.get']))), 403);
+    assert.is(await codeOf(ofTopic('topic')), PERMISSION_DENIED);
+    await close();
   });
 
   test('a name that is neither a permission nor a method is refused, and what was denied stays', () => {

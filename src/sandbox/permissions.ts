@@ -39,6 +39,11 @@ export class Permissions {
     this.#denied = denied;
   }
 
+  /** Returns those of the permissions that callers have, as `testIamPermissions` of each API answers. */
+  held(asked: readonly string[]): string[] {
+    return asked.filter((permission) => !this.#denied.has(permission));
+  }
+
   /** Returns a permission that a call lacks; undefined if it may pass. */
   lackedBy(method: string, needed: readonly string[]): string | undefined {
     if (this.#denied.size === 0) return undefined;

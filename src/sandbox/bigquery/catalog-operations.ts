@@ -1,3 +1,4 @@
+import type { Permissions } from '../permissions.ts';
 import { ApiError, alreadyExists, invalid, type Operations, objectAt, pageOf, unsupported } from './api.ts';
 import type { Catalog } from './catalog.ts';
 import { flagAt } from './query-parameters.ts';
@@ -37,7 +38,7 @@ const OTHER_TABLES = [
 ];
 
 /** The methods of datasets and tables, see https://cloud.google.com/bigquery/docs/reference/rest. */
-export const catalogOperations = (catalog: Catalog): Operations => ({
+export const catalogOperations = (catalog: Catalog, permissions: Permissions): Operations => ({
   [`datasets.insert POST ${DATASETS}`]: async ({ project, body }) => {
     const name = datasetId(objectAt(body, 'datasetReference').datasetId);
     const id = `${project}:${name}`;
@@ -88,6 +89,12 @@ export const catalogOperations = (catalog: Catalog): Operations => ({
     };
   },
   [`tables.get GET ${TABLES}/:table`]: (call) => catalog.table(call),
+  // https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables/testIamPermissions
+  [`tables.testIamPermissions POST ${TABLES}/:table{[^/:]+:testIamPermissions}`]: (call) => {
+    catalog.table(call);
+    const { permissions: asked } = call.body;
+    return { permissions: permissions.held(Array.isArray(asked) ? asked.map(String) : []) };
+  },
   [`tables.patch PATCH ${TABLES}/:table`]: async (call) => {
     const table = catalog.table(call);
     if (Object.keys(call.body).some((key) => key !== 'schema')) throw unsupported('A change of more than the schema');

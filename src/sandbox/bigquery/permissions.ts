@@ -11,6 +11,7 @@ export const BIGQUERY_PERMISSIONS = {
   'tables.get': ['bigquery.tables.get'],
   'tables.patch': ['bigquery.tables.update'],
   'tables.delete': ['bigquery.tables.delete'],
+  'tables.testIamPermissions': [],
   'tabledata.insertAll': ['bigquery.tables.updateData'],
   'tabledata.list': ['bigquery.tables.getData'],
   'jobs.query': ['bigquery.jobs.create', 'bigquery.tables.getData'],

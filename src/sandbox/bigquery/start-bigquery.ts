@@ -41,7 +41,11 @@ export async function startBigQuery({
   readonly permissions?: Permissions;
 } = {}): Promise<SandboxServer> {
   const catalog = await openCatalog(now, settings);
-  const operations = { ...catalogOperations(catalog), ...rowOperations(catalog), ...jobOperations(catalog) };
+  const operations = {
+    ...catalogOperations(catalog, permissions),
+    ...rowOperations(catalog),
+    ...jobOperations(catalog),
+  };
   const app = new Hono<{ Bindings: HttpBindings }>();
   for (const [operation, handle] of Object.entries(operations)) {
     const [name = '', method = '', path = ''] = operation.split(' ');
@@ -54,7 +58,7 @@ export async function startBigQuery({
       checkParameters(name, query);
       const body = parseBody(text, JSON.parse);
       const losslessBody = () => parseBody(text, parseLossless);
-      const call = { project, dataset, table, job, query, body, text, losslessBody };
+      const call = { project, dataset, table: table.replace(/:\w+$/, ''), job, query, body, text, losslessBody };
       const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) => {
         const lacking = permissions.lackedBy(name, permissionsOf(name, body));
         if (lacking !== undefined) throw accessDenied(lacking, call);

@@ -18,4 +18,5 @@ export const PUBSUB_PERMISSIONS = {
   ModifyAckDeadline: ['pubsub.subscriptions.consume'],
   Pull: ['pubsub.subscriptions.consume'],
   StreamingPull: ['pubsub.subscriptions.consume'],
+  TestIamPermissions: [],
 } as const satisfies MethodPermissions;

@@ -33,6 +33,36 @@ export const { serialize, deserialize } = codec;
 /** Requests whose fields are all scalars or lists; unset ones have their defaults. */
 export type Decoded<T> = { readonly [Field in keyof T]-?: NonNullable<T[Field]> };
 
+/** What the sandbox has of google/iam/v1/iam_policy.proto. */
+const IAM: Parameters<typeof fromJSON>[0] = {
+  nested: {
+    'google.iam.v1': {
+      nested: {
+        IAMPolicy: {
+          methods: {
+            TestIamPermissions: {
+              requestType: 'TestIamPermissionsRequest',
+              responseType: 'TestIamPermissionsResponse',
+              comment: '',
+            },
+          },
+        },
+        TestIamPermissionsRequest: {
+          fields: { resource: { type: 'string', id: 1 }, permissions: { rule: 'repeated', type: 'string', id: 2 } },
+        },
+        TestIamPermissionsResponse: { fields: { permissions: { rule: 'repeated', type: 'string', id: 1 } } },
+      },
+    },
+  },
+};
+
+/** google.iam.v1.IAMPolicy, by which the official client calls for the permissions on a topic or a subscription. */
+export function iamService(): ServiceDefinition {
+  const definition = fromJSON(IAM)['google.iam.v1.IAMPolicy'];
+  if (definition === undefined || 'format' in definition) throw new Error('there is no service IAMPolicy');
+  return definition;
+}
+
 /** A service of google.pubsub.v1 as the official client knows it, but for the above. */
 export function service(name: 'Publisher' | 'Subscriber'): ServiceDefinition {
   const definition = definitions[`google.pubsub.v1.${name}`];

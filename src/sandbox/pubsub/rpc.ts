@@ -12,7 +12,14 @@ export const permissionDenied = (permission: string) =>
 
 type Named = string | { readonly name?: string | null } | null;
 /** A request is about what it names, or in an update has, in one of these fields. */
-export type Request = { name?: string | null; subscription?: Named; topic?: Named; project?: string };
+export type Request = {
+  name?: string | null;
+  subscription?: Named;
+  topic?: Named;
+  project?: string;
+  /** Of IAM. */
+  resource?: string;
+};
 
 /** https://cloud.google.com/pubsub/docs/exactly-once-delivery: the ids of a call whose leases are over. */
 export function invalidAckIds(ackIds: readonly string[]): Error {
@@ -24,9 +31,9 @@ export function invalidAckIds(ackIds: readonly string[]): Error {
 }
 
 /** The resource of a request: full name of a topic, subscription or project. */
-export function resourceOf({ name, subscription, topic, project }: Request): string {
-  const resource = name ?? subscription ?? topic ?? project ?? '';
-  return typeof resource === 'string' ? resource : (resource.name ?? '');
+export function resourceOf({ name, subscription, topic, project, resource }: Request): string {
+  const found = name ?? subscription ?? topic ?? project ?? resource ?? '';
+  return typeof found === 'string' ? found : (found.name ?? '');
 }
 
 /** A method that answers once; a handler that returns nothing answers with an empty message. */

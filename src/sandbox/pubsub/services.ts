@@ -15,6 +15,7 @@ import { type SubscriptionSettings, subscriptionSettings } from './subscription-
 
 type AckRequest = Decoded<protos.google.pubsub.v1.IModifyAckDeadlineRequest>;
 type PullRequest = Decoded<protos.google.pubsub.v1.IPullRequest>;
+type IamRequest = { readonly resource: string; readonly permissions: readonly string[] };
 type PublishRequest = { readonly topic: string; readonly messages: readonly Buffer[] };
 
 /** "A bounded amount of time", says google/pubsub/v1/pubsub.proto, for which a Pull call waits for a first message. */
@@ -90,6 +91,16 @@ export class Services {
     ModifyAckDeadline: unary((name, { ackIds, ackDeadlineSeconds }: AckRequest) =>
       this.#subscriptions.get(name).settle(ackIds, () => ackDeadlineSeconds),
     ),
+  };
+
+  readonly iam = {
+    // https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.iam.v1#iampolicy: nothing, for what does not exist
+    TestIamPermissions: unary((name, { permissions }: IamRequest) => ({
+      permissions:
+        this.#topics.byName.has(name) || this.#subscriptions.byName.has(name)
+          ? this.#permissions.held(permissions)
+          : [],
+    })),
   };
 
   readonly streams;

@@ -6,7 +6,7 @@ import { type MethodPermissions, Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
 import type { Clock } from './backlog.ts';
 import { PUBSUB_PERMISSIONS } from './permissions.ts';
-import { service } from './protos.ts';
+import { iamService, service } from './protos.ts';
 import { permissionDenied, type Request, resourceOf } from './rpc.ts';
 import { Services } from './services.ts';
 
@@ -14,8 +14,8 @@ import { Services } from './services.ts';
  * Starts an in-memory Pub/Sub for the official client, which finds it by `PUBSUB_EMULATOR_HOST=127.0.0.1:<port>`; port
  * 0, the default, picks a free one. Messages live in each subscription until acknowledged, without a bound on how many
  * wait: retention and expiration are stored, and never enforced. Leases and backoffs follow `now`, so that a test can
- * pass a clock that it advances. Filters, push and export subscriptions, schemas, snapshots, seek and IAM answer
- * UNIMPLEMENTED.
+ * pass a clock that it advances. Filters, push and export subscriptions, schemas, snapshots, seek, and of IAM all but
+ * TestIamPermissions, answer UNIMPLEMENTED.
  */
 export async function startPubSub({
   port = 0,
@@ -48,6 +48,7 @@ export async function startPubSub({
   const server = await serveGrpc((grpc) => {
     grpc.addService(service('Publisher'), checked(services.publisher));
     grpc.addService(service('Subscriber'), { ...checked(services.subscriber), ...services.streams });
+    grpc.addService(iamService(), checked(services.iam));
   }, port);
   const timer = setInterval(() => services.expire(), 50);
   return {

@@ -81,3 +81,13 @@ export function lockRetentionPolicy(call: Call): Response {
   bucket.resource = updateResource(bucket.resource, locked, state.clock);
   return Response.json(shownBucket(bucket, origin));
 }
+
+/** https://docs.cloud.google.com/storage/docs/json_api/v1/buckets/testIamPermissions */
+export function testBucketPermissions({ state, bucket, query, permissions }: Call): Response {
+  state.bucket(bucket);
+  const asked = query.getAll('permissions');
+  if (asked.length === 0) throw required('permissions');
+  const held = permissions.held(asked);
+  const kind = 'storage#testIamPermissionsResponse';
+  return Response.json(held.length === 0 ? { kind } : { kind, permissions: held });
+}

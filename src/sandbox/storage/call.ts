@@ -1,3 +1,4 @@
+import type { Permissions } from '../permissions.ts';
 import type { Require } from './permissions.ts';
 import type { StorageState } from './storage-state.ts';
 
@@ -13,4 +14,5 @@ export interface Call {
   readonly origin: string;
   /** Throws 403 if the caller lacks an IAM permission. */
   readonly require: Require;
+  readonly permissions: Permissions;
 }

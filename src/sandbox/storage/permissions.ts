@@ -27,6 +27,7 @@ export const STORAGE_PERMISSIONS = {
   'storage.buckets.patch': ['storage.buckets.update'],
   'storage.buckets.delete': ['storage.buckets.delete'],
   'storage.buckets.lockRetentionPolicy': ['storage.buckets.update'],
+  'storage.buckets.testIamPermissions': [],
   'storage.objects.list': ['storage.objects.list'],
   'storage.objects.get': ['storage.objects.get'],
   'storage.objects.patch': [

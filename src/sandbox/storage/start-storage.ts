@@ -5,7 +5,15 @@ import { loseResponse, withRetryAfter } from '../faults/http-faults.ts';
 import { serveHttp } from '../http-server.ts';
 import { Permissions } from '../permissions.ts';
 import type { SandboxServer } from '../server.ts';
-import { deleteBucket, getBucket, insertBucket, listBuckets, lockRetentionPolicy, patchBucket } from './buckets.ts';
+import {
+  deleteBucket,
+  getBucket,
+  insertBucket,
+  listBuckets,
+  lockRetentionPolicy,
+  patchBucket,
+  testBucketPermissions,
+} from './buckets.ts';
 import type { Call } from './call.ts';
 import { Clock } from './clock.ts';
 import { isJsonObject } from './json-object.ts';
@@ -73,6 +81,12 @@ const OPERATIONS: readonly Operation[] = [
     path: '/b/:bucket/lockRetentionPolicy',
     permission: 'storage.buckets.update',
     handle: lockRetentionPolicy,
+  },
+  {
+    name: 'storage.buckets.testIamPermissions',
+    method: 'GET',
+    path: '/b/:bucket/iam/testPermissions',
+    handle: testBucketPermissions,
   },
   {
     name: 'storage.objects.list',
@@ -187,7 +201,8 @@ export async function startStorage({
         checkParameters(query, name.startsWith('storage.objects.'));
         checkPayer(query, request, bucket);
       }
-      return handle({ state, request, query, headers: request.headers, bucket, object, origin, require });
+      const { headers } = request;
+      return handle({ state, request, query, headers, bucket, object, origin, require, permissions });
     };
     const resource = `${bucket}/${object || query.get('name') || ''}`;
     return faults.pass({ server: 'storage', method: name, resource }, work);
