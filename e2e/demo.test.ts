@@ -4,7 +4,7 @@ import { PassThroughClient } from 'google-auth-library';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import type { Child } from '../src/testing/child.ts';
-import { lastJson, startCli } from '../src/testing/cli.ts';
+import { lastJson, runCli, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { exportedEnv } from '../src/testing/exported-env.ts';
 import { suiteScope } from '../src/testing/scope.ts';
@@ -75,6 +75,22 @@ suite('demo --keep', (it) => {
         assert.equal(Buffer.from(originalPubSubPayload, 'base64'), sent.get(attributes.mqtt_topic)?.payload);
       }
     });
+  });
+
+  test('shows what has landed by the commands that it prints', async () => {
+    for (const sink of ['rows', 'archive']) {
+      assert.match(demo.output, new RegExp(`^npm run cli -- look ${sink} --limit 1$`, 'm'));
+      const { code, stdout, output } = await runCli(['look', sink, '--json', '--limit', String(SENT.length)], { env });
+      assert.is(code, 0, output);
+      const shown = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      assert.equal(
+        new Map(shown.map(({ topic, payload }) => [topic, payload])),
+        new Map(SENT.map(([topic, , , value]) => [topic, value])),
+      );
+    }
   });
 
   test('ends cleanly, with the balance of what it has measured', async () => {

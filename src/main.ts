@@ -7,6 +7,7 @@ import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addExplain } from './commands/explain/add-explain.ts';
 import { addLoad } from './commands/load/add-load.ts';
+import { addLook } from './commands/look/add-look.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
 import { addProvision } from './commands/provision/add-provision.ts';
 import { addReplay } from './commands/replay/add-replay.ts';
@@ -36,6 +37,7 @@ program
 addDeadLetters(program);
 addExplain(program);
 addLoad(program);
+addLook(program);
 addLookup(program);
 addProvision(program);
 addReplay(program);

@@ -1,9 +1,9 @@
 import { PoisonError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import { MessageView } from '../../core/message-path.ts';
-import { isJsonObject } from '../../util/json/json-number.ts';
+import { isJsonObject } from '../../util/json/lossless-json.ts';
+import { fits } from './column-value.ts';
 import type { Column, NestedField } from './config.ts';
-import { fits } from './fits.ts';
 import { columnReaders, payloadReads, type Row } from './row-of.ts';
 
 /** The way of one column's value from the message into the row. */

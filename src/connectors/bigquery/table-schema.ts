@@ -12,7 +12,7 @@ export interface TableField {
   readonly fields: readonly TableField[];
 }
 
-const tableField: v.GenericSchema<unknown, TableField> = v.lazy(() =>
+export const tableField: v.GenericSchema<unknown, TableField> = v.lazy(() =>
   v.object({
     name: v.string(),
     type: v.string(),

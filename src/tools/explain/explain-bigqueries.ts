@@ -10,8 +10,7 @@ import {
 } from '../../services/bigqueries/bigqueries.ts';
 import { type BigQueriesConfig, settings } from '../../services/bigqueries/config.ts';
 import { type Hooks, openingOf } from '../../services/define-service.ts';
-import { isJsonObject } from '../../util/json/json-number.ts';
-import { parseExact } from '../../util/json/lossless-json.ts';
+import { isJsonObject, parseExact } from '../../util/json/lossless-json.ts';
 import { consumed, subscriptionOf } from './consumed.ts';
 import { type Arrival, type ExplainedRow, type Explanation, otherEnd, shownMessage } from './explanation.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';

@@ -1,5 +1,4 @@
-import { objectName } from '../../connectors/storage/object-name.ts';
-import { lineBy, type PreparedLine } from '../../connectors/storage/sink.ts';
+import { lineBy, objectName, type PreparedLine } from '../../connectors/storage/sink.ts';
 import type { Message } from '../../core/message.ts';
 import { lineText } from '../../formats/archive-line.ts';
 import { contentHashOf, identityBy, insertIdOf } from '../../formats/identity.ts';

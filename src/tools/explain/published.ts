@@ -1,5 +1,5 @@
 import type { Outgoing } from '../../connectors/pubsub/sink.ts';
-import { EncodedAttributes } from '../../connectors/pubsub/wire/encoded-attributes.ts';
+import { EncodedAttributes } from '../../connectors/pubsub/wire/protobuf.ts';
 import type { Published } from './explanation.ts';
 
 /** What is published, as text. */

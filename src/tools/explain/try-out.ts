@@ -1,8 +1,7 @@
 import { filter, firstValueFrom, map, type Observable, type OperatorFunction, of, race, take, toArray } from 'rxjs';
-import { AckHandle, Delivery } from '../../core/delivery.ts';
+import { AckHandle, Delivery, type Outcome } from '../../core/delivery.ts';
 import type { PoisonError } from '../../core/errors.ts';
 import type { Message, Original } from '../../core/message.ts';
-import type { Outcome } from '../../core/outcome.ts';
 import { batchInto } from '../../operators/batch-into.ts';
 import type { BatchItem } from '../../operators/batcher.ts';
 import type { ServiceContext } from '../../services/service-context.ts';
