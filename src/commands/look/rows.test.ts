@@ -1,3 +1,4 @@
+// cspell:ignore Jred
 import { BigQuery, type Dataset } from '@google-cloud/bigquery';
 import { PassThroughClient } from 'google-auth-library';
 import * as assert from 'uvu/assert';
