@@ -6,8 +6,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
 import { renewFiles } from './client.ts';
 import type { MqttSourceConfig } from './config.ts';
-import type { ReceivedPublish } from './wire/publish-reader.ts';
-import { asReceived, tapPublishes } from './wire/publish-tap.ts';
+import { asReceived, type ReceivedPublish, tapPublishes } from './wire/publish-reader.ts';
 
 /** MQTT 5 reason code: another client connected with the same client id. */
 const SESSION_TAKEN_OVER = 142;

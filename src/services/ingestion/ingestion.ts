@@ -17,6 +17,8 @@ import { Publisher } from '../../connectors/pubsub/publisher.ts';
 import { pubsubSink } from '../../connectors/pubsub/sink.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery, Outcome } from '../../core/delivery.ts';
+import type { Message } from '../../core/message.ts';
+import { keyPath, MessageView } from '../../core/message-path.ts';
 import type { Probe } from '../../core/probe.ts';
 import { MergedSource } from '../../core/source.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
@@ -30,13 +32,10 @@ import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type IngestionConfig, settings } from './config.ts';
 import { openConnections } from './connections.ts';
 import type { Enricher } from './enrichers.ts';
-import { identifyBy } from './identify-by.ts';
 import { orderBy, toPublishTarget } from './publish-target.ts';
-import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
 import { followEdits } from './route-edits.ts';
-import { RouteTable } from './route-table.ts';
+import { enrichBy, RouteTable, routeBy, routeOrDrop, withinLimits } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
-import { withinLimits } from './within-limits.ts';
 
 /** The whole way of a delivery. */
 export function ingestionGraph(
@@ -183,4 +182,14 @@ export function enrichWith(
     readiness: context.readiness,
     ...enrichBy(enricher),
   });
+}
+
+/** Replaces the message's id with the one in its payload, if a path to it is configured and exists. */
+export function identifyBy(path: string | undefined): (message: Message) => Message {
+  if (path === undefined) return (message) => message;
+  const read = keyPath(path);
+  return (message) => {
+    const id = read(new MessageView(message));
+    return id === undefined ? message : { ...message, id };
+  };
 }

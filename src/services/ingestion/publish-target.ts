@@ -7,8 +7,7 @@ import { PoisonError } from '../../core/errors.ts';
 import type { Attributes } from '../../core/message.ts';
 import { MessageView } from '../../core/message-path.ts';
 import { envelopeOf } from '../../formats/envelope/envelope.ts';
-import type { RouteTable } from './route-table.ts';
-import { RoutedMessage } from './routed-message.ts';
+import { RoutedMessage, type RouteTable } from './route-table.ts';
 
 /** Encoded attributes of routes. A topic's attributes are the same object while its route is cached. */
 const ENCODED = new WeakMap<Attributes, Attributes | EncodedAttributes>();

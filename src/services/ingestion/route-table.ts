@@ -1,10 +1,14 @@
 import type { MqttSubscription } from '../../connectors/mqtt/subscriptions.ts';
 import { filterCovers, matchableFilter, topicMatches } from '../../connectors/mqtt/topic-filter.ts';
 import { type OrderingKey, orderingKeyBy } from '../../connectors/pubsub/ordering-key.ts';
-import type { Attributes, EnrichmentData } from '../../core/message.ts';
+import type { Delivery } from '../../core/delivery.ts';
+import { PoisonError } from '../../core/errors.ts';
+import { type Drop, drop, plainObject } from '../../core/hook-result.ts';
+import type { Attributes, EnrichmentData, Message } from '../../core/message.ts';
+import type { HookAnswer } from '../../operators/apply-hook.ts';
 import { memoize } from '../../util/memoize.ts';
 import { deviceTopic, namesLevels } from './device-topic.ts';
-import { standardJsonHead } from './enrichers.ts';
+import { type Enricher, standardEnricher, standardJsonHead } from './enrichers.ts';
 import type { PayloadLimits } from './payload-limits.ts';
 import type { RouteConfig, RoutingConfig } from './routing.ts';
 
@@ -128,5 +132,102 @@ function deviceBy({ source, device }: RouteConfig): (topic: string) => Enrichmen
   return (topic) => {
     const id = level === 0 ? '' : (topic.split('/')[level - 1] ?? '');
     return id === '' ? {} : { DeviceID: id };
+  };
+}
+
+/** A message on its route, with the attributes of its topic and its own. */
+export class RoutedMessage implements Message {
+  readonly id: string;
+  readonly payload: Uint8Array;
+  readonly publishTime: string;
+  readonly route: Route;
+  /** The route's own object, unless the message has others. */
+  readonly attributes: Attributes;
+  #enrichmentData: EnrichmentData | undefined;
+
+  /** @param enrichmentData defaults to the standard enrichment data, created on demand. */
+  constructor({ id, payload, publishTime, attributes }: Message, route: Route, enrichmentData?: EnrichmentData) {
+    this.id = id;
+    this.payload = payload;
+    this.publishTime = publishTime;
+    this.route = route;
+    this.attributes = merged(attributes, route);
+    this.#enrichmentData = enrichmentData;
+  }
+
+  get enrichmentData(): EnrichmentData {
+    this.#enrichmentData ??= standardEnricher(this, this.route.device);
+    return this.#enrichmentData;
+  }
+
+  /** In the standard enrichment data, only the time differs between messages of a topic. */
+  get enrichmentJson(): string | undefined {
+    if (this.#enrichmentData !== undefined) return undefined;
+    return `${this.route.standardJsonHead}${this.publishTime}"}`;
+  }
+}
+
+/** Merges a message's attributes with the route's, which take precedence. */
+function merged(own: Attributes, route: Route): Attributes {
+  for (const name in own) {
+    if (name !== 'mqtt_topic' && name !== 'route_name') return { ...own, ...route.attributes };
+  }
+  return route.attributes;
+}
+
+/** Routes a message from MQTT: adds the attribute `route_name` and the standard enrichment data. */
+export function routeBy(table: () => RouteTable): (message: Message) => Message {
+  return (message) => {
+    const topic = message.attributes.mqtt_topic ?? '';
+    const route = table().routeOf(topic);
+    if (route === undefined) throw new PoisonError('unroutable', `no route matches the topic "${topic}"`);
+    return new RoutedMessage(message, route);
+  };
+}
+
+/** Routes a message like `routeBy`, and drops a message without a route. */
+export function routeOrDrop(table: () => RouteTable): (message: Message) => Message | Drop {
+  const route = routeBy(table);
+  return (message) => (table().routeOf(message.attributes.mqtt_topic ?? '') === undefined ? drop : route(message));
+}
+
+/** Calls a pipeline's own enricher for routed deliveries. */
+export function enrichBy(enricher: Enricher): {
+  readonly call: (delivery: Delivery) => HookAnswer<EnrichmentData>;
+  readonly accept: (delivery: Delivery, result: EnrichmentData) => Delivery;
+} {
+  return {
+    call: ({ message }) => enricher(message, message instanceof RoutedMessage ? message.route.device : {}),
+    accept: (delivery, result) => {
+      const { message } = delivery;
+      const data = { ...plainObject('enricher', result) };
+      return message instanceof RoutedMessage
+        ? delivery.with(new RoutedMessage(message, message.route, data))
+        : delivery;
+    },
+  };
+}
+
+/**
+ * Checks a message's size against its route before anything reads it. Returns false if the route drops such messages,
+ * otherwise throws a PoisonError (`too_small`, `too_large`). Messages without a route pass.
+ */
+export function withinLimits(table: () => RouteTable): (message: Message) => boolean {
+  return (message) => {
+    const routes = table();
+    if (!routes.hasLimits) return true;
+    const { attributes, payload } = message;
+    const route = routes.routeOf(attributes.mqtt_topic ?? '');
+    const limits = route?.limits;
+    if (limits === undefined) return true;
+    const { minBytes, maxBytes = Number.POSITIVE_INFINITY, outside } = limits;
+    const size = payload.byteLength;
+    if (size >= minBytes && size <= maxBytes) return true;
+    if (outside === 'drop') return false;
+    const [reason, limit] =
+      size < minBytes
+        ? (['too_small', `minBytes (${minBytes})`] as const)
+        : (['too_large', `maxBytes (${maxBytes})`] as const);
+    throw new PoisonError(reason, `the payload has ${size} bytes, outside of routes.${route?.name}.payload.${limit}`);
   };
 }

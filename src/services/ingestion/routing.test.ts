@@ -11,11 +11,9 @@ import { encodeEnvelope } from '../../formats/envelope/envelope.ts';
 import { suite } from '../../testing/suite.ts';
 import { testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { written } from '../../testing/written.ts';
-import { identifyBy } from './identify-by.ts';
+import { identifyBy } from './ingestion.ts';
 import { toPublishTarget } from './publish-target.ts';
-import { enrichBy, routeBy, routeOrDrop } from './route-by.ts';
-import { RouteTable } from './route-table.ts';
-import { RoutedMessage } from './routed-message.ts';
+import { enrichBy, RoutedMessage, RouteTable, routeBy, routeOrDrop } from './route-table.ts';
 import { type RoutingConfig, routingEntries, routingProblems, type SharingConfig } from './routing.ts';
 
 type RouteFields = { readonly topic: string; readonly to?: string; readonly device?: Record<string, unknown> };

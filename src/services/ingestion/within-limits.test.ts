@@ -9,8 +9,7 @@ import { suite } from '../../testing/suite.ts';
 import { testContext, testDelivery, testMessage } from '../../testing/test-context.ts';
 import { ingestionSchema } from './config.ts';
 import { payloadLimitsSchema } from './payload-limits.ts';
-import { RouteTable } from './route-table.ts';
-import { withinLimits } from './within-limits.ts';
+import { RouteTable, withinLimits } from './route-table.ts';
 
 const route = (filter: string, payload?: object) => ({
   source: { mqtt_topic: filter, qos: 1 },

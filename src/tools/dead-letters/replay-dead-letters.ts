@@ -1,10 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Storage } from '@google-cloud/storage';
 import { PoisonError, toError } from '../../core/errors.ts';
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import type { Destination } from '../replay/destination.ts';
 import type { DeadLetterReader } from './dead-letter-reader.ts';
 import { originalOf } from './original-of.ts';
-import { Pace } from './pace.ts';
 
 /** Dead letters on their way at one time. */
 const CONCURRENCY = 16;
@@ -127,4 +127,23 @@ function groups(deadLetters: readonly DeadLetter[]): DeadLetter[][] {
     if (key !== '') keys.add(key);
   }
   return found;
+}
+
+/** Lets callers pass one by one, so many a second; what was not used is not saved up. */
+export class Pace {
+  readonly #everyMs: number;
+  #nextAt = 0;
+
+  constructor(ratePerSecond: number) {
+    this.#everyMs = 1_000 / ratePerSecond;
+  }
+
+  /** False, without waiting on, when the signal is given. */
+  async pass(signal: AbortSignal): Promise<boolean> {
+    const now = performance.now();
+    const at = Math.max(this.#nextAt, now);
+    this.#nextAt = at + this.#everyMs;
+    if (at > now) await sleep(at - now, undefined, { signal }).catch(() => {});
+    return !signal.aborted;
+  }
 }

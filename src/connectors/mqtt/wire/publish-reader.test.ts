@@ -7,8 +7,7 @@ import { eventually } from '../../../testing/eventually.ts';
 import { suite } from '../../../testing/suite.ts';
 import { ownCopy } from '../../../util/bytes.ts';
 import { type PublishProperties, readProperties } from './publish-properties.ts';
-import { PIECE_BYTES, PublishReader, type ReceivedPublish } from './publish-reader.ts';
-import { asReceived as fromMqttJs } from './publish-tap.ts';
+import { asReceived as fromMqttJs, PIECE_BYTES, PublishReader, type ReceivedPublish } from './publish-reader.ts';
 
 type Seen = ReceivedPublish | { readonly other: string } | { readonly lost: string };
 
