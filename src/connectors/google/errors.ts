@@ -30,6 +30,20 @@ export function asCallError(thrown: unknown): RetryableError | PoisonError {
   return new RetryableError(error.message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
 }
 
+const REFUSES_RESOURCE: ReadonlySet<unknown> = new Set([
+  GRPC.NOT_FOUND,
+  GRPC.PERMISSION_DENIED,
+  GRPC.FAILED_PRECONDITION,
+]);
+
+/**
+ * True if a call failed since the server refuses the topic, subscription or document that it names: missing, forbidden, or
+ * in a state that does not allow it. The server works, and calls for other resources may succeed.
+ */
+export function isResourceRefused(error: RetryableError): boolean {
+  return REFUSES_RESOURCE.has(errorCode(error.cause));
+}
+
 const FATAL_AT_START: ReadonlySet<unknown> = new Set([
   GRPC.INVALID_ARGUMENT,
   GRPC.NOT_FOUND,

@@ -5,7 +5,7 @@ import type { ItemResult, Slot } from '../../operators/batch-into.ts';
 import { type RetryPolicy, retryWithBackoff } from '../../operators/retry.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
-import { asCallError } from '../google/errors.ts';
+import { asCallError, isResourceRefused } from '../google/errors.ts';
 import { callUnary, routedBy } from '../google/grpc-client.ts';
 import type { PublishConnections } from './client.ts';
 import type { OutgoingMessage } from './limits.ts';
@@ -112,7 +112,7 @@ export class Publisher {
           this.#fails(topicId, error, isRetried ? 0 : 1);
           isRetried = true;
           telemetry.event('publish.retried', { topic: topicId, attempt, error: error.message });
-          slot?.pause(topicId);
+          slot?.pause(topicId, !isResourceRefused(error));
         },
         ...(slot === undefined ? {} : { beforeRetry: slot.resume }),
       }),

@@ -1,16 +1,20 @@
-import { protos } from '@google-cloud/pubsub';
-import { from, lastValueFrom, toArray } from 'rxjs';
+import { PubSub, protos } from '@google-cloud/pubsub';
+import { filter, finalize, from, lastValueFrom, type Observable, take, toArray } from 'rxjs';
 import * as assert from 'uvu/assert';
 import type { Attributes } from '../../core/message.ts';
 import { Readiness } from '../../core/readiness.ts';
+import type { ItemResult } from '../../operators/batch-into.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { Telemetry } from '../../telemetry/telemetry.ts';
+import { newTopic } from '../../testing/new-topic.ts';
 import { testClient } from '../../testing/pubsub-client.ts';
 import { suiteScope } from '../../testing/scope.ts';
+import { Scrape } from '../../testing/scrape.ts';
 import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 import { testContext, testDelivery } from '../../testing/test-context.ts';
 import { createPubSubClients } from './client.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type PublisherOptions } from './publisher.ts';
 import { pubsubSink } from './sink.ts';
 import { decodePullResponse } from './wire/pull-response.ts';
 
@@ -32,13 +36,39 @@ const encoded = (attributes: Attributes) => {
   return received.encodedAttributes;
 };
 
+/** Counts the requests for one topic that are under way. */
+class CountingPublisher extends Publisher {
+  /** The most at one time. */
+  most = 0;
+  #underWay = 0;
+  readonly #topicId: string;
+
+  constructor(topicId: string, options: PublisherOptions) {
+    super(options);
+    this.#topicId = topicId;
+  }
+
+  override publish(...args: Parameters<Publisher['publish']>): Observable<readonly ItemResult[]> {
+    const [topicId] = args;
+    if (topicId !== this.#topicId) return super.publish(...args);
+    this.#underWay += 1;
+    this.most = Math.max(this.most, this.#underWay);
+    return super.publish(...args).pipe(
+      finalize(() => {
+        this.#underWay -= 1;
+      }),
+    );
+  }
+}
+
 suite('Pub/Sub sink', (it) => {
   const { test, before } = it;
   const scope = suiteScope(it);
+  let sandbox: Sandbox;
   let projectId: string;
   before(async () => {
-    const { sandbox } = await startServers(scope, { parts: ['pubsub'] });
-    projectId = sandbox.projectId;
+    ({ sandbox } = await startServers(scope, { parts: ['pubsub'] }));
+    ({ projectId } = sandbox);
   });
 
   test('leaves out attributes that Pub/Sub reserves, and propagates traces', async () => {
@@ -98,5 +128,54 @@ suite('Pub/Sub sink', (it) => {
       metrics,
       /dataflow_events_total\{event="publish\.attributes_left_out",service="test",pipeline="test"\} 2/,
     );
+  });
+
+  test('topics that are missing or forbidden take nothing from the requests at a time of another', async () => {
+    const [REFUSED, HEALTHY] = [50, 3_000];
+    const clients = await createPubSubClients({ projectId });
+    scope.defer(() => clients.close());
+    const pubsub = scope.use(new PubSub({ projectId }));
+    const healthy = await newTopic(pubsub, 'healthy');
+    const topicOf = (index: number) => (index >= REFUSED ? healthy : index % 2 === 0 ? 'missing' : 'denied');
+    sandbox.faults.add({ server: 'pubsub', method: 'Publish', latencyMs: 20 });
+    sandbox.faults.add({
+      server: 'pubsub',
+      method: 'Publish',
+      resource: '*/denied',
+      error: { code: 'PERMISSION_DENIED' },
+    });
+    const telemetry = new Telemetry('test', { level: 'silent', processMetrics: false });
+    const publisher = new CountingPublisher(healthy, {
+      ...{ connections: clients.publishConnections, projectId, timeoutMs: 10_000, component: 'publish' },
+      ...{ retry: { initialDelayMs: 5, maxDelayMs: 20, giveUpAfterMs: Number.POSITIVE_INFINITY } },
+      ...{ telemetry, readiness: new Readiness() },
+    });
+    const context = testContext();
+    const deliveries = Array.from({ length: REFUSED + HEALTHY }, (_, index) =>
+      testDelivery(context, { id: `m${index}` }),
+    );
+    await lastValueFrom(
+      from(deliveries).pipe(
+        pubsubSink({
+          publisher,
+          config: {
+            ...{ maxMessages: 100, maxBytes: 1_000_000, maxDelayMs: 1, concurrency: 256, timeoutMs: 10_000 },
+            retry: { initialDelayMs: 5, maxDelayMs: 20 },
+          },
+          credit: context.credit,
+          telemetry,
+          toTarget: ({ message: { id } }) => ({
+            topicId: topicOf(Number(id.slice(1))),
+            message: { data: Buffer.from(id), attributes: {}, orderingKey: id },
+          }),
+        }),
+        filter(({ verdict }) => verdict === 'ack'),
+        take(HEALTHY),
+      ),
+    );
+    const retries = new Scrape(await telemetry.registry.metrics()).events('publish.retried');
+    assert.ok(retries > 10, `${retries} retries`);
+    // With failures that count as an outage there are eight, and all of it takes twelve times as long.
+    assert.ok(publisher.most > 32, `${publisher.most} requests at a time`);
   });
 });
