@@ -6,6 +6,7 @@ import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addExplain } from './commands/explain/add-explain.ts';
+import { addInit } from './commands/init/add-init.ts';
 import { addLoad } from './commands/load/add-load.ts';
 import { addLook } from './commands/look/add-look.ts';
 import { addLookup } from './commands/lookup/add-lookup.ts';
@@ -36,6 +37,7 @@ program
 
 addDeadLetters(program);
 addExplain(program);
+addInit(program);
 addLoad(program);
 addLook(program);
 addLookup(program);

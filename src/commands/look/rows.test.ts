@@ -12,7 +12,7 @@ import { startServers } from '../../testing/servers.ts';
 import { suite } from '../../testing/suite.ts';
 
 const DIGITS = '9007199254740993';
-const ESCAPE = '\u001b[2Jred\u009b';
+const ESCAPE = '\u001b[2J-red\u009b';
 const SCHEMA = [
   { name: 'message_id', type: 'STRING' },
   { name: 'received_at', type: 'TIMESTAMP' },
@@ -94,8 +94,8 @@ suite('look rows', (it) => {
     await table.insert([{ message_id: ESCAPE, received_at: at(0), count: DIGITS, payload }]);
     const { code, stdout, output } = await runCli(['look', 'rows', pipeline]);
     assert.is(code, 0, output);
-    assert.match(stdout, /^message_id {3} \[2Jred \nreceived_at {2}20\S+Z\ncount {8}9007199254740993\n/);
-    assert.match(stdout, /\npayload {6}\{"text":"\\u001b\[2Jred é"\}\n\n$/);
+    assert.match(stdout, /^message_id {3} \[2J-red \nreceived_at {2}20\S+Z\ncount {8}9007199254740993\n/);
+    assert.match(stdout, /\npayload {6}\{"text":"\\u001b\[2J-red é"\}\n\n$/);
     const json = await runCli(['look', 'rows', pipeline, '--json']);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
     assert.not.match(stdout + json.stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
