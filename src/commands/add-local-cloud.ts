@@ -6,7 +6,10 @@ import type { DemoOptions } from './demo.ts';
 import { ending } from './ending.ts';
 import type { SandboxCommand } from './sandbox.ts';
 
-/** Adds the commands `sandbox` and `demo`. The container and the package leave the local cloud out, and have neither. */
+/**
+ * Adds the commands `sandbox` and `demo`. The container and the package lack both, because they exclude the local
+ * cloud.
+ */
 export function addLocalCloud(program: Command): void {
   if (!existsSync(join(import.meta.dirname, '../sandbox'))) return;
   program

@@ -3,10 +3,10 @@ import { utcTime } from '../core/message.ts';
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
-/** The most that a timer can wait: 24 days. */
+/** The longest wait of a timer: 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Reads a duration of the command line, such as `500ms`, `30s`, `5m` or `1.5h`, in milliseconds. */
+/** Parses a duration from the command line, such as `500ms`, `30s`, `5m` or `1.5h`, to milliseconds. */
 export function duration(text: string): number {
   const [, number = '', unit = ''] = DURATION.exec(text) ?? [];
   const ms = Number(number) * (UNITS_MS[unit] ?? Number.NaN);
@@ -14,7 +14,7 @@ export function duration(text: string): number {
   throw new InvalidArgumentError('Expected a duration above 0 and up to 24 days, such as 500ms, 30s, 5m, 1.5h or 1d.');
 }
 
-/** Reads whole numbers of the command line. */
+/** Returns a parser of whole numbers from the command line. */
 export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
     const value = Number(text);
@@ -23,7 +23,7 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER) {
   };
 }
 
-/** Reads messages a second of the command line, such as `500` or `500/s`; `max` is Infinity. */
+/** Parses a rate in messages per second from the command line, such as `500` or `500/s`; `max` is Infinity. */
 export function messagesPerSecond(text: string): number {
   if (text === 'max') return Number.POSITIVE_INFINITY;
   const value = Number(text.replace(/\/s$/, ''));
@@ -31,7 +31,7 @@ export function messagesPerSecond(text: string): number {
   throw new InvalidArgumentError('Expected messages a second above 0, such as 500 or 500/s, or max.');
 }
 
-/** Reads an RFC 3339 time of the command line, in milliseconds since 1970. */
+/** Parses an RFC 3339 time from the command line, to milliseconds since 1970. */
 export function time(text: string): number {
   const utc = utcTime(text);
   if (utc === undefined) throw new InvalidArgumentError('Expected a time such as 2026-11-24T08:00:00Z (RFC 3339).');

@@ -6,14 +6,14 @@ import { type PublisherSettings, publisherSettings } from '../tools/load/publish
 /** Command-line options that name the broker. */
 export interface BrokerOptions {
   readonly url?: string;
-  /** An ingestion pipeline, whose broker, certificates and password are taken. */
+  /** An ingestion pipeline that provides the broker, certificates and password. */
   readonly pipeline?: string;
 }
 
 /**
- * The broker of `--pipeline` or of `--url`, else that of the environment.
+ * Returns the broker of `--pipeline` or `--url`, else that of the environment.
  *
- * @param settings what goes with an address alone.
+ * @param settings used together with a plain address.
  * @throws FatalError naming the option that is missing or wrong.
  */
 export function brokerOf(
@@ -41,7 +41,7 @@ export function brokerOf(
 
 const OPTIONS = { url: 'url', username: 'username', passwordFile: 'password-file', 'tls.caFile': 'ca-file' };
 
-/** Names the option in place of the setting of a pipeline that it stands for. */
+/** Replaces a pipeline's setting in a message with the option for it. */
 function asOptions(message: string): string {
   return Object.entries(OPTIONS).reduce(
     (text, [name, option]) => text.replaceAll(`mqtt.${name}:`, `--${option}:`),

@@ -23,7 +23,7 @@ suite('compile', ({ test, before, after }) => {
           env: {
             NODE_COMPILE_CACHE: cache,
             NODE_OPTIONS: `--import=${encodeURI(probe)}`,
-            // The service goes on trying.
+            // The service keeps retrying.
             PUBSUB_EMULATOR_HOST: '127.0.0.1:1',
             STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1',
             BIGQUERY_EMULATOR_HOST: 'http://127.0.0.1:1',

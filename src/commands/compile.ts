@@ -1,6 +1,9 @@
 import { EXIT } from './exit-codes.ts';
 
-/** `compile`: loads what a service runs, so that Node's compile cache has it when the process ends. For an image. */
+/**
+ * `compile`: loads everything that a service runs, so that Node's compile cache contains it. Used when building an
+ * image.
+ */
 export async function compile(): Promise<number> {
   await Promise.all([
     import('./run.ts'),

@@ -22,13 +22,13 @@ export interface DemoOptions {
   readonly json: boolean;
 }
 
-/** Without progress in any stage for so long, the demo gives up waiting and counts what there is. */
+/** Without progress in any stage for this long, the demo stops waiting and counts. */
 const STALLED_MS = 30_000;
 
-/** The last objects of a run wait no longer for more lines: their age is part of the measured time. */
+/** Limits how long the last objects of a run wait for more lines, since that is part of the measured time. */
 const ARCHIVE_MAX_AGE_MS = '250';
 
-/** `demo`: the whole platform on one machine, from a made-up fleet to the real sinks, and the balance of its books. */
+/** `demo`: runs the whole platform on one machine, from a made-up fleet to the real sinks, and prints the balance. */
 export async function demo(options: DemoOptions): Promise<number> {
   const say = (text: string) => console.error(text);
   const stopped = new AbortController();
@@ -102,7 +102,7 @@ async function measure(
   });
 }
 
-/** Resolves when every service has settled what was published, or when nothing moves any more. */
+/** Resolves when every service has settled all published messages, or when progress stops. */
 async function settled(platform: Platform, published: () => number): Promise<void> {
   const done = () => platform.all.map(({ ledger }) => ledger.received - ledger.inFlight);
   let before = '';

@@ -1,16 +1,16 @@
 import { flushStandardError } from '../telemetry/standard-error.ts';
 
-/** At the end of a command: time for log lines whose reader is slow. */
+/** Time for log lines with a slow reader at the end of a command. */
 const FLUSH_MS = 500;
 
-/** Makes the action of a command: ends the process with its code, once its output is written. */
+/** Wraps a command as an action that exits with its code once its output is written. */
 export function ending<Args extends unknown[]>(command: (...args: Args) => Promise<number>) {
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
     await flushStandardError(FLUSH_MS);
-    // A pipe takes a large output as fast as it is read.
+    // A pipe accepts a large output only as fast as it is read.
     await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
-    // Clients keep handles open after they are closed; what matters has been flushed by the command.
+    // Clients keep handles open after they are closed; the command has already flushed what matters.
     setTimeout(() => process.exit(), 100).unref();
   };
 }

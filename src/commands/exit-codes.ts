@@ -1,8 +1,8 @@
 /** Exit codes of a command. */
 export const EXIT = {
   clean: 0,
-  /** It failed after it had connected, or something was abandoned at shutdown. */
+  /** The command failed after it had connected, or something was abandoned at shutdown. */
   failed: 1,
-  /** The configuration or the command line was refused, before anything connected. */
+  /** The configuration or the command line was refused before anything connected. */
   configurationRefused: 2,
 } as const;

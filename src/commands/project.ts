@@ -1,9 +1,9 @@
 import { FatalError } from '../core/errors.ts';
 
 /**
- * The Google Cloud project of `--project`, else that of the environment.
+ * Returns the Google Cloud project of `--project`, else that of the environment.
  *
- * @throws FatalError if none is named.
+ * @throws FatalError if there is none.
  */
 export function projectOf({ project }: { readonly project?: string }): string {
   const projectId = project || process.env.GOOGLE_CLOUD_PROJECT || process.env.PROJECT_ID;

@@ -4,7 +4,7 @@ import { createPipelineService, loadPipeline } from '../services/pipeline.ts';
 import { runService } from '../services/run-service.ts';
 import { EXIT } from './exit-codes.ts';
 
-/** `run <pipeline>`: runs one pipeline until SIGTERM, SIGINT or SIGHUP. A second signal ends at once. */
+/** `run <pipeline>`: runs one pipeline until SIGTERM, SIGINT or SIGHUP. A second signal exits immediately. */
 export async function run(path = namedByEnv()): Promise<number> {
   if (path === undefined) {
     console.error('which pipeline? Name its folder, for example: run pipelines/ingestion, or set PIPELINE=ingestion');
@@ -19,12 +19,12 @@ export async function run(path = namedByEnv()): Promise<number> {
     return EXIT.configurationRefused;
   }
   const service = await createPipelineService(pipeline);
-  // Else Node writes it at exit, which takes time of the shutdown.
+  // Otherwise Node writes it at exit, which delays the shutdown.
   service.ready.then(flushCompileCache, () => {});
   return runService(service, pipeline.config.shutdown.deadlineMs);
 }
 
-/** In a container, `PIPELINE=ingestion` stands for `pipelines/ingestion`. */
+/** Returns `pipelines/ingestion` for `PIPELINE=ingestion`, as set in a container. */
 function namedByEnv(): string | undefined {
   const name = process.env.PIPELINE;
   return name === undefined || name === '' ? undefined : `pipelines/${name}`;

@@ -9,7 +9,7 @@ export interface SandboxCommand {
   /** Permissions or methods, comma-separated. */
   readonly deny?: string;
   readonly schemaDelayMs?: number;
-  /** For a program that starts it: it ends with that program. */
+  /** For a program that starts the sandbox as a child: the sandbox ends with that program. */
   readonly untilStdinEnds: boolean;
 }
 

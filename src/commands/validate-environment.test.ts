@@ -4,7 +4,7 @@ import { isRecord } from '../config/interpolate.ts';
 import { builtInPipeline, runCli } from '../testing/cli.ts';
 import { suite } from '../testing/suite.ts';
 
-/** The environment that deployments of the Go platform and Cloud Run set: more than any one service reads. */
+/** The environment set by deployments of the Go platform and Cloud Run: more than any single service reads. */
 const GO_ENV = {
   PROJECT_ID: 'go-project',
   PORT: '9001',
@@ -23,7 +23,7 @@ const GO_ENV = {
   K_CONFIGURATION: 'run',
 };
 
-/** Names of this project, which go before them. */
+/** Names of this project, which take precedence. */
 const OWN_ENV = {
   GOOGLE_CLOUD_PROJECT: 'own-project',
   HTTP_PORT: '9002',
@@ -33,7 +33,7 @@ const OWN_ENV = {
 
 const OVERRIDES = { DATAFLOW_GOOGLE__PROJECT_ID: 'overriding-project', DATAFLOW_HTTP__PORT: '9003' };
 
-/** The settings that the names set, by pipeline; `google.projectId` and `http.port` are in all of them. */
+/** The settings that the names set, by pipeline; all have `google.projectId` and `http.port`. */
 const SETTINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   ingestion: {
     'mqtt.url': 'tls://go-broker:8883',
@@ -51,7 +51,7 @@ const SETTINGS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 };
 
 async function validated(name: string, env: NodeJS.ProcessEnv): Promise<(path: string) => unknown> {
-  // Whatever the machine's own environment holds of these names.
+  // Removes these names from the machine's own environment.
   const none = Object.fromEntries(Object.keys({ ...GO_ENV, ...OWN_ENV, ...OVERRIDES }).map((key) => [key, undefined]));
   const { code, stdout, output } = await runCli(['validate', builtInPipeline(name)], {
     env: { ...none, ARCHIVE_BUCKET: 'archive', ...env },

@@ -29,7 +29,7 @@ The subscription that is read: --subscription, else deadLetters.subscriptionId o
 subscription of its dead-letter topic. Reading holds dead letters for as long as the command runs, and gives them back.
 `;
 
-/** Adds the command `dead-letters` with its sub-commands to the command line. */
+/** Adds the command `dead-letters` with its subcommands. */
 export function addDeadLetters(program: Command): void {
   const parent = program.command('dead-letters').description('list, show and replay the dead letters of a pipeline');
   const sub = (name: string, description: string): Command =>
@@ -81,7 +81,7 @@ export function addDeadLetters(program: Command): void {
     );
 }
 
-/** Options as they are named on the command line. */
+/** Options under their command-line names. */
 type Named<T extends { reasons: readonly string[] }> = Omit<T, 'reasons'> & { readonly reason: readonly string[] };
 
 function withReasons<T extends { reason: readonly string[] }>({ reason, ...rest }: T) {

@@ -19,13 +19,13 @@ const projectId = 'demo-project';
 
 suite("dead letters on Google's emulator", ({ long, afterEach }) => {
   if (!hasGoogleEmulators()) {
-    // Not to be had from a package registry: the suite says so, and goes on.
+    // Not available from a package registry: the suite says so, and continues.
     console.log("  left out: dead letters on Google's emulator (gcloud or Java is not installed)");
     return;
   }
   const scope = testScope({ afterEach });
 
-  /** The topics that a service would warn of at its start. */
+  /** Returns the topics that a service would warn about at start. */
   const unread = async (topicId: string): Promise<string[]> => {
     const lines: string[] = [];
     const telemetry = new Telemetry('test', { level: 'info', destination: { write: (line) => lines.push(line) } });

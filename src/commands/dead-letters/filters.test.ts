@@ -23,7 +23,7 @@ suite('dead-letters filters', ({ test, before, after }) => {
 
   test('filters by reason and time; dead letters of other pipelines stay out of it', async () => {
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
-    // A command holds what it reads: commands that run together read subscriptions of their own.
+    // A command leases the messages it reads, so concurrent commands read separate subscriptions.
     const subscriptions = Array.from({ length: 6 }, (_, index) => `${dead}-${index}`);
     await Promise.all(subscriptions.map((name) => pubsub.topic(dead).createSubscription(name)));
     const pipeline = folder.pipeline({

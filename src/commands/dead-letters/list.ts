@@ -4,7 +4,7 @@ import { oneLine } from '../../tools/dead-letters/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 import { deadLetters, type FilterOptions, say, session } from './session.ts';
 
-/** `dead-letters list <pipeline>`: a table of the dead letters that wait, and how many there are of each reason. */
+/** `dead-letters list <pipeline>`: prints a table of the waiting dead letters, and their number by reason. */
 export function listDeadLetters(path: string, options: FilterOptions & { all: boolean }): Promise<number> {
   return session(path, options, async ({ config, reader, subscription, signal }) => {
     const rows: DeadLetterRow[] = [];

@@ -54,7 +54,7 @@ suite('dead-letters replay', ({ test, before, after }) => {
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
     const pipeline = icestore(input, dead);
     await publishDeadLetters(pubsub, dead, { source: input, count: 10 });
-    // Whatever arrives goes to dead-letter again at once.
+    // Every arriving message is dead-lettered again immediately.
     const subscription = pubsub.subscription(input);
     const failed = receiveMessages(subscription, () => {
       void publishDeadLetters(pubsub, dead, { source: input, count: 1 });

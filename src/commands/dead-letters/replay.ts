@@ -15,7 +15,7 @@ export interface ReplayOptions extends FilterOptions {
   /** Short or full name of a topic. */
   readonly to?: string;
   readonly dryRun: boolean;
-  /** A second. */
+  /** Dead letters per second. */
   readonly rate: number;
 }
 
@@ -43,7 +43,7 @@ export function replayCommand(path: string, options: ReplayOptions): Promise<num
           report,
         );
       } catch (thrown) {
-        // What was replayed and could not be acknowledged comes again: the report says what is known.
+        // A replayed but unacknowledged dead letter is redelivered; the report contains what is known.
         report.stoppedBy = toError(thrown);
       } finally {
         progress.unsubscribe();

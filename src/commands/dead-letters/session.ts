@@ -8,9 +8,9 @@ import { type OpenDeadLetters, openDeadLetters } from '../../tools/dead-letters/
 import { onSignal } from '../../util/on-signal.ts';
 import { EXIT } from '../exit-codes.ts';
 
-/** Which dead letters to read, and for how long. */
+/** Selects the dead letters to read, and limits the time. */
 interface ReadingOptions extends SubscriptionChoice {
-  /** Reading ends when nothing new has come for so many seconds. */
+  /** Reading ends after this many seconds without new dead letters. */
   readonly idleTimeout: number;
 }
 
@@ -21,20 +21,23 @@ export interface ReadOptions extends ReadingOptions {
 
 /** Options of the commands for many dead letters. */
 export interface FilterOptions extends ReadOptions, DeadLetterFilter {
-  /** Dead letters that match, at most. */
+  /** The most matching dead letters. */
   readonly limit: number;
 }
 
-/** The parts that a command works with. */
+/** What a command works with. */
 export interface Session extends OpenDeadLetters {
   readonly config: ServiceConfig;
   readonly signal: AbortSignal;
 }
 
-/** Tells people: standard output is for what was asked for. */
+/** Prints a message to the user on standard error, since standard output carries the results. */
 export const say = (text: string): void => console.error(text);
 
-/** Opens a pipeline's dead letters for a command, and closes them again; Ctrl-C is a signal to it, a second one ends at once. */
+/**
+ * Opens a pipeline's dead letters for a command, and closes them afterwards. Ctrl-C signals it; a second one exits
+ * immediately.
+ */
 export async function session(
   path: string,
   options: ReadingOptions,
@@ -59,7 +62,7 @@ export async function session(
   }
 }
 
-/** A number of dead letters, in words. */
+/** Formats a number of dead letters. */
 export function deadLetters(count: number): string {
   return `${count.toLocaleString('en-US')} dead letter${count === 1 ? '' : 's'}`;
 }

@@ -4,7 +4,7 @@ import { originalOf } from '../../tools/dead-letters/original-of.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type ReadOptions, say, session } from './session.ts';
 
-/** `dead-letters show <pipeline> <id>`: everything of one dead letter. Filters do not matter, and neither does the limit. */
+/** `dead-letters show <pipeline> <id>`: prints everything about one dead letter, ignoring filters and limits. */
 export function showDeadLetter(path: string, id: string, options: ReadOptions): Promise<number> {
   return session(path, options, async ({ reader, subscription, storage, signal }) => {
     const deadLetter = await find(reader.pages(signal), id);

@@ -27,7 +27,7 @@ not sent in time. Code 2: the command line was refused. Latencies run from the m
   load --url mqtts://broker:8883 --ca-file ca.pem --username load --password-file secret --replay archive/raw --rate max
 `;
 
-/** Adds the command `load` to the command line. */
+/** Adds the command `load`. */
 export function addLoad(program: Command): void {
   program
     .command('load')

@@ -7,21 +7,21 @@ import { Archive } from '../../tools/replay/archive.ts';
 import { DEVICE_PATHS, selectionOf } from '../../tools/replay/selection.ts';
 import { Timeline } from '../../tools/replay/timeline.ts';
 
-/** A message of an archive on its way to a broker. */
+/** A message of an archive to be sent to a broker. */
 export interface ArchiveMessage extends LoadMessage {
   /** The same for all messages of a device. */
   readonly lane: number;
 }
 
-/** An archive as a load that never ends. */
+/** An archive as an endless load. */
 export interface ArchiveLoad {
-  /** In the order of their times; after the last one the first comes again. */
+  /** In the order of their times, repeated from the beginning. */
   readonly messages: AsyncIterable<ArchiveMessage>;
-  /** Messages of one round. */
+  /** Messages per round. */
   readonly selected: number;
-  /** Objects and lines that cannot be read. */
+  /** Unreadable objects and lines. */
   readonly unreadable: number;
-  /** Messages that no topic is known for, and that are left out. */
+  /** Messages without a known topic, which are left out. */
   readonly leftOut: number;
 }
 
@@ -34,7 +34,7 @@ export interface ArchiveLoadOptions {
 }
 
 /**
- * Scans an archive, to send it over MQTT again and again.
+ * Scans an archive to send it over MQTT repeatedly.
  *
  * @throws FatalError if the archive cannot be read, or holds nothing that can be sent.
  */

@@ -52,7 +52,7 @@ suite('the command load', (it) => {
     assert.is(new Set(got.map(({ topic }) => topic)).size, 7);
     assert.is(new Set(got.map((message) => jsonOf(message).message_id)).size, 1_250);
     assert.ok(got.every((message) => /^first-device-0000\d-\d+$/.test(jsonOf(message).message_id)));
-    // Made-up values, but the time is now.
+    // The values are made up, but the time is current.
     assert.ok(got.every((message) => Math.abs(Date.now() - Date.parse(jsonOf(message).taken_at)) < 60_000));
   });
 
@@ -104,7 +104,7 @@ suite('the command load', (it) => {
         Array.from({ length: 750 }, (_, index) => index % 500),
       );
     }
-    // Its payloads over the topics of other devices.
+    // Its payloads are sent to the topics of other devices.
     const dealt = ['--topic', 'x/{index}', '--devices', '2', '--messages', '1000'];
     assert.is((await runLoad(...archive, ...dealt)).code, 0);
     await eventually(() => assert.is(got.length, 2_500));
@@ -203,7 +203,7 @@ suite('the command load', (it) => {
       const passwords = join(folder.path, 'passwords');
       assert.is(spawnSync('mosquitto_passwd', ['-b', '-c', passwords, 'loader', 'secret']).status, 0);
       const acl = folder.file('acl', 'user loader\ntopic write sites/oslo/#\ntopic write sites/turin/#\n');
-      // With more in flight, mosquitto 2.0.11 drops the connection of who publishes what the list forbids.
+      // With more in flight, mosquitto 2.0.11 drops a client that publishes to a forbidden topic.
       const lines = [
         `password_file ${passwords}`,
         `acl_file ${acl}`,
@@ -222,7 +222,7 @@ suite('the command load', (it) => {
       assert.is(code, 1, output);
       assert.is(report.sent, 1_000);
       assert.is(report.confirmed + report.refused, 1_000);
-      // Devices stand in four places in turn; two of them are forbidden.
+      // Devices cycle through four places; two of them are forbidden.
       assert.ok(report.refused > 400 && report.refused < 600, output);
       assert.equal(report.refusals, { 'Publish error: Not authorized': report.refused });
       assert.match(output, /refused \d+ times: Publish error: Not authorized/);

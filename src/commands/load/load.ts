@@ -22,15 +22,15 @@ import { type ArchiveLoad, type ArchiveMessage, openArchive } from './archive-me
 import type { LoadCommandOptions } from './options.ts';
 
 const DEFAULT_DURATION_MS = 60_000;
-/** The load may send messages that were due in time up to this long after its end. */
+/** Time after the end during which the load may still send messages that were due before. */
 const LATE_MS = 1_000;
-/** Pub/Sub and most brokers take much less; larger files are a slip. */
+/** Pub/Sub and most brokers accept much less; a larger file is a mistake. */
 const LARGEST_PAYLOAD_BYTES = 64 * 1024 * 1024;
 
 const say = (text: string): void => console.error(text);
 const count = (value: number): string => value.toLocaleString('en-US');
 
-/** `load`: publishes messages of a made-up fleet, or of an archive, to a broker, and counts what it confirms. */
+/** `load`: publishes messages of a made-up fleet or an archive to a broker, and counts the confirmations. */
 export async function load(options: LoadCommandOptions): Promise<number> {
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
@@ -57,20 +57,20 @@ export async function load(options: LoadCommandOptions): Promise<number> {
   }
 }
 
-/** The amount to send. */
+/** What to send, and for how long. */
 interface Plan {
   readonly rate: number;
   readonly durationMs: number | undefined;
-  /** Undefined: as many as go. */
+  /** Undefined for no limit. */
   readonly messages: number | undefined;
-  /** When sending ends at the latest. */
+  /** Time when sending ends at the latest. */
   readonly lastsMs: number | undefined;
 }
 
 function planOf({ rate, duration, messages }: LoadCommandOptions): Plan {
   const durationMs = duration ?? (messages === undefined ? DEFAULT_DURATION_MS : undefined);
   if (rate === Number.POSITIVE_INFINITY) return { rate, durationMs, messages, lastsMs: durationMs };
-  // Those that are due within the duration, the first at its start; a product of decimals may be a hair too large.
+  // Counts the messages due within the duration, the first at its start. Subtracts rounding errors of decimals.
   const due = durationMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil((rate * durationMs) / 1_000 - 1e-9);
   const lastsMs = durationMs === undefined ? undefined : durationMs + LATE_MS;
   return { rate, durationMs, messages: Math.min(due, messages ?? Number.POSITIVE_INFINITY), lastsMs };
@@ -82,7 +82,7 @@ function planInWords({ rate, durationMs, messages }: Plan): string {
   return [messages === undefined ? 'messages' : `${count(messages)} messages`, pace, ...time].join(', ');
 }
 
-/** Settings for a bare URL. */
+/** Returns settings for a plain URL. */
 function settingsOf(options: LoadCommandOptions): Omit<PublisherSettings, 'url'> {
   const { username, passwordFile, caFile, insecureSkipVerify, protocol } = options;
   const hasTls = caFile !== undefined || insecureSkipVerify;
@@ -94,7 +94,7 @@ function settingsOf(options: LoadCommandOptions): Omit<PublisherSettings, 'url'>
   };
 }
 
-/** @throws FatalError naming the option that is wrong. */
+/** @throws FatalError naming the wrong option. */
 function fleetOf(options: LoadCommandOptions, runId: string): Fleet {
   const { devices, seed, topic, payload, replay } = options;
   if (payload !== undefined && replay !== undefined) {

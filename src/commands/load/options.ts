@@ -1,4 +1,4 @@
-/** Options of the command `load`, as they are named on the command line. */
+/** Options of the command `load`, under their command-line names. */
 export interface LoadCommandOptions {
   readonly url?: string;
   readonly pipeline?: string;
@@ -9,7 +9,7 @@ export interface LoadCommandOptions {
   readonly protocol: 4 | 5;
   readonly topic?: string;
   readonly devices: number;
-  /** Messages a second; Infinity is as fast as the broker takes them. */
+  /** Messages per second; Infinity is as fast as the broker accepts them. */
   readonly rate: number;
   /** Milliseconds. */
   readonly duration?: number;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { ending } from '../ending.ts';
 import type { LookupCommandOptions } from './session.ts';
 
-/** Adds the command `lookup` with its sub-commands to the command line. */
+/** Adds the command `lookup` with its subcommands. */
 export function addLookup(program: Command): void {
   const parent = program.command('lookup').description('show or forget what the layers of an enrich pipeline have');
   const sub = (name: string, description: string, after: string): Command =>

@@ -15,7 +15,7 @@ export interface LookupCommandOptions {
   readonly json: boolean;
 }
 
-/** Opens the lookup of a pipeline, asks its layers, and prints what each of them says. */
+/** Opens the lookup of a pipeline, queries its layers, and prints their answers. */
 export async function session(
   path: string,
   key: string,
@@ -52,7 +52,7 @@ export async function session(
   }
 }
 
-/** Waits until Redis is connected, or a reason is known why it is not. */
+/** Waits until Redis is connected, or the reason why it is not is known. */
 async function connected({ state }: RedisClient): Promise<void> {
   await firstValueFrom(state.pipe(filter(({ isReady, problem }) => isReady || problem !== undefined)));
 }

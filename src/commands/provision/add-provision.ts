@@ -3,7 +3,7 @@ import { ending } from '../ending.ts';
 import type { ProvisionCommandOptions } from './provision.ts';
 import type { TeardownCommandOptions } from './teardown.ts';
 
-/** Adds the commands `provision` and `teardown` to the command line. */
+/** Adds the commands `provision` and `teardown`. */
 export function addProvision(program: Command): void {
   program
     .command('provision')

@@ -7,7 +7,7 @@ export interface ProvisionCommandOptions {
   readonly json: boolean;
 }
 
-/** `provision <pipelines...>`: creates what is missing, and says what is not as declared. */
+/** `provision <pipelines...>`: creates missing resources, and reports those that differ from their declaration. */
 export function provisionPipelines(paths: readonly string[], options: ProvisionCommandOptions): Promise<number> {
   return session(paths, async (declared) => {
     const steps = await provision(declared, { dryRun: options.dryRun, ...(options.json ? {} : { onStep: showStep }) });

@@ -6,7 +6,7 @@ import { withDeclared } from '../../resources/with-declared.ts';
 import { readDeclaration } from '../../services/declaration.ts';
 import { EXIT } from '../exit-codes.ts';
 
-/** Reads what pipelines declare, opens the clients for it, and closes them again. */
+/** Reads the declarations of pipelines, opens the clients for them, and closes them afterwards. */
 export async function session(
   paths: readonly string[],
   work: (declared: readonly Declared[]) => Promise<number>,
@@ -22,12 +22,12 @@ export async function session(
   }
 }
 
-/** A line for one step. */
+/** Prints one step. */
 export function showStep({ kind, name, outcome, detail }: Step): void {
   console.log(`${outcome.padEnd(12)}  ${kind.padEnd(12)}  ${name}${detail === undefined ? '' : `  (${detail})`}`);
 }
 
-/** Counts the outcomes, in words. */
+/** Prints the counts by outcome. */
 export function finished(steps: readonly Step[], json: boolean): void {
   if (json) {
     console.log(JSON.stringify({ steps }));

@@ -46,7 +46,7 @@ suite('teardown', ({ test, before, beforeEach, after }) => {
       assert.is(stepOf(ran, kind, name)?.outcome, 'not ours', kind);
     }
     assert.is((await storage.bucket(run.bucket).exists())[0], true);
-    // Of another owner: ours to none of these pipelines.
+    // Another owner's resources: not ours for any of these pipelines.
     const other = { ...env, ...namedResources(randomBytes(4).toString('hex'), sandbox.projectId).env };
     await runProvision(other, 'provision', ...PIPELINES);
     const foreign = await runProvision({ ...other, RESOURCE_OWNER: 'somebody' }, 'teardown', ...PIPELINES, '--json');

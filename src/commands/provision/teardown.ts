@@ -8,7 +8,7 @@ export interface TeardownCommandOptions {
   readonly json: boolean;
 }
 
-/** `teardown <pipelines...>`: deletes what provision has created for these pipelines. */
+/** `teardown <pipelines...>`: deletes what provision created for these pipelines. */
 export function teardownPipelines(paths: readonly string[], options: TeardownCommandOptions): Promise<number> {
   const { dryRun, withData, json } = options;
   return session(paths, async (declared) => {

@@ -29,7 +29,7 @@ envelope (--to pubsub) or the payload holds them; docs/replay.md says what that 
   replay go-archive/raw --to mqtt --topic 'sites/{location}/devices/{DeviceID}/readings' --spread 10m
 `;
 
-/** Adds the command `replay` to the command line. */
+/** Adds the command `replay`. */
 export function addReplay(program: Command): void {
   program
     .command('replay')

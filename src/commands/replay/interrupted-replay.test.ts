@@ -22,7 +22,7 @@ suite('the command replay, interrupted', ({ test, before, after }) => {
     await createArchiveToReplay(sandbox.projectId);
   });
 
-  /** A topic with a subscription, and what comes to it. */
+  /** Creates a topic with a subscription, and collects its messages. */
   const topic = async (): Promise<{ name: string; messages: readonly Message[] }> => {
     const name = await newTopic(pubsub, 'replayed', { enableMessageOrdering: true });
     return { name, messages: collectMessages(scope, pubsub, name) };

@@ -9,14 +9,14 @@ import { topicTemplate, topicTemplateProblem } from '../../tools/replay/topic-te
 import { brokerOf } from '../broker.ts';
 import type { ReplayCommandOptions } from './options.ts';
 
-/** The destination of a replay, and the message that it sends. */
+/** The destination of a replay, and the conversion of messages for it. */
 export interface ReplayDestination {
   readonly destination: Destination;
   readonly toOriginal: (message: Message) => Original;
 }
 
 /**
- * @param devicePaths where the id of a message's device stands.
+ * @param devicePaths paths of a device's id in a message.
  * @throws FatalError naming the option that is missing or wrong.
  */
 export async function openDestination(
@@ -47,7 +47,7 @@ export async function openDestination(
   };
 }
 
-/** The topic that a message came from, or else that of `--topic`. */
+/** Returns the original topic of a message, or else that of `--topic`. */
 function topicsOf(template: string | undefined, devicePaths: readonly string[]): (message: Message) => string {
   const problem = template === undefined ? undefined : topicTemplateProblem(template);
   if (problem !== undefined) throw new FatalError(`--topic: ${problem}`);

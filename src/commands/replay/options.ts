@@ -1,6 +1,6 @@
 import type { LineInput } from '../../formats/archived-message.ts';
 
-/** Options of the command `replay`, as they are named on the command line. Times are milliseconds since 1970. */
+/** Options of the command `replay`, under their command-line names. Times are milliseconds since 1970. */
 export interface ReplayCommandOptions {
   readonly to: 'mqtt' | 'pubsub';
   readonly pipeline?: string;

@@ -22,7 +22,7 @@ suite('the command replay', ({ test, before, after }) => {
     await createArchiveToReplay(sandbox.projectId);
   });
 
-  /** A topic with a subscription, and what comes to it. */
+  /** Creates a topic with a subscription, and collects its messages. */
   const topic = async (): Promise<{ name: string; messages: readonly Message[] }> => {
     const name = await newTopic(pubsub, 'replayed', { enableMessageOrdering: true });
     return { name, messages: collectMessages(scope, pubsub, name) };
@@ -114,7 +114,7 @@ suite('the command replay', ({ test, before, after }) => {
     const at: number[] = [];
     client.on('message', () => at.push(performance.now()));
     await client.subscribeAsync('sites/hall/devices/a/readings', { qos: 1 });
-    // They take 500 seconds of the archive's own time.
+    // They span 500 seconds of the archive's own time.
     const spread = ['archive/own', '--to', 'mqtt', '--device', 'a', '--topic', 'elsewhere', '--spread', '2s', '--json'];
     const { code, report, output } = await runReplay(...spread);
     assert.is(code, 0, output);

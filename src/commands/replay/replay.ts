@@ -21,7 +21,7 @@ const count = (value: number): string => value.toLocaleString('en-US');
 const timeText = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : new Date(ms).toISOString();
 
-/** `replay <bucket/prefix>`: scans an archive, and sends what is selected of it in the order of its times. */
+/** `replay <bucket/prefix>`: scans an archive, and sends the selected messages in the order of their times. */
 export async function replay(location: string, options: ReplayCommandOptions): Promise<number> {
   const stopped = new AbortController();
   onSignal(() => stopped.abort());

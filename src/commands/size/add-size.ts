@@ -22,7 +22,7 @@ you rely on them.
   size --rate 5000 --latency 30 --devices 2000 --order device --bytes 1024 --storage-latency 120 --json
 `;
 
-/** Adds the command `size` to the command line. */
+/** Adds the command `size`. */
 export function addSize(program: Command): void {
   program
     .command('size')

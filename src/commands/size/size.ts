@@ -1,7 +1,7 @@
 import { type ServiceSize, sizePlatform } from '../../tools/size/size.ts';
 import { EXIT } from '../exit-codes.ts';
 
-/** Options of the command `size`, as they are named on the command line. Latencies in milliseconds. */
+/** Options of the command `size`, under their command-line names. Latencies in milliseconds. */
 export interface SizeCommandOptions {
   readonly rate: number;
   readonly latency: number;
@@ -19,7 +19,7 @@ export interface SizeCommandOptions {
   readonly json: boolean;
 }
 
-/** `size`: what each service needs for a load, by the formulas of docs/performance.md. */
+/** `size`: prints what each service needs for a load, by the formulas of docs/performance.md. */
 export async function size(options: SizeCommandOptions): Promise<number> {
   const { rate, latency, devices, bytes, order, buckets, places, misses, redisMisses, json } = options;
   const services = sizePlatform({

@@ -1,9 +1,9 @@
 import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
 import type { ServiceConfig } from '../../services/services.ts';
 
-/** Which dead letters are meant. What is left out does not restrict. */
+/** Selects dead letters. Omitted members do not restrict. */
 export interface DeadLetterFilter {
-  /** Any of them. */
+  /** Matches any of them. */
   readonly reasons: readonly string[];
   /** Milliseconds since 1970: from this time on. */
   readonly from?: number;
@@ -20,14 +20,14 @@ export function matches({ reasons, from, until }: DeadLetterFilter, { reason, ti
 }
 
 /**
- * Returns whether a dead letter's original came from a pipeline's source: pipelines may share a dead-letter topic. An MQTT source is
- * known by its topic alone, so all ingestion pipelines count as one.
+ * Returns whether a dead letter's original came from a pipeline's source, because pipelines may share a dead-letter
+ * topic. An MQTT source is known only by its topic, so all ingestion pipelines count as one.
  */
 export function isFrom(config: ServiceConfig, { source }: DeadLetter): boolean {
   return 'mqtt' in config ? source.startsWith('mqtt:') : source === sourceOf(config);
 }
 
-/** Full name of the subscription that a pipeline consumes. */
+/** Returns the full name of the subscription that a pipeline consumes. */
 export function sourceOf({ google, source }: Extract<ServiceConfig, { source: object }>): string {
   return `projects/${google.projectId}/subscriptions/${source.subscriptionId}`;
 }

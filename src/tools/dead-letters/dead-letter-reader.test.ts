@@ -8,7 +8,7 @@ import { suite } from '../../testing/suite.ts';
 import { DeadLetterReader } from './dead-letter-reader.ts';
 
 const NEVER = new AbortController().signal;
-/** Shorter than Pub/Sub lets a subscription's be, so that a test can outlast it. */
+/** Shorter than Pub/Sub allows for a subscription, so that a test can outlast it. */
 const LEASE_SECONDS = 2;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => `dead letter ${index}`);
 

@@ -6,10 +6,10 @@ import { type DeadLetter, readDeadLetter } from '../../dead-letters/dead-letter.
 import { retryFor } from '../../operators/retry.ts';
 
 const PAGE = 200;
-/** Ack ids in one call: well under Pub/Sub's 512 KiB a request. */
+/** Ack ids in one call, well below Pub/Sub's 512 KiB per request. */
 const IDS_PER_CALL = 1_000;
 const PAUSE_MS = 200;
-/** Dead letters held at one time; of each its two ids are kept, about 400 bytes. */
+/** Dead letters held concurrently; each keeps its two ids, about 400 bytes. */
 const MAX_HELD = 100_000;
 const CALL = { retry: null, timeout: 30_000 };
 
@@ -17,22 +17,22 @@ export interface DeadLetterReaderOptions {
   readonly client: v1.SubscriberClient;
   /** Full name: `projects/p/subscriptions/s`. */
   readonly subscription: string;
-  /** Length of a lease, extended three times as often. 10 to 600. */
+  /** Length of a lease in seconds, 10 to 600; extended three times as often. */
   readonly leaseSeconds?: number;
-  /** When nothing new has come for so long, that was all: Pub/Sub has no call that tells whether there is more. */
+  /** Reading ends after this time without new dead letters: Pub/Sub has no call that shows whether more are left. */
   readonly quietMs?: number;
 }
 
 /**
- * Reads a dead-letter subscription page by page, by Pull. What is read stays leased, and is given back by `close()`
- * unless it was acknowledged: so nobody else reads it meanwhile, and reading alone changes nothing. A dead letter that comes
- * twice is shown once.
+ * Reads a dead-letter subscription page by page, by Pull. Dead letters stay leased, so that other readers do not get
+ * them, and are returned by `close()` unless acknowledged: reading alone changes nothing. A repeated dead letter is
+ * shown once.
  */
 export class DeadLetterReader {
   readonly #options: Required<DeadLetterReaderOptions>;
   /** Ack ids by dead letter id. */
   readonly #held = new Map<string, string>();
-  /** So that one whose acknowledgement was late is not taken for a new one. */
+  /** Keeps a dead letter with a late acknowledgment from being treated as new. */
   readonly #done = new LRUCache<string, true>({ max: MAX_HELD });
   readonly #heartbeat: NodeJS.Timeout;
 
@@ -40,19 +40,19 @@ export class DeadLetterReader {
     this.#options = { leaseSeconds: 60, quietMs: 2_000, ...options };
     this.#heartbeat = setInterval(
       () => {
-        // A lease that ends early makes a dead letter come again, and is no reason to stop: the next beat asks anew.
+        // A lease that ends early only causes a redelivery; the next beat extends again.
         this.#lease([...this.#held.values()], this.#options.leaseSeconds).catch(() => {});
       },
       (this.#options.leaseSeconds * 1_000) / 3,
     );
   }
 
-  /** Reading stops when so many dead letters are held that do not leave the box. */
+  /** True when the maximum number of dead letters is held, which stops reading. */
   get isFull(): boolean {
     return this.#held.size >= MAX_HELD;
   }
 
-  /** Dead letters in pages, until nothing new comes, the box is full, or the signal is given. */
+  /** Yields dead letters in pages until nothing new arrives, the reader is full, or the signal is given. */
   async *pages(signal: AbortSignal): AsyncGenerator<readonly DeadLetter[]> {
     const { client, subscription, leaseSeconds, quietMs } = this.#options;
     const request = { subscription, maxMessages: PAGE, returnImmediately: true };
@@ -80,7 +80,7 @@ export class DeadLetterReader {
     }
   }
 
-  /** Takes dead letters out of the subscription. Rejects when that cannot be confirmed: then they come again. */
+  /** Removes dead letters from the subscription. Rejects if that cannot be confirmed: they are then redelivered. */
   async acknowledge(deadLetters: readonly DeadLetter[]): Promise<void> {
     await this.#acknowledge(deadLetters.flatMap(({ id }) => this.#held.get(id) ?? []));
     for (const { id } of deadLetters) {
@@ -89,7 +89,7 @@ export class DeadLetterReader {
     }
   }
 
-  /** Gives back what is held. */
+  /** Returns the held dead letters. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
     const ackIds = [...this.#held.values()];

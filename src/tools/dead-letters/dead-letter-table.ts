@@ -25,7 +25,7 @@ export function rowOf(deadLetter: DeadLetter): DeadLetterRow {
 const TITLES = ['id', 'time', 'service', 'reason', 'attempt', 'bytes', 'error'];
 const NUMBERS = [4, 5];
 
-/** Rows in columns, the last of them cut to the width of the terminal. */
+/** Formats rows in columns, the last of them truncated to the terminal's width. */
 export function deadLetterTable(rows: readonly DeadLetterRow[], width = Number.POSITIVE_INFINITY): string {
   const lines = rows.map(({ id, time, service, reason, attempt, bytes, error }) =>
     [id, time, service || '-', reason, String(attempt), bytes.toLocaleString('en-US'), error].map(oneLine),
@@ -54,7 +54,7 @@ export function byReason(rows: readonly DeadLetterRow[]): Record<string, number>
   return Object.fromEntries(counts.sort(([, one], [, other]) => other - one));
 }
 
-/** Everything of one dead letter, for people. */
+/** Formats everything about one dead letter for reading. */
 export function deadLetterPage(deadLetter: DeadLetter, original: Original): string {
   const attributes = Object.entries(deadLetter.attributes).map(
     ([name, value]) => `  ${oneLine(name)}: ${oneLine(value)}`,

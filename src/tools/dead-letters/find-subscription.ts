@@ -6,11 +6,11 @@ import { sourceOf } from './dead-letter-filter.ts';
 
 const CALL = { retry: null, timeout: 10_000 };
 
-/** Which subscription is read, where that is not the pipeline's own. */
+/** Selects another subscription than the pipeline's own. */
 export interface SubscriptionChoice {
   /** Short or full name. */
   readonly subscription?: string;
-  /** That of the topic to which the source subscription's own dead-letter policy sends. */
+  /** Selects the subscription of the topic in the source subscription's own dead-letter policy. */
   readonly policy?: boolean;
 }
 
@@ -18,17 +18,17 @@ export interface SubscriptionChoice {
 export interface FoundSubscription {
   /** Full name. */
   readonly name: string;
-  /** The topic that it receives from, full name. */
+  /** Full name of its topic. */
   readonly topic: string;
-  /** It has a dead-letter policy of its own: each look counts as a delivery. */
+  /** True if it has its own dead-letter policy: each read counts as a delivery. */
   readonly hasPolicy: boolean;
 }
 
 /**
- * Finds the dead-letter subscription of a pipeline: the one that was asked for, else `deadLetters.subscriptionId`, else
- * the only one of the dead-letter topic.
+ * Finds the dead-letter subscription of a pipeline: the requested one, else `deadLetters.subscriptionId`, else the only
+ * one of the dead-letter topic.
  *
- * @throws FatalError saying which setting or option is missing or wrong.
+ * @throws FatalError naming the missing or wrong setting or option.
  */
 export async function findSubscription(
   clients: PubSubClients,

@@ -13,14 +13,14 @@ export interface OpenDeadLetters {
   readonly clients: PubSubClients;
   readonly subscription: FoundSubscription;
   readonly reader: DeadLetterReader;
-  /** Built when it is first asked for. */
+  /** Created on first use. */
   readonly storage: () => Storage;
-  /** Gives back what was read and not acknowledged. */
+  /** Returns dead letters that were read but not acknowledged. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the dead-letter subscription of a pipeline. Reading ends when nothing new has come for `idleTimeoutMs`.
+ * Opens the dead-letter subscription of a pipeline. Reading ends after `idleTimeoutMs` without new dead letters.
  *
  * @throws FatalError naming the setting or option at fault.
  */

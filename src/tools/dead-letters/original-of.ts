@@ -11,8 +11,8 @@ const TIMEOUT_MS = 120_000;
 const NOT_FOUND = 404;
 
 /**
- * The original of a dead letter, out of the object that it points to if there is one; attributes without what dead-lettering had
- * added. Rejects with a PoisonError if the object is missing or is not what was written.
+ * Returns the original of a dead letter, from the object it points to if there is one, without the attributes added by
+ * dead-lettering. Rejects with a PoisonError if the object is missing or has changed.
  */
 export async function originalOf(deadLetter: DeadLetter, storage: () => Storage): Promise<Original> {
   const { object } = deadLetter;

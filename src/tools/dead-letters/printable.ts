@@ -1,6 +1,6 @@
 import { parseExact } from '../../util/json/lossless-json.ts';
 
-/** One line without control characters: what stands in a dead letter must not move the cursor of whoever reads it. */
+/** Replaces control characters and line breaks, so that a dead letter cannot move the cursor of a terminal. */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
@@ -9,7 +9,9 @@ export function oneLine(text: string): string {
 const HEX_BYTES = 512;
 const HEX_LINE = 16;
 
-/** Data for people: JSON indented, other text as it is, anything else as the first 512 bytes in hexadecimal. */
+/**
+ * Formats data for reading: JSON indented, other text unchanged, anything else as its first 512 bytes in hexadecimal.
+ */
 export function printableData(data: Uint8Array): string {
   const text = textIn(data);
   if (text === undefined) return hexDump(data);

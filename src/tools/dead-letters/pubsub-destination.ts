@@ -8,7 +8,7 @@ import type { Destination } from '../replay/destination.ts';
 const CHECK = { retry: null, timeout: 10_000 };
 const PUBLISH = { retry: null, timeout: 30_000 };
 
-/** The topic that a subscription receives from, full name. */
+/** Returns the full name of a subscription's topic. */
 export async function topicOf({ subscriber }: PubSubClients, subscription: string): Promise<string> {
   const [{ topic }] = await subscriber.getSubscription({ subscription }, CHECK).catch((thrown) => {
     throw asStartError('source.subscriptionId', subscription, thrown);
@@ -21,7 +21,7 @@ export async function topicOf({ subscriber }: PubSubClients, subscription: strin
  * Publishes originals to a topic, with their attributes and ordering key.
  *
  * @param topic full name.
- * @param source the subscription that is meant to get them, full name; undefined if there is none.
+ * @param source full name of the subscription that should get them; undefined if there is none.
  */
 export async function pubsubDestination(
   clients: PubSubClients,

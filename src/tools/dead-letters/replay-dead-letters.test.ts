@@ -24,7 +24,7 @@ suite('replay', ({ test, before, after }) => {
     await server?.close();
   });
 
-  /** Replays what is in a subscription to a destination of the test's. */
+  /** Replays a subscription's dead letters to a destination of the test. */
   const replay = async (
     subscription: string,
     send: (text: string, original: Original) => Promise<void>,

@@ -6,47 +6,47 @@ import type { Destination } from '../replay/destination.ts';
 import type { DeadLetterReader } from './dead-letter-reader.ts';
 import { originalOf } from './original-of.ts';
 
-/** Dead letters on their way at one time. */
+/** Dead letters in flight. */
 const CONCURRENCY = 16;
 
 export interface ReplayOptions {
   readonly reader: DeadLetterReader;
   readonly destination: Destination;
   readonly storage: () => Storage;
-  /** Which dead letters are meant. */
+  /** Selects dead letters. */
   readonly isSelected: (deadLetter: DeadLetter) => boolean;
-  /** Dead letters that are looked at, of those that are meant. */
+  /** The most selected dead letters to process. */
   readonly limit: number;
   readonly ratePerSecond: number;
-  /** Called with each that would be replayed, instead of replaying it. */
+  /** Called with each dead letter instead of replaying it. */
   readonly dryRun?: (deadLetter: DeadLetter) => void;
   readonly signal: AbortSignal;
 }
 
-/** A dead letter that stays where it is, and why. */
+/** A dead letter that stays, and why. */
 export interface SkippedDeadLetter {
   readonly id: string;
   readonly error: string;
 }
 
-/** Progress of a replay. Its lists are bounded by the limit. */
+/** Progress of a replay. The limit bounds its lists. */
 export interface ReplayReport {
   /** Confirmed by the destination, and acknowledged. With a dry run: would be. */
   replayed: number;
   readonly left: SkippedDeadLetter[];
-  /** Dead letters published after the replay began: of messages that failed again, most likely. */
+  /** Dead letters published after the replay began, most likely of messages that failed again. */
   newer: number;
-  /** Why it ended before all were tried. */
+  /** Why the replay ended before all were tried. */
   stoppedBy: 'limit' | 'signal' | 'full' | Error | undefined;
 }
 
 /**
- * Puts dead letters back where they came from. A dead letter is acknowledged only after its original was confirmed: a crash
- * repeats at most 16 of them, and loses none. Within a page they go in the order of their times, those of one ordering
+ * Puts dead letters back where they came from. Acknowledges a dead letter only after its original is confirmed, so a
+ * crash repeats at most 16 and loses none. Within a page, sends them in the order of their times, those of one ordering
  * key one after the other.
  *
- * A truncated dead letter is left, and so is one that its destination refuses; an outage that lasts ends the replay. Dead letters
- * that come while it runs are left too: a message whose cause is not mended would go round in circles.
+ * Truncated dead letters, and those refused by the destination, stay; a lasting outage ends the replay. Dead letters
+ * that arrive during the replay stay too, so that messages with an unfixed cause do not loop.
  */
 export async function replayDeadLetters(options: ReplayOptions, report: ReplayReport): Promise<void> {
   const { reader, isSelected, limit, dryRun, signal } = options;
@@ -75,7 +75,7 @@ export async function replayDeadLetters(options: ReplayOptions, report: ReplayRe
   else if (reader.isFull) report.stoppedBy = 'full';
 }
 
-/** An empty report, for a replay to fill in. */
+/** Creates an empty report for a replay. */
 export function newReport(): ReplayReport {
   return { replayed: 0, left: [], newer: 0, stoppedBy: undefined };
 }
@@ -111,7 +111,7 @@ async function sendAll(
   }
 }
 
-/** By time, in groups that may be on their way together: no two of one ordering key. */
+/** Groups dead letters by time for concurrent sending, with at most one per ordering key in each group. */
 function groups(deadLetters: readonly DeadLetter[]): DeadLetter[][] {
   const found: DeadLetter[][] = [];
   let group: DeadLetter[] = [];
@@ -129,7 +129,7 @@ function groups(deadLetters: readonly DeadLetter[]): DeadLetter[][] {
   return found;
 }
 
-/** Lets callers pass one by one, so many a second; what was not used is not saved up. */
+/** Lets callers pass one by one at a maximum rate. Unused capacity does not accumulate. */
 export class Pace {
   readonly #everyMs: number;
   #nextAt = 0;
@@ -138,7 +138,7 @@ export class Pace {
     this.#everyMs = 1_000 / ratePerSecond;
   }
 
-  /** False, without waiting on, when the signal is given. */
+  /** Returns false without further waiting if the signal is given. */
   async pass(signal: AbortSignal): Promise<boolean> {
     const now = performance.now();
     const at = Math.max(this.#nextAt, now);

@@ -1,6 +1,6 @@
 import type { SinkCount } from './sink-counts.ts';
 
-/** The books of one run. */
+/** The counts of one run. */
 export interface Balance {
   readonly published: number;
   readonly ingested: number;
@@ -10,9 +10,9 @@ export interface Balance {
   /** Distinct message ids in Cloud Storage. */
   readonly archivedLines: number;
   readonly deadLettered: number;
-  /** Published, and missing in a sink though not dead-lettered: of the sink that misses more. */
+  /** Published messages missing in a sink without being dead-lettered, for the sink that misses more. */
   readonly lost: number;
-  /** Entries of both sinks beyond one for each message. */
+  /** Entries in both sinks beyond one per message. */
   readonly duplicated: number;
   /** From the first publish until every row and object is settled. */
   readonly seconds: number;
@@ -50,7 +50,7 @@ export function isBalanced(balance: Balance): boolean {
   return lost === 0 && duplicated === 0 && deadLettered === 0 && stages.every((count) => count === published);
 }
 
-/** The balance as a table of lines. */
+/** Formats the balance as a table. */
 export function balanceTable(balance: Balance): string {
   const rate = balance.seconds > 0 ? Math.round(balance.published / balance.seconds) : 0;
   const lines: [string, number | string][] = [

@@ -5,9 +5,9 @@ import { isServiceOf, type ServiceName, type ServiceOf } from '../../services/se
 
 /** The services of several pipelines, running in this process. */
 export interface Platform {
-  /** All of them, in the order of the data. */
+  /** All of them, in the order of the data flow. */
   readonly all: readonly Service<unknown>[];
-  /** One of them, with its probes. */
+  /** Returns one of them, with its probes. */
   service<Name extends ServiceName>(name: Name): ServiceOf<Name>;
   shutdown(): Promise<number>;
 }

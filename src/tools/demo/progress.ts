@@ -4,7 +4,7 @@ import type { Platform } from './platform.ts';
 const TERMINAL_EVERY_MS = 200;
 const LOG_EVERY_MS = 2_000;
 
-/** Shows counts and rates of each stage on standard error: in place on a terminal, else a line now and then. */
+/** Shows counts and rates of each stage on standard error: in place on a terminal, otherwise periodically as a line. */
 export function showProgress(platform: Platform, published: () => number): Subscription {
   const onTerminal = process.stderr.isTTY === true;
   const everyMs = onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS;
@@ -27,13 +27,13 @@ export function showProgress(platform: Platform, published: () => number): Subsc
     before = current.map(([, count]) => count);
     at = now;
     const line = parts.join('  ');
-    // A line that wraps could not be written over.
+    // A wrapped line could not be overwritten.
     process.stderr.write(onTerminal ? `\r\u001b[K${line.slice(0, process.stderr.columns - 1)}` : `${line}\n`);
   };
   return interval(everyMs)
     .pipe(tap(show))
     .subscribe({
-      // Counts that cannot be shown end nothing.
+      // A failing display does not end the run.
       error: () => {},
     });
 }

@@ -32,7 +32,7 @@ export function createDeclared(
 }
 
 /**
- * Creates what a run needs, as its pipelines declare it, and the devices' documents.
+ * Creates a run's resources as its pipelines declare them, and the devices' documents.
  *
  * @param pipelines folders of the pipelines whose resources are created. Default: the shipped ones.
  */

@@ -7,7 +7,7 @@ import type { PublisherJob, PublisherOrder, PublisherReport } from './publisher-
 
 const REPORT_EVERY_MS = 20;
 
-/** Publishes the job of `startPublisher`, whose thread this is. */
+/** Publishes the job of `startPublisher` in this thread. */
 async function publish({ url, messages, ratePerSecond, fleet }: PublisherJob, signal: AbortSignal): Promise<void> {
   const progress = newLoadProgress();
   const reporting = setInterval(() => report({ kind: 'progress', confirmed: progress.confirmed }), REPORT_EVERY_MS);

@@ -1,4 +1,4 @@
-/** Names of everything that one run of the whole platform uses: the run's id stands in each. */
+/** Names of all resources of one run of the whole platform; each contains the run's id. */
 export interface RunResources {
   readonly runId: string;
   readonly projectId: string;
@@ -13,7 +13,7 @@ export interface RunResources {
   readonly bucket: string;
   readonly dataset: string;
   readonly table: string;
-  /** The environment by which the pipelines under `pipelines/` find them. */
+  /** The environment that points the pipelines in `pipelines/` to them. */
   readonly env: Readonly<Record<string, string>>;
 }
 

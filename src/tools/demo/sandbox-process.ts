@@ -5,20 +5,20 @@ import { join } from 'node:path';
 const LAUNCH = join(import.meta.dirname, '../../launch.mjs');
 const VARIABLE = /^export (\w+)=(.*)$/gm;
 
-/** A sandbox in a process of its own, so that it does not share a core with what uses it. */
+/** A sandbox in a separate process, so that it does not share a core with its clients. */
 export interface SandboxProcess {
   /** Environment variables for its clients. */
   readonly env: Readonly<Record<string, string>>;
-  /** Servers that are left out, with the reason. */
+  /** Omitted servers, with the reason. */
   readonly missing: readonly string[];
   close(): Promise<void>;
 }
 
-/** Starts a sandbox that ends with this process, and resolves when it is ready. Rejects with what it has printed. */
+/** Starts a sandbox that ends with this process, and resolves when it is ready. Rejects with its output. */
 export async function startSandboxProcess(): Promise<SandboxProcess> {
   const child = spawn(process.execPath, [LAUNCH, 'sandbox', '--until-stdin-ends'], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    // A group of its own: Ctrl-C is for this process, which drains into the sandbox before it ends it.
+    // In a separate process group: Ctrl-C reaches only this process, which drains into the sandbox before ending it.
     detached: true,
   });
   let stdout = '';

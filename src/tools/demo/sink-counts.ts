@@ -12,7 +12,7 @@ const decompress = promisify(gunzip);
 const DOWNLOADS_AT_ONCE = 8;
 const RETRY = { initialDelayMs: 100, maxDelayMs: 2_000, giveUpAfterMs: 30_000 };
 
-/** Our clients do not retry by themselves: a connection that breaks must not spoil a count. */
+/** Retries here, because our clients do not: a broken connection must not spoil a count. */
 function retryFor<T>(call: () => Promise<T>): Promise<T> {
   const attempt = boundedCall(call, { what: 'counting', timeoutMs: 60_000 });
   const judged = attempt.pipe(catchError((thrown: unknown) => throwError(() => asHttpError(thrown))));
@@ -25,7 +25,7 @@ export interface SinkCount {
   readonly distinctIds: number;
 }
 
-/** Counts the rows in BigQuery, by asking BigQuery. */
+/** Counts the rows with a BigQuery query. */
 export async function countRows({ projectId, dataset, table }: RunResources): Promise<SinkCount> {
   const bigquery = createBigQueryClient({ projectId });
   const query = `SELECT COUNT(*) AS entries, COUNT(DISTINCT message_id) AS ids FROM \`${projectId}.${dataset}.${table}\``;
@@ -34,7 +34,7 @@ export async function countRows({ projectId, dataset, table }: RunResources): Pr
   return { entries: Number(row.entries), distinctIds: Number(row.ids) };
 }
 
-/** Counts the lines in Cloud Storage, by reading every object. */
+/** Counts the lines in Cloud Storage by reading every object. */
 export async function countLines({ projectId, bucket }: RunResources): Promise<SinkCount> {
   const storage = createStorageClient({ projectId });
   const [files] = await retryFor(() => storage.bucket(bucket).getFiles());

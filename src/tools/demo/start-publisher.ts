@@ -1,16 +1,18 @@
 import { Worker } from 'node:worker_threads';
 import type { PublisherJob, PublisherOrder, PublisherReport } from './publisher-job.ts';
 
-/** A fleet's publisher in a thread of its own, so that its work does not slow down the services that it feeds. */
+/** A fleet's publisher in a separate thread, so that it does not slow down the services it feeds. */
 export interface Publisher {
-  /** Messages that the broker has confirmed, a moment ago. */
+  /** Messages confirmed by the broker, as of a moment ago. */
   readonly confirmed: number;
-  /** Publishes, and resolves when all are confirmed or, after the signal, those on their way. Rejects if that fails. */
+  /**
+   * Publishes, and resolves when all messages are confirmed or, after the signal, those in flight. Rejects on failure.
+   */
   publish(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts the thread, and resolves when its code is loaded and nothing is left but to publish. */
+/** Starts the thread, and resolves when its code is loaded and it is ready to publish. */
 export async function startPublisher(job: PublisherJob): Promise<Publisher> {
   const worker = new Worker(new URL('./publisher-worker.ts', import.meta.url), { workerData: job });
   const order = (what: PublisherOrder) => worker.postMessage(what);
@@ -29,7 +31,7 @@ export async function startPublisher(job: PublisherJob): Promise<Publisher> {
   };
   worker.once('error', fail);
   worker.once('exit', () => fail(new Error('the thread of the publisher has ended')));
-  // Nobody may be waiting for it when the thread is closed.
+  // Nothing may be awaiting it when the thread is closed.
   ended.promise.catch(() => {});
   await ready.promise;
   return {

@@ -1,7 +1,7 @@
 import type { PayloadValues } from './payload-template.ts';
 import { topicTemplate } from './topic-template.ts';
 
-/** One reading of one device, as it goes over MQTT. */
+/** One reading of one device, as sent over MQTT. */
 export interface Reading {
   readonly topic: string;
   readonly payload: Buffer;
@@ -9,11 +9,11 @@ export interface Reading {
   readonly deviceId: string;
   /** Number of the device, from 0. */
   readonly index: number;
-  /** Counts the readings of this device, from 0. */
+  /** Number of the reading of this device, from 0. */
   readonly sequence: number;
 }
 
-/** The record of a device, which the lookup of the enrich service finds. */
+/** The record of a device for enrich's lookup. */
 export interface DeviceRecord {
   readonly ClientID: string;
   readonly LocationID: string;
@@ -22,37 +22,37 @@ export interface DeviceRecord {
 
 export interface FleetOptions {
   readonly devices: number;
-  /** The same seed makes the same readings. */
+  /** The same seed gives the same readings. */
   readonly seed: number;
-  /** Put into every message id, so that runs do not mix. */
+  /** Part of every message id, so that runs do not mix. */
   readonly runId: string;
   /** Template of the topics, see `topicTemplate`. Default: `sites/{site}/devices/{device}/readings`. */
   readonly topic?: string;
-  /** Makes the payload of a reading. Default: JSON with an id, a time and three made-up values. */
+  /** Creates the payload of a reading. Default: JSON with an id, a time and three made-up values. */
   readonly payload?: (values: PayloadValues) => Buffer;
-  /** The time of a reading, in milliseconds since 1970. Default: reproducible ones, from the first of 2026 on. */
+  /** Returns the time of a reading, in milliseconds since 1970. Default: reproducible times from the start of 2026. */
   readonly now?: () => number;
   /** Locations of the devices, in turn. */
   readonly locations?: readonly string[];
   /** Time between two readings, in milliseconds. Default: a second. */
   readonly everyMs?: number;
   /**
-   * Lets every device count alike: the nth readings of all devices have the same bytes, with an integer beyond 2^53 as
-   * their id. Only the topic tells them apart. Default: false.
+   * Gives all devices the same ids: the nth readings of all devices have the same bytes, with an integer beyond 2^53 as
+   * id. Only the topic distinguishes them. Default: false.
    */
   readonly sharedIds?: boolean;
 }
 
-/** The smallest integer that a double does not hold. */
+/** The smallest integer that a double cannot hold. */
 const FIRST_WIDE_INTEGER = 2n ** 53n + 1n;
 
 const DEFAULT_TOPIC = 'sites/{site}/devices/{device}/readings';
 const LOCATIONS = ['berlin', 'lisbon', 'oslo', 'turin'];
 const CATEGORIES = ['climate', 'energy', 'water'];
-/** Readings are taken from here on: the clock of a reproducible run is not the machine's. */
+/** Time of the first reading: a reproducible run does not use the machine's clock. */
 const FIRST_READING_MS = Date.UTC(2026, 0, 1);
 
-/** Mulberry32: a small generator of numbers in [0, 1) that a seed reproduces. */
+/** Mulberry32: a small generator of reproducible numbers in [0, 1) from a seed. */
 function randomBy(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -69,7 +69,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #topics: readonly string[];
 
-  /** @throws Error saying what is wrong with the template of the topics. */
+  /** @throws Error describing the problem of the topic template. */
   constructor(options: FleetOptions) {
     this.#options = options;
     this.deviceIds = Array.from({ length: options.devices }, (_, index) => `device-${String(index).padStart(5, '0')}`);
@@ -79,7 +79,7 @@ export class Fleet {
     );
   }
 
-  /** The topic of a device. */
+  /** Returns the topic of a device. */
   topicOf(index: number): string {
     return this.#topics[index] ?? '';
   }
@@ -94,7 +94,7 @@ export class Fleet {
     };
   }
 
-  /** The first `count` readings, round the devices in a random order, each device's own in sequence. */
+  /** Yields the first `count` readings: devices in random order, each device's readings in sequence. */
   *readings(count: number): Generator<Reading> {
     const { runId, seed, payload: filled, now, everyMs = 1_000, sharedIds = false } = this.#options;
     const random = randomBy(seed);

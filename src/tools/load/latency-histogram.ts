@@ -1,10 +1,10 @@
-/** Neighboring buckets differ by one percent: no reported latency is further than that from a measured one. */
+/** Neighboring buckets differ by one percent, which bounds the error of a reported latency. */
 const STEP = 1.01;
 const SMALLEST_MS = 0.01;
 const LARGEST_MS = 3_600_000;
 const BUCKETS = Math.ceil(Math.log(LARGEST_MS / SMALLEST_MS) / Math.log(STEP)) + 1;
 
-/** Latencies in milliseconds; null where nothing was measured. */
+/** Latencies in milliseconds; null without measurements. */
 export interface LatencySummary {
   readonly p50: number | null;
   readonly p90: number | null;
@@ -14,8 +14,8 @@ export interface LatencySummary {
 }
 
 /**
- * Counts latencies from 10 µs to an hour in buckets of one percent, in 16 KB however many are added. `max` is exact, and
- * what is beyond an hour counts as an hour for the quantiles.
+ * Counts latencies from 10 µs to an hour in buckets of one percent, in a constant 16 KB. `max` is exact; latencies
+ * beyond an hour count as an hour for the quantiles.
  */
 export class LatencyHistogram {
   readonly #counts = new Float64Array(BUCKETS);
@@ -30,7 +30,9 @@ export class LatencyHistogram {
     this.#max = Math.max(this.#max, ms);
   }
 
-  /** The latency that a share of all (0 to 1) did not exceed, at most one percent too high; null before the first. */
+  /**
+   * Returns the latency that a share (0 to 1) did not exceed, at most one percent too high; null without measurements.
+   */
   quantile(share: number): number | null {
     if (this.#total === 0) return null;
     const rank = Math.max(1, Math.ceil(share * this.#total));

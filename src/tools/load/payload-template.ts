@@ -6,7 +6,7 @@ export interface PayloadValues {
   readonly device: string;
   /** Number of the device, from 0. */
   readonly index: number;
-  /** Counts the readings of this device, from 0. */
+  /** Number of the reading of this device, from 0. */
   readonly sequence: number;
   readonly id: string;
   /** RFC 3339. */
@@ -16,11 +16,11 @@ export interface PayloadValues {
 export const PAYLOAD_NAMES = ['site', 'device', 'index', 'sequence', 'id', 'time'] as const;
 
 /**
- * Reads the template of a payload: `{id}`, `{device}`, `{site}`, `{index}`, `{sequence}` and `{time}` are filled in, all
- * other bytes stay as they are, JSON and binary alike.
+ * Compiles a payload template: replaces `{id}`, `{device}`, `{site}`, `{index}`, `{sequence}` and `{time}`, and keeps
+ * all other bytes, JSON and binary alike.
  */
 export function payloadTemplate(bytes: Buffer): (values: PayloadValues) => Buffer {
-  // Latin-1 has a character for each byte, and gives each back.
+  // Latin-1 maps each byte to a character and back.
   const template = templateOf(bytes.toString('latin1'), PAYLOAD_NAMES);
   if (template.names.size === 0) return () => bytes;
   return (values) => Buffer.from(template.fill({ ...values }), 'latin1');

@@ -15,7 +15,7 @@ suite('the load', (it) => {
   const scope = testScope(it);
   const fleet = new Fleet({ devices: 20, seed: 1, runId: 'r' });
 
-  /** Runs the tests on each broker that is installed. */
+  /** Runs the tests on each installed broker. */
   const brokers: [string, () => Promise<string>][] = [
     ["the sandbox's broker", async () => (await startServers(scope, { parts: ['mqtt'] })).sandbox.env.MQTT_URL ?? ''],
     ['mosquitto', async () => scope.use(await startMosquitto()).url],
@@ -87,7 +87,7 @@ suite('the load', (it) => {
       const proxy = scope.use(await startFaultProxy({ port: Number(new URL(url).port) }));
       const progress = newLoadProgress();
       const broker = publisherSettings({ url: `mqtt://127.0.0.1:${proxy.port}` });
-      // The window is full after 20 ms of the pause: 980 of the thousand messages could not even be sent in it.
+      // The window is full after 20 ms of the pause: 980 of the thousand messages could not even be sent.
       const running = publishLoad(fleet.readings(2_000), { broker, ratePerSecond: 1_000, window: 20 }, progress);
       await eventually(() => assert.ok(progress.confirmed > 300));
       proxy.stall();
@@ -96,7 +96,7 @@ suite('the load', (it) => {
       assert.is(progress.confirmed, 2_000);
       const { max } = progress.latency.summary;
       assert.ok((max ?? 0) > 900, `max ${max}`);
-      // Half of the thousand that were due while nothing went waited for half of it at least: a quarter of all.
+      // Half of the thousand messages due during the pause waited for at least half of it: a quarter of all.
       assert.ok((progress.latency.quantile(0.8) ?? 0) > 250, `p80 ${progress.latency.quantile(0.8)}`);
     });
 

@@ -13,61 +13,61 @@ export interface LoadMessage {
 }
 
 export interface LoadOptions<M extends LoadMessage> {
-  /** The broker; the client ids of a load are its own. */
+  /** The broker; a load uses its own client ids. */
   readonly broker: MqttConnectionConfig;
-  /** Messages a second. Default, and Infinity: as fast as the broker takes them. */
+  /** Messages per second. Default, and Infinity: as fast as the broker accepts them. */
   readonly ratePerSecond?: number | undefined;
   /** Default: 1. */
   readonly qos?: 0 | 1 | 2 | undefined;
   /** Default: 1. */
   readonly connections?: number | undefined;
-  /** Messages of one lane go over one connection, and so in order. Default: all over the first. */
+  /** Messages of one lane use one connection, and so keep their order. Default: all use the first. */
   readonly laneOf?: ((message: M) => number) | undefined;
-  /** Unconfirmed messages of one connection at one time; fewer if an MQTT 5 broker takes fewer. Default: 500. */
+  /** Unconfirmed messages per connection; fewer if an MQTT 5 broker accepts fewer. Default: 500. */
   readonly window?: number | undefined;
-  /** Nothing is sent after so many milliseconds. Default: no limit. */
+  /** Time after which nothing is sent, in milliseconds. Default: no limit. */
   readonly lastsMs?: number | undefined;
   /**
-   * Ends the load when no confirmation has come for so long while some are awaited, or when some are still awaited so
-   * long after the last message was sent. Default: a minute.
+   * Ends the load after this time without a confirmation while some are awaited, or if some are still awaited this long
+   * after the last message was sent. Default: a minute.
    */
   readonly stalledAfterMs?: number | undefined;
-  /** Sends no more; what is on its way is awaited. */
+  /** Stops sending; messages in flight are awaited. */
   readonly signal?: AbortSignal | undefined;
   readonly onSending?: ((message: M) => void) | undefined;
   readonly onConfirmed?: ((message: M) => void) | undefined;
 }
 
-/** Progress of a load. `sent = confirmed + refused + unconfirmed`, at every moment. */
+/** Progress of a load. `sent = confirmed + refused + unconfirmed` at every moment. */
 export interface LoadProgress {
-  /** Messages handed to the client, each counted once however often it goes over the wire. */
+  /** Messages passed to the client, each counted once, however often it is sent. */
   sent: number;
-  /** With QoS 0 those that were written, with 1 and 2 those that the broker has acknowledged. */
+  /** With QoS 0 written messages, with 1 and 2 those acknowledged by the broker. */
   confirmed: number;
-  /** Answered with an error, or given up by the client. */
+  /** Answered with an error, or abandoned by the client. */
   refused: number;
-  /** The errors, by their message, at most 20. */
+  /** The errors by message, at most 20. */
   readonly refusals: Map<string, number>;
   readonly unconfirmed: number;
-  /** Packets beyond `sent`: after a reconnect, messages are sent again, which subscribers may see twice. */
+  /** Packets beyond `sent`: messages are sent again after a reconnect, and subscribers may see them twice. */
   resent: number;
   reconnects: number;
-  /** Confirmed, though an MQTT 5 broker says that nobody is subscribed. */
+  /** Confirmed messages for which an MQTT 5 broker reports no subscribers. */
   unheard: number;
   /**
-   * Milliseconds to the confirmation: from the moment at which a message was due, or, without a rate, was sent. So a
-   * broker that holds the load up for a second shows in every message that was due within it.
+   * Milliseconds until the confirmation, from the moment a message was due or, without a rate, was sent. A broker that
+   * blocks for a second thus affects every message due in that second.
    */
   readonly latency: LatencyHistogram;
 }
 
 /** The end of a load. */
 export interface LoadEnd {
-  /** From the first message that was due to the last confirmation. */
+  /** From the first due message to the last confirmation. */
   readonly seconds: number;
-  /** From the first message that was due until none was left to be sent. */
+  /** From the first due message until none was left to send. */
   readonly sendingSeconds: number;
-  /** No message left, `lastsMs` over, the signal, or what failed. */
+  /** No message left, `lastsMs` over, the signal, or an error. */
   readonly stoppedBy: 'end' | 'time' | 'signal' | Error;
 }
 
@@ -76,7 +76,7 @@ const STALLED_AFTER_MS = 60_000;
 const WATCH_MS = 250;
 const NAMED = 20;
 
-/** An empty report, for a load to fill in. */
+/** Creates an empty report for a load. */
 export function newLoadProgress(): LoadProgress {
   return {
     ...{ sent: 0, confirmed: 0, refused: 0, resent: 0, reconnects: 0, unheard: 0 },
@@ -96,12 +96,12 @@ interface Connection {
 
 /**
  * Publishes messages over MQTT at a steady rate, whatever the broker does (open loop), until they end, the time is over
- * or the signal comes, and resolves when each is confirmed or refused. Connections that break are made again.
+ * or the signal comes. Resolves when each is confirmed or refused. Reopens broken connections.
  *
- * At most `window` messages of a connection are unconfirmed; what cannot be sent in time for that is sent late, as fast
- * as it goes.
+ * At most `window` messages per connection are unconfirmed; messages delayed by that are sent late, as fast as
+ * possible.
  *
- * @throws FatalError or RetryableError if the first connection fails: nothing was sent then.
+ * @throws FatalError or RetryableError if the first connection fails; nothing was sent then.
  */
 export async function publishLoad<M extends LoadMessage>(
   messages: Iterable<M> | AsyncIterable<M>,
@@ -126,16 +126,16 @@ async function openConnections<M extends LoadMessage>(
     const { client, connack } = await connectPublisher({ ...broker, clientId: `load-${run}-${index}` });
     const windowOf = ({ properties }: IConnackPacket) => Math.min(window, properties?.receiveMaximum ?? window);
     const connection: Connection = { client, window: windowOf(connack), unconfirmed: 0 };
-    // MQTT.js sets no DUP flag on what it sends again: a packet id on its way tells.
+    // MQTT.js sets no DUP flag when it resends; a packet id in flight reveals it.
     const onTheirWay = new Set<number>();
     client.on('packetsend', (packet) => {
-      // QoS 0 has no packet id: MQTT.js says 0.
+      // QoS 0 has no packet id: MQTT.js uses 0.
       if (packet.cmd !== 'publish' || !packet.messageId) return;
       if (onTheirWay.has(packet.messageId)) progress.resent += 1;
       onTheirWay.add(packet.messageId);
     });
     client.on('packetreceive', (packet) => {
-      // MQTT.js says that it is connected only after it has sent again what was not confirmed.
+      // MQTT.js reports the connection only after it has resent unconfirmed messages.
       if (packet.cmd === 'connack') {
         progress.reconnects += 1;
         connection.window = windowOf(packet);
@@ -154,7 +154,7 @@ async function openConnections<M extends LoadMessage>(
   throw failed.reason;
 }
 
-/** One load: paces, sends, and keeps the books. */
+/** One load: paces, sends and counts. */
 class Publishing<M extends LoadMessage> {
   readonly #connections: readonly Connection[];
   readonly #options: LoadOptions<M>;
@@ -219,7 +219,8 @@ class Publishing<M extends LoadMessage> {
         const connection = this.#connectionOf(message);
         while (connection.unconfirmed >= connection.window && stopped() === undefined) await this.#change();
         if (this.#stalled !== undefined) return this.#stalled;
-        // Sent also when the load was stopped meanwhile: another one may go on with the messages behind it.
+        // Sent even if the load was stopped in the meantime, because another load may continue with the following
+        // messages.
         this.#publish(message, connection, ratePerSecond === Number.POSITIVE_INFINITY ? undefined : dueAt);
       }
     } finally {
@@ -240,12 +241,12 @@ class Publishing<M extends LoadMessage> {
     const now = performance.now();
     const from = Math.min(now, dueAt ?? now);
     onSending?.(message);
-    // The first message after a quiet time has the whole time to be confirmed.
+    // The first message after a quiet time gets the full time for its confirmation.
     if (progress.unconfirmed === 0) this.#heardAt = now;
     progress.sent += 1;
     connection.unconfirmed += 1;
     connection.client.publish(message.topic, message.payload, { qos }, (thrown) => {
-      // A client that is closed by force calls back with an error for all that it has.
+      // A client closed by force calls back with an error for each pending message.
       if (this.#hasEnded) return;
       this.#heardAt = performance.now();
       connection.unconfirmed -= 1;
@@ -265,7 +266,7 @@ class Publishing<M extends LoadMessage> {
     if (refusals.has(why) || refusals.size < NAMED) refusals.set(why, (refusals.get(why) ?? 0) + 1);
   }
 
-  /** Resolves when a message was settled, the signal came, or a moment has passed. */
+  /** Resolves when a message is settled, the signal is given, or after a moment. */
   #change(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;

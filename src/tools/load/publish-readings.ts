@@ -8,10 +8,10 @@ export interface PublishOptions<M extends LoadMessage> extends Omit<LoadOptions<
 }
 
 /**
- * Publishes messages at QoS 1 over one connection, so that each device's order is kept, and resolves with the number
- * that the broker has confirmed: all of them, unless the signal came before.
+ * Publishes messages at QoS 1 over one connection, which keeps each device's order. Resolves with the number confirmed
+ * by the broker: all of them, unless the signal came first.
  *
- * @throws Error if one of them was refused, or if the broker confirms nothing any more.
+ * @throws Error if one was refused, or if the broker stops confirming.
  */
 export async function publishReadings<M extends LoadMessage>(
   readings: Iterable<M>,

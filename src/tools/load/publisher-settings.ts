@@ -3,16 +3,16 @@ import type { MqttConnectionConfig } from '../../connectors/mqtt/client.ts';
 import { mqttSourceSchema } from '../../connectors/mqtt/config.ts';
 import { FatalError } from '../../core/errors.ts';
 
-/** Settings of a publisher's connection, named as in the section `mqtt` of a pipeline. */
+/** Settings of a publisher's connection, named as under `mqtt` in a pipeline. */
 export type PublisherSettings = Partial<
   Pick<MqttConnectionConfig, 'protocolVersion' | 'username' | 'password' | 'passwordFile' | 'tls'>
 > & { readonly url: string };
 
 /**
- * The settings of a connection that only publishes. A broker that is given by its address alone is spoken to in MQTT
- * 3.1.1, which all know.
+ * Returns the settings of a connection that only publishes. A broker given only by address is addressed in MQTT 3.1.1,
+ * which all brokers support.
  *
- * @throws FatalError naming each setting that is wrong.
+ * @throws FatalError naming each wrong setting.
  */
 export function publisherSettings(settings: PublisherSettings): MqttConnectionConfig {
   const parsed = v.safeParse(mqttSourceSchema, { protocolVersion: 4, ...settings, clientId: 'load' });

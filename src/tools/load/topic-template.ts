@@ -1,13 +1,13 @@
 import { publishTopicProblem } from '../../connectors/mqtt/topic-filter.ts';
 import { type Template, templateOf } from './template.ts';
 
-/** Names that may stand in braces in a topic. */
+/** Names allowed in braces in a topic. */
 export const TOPIC_NAMES = ['site', 'device', 'index'] as const;
 
 /**
- * Reads the template of an MQTT topic, such as `sites/{site}/devices/{device}/readings`.
+ * Compiles the template of an MQTT topic, such as `sites/{site}/devices/{device}/readings`.
  *
- * @throws Error saying what is wrong: an unknown name in braces, or what no topic to publish to may hold.
+ * @throws Error describing the problem: an unknown name in braces, or an invalid topic.
  */
 export function topicTemplate(text: string): Template {
   const places = TOPIC_NAMES.map((name) => `{${name}}`).join(', ');

@@ -8,10 +8,10 @@ import { retryFor } from '../../operators/retry.ts';
 
 const decompress = promisify(gunzip);
 const READ_TIMEOUT_MS = 120_000;
-/** The client fetches page after page: an archive of years has many. */
+/** The client fetches page after page, and an archive of years has many. */
 const LIST_TIMEOUT_MS = 600_000;
 
-/** The objects of an archive, as the icestore service and others write them: JSON lines, gzip or plain. */
+/** The objects of an archive, written by icestore or others: JSON lines, gzip or plain. */
 export class Archive {
   readonly #storage: Storage;
   readonly bucket: string;
@@ -26,7 +26,7 @@ export class Archive {
   }
 
   /**
-   * Names of the objects under the prefix that hold lines.
+   * Returns the names of the objects with lines under the prefix.
    *
    * @throws FatalError if the bucket does not exist or may not be read.
    */
@@ -44,9 +44,9 @@ export class Archive {
   }
 
   /**
-   * The lines of one object.
+   * Returns the lines of one object.
    *
-   * @throws PoisonError if it is no gzip, though its name or its first bytes say so.
+   * @throws PoisonError if it is not gzip, although its name or first bytes say so.
    */
   async read(name: string): Promise<string[]> {
     const file = this.#storage.bucket(this.bucket).file(name);

@@ -2,11 +2,11 @@ import type { Original } from '../../core/message.ts';
 
 /** A destination of replayed messages. */
 export interface Destination {
-  /** In words, for people: where to, and who gets it beside the pipeline. */
+  /** Describes for the user where messages go, and who else gets them. */
   readonly description: string;
   /**
-   * Resolves once the other side has confirmed. Rejects with a PoisonError if this original cannot be put there, with
-   * anything else if the other side fails.
+   * Resolves once the other side has confirmed. Rejects with a PoisonError if it refuses this original, with any other
+   * error if it fails.
    */
   send(original: Original): Promise<void>;
   close(): Promise<void>;

@@ -9,8 +9,8 @@ import type { Destination } from './destination.ts';
 const PUBLISH_TIMEOUT_MS = 30_000;
 
 /**
- * Publishes originals at QoS 1 to the topic that each came from, over the broker of the pipeline, under a client id and
- * a session of its own that end with it.
+ * Publishes originals at QoS 1 to their original topics, over the pipeline's broker, with a separate client id and a
+ * session that ends with it.
  */
 export async function mqttDestination(config: MqttConnectionConfig): Promise<Destination> {
   const clientId = `replay-${randomBytes(6).toString('hex')}`;
@@ -18,7 +18,7 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
     if (thrown instanceof FatalError) throw thrown;
     throw new RetryableError(`mqtt.url: ${toError(thrown).message}`, { cause: thrown });
   });
-  // The promise of a publish knows its packet id, and not the reason code of its PUBACK: that passes here just before.
+  // The promise of a publish has its packet id, but not the reason code of its PUBACK, which arrives here just before.
   const unheard = new Set<number | undefined>();
   client.on('packetreceive', (packet) => {
     if (packet.cmd === 'puback' && packet.reasonCode === NO_MATCHING_SUBSCRIBERS) unheard.add(packet.messageId);

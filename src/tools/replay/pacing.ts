@@ -1,7 +1,10 @@
-/** When a message is due: milliseconds after the first one, from its time and its number in the order, 0 for the first. */
+/**
+ * Returns when a message is due, in milliseconds after the first one, from its time and its number in the order, from
+ * 0.
+ */
 export type Pacing = (timeMs: number, index: number) => number;
 
-/** The pace of the messages' times, or a multiple of it; Infinity is as fast as it goes. */
+/** Paces by the messages' times, or a multiple; Infinity is as fast as possible. */
 export function paceBySpeed(speed: number): Pacing {
   let firstMs: number | undefined;
   return (timeMs) => {
@@ -10,7 +13,7 @@ export function paceBySpeed(speed: number): Pacing {
   };
 }
 
-/** So many messages, evenly over a time, whatever their own times are. */
+/** Spreads messages evenly over a time, whatever their own times. */
 export function paceEvenly(messages: number, durationMs: number): Pacing {
   return (_, index) => (index * durationMs) / messages;
 }

@@ -8,7 +8,7 @@ export interface BarState {
   readonly atMs?: number | undefined;
 }
 
-/** A line such as `[######------]  50 %  5,000 of 10,000  1,250/s  2026-01-01T00:00:00Z  4 s left`. */
+/** Formats a line such as `[######------]  50 %  5,000 of 10,000  1,250/s  2026-01-01T00:00:00Z  4 s left`. */
 export function progressBar({ done, of, seconds, atMs }: BarState): string {
   const share = of === 0 ? 1 : Math.min(1, done / of);
   const full = Math.floor(share * WIDTH);

@@ -24,7 +24,7 @@ async function* timed(count: number, everyMs: number): AsyncGenerator<TimedMessa
   }
 }
 
-/** A destination whose answers the test gives. */
+/** A destination whose answers the test controls. */
 function held(answer: (id: string) => Promise<void>): Destination & { sent: string[] } {
   const sent: string[] = [];
   return {

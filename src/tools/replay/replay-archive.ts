@@ -5,14 +5,14 @@ import type { Destination } from './destination.ts';
 import type { Pacing } from './pacing.ts';
 import type { TimedMessage } from './timeline.ts';
 
-/** Messages on their way at one time. */
+/** Messages in flight. */
 const WINDOW = 1_000;
 const NAMED = 100;
 
 export interface ReplayArchiveOptions {
   readonly messages: AsyncIterable<TimedMessage>;
   readonly destination: Destination;
-  /** The message that is sent. */
+  /** Converts a message for sending. */
   readonly toOriginal: (message: Message) => Original;
   readonly pacing: Pacing;
   readonly signal: AbortSignal;
@@ -21,18 +21,18 @@ export interface ReplayArchiveOptions {
 /** Progress of a replay. */
 export interface ReplayProgress {
   replayed: number;
-  /** Refused for good by the destination. */
+  /** Permanently refused by the destination. */
   refused: number;
   /** The first hundred of them. */
   readonly refusals: { readonly id: string; readonly error: string }[];
-  /** Time of the last message that was sent, in milliseconds since 1970. */
+  /** Time of the last sent message, in milliseconds since 1970. */
   atMs: number | undefined;
-  /** Everything before this time is confirmed or refused: from here another replay goes on. */
+  /** Everything before this time is confirmed or refused, so another replay can continue from here. */
   safeUntilMs: number | undefined;
   stoppedBy: 'signal' | Error | undefined;
 }
 
-/** An empty report, for a replay to fill in. */
+/** Creates an empty report for a replay. */
 export function newProgress(): ReplayProgress {
   return {
     ...{ replayed: 0, refused: 0, refusals: [], atMs: undefined, safeUntilMs: undefined, stoppedBy: undefined },
@@ -40,8 +40,8 @@ export function newProgress(): ReplayProgress {
 }
 
 /**
- * Sends messages in their order, each when it is due. At most 1,000 are unconfirmed at one time. A message
- * that the destination refuses is left out, and named; an outage that lasts ends the replay.
+ * Sends messages in order, each when it is due, with at most 1,000 unconfirmed. Skips and names messages that the
+ * destination refuses. A lasting outage ends the replay.
  */
 export async function replayArchive(options: ReplayArchiveOptions, progress: ReplayProgress): Promise<void> {
   const { messages, destination, toOriginal, pacing, signal } = options;
@@ -81,7 +81,7 @@ export async function replayArchive(options: ReplayArchiveOptions, progress: Rep
   await Promise.all(Array.from(underWay, ({ done }) => done));
 }
 
-/** Timers take at most 24 days. */
+/** The longest wait of a timer: 24 days. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 async function waitUntil(at: number, signal: AbortSignal): Promise<void> {

@@ -1,10 +1,10 @@
 import type { Message } from '../../core/message.ts';
 import { keyPath, MessageView, validPath } from '../../core/message-path.ts';
 
-/** Paths at which messages of this platform and of its devices have the device's id. */
+/** Paths of the device's id in messages of this platform and its devices. */
 export const DEVICE_PATHS: readonly string[] = ['enrichmentData.DeviceID', 'attributes.uid', 'payload.device_id'];
 
-/** Which messages of an archive are replayed, and what their time is. */
+/** Selects messages of an archive, and defines their time. */
 export interface SelectionOptions {
   /** Path to the time that orders, selects and paces, for example `metadata.publishTime`. */
   readonly timePath: string;
@@ -12,13 +12,13 @@ export interface SelectionOptions {
   readonly from?: number;
   /** Milliseconds since 1970; before. */
   readonly until?: number;
-  /** None: all. */
+  /** Empty for all. */
   readonly devices: readonly string[];
-  /** Paths to the device's id; the first that leads to one is taken. */
+  /** Paths to the device's id; the first that has one is used. */
   readonly devicePaths: readonly string[];
 }
 
-/** The verdict of a selection on a message. */
+/** The result of a selection for a message. */
 export interface Selected {
   /** Milliseconds since 1970. */
   readonly timeMs: number;
@@ -26,7 +26,7 @@ export interface Selected {
   readonly isSelected: boolean;
 }
 
-/** Makes the judge of a selection; it returns undefined for a message that has no time at the path. */
+/** Compiles a selection. It returns undefined for a message without a time at the path. */
 export function selectionOf(options: SelectionOptions): (message: Message) => Selected | undefined {
   const { from = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = options;
   const readTime = validPath(options.timePath);

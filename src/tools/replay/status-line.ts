@@ -3,17 +3,17 @@ import { interval, type Subscription, tap } from 'rxjs';
 const TERMINAL_EVERY_MS = 200;
 const LOG_EVERY_MS = 2_000;
 
-/** Shows a changing text on standard error: in place on a terminal, else a line now and then. */
+/** Shows a changing text on standard error: in place on a terminal, otherwise periodically as a line. */
 export function statusLine(text: () => string): Subscription {
   const onTerminal = process.stderr.isTTY === true;
   const show = (): void => {
-    // A line that wraps could not be written over.
+    // A wrapped line could not be overwritten.
     process.stderr.write(onTerminal ? `\r\u001b[K${text().slice(0, process.stderr.columns - 1)}` : `${text()}\n`);
   };
   const running = interval(onTerminal ? TERMINAL_EVERY_MS : LOG_EVERY_MS)
     .pipe(tap(show))
     .subscribe({
-      // A text that cannot be shown ends nothing.
+      // A failing display does not end the run.
       error: () => {},
     });
   if (onTerminal) running.add(() => process.stderr.write('\n'));

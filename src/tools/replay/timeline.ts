@@ -4,7 +4,7 @@ import { archivedMessage, type LineInput } from '../../formats/archived-message.
 import type { Archive } from './archive.ts';
 import type { Selected } from './selection.ts';
 
-/** A message in its place on the timeline. */
+/** A message with its time. */
 export interface TimedMessage {
   readonly message: Message;
   /** Milliseconds since 1970. */
@@ -20,9 +20,9 @@ export interface Scan {
   readonly devices: number;
   readonly firstMs: number | undefined;
   readonly lastMs: number | undefined;
-  /** Selected messages by the folder of their object. */
+  /** Number of selected messages by folder of their object. */
   readonly byFolder: ReadonlyMap<string, number>;
-  /** Objects and lines that cannot be read; the first hundred. */
+  /** Unreadable objects and lines, the first hundred. */
   readonly unreadable: readonly string[];
   readonly unreadableCount: number;
 }
@@ -40,18 +40,18 @@ const READS_AT_ONCE = 4;
 const NAMED = 100;
 
 /**
- * Puts an archive into the order of its messages' times. Objects come in no order and overlap, so they are read twice:
- * `scan` notes the time at which each begins, `messages` opens it when that time has come. In memory are the objects
- * that overlap at one time, and three that are read ahead.
+ * Sorts an archive by its messages' times. Objects are unordered and overlap, so they are read twice: `scan` records
+ * the time at which each begins, and `messages` opens it when that time has come. Memory holds the objects that overlap
+ * at one time, and three that are read ahead.
  *
- * Messages of one time go in the order in which they were archived.
+ * Messages with equal times stay in the order of archiving.
  */
 export class Timeline {
   readonly #archive: Archive;
   readonly #select: (message: Message) => Selected | undefined;
   readonly #input: LineInput;
   #entries: readonly Entry[] = [];
-  /** The most objects that were open at one time. */
+  /** The most objects open concurrently. */
   peakOpen = 0;
 
   constructor(archive: Archive, select: (message: Message) => Selected | undefined, input: LineInput = 'auto') {
@@ -60,7 +60,7 @@ export class Timeline {
     this.#input = input;
   }
 
-  /** Reads every object once. `onObject` is told how many of how many are done. */
+  /** Reads every object once. Calls `onObject` with the number done and the total. */
   async scan(signal: AbortSignal, onObject: (done: number, of: number) => void = () => {}): Promise<Scan> {
     const names = await this.#archive.list();
     const entries: Entry[] = [];
@@ -107,9 +107,9 @@ export class Timeline {
     };
   }
 
-  /** Messages that the scan has selected, in order. */
+  /** Yields the messages selected by the scan, in order. */
   async *messages(): AsyncGenerator<TimedMessage> {
-    /** The unread lines of each open object, the one whose next line is the earliest last. */
+    /** The unread lines of each open object; the one with the earliest next line is last. */
     const open: { readonly lines: readonly Line[]; next: number }[] = [];
     const head = (one: (typeof open)[number] | undefined): Line | undefined => one?.lines[one.next];
     const insert = (one: (typeof open)[number]): void => {
@@ -150,7 +150,7 @@ export class Timeline {
     }
   }
 
-  /** The selected lines of an object, in order, and what is wrong with others. */
+  /** Returns the selected lines of an object, in order, and the problems of others. */
   async #open(name: string): Promise<{ lines: Line[]; count: number; problems: string[] }> {
     const problems: string[] = [];
     let texts: string[];
@@ -172,7 +172,7 @@ export class Timeline {
         return [];
       }
     });
-    // Stable: lines of one time stay in the order in which they were written.
+    // A stable sort: lines with equal times stay in the order written.
     return { lines: lines.sort(byTime), count: texts.length, problems };
   }
 }

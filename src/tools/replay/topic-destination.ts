@@ -7,8 +7,8 @@ import type { Destination } from './destination.ts';
 const GRPC_INVALID_ARGUMENT = 3;
 
 /**
- * Publishes to a topic by the official client, which batches, retries, and keeps the order of an ordering key; after a
- * failure of a key its client refuses the following ones, so that nothing overtakes.
+ * Publishes to a topic with the official client, which batches, retries, and keeps the order of an ordering key. After
+ * a failure of a key, the client refuses later messages of it, so that none overtakes.
  *
  * @throws FatalError if the topic does not exist.
  */

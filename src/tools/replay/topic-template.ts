@@ -5,7 +5,7 @@ import { keyPath, MessageView, pathProblem } from '../../core/message-path.ts';
 
 const NAME = /\{([^{}]*)\}/g;
 
-/** Why a text is not a template of topics to publish to, or undefined if it is one. */
+/** Returns why a text is not a template of topics to publish to; undefined if it is one. */
 export function topicTemplateProblem(template: string): string | undefined {
   const problem = publishTopicProblem(template);
   if (problem !== undefined) return problem;
@@ -18,11 +18,12 @@ export function topicTemplateProblem(template: string): string | undefined {
 }
 
 /**
- * Compiles a template such as `sites/{location}/devices/{DeviceID}/readings`: a name stands for a member of the enrichment
- * data, or is a path into the message. `{DeviceID}` is found by the paths to the device. A template that is one name, such as
- * `{Topic}`, takes a whole topic from there.
+ * Compiles a template such as `sites/{location}/devices/{DeviceID}/readings`. A name is a member of the enrichment
+ * data, or a path into the message; `{DeviceID}` uses the paths to the device. A template with only one name, such as
+ * `{Topic}`, reads a whole topic.
  *
- * @returns the topic of a message; throws a PoisonError (`unroutable`) if it has nothing there that a level can hold.
+ * @returns a function for the topic of a message. It throws a PoisonError (`unroutable`) if a value is missing or not a
+ *   valid level.
  */
 export function topicTemplate(template: string, devicePaths: readonly string[]): (message: Message) => string {
   const names = new Map(

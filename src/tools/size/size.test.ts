@@ -26,7 +26,7 @@ const LOAD: Workload = {
   ...{ pubsubMs: 30, storageMs: 30, bigqueryMs: 30, lookupMs: 30, memoryMisses: 0, redisMisses: 0 },
 };
 
-/** CPU time of a message and peak memory, as the table of a service on the page has them. */
+/** Returns CPU time per message and peak memory from a service's table in the page. */
 function row(service: string, by: string): { cpu: number; megabytes: number } {
   const table = PAGE.slice(PAGE.indexOf(`\n**${service}**\n`));
   const line = table.split('\n').find((one) => one.startsWith(`| ${by} |`)) ?? '';
@@ -103,7 +103,7 @@ suite('the size of services', ({ test }) => {
     assert.match(many.notes.join('\n'), 'keeps no order');
     assert.match(many.notes.join('\n'), 'orderingKey.buckets: 32');
     assert.equal(few.notes, []);
-    // 2,000 devices and 20 messages of each a second: as long as a request takes, its key collects half a message more.
+    // 2,000 devices with 20 messages per second each: during one request, its key collects half a message more.
     const dense = sizeIngestion({ ...byDevice, rate: 2_000 * 50 });
     assert.is(dense.messagesPerRequest, 2);
     assert.match(sizeIngestion({ ...LOAD, buckets: 2 }).notes.join('\n'), /2 keys are too few: Pub\/Sub takes 1 MB\/s/);
@@ -132,7 +132,7 @@ suite('the size of services', ({ test }) => {
       for (const [index, { service, replicas, settings, settleMs, requestsPerSecond }] of sizes.entries()) {
         const before = sizes[index - 1];
         assert.ok(settleMs >= (before?.settleMs ?? 0) && replicas >= (before?.replicas ?? 1), service);
-        // Twice of what is there at an average moment (Little's law).
+        // Twice the average number (Little's law).
         const [inFlight = { value: 0 }, requests = { value: 0 }] = settings;
         const needed = (LOAD.rate * settleMs) / 1_000;
         assert.ok(
@@ -143,7 +143,8 @@ suite('the size of services', ({ test }) => {
         assert.ok(requests.value * replicas >= 0.98 * underWay, `${service}: ${requests.value} requests at a time`);
       }
     }
-    // With keys, a request holds what has come during the one before: slower requests are larger and fewer.
+    // With keys, a request holds the messages that arrived during the previous one: slower requests are larger and
+    // fewer.
     const [quick, slower] = [1, 30].map((ms) => sizeIngestion({ ...LOAD, pubsubMs: ms }));
     assert.ok((quick?.requestsPerSecond ?? 0) > 3 * (slower?.requestsPerSecond ?? 0));
     const slow = sizeIngestion(of(30_000));

@@ -18,7 +18,7 @@ import {
 
 /** The load of a platform. Latencies in milliseconds, of one call as the service sees it. */
 export interface Workload {
-  /** Messages a second, on average over a minute or so. */
+  /** Messages per second, averaged over about a minute. */
   readonly rate: number;
   /** Bytes of a payload. */
   readonly bytes: number;
@@ -29,15 +29,15 @@ export interface Workload {
   readonly pubsubMs: number;
   readonly storageMs: number;
   readonly bigqueryMs: number;
-  /** Batch keys that are written to at one time, such as locations. */
+  /** Batch keys that are written concurrently, such as locations. */
   readonly places: number;
-  /** Shares of messages (0 to 1) whose device memory does not hold, and of those whose device Redis does not hold either. */
+  /** Shares of messages (0 to 1) whose device is not in memory, and of those whose device is not in Redis either. */
   readonly memoryMisses: number;
   readonly redisMisses: number;
   readonly lookupMs: number;
 }
 
-/** A setting to give a service, as its pipeline names it. */
+/** A recommended setting, as a pipeline names it. */
 export interface SizedSetting {
   readonly name: string;
   readonly value: number;
@@ -47,12 +47,12 @@ export interface SizedSetting {
 export interface ServiceSize {
   readonly service: SizedService;
   readonly replicas: number;
-  /** The bound that sets the number of replicas. */
+  /** The limit that determines the number of replicas. */
   readonly boundBy: 'cpu' | 'in flight' | 'requests at a time';
   readonly cpuMicrosPerMessage: number;
-  /** Cores that all replicas use together. */
+  /** Cores used by all replicas together. */
   readonly cores: number;
-  /** Milliseconds from receipt to settlement, on average, while nothing waits. */
+  /** Average milliseconds from receipt to settlement without queueing. */
   readonly settleMs: number;
   readonly requestsPerSecond: number;
   readonly messagesPerRequest: number;
@@ -71,16 +71,16 @@ const MOST_PULLED = 1_000_000;
 const MQTT_IN_FLIGHT = 5_000;
 /** Largest `concurrency`. */
 const MOST_REQUESTS = 1_000;
-/** Packet ids of MQTT. */
+/** Number of MQTT packet ids. */
 const MOST_MQTT_IN_FLIGHT = 65_535;
-/** Room for peaks in what may be in flight, and in requests at a time. */
+/** Headroom for peaks of messages in flight and of concurrent requests. */
 const HEADROOM = 2;
 const LIMIT_STEP_MB = 64;
 const LEAST_LIMIT_MB = 512;
 /** Memory of a container beyond the measured peak. */
 const LIMIT_FACTOR = 1.25;
 
-/** Microseconds of CPU for one message of a size: a straight line through the two that were measured. */
+/** Returns CPU microseconds per message of a size, interpolated linearly between the two measured sizes. */
 export function cpuMicros(service: SizedService, bytes: number): number {
   const { at200Bytes, at1KiB } = CPU_MICROS[service];
   return Math.max(at200Bytes / 2, at200Bytes + ((at1KiB - at200Bytes) * (bytes - 200)) / (1_024 - 200));
@@ -100,10 +100,10 @@ function memoryLimit(service: SizedService, inFlight: number, bytes: number): nu
   return Math.max(LEAST_LIMIT_MB, Math.ceil(limit / LIMIT_STEP_MB) * LIMIT_STEP_MB);
 }
 
-/** Bytes of a message in Pub/Sub: the payload in base64, the envelope around it, and its attributes. */
+/** Returns the bytes of a message in Pub/Sub: the payload in base64, the envelope around it, and its attributes. */
 export const envelopeBytes = (bytes: number): number => Math.ceil(bytes / 3) * 4 + ENVELOPE_BYTES;
 
-/** A way of publishing at a rate of one replica. */
+/** The publishing of one replica at a rate. */
 interface Publishing {
   readonly messagesPerRequest: number;
   readonly requestsAtATime: number;
@@ -111,17 +111,19 @@ interface Publishing {
 }
 
 /**
- * Publishing by one replica, of its rate and with its keys. Without keys a request holds what comes within `maxDelayMs`. With keys one request of a key is under way at
- * a time, and the next holds what has come meanwhile: rate / keys x (latency + delay), at least one. So many keys make
- * requests of one message each.
+ * Computes the publishing of one replica for its rate and keys.
+ *
+ * Without keys, a request holds the messages that arrive within `maxDelayMs`. With keys, one request per key is in
+ * flight, and the next holds the messages that arrived in the meantime: rate / keys × (latency + delay), at least one.
+ * Many keys therefore mean requests of one message each.
  */
 export function publishing(rate: number, keys: number | undefined, { pubsubMs, bytes }: Workload): Publishing {
   const most = Math.min(PUBLISH.maxMessages, Math.max(1, Math.floor(PUBLISH.maxBytes / envelopeBytes(bytes))));
-  // Without keys, requests grow when as many are under way as there may be.
+  // Without keys, requests grow when the maximum number is in flight.
   const untilFreeMs = (HEADROOM * pubsubMs) / PUBLISH.concurrency;
   const windowMs = keys === undefined ? Math.max(PUBLISH.maxDelayMs, untilFreeMs) : pubsubMs + PUBLISH.maxDelayMs;
   const messagesPerRequest = Math.max(1, Math.min(most, ((rate / (keys ?? 1)) * windowMs) / 1_000));
-  // With keys a message waits, on average, for half of the request before it too.
+  // With keys, a message also waits for half of the previous request, on average.
   const settleMs = keys === undefined ? windowMs + pubsubMs : windowMs + pubsubMs / 2;
   return {
     messagesPerRequest,
@@ -153,8 +155,8 @@ interface Limits {
 }
 
 /**
- * The fewest replicas for which each has CPU time enough, and room for what is in flight and for its requests at a time
- * (Little's law: rate x time).
+ * Returns the smallest number of replicas for which each has enough CPU time, messages in flight and concurrent
+ * requests (Little's law: rate × time).
  */
 function sized(
   service: SizedService,
@@ -200,7 +202,7 @@ function setting(byDefault: number, needed: number, step: number, most: number):
   return Math.min(most, Math.max(byDefault, Math.ceil(needed / step) * step));
 }
 
-/** A key has one request under way at a time. */
+/** A key has one request in flight. */
 const publishLimits = (load: Workload) => ({
   defaultRequests: PUBLISH.concurrency,
   mostRequests: Math.min(MOST_REQUESTS, keysOf(load) ?? MOST_REQUESTS),
@@ -212,7 +214,7 @@ const PULL_LIMITS = {
   inFlightName: 'source.maxInFlight',
 };
 
-/** CPU of one message that is published: its own, and its part of a request beyond what batches cost. */
+/** Returns CPU time per published message: its own, and its share of a request beyond the cost of batches. */
 function publishedMicros(
   service: SizedService,
   bytes: number,
@@ -220,14 +222,14 @@ function publishedMicros(
   messagesPerRequest: number,
 ): number {
   const base = cpuMicros(service, bytes);
-  // Without keys requests are large, and their cost is in what was measured.
+  // Without keys, requests are large, and the measurement includes their cost.
   return order === 'none' ? base : base + Math.max(0, REQUEST_MICROS - base) / messagesPerRequest;
 }
 
 /** ingestion: MQTT to Pub/Sub. */
 export function sizeIngestion(load: Workload): ServiceSize {
   const replica = (rate: number, replicas: number): Replica => {
-    // Each has devices of its own, and hashes them into all of the buckets.
+    // Each replica has its own devices, and hashes them into all buckets.
     const keys = keysOf({ ...load, devices: Math.max(1, load.devices / replicas) });
     const at = publishing(rate, keys, load);
     return { ...at, cpuMicros: publishedMicros('ingestion', load.bytes, load, at.messagesPerRequest) };
@@ -248,7 +250,7 @@ export function sizeEnrich(load: Workload): ServiceSize {
   const { memoryMisses, redisMisses, lookupMs } = load;
   const allKeys = keysOf(load);
   const replica = (rate: number, replicas: number): Replica => {
-    // A subscription with ordering hands each key to one of them.
+    // A subscription with ordering assigns each key to one replica.
     const at = publishing(rate, allKeys === undefined ? undefined : Math.max(1, allKeys / replicas), load);
     const published = publishedMicros('enrich', load.bytes, load, at.messagesPerRequest);
     return {
@@ -272,7 +274,7 @@ export function sizeIcestore(load: Workload): ServiceSize {
   const { bytes, places, storageMs } = load;
   const mostLines = Math.min(ARCHIVE.maxLines, Math.max(1, Math.floor(ARCHIVE.maxBytes / (2 * envelopeBytes(bytes)))));
   const replica = (rate: number): Replica => {
-    // An object leaves when it is full, when it is old, or when what is in flight is all that there may be.
+    // An object leaves when it is full, old, or when credit is used up.
     const byAge = ((rate / places) * ARCHIVE.maxAgeMs) / 1_000;
     const lines = Math.max(1, Math.min(mostLines, byAge, PULL_IN_FLIGHT / places));
     const fillMs = (lines * places * 1_000) / rate;
@@ -317,14 +319,14 @@ export function sizeBigqueries(load: Workload): ServiceSize {
   return { ...size, notes: [] };
 }
 
-/** All four services, in the order of the data. */
+/** Returns the sizes of all four services, in the order of the data flow. */
 export function sizePlatform(load: Workload): ServiceSize[] {
   return [sizeIngestion(load), sizeEnrich(load), sizeIcestore(load), sizeBigqueries(load)];
 }
 
 /**
- * Bytes that Pub/Sub bills for publishing one message: its own, or its part of a request's minimum of 1,000. Many
- * requests of one small message each are billed as 1,000 bytes each.
+ * Returns the bytes that Pub/Sub bills for publishing one message: its own, or its share of a request's minimum of
+ * 1,000.
  */
 export function billedBytes(bytes: number, messagesPerRequest: number): number {
   return Math.max(envelopeBytes(bytes), BILLED_REQUEST_BYTES / messagesPerRequest);
