@@ -1,7 +1,9 @@
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 
-/** Of a stream and of a connection, as Google's Pub/Sub emulator grants it (measured). HTTP/2's default is 64 KiB. */
+/**
+ * Window of a stream and a connection, as granted by Google's Pub/Sub emulator (measured). HTTP/2's default is 64 KiB.
+ */
 export const FLOW_CONTROL_WINDOW = 1024 * 1024;
 
 /** Private members of grpc-js. */
@@ -10,9 +12,9 @@ interface Http2Servers {
 }
 
 /**
- * Lets clients send so many bytes before they have to wait for the server to say that it has read them. With 64 KiB a
- * publish request of a few hundred messages takes several turns of both processes. The clients of grpc-js have an
- * option for it, its servers none: https://github.com/grpc/grpc-node/pull/3058. To be called before `bindAsync`.
+ * Sets how many bytes clients may send before the server confirms reading them. With 64 KiB, a publish request of a few
+ * hundred messages takes several turns of both processes. grpc-js has an option for its clients but not for its
+ * servers: https://github.com/grpc/grpc-node/pull/3058. Must be called before `bindAsync`.
  */
 export function widenFlowControl(server: Server): void {
   const servers = server as unknown as Http2Servers;

@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below Linux' range for outgoing connections: one of them could take the port before the server does. */
+/** Below Linux' range of outgoing ports, so that an outgoing connection cannot take the port first. */
 const LOWEST = 10_240;
 const HIGHEST = 32_767;
 const TRIES = 100;
 
-/** A port of 127.0.0.1 that is free now, for a server that cannot choose one. */
+/** Returns a currently free port of 127.0.0.1, for a server that cannot choose one. */
 export async function freePort(): Promise<number> {
   for (let tried = 0; tried < TRIES; tried += 1) {
     const port = randomInt(LOWEST, HIGHEST + 1);

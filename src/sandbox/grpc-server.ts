@@ -2,13 +2,13 @@ import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { widenFlowControl } from './flow-control.ts';
 import type { SandboxServer } from './server.ts';
 
-/** The real services take requests of up to 10 MB and a little; grpc-js alone would refuse at 4 MB. */
+/** The real services accept requests slightly above 10 MB; grpc-js' default is 4 MB. */
 const MAX_MESSAGE_BYTES = 20 * 1024 * 1024;
 
-/** Calls on one connection at a time, as Google's front ends allow: more calls need more connections. */
+/** Concurrent calls on one connection, as Google's front ends allow: more calls need more connections. */
 const MAX_CONCURRENT_STREAMS = 100;
 
-/** Serves gRPC on 127.0.0.1 without TLS, as an emulator does; port 0 picks a free one. */
+/** Serves gRPC on 127.0.0.1 without TLS, like an emulator; port 0 picks a free one. */
 export async function serveGrpc(
   register: (server: Server) => void,
   port = 0,

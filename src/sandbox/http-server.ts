@@ -9,7 +9,7 @@ export async function serveHttp(
   port = 0,
 ): Promise<SandboxServer> {
   const server = createServer(getRequestListener(fetch));
-  // Longer than clients keep a connection idle: a request must not meet a server that is just closing it.
+  // Longer than clients keep an idle connection, so that a request never meets a closing connection.
   server.keepAliveTimeout = 65_000;
   return {
     port: await listen(server, port),

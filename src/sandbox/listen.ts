@@ -1,6 +1,6 @@
 import type { Server } from 'node:net';
 
-/** Lets a server listen on 127.0.0.1 and resolves with its port; 0 picks a free one. */
+/** Starts listening on 127.0.0.1 and resolves with the port; 0 picks a free one. */
 export async function listen(server: Server, port = 0): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -7,7 +7,7 @@ import { type Sandbox, startSandbox } from './sandbox.ts';
 /** Compiling Google's Go clients takes minutes the first time. */
 const TIMEOUT_MS = 20 * 60_000;
 
-/** Runs the tests beside this file that use Google's clients of another language, each on the same sandbox. */
+/** Runs the tests in the folder of another language's Google clients, each on the same sandbox. */
 function clientsContract(language: string, findTests: () => ForeignTests): void {
   suite(`Google's ${language} clients on the sandbox`, (it) => {
     if (!isFullSize) return;

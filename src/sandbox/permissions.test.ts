@@ -16,7 +16,7 @@ const PERMISSION_DENIED = 7;
 const NOT_FOUND = 5;
 const Test = IamProtos.google.iam.v1.TestIamPermissionsRequest;
 
-/** The gRPC code of a call that fails; 0 if it does not. */
+/** Returns the gRPC code of a failing call; 0 if it succeeds. */
 const codeOf = (call: Promise<unknown>): Promise<unknown> =>
   call.then(
     () => 0,
@@ -103,7 +103,7 @@ suite('denied permissions', (it) => {
     assert.is(await codeOf(document.create({ n: 1 })), 0);
     assert.is(await codeOf(document.update({ n: 2 })), PERMISSION_DENIED);
     deny('datastore.entities.get');
-    // The high-level client tries a refused read again for seconds.
+    // The high-level client retries a refused read for seconds.
     const [servicePath = '', port] = (sandbox.env.FIRESTORE_EMULATOR_HOST ?? '').split(':');
     const reader = whole.use(
       new FirestoreClient({ servicePath, port: Number(port), sslCreds: credentials.createInsecure() }),

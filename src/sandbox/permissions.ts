@@ -1,9 +1,9 @@
 import { SettingsError } from './settings-error.ts';
 
-/** IAM permissions that each method of a server needs, by the method's name in Google's reference. */
+/** IAM permissions of each method of a server, by the method's name in Google's reference. */
 export type MethodPermissions = Readonly<Record<string, readonly string[]>>;
 
-/** The permissions that callers of a sandbox lack. There are no identities: what is denied is denied to everybody. */
+/** The permissions that callers of a sandbox lack. There are no identities: a denial applies to all callers. */
 export class Permissions {
   readonly #known: ReadonlySet<string>;
   #denied: ReadonlySet<string> = new Set();
@@ -18,10 +18,10 @@ export class Permissions {
   }
 
   /**
-   * Denies from now on exactly these permissions (`storage.objects.get`) or methods (`tabledata.insertAll`); a method is
-   * also denied when one of the permissions that it needs is. `*` stands for anything: `storage.*`.
+   * Denies exactly these permissions (`storage.objects.get`) or methods (`tabledata.insertAll`) from now on. A method
+   * is also denied if one of its permissions is. `*` matches anything: `storage.*`.
    *
-   * @throws SettingsError that names what is neither a permission nor a method of a server here, and what there is.
+   * @throws SettingsError naming each unknown permission or method, and the known ones.
    */
   deny(names: readonly string[]): void {
     const denied = new Set<string>();

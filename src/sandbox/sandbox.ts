@@ -36,36 +36,38 @@ const STARTERS: Record<SandboxPart, Starter> = {
 };
 
 export interface SandboxOptions {
-  /** The first of consecutive ports, one a server; left out, each takes a free one. */
+  /** The first of consecutive ports, one per server. Default: each takes a free one. */
   readonly basePort?: number;
-  /** Which servers to start. Default: all. */
+  /** The servers to start. Default: all. */
   readonly parts?: readonly SandboxPart[];
   readonly projectId?: string;
-  /** Starts the control endpoint as well, `SANDBOX_CONTROL_URL`, by which another process adds faults and changes settings. */
+  /**
+   * Also starts the control endpoint, `SANDBOX_CONTROL_URL`, where another process can add faults and change settings.
+   */
   readonly control?: boolean;
-  /** Denied permissions and other settings from the start; `Sandbox.settings` changes them later. */
+  /** Denied permissions and other initial settings; `Sandbox.settings` changes them later. */
   readonly settings?: SettingsInput;
   /** Milliseconds since 1970: the clock of Cloud Storage and BigQuery. Default: the machine's. */
   readonly now?: () => number;
 }
 
-/** A local cloud on 127.0.0.1, in this process (but for Redis, which is a real `redis-server`). */
+/** A local cloud on 127.0.0.1, in this process (except Redis, which is a real `redis-server`). */
 export interface Sandbox {
   readonly projectId: string;
-  /** The environment by which the official clients find it. */
+  /** The environment that points the official clients to it. */
   readonly env: Readonly<Record<string, string>>;
-  /** Faults, on demand. */
+  /** Injects faults on demand. */
   readonly faults: Faults;
-  /** Denied permissions, and the time until a new column is known. */
+  /** Denied permissions, and the delay of new columns. */
   readonly settings: SandboxSettings;
-  /** Servers that could not be had here, with the reason. */
+  /** Servers that are not available here, with the reason. */
   readonly missing: readonly string[];
   /** Sets `env` in this process. */
   applyEnv(): void;
   close(): Promise<void>;
 }
 
-/** Starts the local cloud. If one server cannot start, those that have are closed again. */
+/** Starts the local cloud. If one server cannot start, closes the others. */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const parts = new Set(options.parts ?? Object.keys(STARTERS));
   const projectId = options.projectId ?? 'sandbox';
@@ -140,7 +142,7 @@ function variableOf(part: SandboxPart, port: number): Record<string, string> {
   const host = `127.0.0.1:${port}`;
   switch (part) {
     case 'mqtt':
-      // aedes speaks nothing newer.
+      // aedes supports nothing newer.
       return { MQTT_URL: `mqtt://${host}`, MQTT_PROTOCOL_VERSION: '4' };
     case 'pubsub':
       return { PUBSUB_EMULATOR_HOST: host };

@@ -1,4 +1,4 @@
-/** A setting of the sandbox that is refused. */
+/** A refused setting of the sandbox. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError';
 }

@@ -7,9 +7,9 @@ import { SettingsError } from './settings-error.ts';
 import { STORAGE_PERMISSIONS } from './storage/permissions.ts';
 
 const settingsSchema = v.strictObject({
-  /** Permissions or methods that every caller is denied, for example `storage.objects.get`; `*` stands for anything. */
+  /** Permissions or methods denied to every caller, for example `storage.objects.get`; `*` matches anything. */
   deny: v.optional(v.array(v.string())),
-  /** For so long after a change of a table's schema, inserts do not know its new columns. At first 0. */
+  /** Time after a schema change during which inserts refuse its new columns. Default: 0. */
   schemaDelayMs: v.optional(v.pipe(v.number(), v.minValue(0))),
 });
 
@@ -26,9 +26,9 @@ export class SandboxSettings {
   schemaDelayMs = 0;
 
   /**
-   * Changes the settings that are given, and leaves the others as they are.
+   * Changes the given settings, and keeps the others.
    *
-   * @throws SettingsError that names each setting that is wrong; none is changed then.
+   * @throws SettingsError naming each wrong setting; none is changed then.
    */
   change(settings: unknown): void {
     const parsed = v.safeParse(settingsSchema, settings);

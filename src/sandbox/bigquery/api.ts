@@ -6,7 +6,7 @@ const STATUSES: Readonly<Record<number, string>> = {
   501: 'UNIMPLEMENTED',
 };
 
-/** A failure as the API answers it, see https://cloud.google.com/bigquery/docs/error-messages. */
+/** A failure in the API's format, see https://cloud.google.com/bigquery/docs/error-messages. */
 export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
@@ -26,7 +26,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The words of https://cloud.google.com/bigquery/docs/error-messages, of what the call is about. */
+/** Uses the words of https://cloud.google.com/bigquery/docs/error-messages for the resource of a call. */
 export function accessDenied(permission: string, { project, dataset, table }: Call): ApiError {
   const name = [`${project}:${dataset}`, table].filter(Boolean).join('.');
   const [kind, about] = dataset === '' ? ['Project', project] : [table === '' ? 'Dataset' : 'Table', name];
@@ -38,30 +38,33 @@ export const notFound = (what: string): ApiError => new ApiError(404, 'notFound'
 export const alreadyExists = (what: string): ApiError => new ApiError(409, 'duplicate', `Already Exists: ${what}`);
 export const invalid = (message: string): ApiError => new ApiError(400, 'invalid', message);
 export const invalidQuery = (message: string): ApiError => new ApiError(400, 'invalidQuery', message);
-/** Refuses what the service can do and the sandbox cannot, so that no wrong answer passes for a right one. */
+/** Refuses a feature of the service that the sandbox lacks, so that no wrong answer passes as correct. */
 export const unsupported = (what: string): ApiError => invalidQuery(`${what} is not supported by the local sandbox`);
 
-/** A call that the sandbox does not have: never "not found", which the clients take for an answer about a resource. */
+/**
+ * Returns the error of a call that the sandbox lacks. Never "not found", which clients treat as an answer about a
+ * resource.
+ */
 export const notImplemented = (call: string): ApiError =>
   new ApiError(501, 'notImplemented', `${call} is not implemented by the local sandbox`);
 
-/** One call, its path taken apart and decoded; the parts are empty where the operation's path has none. */
+/** One call with its decoded path; parts that the operation's path lacks are empty. */
 export interface Call extends Readonly<Record<'project' | 'dataset' | 'table' | 'job', string>> {
   readonly query: Readonly<Record<string, string>>;
   readonly body: Record<string, unknown>;
-  /** The body as it came. */
+  /** The raw body. */
   readonly text: string;
-  /** Parses the body again; numbers of more digits than a double holds are WideNumbers there. */
+  /** Parses the body again; numbers with more digits than a double holds become WideNumbers. */
   readonly losslessBody: () => Record<string, unknown>;
 }
 
-/** Operations by name as in Google's reference, method, and path below the root; they return the reply's body. */
+/** Operations by name as in Google's reference, method, and path below the root. They return the response body. */
 export type Operations = Readonly<Record<`${string} ${string} /${string}`, (call: Call) => unknown>>;
 
-/** The service bounds a page by its bytes (10 MB), the sandbox by its rows. */
+/** The service limits a page by bytes (10 MB), the sandbox by rows. */
 const MAX_PAGE_ROWS = 10_000;
 
-/** The part of `total` rows that a request asks for, `from` to before `to`, and the token of the next part. */
+/** Returns the requested part of `total` rows, `from` to before `to`, and the token of the next part. */
 export function pageOf(total: number, { pageToken, startIndex, maxResults }: Record<string, unknown>) {
   const from = Number(pageToken ?? startIndex ?? 0);
   const limit = Math.min(Number(maxResults ?? MAX_PAGE_ROWS), MAX_PAGE_ROWS);

@@ -42,7 +42,7 @@ const FULL_ROW = {
   records: [{ k: 'p' }, { k: null }, {}],
 };
 
-/** FULL_ROW as the API carries it with int64 timestamps. */
+/** FULL_ROW in the API's format with int64 timestamps. */
 const FULL_WIRE = {
   f: [
     { v: FULL_ROW.string },

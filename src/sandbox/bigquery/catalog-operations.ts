@@ -24,7 +24,7 @@ function tableId(id: unknown): string {
   if (isNamed && Buffer.byteLength(id) <= 1024) return id;
   throw invalid(`Invalid table ID "${id}".`);
 }
-/** Properties that would make another kind of table, or change the meaning of its values. */
+/** Properties that would create another kind of table, or change the meaning of its values. */
 const OTHER_TABLES = [
   'view',
   'materializedView',

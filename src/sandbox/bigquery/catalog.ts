@@ -6,16 +6,17 @@ import type { Table } from './table.ts';
 export type Catalog = Awaited<ReturnType<typeof openCatalog>>;
 
 /**
- * Opens a DuckDB in memory, in UTC, without files or network: a project is an attached database there, a dataset a
- * schema in it. `writer` makes all changes; queries have connections of their own, so that a slow one holds up no inserts.
+ * Opens a DuckDB in memory, in UTC, without access to files or the network. A project is an attached database, a
+ * dataset a schema in it. `writer` makes all changes; queries use separate connections, so that a slow one does not
+ * delay inserts.
  */
 export async function openCatalog(now: () => number, settings: Settings) {
-  // BigQuery: nulls are the smallest values.
+  // As in BigQuery, nulls sort as the smallest values.
   const configuration = { enable_external_access: 'false', default_null_order: 'nulls_first_on_asc_last_on_desc' };
   const instance = await DuckDBInstance.create(':memory:', configuration);
   const writer = await instance.connect();
   await writer.run(`SET GLOBAL TimeZone = 'UTC'`);
-  /** By `project:dataset`: the resource as its owner gave it, and the tables by id. */
+  /** By `project:dataset`: the resource as its owner set it, and the tables by id. */
   const datasets = new Map<string, { resource: Record<string, unknown>; tables: Map<string, Table> }>();
   const dataset = (project: string, id: string) => {
     const found = datasets.get(`${project}:${id}`);
@@ -35,7 +36,7 @@ export async function openCatalog(now: () => number, settings: Settings) {
   return { instance, writer, datasets, now, settings, dataset, table, close };
 }
 
-/** Runs a SELECT of DuckDB's over all inserted rows, on a connection of its own; the rows' values in the order of its columns. */
+/** Runs a DuckDB SELECT over all inserted rows on a separate connection. Returns the rows' values in column order. */
 export async function runSql(catalog: Catalog, sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
   for (const { tables } of catalog.datasets.values()) for (const table of tables.values()) table.flush();
   const connection = await catalog.instance.connect();
@@ -50,7 +51,9 @@ export async function runSql(catalog: Catalog, sql: string, values: DuckDBValue[
   }
 }
 
-/** Converts an error of DuckDB to a query's error: for a value, or for what it cannot do; its own failures stay unchanged. */
+/**
+ * Converts a DuckDB error about a value or an unsupported operation to a query error; internal failures stay unchanged.
+ */
 function apiError(error: unknown): unknown {
   if (!(error instanceof Error) || /^(INTERNAL|FATAL)/.test(error.message)) return error;
   const [message = ''] = error.message.split('\n');

@@ -1,8 +1,10 @@
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/;
-/** More than any column holds; it keeps `1e999999999` from becoming a billion zeros. */
+/** Exceeds any column's digits; keeps `1e999999999` from becoming a billion zeros. */
 const MAX_SHIFT = 400;
 
-/** The number of a text times 10^`scale`; undefined if the text is not a number, or has more digits after the point. */
+/**
+ * Returns a text's number times 10^`scale`; undefined if the text is not a number, or has more digits after the point.
+ */
 export function scaledDecimal(text: string, scale: number): bigint | undefined {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = DECIMAL.exec(text) ?? [];
   if (whole === '' && fraction === '') return undefined;
@@ -16,7 +18,7 @@ export function scaledDecimal(text: string, scale: number): bigint | undefined {
   return signed % divisor === 0n ? signed / divisor : undefined;
 }
 
-/** The shortest text of `scaled` divided by 10^`scale`. */
+/** Returns the shortest text of `scaled` divided by 10^`scale`. */
 export function decimalText(scaled: bigint, scale: number): string {
   const digits = String(scaled < 0n ? -scaled : scaled).padStart(scale + 1, '0');
   const fraction = digits.slice(-scale).replace(/0+$/, '');

@@ -1,7 +1,7 @@
 import type { RowFaults } from '../faults/faults.ts';
 import { type Call, isObject } from './api.ts';
 
-/** Answers an insertAll in which a fault wants some rows to fail: the others are inserted. */
+/** Answers an insertAll in which a fault fails some rows; the others are inserted. */
 export async function failRows(
   { random, rule: { rowErrors } }: RowFaults,
   call: Call,

@@ -1,6 +1,6 @@
 import { isObject } from './api.ts';
 
-/** Nesting depth of a shape's positions. */
+/** Nesting depth of the positions of each shape. */
 const DEPTHS: ReadonlyMap<string, number> = new Map(
   Object.entries({ POINT: 0, LINESTRING: 1, POLYGON: 2, MULTIPOINT: 1, MULTILINESTRING: 2, MULTIPOLYGON: 3 }),
 );
@@ -11,7 +11,7 @@ const NUMBER = String.raw`[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?`;
 const POSITION = new RegExp(String.raw`(${NUMBER})\s+(${NUMBER})`, 'gi');
 
 /**
- * The WKT of a geography given as WKT or as a GeoJSON geometry, or undefined if it is neither. Shapes stay as given: the
+ * Returns the WKT of a geography given as WKT or a GeoJSON geometry, or undefined. Shapes stay as given, while the
  * service also repairs them and simplifies collections.
  */
 export function geographyText(text: string): string | undefined {
@@ -33,7 +33,7 @@ function fromWkt(text: string): string {
   const positions = rest.replace(POSITION, (_all, x, y) => `[${Number(x)},${Number(y)}]`);
   const nested: unknown = JSON.parse(positions.replaceAll('(', '[').replaceAll(')', ']'));
   if (!Array.isArray(nested)) throw new SyntaxError('no positions');
-  // MULTIPOINT((1 2), (3 4)) is also written MULTIPOINT(1 2, 3 4).
+  // MULTIPOINT((1 2), (3 4)) can also be written MULTIPOINT(1 2, 3 4).
   const points = nested.map((item) => (Array.isArray(item) && Array.isArray(item[0]) ? item[0] : item));
   if (kind === 'POINT' && nested.length !== 1) throw new SyntaxError('a point has one position');
   return shape(kind, kind === 'POINT' ? nested[0] : kind === 'MULTIPOINT' ? points : nested);
@@ -72,7 +72,7 @@ function nestedText(nested: unknown, depth: number): string {
   return `${longitude} ${latitude}`;
 }
 
-/** The parts of a list that are separated by commas outside of parentheses. */
+/** Splits a list at commas outside parentheses. */
 function members(text: string): string[] {
   const parts: string[] = [];
   let [depth, start] = [0, 0];

@@ -2,8 +2,8 @@
 const REMEMBERED_MS = 60_000;
 
 /**
- * The insert ids that came to a table in the last minute. Ids are dropped by generations of a minute: memory holds those
- * of at most two minutes, of the inserts before the last one.
+ * The insert ids that a table received in the last minute. Ids are dropped by generations of a minute, so memory holds
+ * at most those of two minutes, up to the last insert.
  */
 export class InsertIds {
   readonly #now: () => number;
@@ -16,7 +16,7 @@ export class InsertIds {
     this.#startedAt = now();
   }
 
-  /** Returns those of `rows` whose id did not come in the last minute, and remembers their ids. */
+  /** Returns the rows whose id was not seen in the last minute, and records their ids. */
   admit<T>(rows: readonly (readonly [id: unknown, row: T])[]): T[] {
     const now = this.#now();
     this.#rotate(now);

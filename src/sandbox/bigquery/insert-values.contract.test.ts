@@ -27,18 +27,18 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
   let server: TestBigQuery;
   let dataset: Dataset;
 
-  /** Makes the table `t` of one column `x`. */
+  /** Creates the table `t` with a single column `x`. */
   const column = async (type: string, mode = 'NULLABLE'): Promise<Table> => {
     const fields = [{ name: 'x', type, mode }];
     return (await dataset.createTable('t', { schema: fields }))[0];
   };
-  /** Inserts values as JSON texts of their own, digits as written; returns what the service answers. */
+  /** Inserts values given as JSON texts, keeping their digits; returns the service's answer. */
   const insert = async (values: readonly string[], options = '') => {
     const rows = values.map((value) => `{"json":{"x":${value}}}`);
     const body = `{"skipInvalidRows":true,${options}"rows":[${rows}]}`;
     return (await server.post(`/datasets/${dataset.id}/tables/t/insertAll`, body)).body;
   };
-  /** Why each of the values is refused; the accepted ones are named. */
+  /** Returns why each value is refused; accepted values are named. */
   const refusals = async (values: readonly string[]): Promise<string[]> => {
     const { insertErrors } = await insert(values);
     const messages = values.map((value) => `accepted: ${value}`);
@@ -46,7 +46,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
       messages[index] = errors[0].message;
     return messages;
   };
-  /** The column's value, in the form of the API. */
+  /** Returns the column's value in the API's format. */
   const stored = async (): Promise<unknown[]> => {
     const { rows } = (await server.get(`/datasets/${dataset.id}/tables/t/data?formatOptions.useInt64Timestamp=true`))
       .body;

@@ -10,7 +10,7 @@ import { type Typed, type } from './sql/types.ts';
 
 type Job = Awaited<ReturnType<typeof runQuery>> & { readonly resource: Record<string, unknown> };
 
-/** The service keeps results for a day; the sandbox those of the last jobs. */
+/** The service keeps results for a day, the sandbox those of the last jobs. */
 const MAX_JOBS = 100;
 
 function resultPage({ fields, rows, resource }: Job, request: Record<string, unknown>, inMicros: boolean) {
@@ -20,7 +20,7 @@ function resultPage({ fields, rows, resource }: Job, request: Record<string, unk
   return { ...about, totalRows: String(rows.length), pageToken: token, rows: page };
 }
 
-/** The methods of https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs; a job is done when it is answered. */
+/** The methods of https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs. A job is done when it is answered. */
 export function jobOperations(catalog: Catalog): api.Operations {
   const jobs = new Map<string, Job>();
 
@@ -61,7 +61,7 @@ export function jobOperations(catalog: Catalog): api.Operations {
   };
 }
 
-/** The query that a job shows: Google's Go client reads rows only of a job that shows one. */
+/** The query in a job's resource. Google's Go client reads rows only of a job that includes it. */
 const queryConfigurationOf = ({
   query,
   queryParameters,
@@ -84,7 +84,7 @@ async function runQuery(catalog: Catalog, project: string, request: Record<strin
   const { query, queryParameters, useLegacySql, dryRun = false, destinationTable } = request;
   const { createSession = false, connectionProperties = [] } = request;
   if (typeof query !== 'string') throw api.invalid('Required parameter is missing: query');
-  // The service's default is legacy SQL; the client always says which.
+  // The service defaults to legacy SQL; the client always sets the dialect.
   const isPlain = useLegacySql === false && dryRun === false && destinationTable === undefined;
   if (!isPlain) throw api.unsupported('Legacy SQL (useLegacySql must be false), dryRun or destinationTable');
   if (createSession !== false || !Array.isArray(connectionProperties) || connectionProperties.length > 0) {
@@ -99,7 +99,7 @@ async function runQuery(catalog: Catalog, project: string, request: Record<strin
   return { fields, rows: await runSql(catalog, sql, values) };
 }
 
-/** Finds a table by a name whose first parts the request may give. */
+/** Finds a table by a name whose first parts may come from the request. */
 function tableReader(catalog: Catalog, project: string, { projectId = project, datasetId }: Record<string, unknown>) {
   return (path: readonly string[]) => {
     const [table = '', dataset = datasetId, owner = path.length > 1 ? project : projectId, ...more] = path.toReversed();
@@ -115,7 +115,7 @@ function tableReader(catalog: Catalog, project: string, { projectId = project, d
   };
 }
 
-/** Gives the value of a parameter, by name or place, and adds it to the `values` to bind, once. */
+/** Returns a parameter's value by name or position, and adds it to the `values` to bind, once. */
 function parameterReader(given: unknown, values: DuckDBValue[]): (key: string | number) => Typed {
   const all = Array.isArray(given) ? given.filter(api.isObject) : [];
   const bound = new Map<string | number, Typed>();

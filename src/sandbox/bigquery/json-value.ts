@@ -3,9 +3,9 @@ const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;
 
 /**
- * The text of a JSON value as the service keeps it: without white space, of equal keys the first, integers of 64 bits
- * exactly. Undefined if it is not JSON, or has a number that neither such an integer nor a double holds.
- * See https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/data-types#json_type.
+ * Returns the text of a JSON value as the service stores it: without white space, the first of equal keys, exact 64-bit
+ * integers. Undefined if it is not JSON, or has a number that is neither such an integer nor exact as a double. See
+ * https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/data-types#json_type.
  */
 export function canonicalJson(text: string): string | undefined {
   try {
@@ -16,7 +16,7 @@ export function canonicalJson(text: string): string | undefined {
   }
 }
 
-/** Rewrites valid JSON token by token; throws a RangeError for a number that cannot be kept. */
+/** Rewrites valid JSON token by token. Throws a RangeError for a number that cannot be kept. */
 function rewrite(text: string): string {
   const tokens = text.matchAll(TOKEN);
   const next = (): string => {
@@ -56,7 +56,7 @@ function numberText(source: string): string {
   return written;
 }
 
-/** A number's digits and the place of its point, whatever way it is written. */
+/** Returns a number's digits and the position of its point, in any notation. */
 function plainDigits(text: string): string {
   const [, sign = '', whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];

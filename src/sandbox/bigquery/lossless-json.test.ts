@@ -14,7 +14,7 @@ const numberText = fc
     [sign, whole, fraction === undefined ? '' : `.${fraction}`, exponent === undefined ? '' : `e${exponent}`].join(''),
   );
 
-/** The digits of a number and their place, so that two writings of one number are equal. */
+/** Returns a number's digits and their position, equal for all notations of one number. */
 function normalized(text: string): string {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
   const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.');

@@ -1,4 +1,4 @@
-/** A number of a JSON text that a double cannot hold: its own digits. */
+/** A JSON number that a double cannot hold, with its original digits. */
 export class WideNumber {
   readonly source: string;
 
@@ -11,15 +11,17 @@ export class WideNumber {
   }
 }
 
-/** Every double from here on, away from zero, holds this many decimal digits; smaller ones hold fewer. */
+/** Doubles from here on hold this many decimal digits; smaller ones hold fewer. */
 const DOUBLE_DIGITS = 15;
 const SMALLEST_NORMAL = 2 ** -1022;
 
-/** Typed as in Node 24; older versions pass no context, and numbers stay as `JSON.parse` rounds them. */
+/** Typed as in Node 24. Older versions pass no context, and numbers stay rounded by `JSON.parse`. */
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 const parse: (text: string, reviver: Reviver) => unknown = JSON.parse;
 
-/** Parses JSON; a number of more digits than a double holds becomes a WideNumber. Six times slower than `JSON.parse`. */
+/**
+ * Parses JSON; a number with more digits than a double holds becomes a WideNumber. Six times slower than `JSON.parse`.
+ */
 export function parseLossless(text: string): unknown {
   return parse(text, (_key, value, context) =>
     typeof value === 'number' && context?.source !== undefined && isWide(context.source, value)
@@ -36,5 +38,7 @@ function isWide(source: string, value: number): boolean {
   );
 }
 
-/** True if a JSON text may have fractions of more digits than a double holds; its long strings of digits count too. */
+/**
+ * True if a JSON text may contain fractions with more digits than a double holds. Long digits in strings also match.
+ */
 export const mayHaveWideFractions = (text: string): boolean => /\d[\d.]{15}|\d[eE][+-]?\d{3}/.test(text);

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 const COLUMN_BOUNDS = { past: 1825, future: 366 };
 const DECORATOR_BOUNDS = { past: 31, future: 16 };
 const MAX_PARTITIONS = 10_000;
-/** Digits of a partition's id, e.g. `20261128`. */
+/** Digits of a partition's id, for example `20261128`. */
 const ID_DIGITS: Readonly<Record<string, number>> = { HOUR: 10, DAY: 8, MONTH: 6, YEAR: 4 };
 const TIME_COLUMNS: ReadonlySet<string> = new Set(['DATE', 'TIMESTAMP', 'DATETIME']);
 /** See https://docs.cloud.google.com/bigquery/docs/clustered-tables#cluster_column_types. */
@@ -23,10 +23,10 @@ export interface TimePartitioning {
   readonly field: string | undefined;
 }
 
-/** Checks how a table's resource is to be partitioned and clustered; returns its partitioning by time, if it has one. */
+/** Checks the partitioning and clustering in a table's resource; returns its time partitioning, if any. */
 export function parsePartitioning(resource: Record<string, unknown>, fields: readonly Field[]) {
   const { timePartitioning, rangePartitioning, clustering, requirePartitionFilter } = resource;
-  // A query's filters are not looked at: it must not pass here and be refused by the service.
+  // Queries are not checked for filters: one must not pass here and be refused by the service.
   if (requirePartitionFilter === true) throw unsupported('requirePartitionFilter');
   if (timePartitioning !== undefined && rangePartitioning !== undefined) {
     throw invalid('Only one of timePartitioning and rangePartitioning can be set.');
@@ -110,7 +110,10 @@ const outside = ({ past, future }: typeof COLUMN_BOUNDS, days: number, now: numb
   return days < today - past || days > today + future;
 };
 
-/** Why a row with this value in the partitioning column cannot be streamed, or undefined if it can. NULL always can. */
+/**
+ * Returns why a row with this value in the partitioning column cannot be streamed, or undefined if it can. NULL always
+ * can.
+ */
 export function boundsRefusal(field: string, value: DuckDBValue, table: string, now: number): string | undefined {
   const { days, shown } = dayOf(value) ?? {};
   if (days === undefined || !outside(COLUMN_BOUNDS, days, now)) return undefined;
@@ -151,7 +154,7 @@ export function checkDecorator(
   const { past, future } = DECORATOR_BOUNDS;
   const days = Math.floor(start / DAY_MS);
   const today = Math.floor(now / DAY_MS);
-  // A month or a year counts by the day of it that is nearest to today.
+  // A month or year counts by its day nearest to today.
   const nearest = Math.max(days, Math.min(today, Math.floor((endOf(partitioning.type, start) - 1) / DAY_MS)));
   if (!outside(DECORATOR_BOUNDS, nearest, now)) return;
   throw invalid(

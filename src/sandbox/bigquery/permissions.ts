@@ -1,6 +1,6 @@
 import type { MethodPermissions } from '../permissions.ts';
 
-/** Everything that a method may need, https://cloud.google.com/bigquery/docs/access-control */
+/** All permissions that a method may need, https://cloud.google.com/bigquery/docs/access-control */
 export const BIGQUERY_PERMISSIONS = {
   'datasets.insert': ['bigquery.datasets.create'],
   'datasets.list': ['bigquery.datasets.get'],

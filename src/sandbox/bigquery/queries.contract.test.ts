@@ -30,7 +30,7 @@ const ROWS = [
   { device: 'a' },
 ];
 
-/** A value of the client as a test writes it: numbers, booleans and texts as they are, all else as its text. */
+/** Converts a client's value as tests write it: numbers, booleans and strings unchanged, others as text. */
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
@@ -50,7 +50,7 @@ suite('Queries of the BigQuery of the sandbox', ({ test, before, after }) => {
     const [rows] = await server.bigquery.query({ query: sql, defaultDataset, ...options });
     return rows.map((row) => Object.values(row).map(plain));
   };
-  /** The one row of the expressions, over the first row of the table. */
+  /** Returns the single row of the expressions, over the first row of the table. */
   const valuesOf = async (expressions: string): Promise<unknown[]> =>
     (await query(`SELECT ${expressions} FROM t WHERE n = 1`))[0] ?? [];
   const checkValues = async (cases: readonly (readonly [expression: string, value: unknown])[]): Promise<void> => {
@@ -254,7 +254,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
       ['TIMESTAMP_TRUNC(taken, MINUTE)', '2024-05-05T10:20:00.000Z'],
       ['TIMESTAMP_TRUNC(taken, HOUR)', '2024-05-05T10:00:00.000Z'],
       ["TIMESTAMP_TRUNC(taken, DAY, 'UTC')", '2024-05-05T00:00:00.000Z'],
-      // A Sunday: the week begins with it, the ISO week with the Monday before.
+      // A Sunday: the week starts with it, the ISO week with the Monday before.
       ['TIMESTAMP_TRUNC(taken, WEEK)', '2024-05-05T00:00:00.000Z'],
       ['TIMESTAMP_TRUNC(taken, ISOWEEK)', '2024-04-29T00:00:00.000Z'],
       ['TIMESTAMP_TRUNC(taken, WEEK(SATURDAY))', '2024-05-04T00:00:00.000Z'],
@@ -388,7 +388,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
       ["CAST('2024-1-2 3:4:5' AS DATETIME)", '2024-01-02T03:04:05'],
       ['CAST(taken AS DATE)', '2024-05-05'],
     ]);
-    // Only the cast is safe, not what it casts.
+    // SAFE applies to the cast, not to its operand.
     await checkRefusals([
       ['SELECT SAFE_CAST(1 / 0 AS STRING)', 'division by zero'],
       ['SELECT SAFE_CAST(taken AS INT64) FROM t', 'Invalid cast from TIMESTAMP to INT64'],

@@ -1,6 +1,6 @@
 import { type Call, invalid, unsupported } from './api.ts';
 
-/** Parameters of every call, and those that leave the answer's meaning as it is. */
+/** Parameters of every call, and parameters that do not change the meaning of the answer. */
 const EVERYWHERE = [
   '$.xgafv',
   'access_token',
@@ -25,7 +25,7 @@ const OWN: Readonly<Record<string, readonly string[]>> = {
   'jobs.get': ['location'],
 };
 
-/** Refuses parameters that would change the answer, and that the sandbox does not look at. */
+/** Refuses parameters that would change the answer and that the sandbox ignores. */
 export function checkParameters(method: string, query: Call['query']): void {
   const known = OWN[method] ?? [];
   const other = Object.keys(query).find((name) => !EVERYWHERE.includes(name) && !known.includes(name));
@@ -33,14 +33,14 @@ export function checkParameters(method: string, query: Call['query']): void {
   if ((query.alt ?? 'json') !== 'json') throw unsupported(`alt=${query.alt}`);
 }
 
-/** Reads a boolean parameter; its text may be in any case, as Python's client sends it. */
+/** Reads a boolean parameter in any case, as Python's client sends it. */
 export function flagAt(query: Call['query'], name: string): boolean {
   const text = (query[name] ?? 'false').toLowerCase();
   if (text !== 'true' && text !== 'false') throw invalid(`Invalid value for ${name}: ${query[name]}`);
   return text === 'true';
 }
 
-/** True if timestamps go out as microseconds, false if as seconds; `timestampOutputFormat` counts before the flag. */
+/** True for timestamps in microseconds, false for seconds. `timestampOutputFormat` takes precedence over the flag. */
 export function int64Timestamps(useInt64Timestamp: boolean, timestampOutputFormat: unknown): boolean {
   if (timestampOutputFormat === undefined || timestampOutputFormat === 'TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED') {
     return useInt64Timestamp;
@@ -50,6 +50,6 @@ export function int64Timestamps(useInt64Timestamp: boolean, timestampOutputForma
   throw unsupported(`The timestampOutputFormat ${timestampOutputFormat}`);
 }
 
-/** The format of timestamps that a call's parameters ask for. */
+/** Returns the timestamp format that a call requests. */
 export const timestampsOf = (query: Call['query']): boolean =>
   int64Timestamps(flagAt(query, 'formatOptions.useInt64Timestamp'), query['formatOptions.timestampOutputFormat']);

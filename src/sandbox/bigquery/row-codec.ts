@@ -4,7 +4,9 @@ import { WideNumber } from './lossless-json.ts';
 import { canonicalType, scalarType } from './scalar-types.ts';
 import type { Field } from './schema.ts';
 
-/** Why a row was refused, in the service's words; `location` is the path of the field, e.g. `fields[0].value`. */
+/**
+ * Why a row was refused, in the service's words; `location` is the path of the field, for example `fields[0].value`.
+ */
 export class RowProblem extends Error {
   readonly location: string;
 
@@ -14,14 +16,14 @@ export class RowProblem extends Error {
   }
 }
 
-/** Thrown for a number that lost digits when the request was parsed: its rows are read again, from a lossless parse. */
+/** Thrown for a number that lost digits when the request was parsed: its rows are read again from a lossless parse. */
 export class LostDigits extends Error {}
 
 export interface RowOptions {
   readonly ignoreUnknown: boolean;
-  /** The rows come from a lossless parse. */
+  /** True if the rows come from a lossless parse. */
   readonly isLossless: boolean;
-  /** Columns that are refused as unknown for now. */
+  /** Columns that are currently refused as unknown. */
   readonly hidden?: ReadonlySet<string>;
 }
 
@@ -60,7 +62,7 @@ function refuseUnknown(
   }
 }
 
-/** A member of a parsed object, or undefined; not what objects inherit, e.g. `constructor`. */
+/** Returns a member of a parsed object, or undefined; ignores inherited members such as `constructor`. */
 function memberOf(json: Record<string, unknown>, name: string): unknown {
   const value = json[name];
   return typeof value === 'function' || value === Object.prototype ? undefined : value;
@@ -89,11 +91,11 @@ function readValue({ name, type, fields }: Field, given: unknown, options: RowOp
   return result;
 }
 
-/** True if a JSON number of the column loses digits that count when it is read as a double. */
+/** True if the column's JSON numbers lose significant digits when read as doubles. */
 export const hasFractions = ({ type, fields = [] }: Field): boolean =>
   /NUMERIC$/.test(canonicalType(type)) || fields.some(hasFractions);
 
-/** A row as tabledata.list and the results of queries carry it; timestamps in microseconds, or as float seconds. */
+/** Formats a row as in tabledata.list and query results; timestamps in microseconds, or as float seconds. */
 export const wireRow = (fields: readonly Field[], values: readonly DuckDBValue[], int64Timestamps: boolean) => ({
   f: fields.map((field, at) => wireCell(field, values[at] ?? null, int64Timestamps)),
 });

@@ -5,17 +5,22 @@ import { geographyText } from './geography.ts';
 import { canonicalJson } from './json-value.ts';
 import * as times from './times.ts';
 
-/** One type: its name in DuckDB, the value of a JSON (undefined if it has none, and then why), the API's text of it. */
+/**
+ * One type: its name in DuckDB, the conversion from JSON (undefined and a reason if impossible), and the API's text.
+ */
 export interface ScalarType {
   readonly duckDb: string;
-  /** `text` has a number's digits as the request has them. */
+  /** `text` has a number's digits as in the request. */
   readonly read: (text: string, json: unknown) => duck.DuckDBValue | undefined;
   readonly refusal: (text: string, json: unknown) => string;
   write?(value: duck.DuckDBValue, int64Timestamps: boolean): string;
 }
 
 const NUMBER = /^[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
-/** As a cast of SQL reads them, see https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast_as_floating_point. */
+/**
+ * Follows casts in SQL, see
+ * https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast_as_floating_point.
+ */
 const NOT_FINITE = /^([+-]?)(?:(inf(?:inity)?)|nan)$/i;
 const BASE64 = /^(?:[\w+/-]{4})*(?:[\w+/-]{2}(?:==)?|[\w+/-]{3}=?)?$/;
 const NUMERIC_SCALE = 9;
@@ -39,8 +44,8 @@ const readFloat = (text: string, json: unknown) => {
   return Number.isFinite(value) ? value : undefined;
 };
 /**
- * The service reads a JSON number as a double and writes it with 17 digits where 15 do not give it back, so that
- * 1255139.628052805 has a digit too many: https://github.com/googleapis/nodejs-bigquery/issues/1221.
+ * The service reads a JSON number as a double and writes it with 17 digits if 15 do not restore it, so
+ * 1255139.628052805 has one digit too many: https://github.com/googleapis/nodejs-bigquery/issues/1221.
  */
 const doubleText = (number: number): string => {
   const short = number.toPrecision(15);
@@ -51,7 +56,7 @@ const hasDigitTooMany = (json: unknown): json is number =>
 const readNumeric = (text: string, json: unknown) => {
   const value = scaledDecimal(text, NUMERIC_SCALE);
   const fits = value !== undefined && value > -NUMERIC_LIMIT && value < NUMERIC_LIMIT;
-  // Fifteen digits give a double back, so a short text is the service's own.
+  // Fifteen digits restore a double, so a short text equals the service's.
   return fits && (text.length <= 15 || !hasDigitTooMany(json))
     ? new duck.DuckDBDecimalValue(value, 38, NUMERIC_SCALE)
     : undefined;
@@ -60,7 +65,7 @@ const numericRefusal = (text: string, json: unknown) => {
   const isText = !hasDigitTooMany(json) || scaledDecimal(text, NUMERIC_SCALE) === undefined;
   return `Invalid NUMERIC value: ${isText ? text : doubleText(json)}`;
 };
-/** Two parts of 128 bits, because DuckDB's DECIMAL has 38 digits: they compare like the number. */
+/** Stored as two parts of 128 bits that compare like the number, because DuckDB's DECIMAL has 38 digits. */
 const readBigNumeric = (text: string) => {
   const value = scaledDecimal(text, BIGNUMERIC_SCALE);
   if (value === undefined || value < -BIGNUMERIC_LIMIT || value >= BIGNUMERIC_LIMIT) return undefined;
@@ -125,7 +130,7 @@ export const SCALAR_TYPES: Readonly<Record<string, ScalarType>> = {
   JSON: { duckDb: 'JSON', read: readJson, refusal: bad('JSON') },
 };
 
-/** The API answers INTEGER where SQL says INT64. */
+/** The API returns INTEGER where SQL has INT64. */
 const CANONICAL = new Map(
   Object.entries({
     INT64: 'INTEGER',
@@ -137,12 +142,12 @@ const CANONICAL = new Map(
   }),
 );
 
-/** The API's name of a type. */
+/** Returns the API's name of a type. */
 export const canonicalType = (name: string): string => CANONICAL.get(name) ?? name;
 
 const BY_NAME = new Map(Object.entries(SCALAR_TYPES));
 
-/** The type of this name, which may be that of SQL. */
+/** Returns the type of this name, which may be the name in SQL. */
 export function scalarType(name: string): ScalarType {
   const type = BY_NAME.get(name) ?? BY_NAME.get(canonicalType(name));
   if (type !== undefined) return type;

@@ -19,7 +19,7 @@ const RESERVED_PREFIXES = [
   '_CHANGE_TIMESTAMP',
 ];
 
-/** A column or a field of a record; `type` as the API answers it (INTEGER, not INT64), `fields` of a RECORD only. */
+/** A column or a field of a record; `type` in the API's form (INTEGER, not INT64), `fields` only of a RECORD. */
 export interface Field extends Readonly<Record<'name' | 'type', string>> {
   readonly mode: 'NULLABLE' | 'REQUIRED' | 'REPEATED';
   readonly description?: unknown;

@@ -1,5 +1,5 @@
-/** Settings of a running server; a change counts at once. */
+/** Settings of a running server; changes take effect immediately. */
 export interface Settings {
-  /** Inserts refuse the columns that a patch of the schema added for this long. */
+  /** Time for which inserts refuse the columns added by a schema patch. */
   schemaDelayMs: number;
 }

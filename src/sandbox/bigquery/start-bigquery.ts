@@ -20,10 +20,12 @@ const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 const MAX_CHARACTER_BYTES = 3;
 
 /**
- * Starts a BigQuery in memory that speaks enough of REST v2 for the official clients. What it cannot do it refuses: an
- * unknown call with 501 `notImplemented`, an unknown parameter with 400. It checks rows, columns, partitions and clusters
- * as the service does; `docs/sandbox.md` lists the SQL that it takes, and what the documentation leaves open. It differs
- * so: one caller, with every permission that is not denied; no If-Match or expiration; clusters are only shown.
+ * Starts an in-memory BigQuery with enough of REST v2 for the official clients. It refuses what it cannot do: an
+ * unknown call with 501 `notImplemented`, an unknown parameter with 400. It checks rows, columns, partitions and
+ * clusters like the service; `docs/sandbox.md` lists the supported SQL, and undocumented behavior.
+ *
+ * Differences: one caller, with every permission that is not denied; no If-Match or expiration; clusters are only
+ * shown.
  */
 export async function startBigQuery({
   port = 0,
@@ -34,7 +36,7 @@ export async function startBigQuery({
 }: {
   readonly port?: number;
   readonly faults?: Faults;
-  /** The clock of insert ids, of partition bounds and of creation times, in milliseconds since 1970. */
+  /** The clock of insert ids, partition bounds and creation times, in milliseconds since 1970. */
   readonly now?: () => number;
   /** May be changed while the server runs. */
   readonly settings?: Settings;
@@ -49,10 +51,10 @@ export async function startBigQuery({
   const app = new Hono<{ Bindings: HttpBindings }>();
   for (const [operation, handle] of Object.entries(operations)) {
     const [name = '', method = '', path = ''] = operation.split(' ');
-    // The client leaves the root out when BIGQUERY_EMULATOR_HOST is set.
+    // The client omits the root if BIGQUERY_EMULATOR_HOST is set.
     app.on(method, [path, `/bigquery/v2${path}`], async ({ req }) => {
       const { project = '', dataset = '', table = '', job = '' }: Partial<Record<string, string>> = req.param();
-      // Every call passes here, with the operation's name and what it is about.
+      // Every call passes here, with the operation's name and its resource.
       const text = await req.text();
       const query = req.query();
       checkParameters(name, query);

@@ -6,7 +6,7 @@ import { duckDbType, type Field, quoteName } from './schema.ts';
 import type { Settings } from './settings.ts';
 
 type TablePath = readonly [project: string, dataset: string, table: string];
-/** As many rows as one of DuckDB's chunks holds; so many of a table wait outside of DuckDB at most. */
+/** Rows in one of DuckDB's chunks; at most this many rows of a table wait outside DuckDB. */
 const ROWS_PER_CHUNK = 2048;
 
 interface TableSurroundings {
@@ -15,7 +15,7 @@ interface TableSurroundings {
   readonly settings: Settings;
 }
 
-/** One table: its rows, in DuckDB under its own name, and what its owner said about it. */
+/** One table: its rows, in DuckDB under a separate name, and its resource. */
 export class Table {
   /** `project:dataset.table`, as the service writes it. */
   readonly name: string;
@@ -27,10 +27,10 @@ export class Table {
   readonly #path: TablePath;
   readonly #writer: DuckDBConnection;
   #pending: DuckDBValue[][] = [];
-  /** Absent while the table is being made or altered: rows wait meanwhile. */
+  /** Undefined while the table is being created or altered; rows wait in the meantime. */
   #appender: DuckDBAppender | undefined;
   readonly insertIds: InsertIds;
-  /** When a patch added a column. */
+  /** Time when a patch added each column. */
   readonly #addedAt = new Map<string, number>();
   readonly #now: () => number;
   readonly #settings: Settings;
@@ -53,7 +53,9 @@ export class Table {
     return { ...this.#resource, schema: { fields: this.fields }, numRows: String(this.rowCount) };
   }
 
-  /** Makes the table, or changes its columns: adds some, makes REQUIRED ones NULLABLE, describes them otherwise. */
+  /**
+   * Creates the table or changes its columns: adds columns, relaxes REQUIRED ones to NULLABLE, changes descriptions.
+   */
   async setFields(fields: readonly Field[]): Promise<void> {
     const isNew = this.fields.length === 0;
     if (isNew) this.partitioning = parsePartitioning(this.#resource, fields);
@@ -100,21 +102,21 @@ export class Table {
     await this.#writer.run(`DROP TABLE ${this.sqlName}`);
   }
 
-  /** The columns that inserts refuse as unknown, because a patch has just added them. */
+  /** Returns the columns that inserts refuse as unknown because a patch has just added them. */
   hiddenColumns(): ReadonlySet<string> | undefined {
     if (this.#addedAt.size === 0) return undefined;
     const since = this.#now() - this.#settings.schemaDelayMs;
     return new Set([...this.#addedAt].flatMap(([name, at]) => (at > since ? [name] : [])));
   }
 
-  /** Adds rows, all at once; their values stand in the order of the fields. */
+  /** Adds rows in one call; their values are in the order of the fields. */
   append(rows: readonly DuckDBValue[][]): void {
     for (const row of rows) this.#pending.push(row);
     this.rowCount += rows.length;
     if (this.#pending.length >= ROWS_PER_CHUNK) this.flush();
   }
 
-  /** Shows every row to queries. */
+  /** Makes every row visible to queries. */
   flush(): void {
     const appender = this.#appender;
     if (appender === undefined || this.#pending.length === 0) return;

@@ -17,7 +17,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
 
   const createTable = async (fields: object[], options = {}): Promise<Table> =>
     (await dataset.createTable('t', { schema: fields, ...options }))[0];
-  /** Why a table of these columns is refused, by tables.insert and by tables.patch. */
+  /** Returns why tables.insert and tables.patch refuse a table with these columns. */
   const refusalOf = async (...fields: object[]): Promise<string> => {
     const made = await apiFailure(createTable(fields));
     const first = { name: 'first', type: 'STRING', mode: 'NULLABLE' };
@@ -98,7 +98,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     const text = { name: 'a', type: 'STRING' };
     assert.is(await refusalOf({ name: 'r', type: 'RECORD' }), 'Field r is type RECORD but has no schema');
     assert.is(await refusalOf({ name: 'r', type: 'STRUCT', fields: [] }), 'Field r is type RECORD but has no schema');
-    // The client would make a RECORD of it.
+    // The client would convert it to a RECORD.
     const table = { tableReference: { tableId: 't' }, schema: { fields: [{ ...text, fields: [text] }] } };
     const { error } = await server.post(`/datasets/${dataset.id}/tables`, JSON.stringify(table));
     assert.is(error.message, 'Field a is type STRING and cannot have fields');

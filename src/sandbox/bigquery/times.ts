@@ -2,11 +2,11 @@ import * as duck from '@duckdb/node-api';
 
 const DAY_MS = 86_400_000;
 const CLOCK = String.raw`((?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)`;
-/** The documented formats have six digits of a second at most. */
+/** The documented formats have at most six digits of a second. */
 const MICROSECONDS = String.raw`(?:\.(\d{1,6}))?`;
 /**
- * A TIMESTAMP may have nine, of which the last three are dropped: Google's Go client sends every time.Time as RFC 3339
- * with nanoseconds (`toUploadValueReflect` in its value.go), and such rows are inserted.
+ * A TIMESTAMP may have nine digits, of which the last three are dropped: Google's Go client sends every time.Time as
+ * RFC 3339 with nanoseconds (`toUploadValueReflect` in its value.go), and such rows are inserted.
  */
 const NANOSECONDS = String.raw`(?:\.(\d{1,6})\d{0,3})?`;
 const TIMESTAMP = new RegExp(
@@ -19,10 +19,10 @@ const SECONDS = /^[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const MIN_MICROS = -62_135_596_800_000_000n;
 const MAX_MICROS = 253_402_300_799_999_999n;
 
-/** Milliseconds of a date from year 1 to 9999, or undefined. */
+/** Returns the milliseconds of a date from year 1 to 9999, or undefined. */
 function dateMs(text: string): number | undefined {
   const ms = /^(?!0000)\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
-  // JavaScript takes February 30th for March 2nd.
+  // JavaScript accepts February 30th as March 2nd.
   return new Date(ms).getUTCDate() === Number(text.slice(8)) ? ms : undefined;
 }
 
@@ -31,7 +31,9 @@ export const readDate = (text: string) => {
   return ms === undefined ? undefined : new duck.DuckDBDateValue(ms / DAY_MS);
 };
 
-/** Microseconds since 1970 of a text in UTC or with an offset, or of a number of seconds; they may be out of range. */
+/**
+ * Returns microseconds since 1970 for a text in UTC or with an offset, or for a number of seconds; may be out of range.
+ */
 function timestampMicros(text: string): bigint | undefined {
   if (SECONDS.test(text)) {
     const micros = Math.round(Number(text) * 1e6);
@@ -50,7 +52,10 @@ export const readTimestamp = (text: string) => {
   return new duck.DuckDBTimestampTZValue(micros);
 };
 
-/** Why a text is not a timestamp, see https://github.com/googleapis/nodejs-bigquery/issues/564 for what is out of range. */
+/**
+ * Returns why a text is not a timestamp; https://github.com/googleapis/nodejs-bigquery/issues/564 shows out-of-range
+ * values.
+ */
 export const timestampRefusal = (text: string): string => {
   const micros = timestampMicros(text);
   return micros === undefined
@@ -72,7 +77,7 @@ export const readTime = (text: string) => {
   return new duck.DuckDBTimeValue(BigInt(Date.parse(`1970-01-01T${clock}Z`)) * 1000n + BigInt(fraction.padEnd(6, '0')));
 };
 
-/** `2026-02-28T23:59:59.123456`, of microseconds since 1970; without a fraction if it is 0. */
+/** Formats microseconds since 1970 as `2026-02-28T23:59:59.123456`, without a zero fraction. */
 function isoText(micros: bigint): string {
   const fraction = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
   const seconds = new Date(Number((micros - fraction) / 1000n)).toISOString().slice(0, 19);

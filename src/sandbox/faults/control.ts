@@ -9,7 +9,7 @@ const shown = ({ id, rule, matched, fired }: Fault) => ({ id, rule, matched, fir
 const messageOf = (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) });
 
 /**
- * Serves the rules and the settings of a sandbox: `GET`, `POST` and `DELETE /faults`, `DELETE /faults/:id`; `GET` and
+ * Serves the rules and settings of a sandbox: `GET`, `POST` and `DELETE /faults`, `DELETE /faults/:id`; `GET` and
  * `PATCH /settings`.
  */
 export function startControl(faults: Faults, settings: SandboxSettings, port: number): Promise<SandboxServer> {

@@ -5,7 +5,7 @@ import { Faults, type FaultyCall, InjectedError, LostResponse } from './faults.t
 
 const PUBLISH: FaultyCall = { server: 'pubsub', method: 'Publish', resource: 'projects/p/topics/t' };
 
-/** Results of some calls in a row: `ok`, or the name of the error. */
+/** Returns the results of consecutive calls: `ok`, or the name of the error. */
 async function outcomes(faults: Faults, calls: number, call = PUBLISH): Promise<string[]> {
   const found: string[] = [];
   for (let index = 0; index < calls; index += 1) {

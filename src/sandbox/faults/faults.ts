@@ -1,30 +1,30 @@
 import { type FaultRule, type ParsedRule, parseFaultRule } from './fault-rule.ts';
 
-/** One call of a server, and what it is about. */
+/** One call of a server, and its resource. */
 export interface FaultyCall {
   readonly server: ParsedRule['server'];
   readonly method: string;
   readonly resource: string;
 }
 
-/** A rule in force. */
+/** An active rule. */
 export interface Fault {
   readonly id: number;
   readonly rule: ParsedRule;
-  /** Calls that it names. */
+  /** Calls that match it. */
   readonly matched: number;
-  /** Calls that it has made go wrong. */
+  /** Calls that it has failed. */
   readonly fired: number;
   remove(): void;
 }
 
-/** A rule that wants errors for some rows, and the dice that choose them. */
+/** A rule that fails some rows, and the random generator that selects them. */
 export interface RowFaults {
   readonly rule: ParsedRule;
   readonly random: () => number;
 }
 
-/** The call is refused, as the rule says; each server words it in its own way. */
+/** A call refused by a rule; each server words it in its own way. */
 export class InjectedError extends Error {
   override readonly name = 'InjectedError';
   readonly fault: NonNullable<ParsedRule['error']>;
@@ -35,12 +35,12 @@ export class InjectedError extends Error {
   }
 }
 
-/** The work is done, and the caller must not hear of it. */
+/** The work is done, and the caller must not get the response. */
 export class LostResponse extends Error {
   override readonly name = 'LostResponse';
 }
 
-/** A linear congruential generator: numbers in [0, 1) that a seed reproduces. */
+/** A linear congruential generator: reproducible numbers in [0, 1) from a seed. */
 function randomBy(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -81,7 +81,7 @@ class StandingFault implements Fault {
     return server === this.rule.server && this.#method.test(method) && this.#resource.test(resource);
   }
 
-  /** Returns whether this call fails; counts it. */
+  /** Counts the call, and returns whether it fails. */
   fires(call: FaultyCall): boolean {
     if (!this.names(call)) return false;
     this.matched += 1;
@@ -98,7 +98,7 @@ class StandingFault implements Fault {
   }
 }
 
-/** Faults of a sandbox, on demand. */
+/** Injects the faults of a sandbox on demand. */
 export class Faults {
   readonly #standing = new Set<StandingFault>();
   #lastId = 0;
@@ -107,7 +107,7 @@ export class Faults {
     return this.#standing.size === 0;
   }
 
-  /** @throws Error that names each field of the rule that is wrong. */
+  /** @throws Error naming each invalid field of the rule. */
   add(rule: FaultRule): Fault {
     this.#lastId += 1;
     const fault = new StandingFault(this.#lastId, parseFaultRule(rule), (removed) => this.#standing.delete(removed));
@@ -124,8 +124,8 @@ export class Faults {
   }
 
   /**
-   * Runs a call under the rules: late, never, refused, or done without an answer. `run` is given the rule that wants
-   * errors for some of its rows, if one does.
+   * Runs a call under the rules: late, never, refused, or without a response. Passes `run` the rule that fails some of
+   * its rows, if there is one.
    */
   async pass<T>(call: FaultyCall, run: (rowErrors?: RowFaults) => T): Promise<Awaited<T>> {
     const firing = this.#firing(call);
@@ -139,13 +139,13 @@ export class Faults {
     return result;
   }
 
-  /** Returns whether an open stream has to be silent. Does not count. */
+  /** Returns whether an open stream must be silent. Does not count. */
   silences(call: FaultyCall): boolean {
     if (this.isEmpty) return false;
     return [...this.#standing].some((fault) => fault.rule.stall && fault.names(call));
   }
 
-  /** The error that a stream that is open has to end with, if there is one. */
+  /** Returns the error that an open stream must end with, if any. */
   breaks(call: FaultyCall): InjectedError | undefined {
     if (this.isEmpty) return undefined;
     const fault = [...this.#standing].find((each) => each.rule.error !== undefined && each.fires(call));

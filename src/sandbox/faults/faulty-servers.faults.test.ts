@@ -14,7 +14,7 @@ const shownRule = v.object({ id: v.number(), matched: v.number(), fired: v.numbe
 
 type Failure = { readonly code?: unknown; readonly message?: string; readonly statusDetails?: unknown[] };
 
-/** The error of a call; undefined if there is none. */
+/** Returns the error of a call, or undefined. */
 const failureOf = (call: Promise<unknown>): Promise<Failure | undefined> =>
   call.then(
     () => undefined,
@@ -120,7 +120,7 @@ suite('faulty servers, as the official clients see them', (it) => {
     assert.equal((await firestore.doc('c/w').get()).data(), { n: 2n });
   });
 
-  // The client retries a streaming read for 7 seconds before it passes on the error.
+  // The client retries a streaming read for 7 seconds before it reports the error.
   long('Firestore: a read is refused', async () => {
     const firestore = createFirestoreClient({ projectId: 'sandbox' }, {});
     scope.defer(() => firestore.terminate());

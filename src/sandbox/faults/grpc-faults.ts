@@ -8,7 +8,7 @@ function codeOf(code: string | number): status {
   return typeof found === 'number' ? found : status.UNKNOWN;
 }
 
-/** Converts a fault to the answer of a gRPC call; other errors pass unchanged. */
+/** Converts a fault to the response of a gRPC call; other errors pass unchanged. */
 export function asRpcError(thrown: unknown): unknown {
   if (thrown instanceof LostResponse) return Object.assign(new Error(thrown.message), { code: status.UNAVAILABLE });
   if (!(thrown instanceof InjectedError)) return thrown;
@@ -19,7 +19,7 @@ export function asRpcError(thrown: unknown): unknown {
   return Object.assign(new Error(message), { code, metadata });
 }
 
-/** A method that answers once, under the rules. */
+/** Wraps a unary method with the rules. */
 export function faultyUnary<Request, Response>(
   faults: Faults,
   callOf: (request: Request) => FaultyCall,

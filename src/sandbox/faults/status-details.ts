@@ -1,4 +1,4 @@
-/** One field of a protobuf message: bytes or text with their length, or a number as a varint. */
+/** Encodes one field of a protobuf message: bytes or text with their length, or a number as a varint. */
 function field(number: number, value: Buffer | string | number): Buffer {
   if (typeof value === 'number') return Buffer.concat([varint(number << 3), varint(value)]);
   const bytes = Buffer.from(value);
@@ -18,17 +18,17 @@ function status(code: number, message: string, type: string, detail: Buffer): Bu
   return Buffer.concat([field(1, code), field(2, message), field(3, any)]);
 }
 
-/** The metadata key under which Google's services send a google.rpc.Status (google/rpc/status.proto). */
+/** The metadata key of a google.rpc.Status in Google's services (google/rpc/status.proto). */
 export const STATUS_DETAILS = 'grpc-status-details-bin';
 
-/** A google.rpc.Status with an ErrorInfo (google/rpc/error_details.proto). */
+/** Encodes a google.rpc.Status with an ErrorInfo (google/rpc/error_details.proto). */
 export function errorInfo(code: number, message: string, metadata: ReadonlyMap<string, string>): Buffer {
   const entries = Array.from(metadata, ([key, value]) => field(3, Buffer.concat([field(1, key), field(2, value)])));
   const detail = Buffer.concat([field(1, 'INVALID'), field(2, 'pubsub.googleapis.com'), ...entries]);
   return status(code, message, 'google.rpc.ErrorInfo', detail);
 }
 
-/** A google.rpc.Status with a RetryInfo. */
+/** Encodes a google.rpc.Status with a RetryInfo. */
 export function retryInfo(code: number, message: string, seconds: number): Buffer {
   const whole = Math.floor(seconds);
   const duration = Buffer.concat([field(1, whole), field(2, Math.round((seconds - whole) * 1e9))]);

@@ -5,8 +5,8 @@ const RESERVED_ID = /^(\.|\.\.|__.*__)$/s;
 const MAX_ID_BYTES = 1500;
 
 /**
- * The database that the document of this name is in. Throws unless it is `projects/…/databases/…/documents`, then ids of
- * collections and documents by turns. https://cloud.google.com/firestore/quotas#limits
+ * Returns the database of a document name. Throws unless the name is `projects/…/databases/…/documents`, followed by
+ * alternating collection and document ids. https://cloud.google.com/firestore/quotas#limits
  */
 export function databaseOf(name: string): string {
   const [, database, ids] = DOCUMENT.exec(name) ?? [];

@@ -8,7 +8,7 @@ import { transform } from './transform.ts';
 
 export const targetOf = (write: Write): string => write.update?.name ?? write.delete ?? '';
 
-/** In microseconds, which is what the service keeps of a time. */
+/** Converts to microseconds, the precision of the service. */
 const toMicros = ({ seconds, nanos }: Timestamp) => Number(seconds ?? 0) * 1e6 + Math.floor((nanos ?? 0) / 1000);
 
 function check({ exists, updateTime }: Precondition, name: string, current: Document | undefined): void {
@@ -19,7 +19,7 @@ function check({ exists, updateTime }: Precondition, name: string, current: Docu
   }
 }
 
-/** Documents by their full name, in memory, without a bound. */
+/** Documents by full name, in memory, unbounded. */
 export class DocumentStore {
   readonly #documents = new Map<string, Document>();
   #lastMicros = 0;
@@ -33,13 +33,13 @@ export class DocumentStore {
     return this.#documents.keys();
   }
 
-  /** The time, always growing, so that no two commits have the same. */
+  /** Returns a strictly increasing time, so that no two commits share one. */
   now(): Required<Timestamp> {
     this.#lastMicros = Math.max(this.#lastMicros + 1, Date.now() * 1000);
     return { seconds: String(Math.floor(this.#lastMicros / 1e6)), nanos: (this.#lastMicros % 1e6) * 1000 };
   }
 
-  /** Applies all writes, in order and at one time, or none. */
+  /** Applies all writes atomically and in order, or none. */
   commit(writes: readonly Write[], database: string): { writeResults: WriteResult[]; commitTime: Timestamp } {
     const commitTime = this.now();
     const changed = new Map<string, Document | undefined>();
@@ -57,7 +57,7 @@ export class DocumentStore {
         const path = parseFieldPath(change.fieldPath ?? '');
         fields = withField(fields, path, transform(getField(fields, path), change, commitTime));
       }
-      // A write that changes nothing leaves the update time as it was, and reports that.
+      // A write that changes nothing keeps the update time, and returns it.
       const { createTime = commitTime, updateTime = commitTime } = current ?? {};
       const times = { createTime, updateTime: isDeepStrictEqual(fields, current?.fields) ? updateTime : commitTime };
       changed.set(name, { name, fields, ...times });

@@ -3,7 +3,7 @@ import { invalidArgument } from './rpc-error.ts';
 
 const SEGMENT = /(?:([a-zA-Z_][a-zA-Z_0-9]*)|`((?:[^`\\]|\\.)+)`)(\.|$)/sy;
 
-/** Splits a field path at its dots; a segment with other characters than a name's is quoted: `` a.`b.c`.d ``. */
+/** Splits a field path at its dots; a segment with special characters is quoted: `` a.`b.c`.d ``. */
 export function parseFieldPath(path: string): string[] {
   const segments: string[] = [];
   SEGMENT.lastIndex = 0;
@@ -20,7 +20,9 @@ export function getField(fields: Fields, [first = '', ...rest]: readonly string[
   return rest.length === 0 ? value : getField(value?.mapValue?.fields ?? {}, rest);
 }
 
-/** `fields` with `value` at the path, or without what is there; what is no map on the way there is replaced by one. */
+/**
+ * Sets `value` at the path in `fields`, or removes it if undefined. Replaces anything but a map on the way with a map.
+ */
 export function withField(fields: Fields, [first = '', ...rest]: readonly string[], value: Value | undefined): Fields {
   const { [first]: current, ...others } = fields;
   if (rest.length === 0) return value === undefined ? others : { ...others, [first]: value };
@@ -28,7 +30,7 @@ export function withField(fields: Fields, [first = '', ...rest]: readonly string
   return { ...others, [first]: { mapValue: { fields: withField(current?.mapValue?.fields ?? {}, rest, value) } } };
 }
 
-/** `to`, with the masked fields as they are in `from`, removed if they are not there; without a mask, `from`. */
+/** Copies the masked fields of `from` to `to`, removing those missing in `from`; without a mask, returns `from`. */
 export function copyFields(from: Fields, to: Fields, mask: DocumentMask | null | undefined): Fields {
   if (!mask) return from;
   const paths = (mask.fieldPaths ?? []).map(parseFieldPath);

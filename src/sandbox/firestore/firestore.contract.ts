@@ -24,7 +24,7 @@ export interface FirestoreTarget {
   close(): Promise<void>;
 }
 
-/** The gRPC code that a call which must fail rejects with. */
+/** Returns the gRPC code of a call that must fail. */
 async function codeOf(call: Promise<unknown>): Promise<unknown> {
   try {
     await call;
@@ -34,7 +34,7 @@ async function codeOf(call: Promise<unknown>): Promise<unknown> {
   throw new Error('the call should have failed');
 }
 
-/** Starts a target before the tests of a suite; returns its clients, and a collection of its own for every test. */
+/** Starts a target before a suite's tests; returns its clients, and a separate collection for every test. */
 export function useFirestore(tests: Suite, start: () => Promise<FirestoreTarget>) {
   const scope = suiteScope(tests);
   let db: Firestore | undefined;
@@ -46,7 +46,7 @@ export function useFirestore(tests: Suite, start: () => Promise<FirestoreTarget>
     const [servicePath = '', port] = host.split(':');
     const sslCreds = credentials.createInsecure();
     client = scope.use(new FirestoreClient({ projectId: 'contract', servicePath, port: Number(port), sslCreds }));
-    // Integers are read as bigint, so that 1 and 1.0 do not look alike.
+    // Reads integers as bigint, so that 1 and 1.0 differ.
     const firestore = new Firestore({ projectId: 'contract', useBigInt: true });
     scope.defer(() => firestore.terminate());
     db = firestore;
@@ -58,7 +58,7 @@ export function useFirestore(tests: Suite, start: () => Promise<FirestoreTarget>
     if (db === undefined) throw new Error('the Firestore did not start');
     return db;
   };
-  /** Google's generated client, for the calls that the high-level one never makes. */
+  /** Google's generated client, for calls that the high-level one never makes. */
   const raw = (): FirestoreClient => {
     if (client === undefined) throw new Error('the Firestore did not start');
     return client;
@@ -67,8 +67,8 @@ export function useFirestore(tests: Suite, start: () => Promise<FirestoreTarget>
 }
 
 /**
- * Tests what the sandbox, Google's emulator and the service have in common; `size` says whether every run has these
- * tests, or only one at full size.
+ * Tests the common behavior of the sandbox, Google's emulator and the service. `size` selects whether the tests run
+ * always or only at full size.
  */
 export function firestoreContract(name: string, size: 'test' | 'long', start: () => Promise<FirestoreTarget>): void {
   suite(`Firestore contract: ${name}`, (tests) => {

@@ -1,8 +1,8 @@
 import type { google } from '@google-cloud/firestore-api/protos';
 
 /*
- * The messages of google.firestore.v1 as the proto loader gives them: 64-bit integers as decimal strings, enums by name,
- * and unset fields left out. https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1
+ * The messages of google.firestore.v1 as the proto loader provides them: 64-bit integers as decimal strings, enums by
+ * name, unset fields omitted. https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1
  */
 export type Timestamp = google.protobuf.ITimestamp;
 export type Value = google.firestore.v1.IValue;
@@ -14,7 +14,7 @@ export type FieldTransform = google.firestore.v1.DocumentTransform.IFieldTransfo
 export type Write = google.firestore.v1.IWrite;
 export type WriteResult = google.firestore.v1.IWriteResult;
 
-/** The fields of all requests together; each method has some of them. */
+/** The fields of all requests combined; each method uses some. */
 export type FirestoreRequest = google.firestore.v1.IGetDocumentRequest &
   google.firestore.v1.IBatchGetDocumentsRequest &
   google.firestore.v1.ICreateDocumentRequest &

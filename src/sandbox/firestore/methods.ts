@@ -5,7 +5,7 @@ import { type DocumentStore, targetOf } from './document-store.ts';
 import type { Document, FirestoreRequest, Write, WriteResult } from './messages.ts';
 import { invalidArgument, RpcError, unimplemented } from './rpc-error.ts';
 
-/** Answers a call with one message, or with several where the method streams them. */
+/** Answers a call with one message, or several for streaming methods. */
 type Method = (store: DocumentStore, request: FirestoreRequest) => object;
 
 const getDocument: Method = (store, { name, mask }) => {
@@ -24,7 +24,7 @@ const batchGetDocuments: Method = (store, { documents, mask }) => {
   });
 };
 
-/** Commits one write, and answers with the document that it leaves. */
+/** Commits one write, and returns the resulting document. */
 function commitOne(store: DocumentStore, write: Write): Document {
   const name = targetOf(write);
   store.commit([write], databaseOf(name));
@@ -36,7 +36,7 @@ const createDocument: Method = (store, { parent, collectionId, documentId, docum
   return commitOne(store, { update: { ...document, name }, currentDocument: { exists: false } });
 };
 
-/** Each write for itself, with a status each; a document may stand in it once. */
+/** Applies each write separately, with a status each. A document may occur only once. */
 const batchWrite: Method = (store, { database, writes }) => {
   if (new Set(writes?.map(targetOf)).size < (writes?.length ?? 0)) {
     throw invalidArgument('the same document cannot be written more than once in a single request');
@@ -56,8 +56,8 @@ const batchWrite: Method = (store, { database, writes }) => {
 const DEFAULT_PAGE_SIZE = 100;
 
 /**
- * One page of a collection, by the UTF-8 bytes of the ids; with `showMissing`, also documents that only have documents
- * below them, by name alone.
+ * Returns one page of a collection, ordered by the UTF-8 bytes of ids. `showMissing` adds the names of missing
+ * documents that have documents below them.
  */
 const listDocuments: Method = (store, { parent, collectionId, mask, showMissing, orderBy, pageSize, pageToken }) => {
   if (orderBy) throw unimplemented('ListDocuments in an order');

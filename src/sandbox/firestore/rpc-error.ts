@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 
-/** An error as a gRPC call answers it. Codes: https://cloud.google.com/firestore/docs/understand-error-codes */
+/** An error in a gRPC response. Codes: https://cloud.google.com/firestore/docs/understand-error-codes */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: status;
@@ -13,7 +13,7 @@ export class RpcError extends Error {
 
 export const invalidArgument = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);
 
-/** The service does not name the permission; the sandbox does. */
+/** The sandbox names the permission, unlike the service. */
 export const permissionDenied = (permission: string) =>
   new RpcError(status.PERMISSION_DENIED, `Missing or insufficient permissions. (${permission})`);
 

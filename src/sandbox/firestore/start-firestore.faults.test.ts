@@ -13,7 +13,7 @@ suite('Firestore: what the sandbox leaves out', (it) => {
 
   it.long('queries, transactions and the rest answer UNIMPLEMENTED, and name who has them', async () => {
     const document = collection().doc('a');
-    // In parallel, because the client asks again for 7 seconds before it passes on an error of a streaming read.
+    // Runs in parallel, because the client retries for 7 seconds before it reports an error of a streaming read.
     const failures = await Promise.allSettled([
       collection().get(),
       collection().count().get(),

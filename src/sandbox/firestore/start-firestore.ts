@@ -13,7 +13,7 @@ import { METHODS } from './methods.ts';
 import { permissionsOf } from './permissions.ts';
 import { permissionDenied, unimplemented } from './rpc-error.ts';
 
-/** The definition of google.firestore.v1.Firestore out of the client's own package. */
+/** Loads the definition of google.firestore.v1.Firestore from the client's own package. */
 function firestoreService(): ServiceDefinition {
   const { resolve } = createRequire(createRequire(import.meta.url).resolve('@google-cloud/firestore'));
   const path = resolve('@google-cloud/firestore-api/protos/protos.json');
@@ -25,12 +25,12 @@ function firestoreService(): ServiceDefinition {
 }
 
 /**
- * Starts an empty Firestore that reads and writes documents by name: what a lookup store needs, over gRPC, in memory.
- * Everything else answers UNIMPLEMENTED, naming Google's emulator, which has queries, transactions and listeners (the
- * client's `onSnapshot` hides that answer and tries again forever).
+ * Starts an empty in-memory Firestore over gRPC that reads and writes documents by name, as a lookup store needs.
+ * Everything else answers UNIMPLEMENTED, and names Google's emulator, which has queries, transactions and listeners
+ * (the client's `onSnapshot` hides that answer and retries forever).
  *
- * It differs from the real service so: it has every database that is asked for, one caller, with every permission that is not denied, no limit on the size
- * or the depth of documents or the rate of writes, no reserved field names, and keeps the nanoseconds of timestamps.
+ * Differences from the real service: every database exists; one caller, with every permission that is not denied; no
+ * limit on document size, depth or write rate; no reserved field names; timestamps keep their nanoseconds.
  */
 export async function startFirestore({
   port = 0,
@@ -43,7 +43,7 @@ export async function startFirestore({
 } = {}): Promise<SandboxServer> {
   const store = new DocumentStore();
 
-  /** Every call passes here, with its method; the request names the document, parent or database that it is about. */
+  /** Every call passes here with its method; the request names its document, parent or database. */
   const perform = async (method: string, request: FirestoreRequest): Promise<object> => {
     const handle = METHODS[method];
     if (handle === undefined) throw unimplemented(method);

@@ -5,12 +5,12 @@ import { invalidArgument, unimplemented } from './rpc-error.ts';
 const MIN_INTEGER = -(2n ** 63n);
 const MAX_INTEGER = 2n ** 63n - 1n;
 
-/** An integer as bigint, a double as number; undefined is neither. */
+/** Returns an integer as bigint, a double as number; undefined for anything else. */
 function numberOf({ integerValue, doubleValue }: Value): bigint | number | undefined {
   return integerValue == null ? (doubleValue ?? undefined) : BigInt(String(integerValue));
 }
 
-/** Integers stop at the ends of their 64 bits; with a double, the sum is one; what is no number counts as none. */
+/** Integers saturate at 64 bits. With a double, the sum is a double. Other values count as missing. */
 function increased(current: Value, increment: Value): Value {
   const [number, by] = [numberOf(current), numberOf(increment)];
   if (by === undefined) throw invalidArgument('Input must be int64 or double.');
@@ -20,7 +20,7 @@ function increased(current: Value, increment: Value): Value {
   return { integerValue: String(sum > MAX_INTEGER ? MAX_INTEGER : sum < MIN_INTEGER ? MIN_INTEGER : sum) };
 }
 
-/** Returns whether an array holds a value. Unlike in the service, 3 and 3.0 differ. */
+/** Returns whether an array contains a value. Unlike in the service, 3 and 3.0 differ. */
 const includes = (values: readonly Value[], value: Value) => values.some((each) => isDeepStrictEqual(each, value));
 
 /**
@@ -30,7 +30,7 @@ const includes = (values: readonly Value[], value: Value) => values.some((each) 
 export function transform(current: Value = {}, change: FieldTransform, { seconds, nanos }: Required<Timestamp>): Value {
   const elements = current.arrayValue?.values ?? [];
   if (change.setToServerValue) {
-    // Documented to be in milliseconds.
+    // Documented as milliseconds.
     return { timestampValue: { seconds, nanos: Math.floor(Number(nanos) / 1e6) * 1e6 } };
   }
   if (change.increment) return increased(current, change.increment);

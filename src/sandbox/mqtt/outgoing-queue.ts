@@ -1,16 +1,16 @@
-/** A message that aedes keeps for one session. The store owns the object. */
+/** A message that aedes stores for one session. The store owns the object. */
 export interface StoredMessage {
-  /** Undefined until the message is sent over the present connection. */
+  /** Undefined until the message is sent over the current connection. */
   messageId?: number | undefined;
   retain?: boolean;
-  /** Both are missing in the PUBREL that takes the place of a message of QoS 2. */
+  /** Both are missing in the PUBREL that replaces a message of QoS 2. */
   readonly brokerId?: string;
   readonly brokerCounter?: number;
 }
 
 /**
- * The messages of one session, in the order of their arrival, from there to their acknowledgement. Each is found without
- * a search: the array of aedes' own store is read through for each message that is sent or acknowledged.
+ * The messages of one session in the order of arrival, from arrival to acknowledgment. Finds each without a search,
+ * unlike aedes' own store, which scans an array for each message sent or acknowledged.
  */
 export class OutgoingQueue {
   readonly #messages = new Map<number, StoredMessage>();
@@ -24,7 +24,7 @@ export class OutgoingQueue {
     this.#nextPlace += 1;
   }
 
-  /** Stores the packet id of a message, or a PUBREL in its place; false if there is no such message. */
+  /** Stores the packet id of a message, or the PUBREL that replaces it. Returns false if there is no such message. */
   update(packet: StoredMessage): boolean {
     const { messageId = -1, brokerId, brokerCounter = -1 } = packet;
     const isMessage = brokerId !== undefined;
@@ -42,7 +42,7 @@ export class OutgoingQueue {
     return true;
   }
 
-  /** Removes a message that was sent, and returns it. */
+  /** Removes and returns a sent message. */
   remove(packetId: number): StoredMessage | undefined {
     const place = this.#placeByPacketId.get(packetId) ?? -1;
     const stored = this.#messages.get(place);
@@ -58,7 +58,7 @@ export class OutgoingQueue {
     for (const message of this.#messages.values()) message.messageId = undefined;
   }
 
-  /** Those of now. */
+  /** Returns the current messages. */
   list(): StoredMessage[] {
     return [...this.#messages.values()];
   }

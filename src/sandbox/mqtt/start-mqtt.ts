@@ -5,12 +5,12 @@ import type { SandboxServer } from '../server.ts';
 import { correctStoredMessages } from './stored-messages.ts';
 
 /**
- * Starts an MQTT 3.1.1 broker (aedes) that keeps sessions and messages in memory. MQTT 5 and shared subscriptions need
- * mosquitto: aedes refuses the first and takes the second for a plain topic.
+ * Starts an MQTT 3.1.1 broker (aedes) with sessions and messages in memory. MQTT 5 and shared subscriptions need
+ * mosquitto: aedes refuses the first and treats the second as a plain topic.
  */
 export async function startMqtt({ port = 0 }: { port?: number } = {}): Promise<SandboxServer> {
   const broker = await Aedes.createBroker({
-    // A subscriber that is held for want of credit is slow, not dead.
+    // A subscriber paused for lack of credit is slow, not dead.
     drainTimeout: 0,
     maxClientsIdLength: 65_535,
     preConnect: (_client, { clientId }, callback) => {

@@ -4,7 +4,7 @@ interface Session {
   readonly id: string;
 }
 
-/** A subscription that a message matches. */
+/** A subscription that matches a message. */
 interface Matching {
   readonly clientId: string;
 }
@@ -18,20 +18,19 @@ interface Store {
 }
 
 /**
- * Replaces how aedes 1.2 keeps messages for sessions, so that a session loses none of them:
+ * Replaces how aedes 1.2 stores messages for sessions, so that a session loses none:
  *
- * - A message that is published while a session is resumed is sent twice: as a new one, and out of the store. If the
- *   client has acknowledged one before aedes comes to the other, aedes ends the connection ("no such packet").
- * - A message that two filters of a session match is stored twice and sent once. The second time it is found to be sent
- *   already, and is then deleted by a packet id that it does not have yet: whichever message without one comes first is
- *   gone.
- * - Each message that is sent or acknowledged is searched for from the first one on: slow with thousands.
- * - A stored message keeps RETAIN, which marks messages that SUBSCRIBE has brought, and no others (MQTT-3.3.1-9).
+ * - A message published while a session resumes is sent twice: as a new one, and from the store. If the client has
+ *   acknowledged one before aedes reaches the other, aedes ends the connection ("no such packet").
+ * - A message that matches two filters of a session is stored twice and sent once. The second copy is found to be sent
+ *   already, and deleted by a packet id that it does not have yet, which removes the first message without one.
+ * - Each sent or acknowledged message is searched for from the first one on: slow with thousands.
+ * - A stored message keeps RETAIN, which must mark only messages delivered because of a SUBSCRIBE (MQTT-3.3.1-9).
  *
- * Returns a function to be called before the session of a client is resumed. It forgets the packet ids of the connection
- * before: aedes finds an acknowledged message by packet id alone, and stored messages keep their ids until they are sent
- * again. A PUBACK could therefore delete a message that was never sent, in about every tenth resumed session with a
- * backlog of thousands.
+ * Returns a function to call before a client's session resumes. It clears the packet ids of the previous connection:
+ * aedes finds an acknowledged message by packet id alone, and stored messages keep their ids until they are sent again.
+ * Otherwise a PUBACK could delete a message that was never sent, in about every tenth resumed session with a backlog of
+ * thousands.
  */
 export function correctStoredMessages(broker: object): (clientId: string) => Promise<void> {
   const store = storeOf(broker);
@@ -46,7 +45,7 @@ export function correctStoredMessages(broker: object): (clientId: string) => Pro
   store.outgoingEnqueueCombi = async (subscriptions, message) => {
     for (const subscription of oneForEachSession(subscriptions)) enqueue(subscription, { ...message, retain: false });
   };
-  // If the other copy is acknowledged, this one is sent once more, and its PUBACK changes nothing.
+  // If the other copy is acknowledged, this one is sent again, and its PUBACK has no effect.
   store.outgoingUpdate = async ({ id }, message) => {
     queues.get(id)?.update(message);
   };

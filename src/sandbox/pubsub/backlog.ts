@@ -1,46 +1,46 @@
 import type { Message } from './messages.ts';
 
-/** Milliseconds of a clock that is never set back. */
+/** Returns milliseconds of a monotonic clock. */
 export type Clock = () => number;
 
-/** A consumer of a subscription (a StreamingPull stream or a Pull call), and its outstanding messages. */
+/** A consumer of a subscription (a StreamingPull stream or a Pull call), with its outstanding messages. */
 export interface Consumer {
   readonly maxMessages: number;
-  /** The last message may overstep it: so google/pubsub/v1/pubsub.proto defines max_outstanding_bytes. */
+  /** The last message may exceed it, as google/pubsub/v1/pubsub.proto defines max_outstanding_bytes. */
   readonly maxBytes: number;
   outstanding: number;
   outstandingBytes: number;
   ackDeadlineSeconds: number;
 }
 
-/** A consumer that messages are pushed to, unless its client does not read; `end` says that the subscription is gone. */
+/** A consumer that receives pushed messages while its client reads; `end` reports that the subscription is gone. */
 export interface Subscriber extends Consumer {
   readonly paused: () => boolean;
   readonly deliver: (receivedMessages: object[]) => void;
   readonly end: (error: Error) => void;
 }
 
-/** The messages of one ordering key; those without have lanes too, with the key '', in which no order is kept. */
+/** The messages of one ordering key. Messages without a key have unordered lanes with the key ''. */
 interface Lane {
   readonly key: string;
   waiting: Entry[];
-  /** With a key: from the oldest unacknowledged message on those that were delivered. */
+  /** With a key: delivered messages from the oldest unacknowledged one on. */
   readonly delivered: Entry[];
-  /** The only one that may take more while some are delivered. */
+  /** The only consumer that may take more while messages are delivered. */
   consumer?: Consumer | undefined;
-  /** The retry policy holds it back until then. */
+  /** Time until which the retry policy delays the lane. */
   heldUntilMs: number;
 }
 
-/** One message's place in one subscription, from its arrival to its acknowledgement. */
+/** One message's place in one subscription, from arrival to acknowledgment. */
 export interface Entry {
   readonly message: Message;
   readonly lane: Lane;
-  /** Number of nacks and expired leases: its delivery attempt is one more. */
+  /** Number of nacks and expired leases; the delivery attempt is one higher. */
   failures: number;
-  /** Acknowledged, but an earlier message of its key is not. */
+  /** True if acknowledged while an earlier message of its key is not. */
   acked: boolean;
-  /** The lease: who holds it, under what name, and until when. */
+  /** The lease: its holder, its ack id, and its end. */
   consumer: Consumer | undefined;
   ackId: string;
   leasedUntilMs: number;
@@ -50,13 +50,13 @@ const newLane = (key: string): Lane => ({ key, waiting: [], delivered: [], heldU
 const UNLEASED = { failures: 0, acked: false, consumer: undefined, ackId: '', leasedUntilMs: 0 };
 
 /**
- * The messages of a subscription that wait for delivery. In order per key
- * (https://cloud.google.com/pubsub/docs/ordering): those of a key go to one consumer as long as one of them is
- * outstanding, and when one comes back, so do all later ones of its key, even acknowledged ones.
+ * The messages of a subscription that wait for delivery. Keeps order per key
+ * (https://cloud.google.com/pubsub/docs/ordering): messages of a key go to one consumer while one of them is
+ * outstanding, and when one returns, so do all later ones of its key, even acknowledged ones.
  */
 export class Backlog {
   readonly #lanes = new Map<string, Lane>();
-  /** Those in which messages wait, in the order of their turns. */
+  /** Lanes with waiting messages, in the order of their turns. */
   readonly #busy = new Set<Lane>();
   readonly #now: Clock;
 
@@ -75,7 +75,7 @@ export class Backlog {
     this.#busy.add(lane);
   }
 
-  /** Takes the next messages for a consumer, as many as `fits` accepts. */
+  /** Takes the next messages for a consumer while `fits` accepts them. */
   take(consumer: Consumer, fits: (entry: Entry) => boolean): Entry[] {
     const taken: Entry[] = [];
     const now = this.#now();
@@ -93,7 +93,9 @@ export class Backlog {
     return taken;
   }
 
-  /** A taken message was acknowledged, or forwarded to the dead-letter topic, from where it cannot come back. */
+  /**
+   * Records that a taken message was acknowledged, or forwarded to the dead-letter topic, from where it cannot return.
+   */
   done(entry: Entry, how: 'acknowledged' | 'forwarded'): void {
     const { key, delivered } = entry.lane;
     if (key === '') return;
@@ -103,7 +105,10 @@ export class Backlog {
     this.#update(entry.lane);
   }
 
-  /** A taken message was nacked or expired. Returns what comes back, with it the later ones of its key. */
+  /**
+   * Records that a taken message was nacked or expired. Returns the messages that come back, including later ones of
+   * its key.
+   */
   giveBack(entry: Entry, heldUntilMs: number): Entry[] {
     const lane = entry.lane.key === '' ? newLane('') : entry.lane;
     const returned = lane === entry.lane ? lane.delivered.splice(lane.delivered.indexOf(entry)) : [entry];

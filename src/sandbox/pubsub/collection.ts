@@ -13,14 +13,14 @@ const isSet = (value: unknown): boolean =>
 /** The differences between collections of topics and of subscriptions. */
 interface Kind<Settings, Resource> {
   readonly name: 'Topic' | 'Subscription';
-  /** The settings that exist here, and whether an update may change them; any other would have no effect. */
+  /** The supported settings, and whether an update may change them; any other would have no effect. */
   readonly mutable: Readonly<Record<string, boolean>>;
   /** Fills in the defaults; throws for what the service would refuse. */
   readonly check: (asked: Settings) => Settings;
   readonly open: (settings: Settings) => Resource;
 }
 
-/** All topics, or all subscriptions, by full name, and the calls that both have alike. */
+/** All topics or all subscriptions by full name, and the calls that both share. */
 export class Collection<Settings extends { name?: string | null }, Resource extends { settings: Settings }> {
   readonly byName = new Map<string, Resource>();
   readonly #kind: Kind<Settings, Resource>;
@@ -54,7 +54,7 @@ export class Collection<Settings extends { name?: string | null }, Resource exte
         const wrong = mask.find((field) => !changed.has(field) || mutable[field] === false);
         if (mask.length === 0 || wrong !== undefined)
           throw invalidArgument(`The update_mask of a ${kind} must name mutable fields, not "${wrong ?? ''}".`);
-        // A field that is not set goes back to its default.
+        // An unset field returns to its default.
         const masked = Object.fromEntries(mask.map((field) => [field, changed.get(field)]));
         resource.settings = this.#checked({ ...resource.settings, ...masked });
         return resource.settings;

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
 import { orderingKeyOf, stamped, withAttributes } from './messages.ts';
 
-/** The official client's own protos, unchanged, are the judge of what is written and read here. */
+/** The official client's own protos decide whether the encoding here is right. */
 const protos = fromJSON(createRequire(import.meta.url)('@google-cloud/pubsub/build/protos/protos.json'), {
   longs: Number,
 });

@@ -6,7 +6,7 @@ export interface Message {
   readonly id: string;
   readonly publishTimeMs: number;
   readonly orderingKey: string;
-  /** The whole google.pubsub.v1.PubsubMessage, encoded. */
+  /** The encoded google.pubsub.v1.PubsubMessage. */
   readonly bytes: Buffer;
 }
 
@@ -19,7 +19,7 @@ const LIMITS: readonly [maximum: number, what: string, of: (message: PubsubMessa
   [1024, 'bytes in the ordering key', ({ orderingKey }) => Buffer.byteLength(orderingKey)],
 ];
 
-/** Reserved names that the service takes, since the official clients publish them to carry on traces. */
+/** Reserved names that the service accepts, because the official clients publish them to propagate traces. */
 const OF_CLIENTS: ReadonlySet<string> = new Set([
   'googclient_traceparent',
   'googclient_tracestate',
@@ -30,7 +30,7 @@ function isRefusedName(name: string): boolean {
   return name === '' || (/^goog/i.test(name) && !OF_CLIENTS.has(name));
 }
 
-/** The ordering key that the messages of a request share; throws for messages that the service refuses. */
+/** Returns the common ordering key of a request's messages; throws for messages that the service refuses. */
 export function orderingKeyOf(bodies: readonly Buffer[]): string {
   if (bodies.length === 0 || bodies.length > 1000)
     throw invalidArgument(`A publish request must have 1 to 1000 messages, not ${bodies.length}.`);
@@ -58,8 +58,8 @@ export function orderingKeyOf(bodies: readonly Buffer[]): string {
 }
 
 /**
- * Adds ids from `firstId` on, of 16 digits, and the publish time, behind each body: protobuf lets fields stand in any
- * order, and where a publisher set these output-only fields himself, the later value counts.
+ * Appends ids from `firstId` on, of 16 digits, and the publish time to each body: protobuf allows fields in any order,
+ * and the later value wins if a publisher set these output-only fields.
  */
 export function stamped(bodies: readonly Buffer[], orderingKey: string, firstId: number): Message[] {
   const publishTimeMs = Date.now();
@@ -68,7 +68,7 @@ export function stamped(bodies: readonly Buffer[], orderingKey: string, firstId:
   return bodies.map((body, index) => {
     const id = String(firstId + index);
     const bytes = Buffer.concat([body, stamp]);
-    // The id comes first in the stamp, behind one byte of tag and one of length.
+    // The id comes first in the stamp, after one byte of tag and one of length.
     bytes.write(id, body.length + 2, 'latin1');
     return { id, publishTimeMs, orderingKey, bytes };
   });

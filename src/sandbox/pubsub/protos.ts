@@ -6,8 +6,8 @@ const path = createRequire(import.meta.url).resolve('@google-cloud/pubsub/build/
 const json = JSON.parse(readFileSync(path, 'utf8'));
 const messages = json.nested.google.nested.pubsub.nested.v1.nested;
 
-// An embedded message is bytes on the wire. Declared as such, messages pass from publisher to subscriber without being
-// decoded and encoded again; where one is looked at for its limits, its attributes are not made strings either.
+// An embedded message is bytes on the wire. Declared as bytes, messages pass from publisher to subscriber without
+// decoding and encoding, and attributes checked for limits are not converted to strings.
 messages.PublishRequest.fields.messages.type = 'bytes';
 messages.ReceivedMessage.fields.message.type = 'bytes';
 messages.PubsubMessage.fields.attributes = { rule: 'repeated', type: 'Attribute', id: 2 };
@@ -15,7 +15,7 @@ messages.Attribute = { fields: { key: { type: 'bytes', id: 1 }, value: { type: '
 
 const definitions = fromJSON(json, { longs: Number, enums: String, defaults: true });
 
-/** google.pubsub.v1.PubsubMessage, in both directions, for what has to be looked at or added. */
+/** google.pubsub.v1.PubsubMessage, in both directions, for fields that are read or added. */
 export interface PubsubMessage {
   readonly data: Buffer;
   readonly attributes: readonly { readonly key: Buffer; readonly value: Buffer }[];
@@ -63,7 +63,7 @@ export function iamService(): ServiceDefinition {
   return definition;
 }
 
-/** A service of google.pubsub.v1 as the official client knows it, but for the above. */
+/** Loads a service of google.pubsub.v1 as the official client defines it, except for the changes above. */
 export function service(name: 'Publisher' | 'Subscriber'): ServiceDefinition {
   const definition = definitions[`google.pubsub.v1.${name}`];
   if (definition === undefined || 'format' in definition) throw new Error(`${path} has no service ${name}`);

@@ -21,11 +21,12 @@ export interface PubSubTarget {
 }
 
 /**
- * Tests what the sandbox's Pub/Sub and Google's own emulator have in common, through the official client; `size` says
- * whether every run has these tests, or only one at full size. Where the emulator is known to fall short of the
- * service's documentation, start-pubsub.test.ts tests the sandbox alone: limits of messages and deadlines, flow control
- * and keepalive of streams, backoff, updates of topics, how ordering keys come back and spread over streams, and what
- * the emulator pretends to do (filters, seek).
+ * Tests the common behavior of the sandbox's Pub/Sub and Google's emulator through the official client. `size` selects
+ * whether the tests run always or only at full size.
+ *
+ * start-pubsub.test.ts tests the sandbox alone where the emulator falls short of the documentation: limits of messages
+ * and deadlines, flow control and keepalive of streams, backoff, updates of topics, the return of ordering keys and
+ * their distribution over streams, and features that the emulator only pretends to have (filters, seek).
  */
 export function pubsubContract(name: string, size: 'test' | 'long', start: () => Promise<PubSubTarget>): void {
   suite(`Pub/Sub contract: ${name}`, (tests: Suite) => {
@@ -306,7 +307,7 @@ export function pubsubContract(name: string, size: 'test' | 'long', start: () =>
         assert.is(received[0]?.deliveryAttempt, attempt);
         await it.modify(subscription, received, 0);
       }
-      // The emulator forwards when it is asked for the next delivery, not before.
+      // The emulator forwards only when asked for the next delivery.
       await eventually(async () => assert.ok(await it.isEmpty(subscription)));
       const [dead] = await it.pull(deadLetters.subscription, 1);
       assert.is(text(dead ?? {}), 'poison');

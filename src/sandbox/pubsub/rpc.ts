@@ -1,17 +1,17 @@
 import { type handleUnaryCall, Metadata, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { errorInfo, STATUS_DETAILS } from '../faults/status-details.ts';
 
-/** The error that a handler throws; the client gets it as the call's status. */
+/** Creates the error for a handler to throw; the client gets it as the call's status. */
 export const rpcError = (code: status, message: string) => Object.assign(new Error(message), { code });
 export const invalidArgument = (message: string) => rpcError(status.INVALID_ARGUMENT, message);
 export const notFound = (name: string) => rpcError(status.NOT_FOUND, `Resource not found (resource=${name}).`);
 
-/** The service does not name the permission; the sandbox does. */
+/** The sandbox names the permission, unlike the service. */
 export const permissionDenied = (permission: string) =>
   rpcError(status.PERMISSION_DENIED, `User not authorized to perform this action. (${permission})`);
 
 type Named = string | { readonly name?: string | null } | null;
-/** A request is about what it names, or in an update has, in one of these fields. */
+/** One of these fields names a request's resource, or contains it in an update. */
 export type Request = {
   name?: string | null;
   subscription?: Named;
@@ -21,7 +21,7 @@ export type Request = {
   resource?: string;
 };
 
-/** https://cloud.google.com/pubsub/docs/exactly-once-delivery: the ids of a call whose leases are over. */
+/** Lists the ids of a call whose leases are over, see https://cloud.google.com/pubsub/docs/exactly-once-delivery */
 export function invalidAckIds(ackIds: readonly string[]): Error {
   const message = 'Some acknowledgement ids in the request were invalid.';
   const metadata = new Metadata();
@@ -30,13 +30,13 @@ export function invalidAckIds(ackIds: readonly string[]): Error {
   return Object.assign(rpcError(status.FAILED_PRECONDITION, message), { metadata });
 }
 
-/** The resource of a request: full name of a topic, subscription or project. */
+/** Returns the resource of a request: full name of a topic, subscription or project. */
 export function resourceOf({ name, subscription, topic, project, resource }: Request): string {
   const found = name ?? subscription ?? topic ?? project ?? resource ?? '';
   return typeof found === 'string' ? found : (found.name ?? '');
 }
 
-/** A method that answers once; a handler that returns nothing answers with an empty message. */
+/** Wraps a handler as a unary method; a handler without a result answers with an empty message. */
 export function unary<R extends Request>(
   handler: (resource: string, request: R, call: ServerUnaryCall<R, object>) => unknown,
 ): handleUnaryCall<R, object> {

@@ -18,16 +18,16 @@ type PullRequest = Decoded<protos.google.pubsub.v1.IPullRequest>;
 type IamRequest = { readonly resource: string; readonly permissions: readonly string[] };
 type PublishRequest = { readonly topic: string; readonly messages: readonly Buffer[] };
 
-/** "A bounded amount of time", says google/pubsub/v1/pubsub.proto, for which a Pull call waits for a first message. */
+/** Time that a Pull call waits for a first message: "a bounded amount of time" in google/pubsub/v1/pubsub.proto. */
 const MAX_WAIT_MS = 10_000;
 const DELETED_TOPIC = '_deleted-topic_';
 
-/** The state of one server, and the calls on it; other calls answer UNIMPLEMENTED. */
+/** The state of one server, and its calls; other calls answer UNIMPLEMENTED. */
 export class Services {
   readonly #faults: Faults;
   readonly #permissions: Permissions;
   readonly #clock: Clock;
-  /** Message ids count from the microseconds since 1970 at the start. */
+  /** Message ids count from the microseconds since 1970 at start. */
   #nextId = Date.now() * 1000;
 
   readonly #topics = new Collection<protos.google.pubsub.v1.ITopic, { settings: protos.google.pubsub.v1.ITopic }>({
@@ -121,7 +121,9 @@ export class Services {
     return this.#permissions.lackedBy('StreamingPull', PUBSUB_PERMISSIONS.StreamingPull);
   }
 
-  /** Takes back what was leased until now, and ends the streams that a fault names or a permission denies; to be called often. */
+  /**
+   * Takes back expired leases, and ends the streams affected by a fault or a denied permission. Must be called often.
+   */
   expire(): void {
     for (const [resource, subscription] of this.#subscriptions.byName) {
       subscription.expire();

@@ -8,11 +8,11 @@ import { startPubSub } from './start-pubsub.ts';
 
 const numbers = (count: number): string[] => Array.from({ length: count }, (_, index) => String(index));
 
-/** Behavior that the service documents and Google's emulator lacks; the rest is in pubsub.contract.ts. */
+/** Tests documented behavior that Google's emulator lacks; the rest is in pubsub.contract.ts. */
 suite('startPubSub', (tests) => {
   const { test } = tests;
   const scope = suiteScope(tests);
-  /** The server's time, which stands still unless a test advances it. */
+  /** The server's time, which a test advances. */
   let clockMs = 0;
   let it: TestClient;
   tests.before(async () => {

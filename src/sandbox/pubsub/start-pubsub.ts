@@ -26,7 +26,7 @@ export async function startPubSub({
   port?: number;
   faults?: Faults;
   permissions?: Permissions;
-  /** Milliseconds of leases and backoffs; only differences count. */
+  /** Milliseconds for leases and backoffs; only differences matter. */
   clock?: Clock;
 } = {}): Promise<SandboxServer> {
   const services = new Services(faults, permissions, clock);
@@ -34,7 +34,7 @@ export async function startPubSub({
   const checked = (methods: Readonly<Record<string, unknown>>): UntypedServiceImplementation =>
     Object.fromEntries(
       Object.entries(methods).map(([method, made]) => {
-        // All of them are made by `unary`, each with a request type of its own.
+        // All of them are created by `unary`, each with its own request type.
         const handler = made as handleUnaryCall<Request, object>;
         const permitted: typeof handler = (call, callback) => {
           const lacking = permissions.lackedBy(method, needed[method] ?? []);

@@ -10,7 +10,7 @@ import type { Subscription } from './subscription.ts';
 type StreamingPullRequest = Decoded<protos.google.pubsub.v1.IStreamingPullRequest>;
 type Call = ServerDuplexStream<StreamingPullRequest, object>;
 
-/** Attaches a stream to its subscription by its first request, and returns what to do with the next ones. */
+/** Attaches a stream to its subscription by its first request, and returns the handler of later ones. */
 function open(call: Call, subscription: Subscription, first: StreamingPullRequest, isSilent: () => boolean) {
   if (first.streamAckDeadlineSeconds === 0) throw invalidArgument('stream_ack_deadline_seconds must be set at first');
   const { enableMessageOrdering: messageOrderingEnabled, enableExactlyOnceDelivery: exactlyOnceDeliveryEnabled } =
@@ -46,15 +46,15 @@ function open(call: Call, subscription: Subscription, first: StreamingPullReques
     if (request.subscription !== '' || request.maxOutstandingMessages !== 0 || request.maxOutstandingBytes !== 0)
       throw invalidArgument('subscription and flow control may only be set in the first message');
     obey(request);
-    // An answer to an empty request tells the official client that the stream is alive.
+    // An answer to an empty request shows the official client that the stream is alive.
     const settles = request.ackIds.length + request.modifyDeadlineAckIds.length > 0;
     if (!settles && !isSilent()) consumer.deliver([]);
   };
 }
 
-/** Handles StreamingPull: the first request names the subscription and the flow control, the others only settle. */
+/** Handles StreamingPull: the first request names the subscription and the flow control, later ones only settle. */
 export const streamingPull = (find: (name: string) => Subscription, faults: Faults) => (call: Call) => {
-  /** Resolves with what to do with the next requests; a fault can hold the opening up. */
+  /** Resolves with the handler of later requests; a fault can delay the opening. */
   let opening: Promise<((request: StreamingPullRequest) => void) | undefined> | undefined;
   const begin = (first: StreamingPullRequest) => {
     const about: FaultyCall = { server: 'pubsub', method: 'StreamingPull', resource: first.subscription };

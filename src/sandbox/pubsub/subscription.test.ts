@@ -14,16 +14,16 @@ interface Delivered {
 
 const isDelivered = (received: object): received is Delivered => 'ackId' in received && 'message' in received;
 
-/** A subscription without a network, and what its consumers hold. A message's bytes are its number. */
+/** A subscription without a network, and the messages its consumers hold. A message's bytes are its number. */
 class Model {
   readonly held = new Map<number, { ackId: string; consumer: Subscriber }>();
   readonly acked = new Set<number>();
   readonly subscription: Subscription;
-  /** The first thing that was wrong with a delivery. */
+  /** The first error found in a delivery. */
   failure: unknown;
   /** The ordering key of each published message. */
   readonly #keys: string[] = [];
-  /** By ordering key the message that was delivered last. */
+  /** The last delivered message by ordering key. */
   readonly #last = new Map<string, number>();
   readonly #ordered: boolean;
 
@@ -39,7 +39,7 @@ class Model {
     this.#keys.push(orderingKey);
   }
 
-  /** Acknowledges, or nacks, one of the messages that are held. */
+  /** Acknowledges or nacks one of the held messages. */
   settle(pick: number, outcome: 'acknowledged' | 0): void {
     const [index, lease] = Array.from(this.held)[pick % Math.max(1, this.held.size)] ?? [];
     if (index === undefined || lease === undefined) return;
@@ -62,7 +62,7 @@ class Model {
     assert.is(this.acked.size, this.#keys.length, 'no message is lost');
   }
 
-  /** With an ordering key a nack takes back the later messages of its key too. */
+  /** With an ordering key, a nack also takes back later messages of its key. */
   #forget(index: number, withSuccessors: boolean): void {
     const key = this.#keys[index];
     for (const other of Array.from(this.held.keys()))

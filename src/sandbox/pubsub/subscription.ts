@@ -3,7 +3,7 @@ import type { Message } from './messages.ts';
 import { invalidAckIds, invalidArgument } from './rpc.ts';
 import { type SubscriptionSettings, seconds } from './subscription-settings.ts';
 
-/** One response carries at most so much, so that several consumers share a backlog and none hogs the event loop. */
+/** Limits of one response, so that consumers share a backlog and none blocks the event loop. */
 const MAX_BATCH = 1000;
 const MAX_BATCH_BYTES = 1024 * 1024;
 const ACK_ID = /^\d{16}$/;
@@ -13,10 +13,10 @@ const hasRoom = ({ outstanding, maxMessages, outstandingBytes, maxBytes }: Consu
 
 /** A subscription's messages: waiting, or leased to a consumer. */
 export class Subscription {
-  /** Ack ids increase through all subscriptions, so that none is valid for another. */
+  /** Ack ids increase across all subscriptions, so that an id is valid for one only. */
   static #lastAckId = Date.now() * 1000;
   settings: SubscriptionSettings;
-  /** Publishes to the dead-letter topic; false if that cannot be done, and the message stays. */
+  /** Publishes to the dead-letter topic; returns false if that is impossible, and the message stays. */
   readonly #deadLetter: (entry: Entry, settings: SubscriptionSettings) => boolean;
   readonly #now: Clock;
   readonly #backlog: Backlog;
@@ -43,9 +43,8 @@ export class Subscription {
   }
 
   /**
-   * Acknowledges leased messages, or sets a new ack deadline in seconds, of which 0 gives back at once. Ack ids whose
-   * leases are over are ignored, as the service does, unless the subscription has exactly-once delivery; those that
-   * never were ack ids are refused.
+   * Acknowledges leased messages, or sets a new ack deadline in seconds, where 0 returns them immediately. Ignores ack
+   * ids with ended leases like the service, unless the subscription has exactly-once delivery. Refuses invalid ack ids.
    */
   settle(ackIds: readonly string[], outcomeOf: (index: number) => number | 'acknowledged'): void {
     const ended: string[] = [];
@@ -68,13 +67,13 @@ export class Subscription {
     if (ended.length > 0 && this.settings.enableExactlyOnceDelivery) throw invalidAckIds(ended);
   }
 
-  /** Takes back what was leased until now, and looks whose backoff is over; to be called often. */
+  /** Takes back expired leases, and releases ended backoffs. Must be called often. */
   expire(nowMs = this.#now()): void {
     for (const entry of this.#leases.values()) if (entry.leasedUntilMs <= nowMs) this.#giveBack(entry);
     this.dispatch();
   }
 
-  /** Hands out what can be handed out, once per turn of the event loop, so that messages travel in batches. */
+  /** Delivers what is possible, once per turn of the event loop, so that messages are batched. */
   dispatch(): void {
     this.#turn ??= setImmediate(() => {
       this.#turn = undefined;
@@ -83,7 +82,7 @@ export class Subscription {
       for (const subscriber of open) {
         const received = this.lease(subscriber, share);
         if (received.length === 0) continue;
-        // Another one has the first turn next time.
+        // Gives another subscriber the first turn next time.
         if (this.subscribers.delete(subscriber)) this.subscribers.add(subscriber);
         subscriber.deliver(received);
         this.dispatch();
@@ -91,7 +90,7 @@ export class Subscription {
     });
   }
 
-  /** Leases what there is to a consumer, within its flow control and that of one response. */
+  /** Leases waiting messages to a consumer, within its flow control and that of one response. */
   lease(consumer: Consumer, share = MAX_BATCH): object[] {
     let [count, bytes] = [0, 0];
     const entries = this.#backlog.take(consumer, ({ message }) => {
@@ -125,7 +124,10 @@ export class Subscription {
     this.#backlog.done(entry, how);
   }
 
-  /** After a nack or an expiry: to the dead-letter topic, or back to the backlog now or after a backoff. */
+  /**
+   * After a nack or an expiry: sends the message to the dead-letter topic, or back to the backlog now or after a
+   * backoff.
+   */
   #giveBack(entry: Entry): void {
     entry.failures += 1;
     const { deadLetterPolicy, retryPolicy } = this.settings;

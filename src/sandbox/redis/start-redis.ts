@@ -3,8 +3,8 @@ import { freePort } from '../free-port.ts';
 import type { SandboxServer } from '../server.ts';
 
 /**
- * Runs redis-server until its standard input ends. That is a pipe from us: it ends with this process too, however that
- * ends, so that no server is left behind.
+ * Runs redis-server until its standard input ends. This process holds that pipe, so the server ends with it in every
+ * case.
  */
 const SCRIPT = `
 command -v redis-server >/dev/null || exit 127
@@ -18,7 +18,7 @@ wait "$server"
 `;
 const NOT_FOUND = 127;
 
-/** Starts a real `redis-server` that keeps nothing on disk; undefined where none is installed. */
+/** Starts a real `redis-server` without persistence; undefined if none is installed. */
 export async function startRedis({ port = 0 }: { port?: number } = {}): Promise<SandboxServer | undefined> {
   const chosen = port === 0 ? await freePort() : port;
   const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];

@@ -17,7 +17,7 @@ const REGION = /^[A-Z]+(?:-[A-Z]+)+\d{1,2}$/;
 
 const enabled = v.object({ enabled: v.optional(v.boolean(), false) });
 
-/** The settings of a bucket that a caller may give. Others are dropped, as by the service. */
+/** The bucket settings that a caller may set. Others are dropped, as by the service. */
 const bucketSchema = v.object({
   storageClass: v.optional(storageClass, 'STANDARD'),
   location: v.optional(
@@ -74,7 +74,7 @@ function locationType(location: string): string {
   return DUAL_REGIONS.includes(location) ? 'dual-region' : 'region';
 }
 
-/** Settings that would change what a bucket does, in ways that the sandbox does not have. */
+/** Refuses settings that would change a bucket in ways that the sandbox does not support. */
 function refuseUnsupported(settings: JsonObject): void {
   for (const name of ['acl', 'customPlacementConfig', 'defaultObjectAcl', 'ipFilter', 'logging']) {
     if (settings[name] !== undefined) throw notImplemented(`the bucket setting ${name}`);
@@ -86,7 +86,7 @@ function refuseUnsupported(settings: JsonObject): void {
   }
 }
 
-/** Reads `bucketPolicyOnly`, the older name of uniform access, where a patch has it alone. */
+/** Reads `bucketPolicyOnly`, the older name of uniform access, if a patch has only that. */
 function withUniformAccess(patch: JsonObject): JsonObject {
   const { iamConfiguration } = patch;
   if (!isJsonObject(iamConfiguration) || iamConfiguration.uniformBucketLevelAccess !== undefined) return patch;
@@ -126,8 +126,8 @@ function decideEncryption(given: Settings['encryption'], previous: unknown, effe
 }
 
 /**
- * The settings of a bucket after `patch`, checked, with what the service adds to them. `previous` is the bucket as it is,
- * and empty for a new one.
+ * Returns the checked settings of a bucket after `patch`, with what the service adds. `previous` is the current bucket,
+ * empty for a new one.
  */
 export function decideBucketFields(name: string, patch: JsonObject, previous: JsonObject, now: number): JsonObject {
   refuseUnsupported(mergePatch({}, patch));
@@ -161,7 +161,7 @@ export function decideBucketFields(name: string, patch: JsonObject, previous: Js
   };
 }
 
-/** True if access is by IAM alone, which refuses ACLs. */
+/** Returns whether access is by IAM alone, which refuses ACLs. */
 export function isUniform({ iamConfiguration }: JsonObject): boolean {
   const uniform = isJsonObject(iamConfiguration) ? iamConfiguration.uniformBucketLevelAccess : undefined;
   return isJsonObject(uniform) && uniform.enabled === true;

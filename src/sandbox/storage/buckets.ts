@@ -69,7 +69,9 @@ export function deleteBucket(call: Call): Response {
   return new Response(null, { status: 204 });
 }
 
-/** Locks a retention policy, for good. https://cloud.google.com/storage/docs/json_api/v1/buckets/lockRetentionPolicy */
+/**
+ * Locks a retention policy permanently. https://cloud.google.com/storage/docs/json_api/v1/buckets/lockRetentionPolicy
+ */
 export function lockRetentionPolicy(call: Call): Response {
   const { state, query, origin } = call;
   requiredParameter(query, 'ifMetagenerationMatch');

@@ -2,7 +2,7 @@ import type { Permissions } from '../permissions.ts';
 import type { Require } from './permissions.ts';
 import type { StorageState } from './storage-state.ts';
 
-/** One call, its path taken apart and decoded. `bucket` and `object` are empty where the path has none. */
+/** One call with its decoded path. `bucket` and `object` are empty if the path has none. */
 export interface Call {
   readonly state: StorageState;
   readonly request: Request;
@@ -10,7 +10,7 @@ export interface Call {
   readonly headers: Headers;
   readonly bucket: string;
   readonly object: string;
-  /** Scheme, host and port by which the caller reached the server: what the links in an answer begin with. */
+  /** Scheme, host and port that the caller used, which links in the response begin with. */
   readonly origin: string;
   /** Throws 403 if the caller lacks an IAM permission. */
   readonly require: Require;

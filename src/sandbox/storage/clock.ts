@@ -1,4 +1,4 @@
-/** The time of one server: wall clock for what a caller sees, and generations that always grow. */
+/** The time of one server: a wall clock for callers, and strictly increasing generations. */
 export class Clock {
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -12,7 +12,7 @@ export class Clock {
     return new Date(this.now()).toISOString();
   }
 
-  /** Microseconds since 1970, and more than the last one. */
+  /** Returns microseconds since 1970, larger than the last value. */
   nextGeneration(): string {
     this.#lastGeneration = Math.max(this.#lastGeneration + 1, Math.floor(this.now() * 1000));
     return String(this.#lastGeneration);

@@ -7,7 +7,7 @@ const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-/** The CRC-32C of `bytes` as Cloud Storage writes it: base64 of the four bytes, big-endian. */
+/** Returns the CRC-32C of `bytes` as Cloud Storage writes it: base64 of the four bytes, big-endian. */
 export function crc32c(bytes: Uint8Array): string {
   let value = -1;
   for (const byte of bytes) value = (TABLE[(value ^ byte) & 0xff] ?? 0) ^ (value >>> 8);

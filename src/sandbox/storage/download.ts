@@ -4,9 +4,8 @@ import { StorageError } from './storage-error.ts';
 import type { StoredObject } from './storage-state.ts';
 
 /**
- * Answers with the content, all of it or the part that `Range` asks for. What is stored with the content encoding gzip is
- * decompressed for a caller that does not accept gzip; a range of it cannot be had, and is ignored.
- * https://cloud.google.com/storage/docs/transcoding
+ * Answers with the content, or the part that `Range` requests. Content with the encoding gzip is decompressed for a
+ * caller that does not accept gzip, and a range is then ignored. https://cloud.google.com/storage/docs/transcoding
  */
 export function download(request: Request, object: StoredObject): Response {
   const headers = headersOf(object);
@@ -14,7 +13,7 @@ export function download(request: Request, object: StoredObject): Response {
   const plain = isTranscoded(request, object) ? decompressed(object.content) : undefined;
   if (plain !== undefined) {
     headers.set('warning', '214 UploadServer gunzipped');
-    // A stream has no content length; the service sends none either.
+    // A stream has no content length; the service omits it as well.
     return new Response(new Blob([plain]).stream(), { headers });
   }
   if (contentEncoding !== undefined) headers.set('content-encoding', headerOf(contentEncoding));
@@ -41,7 +40,7 @@ function headersOf({ resource, content }: StoredObject): Headers {
   return headers;
 }
 
-/** A value as the bytes of its UTF-8, which is what goes over the wire. */
+/** Returns a value as the bytes of its UTF-8, as sent over the wire. */
 const headerOf = (value: unknown): string => Buffer.from(String(value)).toString('latin1');
 
 function isTranscoded({ headers }: Request, { resource }: StoredObject): boolean {
@@ -49,7 +48,7 @@ function isTranscoded({ headers }: Request, { resource }: StoredObject): boolean
   return !/(?:^|,)\s*gzip\s*(?:,|$|;(?!\s*q=0(?:\.0+)?\s*(?:,|$)))/i.test(headers.get('accept-encoding') ?? '');
 }
 
-/** Decompresses gzip; undefined for content that is not gzip, and is served as stored. */
+/** Decompresses gzip; undefined for other content, which is served as stored. */
 function decompressed(content: Buffer): Buffer<ArrayBuffer> | undefined {
   try {
     return gunzipSync(content);
@@ -63,7 +62,7 @@ function partOf(content: Buffer<ArrayBuffer>, range: string | null, headers: Hea
   const [given, from, to] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
   headers.set('accept-ranges', 'bytes');
   if (given === undefined || (!from && !to)) {
-    // Told here, because the answer to a HEAD has no content.
+    // Set here, because the response to a HEAD has no content.
     headers.set('content-length', String(size));
     return new Response(content, { headers });
   }

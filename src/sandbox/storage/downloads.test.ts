@@ -13,7 +13,7 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
   let bucket: Bucket;
   let buckets = 0;
 
-  /** By node:http, which adds no headers and decompresses nothing. */
+  /** Uses node:http, which adds no headers and decompresses nothing. */
   const fetchBare = (name: string, headers: Record<string, string> = {}) =>
     new Promise<{ status: number | undefined; headers: Record<string, unknown>; body: Buffer }>((resolve, reject) => {
       const url = `${server.origin}/storage/v1/b/${bucket.name}/o/${name}?alt=media`;

@@ -4,7 +4,7 @@ import { isJsonObject } from './json-object.ts';
 import type { Resource } from './resource.ts';
 import { conditionNotMet, notImplemented, StorageError } from './storage-error.ts';
 
-/** A customer-supplied key, as an object shows it: the key itself is not kept. */
+/** A customer-supplied key in an object's resource; the key itself is not kept. */
 export interface CustomerKey {
   readonly encryptionAlgorithm: 'AES256';
   readonly keySha256: string;
@@ -14,10 +14,7 @@ const KEY_BYTES = 32;
 /** 32 bytes in base64. */
 const BASE64_KEY = /^[A-Za-z0-9+/]{43}=$/;
 
-/**
- * Reads the key that a call supplies in its headers.
- * https://cloud.google.com/storage/docs/encryption/customer-supplied-keys
- */
+/** Reads the key in a call's headers. https://cloud.google.com/storage/docs/encryption/customer-supplied-keys */
 export function customerKeyOf({ headers }: Request): CustomerKey | undefined {
   if (headers.has('x-goog-encryption-kms-key-name')) throw notImplemented('Cloud KMS keys');
   const algorithm = headers.get('x-goog-encryption-algorithm');
@@ -49,7 +46,7 @@ export function customerKeyOf({ headers }: Request): CustomerKey | undefined {
   return { encryptionAlgorithm: algorithm, keySha256 };
 }
 
-/** Throws unless `given` is the key that an object is stored under. `reading` content needs the key. */
+/** Throws unless `given` is the object's key. Only `reading` content requires the key. */
 export function checkCustomerKey({ customerEncryption }: Resource, given: CustomerKey | undefined, reading: boolean) {
   const stored = isJsonObject(customerEncryption) ? customerEncryption.keySha256 : undefined;
   if (given === undefined) {
@@ -74,7 +71,7 @@ export function checkCustomerKey({ customerEncryption }: Resource, given: Custom
 
 const enforcement = v.object({ restrictionMode: v.picklist(['NotRestricted', 'FullyRestricted']) });
 
-/** Which kinds of encryption a bucket refuses for new objects. */
+/** The kinds of encryption that a bucket refuses for new objects. */
 export const encryptionSchema = v.object({
   googleManagedEncryptionEnforcementConfig: v.optional(enforcement),
   customerManagedEncryptionEnforcementConfig: v.optional(enforcement),
@@ -82,7 +79,7 @@ export const encryptionSchema = v.object({
 });
 
 /**
- * Throws 412 if the bucket refuses the kind of encryption that a new object would have.
+ * Throws 412 if the bucket refuses the encryption of a new object.
  * https://cloud.google.com/storage/docs/encryption/enforce-encryption-types
  */
 export function checkEnforcement({ encryption }: Resource, key: CustomerKey | undefined): void {

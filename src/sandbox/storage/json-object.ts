@@ -13,13 +13,13 @@ export function parseJsonObject(text: string): JsonObject {
     const value: unknown = JSON.parse(text.trim() || '{}');
     if (isJsonObject(value)) return value;
   } catch {
-    // Falls through to the answer that the real service gives.
+    // Falls through to the real service's answer.
   }
   throw new StorageError(400, 'parseError', 'Parse Error');
 }
 
 /**
- * Merges as the JSON API does: objects key by key, `null` removes, anything else (arrays too) replaces.
+ * Merges like the JSON API: objects key by key, `null` removes, anything else (including arrays) replaces.
  * https://cloud.google.com/storage/docs/json_api#patch
  */
 export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
@@ -33,7 +33,9 @@ export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   return merged;
 }
 
-/** Reads the fields of a body that a schema has, and drops the others, as the service does. Throws 400 naming the field. */
+/**
+ * Reads the fields of a body that the schema has, and drops the others, like the service. Throws 400 naming the field.
+ */
 export function readFields<T extends v.GenericSchema>(schema: T, body: JsonObject): v.InferOutput<T> {
   const parsed = v.safeParse(schema, body);
   if (parsed.success) return parsed.output;

@@ -28,7 +28,7 @@ const conditionSchema = v.pipe(
   v.check((condition) => Object.keys(condition).length > 0, 'a rule needs a condition'),
 );
 
-/** Rules are checked, kept and shown; nothing acts by them. https://cloud.google.com/storage/docs/lifecycle */
+/** Rules are checked, stored and shown, but have no effect. https://cloud.google.com/storage/docs/lifecycle */
 export const lifecycleSchema = v.object({
   rule: v.optional(v.pipe(v.array(v.object({ action: actionSchema, condition: conditionSchema })), v.maxLength(100))),
 });

@@ -5,8 +5,9 @@ import { shownObject } from './shown.ts';
 import type { Bucket, StoredObject } from './storage-state.ts';
 
 /**
- * Lists objects in the order of their names' bytes, with `versions=true` also those that are not live, oldest first:
- * those that begin with `prefix`, from `startOffset` to before `endOffset`. With `delimiter`, those that have it behind `prefix` are folded into `prefixes`, which count towards the page like objects.
+ * Lists objects in the order of their names' bytes: those that begin with `prefix`, from `startOffset` to before
+ * `endOffset`. `versions=true` includes noncurrent versions, oldest first. `delimiter` folds names that contain it
+ * after `prefix` into `prefixes`, which count towards the page like objects.
  */
 export function listObjects({ state, query, bucket: name, origin }: Call): Response {
   const bucket = state.bucket(name);
@@ -29,7 +30,7 @@ export function listObjects({ state, query, bucket: name, origin }: Call): Respo
   return Response.json({ kind: 'storage#objects', items, prefixes, nextPageToken });
 }
 
-/** By the bytes of UTF-8: the order of the list. */
+/** Compares the bytes of UTF-8, the order of the list. */
 function betweenOf(start: string | null, end: string | null): (name: string) => boolean {
   if (!start && !end) return () => true;
   const from = Buffer.from(start ?? '');

@@ -5,7 +5,7 @@ export interface Part {
   readonly content: Buffer<ArrayBuffer>;
 }
 
-/** Takes a `multipart/related` body (RFC 2387) apart, byte for byte. The parts share its memory. */
+/** Splits a `multipart/related` body (RFC 2387), byte for byte. The parts share its memory. */
 export function parseMultipartRelated(contentType: string | null, body: Buffer<ArrayBuffer>): Part[] {
   const [, boundary] = /^multipart\/related\s*;.*\bboundary="?([^";\s]+)/i.exec(contentType ?? '') ?? [];
   if (boundary === undefined) throw invalid('A multipart upload needs the content type multipart/related.');

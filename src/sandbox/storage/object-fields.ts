@@ -44,7 +44,7 @@ function refuseUnsupported(body: JsonObject): void {
   }
 }
 
-/** Throws if a call sets ACLs: the bucket refuses them, or the sandbox does. */
+/** Throws if a call sets ACLs, which the bucket or the sandbox refuses. */
 export function refuseAcls(bucket: JsonObject, query: URLSearchParams, body: JsonObject): void {
   const given = ['predefinedAcl', 'predefinedDefaultObjectAcl'].find((name) => query.has(name));
   if (given === undefined && body.acl === undefined && body.defaultObjectAcl === undefined) return;
@@ -56,7 +56,7 @@ export function refuseAcls(bucket: JsonObject, query: URLSearchParams, body: Jso
   throw notImplemented('ACLs');
 }
 
-/** The fields of a new object, and the hashes that its content must have. */
+/** Returns the fields of a new object, and the hashes that its content must have. */
 export function readObjectFields(body: JsonObject): JsonObject {
   refuseUnsupported(body);
   return readFields(newObjectSchema, mergePatch({}, body));
@@ -66,7 +66,7 @@ const hash = v.pipe(v.string(), v.base64());
 
 const newObjectSchema = v.object({ ...objectSchema.entries, crc32c: v.optional(hash), md5Hash: v.optional(hash) });
 
-/** The fields of an object after a patch. A custom time never goes, and never goes back. */
+/** Returns the fields of an object after a patch. A custom time can be neither removed nor decreased. */
 export function patchObjectFields(current: Resource, patch: JsonObject): JsonObject {
   refuseUnsupported(patch);
   const fields = readFields(objectSchema, mergePatch(current, patch));

@@ -3,7 +3,7 @@ import { invalid, required } from './storage-error.ts';
 const MAX_BYTES = 1024;
 const RESERVED = '.well-known/acme-challenge/';
 
-/** Returns a name that the service allows. https://cloud.google.com/storage/docs/objects#naming */
+/** Returns a name if the service allows it. https://cloud.google.com/storage/docs/objects#naming */
 export function objectName(name: unknown): string {
   if (typeof name !== 'string' || name === '') throw required('name');
   const refused =
@@ -17,7 +17,7 @@ export function objectName(name: unknown): string {
   return name;
 }
 
-/** Throws if the parameter `name` of a URL is not UTF-8: decoded, its bytes would be lost. */
+/** Throws if the parameter `name` of a URL is not UTF-8, since decoding would lose its bytes. */
 export function checkNameIsUtf8(url: string): void {
   const [, raw = ''] = /[?&]name=([^&]*)/.exec(url) ?? [];
   try {

@@ -2,14 +2,14 @@ import { invalid } from './storage-error.ts';
 
 export interface Entry<T> {
   readonly name: string;
-  /** Orders entries of one name. */
+  /** Orders entries with the same name. */
   readonly generation?: string;
   readonly value: T;
 }
 
 const MAX_PAGE_SIZE = 1000;
 
-/** One page of `entries` in the order of their names' UTF-8 bytes: up to `maxResults` after `pageToken`. */
+/** Returns one page of `entries` in the order of their names' UTF-8 bytes: up to `maxResults` after `pageToken`. */
 export function pageOf<T>(entries: readonly Entry<T>[], query: URLSearchParams) {
   const size = Math.min(Number(query.get('maxResults')) || MAX_PAGE_SIZE, MAX_PAGE_SIZE);
   const after = parseToken(query.get('pageToken'));

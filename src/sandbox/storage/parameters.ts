@@ -1,8 +1,8 @@
 import { invalidParameter, notImplemented, required, StorageError } from './storage-error.ts';
 
 /**
- * Parameters of the JSON API that change a result, and that the sandbox does not have. Those that the JSON API does not
- * have either are ignored, as by the service: its own Node.js client sends some.
+ * Parameters of the JSON API that change a result and that the sandbox lacks. Unknown parameters are ignored, as by the
+ * service: its own Node.js client sends some.
  */
 const UNSUPPORTED = [
   'callback',
@@ -48,8 +48,8 @@ const BUCKET_ACLS = ['authenticatedRead', 'private', 'projectPrivate', 'publicRe
 const PROJECT = /^(?:[a-z0-9.-]+:)?[a-z](?:[a-z0-9-]*[a-z0-9])?$|^\d+$/;
 
 /**
- * Throws 400 for a parameter that the sandbox does not have, or whose value the service refuses. Empty values and `false`
- * ask for nothing: Google's Go client sends every parameter of a list.
+ * Throws 400 for a parameter that the sandbox lacks, or a value that the service refuses. Empty values and `false` have
+ * no effect: Google's Go client sends every parameter of a list.
  */
 export function checkParameters(query: URLSearchParams, isAboutObjects: boolean): void {
   for (const [name, value] of query) {
@@ -68,7 +68,7 @@ export function checkParameters(query: URLSearchParams, isAboutObjects: boolean)
   }
 }
 
-/** Reads a boolean in any case, as Google's Python client writes `True`; empty is false. */
+/** Reads a boolean in any case, because Google's Python client sends `True`; empty is false. */
 export function flag(query: URLSearchParams, name: string): boolean {
   const value = query.get(name)?.toLowerCase() || 'false';
   if (value !== 'true' && value !== 'false') throw invalidParameter(name, value);

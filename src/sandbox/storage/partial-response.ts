@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject } from './json-object.ts';
 import { invalidParameter } from './storage-error.ts';
 
-/** The fields that a caller wants of an object, each with those that it wants of it; undefined is all. */
+/** The requested fields of an object, each with its own requested fields; undefined means all. */
 type Mask = Map<string, Mask | undefined>;
 
 /**
- * Keeps of an answer what the parameter `fields` names: `kind,items(name,size),owner/entity`, `*` for any field.
+ * Reduces a response to the parameter `fields`: `kind,items(name,size),owner/entity`, `*` for any field.
  * https://cloud.google.com/storage/docs/json_api#partial-response
  */
 export function partialResponse(answer: JsonObject, fields: string): JsonObject {

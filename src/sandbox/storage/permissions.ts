@@ -19,7 +19,7 @@ export type Permission =
   | 'storage.objects.setRetention'
   | 'storage.objects.update';
 
-/** Everything that a method may need; some of it only for what a call asks. */
+/** All permissions that a method may need, some only for certain calls. */
 export const STORAGE_PERMISSIONS = {
   'storage.buckets.insert': ['storage.buckets.create', 'storage.buckets.enableObjectRetention'],
   'storage.buckets.list': ['storage.buckets.list'],
@@ -39,7 +39,7 @@ export const STORAGE_PERMISSIONS = {
   'storage.objects.insert': ['storage.objects.create', 'storage.objects.delete', 'storage.objects.setRetention'],
 } as const satisfies MethodPermissions & Readonly<Record<string, readonly Permission[]>>;
 
-/** Creates the check of one call. A permission is denied by its own name, or by the name of the method that needs it. */
+/** Creates the permission check of one call. A permission is denied by its own name, or by the name of the method. */
 export function requireBy(permissions: Permissions, method: string): Require {
   return (permission) => {
     if (permissions.lackedBy(method, [permission]) !== undefined) throw forbidden(permission, resourceOf(permission));

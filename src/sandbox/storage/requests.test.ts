@@ -4,7 +4,7 @@ import { apiFailure, isRecord } from '../../testing/api-failure.ts';
 import { refusalOf, startTestStorage } from '../../testing/storage-client.ts';
 import { suite } from '../../testing/suite.ts';
 
-/** Not a 5xx: the official Go client repeats a call for each of them, 501 too, for as long as it may. */
+/** Not a 5xx, even 501: the official Go client repeats a call after any of them for as long as it may. */
 const NOT_IMPLEMENTED = [400, 'notImplemented'];
 
 suite('requests and answers of the JSON API', ({ test, before, after, beforeEach }) => {

@@ -2,12 +2,12 @@ import type { Clock } from './clock.ts';
 import type { JsonObject } from './json-object.ts';
 import { conditionNotMet, StorageError } from './storage-error.ts';
 
-/** A bucket or an object as it is kept: what a caller sets, and what the service decides. */
+/** A stored bucket or object: the fields set by callers and by the service. */
 export interface Resource extends JsonObject {
   readonly name: string;
-  /** Microseconds since 1970, and always growing. */
+  /** Microseconds since 1970, strictly increasing. */
   readonly generation: string;
-  /** 1, and one more with every patch. */
+  /** 1, increased by every patch. */
   readonly metageneration: string;
 }
 
@@ -23,7 +23,7 @@ export function createResource(name: string, fields: JsonObject, clock: Clock): 
   };
 }
 
-/** Returns `resource` after a patch that set `fields`; undefined removes a field. */
+/** Returns `resource` after a patch of `fields`; undefined removes a field. */
 export function updateResource(resource: Resource, fields: JsonObject, clock: Clock): Resource {
   const metageneration = String(Number(resource.metageneration) + 1);
   return { ...resource, ...fields, metageneration, updated: clock.timestamp() };
@@ -34,8 +34,8 @@ export const etagOf = ({ generation, metageneration }: Resource): string =>
   Buffer.from(`${generation}/${metageneration}`).toString('base64');
 
 /**
- * Throws unless the `if…Match` parameters and the ETag headers of a call hold for `current`: 412, or 304 for a read whose
- * `if…NotMatch` fails. What does not exist has generation 0.
+ * Throws unless the `if…Match` parameters and ETag headers of a call match `current`: 412, or 304 for a read with a
+ * failed `if…NotMatch`. A missing resource has generation 0.
  * https://cloud.google.com/storage/docs/request-preconditions
  */
 export function checkPreconditions(

@@ -11,10 +11,10 @@ import { hashesIn, uploadOf } from './upload-request.ts';
 
 const DAY_MS = 86_400_000;
 const LIFETIME_MS = 7 * DAY_MS;
-/** All that comes before the last byte is kept in whole units. */
+/** Everything before the last byte is kept in whole units. */
 const UNIT = 256 * 1024;
 
-/** Starts an upload that comes in several requests. https://cloud.google.com/storage/docs/resumable-uploads */
+/** Starts an upload in several requests. https://cloud.google.com/storage/docs/resumable-uploads */
 export function startResumable(call: Call, body: JsonObject): Response {
   const { state, request, query } = call;
   const { resource, live } = state.bucket(call.bucket);
@@ -31,7 +31,7 @@ export function startResumable(call: Call, body: JsonObject): Response {
   return new Response(null, { headers: { location: location.href, 'x-guploader-uploadid': id } });
 }
 
-/** Gives an upload up: what comes for it afterwards is answered like the call itself. */
+/** Cancels an upload; later requests for it get the same answer as this call. */
 export function cancelUpload(call: Call): Response {
   const session = sessionOf(call);
   if (session.stored) return shown(call, session);
@@ -40,7 +40,7 @@ export function cancelUpload(call: Call): Response {
   return new Response(null, { status: 499 });
 }
 
-/** Takes the next bytes of a resumable upload, and answers 308 with what it has until it has all. */
+/** Accepts the next bytes of a resumable upload, and answers 308 with the received range until it is complete. */
 export async function continueUpload(call: Call): Promise<Response> {
   const { state, request } = call;
   const session = sessionOf(call);
@@ -68,7 +68,7 @@ export async function continueUpload(call: Call): Promise<Response> {
   return shown(call, session);
 }
 
-/** 308; 200 and a header for Google's Go client, whose HTTP library would take a 308 for a redirect. */
+/** Answers 308, or 200 and a header for Google's Go client, whose HTTP library would treat a 308 as a redirect. */
 function incomplete({ headers: asked }: Request, kept: number): Response {
   const headers = new Headers(kept > 0 ? { range: `bytes=0-${kept - 1}` } : {});
   if (asked.get('x-guploader-no-308') !== 'yes') return new Response(null, { status: 308, headers });
@@ -91,7 +91,10 @@ function shown({ state, origin }: Call, { stored, upload }: UploadSession): Resp
   return Response.json(shownObject(bucket, stored, origin, upload.customerKey !== undefined));
 }
 
-/** `bytes 0-9/10`, `bytes 0-9/*`; with `*` for the last byte, all that comes; with `*` for both, a status query. */
+/**
+ * Matches `bytes 0-9/10`, `bytes 0-9/*`; `*` for the last byte means everything that arrives; `*` for both a status
+ * query.
+ */
 const CONTENT_RANGE = /^bytes (?:\*|(\d+)-(\d+|\*))\/(\d+|\*)$/;
 
 function parseContentRange(header: string) {
@@ -115,7 +118,7 @@ async function receive(session: UploadSession, request: Request, first: number, 
   const received: Uint8Array[] = [];
   const append = () => {
     const content = Buffer.concat([before.subarray(0, first), ...received]);
-    // Bytes that were kept already may come again, and stay if only some of them do.
+    // Bytes that were already kept may arrive again, and stay if only some of them do.
     if (content.byteLength > before.byteLength) session.content = content;
   };
   try {

@@ -24,7 +24,7 @@ export const retentionPolicySchema = v.object({
   ),
 });
 
-/** The policy that a bucket has after a change; a locked one is never shorter, and never goes. */
+/** Returns a bucket's policy after a change; a locked one can be neither shortened nor removed. */
 export function decideRetentionPolicy(
   name: string,
   given: v.InferOutput<typeof retentionPolicySchema> | undefined,
@@ -60,7 +60,7 @@ const retentionSchema = v.object({
 export type Retention = v.InferOutput<typeof retentionSchema>;
 
 /**
- * The retention configuration that an object has after a change to `given`: undefined leaves it, null (or null in both
+ * Returns an object's retention configuration after a change to `given`: undefined keeps it, null (or null in both
  * fields) removes it. Weakening or locking one needs `override`. https://cloud.google.com/storage/docs/object-lock
  */
 export function decideRetention(
@@ -94,7 +94,7 @@ function checkChange(before: Retention, after: Retention | undefined, override: 
   );
 }
 
-/** The time when an object may go, in milliseconds since 1970; undefined while an event-based hold defers it. */
+/** Returns when an object may be deleted, in milliseconds since 1970; undefined while an event-based hold defers it. */
 export function retentionExpiration({ resource, retainedFrom }: Retained, bucket: Resource): number | undefined {
   const ends: number[] = [];
   const { retentionPolicy } = bucket;
@@ -106,7 +106,7 @@ export function retentionExpiration({ resource, retainedFrom }: Retained, bucket
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-/** Throws 403 if a hold forbids to delete or replace an object. https://cloud.google.com/storage/docs/object-holds */
+/** Throws 403 if a hold prevents deleting or replacing an object. https://cloud.google.com/storage/docs/object-holds */
 export function checkHolds({ resource }: Retained, bucket: Resource): void {
   const kind = resource.temporaryHold === true ? 'Temporary' : resource.eventBasedHold === true ? 'Event-Based' : '';
   if (kind === '') return;
@@ -117,7 +117,7 @@ export function checkHolds({ resource }: Retained, bucket: Resource): void {
   );
 }
 
-/** Throws 403 before the time when an object may go. */
+/** Throws 403 before an object may be deleted. */
 export function checkRetention(object: Retained, bucket: Resource, now: number): void {
   const end = retentionExpiration(object, bucket) ?? 0;
   if (end <= now) return;

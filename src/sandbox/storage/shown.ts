@@ -3,7 +3,7 @@ import { etagOf } from './resource.ts';
 import { retentionExpiration } from './retention.ts';
 import type { Bucket, StoredObject } from './storage-state.ts';
 
-/** A bucket as the JSON API shows it. https://cloud.google.com/storage/docs/json_api/v1/buckets#resource */
+/** Formats a bucket for the JSON API. https://cloud.google.com/storage/docs/json_api/v1/buckets#resource */
 export function shownBucket({ resource, project }: Bucket, origin: string): JsonObject {
   return {
     kind: 'storage#bucket',
@@ -15,7 +15,7 @@ export function shownBucket({ resource, project }: Bucket, origin: string): Json
   };
 }
 
-/** An object as the JSON API shows it; without the key that it is encrypted by, without its hashes. */
+/** Formats an object for the JSON API; without its encryption key, omits its hashes. */
 export function shownObject(bucket: Bucket, object: StoredObject, origin: string, isKeyGiven = false): JsonObject {
   const { resource } = object;
   const { name, generation, timeCreated } = resource;
@@ -36,7 +36,7 @@ export function shownObject(bucket: Bucket, object: StoredObject, origin: string
   };
 }
 
-/** A number for each project, always the same. */
+/** Returns a constant number for each project. */
 function projectNumberOf(project: string): string {
   if (/^\d+$/.test(project)) return project;
   let hash = 0;

@@ -34,9 +34,9 @@ interface Operation {
   readonly name: string;
   readonly method: string;
   readonly path: string;
-  /** The permission that every call needs; handlers require others. A session URI stands for its permission. */
+  /** The permission that every call needs; handlers require others. A session URI replaces its permission. */
   readonly permission?: Permission;
-  /** Which calls of its path are its own; left out, all. */
+  /** Selects the calls of its path that are its own. Default: all. */
   readonly takes?: (query: URLSearchParams) => boolean;
   readonly handle: (call: Call) => Response | Promise<Response>;
 }
@@ -127,7 +127,7 @@ const OPERATIONS: readonly Operation[] = [
     name: 'storage.objects.insert',
     method: 'POST',
     path: UPLOAD,
-    // By PUT, as documented, or by POST, as Google's Go client goes on.
+    // By PUT, as documented, or by POST, as Google's Go client continues.
     takes: (query) => query.has('upload_id'),
     handle: continueUpload,
   },
@@ -150,7 +150,7 @@ const READ_BY_XML: Operation = {
   handle: readByXml,
 };
 
-/** Calls that the service has and the sandbox has not, by method and path. */
+/** Calls of the service that the sandbox lacks, by method and path. */
 const MISSING: readonly RegExp[] = [
   /^PUT \/b\/[^/]+(?:\/o\/[^/]+)?$/,
   /^\w+ \/(?:batch|channels|projects)\b/,
@@ -169,13 +169,13 @@ export interface StorageOptions {
 }
 
 /**
- * Starts a Cloud Storage with nothing in it: the part of the JSON API that keeps buckets and objects, in memory, with
- * versions, retention, holds, customer-supplied keys and requester pays; and the XML API's `GET /bucket/object`.
+ * Starts an empty in-memory Cloud Storage: the JSON API's buckets and objects, with versions, retention, holds,
+ * customer-supplied keys and requester pays; and the XML API's `GET /bucket/object`.
  *
- * A call, parameter or setting that only the service has answers 400 `notImplemented`; a call that the service does not
- * have either, 404. The differences: one caller, with every permission that is not denied; no soft delete (it is off in
- * every bucket); no lifecycle actions (rules are checked, kept and shown); no Cloud KMS, copying or composing; no ACLs, and
- * none in what `projection=full` shows.
+ * A call, parameter or setting that only the service supports answers 400 `notImplemented`; a call that the service
+ * lacks too, 404. Differences: one caller, with every permission that is not denied; no soft delete (it is off in every
+ * bucket); no lifecycle actions (rules are checked, stored and shown); no Cloud KMS, copying or composing; no ACLs, and
+ * none with `projection=full`.
  */
 export async function startStorage({
   port = 0,
@@ -186,7 +186,7 @@ export async function startStorage({
   const state = new StorageState(new Clock(now));
   const app = new Hono<Environment>();
 
-  /** Every call passes here, with the operation's name and the bucket and object it is about. */
+  /** Every call passes here, with the operation's name, bucket and object. */
   const perform = async (
     { name, permission, handle }: Operation,
     context: Context<Environment>,
@@ -217,7 +217,7 @@ export async function startStorage({
 
   for (const operation of OPERATIONS) {
     const { method, path } = operation;
-    // Calls to `apiEndpoint` have /storage/v1, those to STORAGE_EMULATOR_HOST have not.
+    // Calls to `apiEndpoint` have /storage/v1, those to STORAGE_EMULATOR_HOST do not.
     app.on(method, [path, `/storage/v1${path}`], async (context, next) => {
       const { searchParams: query } = new URL(context.req.url);
       if (operation.takes?.(query) === false) return next();
@@ -250,7 +250,7 @@ export async function startStorage({
   return serveHttp(app.fetch, port);
 }
 
-/** Sends a header for each hash. `Headers` would make one of them, which Google's Go client does not read. */
+/** Sends one header per hash. `Headers` would combine them, which Google's Go client does not read. */
 function sendHashes({ headers }: Response, { env }: Context<Environment>): void {
   const hashes = headers.get('x-goog-hash');
   if (hashes === null) return;
@@ -263,7 +263,7 @@ function formatOf(request: HonoRequest): ErrorFormat {
   return request.query('alt') === 'media' ? 'text' : 'json';
 }
 
-/** The answer to a call that no operation takes. */
+/** Returns the error of a call without an operation. */
 function refusalOf(method: string, path: string): StorageError {
   const call = `${method} ${path}`;
   if (MISSING.some((pattern) => pattern.test(call))) return notImplemented(`the call ${call}`);
@@ -280,7 +280,7 @@ async function partOf(response: Response, fields: string): Promise<Response> {
   return Response.json(isJsonObject(answer) ? partialResponse(answer, fields) : answer, response);
 }
 
-/** The reason that a rule leaves out is the one that the service documents for its status. */
+/** Uses the documented reason of the status if the rule has none. */
 function injected({ fault }: InjectedError): StorageError {
   const status = Number(fault.code);
   return new StorageError(status, fault.reason === 'backendError' ? reasonOf(status) : fault.reason, fault.message);

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** https://cloud.google.com/storage/docs/storage-classes, with the older ones that the API still takes. */
+/** https://cloud.google.com/storage/docs/storage-classes, with the older ones that the API still accepts. */
 export const storageClass = v.picklist([
   'STANDARD',
   'NEARLINE',

@@ -1,21 +1,21 @@
 import { xmlError } from './xml-error.ts';
 
-/** The part of a request that an error is about. */
+/** The part of a request that an error refers to. */
 interface Location {
   readonly locationType: 'header' | 'parameter';
   readonly location: string;
 }
 
-/** The form of a call's errors: the JSON API's, the bare message of a download, or the XML API's. */
+/** The format of a call's errors: the JSON API's, the plain message of a download, or the XML API's. */
 export type ErrorFormat = 'json' | 'text' | 'xml';
 
-/** An error as the JSON API answers it, see https://cloud.google.com/storage/docs/json_api/v1/status-codes. */
+/** An error in the JSON API's format, see https://cloud.google.com/storage/docs/json_api/v1/status-codes. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly status: number;
   readonly reason: string;
   readonly location: Location | undefined;
-  /** The XML API's code, where it is more exact than the status. */
+  /** The XML API's code, if more specific than the status. */
   readonly xmlCode: string | undefined;
 
   constructor(status: number, reason: string, message: string, location?: Location, xmlCode?: string) {
@@ -26,7 +26,7 @@ export class StorageError extends Error {
     this.xmlCode = xmlCode;
   }
 
-  /** The answer to a call; a download gets the bare message as text, as from the real service. */
+  /** Creates the response to a call; a download gets the plain message as text, as from the real service. */
   toResponse(format: ErrorFormat): Response {
     const { status, message, reason } = this;
     if (status === 304) return new Response(null, { status });
@@ -59,7 +59,7 @@ export const notFound = (message: string) => new StorageError(404, 'notFound', m
 export const bucketNotFound = () =>
   new StorageError(404, 'notFound', 'The specified bucket does not exist.', undefined, 'NoSuchBucket');
 
-/** The service answers a failed precondition and a refused kind of encryption alike, but for the message. */
+/** The service answers a failed precondition and a refused kind of encryption the same way, except for the message. */
 export const conditionNotMet = (message = 'At least one of the pre-conditions you specified did not hold.') =>
   new StorageError(412, 'conditionNotMet', message, { locationType: 'header', location: 'If-Match' });
 
@@ -69,7 +69,7 @@ const RESOURCES = {
   project: 'Google Cloud project',
 };
 
-/** The one identity of a sandbox, which has no accounts. */
+/** The single identity of a sandbox, which has no accounts. */
 const CALLER = 'caller@sandbox.iam.gserviceaccount.com';
 
 /** The caller lacks an IAM permission on an object, a bucket or the project. */
@@ -81,8 +81,8 @@ export const forbidden = (permission: string, what: keyof typeof RESOURCES) =>
   );
 
 /**
- * Refuses what the service can do and the sandbox cannot, so that no wrong answer passes for a right one. As a 400,
- * because Google's Go client repeats a call that any 5xx answers, until its context ends.
+ * Refuses a feature of the service that the sandbox lacks, so that no wrong answer passes as correct. Uses 400, because
+ * Google's Go client repeats a call after any 5xx until its context ends.
  */
 export const notImplemented = (what: string) =>
   new StorageError(
@@ -107,5 +107,5 @@ const REASONS: Readonly<Record<number, string>> = {
   429: 'rateLimitExceeded',
 };
 
-/** The reason that the service documents for a status, `backendError` for what has none. */
+/** Returns the documented reason of a status, or `backendError`. */
 export const reasonOf = (status: number): string => REASONS[status] ?? 'backendError';

@@ -15,26 +15,26 @@ export interface Bucket {
   readonly project: string;
   /** The live version of each object. */
   readonly live: Map<string, StoredObject>;
-  /** Versions that are not live, by name, oldest first. */
+  /** Noncurrent versions by name, oldest first. */
   readonly noncurrent: Map<string, StoredObject[]>;
 }
 
 export interface StoredObject {
   resource: Resource;
-  /** Milliseconds since 1970 when the bucket's retention period began for it. */
+  /** Start of the bucket's retention period for it, in milliseconds since 1970. */
   retainedFrom: number;
   readonly content: Buffer<ArrayBuffer>;
 }
 
-/** Metadata that a caller gives with an upload. */
+/** Metadata of an upload. */
 export interface Upload {
   readonly bucket: string;
   readonly name: string;
-  /** Query and headers of the call that began the upload, for its preconditions. */
+  /** Query and headers of the call that started the upload, for its preconditions. */
   readonly query: URLSearchParams;
   readonly headers: Headers;
   readonly require: Require;
-  /** The object resource that the caller gave, with the hashes that the content must have. */
+  /** The caller's object resource, with the hashes that the content must have. */
   readonly body: JsonObject;
   readonly fields: JsonObject;
   readonly customerKey: CustomerKey | undefined;
@@ -45,14 +45,14 @@ export interface UploadSession {
   readonly upload: Upload;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** The size that the caller announced, if it did. */
+  /** The size announced by the caller, if any. */
   total: number | undefined;
   content: Buffer<ArrayBuffer>;
   stored?: StoredObject;
   isCancelled?: boolean;
 }
 
-/** Everything that a server holds, in memory, without a bound: as much as the caller uploads. */
+/** Everything that a server stores, in memory, unbounded. */
 export class StorageState {
   readonly clock: Clock;
   readonly buckets = new Map<string, Bucket>();
@@ -68,7 +68,7 @@ export class StorageState {
     return bucket;
   }
 
-  /** The live version, or the version of a generation; 404 if there is none. */
+  /** Returns the live version, or the version of a generation; 404 if there is none. */
   object(bucketName: string, name: string, generation?: string | null): StoredObject {
     const { live, noncurrent } = this.bucket(bucketName);
     const current = live.get(name);
@@ -78,7 +78,7 @@ export class StorageState {
     return object;
   }
 
-  /** Stores a version, if all that can refuse it lets it pass. In one turn of the event loop: atomic. */
+  /** Stores a version if all checks pass. Atomic, because it runs in one turn of the event loop. */
   putObject(upload: Upload, content: Buffer<ArrayBuffer>): StoredObject {
     const { name, query, fields, customerKey } = upload;
     const bucket = this.bucket(upload.bucket);
@@ -101,7 +101,7 @@ export class StorageState {
     return object;
   }
 
-  /** The fields of a new object, with what its bucket adds. */
+  /** Returns the fields of a new object, including those from its bucket. */
   #settingsOf({ resource: bucket }: Bucket, { fields, body, require }: Upload): JsonObject {
     const hold = fields.eventBasedHold ?? (bucket.defaultEventBasedHold === true ? true : undefined);
     const isEnabled = hasObjectRetention(bucket);
@@ -118,7 +118,8 @@ export class StorageState {
   }
 
   /**
-   * Removes a version. The live one becomes noncurrent in a bucket with versioning, unless the call names its generation.
+   * Removes a version. In a bucket with versioning, the live one becomes noncurrent unless the call names its
+   * generation.
    */
   removeObject(bucketName: string, name: string, generation: string | null): void {
     const bucket = this.bucket(bucketName);
@@ -160,6 +161,6 @@ function checkHashes(given: JsonObject, { crc32c, md5Hash }: { crc32c: string; m
   }
 }
 
-/** True if callers of a bucket have to name a project that pays. */
+/** Returns whether callers of a bucket must name a project that pays. */
 export const isRequesterPays = ({ resource: { billing } }: Bucket): boolean =>
   isJsonObject(billing) && billing.requesterPays === true;

@@ -80,7 +80,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     ['resumable in chunks', { resumable: true, chunkSize: CHUNK }],
   ] as const) {
     test(`a ${kind} upload arrives byte for byte, with its metadata and both hashes`, async () => {
-      // The client ends an empty upload in chunks with `Content-Range: bytes 0--1/0`, which is no range.
+      // The client ends an empty chunked upload with `Content-Range: bytes 0--1/0`, which is not a range.
       for (const size of ['chunkSize' in options ? 2 : 0, 1, CHUNK, 3 * CHUNK + 17]) {
         const content = randomBytes(size);
         const file = bucket.file(`dir/ü %2F+?#&${size}.bin`);

@@ -6,7 +6,7 @@ import { checkNameIsUtf8, objectName } from './object-name.ts';
 import { invalidParameter } from './storage-error.ts';
 import type { Upload } from './storage-state.ts';
 
-/** Reads the object that a call describes. A field in both the query and the body must be the same in both. */
+/** Reads the object described by a call. A field in both the query and the body must match. */
 export function uploadOf(call: Call, body: JsonObject, contentType: string | null): Upload {
   const { request, query, bucket, require } = call;
   checkNameIsUtf8(request.url);
@@ -23,7 +23,7 @@ function fromEither(name: string, query: URLSearchParams, body: JsonObject): unk
   return given ?? inBody;
 }
 
-/** The hashes in the header `x-goog-hash: crc32c=…,md5=…`, by the names that they have in an object resource. */
+/** Returns the hashes in the header `x-goog-hash: crc32c=…,md5=…`, by their names in an object resource. */
 export function hashesIn({ headers }: Request): JsonObject {
   const hashes = headers.get('x-goog-hash')?.matchAll(/(crc32c|md5)=([^,\s]+)/g) ?? [];
   return Object.fromEntries(Array.from(hashes, ([, kind, hash]) => [kind === 'md5' ? 'md5Hash' : 'crc32c', hash]));

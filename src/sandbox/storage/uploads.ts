@@ -8,7 +8,7 @@ import { invalid, invalidParameter, required, StorageError } from './storage-err
 import type { Upload } from './storage-state.ts';
 import { uploadOf } from './upload-request.ts';
 
-/** Inserts an object that comes in one request, or starts a resumable upload. */
+/** Inserts an object from one request, or starts a resumable upload. */
 export async function insertObject(call: Call): Promise<Response> {
   const { request, query } = call;
   const uploadType = query.get('uploadType');

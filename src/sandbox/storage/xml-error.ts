@@ -13,11 +13,11 @@ const CODES: Readonly<Record<number, string>> = {
 interface Failure {
   readonly status: number;
   readonly message: string;
-  /** The code, where it differs from that of the status. */
+  /** The code, if it differs from the status's. */
   readonly xmlCode: string | undefined;
 }
 
-/** An error as the XML API answers it. */
+/** Formats an error for the XML API. */
 export function xmlError({ status, message, xmlCode = CODES[status] ?? 'InternalError' }: Failure): Response {
   const body = `<?xml version='1.0' encoding='UTF-8'?><Error><Code>${xmlCode}</Code><Message>${escaped(message)}</Message></Error>`;
   return new Response(body, { status, headers: { 'content-type': 'application/xml; charset=UTF-8' } });

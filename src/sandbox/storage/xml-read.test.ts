@@ -14,7 +14,7 @@ suite('reads by the XML API', ({ test, before, after, beforeEach }) => {
   let bucket: Bucket;
   let buckets = 0;
 
-  /** By node:http, which adds no headers, decompresses nothing, and shows each header that came. */
+  /** Uses node:http, which adds no headers, decompresses nothing, and shows each received header. */
   const fetchBare = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     new Promise<{ status: number | undefined; headers: Record<string, unknown>; raw: string[]; body: Buffer }>(
       (resolve, reject) => {

@@ -5,17 +5,20 @@ import { isJsonObject } from './json-object.ts';
 import { checkPreconditions } from './resource.ts';
 import { invalid, notImplemented } from './storage-error.ts';
 
-/** An object as the XML API names it, and whether a path is one of the XML API at all. */
+/** An object in the path of an XML call. */
 export interface XmlPath {
   readonly bucket: string;
   /** Empty in the path of a bucket. */
   readonly object: string;
 }
 
-/** Paths of the JSON API, with and without /storage/v1. No bucket is called `b`; one called `storage` is read by JSON. */
+/**
+ * Paths of the JSON API, with and without /storage/v1. A bucket cannot be called `b`; one called `storage` is read by
+ * JSON.
+ */
 const JSON_PATH = /^\/(?:b|batch|channels|projects)(?:\/|$)|^\/(?:download\/|upload\/)?storage\/v1(?:\/|$)/;
 
-/** Takes the path of an XML call apart, `/bucket/object`; undefined for a path of the JSON API, and for the root. */
+/** Splits the path of an XML call, `/bucket/object`; undefined for the root and for paths of the JSON API. */
 export function xmlPathOf(url: string): XmlPath | undefined {
   const { pathname } = new URL(url);
   const [, bucket = '', object = ''] = /^\/([^/]+)(?:\/(.*))?$/s.exec(pathname) ?? [];
@@ -27,21 +30,21 @@ export function xmlPathOf(url: string): XmlPath | undefined {
   }
 }
 
-/** Subresources and overrides of the XML API, which change what a GET of an object answers. */
+/** Subresources and overrides of the XML API that change the response to a GET of an object. */
 const UNSUPPORTED = /^(?:acl|tagging|uploadId|response-.*)$/;
 
-/** The preconditions of the XML API, and the parameters that they are in the JSON API. */
+/** The preconditions of the XML API, and their parameters in the JSON API. */
 const CONDITIONS = [
   ['x-goog-if-generation-match', 'ifGenerationMatch'],
   ['x-goog-if-metageneration-match', 'ifMetagenerationMatch'],
 ] as const;
 
-/** Custom metadata that the JSON API takes and a header cannot be named by is left out. */
+/** Custom metadata whose name is not a valid header is omitted. */
 const IS_HEADER = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Reads an object by the XML API, as Google's Go client does: GET for its content, HEAD for the headers alone, which carry
- * the custom metadata as well. https://cloud.google.com/storage/docs/xml-api/get-object-download
+ * Reads an object by the XML API, as Google's Go client does: GET for content, HEAD for the headers, which include
+ * custom metadata. https://cloud.google.com/storage/docs/xml-api/get-object-download
  */
 export function readByXml(call: Call): Response {
   const { state, request, headers, query } = call;

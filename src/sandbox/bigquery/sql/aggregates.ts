@@ -3,9 +3,9 @@ import { coerce } from './casts.ts';
 import { bind, failIf } from './duckdb-sql.ts';
 import { BOOL, FLOAT64, INT64, isOrderable, STRING, type Typed } from './types.ts';
 
-/** A call of DuckDB's with what stands around it: DISTINCT, ORDER BY, OVER. */
+/** Writes a DuckDB call with its DISTINCT, ORDER BY and OVER. */
 type Over = (name: string, args: string) => string;
-/** Undefined if the aggregate does not take the arguments. */
+/** Returns undefined if the aggregate does not accept the arguments. */
 type Aggregate = (args: readonly Typed[], over: Over) => Typed | undefined;
 
 const one =
@@ -13,7 +13,7 @@ const one =
   ([value, ...rest], over) =>
     value === undefined || rest.length > 0 ? undefined : aggregate(value, over);
 
-/** DuckDB sums 64 bits in 128. */
+/** DuckDB sums 64-bit integers in 128 bits. */
 const inInt64 = (sum: string): string =>
   bind([sum], (x) =>
     failIf(
@@ -28,7 +28,7 @@ const sum = one(({ sql, type: given }, over) => {
   if (given.name === 'FLOAT64') return { sql: finite('sum', sql, over), type: given };
   return given.name === 'NUMERIC' ? { sql: over('sum', sql), type: given } : undefined;
 });
-/** Infinite only if a value is. */
+/** The result is infinite only if a value is. */
 const finite = (name: string, value: string, over: Over): string =>
   bind([over(name, value), over('bool_or', `isinf(${value})`)], (result, isAny) =>
     failIf(`isinf(${result}) AND NOT ${isAny}`, `'floating point overflow in ${name.toUpperCase()}'`, result),
@@ -38,7 +38,7 @@ const average = one((value, over) => {
   const float = coerce(value, FLOAT64);
   return float && { sql: finite('avg', float.sql, over), type: FLOAT64 };
 });
-/** NaN if any value is NaN or infinite; DuckDB would fail there. */
+/** Returns NaN if any value is NaN or infinite, where DuckDB would fail. */
 const spread = (name: string) =>
   one((value, over) => {
     if (/NUMERIC$/.test(value.type.name)) throw unsupported(`${name} of ${value.type.name}`);
@@ -48,7 +48,7 @@ const spread = (name: string) =>
     const isAny = over('bool_or', `NOT isfinite(${float})`);
     return { sql: `CASE WHEN ${isAny} THEN CAST('NaN' AS DOUBLE) ELSE ${plain} END`, type: FLOAT64 };
   });
-/** NaN anywhere makes it NaN, as DuckDB's max does: to it NaN is the greatest. */
+/** Any NaN makes the result NaN. DuckDB's max does this because it treats NaN as the greatest. */
 const extreme = (name: 'min' | 'max') =>
   one(({ sql, type: given }, over) => {
     if (!isOrderable(given)) return undefined;
@@ -73,7 +73,7 @@ const AGGREGATES: Readonly<Record<string, Aggregate>> = {
   COUNT: one(({ sql }, over) => ({ sql: over('count', sql), type: INT64 })),
   COUNTIF: one((value, over) => {
     const bool = coerce(value, BOOL);
-    // DuckDB's count_if is NULL where there are no rows.
+    // DuckDB's count_if is NULL without rows.
     return bool && { sql: over('count', `CASE WHEN ${bool.sql} THEN 1 END`), type: INT64 };
   }),
   SUM: sum,
@@ -91,7 +91,7 @@ const AGGREGATES: Readonly<Record<string, Aggregate>> = {
 export const AGGREGATE_NAMES: readonly string[] = Object.keys(AGGREGATES);
 export const isAggregate = (name: string): boolean => Object.hasOwn(AGGREGATES, name);
 
-/** The call of a function that `isAggregate`, apart from COUNT(*); undefined if it does not take such arguments. */
+/** Returns the call of an aggregate function other than COUNT(*); undefined if it does not accept such arguments. */
 export const callAggregate = (name: string, args: readonly Typed[], over: Over): Typed | undefined =>
   AGGREGATES[name]?.(args, over);
 
@@ -109,7 +109,7 @@ const neighbor =
   };
 const atEdge = (name: string) => one(({ sql, type: given }, over) => ({ sql: over(name, sql), type: given }));
 
-/** Functions that need an OVER; those of ORDER BY alone are named so. */
+/** Functions that require OVER. */
 const WINDOW_FUNCTIONS: Readonly<Record<string, Aggregate>> = {
   ROW_NUMBER: numbering('row_number'),
   RANK: numbering('rank'),
@@ -123,5 +123,5 @@ export const WINDOW_FUNCTION_NAMES: readonly string[] = Object.keys(WINDOW_FUNCT
 export const isWindowFunction = (name: string): boolean => Object.hasOwn(WINDOW_FUNCTIONS, name);
 export const callWindowFunction = (name: string, args: readonly Typed[], over: Over): Typed | undefined =>
   WINDOW_FUNCTIONS[name]?.(args, over);
-/** True for those that need an ORDER BY in their window. */
+/** Returns whether a function requires an ORDER BY in its window. */
 export const needsOrder = (name: string): boolean => /^(RANK|DENSE_RANK|LAG|LEAD)$/.test(name);

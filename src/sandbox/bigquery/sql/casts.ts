@@ -2,7 +2,7 @@ import { invalidQuery, unsupported } from '../api.ts';
 import { bind, failIf, quoteText } from './duckdb-sql.ts';
 import { duckDbName, isSame, isWidened, type SqlType, type Typed, typeText } from './types.ts';
 
-/** `sql` gives NULL for what has no such value; `failure` begins the message then. */
+/** `sql` returns NULL if there is no such value; `failure` then begins the message. */
 interface Cast {
   readonly sql: (value: string) => string;
   readonly failure?: string;
@@ -11,7 +11,7 @@ interface Cast {
 const INT64_TEXT = '[ \\t\\n\\v\\f\\r]*[+-]?(0[xX][0-9a-fA-F]+|\\d+)[ \\t\\n\\v\\f\\r]*';
 const FLOAT_TEXT = '[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?|[+-]?(?i:inf|infinity|nan)';
 const NUMERIC_TEXT = '[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?';
-/** Years begin with 0001. */
+/** Years start at 0001. */
 const YEAR = '(\\d{3}[1-9]|\\d{2}[1-9]0|\\d[1-9]00|[1-9]000)';
 const DATE = `${YEAR}-\\d{1,2}-\\d{1,2}`;
 const CLOCK = '([01]?\\d|2[0-3]):[0-5]?\\d:[0-5]?\\d(\\.\\d{1,6})?';
@@ -24,17 +24,17 @@ const parse = (pattern: string, to: string, failure: string, trim = (value: stri
   sql: (value) =>
     `CASE WHEN regexp_full_match(${value}, ${quoteText(pattern)}) THEN TRY_CAST(${trim(value)} AS ${to}) END`,
 });
-/** Fractions of a second have three digits or six in a text. */
+/** Fractions of a second have three or six digits in a text. */
 const clockText = (value: string, format: string): string =>
   `strftime(${value}, ${quoteText(format)}) || CASE WHEN microsecond(${value}) % 1000000 = 0 THEN ''
     WHEN microsecond(${value}) % 1000 = 0 THEN '.' || left(strftime(${value}, '%f'), 3)
     ELSE '.' || strftime(${value}, '%f') END`;
-/** Fifteen digits where they give the number back, otherwise seventeen. */
+/** Fifteen digits if they restore the number, otherwise seventeen. */
 const floatText = (value: string): string => `CASE WHEN isnan(${value}) THEN 'nan'
   WHEN isinf(${value}) THEN CASE WHEN ${value} > 0 THEN 'inf' ELSE '-inf' END
   WHEN CAST(format('{:.15g}', ${value}) AS DOUBLE) = ${value} THEN format('{:.15g}', ${value})
   WHEN ${value} IS NULL THEN NULL ELSE format('{:.17g}', ${value}) END`;
-/** Of a text that has the form of an integer; DuckDB takes no sign before 0x. */
+/** Converts a text in the form of an integer; DuckDB does not accept a sign before 0x. */
 function integer(value: string): string {
   const digits = `regexp_replace(${value}, '[^0-9a-fA-FxX]', '', 'g')`;
   const isNegativeHex = `regexp_matches(${value}, '-0[xX]')`;
@@ -43,7 +43,10 @@ function integer(value: string): string {
 }
 const numericText = (value: string): string => `regexp_replace(CAST(${value} AS VARCHAR), '\\.?0+$', '')`;
 
-/** From and to. See https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast. */
+/**
+ * By source and target type. See
+ * https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast.
+ */
 const CASTS: Readonly<Record<string, Cast>> = {
   'INT64 FLOAT64': { sql: cast('DOUBLE') },
   'INT64 NUMERIC': { sql: cast('DECIMAL(38,9)') },
@@ -52,7 +55,7 @@ const CASTS: Readonly<Record<string, Cast>> = {
   'NUMERIC FLOAT64': { sql: cast('DOUBLE') },
   'NUMERIC INT64': tryCast('BIGINT', 'int64 out of range: '),
   'NUMERIC STRING': { sql: numericText },
-  // round() goes away from zero at a half, as GoogleSQL does; DuckDB's cast goes to the even number.
+  // round() rounds halves away from zero like GoogleSQL; DuckDB's cast rounds them to even.
   'FLOAT64 INT64': {
     sql: (value) => `CASE WHEN isfinite(${value}) THEN TRY_CAST(round(${value}) AS BIGINT) END`,
     failure: 'Illegal conversion of non-finite floating point number to an integer, or int64 out of range: ',
@@ -100,7 +103,9 @@ const CASTS: Readonly<Record<string, Cast>> = {
 const REFUSED =
   /^(FLOAT64 NUMERIC|STRING (JSON|BIGNUMERIC)|BYTES INT64|\S*NUMERIC \S*|\S+ (BIG)?NUMERIC|GEOGRAPHY .*)$/;
 
-/** The value as another type; null of SQL stays so, and what has no such value fails the query or, if safe, is NULL. */
+/**
+ * Casts a value to another type. SQL NULL stays NULL. A value without such a form fails the query, or is NULL if safe.
+ */
 export function castTo(value: Typed, to: SqlType, isSafe = false): Typed {
   const { sql, type: from } = value;
   if (from.name === 'NULL') return { sql: `CAST(NULL AS ${duckDbName(to)})`, type: to };
@@ -120,7 +125,7 @@ export function castTo(value: Typed, to: SqlType, isSafe = false): Typed {
   };
 }
 
-/** The value where `to` is asked for, without a cast in the query; undefined where GoogleSQL has no such coercion. */
+/** Coerces a value to `to` without a cast in the query; undefined if GoogleSQL has no such coercion. */
 export function coerce(value: Typed, to: SqlType): Typed | undefined {
   const isTime = /^(DATE|DATETIME|TIME|TIMESTAMP)$/.test(to.name);
   const isTaken = isSame(value.type, to) || value.type.name === 'NULL' || isWidened(value.type, to);

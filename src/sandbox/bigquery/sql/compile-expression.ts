@@ -18,21 +18,21 @@ import type { Expression, FunctionCall, Literal, Order, Query, Window } from './
 import { callTimeFunction, extract, isClock, isTimeFunction, shifted, TIME_FUNCTION_NAMES } from './time-functions.ts';
 import { BOOL, duckDbName, INT64, isGroupable, isOrderable, namedType, type Typed, type, typeText } from './types.ts';
 
-/** Features that an expression may use in its place of a query. */
+/** Features that an expression may use at its position in a query. */
 export interface Context {
   readonly scope: Scope;
   /** The clause, for messages. */
   readonly clause: string;
   readonly hasAggregates: boolean;
   readonly hasWindows: boolean;
-  /** The SQL of what a grouped query is grouped by; undefined if it is not, or within an aggregate. */
+  /** The SQL of the GROUP BY keys; undefined outside grouped queries and within an aggregate. */
   readonly keys: ReadonlySet<string> | undefined;
-  /** Names that the SELECT list gives; `isFirst` if they come before columns. */
+  /** Names defined by the SELECT list; `isFirst` if they take precedence over columns. */
   readonly aliases: readonly Column[];
   readonly isAliasFirst: boolean;
 }
 
-/** State that all expressions of a query share. */
+/** State shared by all expressions of a query. */
 export interface Surroundings {
   readonly nowMs: number;
   readonly parameter: (key: string | number) => Typed;
@@ -53,14 +53,14 @@ export class ExpressionCompiler {
     this.#about = about;
   }
 
-  /** Throws an ApiError for what GoogleSQL, or the sandbox, does not take. */
+  /** Throws an ApiError for expressions that GoogleSQL or the sandbox refuses. */
   compile(expression: Expression, context: Context): Typed {
     if (context.keys === undefined) return this.#plain(expression, context);
     const key = this.#groupKey(expression, { ...context, keys: undefined, hasAggregates: false, hasWindows: false });
     return key !== undefined && context.keys.has(key.sql) ? key : this.#plain(expression, context);
   }
 
-  /** The name of a column of the SELECT list that has no alias. */
+  /** Returns the name of a SELECT-list column without an alias. */
   impliedName(expression: Expression, context: Context): string | undefined {
     if (expression.kind === 'field') return expression.name;
     if (expression.kind !== 'path') return undefined;
@@ -69,7 +69,7 @@ export class ExpressionCompiler {
     return isCall ? undefined : name;
   }
 
-  /** A condition of WHERE and the like. */
+  /** Compiles a condition of WHERE and similar clauses. */
   condition(expression: Expression, context: Context): string {
     const value = this.compile(expression, context);
     const bool = coerce(value, BOOL);
@@ -78,7 +78,7 @@ export class ExpressionCompiler {
     throw this.#fail(expression.at, `${context.clause} should return type BOOL, but returns ${has}`);
   }
 
-  /** A key of ORDER BY: NULL and then NaN come before all else. */
+  /** Compiles a key of ORDER BY: NULL, then NaN, sort before all else. */
   orderKey(value: Typed, { at, isDescending, nulls }: Order): string {
     if (!isOrderable(value.type)) {
       throw this.#fail(at, `ORDER BY does not support expressions of type ${typeText(value.type)}`);
@@ -207,7 +207,7 @@ export class ExpressionCompiler {
     return false;
   }
 
-  /** The item of the SELECT list with that name, if the name means it here. */
+  /** Returns the SELECT-list item that a name refers to here, if any. */
   #alias(names: readonly string[], at: number, { aliases, isAliasFirst, scope }: Context): Typed | undefined {
     const [name = '', ...members] = names;
     const found = aliases.filter((one) => sameName(one.name, name));
@@ -245,7 +245,7 @@ export class ExpressionCompiler {
     const given = args.length === 0 ? '' : ` for argument types: ${signatureOf(args)}`;
     return this.#fail(at, `No matching signature for function ${name}${given} among those that docs/sandbox.md lists`);
   }
-  /** Adds the place to what fails within. */
+  /** Adds the position to errors thrown by `body`. */
   #placed<T>(body: () => T, at: number): T {
     try {
       return body();

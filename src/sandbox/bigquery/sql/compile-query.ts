@@ -20,13 +20,13 @@ export interface QueryTable {
 export interface QueryEnvironment {
   /** The wall clock of CURRENT_TIMESTAMP, in milliseconds since 1970. */
   readonly nowMs: number;
-  /** The table of a name of one to three parts; throws an ApiError if there is none. */
+  /** Returns the table of a name with one to three parts; throws an ApiError if there is none. */
   readonly table: (path: readonly string[]) => QueryTable;
-  /** The value of `@name` (in lower case) or of the nth `?`; throws an ApiError if there is none. */
+  /** Returns the value of `@name` (in lower case) or of the nth `?`; throws an ApiError if there is none. */
   readonly parameter: (key: string | number) => Typed;
 }
 
-/** A query in DuckDB's SQL; its columns are called c0, c1, … there. */
+/** A query in DuckDB's SQL; its columns are named c0, c1, … */
 interface Compiled {
   readonly sql: string;
   readonly columns: readonly Column[];
@@ -34,8 +34,8 @@ interface Compiled {
 type Ctes = ReadonlyMap<string, Compiled>;
 
 /**
- * Compiles a GoogleSQL query for DuckDB: parses it, finds the type of every expression, and writes SQL that means the same
- * there. Throws an ApiError for what GoogleSQL refuses, and for what the sandbox does not claim in docs/sandbox.md.
+ * Compiles a GoogleSQL query for DuckDB: parses it, determines the type of every expression, and writes equivalent SQL.
+ * Throws an ApiError for what GoogleSQL refuses, and for anything outside the subset in docs/sandbox.md.
  */
 export function compileQuery(sql: string, environment: QueryEnvironment): { sql: string; fields: Field[] } {
   const compiled = withPointer(() => new QueryCompiler(sql, environment).query(parseQuery(sql), new Map(), undefined));
@@ -51,7 +51,7 @@ export function compileQuery(sql: string, environment: QueryEnvironment): { sql:
   return { sql: compiled.sql, fields: compiled.columns.map(({ type }, at) => fieldOf(names[at] ?? '', type)) };
 }
 
-/** A refusal of the sandbox's own says where to find what it takes. */
+/** Adds a pointer to the supported SQL to the sandbox's own refusals. */
 function withPointer<T>(body: () => T): T {
   try {
     return body();
@@ -72,7 +72,7 @@ class QueryCompiler {
     this.#sql = sql;
     this.#environment = environment;
     const place = (at: number) => placeOf(sql, at);
-    // Compiled once for a scope: an expression keeps its SQL, as GROUP BY needs.
+    // Compiled once per scope: an expression keeps its SQL, as GROUP BY requires.
     const compiled = new Map<Query, { scope: Scope; result: Compiled }>();
     const subquery = (query: Query, scope: Scope) => {
       const known = compiled.get(query);
@@ -130,7 +130,7 @@ class QueryCompiler {
     if (body.kind === 'select' && !body.isDistinct) return this.#select(body, orderBy, parent);
     const inner = this.#body(body, parent);
     if (orderBy.length === 0) return inner;
-    // After DISTINCT and set operations only the result's own columns can be ordered by.
+    // After DISTINCT and set operations, only result columns can be used in ORDER BY.
     const own = this.#alias('t');
     const columns = inner.columns.map((column, at) => ({ ...column, sql: `${own}."c${at}"` }));
     const scope = { ranges: [], columns, parent };
@@ -267,8 +267,8 @@ class QueryCompiler {
   }
 
   /**
-   * HAVING, QUALIFY and ORDER BY of a grouped query see its columns from outside: DuckDB takes no lambda of aggregates
-   * there. `filters` are all true for the rows that stay.
+   * HAVING, QUALIFY and ORDER BY of a grouped query read its columns from outside, because DuckDB accepts no lambda of
+   * aggregates there. Rows stay if all `filters` are true.
    */
   #groupedSql(
     select: Select,
@@ -420,7 +420,7 @@ class QueryCompiler {
   }
 }
 
-/** The SQL of a SELECT's clauses, where it has them. */
+/** The SQL of a SELECT's clauses, if present. */
 interface Clauses {
   readonly from: string | undefined;
   readonly where: string | undefined;
@@ -465,7 +465,7 @@ const contextOf = (scope: Scope, clause: string): Context => ({
 const ordinal = (expression: Expression): number | undefined =>
   expression.kind === 'literal' && expression.type === 'INT64' ? Number(expression.value) : undefined;
 
-/** True if such a call stands there, outside of subqueries. */
+/** Returns whether a node contains such a call outside subqueries. */
 function hasCall(node: unknown, isMeant: (name: string, isWindow: boolean) => boolean): boolean {
   if (Array.isArray(node)) return node.some((one) => hasCall(one, isMeant));
   if (typeof node !== 'object' || node === null) return false;

@@ -1,16 +1,16 @@
-/** Writes a text as DuckDB's literal. */
+/** Writes a text as a DuckDB literal. */
 export const quoteText = (text: string): string => {
   if (!text.includes('\0')) return `'${text.replaceAll("'", "''")}'`;
   return `(${text.split('\0').map(quoteText).join(' || chr(0) || ')})`;
 };
 
-/** A column, a literal or a parameter: it may stand twice. */
+/** A column, literal or parameter, which may be repeated. */
 const isSimple = (sql: string): boolean =>
   /^(\w+\."(?:[^"]|"")+"|CAST\((?:'(?:[^']|'')*'|\$\d+|NULL|-?[\d.e+-]+) AS [\w(),]+\)|'(?:[^']|'')*')$/.test(sql);
 
 /**
- * SQL that has each value once, however often `body` uses it: a lambda's argument. Its name is the same everywhere, so
- * that equal expressions have equal SQL, as GROUP BY needs; `body` therefore does not bind again.
+ * Writes SQL that evaluates each value once, however often `body` uses it, as a lambda's argument. Argument names are
+ * fixed, so that equal expressions have equal SQL, as GROUP BY requires; `body` must therefore not bind again.
  */
 export function bind(values: readonly string[], body: (...names: string[]) => string): string {
   if (values.every(isSimple)) return body(...values);
@@ -19,6 +19,6 @@ export function bind(values: readonly string[], body: (...names: string[]) => st
   return `list_transform([{${entries.join(', ')}}], lambda v: ${result})[1]`;
 }
 
-/** Fails the query when the condition holds; otherwise the value. A NULL condition lets the value pass. */
+/** Fails the query if the condition holds; otherwise returns the value. A NULL condition passes. */
 export const failIf = (condition: string, message: string, value: string): string =>
   `CASE WHEN ${condition} THEN error(${message}) ELSE ${value} END`;

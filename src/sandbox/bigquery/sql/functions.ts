@@ -6,7 +6,7 @@ import { compare, divide, inDateRange, unified } from './operators.ts';
 import { BOOL, INT64, isOrderable, STRING, type Typed, type } from './types.ts';
 
 type Write = (...args: string[]) => string;
-/** Types of the arguments, `?` after those that may be left out; the type of the result; DuckDB's SQL. */
+/** Types of the arguments, with `?` after optional ones; the result type; DuckDB's SQL. */
 type Signature = readonly [args: string, result: string, write: Write];
 
 /** Characters that TRIM removes: Unicode's white space. */
@@ -19,7 +19,7 @@ const trim = (name: string): Signature[] => [
   ['STRING', 'STRING', (s) => `${name}(${s}, ${SPACE})`],
   ['STRING STRING', 'STRING', (s, characters) => `${name}(${s}, ${characters})`],
 ];
-/** Positions begin at 1, 0 counts as 1, negative ones count from the end and stop at the beginning. */
+/** Positions start at 1, 0 counts as 1, and negative ones count from the end and stop at the beginning. */
 const substring: Write = (s, position, length) => {
   const from = `CASE WHEN ${position} = 0 OR ${position} < -length(${s}) THEN 1 ELSE ${position} END`;
   if (length === undefined) return `substring(${s}, ${from})`;
@@ -35,7 +35,7 @@ const integerDivision: Write = (a, b) =>
   failIf(
     `${b} = 0`,
     `'division by zero: DIV(' || ${a} || ', ' || ${b} || ')'`,
-    // DuckDB's // would overflow here without an error.
+    // DuckDB's // would silently overflow here.
     failIf(`${b} = -1 AND ${a} = -9223372036854775808`, "'int64 overflow: DIV'", `${a} // ${b}`),
   );
 const floor =
@@ -51,7 +51,7 @@ const timestampOf =
       `make_timestamptz(${n} * ${factor})`,
     );
 
-/** The functions of one signature each, or some; see docs/sandbox.md, which lists them. */
+/** Functions with one or more fixed signatures, listed in docs/sandbox.md. */
 const SIGNATURES: Readonly<Record<string, readonly Signature[]>> = {
   ABS: ['INT64', 'NUMERIC', 'FLOAT64'].map((name) => [name, name, (x) => `abs(${x})`]),
   SIGN: ['INT64', 'FLOAT64'].map((name) => [
@@ -109,7 +109,7 @@ const SIGNATURES: Readonly<Record<string, readonly Signature[]>> = {
   REPLACE: [['STRING STRING STRING', 'STRING', (s, from, to) => `replace(${s}, ${from}, ${to})`]],
   TO_HEX: [['BYTES', 'STRING', (x) => `lower(hex(${x}))`]],
   TO_BASE64: [['BYTES', 'STRING', (x) => `to_base64(${x})`]],
-  // The number itself, whatever precedes 1970.
+  // The plain number, also before 1970.
   UNIX_SECONDS: [['TIMESTAMP', 'INT64', floor(MILLION)]],
   UNIX_MILLIS: [['TIMESTAMP', 'INT64', floor(1000)]],
   UNIX_MICROS: [['TIMESTAMP', 'INT64', (at) => `epoch_us(${at})`]],
@@ -125,7 +125,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
   OCTET_LENGTH: 'BYTE_LENGTH',
 };
 
-/** A function whose result depends on more than the types of its arguments; undefined if it does not take them. */
+/** A function whose result depends on more than argument types; undefined if it does not accept them. */
 type Special = (args: readonly Typed[]) => Typed | undefined;
 
 const literalOf = (value: Typed | undefined, what: string): string => {
@@ -143,17 +143,17 @@ const extreme =
     if (all === undefined || args.length === 0 || !isOrderable(all.type)) return undefined;
     const sql = bind(all.sqls, (...sqls) => {
       const any = (test: (x: string) => string) => sqls.map(test).join(' OR ');
-      // To DuckDB NaN is the greatest, so that greatest() gives it anyway.
+      // DuckDB treats NaN as the greatest, so greatest() returns it anyway.
       const isNan = name === 'least' && all.type.name === 'FLOAT64';
       const nan = isNan ? `WHEN ${any((x) => `isnan(${x})`)} THEN CAST('NaN' AS DOUBLE) ` : '';
       return `CASE WHEN ${any((x) => `${x} IS NULL`)} THEN NULL ${nan}ELSE ${name}(${sqls}) END`;
     });
     return { sql, type: all.type };
   };
-/** JSON of a JSON value, or of a text that may be none. */
+/** Returns JSON of a JSON value, or of a text that may not be JSON. */
 const jsonOf = ({ sql, type: { name } }: Typed): string =>
   name === 'JSON' ? sql : bind([sql], (x) => `CASE WHEN json_valid(${x}) THEN CAST(${x} AS JSON) END`);
-/** DuckDB writes fractions anew: `1.10` would become `1.1`. What does not stand so in the JSON fails the query. */
+/** Fails the query if DuckDB would reformat the value, such as `1.10` to `1.1`. */
 const asWritten = (json: string, value: string): string =>
   failIf(
     `NOT regexp_matches(CAST(${json} AS VARCHAR), '(^|[^-+.eE0-9])' || regexp_escape(${value}) || '($|[^-+.eE0-9])')`,
@@ -175,7 +175,7 @@ const jsonQuery: Special = ([json, path, ...rest]) => {
   const at = quoteText(jsonPath(path === undefined ? '$' : literalOf(path, 'A JSONPath')));
   return { sql: `json_extract(${json.sql}, ${at})`, type: json.type };
 };
-/** The pattern and how many groups it has. */
+/** Returns the pattern and its number of groups. */
 const pattern = (value: Typed | undefined): readonly [sql: string, groups: number] => {
   const text = literalOf(value, 'A regular expression');
   const bare = text.replace(/\\[\s\S]/g, '').replace(/\[\^?\]?[^\]]*\]/g, '');
@@ -217,7 +217,7 @@ const conversion =
 
 const toDate = conversion('DATE', /^(DATE|DATETIME|TIMESTAMP)$/);
 
-/** Fails for every time zone but UTC. */
+/** Fails for every time zone except UTC. */
 export function checkZone(zone: Typed): void {
   const name = literalOf(zone, 'A time zone');
   if (name !== 'UTC' && name !== '+00:00') throw unsupported(`The time zone "${name}" (it takes "UTC")`);
@@ -272,7 +272,7 @@ export const FUNCTION_NAMES: readonly string[] = [
 ];
 export const isFunction = (name: string): boolean => FUNCTION_NAMES.includes(name);
 
-/** The call of a function that `isFunction`; undefined if it does not take such arguments. */
+/** Returns the call of a function; undefined if it does not accept such arguments. */
 export function callFunction(name: string, args: readonly Typed[]): Typed | undefined {
   const own = SYNONYMS[name] ?? name;
   const special = Object.hasOwn(SPECIAL, own) ? SPECIAL[own] : undefined;

@@ -2,7 +2,7 @@ import { invalidQuery } from '../api.ts';
 
 const STEP = /\.([\p{L}_][\p{L}\p{N}_-]*)|\.?"((?:[^"\\]|\\.)*)"|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/uy;
 
-/** A JSONPath of GoogleSQL as DuckDB's: names are quoted there, so that none of them means more. */
+/** Converts a GoogleSQL JSONPath to DuckDB's, quoting names so that they have no special meaning. */
 export function jsonPath(path: string): string {
   const fail = () => invalidQuery(`Invalid token in JSONPath at: ${path}`);
   if (!path.startsWith('$')) throw invalidQuery(`JSONPath must start with '$': ${path}`);

@@ -16,7 +16,9 @@ import {
 
 const DATE = type('DATE');
 
-/** NaN is equal to nothing, and neither less nor greater than anything; in DuckDB it equals itself and is the greatest. */
+/**
+ * NaN equals nothing, and is neither less nor greater than anything; in DuckDB it equals itself and is the greatest.
+ */
 const FLOAT_COMPARISONS: Readonly<Record<string, (a: string, b: string) => string>> = {
   '=': (a, b) => `(${a} = ${b} AND NOT isnan(${a}))`,
   '!=': (a, b) => `(${a} <> ${b} OR isnan(${a}))`,
@@ -26,11 +28,11 @@ const FLOAT_COMPARISONS: Readonly<Record<string, (a: string, b: string) => strin
   '>=': (a, b) => `(${a} >= ${b} AND NOT isnan(${a}))`,
 };
 
-/** A comparison of floats may say FALSE where one side is NULL; GoogleSQL says NULL. */
+/** A comparison of floats may return FALSE if one side is NULL, where GoogleSQL returns NULL. */
 const withNulls = (compare: (a: string, b: string) => string) => (a: string, b: string) =>
   `CASE WHEN ${a} IS NOT NULL AND ${b} IS NOT NULL THEN ${compare(a, b)} END`;
 
-/** Two values as one type; string literals become what the other is. Undefined if there is no such type. */
+/** Converts values to a common type; string literals adopt the others' type. Undefined if there is no such type. */
 export function unified(values: readonly Typed[]): { type: SqlType; sqls: string[] } | undefined {
   const firm = values.filter(({ isText }) => isText !== true);
   const common = commonType((firm.length > 0 ? firm : values).map((value) => value.type));
@@ -44,7 +46,7 @@ export function unified(values: readonly Typed[]): { type: SqlType; sqls: string
     : { type: wider, sqls: values.map((value) => coerce(value, wider)?.sql ?? '') };
 }
 
-/** `=`, `!=`, `<`, … and IS NOT DISTINCT FROM; undefined if the types do not compare. */
+/** Compiles `=`, `!=`, `<`, … and IS NOT DISTINCT FROM; undefined if the types do not compare. */
 export function compare(op: string, left: Typed, right: Typed): Typed | undefined {
   const names = [left.type.name, right.type.name];
   if (names.includes('BIGNUMERIC') && names.some((name) => /^(INT64|FLOAT64|NUMERIC)$/.test(name))) {
@@ -72,7 +74,7 @@ export const divide = (a: string, b: string): string =>
     WHEN isinf(${a} / ${b}) AND isfinite(${a}) THEN error('floating point overflow: ' || ${a} || ' / ' || ${b})
     ELSE ${a} / ${b} END`;
 
-/** `+`, `-`, `*`, `/`; undefined if the operator does not take the types. */
+/** Compiles `+`, `-`, `*`, `/`; undefined if the operator does not accept the types. */
 export function calculate(op: string, left: Typed, right: Typed): Typed | undefined {
   const days = dateArithmetic(op, left, right);
   if (days !== undefined) return days;
@@ -117,7 +119,7 @@ export function concatenate(left: Typed, right: Typed): Typed | undefined {
 }
 
 const STRAY_BACKSLASH = 'LIKE pattern ends with a backslash';
-/** A backslash takes the character after it for itself. */
+/** A backslash escapes the next character. */
 export function like(left: Typed, right: Typed): Typed | undefined {
   const [a, b] = [coerce(left, STRING), coerce(right, STRING)];
   if (a === undefined || b === undefined) return undefined;

@@ -15,10 +15,10 @@ const TYPED_LITERALS = /^(DATE|DATETIME|TIME|TIMESTAMP|NUMERIC|DECIMAL|BIGNUMERI
 const COMPARISONS = new Set(['=', '!=', '<>', '<', '<=', '>', '>=']);
 const REFUSED_OPERATORS = new Set(['|', '&', '^', '~', '<<', '>>']);
 const MAX_DEPTH = 100;
-/** Of operators without parentheses; each nests DuckDB's expression one level deeper. */
+/** Longest chain of operators without parentheses; each nests DuckDB's expression one level deeper. */
 const MAX_CHAIN = 300;
 
-/** Parses one query of the grammar that docs/sandbox.md claims; throws an ApiError for all else, by name and place. */
+/** Parses a query in the grammar of docs/sandbox.md; throws an ApiError for anything else, by name and position. */
 export const parseQuery = (sql: string): Query => new Parser(sql).statement();
 
 class Parser {
@@ -80,14 +80,14 @@ class Parser {
     while (this.#take(',')) items.push(item());
     return items;
   }
-  /** A name, not a keyword; quoted ones may be anything. */
+  /** Reads a name other than a keyword; a quoted name may be anything. */
   #name(): string {
     const { kind, text, upper } = this.#peek();
     if (kind !== 'quoted' && (kind !== 'word' || RESERVED.has(upper))) throw this.#unexpected();
     this.#next += 1;
     return text;
   }
-  /** A name after a dot may be a keyword. */
+  /** Reads a name after a dot, which may be a keyword. */
   #member(): string {
     if (this.#peek().kind !== 'quoted' && this.#peek().kind !== 'word') throw this.#unexpected();
     return this.#advance().text;
@@ -165,7 +165,7 @@ class Parser {
     if (!isDistinct) this.#take('ALL');
     if (this.#is('AS')) throw this.#refusal('SELECT AS STRUCT or VALUE');
     const items = [this.#item()];
-    // A comma may follow the last item.
+    // The last item may have a trailing comma.
     while (this.#take(',') && !this.#is('FROM') && this.#peek().kind !== 'end') items.push(this.#item());
     const from = this.#take('FROM') ? this.#from() : undefined;
     const where = this.#take('WHERE') ? this.#expression() : undefined;
@@ -260,7 +260,7 @@ class Parser {
     for (const word of ['TABLESAMPLE', 'FOR', 'WITH']) if (this.#is(word)) throw this.#refusal(`${word} after a table`);
     return alias;
   }
-  /** A project may have dashes without backticks. */
+  /** A project may contain dashes without backticks. */
   #tablePath(): string[] {
     const { kind } = this.#peek();
     let first = this.#name();
@@ -348,7 +348,7 @@ class Parser {
     const among = this.#parenthesized(() => (isQuery ? this.#query() : this.#list(() => this.#expression())));
     return { kind: 'in', at, of, among };
   }
-  /** Comparisons do not follow each other. */
+  /** Comparisons cannot be chained. */
   #single(comparison: Expression): Expression {
     const { upper } = this.#peek();
     if (COMPARISONS.has(upper) || /^(IS|IN|LIKE|BETWEEN)$/.test(upper)) throw this.#unexpected('end of input');

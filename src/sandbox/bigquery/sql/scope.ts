@@ -2,7 +2,7 @@ import { invalidQuery, unsupported } from '../api.ts';
 import { quoteName } from '../schema.ts';
 import { type SqlType, type Typed, typeOfField } from './types.ts';
 
-/** A column that a query sees; without a name it can only be selected by `*`. */
+/** A column in a query's scope; without a name, only `*` can select it. */
 export interface Column extends Typed {
   readonly name: string | undefined;
 }
@@ -16,9 +16,9 @@ export interface Range {
 /** The names that an expression can use. */
 export interface Scope {
   readonly ranges: readonly Range[];
-  /** In the order of `SELECT *`; a column of USING is there once. */
+  /** In the order of `SELECT *`; a column of USING occurs once. */
   readonly columns: readonly Column[];
-  /** Of the query around a subquery. */
+  /** The scope of the query around a subquery. */
   readonly parent: Scope | undefined;
 }
 
@@ -26,7 +26,7 @@ export const EMPTY: Scope = { ranges: [], columns: [], parent: undefined };
 
 export const sameName = (a: string | undefined, b: string): boolean => a?.toLowerCase() === b.toLowerCase();
 
-/** Resolves a dotted name in this scope or one around it. Throws an ApiError. */
+/** Resolves a dotted name in this scope or an enclosing one. Throws an ApiError. */
 export function resolve(
   scope: Scope,
   names: readonly string[],

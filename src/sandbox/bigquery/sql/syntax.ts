@@ -15,7 +15,7 @@ export interface Order extends Placed {
   readonly nulls: 'FIRST' | 'LAST' | undefined;
 }
 
-/** `OVER (…)`; `frame` is DuckDB's text too: both follow the standard. */
+/** `OVER (…)`; `frame` is also valid in DuckDB, since both follow the standard. */
 export interface Window {
   readonly partitionBy: readonly Expression[];
   readonly orderBy: readonly Order[];

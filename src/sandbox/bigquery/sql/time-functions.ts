@@ -23,7 +23,7 @@ const WEEKDAYS = ['MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATUR
 const DATE_PARTS = /^(DAY|WEEK|ISOWEEK|MONTH|QUARTER|YEAR|ISOYEAR)$/;
 const CLOCK_PARTS = /^(MICROSECOND|MILLISECOND|SECOND|MINUTE|HOUR)$/;
 
-/** A part of a date by name; of a week also the day it begins with, from 0 for Monday. */
+/** A part of a date by name; for a week also its first day, from 0 for Monday. */
 interface Part {
   readonly name: string;
   readonly weekday: number;
@@ -55,7 +55,7 @@ function truncated(value: Typed, { name, weekday }: Part, what: string): Typed {
   return { sql: `CAST(${sql} AS ${duckDbName(value.type)})`, type: value.type };
 }
 
-/** The whole units between two timestamps, or the boundaries of units between two dates or datetimes. */
+/** Returns the whole units between two timestamps, or the unit boundaries between two dates or datetimes. */
 function difference(kind: string, a: Typed, b: Typed, part: Part): string {
   const { name } = part;
   const what = `${kind}_DIFF`;
@@ -88,7 +88,7 @@ const RANGES: Readonly<Record<string, (x: string) => string>> = {
     ),
 };
 
-/** A date or time some intervals later, or earlier; undefined if the count is not an INT64. */
+/** Shifts a date or time by intervals; undefined if the count is not an INT64. */
 export function shifted(value: Typed, interval: Expression & { kind: 'interval' }, sign: '+' | '-', compile: Compile) {
   const { name } = value.type;
   const count = coerce(compile(interval.count), INT64);
@@ -108,7 +108,7 @@ export function shifted(value: Typed, interval: Expression & { kind: 'interval' 
 }
 
 const FORMAT = /%(E[1-6*]S|E4Y|Ez|[A-Za-z%])|([^%]+)|%/g;
-/** Elements that are DuckDB's too, of dates and of times. */
+/** Format elements for dates and times that DuckDB shares. */
 const DATE_ELEMENTS: Readonly<Record<string, string>> = {
   ...{ Y: '%Y', E4Y: '%Y', m: '%m', d: '%d', F: '%Y-%m-%d', D: '%m/%d/%y', y: '%y', j: '%j' },
   ...{ b: '%b', h: '%b', B: '%B', a: '%a', A: '%A' },
@@ -125,7 +125,7 @@ function formatted(kind: string, format: string, x: string): string {
     if (text === undefined) throw unsupported(`The element ${all} in the format of FORMAT_${kind}`);
     return text;
   });
-  // A NULL value gives NULL whatever the format has.
+  // A NULL value gives NULL, whatever the format.
   return `CASE WHEN ${x} IS NOT NULL THEN ${["''", ...parts].join(' || ')} END`;
 }
 
@@ -155,12 +155,12 @@ const EXTRACTS: Readonly<Record<string, (x: string) => string>> = {
   ISOWEEK: (x) => `weekofyear(${x})`,
   DAYOFYEAR: (x) => `dayofyear(${x})`,
   DAYOFWEEK: (x) => `(dayofweek(${x}) + 1)`,
-  // DuckDB's have the seconds in them.
+  // DuckDB's include the seconds.
   MILLISECOND: (x) => `(millisecond(${x}) % 1000)`,
   MICROSECOND: (x) => `(microsecond(${x}) % 1000000)`,
 };
 
-/** `EXTRACT(part FROM value)`; undefined if the value is neither a date nor a time. */
+/** Compiles `EXTRACT(part FROM value)`; undefined if the value is neither a date nor a time. */
 export function extract(part: string, value: Typed): Typed | undefined {
   const { name } = value.type;
   if (!/^(DATE|DATETIME|TIME|TIMESTAMP)$/.test(name)) return undefined;
@@ -226,7 +226,7 @@ const TIME_FUNCTIONS: Readonly<Record<string, TimeFunction>> = {
     ]),
   ),
 };
-/** They need no parentheses, and are the same throughout a query. */
+/** Functions without parentheses that are constant throughout a query. */
 const CLOCKS: Readonly<Record<string, string>> = {
   CURRENT_TIMESTAMP: 'TIMESTAMP',
   CURRENT_DATETIME: 'DATETIME',
@@ -238,7 +238,7 @@ export const TIME_FUNCTION_NAMES: readonly string[] = [...Object.keys(TIME_FUNCT
 export const isTimeFunction = (name: string): boolean => TIME_FUNCTION_NAMES.includes(name);
 export const isClock = (name: string): boolean => Object.hasOwn(CLOCKS, name);
 
-/** The call of a function that `isTimeFunction`; `nowMs` is the wall clock's time at the start of the query. */
+/** Returns the call of a time function; `nowMs` is the wall clock's time at the start of the query. */
 export function callTimeFunction(
   name: string,
   args: readonly Expression[],

@@ -1,10 +1,10 @@
 import { invalidQuery } from '../api.ts';
 
-/** One token; `text` of a string or a quoted name is what it stands for, of others what the query has. */
+/** One token; `text` is the value of a string or quoted name, otherwise the source text. */
 export interface Token {
   readonly kind: 'word' | 'quoted' | 'string' | 'bytes' | 'integer' | 'float' | 'parameter' | 'symbol' | 'end';
   readonly text: string;
-  /** A word or symbol in upper case; empty for all else. */
+  /** A word or symbol in upper case; otherwise empty. */
   readonly upper: string;
   readonly from: number;
   readonly to: number;
@@ -27,13 +27,15 @@ const PLAIN_ESCAPES: Readonly<Record<string, string>> = {
   ...{ '\\': '\\', '?': '?', '"': '"', "'": "'", '`': '`' },
 };
 
-/** ` at [line:column]`, as the service ends its messages. */
+/** Returns ` at [line:column]`, as the service ends its messages. */
 export function placeOf(sql: string, offset: number): string {
   const lines = sql.slice(0, offset).split('\n');
   return ` at [${lines.length}:${(lines.at(-1) ?? '').length + 1}]`;
 }
 
-/** Takes a query apart; the last token is of kind `end`. Throws an ApiError for what no token of GoogleSQL begins with. */
+/**
+ * Splits a query into tokens; the last one has the kind `end`. Throws an ApiError for a character that starts no token.
+ */
 export function tokensOf(sql: string): Token[] {
   const tokens: Token[] = [];
   let from = 0;
@@ -74,7 +76,7 @@ function kindOf(groups: Readonly<Record<string, string | undefined>>): Token['ki
   return groups.word !== undefined ? 'word' : 'symbol';
 }
 
-/** The text of a string literal; of a bytes literal one character for each byte. */
+/** Returns the text of a string literal; for a bytes literal, one character per byte. */
 function stringOf(groups: Readonly<Record<string, string | undefined>>, fail: (why: string) => Error): string {
   const { prefix = '', string = '' } = groups;
   const isBytes = /b/i.test(prefix);

@@ -2,20 +2,20 @@ import { invalidQuery, unsupported } from '../api.ts';
 import { canonicalType, scalarType } from '../scalar-types.ts';
 import { duckDbType, type Field } from '../schema.ts';
 
-/** A type of GoogleSQL; NULL is that of the literal, which any other takes in. */
+/** A type of GoogleSQL; NULL is the type of the literal, which is compatible with any other. */
 export interface SqlType {
   readonly name: string;
-  /** Of an ARRAY. */
+  /** The element type of an ARRAY. */
   readonly element?: SqlType;
-  /** Of a STRUCT. */
+  /** The fields of a STRUCT. */
   readonly fields?: readonly Field[];
 }
 
-/** DuckDB's SQL of a value, and its type in GoogleSQL. */
+/** A value's SQL in DuckDB, and its type in GoogleSQL. */
 export interface Typed {
   readonly sql: string;
   readonly type: SqlType;
-  /** A string literal or parameter: it is also taken where a date or a time is asked for. */
+  /** True for a string literal or parameter, which is also accepted for a date or a time. */
   readonly isText?: boolean;
   /** The value of a string literal. */
   readonly literal?: string;
@@ -36,7 +36,7 @@ export const FLOAT64 = type('FLOAT64');
 export const BOOL = type('BOOL');
 export const NULL = type('NULL');
 
-/** The type of this name in a CAST, one that the sandbox has. */
+/** Returns the type of this name in a CAST, if the sandbox supports it. */
 export function namedType(name: string): SqlType {
   const synonyms = /^(INT|SMALLINT|INTEGER|BIGINT|TINYINT|BYTEINT)$/;
   const found = type(synonyms.test(name) ? 'INT64' : name);
@@ -53,7 +53,7 @@ export function typeOfField({ type: name, mode, fields }: Field): SqlType {
   return mode === 'REPEATED' ? { name: 'ARRAY', element: one } : one;
 }
 
-/** The column of a result; NULL alone is an INT64, as in the service. */
+/** Returns the column of a result; NULL alone is an INT64, as in the service. */
 export function fieldOf(name: string, { name: sqlName, element, fields }: SqlType): Field {
   if (element !== undefined) return { ...fieldOf(name, element), mode: 'REPEATED' };
   if (fields !== undefined) return { name, type: 'RECORD', mode: 'NULLABLE', fields };
@@ -67,7 +67,7 @@ export function duckDbName({ name, element, fields }: SqlType): string {
     : duckDbType({ name: '', type: 'RECORD', mode: 'NULLABLE', fields });
 }
 
-/** A type as error messages write it. */
+/** Formats a type as in error messages. */
 export function typeText({ name, element, fields }: SqlType): string {
   if (element !== undefined) return `ARRAY<${typeText(element)}>`;
   if (fields === undefined) return name;
@@ -82,18 +82,18 @@ const contains = (given: SqlType, names: RegExp): boolean =>
   (given.element !== undefined && contains(given.element, names)) ||
   (given.fields ?? []).some((field) => contains(typeOfField(field), names));
 
-/** True for types whose values DISTINCT, GROUP BY and set operations can tell apart. */
+/** True for types whose values DISTINCT, GROUP BY and set operations can compare. */
 export const isGroupable = (given: SqlType): boolean => !contains(given, /^(JSON|GEOGRAPHY)$/);
 /** True for types that have an order. */
 export const isOrderable = ({ name }: SqlType): boolean => !/^(JSON|GEOGRAPHY|ARRAY|STRUCT)$/.test(name);
-/** True for types that `=` takes. */
+/** True for types that `=` accepts. */
 export const isComparable = isOrderable;
 
 const WIDER: Readonly<Record<string, readonly string[]>> = { INT64: ['NUMERIC', 'FLOAT64'], NUMERIC: ['FLOAT64'] };
-/** True if values of one type are taken for the other without a cast. */
+/** True if values of one type are accepted for the other without a cast. */
 export const isWidened = (from: SqlType, to: SqlType): boolean => WIDER[from.name]?.includes(to.name) === true;
 
-/** The type that takes in all of them, or undefined. */
+/** Returns the type that accepts all of them, or undefined. */
 export function commonType(types: readonly SqlType[]): SqlType | undefined {
   return types.reduce<SqlType | undefined>((common, one) => {
     if (common === undefined || isSame(common, one) || one.name === 'NULL') return common;
