@@ -7,7 +7,7 @@ import { ending } from './ending.ts';
 import type { SandboxCommand } from './sandbox.ts';
 
 /**
- * Adds the commands `sandbox` and `demo`. The container and the package lack both, because they exclude the local
+ * Adds the commands `sandbox`, `demo` and `up`. The container and the package lack them, because they exclude the local
  * cloud.
  */
 export function addLocalCloud(program: Command): void {
@@ -24,6 +24,21 @@ export function addLocalCloud(program: Command): void {
     .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
     .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
     .action(ending(async (options: SandboxCommand) => (await import('./sandbox.ts')).sandbox(options)));
+
+  program
+    .command('up')
+    .description(
+      'run pipelines on this machine: starts a sandbox, creates what they declare, and runs them until Ctrl-C',
+    )
+    .argument(
+      '<pipelines...>',
+      'folders of pipelines, or folders with a pipeline of each service, such as pipelines/home',
+    )
+    .addHelpText(
+      'after',
+      '\nServers that the environment names (MQTT_URL, PUBSUB_EMULATOR_HOST …) are used in the place of those of a sandbox.\n',
+    )
+    .action(ending(async (paths: string[]) => (await import('./up.ts')).up(paths)));
 
   program
     .command('demo')

@@ -1,5 +1,7 @@
 import { type Sandbox, type SandboxOptions, startSandbox } from '../sandbox/sandbox.ts';
 import { SettingsError } from '../sandbox/settings-error.ts';
+import { exportLines } from '../tools/demo/ready-lines.ts';
+import { SANDBOX_DEFAULTS } from '../tools/demo/sandbox-defaults.ts';
 import { onSignal } from '../util/on-signal.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -42,7 +44,7 @@ export async function sandbox({
     console.error(thrown.message);
     return EXIT.configurationRefused;
   }
-  for (const [name, value] of Object.entries(cloud.env)) console.log(`export ${name}=${value}`);
+  for (const line of exportLines({ ...cloud.env, ...SANDBOX_DEFAULTS })) console.log(line);
   for (const missing of cloud.missing) console.error(`left out: ${missing}`);
   console.error('sandbox ready; Ctrl-C ends it');
   await signalled;

@@ -38,6 +38,7 @@ export function openLookup(
   const redis = given.redis ?? (lookup.redis && createRedisClient(lookup.redis));
   const firestore = given.firestore ?? (lookup.firestore && createFirestoreClient(google, lookup.firestore));
   const layers = { config: lookup, hooks, redis, firestore, fetcher: given.fetcher, ...observers };
+  let checking: Promise<void> = Promise.resolve();
   const disconnect = (): void => {
     if (given.redis === undefined) redis?.disconnect();
   };
@@ -49,13 +50,19 @@ export function openLookup(
     },
     check: async () => {
       const layer = redisLayer(layers);
-      if (firestore && lookup.firestore) await checkFirestore(firestore, lookup.firestore.collection);
+      if (firestore && lookup.firestore) {
+        checking = checkFirestore(firestore, lookup.firestore.collection);
+        await checking;
+      }
       if (layer?.isCache === false) await checkRedis(layer);
     },
     disconnect,
     close: async () => {
       disconnect();
-      if (given.firestore === undefined) await firestore?.terminate();
+      if (given.firestore !== undefined) return;
+      // A read that finds the client terminated ends the process, by a rejection that Firestore's client leaves unhandled.
+      await checking.catch(() => {});
+      await firestore?.terminate();
     },
   };
 }

@@ -20,11 +20,13 @@ export interface PlatformOptions {
   readonly destination?: DestinationStream;
   /** True if the enrich service has its Redis layer. */
   readonly redis: boolean;
+  /** Ends the wait for services that are not ready: it rejects, and nothing is left running. */
+  readonly signal?: AbortSignal;
 }
 
 /** Starts services from their pipelines, from the sinks towards the source, and waits until all are ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { pipelines, env, level, destination, redis } = options;
+  const { pipelines, env, level, destination, redis, signal } = options;
   const telemetry = { level, ...(destination === undefined ? {} : { destination }) };
   const all: Service<unknown>[] = [];
   for (const folder of pipelines) {
@@ -36,12 +38,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     for (const service of all) abandoned += (await service.shutdown()).abandoned;
     return abandoned;
   };
+  const stop = () => void shutdown().catch(() => {});
+  signal?.addEventListener('abort', stop);
   try {
+    signal?.throwIfAborted();
     await Promise.all(all.toReversed().map((service) => service.start()));
     await Promise.all(all.map((service) => service.ready));
   } catch (thrown) {
     await shutdown();
     throw thrown;
+  } finally {
+    signal?.removeEventListener('abort', stop);
   }
   return {
     all,

@@ -11,6 +11,8 @@ export interface SandboxProcess {
   readonly env: Readonly<Record<string, string>>;
   /** Omitted servers, with the reason. */
   readonly missing: readonly string[];
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,9 @@ export async function startSandboxProcess(): Promise<SandboxProcess> {
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
   });
+  const ended = once(child, 'close').then(() => {});
+  // Whoever waits for it to be ready gets the error too.
+  ended.catch(() => {});
   const ready = new Promise<void>((resolve, reject) => {
     child.stderr.on('data', (chunk) => {
       stderr += chunk;
@@ -38,9 +43,8 @@ export async function startSandboxProcess(): Promise<SandboxProcess> {
   return {
     env: Object.fromEntries(Array.from(stdout.matchAll(VARIABLE), ([, name = '', value = '']) => [name, value])),
     missing: Array.from(stderr.matchAll(/^left out: (.*)$/gm), ([, what = '']) => what),
+    ended,
     close: async () => {
-      if (child.exitCode !== null) return;
-      const ended = once(child, 'close');
       child.stdin.end();
       await ended;
     },

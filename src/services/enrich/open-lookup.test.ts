@@ -1,0 +1,43 @@
+import * as assert from 'uvu/assert';
+import * as v from 'valibot';
+import { Readiness } from '../../core/readiness.ts';
+import { Telemetry } from '../../telemetry/telemetry.ts';
+import { testScope } from '../../testing/scope.ts';
+import { startServers } from '../../testing/servers.ts';
+import { suite } from '../../testing/suite.ts';
+import { enrichSchema } from './config.ts';
+import { openLookup } from './open-lookup.ts';
+
+suite('the lookup of an enrich service', (it) => {
+  const { test } = it;
+  const scope = testScope(it);
+
+  test('closes while it is checked, and leaves no rejection unhandled', async () => {
+    const { sandbox } = await startServers(scope, { parts: ['firestore'] });
+    const config = v.parse(enrichSchema, {
+      service: 'enrich',
+      google: { projectId: sandbox.projectId },
+      source: { subscriptionId: 's' },
+      lookup: { firestore: { collection: 'devices' } },
+      output: { topicId: 't' },
+    });
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    scope.defer(() => process.off('unhandledRejection', listener));
+    const lookup = openLookup(
+      config,
+      {},
+      {
+        onAnswer: () => {},
+        telemetry: new Telemetry('lookup', { level: 'silent', processMetrics: false }),
+        readiness: new Readiness(),
+      },
+    );
+    const checked = lookup.check();
+    await lookup.close();
+    await checked;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(unhandled, []);
+  });
+});
