@@ -1,5 +1,5 @@
 import type { DestinationStream } from 'pino';
-import { isJsonObject } from '../../util/json/json-number.ts';
+import { isJsonObject } from '../../util/json/lossless-json.ts';
 import { oneLine } from '../dead-letters/printable.ts';
 
 /** Members of a log line that every line has, or that say nothing on a terminal. */
