@@ -3,6 +3,7 @@ import './v8-options.ts';
 import { Command } from 'commander';
 import { addLocalCloud } from './commands/add-local-cloud.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
+import { addDoctor } from './commands/doctor/add-doctor.ts';
 import { ending } from './commands/ending.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addExplain } from './commands/explain/add-explain.ts';
@@ -36,6 +37,7 @@ program
   .action(ending(async () => (await import('./commands/compile.ts')).compile()));
 
 addDeadLetters(program);
+addDoctor(program);
 addExplain(program);
 addInit(program);
 addLoad(program);

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/config-error.ts';
 import type { Declaration } from '../resources/declared-resources.ts';
 import { pipelineFile, pipelineName, readPipelineConfig } from './pipeline.ts';
+import type { ServiceConfig } from './services.ts';
 
 /**
  * Reads the `resources:` of a pipeline.
@@ -10,10 +11,17 @@ import { pipelineFile, pipelineName, readPipelineConfig } from './pipeline.ts';
 export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.env): Declaration {
   const config = readPipelineConfig(path, env);
   const file = pipelineFile(path);
-  const { resources, google } = config;
-  if (resources === undefined) {
+  const declaration = declarationOf(file, config);
+  if (declaration === undefined) {
     throw new ConfigError(file, [{ path: 'resources', problem: 'not set: there is nothing to provision' }]);
   }
+  return declaration;
+}
+
+/** What a configuration declares under `resources:`, or undefined if that is nothing. */
+export function declarationOf(file: string, config: ServiceConfig): Declaration | undefined {
+  const { resources, google } = config;
+  if (resources === undefined) return undefined;
   return {
     owner: resources.owner ?? labelOf(pipelineName(file)),
     google,

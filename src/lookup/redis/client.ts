@@ -47,6 +47,8 @@ export interface RedisClient {
   delete(keys: readonly string[]): Promise<number>;
   /** Time until a key expires; undefined if it does not expire or does not exist. */
   expiresInMs(key: string): Promise<number | undefined>;
+  /** Any other command, such as `INFO`; a cluster sends it to one of its nodes. */
+  ask(command: string, ...args: readonly string[]): Promise<unknown>;
   disconnect(): void;
 }
 
@@ -107,6 +109,10 @@ class ConnectedRedis implements RedisClient {
   async expiresInMs(key: string): Promise<number | undefined> {
     const left = await this.#client.pttl(key).catch(this.#rethrow);
     return left < 0 ? undefined : left;
+  }
+
+  ask(command: string, ...args: readonly string[]): Promise<unknown> {
+    return this.#client.call(command, [...args]).catch(this.#rethrow);
   }
 
   disconnect(): void {
