@@ -95,6 +95,8 @@ suite('the package', ({ test, before, after }) => {
       files.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts')),
       [],
     );
+    for (const name of ['page.html', 'page.css', 'page.js'])
+      assert.ok(existsSync(join(installed, 'dist/http/page', name)));
     for (const entry of Object.values(readManifest(installed).exports)) {
       for (const path of typeof entry === 'string' ? [entry] : [entry.types, entry.default]) {
         assert.ok(existsSync(join(installed, path)), path);

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
+import type { HttpServer } from '../http/http-server.ts';
+import { servePlatformPage } from '../services/platform-page.ts';
 import { type Balance, balanceOf, balanceTable, isBalanced } from '../tools/demo/balance.ts';
 import { type Platform, startPlatform } from '../tools/demo/platform.ts';
 import { showProgress } from '../tools/demo/progress.ts';
@@ -39,6 +41,7 @@ export async function demo(options: DemoOptions): Promise<number> {
   for (const missing of cloud.missing) say(`left out: ${missing}`);
   let platform: Platform | undefined;
   let publisher: Publisher | undefined;
+  let page: HttpServer | undefined;
   try {
     const resources = namedResources(randomBytes(4).toString('hex'), cloud.env.GOOGLE_CLOUD_PROJECT ?? 'sandbox');
     const fleetOptions = { devices: options.devices, seed: options.seed, runId: resources.runId };
@@ -52,6 +55,10 @@ export async function demo(options: DemoOptions): Promise<number> {
       level: process.env.LOG_LEVEL ?? 'error',
       redis: cloud.env.REDIS_URL !== undefined,
     });
+    if (options.keep) {
+      page = await servePlatformPage(platform.all);
+      say(`live page: ${page.url}`);
+    }
     publisher = await startPublisher({
       url: process.env.MQTT_URL ?? '',
       messages: options.messages,
@@ -67,6 +74,7 @@ export async function demo(options: DemoOptions): Promise<number> {
     if (options.json) console.log(JSON.stringify(balance));
     return balanced && abandoned === 0 ? EXIT.clean : EXIT.failed;
   } finally {
+    await page?.close();
     await publisher?.close();
     await platform?.shutdown();
     await cloud.close();

@@ -13,7 +13,10 @@ import { DeadLetterPublisher, type DeadLetterPublisherOptions, type Poisoned } f
 /** A dead-lettered message, and why. */
 export interface DeadLetterEvent {
   readonly poison: PoisonError;
+  /** Of the dead letter. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Of the original. */
+  readonly data: Uint8Array;
 }
 
 export interface DeadLettersOptions extends Omit<DeadLetterPublisherOptions, 'topicId'> {
@@ -67,7 +70,7 @@ export function deadLetters(options: DeadLettersOptions): DeliveryContext['deadL
       ackHandle,
       poison,
       onPublished: ({ attributes }) => {
-        probe.hit({ poison, attributes });
+        probe.hit({ poison, attributes, data: original.data });
         onPublished();
       },
       onRefused,

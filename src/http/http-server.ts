@@ -21,7 +21,7 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_REQUESTS_PER_CONNECTION = 100;
 
 /** Serves an app. A slow or broken client occupies a socket for some seconds, and causes no other cost. */
-export async function serveHttp(app: Hono, { host, port }: HttpConfig): Promise<HttpServer> {
+export async function serveHttp(app: Hono, { host, port }: Pick<HttpConfig, 'host' | 'port'>): Promise<HttpServer> {
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 1_000 });
   server.on('request', getRequestListener(app.fetch));
   server.headersTimeout = HEADERS_TIMEOUT_MS;

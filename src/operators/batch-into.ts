@@ -46,7 +46,7 @@ export interface BatchIntoOptions<T extends BatchItem> {
   readonly prepare: (delivery: Delivery) => T | undefined;
   /** A target that every batch depends on, in addition to the target of its key. Default: none. */
   readonly sharedTarget?: string;
-  /** Called once per stream with a live view of the failing targets. */
+  /** Called once per stream with a live view of the failing targets and the batches. */
   readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   /** The source's credit: when it is used up, the fullest batch leaves early. */
   readonly credit: Credit;
@@ -105,7 +105,6 @@ export function batchInto<T extends BatchItem>(
   return (source) =>
     new Observable<Outcome>((subscriber) => {
       const failing = new FailingTargets<T>(options.sharedTarget, credit.limits, now);
-      options.onFailingTargets?.(failing);
       const batcher = new Batcher<T>(options.limits, (key) => failing.isBlocked(key));
       const limit = new AdaptiveLimit(concurrency);
       /** Batches that have left and are not done. */
@@ -117,6 +116,20 @@ export function batchInto<T extends BatchItem>(
       let paused = 0;
       /** Paused batches that wait for a slot, in order. */
       const resuming = new Set<() => void>();
+      options.onFailingTargets?.({
+        get entries() {
+          return failing.entries;
+        },
+        get batches() {
+          return {
+            open: batcher.openCount,
+            maxOpen: options.limits.maxOpen,
+            sealed: batcher.sealedCount,
+            inProgress,
+            slots: limit.value,
+          };
+        },
+      });
       let completing = false;
       let dispatching = false;
       let timer: Subscription | undefined;

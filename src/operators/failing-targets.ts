@@ -20,6 +20,21 @@ interface Waiting {
 export interface FailingTargetsView {
   /** Targets and message counts, largest first. */
   readonly entries: readonly (readonly [target: string, messages: number])[];
+  /** The batches of the sink that has these targets. */
+  readonly batches?: BatchesView;
+}
+
+/** The batches of one sink at present. */
+export interface BatchesView {
+  /** Batches that take further messages. */
+  readonly open: number;
+  readonly maxOpen: number;
+  /** Full batches that wait for a slot. */
+  readonly sealed: number;
+  /** Batches that the sink works on. */
+  readonly inProgress: number;
+  /** The most that it works on at one time at present. */
+  readonly slots: number;
 }
 
 /** Returns what one target may hold while it fails. Batches must not be larger, or one could exceed this share. */

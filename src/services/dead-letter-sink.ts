@@ -40,7 +40,7 @@ export function openDeadLetterSink(
       telemetry,
       readiness,
       probe,
-      onFailingTargets: (failing, credit) => context.watchTargets({ credit, failing }),
+      onFailingTargets: (failing, credit) => context.watchTargets({ credit, failing, isForDeadLetters: true }),
     }),
     check: async () => {
       if (bucket !== undefined && storage === undefined) await checkCredentials(google, ['storage']);

@@ -10,6 +10,7 @@ import { pubsubSink } from '../connectors/pubsub/sink.ts';
 import type { Delivery } from '../core/delivery.ts';
 import { drop } from '../core/hook-result.ts';
 import type { Message } from '../core/message.ts';
+import type { LiveMessage } from '../http/snapshot.ts';
 import { decodeInput } from '../operators/decode-input.ts';
 import { mapMessage } from '../operators/map-message.ts';
 import { settle } from '../operators/settle.ts';
@@ -17,6 +18,7 @@ import { eventually } from '../testing/eventually.ts';
 import { newTopics } from '../testing/new-topic.ts';
 import { receiveMessages } from '../testing/receive-messages.ts';
 import { testScope } from '../testing/scope.ts';
+import { readServerSentEvents } from '../testing/server-sent-events.ts';
 import { startServers } from '../testing/servers.ts';
 import { suite } from '../testing/suite.ts';
 import { consumerEntries } from './config.ts';
@@ -120,7 +122,51 @@ suite('a service', (it) => {
     });
     assert.equal(kept, ['reading']);
     assert.match(await (await fetch(`${service.url}/metrics`)).text(), 'stage="kept"');
+
+    // The live page needs nothing of its own.
+    assert.match(await (await fetch(service.url)).text(), '<main id="services"');
+    const { events } = scope.use(readServerSentEvents<LiveMessage>(`${service.url}/live`));
+    await eventually(() => assert.ok(events.length > 0));
+    const [relay] = events[0]?.services ?? [];
+    assert.equal(
+      relay?.boxes.map(({ role, title, operators }) => [role, title, ...operators]),
+      [
+        ['source', 'Pub/Sub'],
+        ['between', 'kept', 'decodeInput', 'mapMessage'],
+        ['sink', 'publish', 'publish', 'settle'],
+        ['settled', 'settled'],
+      ],
+    );
+    assert.equal(
+      relay?.edges.map(({ probe, count }) => [probe, count]),
+      [
+        ['received', 2],
+        ['kept', 1],
+        ['settled', 1],
+      ],
+    );
+    assert.is(relay?.ledger.dropped, 1);
     assert.equal(await service.shutdown(5_000), { abandoned: 0 });
+  });
+
+  test('has no live page and no tap with http.page: false', async () => {
+    const { sandbox } = await startServers(scope, { parts: ['pubsub'] });
+    const { projectId } = sandbox;
+    const pubsub = scope.use(new PubSub({ projectId }));
+    const [input, output] = await newTopics(pubsub, 'input', 'output');
+    const config = v.parse(createRelay.settings.schema, {
+      ...{ service: 'relay', google: { projectId }, source: { subscriptionId: input }, output: { topicId: output } },
+      http: { host: '127.0.0.1', port: 0, page: false },
+    });
+    const service = createRelay(config, { telemetry: { level: 'silent', processMetrics: false } });
+    scope.defer(() => service.shutdown(5_000));
+    await service.start();
+    for (const [path, status] of [
+      ...(['/healthz', '/metrics'] as const).map((path) => [path, 200] as const),
+      ...(['/', '/page.js', '/live', '/tap/received'] as const).map((path) => [path, 404] as const),
+    ]) {
+      assert.is((await fetch(`${service.url}${path}`)).status, status, path);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import type { GenericSchema } from 'valibot';
 import type { ConfigIssue } from '../config/config-error.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { CommonConfig } from './config.ts';
+import { outlineOf } from './graph-outline.ts';
 import { createService, type Service, type ServiceParts } from './service.ts';
 import {
   type CommonDependencies,
@@ -109,7 +110,7 @@ export function defineService<
     const opening = openingOf(definition, config, dependencies);
     const { context, probes } = opening;
     let parts: Parts | undefined;
-    const service = createService(context, config, probes, async () => {
+    const service = createService(context, config, probes, outlineOf(definition.graph), async () => {
       const built = await definition.build(opening);
       parts = built;
       return { ...built, graph: (deliveries) => definition.graph(deliveries, opening, built) };

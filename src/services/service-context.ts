@@ -1,4 +1,5 @@
 import type { Storage } from '@google-cloud/storage';
+import type { Observable } from 'rxjs';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { Credit } from '../core/credit.ts';
 import type { Delivery, DeliveryContext, Outcome } from '../core/delivery.ts';
@@ -6,10 +7,13 @@ import { Ledger } from '../core/ledger.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
 import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
+import { previewOf } from '../http/preview.ts';
+import type { RecentDeadLetter } from '../http/snapshot.ts';
 import type { Batch } from '../operators/batcher.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import { TickClock } from '../util/clock.ts';
+import { Ring } from '../util/ring.ts';
 import type { CommonConfig } from './config.ts';
 
 /** Injected parts that every service accepts. */
@@ -46,11 +50,20 @@ export interface ServiceContext {
   readonly telemetry: Telemetry;
   /** Creates the probe `<service>.<name>`. Its count is a sample of `dataflow_stage_<counted>_total`. */
   probe<T>(name: string, counted: Counted): Probe<T>;
+  /** All probes, in the order of their creation. */
+  readonly probes: readonly NamedProbe[];
+  /** The latest dead letters. */
+  readonly recentDeadLetters: Ring<RecentDeadLetter>;
+  /** The credit of all sources together. */
+  readonly totalCredit: TotalCredit;
   /** Creates the probes of every service. */
   commonProbes(): CommonProbes;
   /** Creates the context that a source's deliveries share. */
   context(deadLetter: DeliveryContext['deadLetter'], credit?: Credit): DeliveryContext;
 }
+
+/** What the sources of a service hold together, and may hold. */
+export type TotalCredit = Pick<Credit, 'limits' | 'messages' | 'bytes' | 'peakMessages'>;
 
 /** The observable state of a running graph. */
 export interface GraphState {
@@ -58,10 +71,19 @@ export interface GraphState {
   readonly failing: FailingTargetsView;
   /** The remedy if a failing target holds up the whole source. */
   readonly remedy?: string;
+  /** True for the sink of dead letters, beside the graph. */
+  readonly isForDeadLetters?: boolean;
 }
 
 /** What a probe counts; `elsewhere` if another metric counts it. */
 export type Counted = 'messages' | 'batches' | 'objects' | 'elsewhere';
+
+/** A probe of a service by its name: `received`, `flushed` … */
+export interface NamedProbe {
+  readonly name: string;
+  readonly counted: Counted;
+  readonly probe: Observable<unknown> & { readonly count: number };
+}
 
 interface Stage {
   readonly stage: string;
@@ -70,6 +92,9 @@ interface Stage {
 
 const OUTCOMES = ['acked', 'nacked', 'deadLettered', 'dropped', 'expired'] as const;
 const STATES = ['ok', 'degraded', 'failing'] as const;
+
+/** Dead letters that the live page shows. */
+const RECENT_DEAD_LETTERS = 20;
 
 /** Target names in a metric, limited because an archive's places are unbounded. */
 const MOST_TARGETS = 10;
@@ -97,6 +122,8 @@ export function openServiceContext(
   const graphs: GraphState[] = [];
   const readiness = new Readiness();
   const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
+  const probes: NamedProbe[] = [];
+  const recentDeadLetters = new Ring<RecentDeadLetter>(RECENT_DEAD_LETTERS);
   /** Grouped by what is counted, since a sum of different things is meaningless. */
   const stages = new Map<Counted, Stage[]>();
 
@@ -192,6 +219,7 @@ export function openServiceContext(
 
   function probe<T>(name: string, counted: Counted): Probe<T> {
     const added = new Probe<T>(`${service}.${name}`);
+    probes.push({ name, counted, probe: added });
     if (counted !== 'elsewhere') stagesOf(counted).push({ stage: snakeCase(name), passed: added });
     return added;
   }
@@ -210,12 +238,35 @@ export function openServiceContext(
     readiness,
     telemetry,
     probe,
-    commonProbes: () => ({
-      received: probe('received', 'messages'),
-      flushed: probe('flushed', 'batches'),
-      settled: probe('settled', 'messages'),
-      deadLettered: probe('deadLettered', 'messages'),
-    }),
+    probes,
+    recentDeadLetters,
+    totalCredit: {
+      get limits() {
+        return {
+          maxMessages: total(({ limits }) => limits.maxMessages),
+          maxBytes: total(({ limits }) => limits.maxBytes),
+        };
+      },
+      get messages() {
+        return total(({ messages }) => messages);
+      },
+      get bytes() {
+        return total(({ bytes }) => bytes);
+      },
+      get peakMessages() {
+        return total(({ peakMessages }) => peakMessages);
+      },
+    },
+    commonProbes: () => {
+      const deadLettered = probe<DeadLetterEvent>('deadLettered', 'messages');
+      if (config.http.page) keepRecent(deadLettered, recentDeadLetters);
+      return {
+        received: probe('received', 'messages'),
+        flushed: probe('flushed', 'batches'),
+        settled: probe('settled', 'messages'),
+        deadLettered,
+      };
+    },
     context: (deadLetter, ofSource = credit) => ({
       ledger,
       credit: ofSource,
@@ -223,6 +274,23 @@ export function openServiceContext(
       stopwatch: { now: () => clock.now(), onSettled },
     }),
   };
+}
+
+/** Keeps what the live page shows of the latest dead letters. */
+function keepRecent(deadLettered: Observable<DeadLetterEvent>, recent: Ring<RecentDeadLetter>): void {
+  deadLettered.subscribe({
+    next: ({ poison, attributes, data }) =>
+      recent.push({
+        time: attributes.dlq_time ?? new Date().toISOString(),
+        reason: poison.reason,
+        error: poison.message,
+        source: attributes.dlq_source ?? '',
+        bytes: data.byteLength,
+        preview: previewOf(data),
+      }),
+    // A probe emits no errors.
+    error: () => {},
+  });
 }
 
 /** Converts a label value to the case of metric names. */

@@ -20,9 +20,13 @@ import type { Source } from '../core/source.ts';
 import { writeAddressFile } from '../http/address-file.ts';
 import { healthApp } from '../http/health-app.ts';
 import { type HttpServer, serveHttp } from '../http/http-server.ts';
+import type { LiveSource } from '../http/live-source.ts';
+import { pageApp } from '../http/page-app.ts';
 import { retryWithBackoff } from '../operators/retry.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CommonConfig } from './config.ts';
+import type { GraphOutline } from './graph-outline.ts';
+import { liveSource } from './live.ts';
 import { reportReadiness, watchProgress, watchStalls } from './progress.ts';
 import type { ServiceContext } from './service-context.ts';
 
@@ -46,8 +50,10 @@ export interface Service<Probes> {
   readonly ended: Promise<void>;
   /** Stops the source, settles everything in flight, then closes. After the deadline, the rest goes back. */
   shutdown(deadlineMs?: number): Promise<ShutdownReport>;
-  /** Address of health and metrics, once started. */
+  /** Address of health, metrics and the live page, once started. */
   readonly url: string;
+  /** Everything that the live page reads. */
+  readonly live: LiveSource;
 }
 
 export interface ShutdownReport {
@@ -75,11 +81,16 @@ const ABORT_GRACE_MS = 900;
 /** Time for closing clients, which may wait for a silent server. The process exits at most 2 s after the deadline. */
 const CLOSE_GRACE_MS = 200;
 
-/** Creates a service from its context and the function that opens its parts. */
+/**
+ * Creates a service from its context and the function that opens its parts.
+ *
+ * @param outline the graph as the live page draws it.
+ */
 export function createService<Probes>(
   context: ServiceContext,
   config: CommonConfig,
   probes: Probes,
+  outline: GraphOutline | undefined,
   build: () => Promise<ServiceParts>,
 ): Service<Probes> {
   const { readiness, telemetry, ledger } = context;
@@ -93,6 +104,7 @@ export function createService<Probes>(
   let graphRunning = false;
   let hasFailed = false;
 
+  const live = liveSource(context, outline, () => http?.url ?? '');
   const graphCompleted = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => {});
@@ -114,10 +126,10 @@ export function createService<Probes>(
     telemetry.event('service.starting');
     readiness.set('service', 'failing', 'starting');
     reporting.add(reportReadiness(context));
-    http = await serveHttp(
-      healthApp({ service: context.service, readiness: () => readiness.report, registry: telemetry.registry }),
-      config.http,
-    );
+    const { registry } = telemetry;
+    const app = healthApp({ service: context.service, readiness: () => readiness.report, registry });
+    if (config.http.page) app.route('/', pageApp([live], config.http));
+    http = await serveHttp(app, config.http);
     const unwritten = writeAddressFile(http.url);
     if (unwritten !== undefined) telemetry.event('http.address_unwritten', { error: unwritten.message });
     parts = await build();
@@ -183,6 +195,7 @@ export function createService<Probes>(
     telemetry,
     ready,
     readiness: readiness.changes,
+    live,
     ended: ended.promise,
     get url() {
       if (http === undefined) throw new Error(`${context.service} has not been started`);

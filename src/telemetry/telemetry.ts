@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Ring } from '../util/ring.ts';
 import { EVENTS, type EventName } from './events.ts';
 import { standardErrorLog } from './standard-error.ts';
 
@@ -36,6 +37,17 @@ const EVENT_LOOP_SAMPLE_MS = 50;
 /** Gauges of prom-client that are named like counters; the same names without `_total` report them by type. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
+/** Events that are kept for the live page. */
+const RECENT_EVENTS = 100;
+
+/** An event as it was logged. */
+export interface LoggedEvent {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly name: EventName;
+  readonly fields: Record<string, unknown>;
+}
+
 interface Throttle {
   windowStart: number;
   lines: number;
@@ -46,6 +58,12 @@ interface Throttle {
 export class Telemetry {
   readonly log: Logger;
   readonly registry = new Registry();
+  /** Name of the pipeline. */
+  readonly pipeline: string;
+  /** The latest events that were logged. */
+  readonly recent = new Ring<LoggedEvent>(RECENT_EVENTS);
+  /** Every histogram so far. */
+  readonly histograms: PlainHistogram[] = [];
   readonly #events: Counter<'event'>;
   readonly #now: () => number;
   readonly #throttles = new Map<EventName, Throttle>();
@@ -53,6 +71,7 @@ export class Telemetry {
   constructor(service: string, options: TelemetryOptions) {
     const destination: LogDestination = options.destination ?? standardErrorLog();
     const { pipeline = service } = options;
+    this.pipeline = pipeline;
     this.#now = options.now ?? (() => performance.now());
     this.log = pino(
       { level: options.level, base: { service, pipeline }, redact: ['password', '*.password'] },
@@ -96,7 +115,9 @@ export class Telemetry {
     throttle.lines += 1;
     const { suppressed } = throttle;
     throttle.suppressed = 0;
-    this.log[level](suppressed > 0 ? { event: name, ...fields, suppressed } : { event: name, ...fields }, message);
+    const logged = suppressed > 0 ? { ...fields, suppressed } : fields;
+    this.recent.push({ time: Date.now(), name, fields: logged });
+    this.log[level]({ event: name, ...logged }, message);
   }
 
   /** A counter whose value is a plain number in the program, read on each scrape. */
@@ -117,7 +138,9 @@ export class Telemetry {
 
   /** Creates a histogram of seconds or sizes, and returns the function that observes a value. */
   histogram(name: string, help: string, buckets: number[]): (value: number) => void {
-    return new PlainHistogram({ name, help, buckets, registry: this.registry }).observe;
+    const histogram = new PlainHistogram({ name, help, buckets, registry: this.registry });
+    this.histograms.push(histogram);
+    return histogram.observe;
   }
 
   #described<L extends string>(name: string, help: string, labelNames: readonly L[]) {
@@ -159,12 +182,22 @@ export interface PlainHistogramOptions {
   readonly registry: Registry;
 }
 
+/** The counts of a histogram at one moment. */
+export interface HistogramCounts {
+  readonly name: string;
+  readonly help: string;
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly count: number;
+}
+
 /**
  * A histogram whose counts are plain numbers, read on each scrape. prom-client's own builds and hashes its labels for
  * each value, which took 2 % of a service's CPU time with one value per message.
  */
 export class PlainHistogram extends Gauge<'le'> {
   readonly #name: string;
+  readonly #help: string;
   readonly #buckets: readonly number[];
   readonly #counts: Float64Array;
   readonly #description: Histogram;
@@ -174,6 +207,7 @@ export class PlainHistogram extends Gauge<'le'> {
   constructor({ name, help, buckets, registry }: PlainHistogramOptions) {
     super({ name, help, labelNames: ['le'], registers: [registry] });
     this.#name = name;
+    this.#help = help;
     this.#buckets = buckets;
     this.#counts = new Float64Array(buckets.length);
     this.#description = new Histogram({ name, help, registers: [] });
@@ -189,6 +223,14 @@ export class PlainHistogram extends Gauge<'le'> {
       return;
     }
   };
+
+  /** The counts at this moment: of values up to each bound and above the one before it, and of all values. */
+  get counts(): HistogramCounts {
+    return {
+      ...{ name: this.#name, help: this.#help, bounds: this.#buckets },
+      ...{ counts: [...this.#counts], count: this.#count },
+    };
+  }
 
   override async get() {
     let below = 0;

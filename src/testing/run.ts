@@ -41,6 +41,7 @@ const CHECKS: readonly (readonly string[])[] = [
   ['biome', 'check', '.'],
   ['cspell', 'lint', '--no-progress', '--no-summary'],
   ['tsc', '--noEmit'],
+  ['tsc', '--noEmit', '-p', 'src/http/page'],
   ['depcruise', 'src', 'e2e', 'bench', '--no-progress'],
 ];
 

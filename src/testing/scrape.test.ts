@@ -9,7 +9,7 @@ async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' 
     'svc',
     {
       google: { projectId: 'p' },
-      http: { host: '', port: 0 },
+      http: { host: '', port: 0, page: true },
       log: { level: 'silent' },
       hooks: { timeoutMs: 1, concurrency: 1 },
       shutdown: { deadlineMs: 1 },

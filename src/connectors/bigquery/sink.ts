@@ -17,6 +17,7 @@ import type { Readiness } from '../../core/readiness.ts';
 import { type IdentityOf, insertIdOf } from '../../formats/identity.ts';
 import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
+import type { FailingTargetsView } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { boundedCall } from '../google/bounded-call.ts';
@@ -32,6 +33,7 @@ export interface BigQuerySinkOptions extends TableVerdictOptions {
   readonly identityOf: IdentityOf;
   readonly telemetry: Telemetry;
   readonly readiness: Readiness;
+  readonly onFailingTargets?: (failing: FailingTargetsView) => void;
   readonly onFlush?: (batch: Batch) => void;
 }
 
@@ -54,6 +56,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       concurrency: config.concurrency,
       credit,
       prepare: insertionBy(options),
+      ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
     ({ items }, slot) =>

@@ -87,6 +87,7 @@ async function openParts(opening: Opening) {
       identityOf: identityBy(config.identity),
       telemetry,
       readiness,
+      onFailingTargets: (failing) => context.watchTargets({ credit, failing }),
       onFlush: probes.flushed.hit,
     }),
     check: async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { createMqttClient } from '../../connectors/mqtt/client.ts';
 import type { MqttSourceConfig } from '../../connectors/mqtt/config.ts';
-import { plainPortOf, redacted, refusalOf } from '../../connectors/mqtt/refusals.ts';
+import { plainPortOf, redacted, refusalOf } from '../../connectors/mqtt/connection.ts';
 import { toError } from '../../core/errors.ts';
 import type { Check, Report } from './finding.ts';
 

@@ -1,0 +1,113 @@
+import type { ConditionState, ReadinessReport } from '../core/readiness.ts';
+
+/** The state of a service at one moment, as the live page shows it. Counts grow from the start of the process. */
+export interface ServiceSnapshot {
+  readonly service: string;
+  readonly pipeline: string;
+  /** Where the service serves its own page. */
+  readonly url: string;
+  /** Milliseconds since the start of the service. */
+  readonly uptimeMs: number;
+  readonly report: ReadinessReport;
+  /** The way of a message: `edges[i]` leads from `boxes[i]` to `boxes[i + 1]`. */
+  readonly boxes: readonly Box[];
+  readonly edges: readonly Edge[];
+  /** Values that pass inside of the sink: batches, objects. */
+  readonly inSink: readonly Edge[];
+  /** Dead letters that were published. */
+  readonly deadLetterBox: Box & { readonly count: number };
+  /** Counts beside the way of a message, such as the answers of each layer of a lookup. */
+  readonly beside: readonly Edge[];
+  readonly ledger: LedgerSnapshot;
+  readonly bounds: readonly Bound[];
+  readonly latencies: readonly Latency[];
+}
+
+/** Part of a graph between two places where messages are counted. */
+export interface Box {
+  readonly role: 'source' | 'between' | 'sink' | 'settled' | 'dead letters';
+  readonly title: string;
+  /** Operators as the graph names them, in order. */
+  readonly operators: readonly string[];
+  readonly state: ConditionState;
+  /** Parts of `/readyz` that belong here, and are not ok. */
+  readonly problems: readonly Problem[];
+}
+
+export interface Problem {
+  readonly part: string;
+  readonly state: ConditionState;
+  readonly detail: string;
+}
+
+/** A probe: what passes it, and how many have passed. */
+export interface Edge {
+  readonly probe: string;
+  readonly counted: 'messages' | 'batches' | 'objects' | 'elsewhere';
+  readonly count: number;
+}
+
+export interface LedgerSnapshot {
+  readonly received: number;
+  readonly acked: number;
+  readonly nacked: number;
+  readonly deadLettered: number;
+  readonly dropped: number;
+  readonly expired: number;
+  readonly inFlight: number;
+  readonly settledTwice: number;
+  readonly settledLate: number;
+  readonly balanced: boolean;
+}
+
+/** Something that is bounded. */
+export interface Bound {
+  readonly name: string;
+  readonly unit: 'messages' | 'bytes' | 'batches';
+  readonly used: number;
+  readonly limit: number;
+  readonly peak?: number;
+}
+
+/** Times so far, in seconds: how many were at most as long as each bound, and longer than the one before. */
+export interface Latency {
+  readonly name: string;
+  readonly help: string;
+  readonly bounds: readonly number[];
+  readonly counts: readonly number[];
+  readonly count: number;
+}
+
+/** An event as the log has it. Viewers that may not see message contents get no fields. */
+export interface RecentEvent {
+  readonly time: string;
+  readonly level: string;
+  readonly event: string;
+  readonly message: string;
+  readonly fields?: string;
+}
+
+/** A dead letter. Viewers that may not see message contents get its time and reason only. */
+export interface RecentDeadLetter {
+  readonly time: string;
+  readonly reason: string;
+  readonly error?: string;
+  readonly source?: string;
+  readonly bytes?: number;
+  /** The beginning of the payload. */
+  readonly preview?: string;
+}
+
+/** One message of the live stream. Entries of the lists are those that are new since the last one. */
+export interface LiveMessage {
+  /** True if this viewer may see message contents. */
+  readonly trusted: boolean;
+  /** Milliseconds of a monotonic clock. */
+  readonly at: number;
+  readonly services: readonly LiveService[];
+}
+
+export interface LiveService extends ServiceSnapshot {
+  readonly events: readonly RecentEvent[];
+  readonly deadLetters: readonly RecentDeadLetter[];
+}
