@@ -2,6 +2,7 @@
 import './v8-options.ts';
 import { Command } from 'commander';
 import { addLocalCloud } from './commands/add-local-cloud.ts';
+import { addTap } from './commands/add-tap.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { addDoctor } from './commands/doctor/add-doctor.ts';
 import { ending } from './commands/ending.ts';
@@ -46,6 +47,7 @@ addLookup(program);
 addProvision(program);
 addReplay(program);
 addSize(program);
+addTap(program);
 addLocalCloud(program);
 
 // The reader may have seen enough (`… | head`), or the terminal was closed: work continues without a reader.

@@ -1,0 +1,48 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { wholeNumber } from './arguments.ts';
+import { ending } from './ending.ts';
+import type { TapCommandOptions } from './tap.ts';
+
+function condition(text: string, before: readonly string[]): readonly string[] {
+  if (!text.includes('=')) throw new InvalidArgumentError('Expected path=value, such as attributes.site=berlin.');
+  return [...before, text];
+}
+
+/** `1/100` is 100. */
+function sample(text: string): number {
+  const [, every] = /^1\/([1-9]\d{0,8})$/.exec(text) ?? [];
+  if (every === undefined) throw new InvalidArgumentError('Expected a share such as 1/100.');
+  return Number(every);
+}
+
+function rate(text: string): number {
+  const value = Number(text.replace(/\/s$/, ''));
+  if (Number.isInteger(value) && value >= 1 && value <= 500) return value;
+  throw new InvalidArgumentError('Expected messages a second from 1 to 500, such as 10 or 10/s.');
+}
+
+/** Adds the command `tap` to the command line. */
+export function addTap(program: Command): void {
+  program
+    .command('tap')
+    .description('print what passes a probe of a running service')
+    .argument('<url>', 'address of the service, such as http://127.0.0.1:8080')
+    .argument('[probe]', 'name of the probe; left out: list the probes')
+    .option(
+      '--where <path=value>',
+      'only messages in which the path leads to this text; may be given several times',
+      condition,
+      [],
+    )
+    .option('--sample <1/n>', 'every nth of them', sample, 1)
+    .option('--limit <n>', 'end after so many', wholeNumber(1))
+    .option('--rate <n>', 'at most so many in a second', rate)
+    .option('--pipeline <name>', 'on the page of a platform: the pipeline')
+    .option('--token <token>', 'http.token of the service; default: $DATAFLOW_HTTP__TOKEN')
+    .option('--json', 'print one JSON object a line', false)
+    .action(
+      ending(async (url: string, probe: string | undefined, options: TapCommandOptions) =>
+        (await import('./tap.ts')).tap(url, probe, options),
+      ),
+    );
+}
