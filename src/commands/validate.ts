@@ -10,6 +10,11 @@ export async function validate(path: string): Promise<number> {
     console.log(stringify(printableConfig(config)));
     for (const warning of pipelineWarnings(config, hooks)) console.error(`warning: ${warning}`);
     console.error(`${file}: valid`);
+    if (config.resources !== undefined) {
+      console.error(
+        `hint: "npm run cli -- provision ${path}" creates what it declares, "npm run cli -- doctor ${path}" looks at what exists`,
+      );
+    }
     return EXIT.clean;
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;

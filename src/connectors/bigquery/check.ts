@@ -2,7 +2,7 @@ import type { BigQuery } from '@google-cloud/bigquery';
 import { errorCode, FatalError, RetryableError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
-import { asHttpStartError } from '../google/errors.ts';
+import { asHttpStartError, PROVISION_HINT } from '../google/errors.ts';
 import type { TableConfig } from './config.ts';
 import { readTable, type TableResource, tableDifferences } from './table-schema.ts';
 
@@ -31,7 +31,8 @@ export async function ensureTable(bigquery: BigQuery, config: TableConfig, optio
   const found = await lookUp(bigquery, config, name);
   if (typeof found === 'object') return assertAlike(config, name, found, options.hasHook);
   if (found === 'missing' && !config.create) {
-    throw new FatalError(`table: ${name} does not exist; create it, or set table.create to true`);
+    const wayOut = `create it, or set table.create to true; ${PROVISION_HINT}`;
+    throw new FatalError(`table: ${name} does not exist; ${wayOut}`);
   }
   const created = config.create && (await createMissing(config, name, found, options));
   if (created) return;

@@ -27,7 +27,16 @@ export function asCallError(thrown: unknown): RetryableError | PoisonError {
   if (code === GRPC.INVALID_ARGUMENT || code === GRPC.OUT_OF_RANGE) {
     return new PoisonError('rejected', error.message, { cause: error });
   }
-  return new RetryableError(error.message, { cause: error, retryAfterMs: retryAfterOf(thrown) });
+  return new RetryableError(withHint(error.message, error), { cause: error, retryAfterMs: retryAfterOf(thrown) });
+}
+
+/** The way out for a topic, subscription, bucket or table that is missing. */
+export const PROVISION_HINT = '"npm run cli -- provision <pipeline>" creates what is declared under resources';
+
+/** The message of an error, with the way out if a topic or a subscription is missing. */
+export function withHint(resource: string, error: Error): string {
+  const isMissing = errorCode(error) === GRPC.NOT_FOUND && /(?:topics|subscriptions)\//.test(resource);
+  return isMissing ? `${error.message}; ${PROVISION_HINT}` : error.message;
 }
 
 const REFUSES_RESOURCE: ReadonlySet<unknown> = new Set([
@@ -59,7 +68,7 @@ const FATAL_AT_START: ReadonlySet<unknown> = new Set([
 export function asStartError(setting: string, value: string, thrown: unknown): FatalError | RetryableError {
   const error = toError(thrown);
   return FATAL_AT_START.has(errorCode(thrown))
-    ? new FatalError(`${setting}: ${value}: ${error.message}`, { cause: error })
+    ? new FatalError(`${setting}: ${value}: ${withHint(value, error)}`, { cause: error })
     : new RetryableError(`${setting}: ${value}: ${error.message}`, {
         cause: error,
         retryAfterMs: retryAfterOf(thrown),

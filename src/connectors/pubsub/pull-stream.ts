@@ -3,6 +3,7 @@ import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/g
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { errorCode, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
+import { withHint } from '../google/errors.ts';
 import { grpcClientOf, routedBy } from '../google/grpc-client.ts';
 import { decodePullResponse, type PullResponse } from './wire/pull-response.ts';
 
@@ -198,7 +199,8 @@ export class PullStream {
     const ceiling = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#attempt - 1));
     const delayMs = ceiling / 2 + ((this.#options.random ?? Math.random)() * ceiling) / 2;
     const code = errorCode(error);
-    this.#options.onLost(code === undefined ? error : new Error(`${error.message} (code ${code})`), this.#attempt);
+    const message = withHint(this.#options.subscription, error);
+    this.#options.onLost(code === undefined ? error : new Error(`${message} (code ${code})`), this.#attempt);
     this.#retry = this.#scheduler.schedule(() => void this.#connect(), delayMs);
   }
 }

@@ -3,7 +3,7 @@ import { errorCode, FatalError } from '../../core/errors.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { answerOf } from '../google/bounded-call.ts';
 import { isDenied, warnOfSkippedCheck } from '../google/denied-check.ts';
-import { asHttpStartError } from '../google/errors.ts';
+import { asHttpStartError, PROVISION_HINT } from '../google/errors.ts';
 import type { BucketConfig } from './config.ts';
 
 const NOT_FOUND = 404;
@@ -33,9 +33,8 @@ export async function ensureBucket(
     mayRead = !isDenied(thrown);
     if (mayRead && errorCode(thrown) !== NOT_FOUND) throw asHttpStartError('bucket.name', config.name, thrown);
     if (mayRead && !config.create) {
-      throw new FatalError(`bucket.name: ${config.name} does not exist; create it, or set bucket.create to true`, {
-        cause: thrown,
-      });
+      const wayOut = `create it, or set bucket.create to true; ${PROVISION_HINT}`;
+      throw new FatalError(`bucket.name: ${config.name} does not exist; ${wayOut}`, { cause: thrown });
     }
   }
   if (config.create && (await tryToCreate(config, mayRead, create))) {
