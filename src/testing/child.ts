@@ -30,16 +30,19 @@ export interface ChildOptions {
   readonly readyWithinMs?: number;
   /** A file descriptor that takes the place of the pipe from standard error. */
   readonly stderr?: number;
+  /** Makes it the leader of a process group of its own, as a shell does for what runs in its terminal. */
+  readonly group?: boolean;
   /** Called with what is printed, on both outputs. */
   readonly onOutput?: (text: string) => void;
 }
 
 /** Starts a process that ends with the test at the latest. */
 export async function startChild(command: string, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
-  const { readyWhen, readyWithinMs = 30_000, onOutput, stderr = 'pipe' } = options;
+  const { readyWhen, readyWithinMs = 30_000, onOutput, stderr = 'pipe', group = false } = options;
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', stderr],
     env: options.env ?? process.env,
+    detached: group,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   running.add(child);
