@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
@@ -140,6 +141,16 @@ suite('up', (it) => {
     await assertLanded(env, 17.5);
     for (const service of services) assert.is(await service.end('SIGINT'), 0, service.output);
     assert.is(await sandbox.end('SIGINT'), 0, sandbox.output);
+  });
+
+  test('ends with code 1 when its sandbox has ended', async () => {
+    const up = await start(['up', 'pipelines/home']);
+    const [sandbox] = execFileSync('pgrep', ['-P', String(up.pid)], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    process.kill(Number(sandbox), 'SIGKILL');
+    assert.is(await up.exited, 1, up.output);
+    assert.match(up.output, /the sandbox has ended/);
   });
 
   test('refuses what is wrong with a pipeline before it starts anything', async () => {

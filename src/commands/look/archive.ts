@@ -33,7 +33,7 @@ export async function lookArchive(path: string | undefined, options: LookOptions
       else {
         const newest = await lines.newest(limit);
         for (const line of newest) await show(line);
-        if (newest.length === 0) say(`gs://${location.bucket}/${location.prefix} has no messages yet`);
+        if (newest.length === 0 && limit > 0) say(`gs://${location.bucket}/${location.prefix} has no messages yet`);
       }
       return unreadable > 0 ? EXIT.failed : EXIT.clean;
     },

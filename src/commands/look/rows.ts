@@ -42,7 +42,7 @@ export async function lookRows(path: string | undefined, options: LookRowsOption
       }
       const found = sql === undefined ? await rows.newest(limit) : await rows.query(sql, limit);
       for (const row of found) await show(row);
-      if (found.length === 0) say(sql === undefined ? `${shown} has no rows` : 'no rows');
+      if (found.length === 0 && limit > 0) say(sql === undefined ? `${shown} has no rows` : 'no rows');
       return EXIT.clean;
     },
   );
