@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import './v8-options.ts';
 import { Command } from 'commander';
+import { addLive } from './commands/add-live.ts';
 import { addLocalCloud } from './commands/add-local-cloud.ts';
-import { addTap } from './commands/add-tap.ts';
 import { addDeadLetters } from './commands/dead-letters/add-dead-letters.ts';
 import { addDoctor } from './commands/doctor/add-doctor.ts';
 import { ending } from './commands/ending.ts';
@@ -47,7 +47,7 @@ addLookup(program);
 addProvision(program);
 addReplay(program);
 addSize(program);
-addTap(program);
+addLive(program);
 addLocalCloud(program);
 
 // The reader may have seen enough (`… | head`), or the terminal was closed: work continues without a reader.

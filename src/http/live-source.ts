@@ -1,13 +1,14 @@
 import type { Observable } from 'rxjs';
 import type { Message } from '../core/message.ts';
 import type { Ring } from '../util/ring.ts';
-import type { RecentDeadLetter, RecentEvent, ServiceSnapshot } from './snapshot.ts';
+import type { LedgerReport, RecentDeadLetter, RecentEvent, ServiceSnapshot } from './snapshot.ts';
 
 /** Everything that the live page and `tap` read of one running service. */
 export interface LiveSource {
   readonly service: string;
   readonly pipeline: string;
   snapshot(): ServiceSnapshot;
+  ledger(): LedgerReport;
   readonly events: Recent<RecentEvent>;
   readonly deadLetters: Ring<RecentDeadLetter>;
   readonly probes: readonly LiveProbe[];

@@ -10,7 +10,7 @@ import { Ring } from '../util/ring.ts';
 import { serveHttp } from './http-server.ts';
 import type { LiveSource } from './live-source.ts';
 import { pageApp } from './page-app.ts';
-import type { LiveMessage, RecentDeadLetter, RecentEvent } from './snapshot.ts';
+import type { LedgerReport, LiveMessage, RecentDeadLetter, RecentEvent } from './snapshot.ts';
 import type { TappedValue } from './tap.ts';
 
 const TOKEN = 'open-sesame';
@@ -40,10 +40,16 @@ class FakeSource implements LiveSource {
     },
   ];
 
+  ledger(): LedgerReport {
+    const { service, pipeline, ledger, wiring } = this.snapshot();
+    return { service, pipeline, ledger, wiring, startedAt: '', now: '', minutes: [] };
+  }
+
   snapshot() {
     this.samples += 1;
     return {
       ...{ service: this.service, pipeline: this.pipeline, url: '', uptimeMs: this.samples },
+      wiring: { outputs: [] },
       ...{ report: new Readiness().report, boxes: [], edges: [], inSink: [], beside: [], bounds: [], latencies: [] },
       deadLetterBox: { role: 'dead letters', title: '', operators: [], state: 'ok', problems: [], count: 0 },
       ledger: {

@@ -86,6 +86,8 @@ export function pageApp(sources: readonly LiveSource[], { token }: PageOptions =
     );
   });
 
+  app.get('/ledger', (context) => context.json(sources.map((source) => source.ledger())));
+
   app.get('/tap', (context) => {
     if (!isTrusted(context, token)) return context.text(notTrusted(token), 403);
     return context.json(

@@ -1,3 +1,4 @@
+import type { MinuteCount } from '../core/minute-counts.ts';
 import type { ConditionState, ReadinessReport } from '../core/readiness.ts';
 
 /** The state of a service at one moment, as the live page shows it. Counts grow from the start of the process. */
@@ -6,6 +7,8 @@ export interface ServiceSnapshot {
   readonly pipeline: string;
   /** Where the service serves its own page. */
   readonly url: string;
+  /** Names of what it reads and writes. */
+  readonly wiring: WiringSnapshot;
   /** Milliseconds since the start of the service. */
   readonly uptimeMs: number;
   readonly report: ReadinessReport;
@@ -21,6 +24,26 @@ export interface ServiceSnapshot {
   readonly ledger: LedgerSnapshot;
   readonly bounds: readonly Bound[];
   readonly latencies: readonly Latency[];
+}
+
+/** What a service reads and writes: subscriptions and topics by their full names. */
+export interface WiringSnapshot {
+  readonly input?: string | undefined;
+  /** The topic of the subscription. */
+  readonly inputTopic?: string | undefined;
+  readonly outputs: readonly string[];
+}
+
+/** The books of a service for the command `ledger`: what `GET /ledger` lists. */
+export interface LedgerReport {
+  readonly service: string;
+  readonly pipeline: string;
+  /** RFC 3339. What happened before is not counted. */
+  readonly startedAt: string;
+  readonly now: string;
+  readonly wiring: WiringSnapshot;
+  readonly ledger: LedgerSnapshot;
+  readonly minutes: readonly MinuteCount[];
 }
 
 /** Part of a graph between two places where messages are counted. */

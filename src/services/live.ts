@@ -5,16 +5,18 @@ import type { LiveProbe, LiveSource } from '../http/live-source.ts';
 import { previewOf } from '../http/preview.ts';
 import type { GraphOutline } from './graph-outline.ts';
 import type { ServiceContext } from './service-context.ts';
-import { recentEvent, snapshots } from './snapshot.ts';
+import { ledgerReport, recentEvent, snapshots } from './snapshot.ts';
 
 /** Makes everything that the live page and `tap` read of a service. */
 export function liveSource(context: ServiceContext, outline: GraphOutline | undefined, url: () => string): LiveSource {
   const { service, telemetry, recentDeadLetters } = context;
   const snapshot = snapshots(context, outline);
+  const startedAt = new Date();
   return {
     service,
     pipeline: telemetry.pipeline,
     snapshot: () => snapshot(url()),
+    ledger: () => ledgerReport(context, startedAt),
     events: {
       get count() {
         return telemetry.recent.count;

@@ -35,6 +35,7 @@ export async function openPubSubInput(
   const { projectId } = config.google;
   const clients = injected.pubsub ?? (await createPubSubClients(config.google));
   const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
+  context.wiring.input = subscription;
   const publisher = new Publisher({
     connections: clients.publishConnections,
     projectId,
@@ -94,6 +95,7 @@ export async function openPubSubInput(
         () => clients.subscriber.getSubscription({ subscription }, { retry: null, timeout: 10_000 }),
         asStartError,
       );
+      if (found?.[0].topic) context.wiring.inputTopic = found[0].topic;
       source.subscriptionBacksOff = Boolean(found?.[0].retryPolicy);
       await deadLetters.check();
     },

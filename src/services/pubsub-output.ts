@@ -35,6 +35,7 @@ export function openPubSubOutput(
   { clients, ...parts }: PubSubOutputParts,
 ): PubSubOutput {
   const { credit, telemetry, readiness } = context;
+  context.wiring.outputs = () => [`projects/${projectId}/topics/${topicId}`];
   const publisher = new Publisher({
     connections: clients.publishConnections,
     projectId,

@@ -4,6 +4,7 @@ import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { Credit } from '../core/credit.ts';
 import type { Delivery, DeliveryContext, Outcome } from '../core/delivery.ts';
 import { Ledger } from '../core/ledger.ts';
+import { MinuteCounts } from '../core/minute-counts.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
 import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
@@ -56,10 +57,24 @@ export interface ServiceContext {
   readonly recentDeadLetters: Ring<RecentDeadLetter>;
   /** The credit of all sources together. */
   readonly totalCredit: TotalCredit;
+  /** Names of what the service reads and writes; its parts fill it in as they open. */
+  readonly wiring: Wiring;
+  /** Endings by minute of publish time. */
+  readonly minutes: MinuteCounts;
   /** Creates the probes of every service. */
   commonProbes(): CommonProbes;
   /** Creates the context that a source's deliveries share. */
   context(deadLetter: DeliveryContext['deadLetter'], credit?: Credit): DeliveryContext;
+}
+
+/** Names of what a service reads and writes, such as `projects/p/topics/t`. */
+export interface Wiring {
+  /** The subscription or broker. */
+  input?: string;
+  /** The topic of the subscription, once Pub/Sub has told it. */
+  inputTopic?: string;
+  /** Topics, a bucket or a table. They may change while the service runs. */
+  outputs: () => readonly string[];
 }
 
 /** What the sources of a service hold together, and may hold. */
@@ -240,6 +255,8 @@ export function openServiceContext(
     probe,
     probes,
     recentDeadLetters,
+    wiring: { outputs: () => [] },
+    minutes: new MinuteCounts(),
     totalCredit: {
       get limits() {
         return {

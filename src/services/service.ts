@@ -145,6 +145,7 @@ export function createService<Probes>(
     graphRunning = true;
     running.add(
       graph(source.deliveries(stop)).subscribe({
+        ...(config.http.page ? { next: context.minutes.count } : {}),
         error: (thrown) => {
           fail(toError(thrown));
           graphCompleted.resolve();

@@ -1,5 +1,15 @@
 import type { ConditionState } from '../core/readiness.ts';
-import type { Bound, Box, Edge, Problem, RecentEvent, ServiceSnapshot } from '../http/snapshot.ts';
+import type {
+  Bound,
+  Box,
+  Edge,
+  LedgerReport,
+  LedgerSnapshot,
+  Problem,
+  RecentEvent,
+  ServiceSnapshot,
+  WiringSnapshot,
+} from '../http/snapshot.ts';
 import { EVENTS } from '../telemetry/events.ts';
 import type { LoggedEvent } from '../telemetry/telemetry.ts';
 import type { GraphOutline } from './graph-outline.ts';
@@ -66,16 +76,37 @@ export function snapshots(context: ServiceContext, outline: GraphOutline | undef
         }),
         count: ledger.deadLettered,
       },
-      ledger: {
-        ...{ received: ledger.received, acked: ledger.acked, nacked: ledger.nacked },
-        ...{ deadLettered: ledger.deadLettered, dropped: ledger.dropped, expired: ledger.expired },
-        ...{ inFlight: ledger.inFlight, settledTwice: ledger.settledTwice, settledLate: ledger.settledLate },
-        balanced: ledger.balanced,
-      },
+      ledger: ledgerSnapshot(context),
+      wiring: wiringSnapshot(context),
       bounds: bounds(totalCredit, graphs),
       latencies: telemetry.histograms.map(({ counts }) => counts),
     };
   };
+}
+
+/** Returns the books of a service. */
+export function ledgerReport(context: ServiceContext, startedAt: Date): LedgerReport {
+  return {
+    service: context.service,
+    pipeline: context.telemetry.pipeline,
+    startedAt: startedAt.toISOString(),
+    now: new Date().toISOString(),
+    wiring: wiringSnapshot(context),
+    ledger: ledgerSnapshot(context),
+    minutes: context.minutes.all,
+  };
+}
+
+function ledgerSnapshot({ ledger }: ServiceContext): LedgerSnapshot {
+  const { received, acked, nacked, deadLettered, dropped, expired, inFlight, settledTwice, settledLate } = ledger;
+  return {
+    ...{ received, acked, nacked, deadLettered, dropped, expired, inFlight, settledTwice, settledLate },
+    balanced: ledger.balanced,
+  };
+}
+
+function wiringSnapshot({ wiring: { input, inputTopic, outputs } }: ServiceContext): WiringSnapshot {
+  return { input, inputTopic, outputs: outputs() };
 }
 
 /** Returns an event as the live page shows it. */

@@ -310,10 +310,11 @@ class ServiceView {
   }
 
   /** @param {Box} box @param {LiveService} service @returns {[string, string][]} */
-  #factsOf({ role, title }, { bounds, inSink, ledger }) {
+  #factsOf({ role, title }, { bounds, inSink, ledger, wiring }) {
     if (role === 'source') {
       const credit = bounds.find(({ unit }) => unit === 'messages');
       return [
+        ...named('from', wiring.input === undefined ? [] : [wiring.input]),
         ['in flight', whole(ledger.inFlight)],
         ['may hold', credit === undefined ? '' : whole(credit.limit)],
       ];
@@ -327,7 +328,10 @@ class ServiceView {
       ];
     }
     if (role !== 'sink' || title === '') return [];
-    return inSink.map(({ probe, counted }) => [`${counted} ${probe}`, `${rateText(this.#rate(`probe ${probe}`))}/s`]);
+    return [
+      ...named('to', wiring.outputs),
+      ...inSink.map(({ probe, counted }) => fact(`${counted} ${probe}`, `${rateText(this.#rate(`probe ${probe}`))}/s`)),
+    ];
   }
 
   /** @param {readonly Bound[]} bounds */
@@ -414,6 +418,16 @@ class ServiceView {
       ]),
     );
   }
+}
+
+/** @param {string} name @param {string} value @returns {[string, string]} */
+const fact = (name, value) => [name, value];
+
+/** Names of topics and subscriptions without their project. @param {string} title @param {readonly string[]} names */
+function named(title, names) {
+  const short = names.map((name) => name.replace(/^projects\/[^/]+\/(topics|subscriptions)\//, ''));
+  const more = short.length > 2 ? ` and ${short.length - 2} more` : '';
+  return short.length === 0 ? [] : [fact(title, `${short.slice(0, 2).join(', ')}${more}`)];
 }
 
 /** @type {Record<'ok' | 'degraded' | 'failing', string>} */

@@ -71,6 +71,7 @@ type Opening = ServiceOpening<BigQueriesConfig, BigQueriesProbes, BigQueriesDepe
 async function openParts(opening: Opening) {
   const { config, context, dependencies, probes } = opening;
   const { credit, telemetry, readiness } = context;
+  context.wiring.outputs = () => [`${config.table.datasetId}.${config.table.tableId}`];
   const client = dependencies.bigquery ?? createBigQueryClient(config.google);
   const { source, check, close } = await openPubSubInput(opening);
   const { transform, rowTextOf, hasHook } = rows(opening);

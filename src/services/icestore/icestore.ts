@@ -62,6 +62,7 @@ async function openParts(opening: Opening) {
   const { config, context, dependencies, probes } = opening;
   const { credit, telemetry, readiness } = context;
   const { archive, bucket } = config;
+  context.wiring.outputs = () => [`gs://${[bucket.name, bucket.prefix].filter(Boolean).join('/')}`];
   const storage = dependencies.storage ?? createStorageClient(config.google);
   // Dead letters that are too large for Pub/Sub use the same client.
   const { source, check, close } = await openPubSubInput({ ...opening, dependencies: { ...dependencies, storage } });

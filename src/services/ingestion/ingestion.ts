@@ -9,6 +9,7 @@ import {
   tap,
 } from 'rxjs';
 import type { ConfigError } from '../../config/config-error.ts';
+import { maskAddress } from '../../config/schema-walk.ts';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { createMqttClient } from '../../connectors/mqtt/client.ts';
 import { checkTopics } from '../../connectors/pubsub/check.ts';
@@ -102,6 +103,9 @@ async function openParts(opening: Opening) {
   const { telemetry, readiness } = context;
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;
+  context.wiring.input = maskAddress(config.mqtt.url);
+  context.wiring.outputs = () =>
+    currentTable().topicIds.map((topicId) => `projects/${config.google.projectId}/topics/${topicId}`);
   const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
   const publisher = new Publisher({
     connections: pubsub.publishConnections,

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { wholeNumber } from './arguments.ts';
 import { ending } from './ending.ts';
+import type { LedgerOptions } from './ledger.ts';
 import type { TapCommandOptions } from './tap.ts';
 
 function condition(text: string, before: readonly string[]): readonly string[] {
@@ -21,8 +22,8 @@ function rate(text: string): number {
   throw new InvalidArgumentError('Expected messages a second from 1 to 500, such as 10 or 10/s.');
 }
 
-/** Adds the command `tap` to the command line. */
-export function addTap(program: Command): void {
+/** Adds the commands that ask running services to the command line. */
+export function addLive(program: Command): void {
   program
     .command('tap')
     .description('print what passes a probe of a running service')
@@ -43,6 +44,20 @@ export function addTap(program: Command): void {
     .action(
       ending(async (url: string, probe: string | undefined, options: TapCommandOptions) =>
         (await import('./tap.ts')).tap(url, probe, options),
+      ),
+    );
+
+  program
+    .command('ledger')
+    .description(
+      'set the counts of running services against each other: received, acknowledged, dead-lettered, in flight',
+    )
+    .argument('<urls...>', 'addresses of the services, such as http://127.0.0.1:8080, or of the page of a platform')
+    .option('--minutes <n>', 'the latest minutes of publish time, up to 180', wholeNumber(1, 180), 15)
+    .option('--json', 'print one JSON object', false)
+    .action(
+      ending(async (urls: readonly string[], options: LedgerOptions) =>
+        (await import('./ledger.ts')).ledger(urls, options),
       ),
     );
 }
