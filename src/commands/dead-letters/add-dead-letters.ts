@@ -1,9 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { POISON_REASONS } from '../../core/errors.ts';
+import { TIME_STEPS } from '../../tools/dead-letters/dead-letter-summary.ts';
 import { time, wholeNumber } from '../arguments.ts';
 import { ending } from '../ending.ts';
 import type { ReplayOptions } from './replay.ts';
 import type { FilterOptions, ReadOptions } from './session.ts';
+import type { SummaryOptions } from './summary.ts';
 
 const REASONS: readonly string[] = [...POISON_REASONS, 'max_delivery_attempts', 'unknown'];
 
@@ -31,7 +33,9 @@ subscription of its dead-letter topic. Reading holds dead letters for as long as
 
 /** Adds the command `dead-letters` with its subcommands. */
 export function addDeadLetters(program: Command): void {
-  const parent = program.command('dead-letters').description('list, show and replay the dead letters of a pipeline');
+  const parent = program
+    .command('dead-letters')
+    .description('list, count, show and replay the dead letters of a pipeline');
   const sub = (name: string, description: string): Command =>
     parent
       .command(name)
@@ -42,18 +46,27 @@ export function addDeadLetters(program: Command): void {
       .option('--idle-timeout <seconds>', 'stop reading when nothing new has come for so long', idleTimeout, 2)
       .option('--json', 'print one JSON object', false)
       .addHelpText('after', AFTER_HELP);
-  const filtered = (command: Command): Command =>
+  const chosen = (command: Command): Command =>
     command
       .option('--reason <reason>', 'only dead letters of this reason; may be given several times', reason, [])
       .option('--from <time>', 'only what was given up at or after this time (RFC 3339)', time)
-      .option('--until <time>', 'only what was given up before this time (RFC 3339)', time)
-      .option('--limit <n>', 'at most so many dead letters', wholeNumber(1), 1_000);
+      .option('--until <time>', 'only what was given up before this time (RFC 3339)', time);
+  const filtered = (command: Command): Command =>
+    chosen(command).option('--limit <n>', 'at most so many dead letters', wholeNumber(1), 1_000);
 
   filtered(sub('list', 'print a table of the dead letters that wait'))
     .option('--all', 'also those of other pipelines that share the dead-letter topic', false)
     .action(
       ending(async (path: string, options: Named<FilterOptions> & { all: boolean }) =>
         (await import('./list.ts')).listDeadLetters(path, withReasons(options)),
+      ),
+    );
+
+  chosen(sub('summary', 'count the dead letters that wait by reason, pipeline and time; also those of other pipelines'))
+    .addOption(new Option('--by <step>', 'length of a step of time').choices(TIME_STEPS).default('hour'))
+    .action(
+      ending(async (path: string, options: Named<SummaryOptions>) =>
+        (await import('./summary.ts')).summarizeDeadLetters(path, withReasons(options)),
       ),
     );
 

@@ -14,7 +14,7 @@ interface ReadingOptions extends SubscriptionChoice {
   readonly idleTimeout: number;
 }
 
-/** Options of all three commands. */
+/** Options of every command. */
 export interface ReadOptions extends ReadingOptions {
   readonly json: boolean;
 }
