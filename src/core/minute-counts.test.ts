@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
 import { testContext, testDelivery } from '../testing/test-context.ts';
+import { accepted, failed } from './delivery.ts';
 import { PoisonError } from './errors.ts';
 import { MinuteCounts } from './minute-counts.ts';
-import { accepted, failed } from './outcome.ts';
 
 const MOST = 180;
 

@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.ts';
+import type { Outcome } from './delivery.ts';
 
 /** How the messages ended whose publish time is in one minute. */
 export interface MinuteCount {
