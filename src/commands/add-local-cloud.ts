@@ -23,6 +23,7 @@ export function addLocalCloud(program: Command): void {
     )
     .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
     .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
+    .addHelpText('after', '\nPrints the environment to export.\n\n  sandbox --ports 9100 --deny storage.objects.get\n')
     .action(ending(async (options: SandboxCommand) => (await import('./sandbox.ts')).sandbox(options)));
 
   program
@@ -53,5 +54,6 @@ export function addLocalCloud(program: Command): void {
     .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
     .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
     .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
+    .addHelpText('after', '\n  demo --messages 20000 --devices 500 --rate 2000/s\n')
     .action(ending(async (options: DemoOptions) => (await import('./demo.ts')).demo(options)));
 }

@@ -69,18 +69,19 @@ suite('overrides', ({ test }) => {
   });
 
   test('are issues if they name no setting: misspelled, too deep, not deep enough', () => {
-    for (const name of [
-      'SOURCE__MAX_INFLIGTH',
-      'SUORCE__STRICT',
-      'SOURCE',
-      'SOURCE__MAX_IN_FLIGHT__MORE',
-      'ROUTES',
-      'ROUTES__NEW',
-      '',
-      'SOURCE__',
-    ]) {
+    for (const [name, meant] of [
+      ['SOURCE__MAX_INFLIGTH', 'DATAFLOW_SOURCE__MAX_IN_FLIGHT'],
+      ['SUORCE__STRICT', 'DATAFLOW_SOURCE__STRICT'],
+      ['SOURCE', undefined],
+      ['SOURCE__MAX_IN_FLIGHT__MORE', undefined],
+      ['ROUTES', undefined],
+      ['ROUTES__NEW', undefined],
+      ['', undefined],
+      ['SOURCE__', undefined],
+    ] as const) {
       const { value, issues } = overridden({ [`DATAFLOW_${name}`]: '1' });
-      assert.equal(issues, [{ path: `DATAFLOW_${name}`, problem: 'this override names no setting' }], name);
+      const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+      assert.equal(issues, [{ path: `DATAFLOW_${name}`, problem: `this override names no setting${hint}` }], name);
       assert.equal(value, {});
     }
   });

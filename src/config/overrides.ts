@@ -1,5 +1,6 @@
 import type { ConfigIssue } from './config-error.ts';
 import { isRecord } from './interpolate.ts';
+import { nearestSetting } from './nearest-setting.ts';
 import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
 import { childrenOf, isValue } from './schema-walk.ts';
 
@@ -29,10 +30,19 @@ export function applyOverrides(
     if (path === undefined) {
       const now = renamedTo(plain(segments.join('.')), plainPaths(renamed));
       const problem = 'this override names no setting';
-      issues.push({ path: variable, problem: now === undefined ? problem : `${problem}: it ${now}` });
+      const meant = now === undefined ? nearestSetting(schema, segments) : undefined;
+      // A group is a setting too, and may not be one value.
+      const hint = meant === undefined || variableOf(meant) === variable ? '' : `; did you mean ${variableOf(meant)}?`;
+      issues.push({ path: variable, problem: now === undefined ? `${problem}${hint}` : `${problem}: it ${now}` });
     } else result = withValue(result, path, text);
   }
   return result;
+}
+
+/** `source.maxInFlight` as `DATAFLOW_SOURCE__MAX_IN_FLIGHT`. */
+function variableOf(path: string): string {
+  const names = path.split('.').map((name) => name.replaceAll(/([a-z\d])([A-Z])/g, '$1_$2').toUpperCase());
+  return OVERRIDE_PREFIX + names.join('__');
 }
 
 function plain(name: string): string {

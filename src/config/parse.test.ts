@@ -72,7 +72,7 @@ suite('parse', ({ test }) => {
       [{ ...GOOD, list: ['x'] }, 'list: expected at least 2 of them, got a list of 1'],
       [{ ...GOOD, list: ['x', ''] }, 'list.1: expected something that is not empty, got ""'],
       [{ ...GOOD, url: 'http://x' }, 'url: expected an address such as redis://host, got "http://x"'],
-      [{ ...GOOD, maxInflight: 1 }, 'maxInflight: there is no such setting'],
+      [{ ...GOOD, maxInflight: 1 }, 'maxInflight: there is no such setting; did you mean maxInFlight?'],
     ] as const) {
       assert.equal(problems(value), [expected]);
     }

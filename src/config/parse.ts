@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { ConfigIssue } from './config-error.ts';
+import { nearestSetting } from './nearest-setting.ts';
 import { RENAMED_SETTINGS, type RenamedSettings, renamedTo } from './renamed-settings.ts';
 import { maskAddress } from './schema-walk.ts';
 
@@ -92,11 +93,21 @@ export function parse<const TSchema extends v.GenericSchema>(
       // Paths of issues inside a union start at the union.
       const path = [root, pathOf(issue), leaf === issue ? '' : pathOf(leaf)].filter((part) => part !== '').join('.');
       const problem = problemOf(leaf, /password|secret|key$/i.test(path));
-      const now = isUnknown(leaf) ? renamedTo(path, renamed) : undefined;
-      issues.push({ path, problem: now === undefined ? problem : `${problem}: it ${now}` });
+      const names = [issue, ...(leaf === issue ? [] : [leaf])].flatMap((each) =>
+        (each.path ?? []).map(({ key }) => shownKey(String(key))),
+      );
+      issues.push({ path, problem: isUnknown(leaf) ? `${problem}${hintOf(schema, path, names, renamed)}` : problem });
     }
   }
   return undefined;
+}
+
+/** Returns a hint for an unknown setting: its new name, or the nearest known setting. */
+function hintOf(schema: unknown, path: string, names: readonly string[], renamed: RenamedSettings): string {
+  const now = renamedTo(path, renamed);
+  if (now !== undefined) return `: it ${now}`;
+  const meant = nearestSetting(schema, names);
+  return meant === undefined ? '' : `; did you mean ${meant}?`;
 }
 
 /** A union wraps the issues of its branches. Those that reach deeper than the union itself are more specific. */

@@ -34,6 +34,12 @@ export function childrenOf(schema: unknown): Children {
   return { kind: 'leaf' };
 }
 
+/** Returns the schema of a list's elements; undefined of anything else. */
+export function itemOf(schema: unknown): unknown {
+  const inner = unwrapped(schema);
+  return isSchema(inner) && inner.type === 'array' ? inner.item : undefined;
+}
+
 /** Returns whether a setting can be a plain value: it has no settings below it, or is a union with such a branch. */
 export function isValue(schema: unknown): boolean {
   if (childrenOf(schema).kind === 'leaf') return true;

@@ -83,10 +83,10 @@ suite('pipeline configuration', ({ test }) => {
     const found = await refusal(text, { DATAFLOW_MQTT__ULR: 'x' });
     for (const expected of [
       'mqtt.clientId: the environment variable MISSING is not set, and has no default',
-      'DATAFLOW_MQTT__ULR: this override names no setting',
+      'DATAFLOW_MQTT__ULR: this override names no setting; did you mean DATAFLOW_MQTT__URL?',
       'routes.up.source.qos: expected 0, 1 or 2, got 7',
       'google.projectId: is missing',
-      'deadLeters: there is no such setting',
+      'deadLeters: there is no such setting; did you mean deadLetters?',
       'deadLetters: is missing',
     ]) {
       assert.ok(found.includes(expected), `${expected}\nnot in\n${found.join('\n')}`);

@@ -31,12 +31,28 @@ The subscription that is read: --subscription, else deadLetters.subscriptionId o
 subscription of its dead-letter topic. Reading holds dead letters for as long as the command runs, and gives them back.
 `;
 
+const EXAMPLES = {
+  list: `
+  dead-letters list pipelines/enrich --reason no_data --limit 20
+`,
+  summary: `
+  dead-letters summary pipelines/enrich --by minute
+`,
+  show: `
+  dead-letters show pipelines/enrich 17239048710238
+`,
+  replay: `
+  dead-letters replay pipelines/enrich --reason no_data --dry-run
+  dead-letters replay pipelines/enrich --from 2026-11-24T08:00:00Z --rate 500/s
+`,
+};
+
 /** Adds the command `dead-letters` with its subcommands. */
 export function addDeadLetters(program: Command): void {
   const parent = program
     .command('dead-letters')
     .description('list, count, show and replay the dead letters of a pipeline');
-  const sub = (name: string, description: string): Command =>
+  const sub = (name: keyof typeof EXAMPLES, description: string): Command =>
     parent
       .command(name)
       .description(description)
@@ -45,7 +61,7 @@ export function addDeadLetters(program: Command): void {
       .option('--policy', "read what Pub/Sub itself has set aside, by the source subscription's dead-letter policy")
       .option('--idle-timeout <seconds>', 'stop reading when nothing new has come for so long', idleTimeout, 2)
       .option('--json', 'print one JSON object', false)
-      .addHelpText('after', AFTER_HELP);
+      .addHelpText('after', AFTER_HELP + EXAMPLES[name]);
   const chosen = (command: Command): Command =>
     command
       .option('--reason <reason>', 'only dead letters of this reason; may be given several times', reason, [])

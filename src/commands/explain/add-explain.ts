@@ -49,7 +49,7 @@ export function addExplain(program: Command): void {
     .command('explain')
     .description('follow one message through pipelines without connecting, and say what becomes of it')
     .argument('<pipelines...>', 'folders of pipelines, in the order of the data')
-    .requiredOption(
+    .option(
       '--payload <file>',
       'the payload; of a pipeline that reads Pub/Sub, the data: an envelope or a payload. - is standard input',
     )

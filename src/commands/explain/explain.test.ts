@@ -117,7 +117,7 @@ suite('explain command', (it) => {
       [[ingestion, '--payload', 'nowhere', '--topic', TOPIC], '--payload: ENOENT'],
       [[ingestion, '--payload', file, '--topic', 'sites/+'], 'without "+" and "#"'],
       [[ingestion, '--payload', file, '--topic', TOPIC, '--attributes', '{"a":1}'], 'Expected a JSON object of texts'],
-      [[ingestion, '--topic', TOPIC], "required option '--payload <file>'"],
+      [[ingestion, '--topic', TOPIC], '--payload: not given'],
     ] as const) {
       const { code, output } = await runCli(['explain', ...args], { env: CLOUD });
       assert.is(code, 2, output);

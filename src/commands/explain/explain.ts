@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { paint } from '../paint.ts';
 
 export interface ExplainCommandOptions {
-  readonly payload: string;
+  readonly payload?: string;
   readonly topic?: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
@@ -54,7 +54,10 @@ function checkTopic(pipelines: readonly Pipeline[], topic: string | undefined): 
   throw new FatalError('--topic: not given, and an ingestion finds the route of a message by its topic');
 }
 
-function payloadIn(file: string): Buffer {
+function payloadIn(file: string | undefined): Buffer {
+  // Commander would miss it before it says that another one is misspelt.
+  if (file === undefined)
+    throw new FatalError('--payload: not given; it names the file of the message, or - for standard input');
   try {
     return readFileSync(file === '-' ? 0 : file);
   } catch (thrown) {

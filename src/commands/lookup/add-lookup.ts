@@ -17,7 +17,7 @@ export function addLookup(program: Command): void {
   sub(
     'get',
     'print what each layer says of a key: the cache, then where the data comes from',
-    '\nChanges nothing. Ends with 1 where a layer could not answer. Memory is that of each running process, and not shown.\n',
+    '\nChanges nothing. Ends with 1 where a layer could not answer. Memory is that of each running process, and not shown.\n\n  lookup get pipelines/enrich device-7\n',
   ).action(
     ending(async (path: string, key: string, options: LookupCommandOptions) =>
       (await import('./get.ts')).lookupGet(path, key, options),
@@ -26,7 +26,7 @@ export function addLookup(program: Command): void {
   sub(
     'invalidate',
     'let Redis forget a key, so that the next lookup asks where the data comes from',
-    '\nEnds with 1 where Redis has not forgotten it. Running processes keep what they have in memory until it expires there.\n',
+    '\nEnds with 1 where Redis has not forgotten it. Running processes keep what they have in memory until it expires there.\n\n  lookup invalidate pipelines/enrich device-7\n',
   ).action(
     ending(async (path: string, key: string, options: LookupCommandOptions) =>
       (await import('./invalidate.ts')).lookupInvalidate(path, key, options),
