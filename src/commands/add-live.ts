@@ -22,7 +22,7 @@ function rate(text: string): number {
   throw new InvalidArgumentError('Expected messages a second from 1 to 500, such as 10 or 10/s.');
 }
 
-/** Adds the commands that ask running services to the command line. */
+/** Adds the commands that query running services. */
 export function addLive(program: Command): void {
   program
     .command('tap')
@@ -41,6 +41,7 @@ export function addLive(program: Command): void {
     .option('--pipeline <name>', 'on the page of a platform: the pipeline')
     .option('--token <token>', 'http.token of the service; default: $DATAFLOW_HTTP__TOKEN')
     .option('--json', 'print one JSON object a line', false)
+    .addHelpText('after', '\n  tap http://127.0.0.1:8080 enriched --where attributes.site=berlin --sample 1/100\n')
     .action(
       ending(async (url: string, probe: string | undefined, options: TapCommandOptions) =>
         (await import('./tap.ts')).tap(url, probe, options),
@@ -55,6 +56,7 @@ export function addLive(program: Command): void {
     .argument('<urls...>', 'addresses of the services, such as http://127.0.0.1:8080, or of the page of a platform')
     .option('--minutes <n>', 'the latest minutes of publish time, up to 180', wholeNumber(1, 180), 15)
     .option('--json', 'print one JSON object', false)
+    .addHelpText('after', '\n  ledger http://127.0.0.1:8081 http://127.0.0.1:8082 --minutes 30\n')
     .action(
       ending(async (urls: readonly string[], options: LedgerOptions) =>
         (await import('./ledger.ts')).ledger(urls, options),

@@ -37,7 +37,7 @@ export function addLocalCloud(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nServers that the environment names (MQTT_URL, PUBSUB_EMULATOR_HOST …) are used in the place of those of a sandbox.\n',
+      '\nServers that the environment names (MQTT_URL, PUBSUB_EMULATOR_HOST …) are used instead of a sandbox.\n\n  up pipelines/home\n',
     )
     .action(ending(async (paths: string[]) => (await import('./up.ts')).up(paths)));
 

@@ -15,9 +15,10 @@ export function addInit(program: Command): void {
     .requiredOption('--sample <file>', 'file with one payload, in JSON')
     .option('--folder <path>', 'folder to write the set into', 'pipelines')
     .option('--force', 'overwrite pipelines of an earlier init', false)
+    .option('--json', 'print the written files and the columns as one JSON object', false)
     .addHelpText(
       'after',
-      "\nFor example: init home --topic 'home/+/temperature' --sample payload.json\nThen: up pipelines/home runs them on the sandbox.\n",
+      "\nThen `up pipelines/home` runs them on the sandbox.\n\n  init home --topic 'home/+/temperature' --sample payload.json\n",
     )
     .action(ending(async (name: string, options: InitOptions) => (await import('./init.ts')).init(name, options)));
 }

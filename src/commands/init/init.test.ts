@@ -25,6 +25,18 @@ suite('init', (it) => {
   const init = (...args: string[]): Promise<EndedCommand> => runCli(['init', ...args], { cwd: folder.path });
   const written = (name: string, service: string) => join(folder.path, 'pipelines', name, service, 'pipeline.yaml');
 
+  test('prints the files and the columns as one JSON object', async () => {
+    const { code, stdout, output } = await init('home', '--topic', 'a/+', '--sample', 'payload.json', '--json');
+    assert.is(code, 0, output);
+    const { files, columns } = JSON.parse(stdout);
+    assert.is(files.length, 5);
+    assert.ok(existsSync(join(folder.path, files[0])), files[0]);
+    assert.equal(
+      columns.find(({ name }: { name: string }) => name === 'battery'),
+      { name: 'battery', type: 'INT64' },
+    );
+  });
+
   test('writes four pipelines that are valid, and fit together', async () => {
     const { code, stdout, output } = await init('home-1', '--topic', 'home/+/temperature', '--sample', 'payload.json');
     assert.is(code, 0, output);

@@ -15,6 +15,7 @@ export interface InitOptions {
   readonly sample: string;
   readonly folder: string;
   readonly force: boolean;
+  readonly json: boolean;
 }
 
 /** Names of buckets have no "google", and those of Pub/Sub do not begin with "goog". */
@@ -24,7 +25,8 @@ const NAME = /^(?!goog)(?!.*google)[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/;
 export async function init(name: string, options: InitOptions): Promise<number> {
   try {
     const { columns, written } = write(name, options);
-    for (const file of written) console.log(file);
+    if (options.json) console.log(JSON.stringify({ files: written, columns }));
+    else for (const file of written) console.log(file);
     for (const note of notesOf(columns)) console.error(note);
     console.error(`\nnpm run cli -- up ${shown(join(options.folder, name))}   # runs them on the sandbox`);
     return EXIT.clean;

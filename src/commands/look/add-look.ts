@@ -22,16 +22,18 @@ export function addLook(program: Command): void {
     .option('--sql <query>', "run a query, in which the table's name needs no dataset")
     .addHelpText(
       'after',
-      "\nFor example: look rows --sql 'SELECT topic, COUNT(*) AS messages FROM readings GROUP BY topic'\n",
+      "\n  look rows pipelines/bigqueries --follow\n  look rows --sql 'SELECT topic, COUNT(*) AS messages FROM readings GROUP BY topic'\n",
     )
     .action(
       ending(async (path: string | undefined, options: LookRowsOptions) =>
         (await import('./rows.ts')).lookRows(path, options),
       ),
     );
-  sub('archive', "messages in an icestore pipeline's bucket, newest first, payloads decoded", 'the bucket').action(
-    ending(async (path: string | undefined, options: LookOptions) =>
-      (await import('./archive.ts')).lookArchive(path, options),
-    ),
-  );
+  sub('archive', "messages in an icestore pipeline's bucket, newest first, payloads decoded", 'the bucket')
+    .addHelpText('after', '\n  look archive pipelines/icestore --limit 3\n')
+    .action(
+      ending(async (path: string | undefined, options: LookOptions) =>
+        (await import('./archive.ts')).lookArchive(path, options),
+      ),
+    );
 }
