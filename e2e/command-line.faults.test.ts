@@ -56,10 +56,10 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
       assertRefused(
         await runCli([...command, join(pipelines, 'ingest')]),
         /pipelines\/ingest: /,
-        /there is no such file or folder; beside it are the pipelines bigqueries, enrich, icestore, ingestion/,
+        /there is no such file or folder; next to it are the pipelines bigqueries, enrich, icestore, ingestion/,
       );
     }
-    assertRefused(await runCli(['run'], { cwd: root, env: { PIPELINE: 'ingest' } }), /beside it are/);
+    assertRefused(await runCli(['run'], { cwd: root, env: { PIPELINE: 'ingest' } }), /next to it are/);
     assertRefused(await runCli(['validate', root]), /there is no pipeline\.yaml in this folder/);
   });
 

@@ -76,7 +76,7 @@ suite('interpolate', ({ test }) => {
       assert.equal(interpolated({ a: shell(text) }).issues, [
         {
           path: 'a',
-          problem: shell('@{MISSING: is not closed: each "{" in a default needs its "}", and the placeholder one more'),
+          problem: shell('@{MISSING: is not closed: each "{" in a default needs a "}", and so does the placeholder'),
         },
       ]);
     }

@@ -107,9 +107,7 @@ function filledIn(text: string, env: NodeJS.ProcessEnv): { text: string; isLeftO
   const problems = frames.flatMap(({ missing }) => missing.map(missingProblem));
   const broken = unclosed.findLast(({ sawClosing }) => sawClosing);
   if (broken !== undefined) {
-    problems.push(
-      `\${${broken.name}: is not closed: each "{" in a default needs its "}", and the placeholder one more`,
-    );
+    problems.push(`\${${broken.name}: is not closed: each "{" in a default needs a "}", and so does the placeholder`);
   }
   return { text: first.text, isLeftOut: first.only?.isLeftOut ?? false, problems };
 }
@@ -150,6 +148,6 @@ function fill({ name = '' }: Frame, found: string | undefined, fallback: Filled 
 
 function missingProblem(names: readonly string[]): string {
   const [last = '', ...before] = names;
-  if (before.length === 0) return `the environment variable ${last} is not set, and has no default`;
+  if (before.length === 0) return `the environment variable ${last} is not set and has no default`;
   return `none of the environment variables ${before.toReversed().join(', ')} and ${last} is set, and there is no default`;
 }

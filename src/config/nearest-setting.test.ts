@@ -40,7 +40,7 @@ suite('the nearest setting', ({ test }) => {
     assert.equal(refused, [
       {
         path: 'DATAFLOW_SOURCE__MAX_INFLIGT',
-        problem: 'this override names no setting; did you mean DATAFLOW_SOURCE__MAX_IN_FLIGHT?',
+        problem: 'this override does not name a setting; did you mean DATAFLOW_SOURCE__MAX_IN_FLIGHT?',
       },
     ]);
   });

@@ -28,7 +28,7 @@ suite('overrides', ({ test }) => {
 
   test('ignore the dataflow name of Go platform deployments', () => {
     assert.equal(overridden({ DATAFLOW_NAME: 'plant-7' }), { value: {}, issues: [] });
-    assert.match(overridden({ DATAFLOW_NAMES: 'plant-7' }).issues[0]?.problem ?? '', 'names no setting');
+    assert.match(overridden({ DATAFLOW_NAMES: 'plant-7' }).issues[0]?.problem ?? '', 'does not name a setting');
   });
 
   test('keep other settings, and do not modify their input', () => {
@@ -81,7 +81,7 @@ suite('overrides', ({ test }) => {
     ] as const) {
       const { value, issues } = overridden({ [`DATAFLOW_${name}`]: '1' });
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-      assert.equal(issues, [{ path: `DATAFLOW_${name}`, problem: `this override names no setting${hint}` }], name);
+      assert.equal(issues, [{ path: `DATAFLOW_${name}`, problem: `this override does not name a setting${hint}` }], name);
       assert.equal(value, {});
     }
   });
@@ -93,7 +93,7 @@ suite('overrides', ({ test }) => {
     assert.equal(issues, [
       {
         path: 'DATAFLOW_SOURCE__LEASE_MS',
-        problem: 'this override names no setting: it is now source.ackDeadlineMs',
+        problem: 'this override does not name a setting: it is now source.ackDeadlineMs',
       },
     ]);
   });

@@ -29,7 +29,7 @@ export function applyOverrides(
     const path = resolve(segments, schema, result);
     if (path === undefined) {
       const now = renamedTo(plain(segments.join('.')), plainPaths(renamed));
-      const problem = 'this override names no setting';
+      const problem = 'this override does not name a setting';
       const meant = now === undefined ? nearestSetting(schema, segments) : undefined;
       // A group is a setting too, and may not be one value.
       const hint = meant === undefined || variableOf(meant) === variable ? '' : `; did you mean ${variableOf(meant)}?`;

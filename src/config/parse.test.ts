@@ -89,14 +89,14 @@ suite('parse', ({ test }) => {
   test('reports problems inside a union', () => {
     const [first] = problems({ ...GOOD, device: { level: 0 } });
     assert.is(first, 'device.level: expected at least 1, got 0');
-    const quoted = 'device.pattern: expected a text, got 7: write it in quotes, "7"';
+    const quoted = 'device.pattern: expected a string, got 7: write it in quotes, "7"';
     assert.ok(problems({ ...GOOD, device: { pattern: 7 } }).includes(quoted));
     assert.match(problems({ ...GOOD, device: 7 })[0] ?? '', /^device: expected /);
   });
 
   test('shows no secrets, and only the beginning of long values', () => {
     assert.equal(problems({ ...GOOD, password: 1234 }), [
-      'password: expected a text, got a number: write it in quotes, "…"',
+      'password: expected a string, got a number: write it in quotes, "…"',
     ]);
     assert.match(problems({ ...GOOD, url: 'http://user:hidden@x' })[0] ?? '', 'got "http://user:***@x"');
     const [long] = problems({ ...GOOD, strict: 'x'.repeat(500) });
@@ -137,8 +137,8 @@ suite('ConfigError', ({ test }) => {
     parse(schema, { url: { password: 'hunter2' }, name: ['hunter2'], count: 'many', 'password:hunter2': null }, issues);
     assert.not.match(JSON.stringify(issues), 'hunter2');
     const told = Object.fromEntries(issues.map(({ path, problem }) => [path, problem]));
-    assert.is(told.url, 'expected a text, got a group of settings');
-    assert.is(told.name, 'expected a text, got a list of 1');
+    assert.is(told.url, 'expected a string, got a group of settings');
+    assert.is(told.name, 'expected a string, got a list of 1');
     assert.is(told.count, 'expected a number, got "many"');
     assert.is(told['password:…'], 'there is no such setting');
   });

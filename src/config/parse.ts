@@ -40,7 +40,7 @@ const BOUNDS: Record<string, (requirement: string) => string> = {
 };
 
 const KINDS: Record<string, string> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
   boolean: 'true or false',
   Object: 'a group of settings',
@@ -60,7 +60,7 @@ function problemOf(issue: Issue, masked: boolean): string {
   }
   if (issue.type === 'check' || issue.type === 'raw_check' || issue.type === 'custom') return issue.message;
   if (issue.expected === 'string' && (typeof issue.input === 'number' || typeof issue.input === 'boolean')) {
-    return `expected a text, got ${masked ? `a ${typeof issue.input}` : received}: write it in quotes, "${masked ? '…' : received}"`;
+    return `expected a string, got ${masked ? `a ${typeof issue.input}` : received}: write it in quotes, "${masked ? '…' : received}"`;
   }
   if (issue.type === 'regex') return `${issue.message}, got ${received}`;
   return `expected ${expectation(issue)}, got ${received}`;

@@ -4,7 +4,7 @@ export type RenamedSettings = Readonly<Record<string, string>>;
 /** Settings of earlier versions that were renamed or removed, for example `'source.leaseMs': 'is now source.ackDeadlineMs'`. */
 export const RENAMED_SETTINGS: RenamedSettings = {
   'routes.*.device.pattern':
-    'is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
+    'is now device.topic, the topic with names instead of levels, such as sites/{location}/devices/{DeviceID}/readings',
 };
 
 /** Returns what replaced a setting that no longer exists. */

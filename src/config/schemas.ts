@@ -61,7 +61,7 @@ export const readableFile = v.pipe(
     try {
       accessSync(dataset.value, constants.R_OK);
     } catch {
-      addIssue({ message: `the file "${dataset.value}" does not exist, or cannot be read` });
+      addIssue({ message: `the file "${dataset.value}" does not exist or cannot be read` });
     }
   }),
 );

@@ -144,7 +144,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 /** Compiles a path that a schema has already accepted. */
 export function validPath(text: string): MessagePath {
   const path = compilePath(text);
-  if (path === undefined) throw new Error(`"${text}" is no path into a message`);
+  if (path === undefined) throw new Error(`"${text}" is not a path into a message`);
   return path;
 }
 

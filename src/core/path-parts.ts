@@ -44,7 +44,7 @@ function unquoted(text: string): string | undefined {
 
 function problemAt(rest: string): string {
   const index = /^(?:\.[^.[\]]+)?\[(\d+)\]/.exec(rest)?.[1];
-  if (index !== undefined) return `write .${index} for an element of a list, in the place of [${index}]`;
-  if (/^\.(?:\.|\[|$)/.test(rest)) return 'a name is missing behind a dot; write [""] for the empty name';
-  return `"${rest}" is no name; one with a dot or a bracket stands in quotes, such as payload["a.b"]`;
+  if (index !== undefined) return `write .${index} for an element of a list, instead of [${index}]`;
+  if (/^\.(?:\.|\[|$)/.test(rest)) return 'a name is missing after a dot; write [""] for the empty name';
+  return `"${rest}" is not a name; quote a name with a dot or a bracket, such as payload["a.b"]`;
 }

@@ -5,20 +5,19 @@ const entries = {
   topicId: setting(
     text,
     'Short name of the topic for dead letters. Without `deadLetters`, a poisoned message goes back to its ' +
-      'subscription and comes again; ingestion needs the setting.',
+      'subscription and is redelivered; ingestion requires the setting.',
     { example: 'my-dead-letters' },
   ),
   subscriptionId: setting(
     v.optional(text),
-    'Short name of the subscription in which dead letters wait for the commands `dead-letters`. It must exist ' +
-      'at start.',
+    'Short name of the subscription that the commands `dead-letters` read. It must exist ' + 'at start.',
     { example: 'my-dead-letters', unset: 'the only subscription of the topic' },
   ),
   bucket: setting(
     v.optional(text),
     'Bucket for originals that do not fit into a dead letter: more than 9 MB, or attributes beyond the limits ' +
       'of Pub/Sub. It must exist at start.',
-    { example: 'my-dead-letters', unset: 'none: such originals are cut, and marked `dlq_truncated`' },
+    { example: 'my-dead-letters', unset: 'none: such originals are truncated and marked `dlq_truncated`' },
   ),
 };
 
@@ -27,10 +26,10 @@ export const deadLettersSchema = v.strictObject({
   ...entries,
   maxAttempts: setting(
     v.optional(count({ max: 100 }), 1),
-    'Failures of a message by itself until it is dead-lettered. Before that it goes back, comes again by the ' +
-      'retry policy of the subscription, and later messages of its ordering key pass it. Only `hook_failed`, ' +
-      '`rejected`, `no_data` and `internal` are tried again. Outages never count. The process counts, for the last ' +
-      '100,000 messages that failed.',
+    'Failures of a message by its own fault until it is dead-lettered. Before that, it goes back and returns by the ' +
+      "subscription's retry policy, while later messages of its ordering key pass it. Only `hook_failed`, " +
+      '`rejected`, `no_data` and `internal` are retried. Outages never count. The process keeps the count for the last ' +
+      '100,000 failed messages.',
   ),
 });
 
@@ -40,7 +39,7 @@ export const mqttDeadLettersSchema = v.strictObject({
   maxAttempts: v.optional(
     v.custom<never>(
       () => false,
-      'ingestion has no such setting: MQTT cannot give a message back, so a poisoned one goes to dead-letter at once',
+      'ingestion has no such setting: MQTT cannot return a message, so a poisoned one is dead-lettered immediately',
     ),
   ),
 });

@@ -8,8 +8,8 @@ import { idAndPayload } from './envelope/envelope.ts';
 export const identitySchema = v.strictObject({
   publishTime: setting(
     v.optional(flag, false),
-    'Makes the publish time part of the identity of a message, beside id, topic and payload: for upstreams ' +
-      'whose ids are not unique. A message that MQTT delivers again then has another identity. See ' +
+    'Adds the publish time to the identity of a message, besides id, topic and payload: for upstreams ' +
+      'without unique ids. A message redelivered by MQTT then has another identity. See ' +
       '[guarantees](guarantees.md#what-makes-two-messages-the-same).',
   ),
 });

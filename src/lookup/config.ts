@@ -8,13 +8,12 @@ import { parseRedisUrl } from './redis/redis-url.ts';
 const shownAddress = (url: string): string => maskAddress(url.replace(/^([a-z]+:\/\/)?.*@/is, '$1***@'));
 
 const passwordEntries = {
-  password: setting(v.optional(secret), 'Password. That of `url` holds for Redis itself where this is left out.', {
+  password: setting(v.optional(secret), 'Password. Default for Redis itself: the one in `url`.', {
     example: 'secret',
   }),
   passwordFile: setting(
     v.optional(readableFile),
-    'File with the password, in place of `password`. It is read at each connection, without line breaks at ' +
-      'its end.',
+    'File with the password, instead of `password`. It is read for each connection, without trailing ' + 'line breaks.',
     { example: '/run/secrets/redis' },
   ),
 };
@@ -32,24 +31,24 @@ const redisSchema = v.pipe(
         v.check(
           (url) => parseRedisUrl(url) !== undefined,
           ({ input }) =>
-            `expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got ${JSON.stringify(shownAddress(input))}`,
+            `expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options as separate settings, got ${JSON.stringify(shownAddress(input))}`,
         ),
       ),
       'Address: `redis://[user[:password]@]host[:port][/db]`, or `rediss://` for TLS. Several hosts, separated ' +
-        'by commas, are nodes of a cluster, or sentinels. In front of another layer Redis is a cache; as the last ' +
-        'layer it is a registry that others maintain.',
+        'by commas, are nodes of a cluster or sentinels. In front of another layer, Redis is a cache; as the last ' +
+        'layer, it is a registry that others maintain.',
       { example: 'redis://127.0.0.1:6379' },
     ),
     username: setting(v.optional(text), 'ACL user.', {
       example: 'enrich',
-      unset: 'that of the address, else the default user of Redis',
+      unset: "the one in the address, else Redis' default user",
     }),
     ...passwordEntries,
-    db: setting(v.optional(count({ min: 0, max: 1_000 })), 'Number of the database.', {
+    db: setting(v.optional(count({ min: 0, max: 1_000 })), 'Database number.', {
       example: 1,
-      unset: 'that of the address, else 0',
+      unset: 'the one in the address, else 0',
     }),
-    cluster: setting(v.optional(flag, false), 'The address names nodes of a cluster.'),
+    cluster: setting(v.optional(flag, false), 'The address lists nodes of a cluster.'),
     sentinel: setting(
       v.optional(
         v.pipe(
@@ -61,23 +60,23 @@ const redisSchema = v.pipe(
           v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
         ),
       ),
-      'The address names sentinels, which name the primary.',
+      'The address lists sentinels, which name the primary.',
       { unset: 'left out' },
     ),
     caFile: setting(
       v.optional(readableFile),
-      'PEM file of the authorities that vouch for the server, read at each connection.',
-      { example: '/etc/redis/ca.pem', unset: 'the authorities of Node' },
+      'PEM file of the certificate authorities for the server, read for each connection.',
+      { example: '/etc/redis/ca.pem', unset: "Node's certificate authorities" },
     ),
     insecureSkipVerify: setting(v.optional(flag, false), 'Accepts any certificate. For tests only.'),
-    keyPrefix: setting(v.optional(v.string()), 'Text that keys begin with.', {
+    keyPrefix: setting(v.optional(v.string()), 'Prefix of the keys.', {
       example: 'devices:',
       unset: '`dataflow:device:` for a cache, nothing for a registry',
     }),
     ttlMs: setting(v.optional(milliseconds({ min: 1 }), 7_200_000), 'Time for which the cache keeps a record.'),
     timeoutMs: setting(
       v.optional(milliseconds({ min: 1 }), 500),
-      'Time limit of a command. Then a cache is skipped, and a registry is tried again.',
+      'Time limit of a command. After that, a cache is skipped, and a registry is retried.',
     ),
   }),
   v.check((config) => hasOnePassword(config), TWO_PASSWORDS),
@@ -102,18 +101,18 @@ export const lookupSchema = v.strictObject({
       v.strictObject({
         maxEntries: setting(
           v.optional(count({ max: 10_000_000 }), 10_000),
-          'Keys that the layer keeps. The least recently used leave first.',
+          'The most keys that the layer keeps. The least recently used are evicted first.',
         ),
         maxBytes: setting(
           v.optional(bytes(), 64 * 1024 * 1024),
-          'Memory that the entries may take, by an estimate of the heap of V8. An entry holds the fields that ' +
-            '`apply` names, or all of the data where a hook `applier` takes its place. Larger data is looked up each ' +
+          "The most memory that the entries may take, by an estimate of V8's heap. An entry holds the fields in " +
+            '`apply`, or all of the data if a hook `applier` replaces it. Larger data is looked up each ' +
             'time.',
         ),
         ttlMs: setting(v.optional(milliseconds({ min: 1 }), 300_000), 'Time for which the layer keeps a record.'),
       }),
     ),
-    'Layer in the memory of the process.',
+    "Layer in the process's memory.",
     { unset: 'left out' },
   ),
   redis: setting(v.optional(redisSchema), 'Layer in Redis.', { unset: 'left out' }),
@@ -141,14 +140,14 @@ export const lookupSchema = v.strictObject({
   ),
   missingTtlMs: setting(
     v.optional(milliseconds({ min: 1 }), 30_000),
-    'Time for which every layer that caches keeps the answer "no data".',
+    'Time for which every caching layer keeps the answer "no data".',
   ),
 });
 
 export type LookupConfig = v.InferOutput<typeof lookupSchema>;
 
 /** The problem of a lookup without a last layer. */
-export const NO_LAST_LAYER = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
+export const NO_LAST_LAYER = 'expected redis, firestore or a hook "fetcher": memory alone has no data';
 
 /** Returns problems between the layers of a lookup, including hooks. */
 export function lookupProblems({ redis, firestore }: LookupConfig, hasFetcher: boolean): ConfigIssue[] {
@@ -157,10 +156,10 @@ export function lookupProblems({ redis, firestore }: LookupConfig, hasFetcher: b
     issues.push({ path: 'lookup', problem: NO_LAST_LAYER });
   }
   if (firestore !== undefined && hasFetcher) {
-    issues.push({ path: 'lookup.firestore', problem: 'the hook "fetcher" stands in its place: remove one of the two' });
+    issues.push({ path: 'lookup.firestore', problem: 'the hook "fetcher" replaces it: remove one of the two' });
   }
   if (redis?.keyPrefix === '' && (firestore !== undefined || hasFetcher)) {
-    const problem = 'is empty: a device that chooses its id could name any key of that Redis; leave it out, or set one';
+    const problem = 'is empty: a device that chooses its id could name any key of that Redis; omit it, or set one';
     issues.push({ path: 'lookup.redis.keyPrefix', problem });
   }
   return issues;

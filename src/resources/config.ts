@@ -19,7 +19,7 @@ const bucketName = v.pipe(
   v.string(),
   v.regex(
     /^(?!goog)(?!.*google)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/,
-    'expected 3 to 63 small letters, digits and -_., at both ends a letter or digit, and no "google"',
+    'expected 3 to 63 lowercase letters, digits and -_., with a letter or digit at both ends, without "google"',
   ),
 );
 
@@ -35,7 +35,7 @@ const topicSchema = v.strictObject({
 
 const subscriptionSchema = v.strictObject({
   subscriptionId: setting(pubsubId, 'Short name of the subscription.', { example: 'raw-enrich' }),
-  topicId: setting(pubsubId, 'Short name of the topic that it reads.', { example: 'raw' }),
+  topicId: setting(pubsubId, 'Short name of its topic.', { example: 'raw' }),
   ordering: setting(
     v.optional(flag, false),
     'Delivers messages of one ordering key in order. It cannot be changed later.',
@@ -50,25 +50,25 @@ const subscriptionSchema = v.strictObject({
         maximumBackoffMs: setting(v.optional(milliseconds({ max: 600_000 }), 600_000), 'Longest wait.'),
       }),
     ),
-    'Wait of a message that goes back before it comes again.',
+    'Delay before a returned message is redelivered.',
     { unset: 'no wait' },
   ),
   deadLetterPolicy: setting(
     v.optional(
       v.strictObject({
-        topicId: setting(pubsubId, 'Short name of the topic that such messages go to.', { example: 'raw-set-aside' }),
+        topicId: setting(pubsubId, 'Short name of the topic for such messages.', { example: 'raw-set-aside' }),
         maxDeliveryAttempts: setting(
           v.optional(count({ min: 5, max: 100 }), 100),
           'Deliveries after which a message goes there.',
         ),
       }),
     ),
-    'Dead-letter policy of Pub/Sub itself. Outages count here too.',
+    "Pub/Sub's own dead-letter policy. It also counts outages.",
   ),
 });
 
 const ACTION = 'Deletes objects, or moves them to another storage class.';
-const afterDays = setting(count({ max: DAY_LIMIT }), 'Age of an object, in days, at which the action follows.', {
+const afterDays = setting(count({ max: DAY_LIMIT }), 'Age of an object, in days, at which the action applies.', {
   example: 30,
 });
 
@@ -111,7 +111,7 @@ const tableEntries = v.strictObject({
   schema: setting(v.optional(tableSchema.entries.schema), 'Columns, with the settings of `table.schema`.', {
     kind: 'list of columns',
     example: [{ name: 'device', type: 'STRING' }],
-    unset: '`table.schema`, for the table of the pipeline itself',
+    unset: "`table.schema`, for the pipeline's own table",
   }),
   partitioning: tableSchema.entries.partitioning,
   clustering: tableSchema.entries.clustering,
@@ -122,14 +122,14 @@ const tableEntry = v.pipe(tableEntries, tableRules<v.InferOutput<typeof tableEnt
 
 const ownerName = v.pipe(
   v.string(),
-  v.regex(/^[a-z0-9_-]{1,63}$/, 'expected 1 to 63 small letters, digits, - and _: it becomes a label'),
+  v.regex(/^[a-z0-9_-]{1,63}$/, 'expected 1 to 63 lowercase letters, digits, - and _: it becomes a label'),
 );
 
 /** Resources that `provision` creates and `teardown` deletes for a pipeline. Services ignore them. */
 export const resourcesSchema = v.strictObject({
-  owner: setting(v.optional(ownerName), 'Owner, as the label on each resource names it. Only the owner deletes them.', {
+  owner: setting(v.optional(ownerName), 'Owner, stored as a label on each resource. Only the owner deletes it.', {
     example: 'plant-7',
-    unset: 'the name of the folder of the pipeline',
+    unset: "the name of the pipeline's folder",
   }),
   topics: v.optional(v.array(topicSchema), []),
   subscriptions: v.optional(v.array(subscriptionSchema), []),

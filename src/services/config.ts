@@ -16,7 +16,7 @@ export const commonEntries = {
     v.strictObject({
       level: setting(
         v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
-        'Least severe log lines that are written.',
+        'Lowest severity of log lines that are written.',
       ),
     }),
     {},
@@ -40,7 +40,7 @@ export const commonEntries = {
     v.strictObject({
       stalledAfterMs: setting(
         v.optional(milliseconds({ min: 1_000 }), 120_000),
-        '`/readyz` is red when messages are in flight and none has been settled for this time.',
+        '`/readyz` is red if messages are in flight and none has been settled for this time.',
       ),
     }),
     {},
@@ -55,7 +55,7 @@ export const consumerEntries = {
   source: pubsubSourceSchema,
   input: setting(
     v.optional(inputSchema, 'envelope'),
-    'Form of the data of each Pub/Sub message: `envelope` (a malformed one is dead-lettered), `raw` (the data ' +
+    'Format of the data of each Pub/Sub message: `envelope` (a malformed one is dead-lettered), `raw` (the data ' +
       'is the payload), or `auto` (data that is not an envelope is raw).',
   ),
   /** Without it, a poisoned message goes back to its subscription and is redelivered. */
@@ -70,7 +70,7 @@ type ConsumerConfig = v.InferOutput<v.StrictObjectSchema<typeof consumerEntries,
 /** Returns warnings about allowed but probably unintended settings of services that consume Pub/Sub. */
 export function consumerWarnings({ deadLetters }: ConsumerConfig): string[] {
   if (deadLetters !== undefined) return [];
-  return ['deadLetters: not set; a poisoned message will go back to its subscription and come again, forever'];
+  return ['deadLetters: not set; a poisoned message will go back to its subscription and be redelivered forever'];
 }
 
 /**
@@ -80,7 +80,7 @@ export function waitWarnings({ source, readiness }: ConsumerConfig, setting: str
   const warnings: string[] = [];
   if (waitMs >= source.maxLeaseMs) {
     warnings.push(
-      `${setting} (${waitMs}) is not below source.maxLeaseMs (${source.maxLeaseMs}): messages expire before they are written, and come again`,
+      `${setting} (${waitMs}) is not below source.maxLeaseMs (${source.maxLeaseMs}): messages expire before they are written, and are redelivered`,
     );
   }
   if (waitMs >= readiness.stalledAfterMs) {

@@ -82,8 +82,8 @@ suite('pipeline configuration', ({ test }) => {
       .replace('deadLetters', 'deadLeters');
     const found = await refusal(text, { DATAFLOW_MQTT__ULR: 'x' });
     for (const expected of [
-      'mqtt.clientId: the environment variable MISSING is not set, and has no default',
-      'DATAFLOW_MQTT__ULR: this override names no setting; did you mean DATAFLOW_MQTT__URL?',
+      'mqtt.clientId: the environment variable MISSING is not set and has no default',
+      'DATAFLOW_MQTT__ULR: this override does not name a setting; did you mean DATAFLOW_MQTT__URL?',
       'routes.up.source.qos: expected 0, 1 or 2, got 7',
       'google.projectId: is missing',
       'deadLeters: there is no such setting; did you mean deadLetters?',
@@ -180,7 +180,7 @@ bucket: { name: b }
     const enrich = await read(`${ENRICH}deadLetters: { topicId: d }\n`);
     assert.match(
       pipelineWarnings(enrich).join('|'),
-      /^lookup\.redis\.keyPrefix: not set, and Redis is the registry[^|]*$/,
+      /^lookup\.redis\.keyPrefix: not set, although Redis is the registry[^|]*$/,
     );
     assert.equal(pipelineWarnings(enrich, { fetcher: () => undefined }), []);
     const cache = { DATAFLOW_DEAD_LETTERS__TOPIC_ID: 'd', DATAFLOW_LOOKUP__FIRESTORE__COLLECTION: 'c' };
@@ -193,7 +193,7 @@ bucket: { name: b }
 archive: { acceptTestTime: true }
 deadLetters: { topicId: d }
 `;
-    assert.match(pipelineWarnings(await read(icestore)).join(), /^archive\.acceptTestTime: whoever publishes chooses/);
+    assert.match(pipelineWarnings(await read(icestore)).join(), /^archive\.acceptTestTime: any publisher can choose/);
     const named = pipelineWarnings(await read(icestore), { batchKey: () => 'x' });
     assert.match(named.join(), /^archive\.acceptTestTime: has no effect/);
     const bigqueries = `
@@ -229,7 +229,7 @@ suite('pipeline hooks', ({ test }) => {
   test('are refused together if unknown to the service or not functions', async () => {
     assert.equal(await refusal(ENRICH, {}, 'export const transformer = () => 1; export const applier = 7;'), [
       'applier: expected a function',
-      'transformer: there is no such hook; this service knows keyExtractor, fetcher and applier',
+      'transformer: there is no such hook; this service has keyExtractor, fetcher and applier',
     ]);
     assert.match((await refusal(ENRICH, {}, 'throw new Error("broken hook")')).join(), 'cannot be loaded: broken hook');
   });
@@ -240,7 +240,7 @@ suite('lookup of a pipeline', ({ test }) => {
   const withLookup = (lookup: string) => ENRICH.replace(/^lookup: .*$/m, lookup);
 
   test('needs exactly one layer that provides the data', async () => {
-    const nowhere = 'expected redis, firestore or a hook "fetcher": memory alone has nothing to answer with';
+    const nowhere = 'expected redis, firestore or a hook "fetcher": memory alone has no data';
     for (const lookup of ['lookup: { memory: {} }', '']) {
       assert.equal(await refusal(withLookup(lookup)), [`lookup: ${nowhere}`]);
       await inFolder({ 'pipeline.yaml': withLookup(lookup), 'hooks.ts': FETCHER }, async (folder) => {
@@ -248,13 +248,13 @@ suite('lookup of a pipeline', ({ test }) => {
       });
     }
     assert.equal(await refusal(withLookup('lookup: { firestore: { collection: c } }'), {}, FETCHER), [
-      'lookup.firestore: the hook "fetcher" stands in its place: remove one of the two',
+      'lookup.firestore: the hook "fetcher" replaces it: remove one of the two',
     ]);
   });
 
   test('a cache has its own keys', async () => {
     const problem =
-      'lookup.redis.keyPrefix: is empty: a device that chooses its id could name any key of that Redis; leave it out, or set one';
+      'lookup.redis.keyPrefix: is empty: a device that chooses its id could name any key of that Redis; omit it, or set one';
     const redis = 'redis: { url: "redis://h", keyPrefix: "" }';
     assert.equal(await refusal(withLookup(`lookup: { ${redis}, firestore: { collection: c } }`)), [problem]);
     assert.equal(await refusal(withLookup(`lookup: { ${redis} }`), {}, FETCHER), [problem]);
@@ -266,9 +266,9 @@ suite('lookup of a pipeline', ({ test }) => {
     for (const [redis, problem] of [
       [
         'url: "redis://u:hidden@h?db=1"',
-        'lookup.redis.url: expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options beside it, got "redis://***@h?db=1"',
+        'lookup.redis.url: expected an address such as redis://user:password@host:6379/0, URL-encoded, with other options as separate settings, got "redis://***@h?db=1"',
       ],
-      ['url: "redis://u:hid/den@h"', 'with other options beside it, got "redis://***@h"'],
+      ['url: "redis://u:hid/den@h"', 'with other options as separate settings, got "redis://***@h"'],
       ['url: "redis://a,b"', 'lookup.redis: url has several hosts: set cluster to true, or sentinel.name'],
       [
         'url: "redis://a,b", cluster: true, sentinel: { name: m }',

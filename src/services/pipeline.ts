@@ -90,7 +90,7 @@ function missingFile(file: string): string {
   const folder = dirname(file);
   if (existsSync(folder) && basename(file) === 'pipeline.yaml') return 'there is no pipeline.yaml in this folder';
   const others = globSync('*/pipeline.yaml', { cwd: folder }).map((other) => dirname(other));
-  const beside = others.length === 0 ? '' : `; beside it are the pipelines ${others.sort().join(', ')}`;
+  const beside = others.length === 0 ? '' : `; next to it are the pipelines ${others.sort().join(', ')}`;
   return `cannot be read: there is no such file or folder${beside}`;
 }
 
@@ -122,7 +122,7 @@ async function loadHooks(file: string, allowed: readonly string[]): Promise<Hook
   const known = allowed.join(', ').replace(/, (?=\w+$)/, ' and ') || 'none';
   for (const [name, value] of Object.entries(hooks)) {
     if (!allowed.includes(name)) {
-      issues.push({ path: name, problem: `there is no such hook; this service knows ${known}` });
+      issues.push({ path: name, problem: `there is no such hook; this service has ${known}` });
     } else if (typeof value !== 'function') issues.push({ path: name, problem: 'expected a function' });
   }
   if (issues.length > 0) throw new ConfigError(file, issues);

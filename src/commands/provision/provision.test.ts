@@ -76,7 +76,7 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
     await pubsub.topic(run.topics.raw).createSubscription(run.subscriptions.enrich, { ackDeadlineSeconds: 20 });
     const ran = await runProvision(env, 'provision', ...PIPELINES, '--json');
     assert.is(ran.code, 1);
-    assert.is(stepOf(ran, 'topic', 'raw')?.detail, 'created by somebody else');
+    assert.is(stepOf(ran, 'topic', 'raw')?.detail, 'created by another owner');
     const differing = stepOf(ran, 'subscription', 'raw-enrich');
     assert.is(differing?.outcome, 'differs');
     assert.match(differing?.detail ?? '', 'ordering is false, declared true; ackDeadlineSeconds is 20, declared 60');
@@ -87,7 +87,7 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
   test('refuse names that the cloud would refuse, before anything is created', async () => {
     const ran = await runProvision({ ...env, ARCHIVE_BUCKET: 'Archive' }, 'provision', ...PIPELINES);
     assert.is(ran.code, 2);
-    assert.match(ran.output, /resources\.buckets\.0\.name: expected 3 to 63 small letters.*"Archive"/);
+    assert.match(ran.output, /resources\.buckets\.0\.name: expected 3 to 63 lowercase letters.*"Archive"/);
     assert.is((await pubsub.topic(run.topics.raw).exists())[0], false);
   });
 

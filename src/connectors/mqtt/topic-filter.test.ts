@@ -89,19 +89,19 @@ suite('topic filter', ({ test }) => {
     }
     for (const [bad, problem] of [
       ['', 'empty'],
-      ['a/#/b', '"#" must stand alone in the last level'],
-      ['a#', '"#" must stand alone'],
-      ['#/', '"#" must stand alone'],
-      ['a/b+', '"+" must stand alone'],
-      ['++', '"+" must stand alone'],
+      ['a/#/b', '"#" must be alone in the last level'],
+      ['a#', '"#" must be alone'],
+      ['#/', '"#" must be alone'],
+      ['a/b+', '"+" must be alone'],
+      ['++', '"+" must be alone'],
       ['a\0b', 'NUL'],
       ['ä'.repeat(32_768), '65,535 bytes'],
       ['$share/', 'share group'],
       ['$share//a', 'share group'],
       ['$share/g+/a', 'share group'],
-      ['$share/g', 'no filter behind'],
+      ['$share/g', 'no filter after'],
       ['$share/g/', 'empty'],
-      ['$share/g/a#', '"#" must stand alone'],
+      ['$share/g/a#', '"#" must be alone'],
     ] as const) {
       assert.match(topicFilterProblem(bad) ?? 'no problem', problem, bad.slice(0, 20));
     }

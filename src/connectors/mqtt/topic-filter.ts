@@ -3,36 +3,36 @@ export const MAX_TOPIC_BYTES = 65_535;
 
 /** Returns why one cannot publish to a topic, or to a topic made from a template; undefined if one can. */
 export function publishTopicProblem(topic: string): string | undefined {
-  if (topic === '') return 'the topic is empty: a topic has at least one character';
-  if (topic.includes('\0')) return 'a topic has no null character';
+  if (topic === '') return 'the topic is empty: a topic needs at least one character';
+  if (topic.includes('\0')) return 'a topic may not contain a null character';
   const wildcard = /[+#]/.exec(topic)?.[0];
   if (wildcard !== undefined) {
-    return `one cannot publish to a topic with "${wildcard}": "+" and "#" stand for levels of subscriptions`;
+    return `cannot publish to a topic with "${wildcard}": "+" and "#" are wildcards of subscriptions`;
   }
-  if (topic.startsWith('$')) return 'topics that begin with "$" belong to the broker';
-  return Buffer.byteLength(topic) > MAX_TOPIC_BYTES ? 'a topic has at most 65,535 bytes' : undefined;
+  if (topic.startsWith('$')) return 'topics that begin with "$" are reserved for the broker';
+  return Buffer.byteLength(topic) > MAX_TOPIC_BYTES ? 'a topic may have at most 65,535 bytes' : undefined;
 }
 
 /** Returns why a text is not a valid MQTT topic filter (MQTT 3.1.1, section 4.7); undefined if it is one. */
 export function topicFilterProblem(filter: string): string | undefined {
   if (filter.length === 0) return 'a topic filter may not be empty';
-  if (Buffer.byteLength(filter) > MAX_TOPIC_BYTES) return 'a topic filter has at most 65,535 bytes';
-  if (filter.includes('\0')) return 'a topic filter may not hold a NUL character';
+  if (Buffer.byteLength(filter) > MAX_TOPIC_BYTES) return 'a topic filter may have at most 65,535 bytes';
+  if (filter.includes('\0')) return 'a topic filter may not contain a NUL character';
   if (filter.startsWith('$share/')) return sharedFilterProblem(filter);
   const levels = filter.split('/');
   for (const [index, level] of levels.entries()) {
     if (level.includes('#') && (level !== '#' || index !== levels.length - 1)) {
-      return `"#" must stand alone in the last level, in "${filter}"`;
+      return `"#" must be alone in the last level, in "${filter}"`;
     }
-    if (level.includes('+') && level !== '+') return `"+" must stand alone in its level, in "${filter}"`;
+    if (level.includes('+') && level !== '+') return `"+" must be alone in its level, in "${filter}"`;
   }
   return undefined;
 }
 
 function sharedFilterProblem(filter: string): string | undefined {
   const [, group, ...rest] = filter.split('/');
-  if (group === undefined || group === '' || /[+#]/.test(group)) return `"${filter}" names no valid share group`;
-  return rest.length === 0 ? `"${filter}" has no filter behind its share group` : topicFilterProblem(rest.join('/'));
+  if (group === undefined || group === '' || /[+#]/.test(group)) return `"${filter}" does not name a valid share group`;
+  return rest.length === 0 ? `"${filter}" has no filter after its share group` : topicFilterProblem(rest.join('/'));
 }
 
 /** Returns the filter that a member of a share group subscribes to; without a group, the filter itself. */

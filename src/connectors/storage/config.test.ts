@@ -28,7 +28,11 @@ suite('the configuration of a bucket', ({ test }) => {
 
   test('refuses a prefix that is impossible or invisible', () => {
     for (const prefix of ['a\nb', 'a\rb', 'a\u202eb', '\ufeffa', '\ud800']) {
-      assert.match(problems(prefix)[0] ?? '', /^prefix: expected no control/, JSON.stringify(prefix));
+      assert.match(
+        problems(prefix)[0] ?? '',
+        /^prefix: expected text that UTF-8 can encode, without control/,
+        JSON.stringify(prefix),
+      );
     }
     for (const prefix of ['', 'raw/v1', '/raw/', 'größe/東京']) assert.equal(problems(prefix), []);
   });

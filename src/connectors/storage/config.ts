@@ -13,7 +13,7 @@ const prefix = v.pipe(
   v.string(),
   v.check(
     (text) => text.isWellFormed() && !/[\p{Cc}\p{Cf}]/u.test(text),
-    'expected no control or format characters, and text that UTF-8 can write',
+    'expected text that UTF-8 can encode, without control or format characters',
   ),
   v.check(
     (text) => Buffer.byteLength(text) <= MAX_PREFIX_BYTES,
@@ -49,12 +49,12 @@ export const archiveSchema = v.strictObject({
   ),
   acceptTestTime: setting(
     v.optional(flag, false),
-    'Takes the attribute `test_publish_time` (RFC 3339) in place of `time`. For tests only: any publisher can ' +
-      'then choose the day, and so can a device, with an MQTT 5 user property.',
+    'Uses the attribute `test_publish_time` (RFC 3339) instead of `time`. For tests only: any publisher can ' +
+      'then choose the day, and so can a device with an MQTT 5 user property.',
   ),
   location: setting(
     v.optional(v.array(messagePath), ['enrichmentData.location', 'attributes.location']),
-    'Paths to the location that a message is filed under. The first that leads to a text is taken.',
+    'Paths to the location that a message is filed under. The first that has a text is used.',
   ),
   maxLines: setting(v.optional(count({ max: 1_000_000 }), 1_000), 'An object is written with this many lines.'),
   maxBytes: setting(
@@ -67,17 +67,17 @@ export const archiveSchema = v.strictObject({
   ),
   maxOpenGroups: setting(
     v.optional(count({ max: 100_000 }), 10_000),
-    'Groups that are filled at one time. One more makes the fullest leave.',
+    'The most groups being filled. One more writes the fullest.',
   ),
   concurrency: setting(
     v.optional(count({ max: 1_000 }), 64),
-    'Most uploads in flight at one time. There are fewer while Cloud Storage slows down or refuses.',
+    'The most concurrent uploads. There are fewer while Cloud Storage slows down or refuses.',
   ),
   timeoutMs: setting(v.optional(milliseconds({ min: 100 }), 60_000), 'Time limit of one call.'),
   retry: v.optional(retrySchema, {}),
   giveUpAfterMs: setting(
     v.optional(milliseconds({ min: 1 }), 300_000),
-    'Time for which an outage is waited out before messages go back to Pub/Sub.',
+    'Time for which uploads are retried during an outage before messages go back to Pub/Sub.',
   ),
 });
 

@@ -26,35 +26,35 @@ export const enrichSchema = v.strictObject({
   ...consumerEntries,
   key: setting(
     v.optional(v.pipe(v.array(messagePath), v.minLength(1)), ['enrichmentData.DeviceID', 'attributes.uid']),
-    'Paths to the key of the lookup. The first that leads to a string or a number is taken.',
+    'Paths to the lookup key. The first that has a string or a number is used.',
   ),
   lookup: setting(
     v.optional(lookupSchema, {}),
-    'Layers of the lookup, in order. One of `redis`, `firestore` and a hook `fetcher` is needed.',
+    'Layers of the lookup, in order. One of `redis`, `firestore` and a hook `fetcher` is required.',
     { unset: 'none' },
   ),
   apply: setting(
     v.optional(byName(fieldName), { name: 'ClientID', location: 'LocationID', serviceTag: 'Category' }),
-    'Name in the enrichment data, and the field of the looked-up data. `a.b` goes deeper; `["a.b"]` is one name.',
+    'Names in the enrichment data, each with a field of the looked-up data. `a.b` is nested; `["a.b"]` is a single name.',
   ),
-  withoutKey: setting(v.optional(policy, 'pass'), 'Ending of a message in which no path leads to a key.'),
-  withoutData: setting(v.optional(policy, 'pass'), 'Ending of a message whose key has no data.'),
+  withoutKey: setting(v.optional(policy, 'pass'), 'Handling of a message without a key.'),
+  withoutData: setting(v.optional(policy, 'pass'), 'Handling of a message whose key has no data.'),
   concurrency: setting(
     v.optional(count({ max: 100_000 }), 1_000),
-    'Lookups at one time. Those of one key follow each other.',
+    'The most concurrent lookups. Those of one key run in sequence.',
   ),
   retry: v.optional(retrySchema, {}),
   giveUpAfterMs: setting(
     v.optional(milliseconds({ min: 1 }), 300_000),
-    'Time for which an outage of the last layer or of the output is waited out before a message goes back to ' +
+    'Time for which the last layer or the output is retried during an outage before a message goes back to ' +
       'Pub/Sub.',
   ),
   output: v.strictObject({
     topicId: setting(text, 'Short name of the topic to publish to, in `google.projectId`.', { example: 'enriched' }),
     orderingKey: setting(
       v.optional(orderingKeySchema),
-      'Value by which Pub/Sub keeps order: a path, or a path and a number of buckets. See [ordering](ordering.md).',
-      { example: 'enrichmentData.DeviceID', unset: 'the ordering key that the message came with' },
+      'Value that Pub/Sub keeps order by: a path, or a path and a number of buckets. See [ordering](ordering.md).',
+      { example: 'enrichmentData.DeviceID', unset: "the message's original ordering key" },
     ),
   }),
   publish: v.optional(publishSchema, {}),
@@ -72,7 +72,7 @@ export const settings = {
     const { redis, firestore } = config.lookup;
     if (hooks.fetcher === undefined && redis !== undefined && firestore === undefined && !redis.keyPrefix) {
       warnings.push(
-        'lookup.redis.keyPrefix: not set, and Redis is the registry: a device that chooses its id can read any JSON object of that Redis; set one, or give the registry a db of its own',
+        'lookup.redis.keyPrefix: not set, although Redis is the registry: a device that chooses its id can read any JSON object in that Redis; set one, or use a separate db',
       );
     }
     return warnings;

@@ -67,7 +67,7 @@ export function applyByNames(names: EnrichConfig['apply']): (data: LookupData) =
 
 function namesOf(field: string): readonly string[] {
   const names = fieldNames(field);
-  if (typeof names === 'string') throw new Error(`"${field}" is no name of a field: ${names}`);
+  if (typeof names === 'string') throw new Error(`"${field}" is not a field name: ${names}`);
   return names;
 }
 
@@ -80,7 +80,7 @@ export function keyResult(result: unknown): string | undefined {
   if (result === undefined || result === null || result === '') return undefined;
   const key = keyText(result);
   if (key !== undefined) return key;
-  throw new PoisonError('hook_failed', `the keyExtractor must return a string, and returned a ${typeof result}`);
+  throw new PoisonError('hook_failed', `the keyExtractor must return a string, but returned a ${typeof result}`);
 }
 
 export interface LookupOptions {

@@ -26,8 +26,8 @@ export const settings = {
     if (archive.acceptTestTime) {
       warnings.push(
         hooks.batchKey === undefined
-          ? 'archive.acceptTestTime: whoever publishes chooses the day that a message is filed under; it is for tests'
-          : 'archive.acceptTestTime: has no effect, since the hook "batchKey" names the groups',
+          ? 'archive.acceptTestTime: any publisher can choose the day that a message is filed under; use it only for tests'
+          : 'archive.acceptTestTime: has no effect, because the hook "batchKey" names the groups',
       );
     }
     if (source.maxInFlight < 2 * archive.maxLines) {

@@ -16,7 +16,7 @@ export const ingestionSchema = v.pipe(
     mqtt: mqttSourceSchema,
     id: setting(v.optional(messagePath), 'Path to the message id in the payload.', {
       example: 'payload.id',
-      unset: 'an id made at receipt',
+      unset: 'an id assigned on receipt',
     }),
     ...routingEntries,
     unroutable: setting(
@@ -29,7 +29,7 @@ export const ingestionSchema = v.pipe(
         ...publishSchema.entries,
         deadLetterAfterMs: setting(
           v.optional(milliseconds({ min: 1_000 })),
-          'Ingestion only: the messages of a topic that has failed for this time become dead letters ' +
+          'Ingestion only: messages of a topic that has been failing for this time become dead letters ' +
             '(`undelivered`), until it works again.',
           { example: 600_000, unset: 'never' },
         ),
@@ -77,7 +77,7 @@ export const settings = {
   warnings: ({ mqtt }) =>
     mqtt.shareGroup
       ? [
-          `mqtt.shareGroup: each replica needs a mqtt.clientId of its own, and the same one whenever it comes back; here it is "${mqtt.clientId}". What a replica has been handed waits for that id`,
+          `mqtt.shareGroup: each replica needs its own mqtt.clientId, which must stay the same across restarts; here it is "${mqtt.clientId}". Messages assigned to a replica wait for that id`,
         ]
       : [],
 } satisfies ServiceSettings<IngestionConfig>;

@@ -15,7 +15,7 @@ export function deviceTopicProblem(template: string): string | undefined {
     const name = nameOf(level);
     if (/[{}]/.test(name ?? level)) return `"${level}" is not a name: expected a whole level such as {DeviceID}`;
     if (name === undefined) continue;
-    if (names.has(name)) return `"${template}" holds {${name}} twice: give each level a name of its own`;
+    if (names.has(name)) return `"${template}" contains {${name}} twice: give each level its own name`;
     names.add(name);
   }
   return undefined;
@@ -33,7 +33,7 @@ export function namesLevels(template: string): boolean {
 export function filterMismatch(template: string, filter: string): string | undefined {
   if (template === filter) return undefined;
   if (!namesLevels(template)) {
-    return `"${template}" holds no name, and is not the filter "${filter}": write {DeviceID} in the place of the device's level`;
+    return `"${template}" contains no name, and differs from the filter "${filter}": write {DeviceID} instead of the device's level`;
   }
   const wanted = template.split('/');
   const given = matchableFilter(filter).split('/');
@@ -42,10 +42,10 @@ export function filterMismatch(template: string, filter: string): string | undef
     const other = given[index];
     if (level === undefined && other === undefined) return undefined;
     if (level === undefined || other === undefined) {
-      return `"${template}" has ${wanted.length} levels, and the filter "${filter}" has ${given.length}: make them equal, or end with "#"`;
+      return `"${template}" has ${wanted.length} levels, but the filter "${filter}" has ${given.length}: make them equal, or end with "#"`;
     }
     if (nameOf(level) === undefined && level !== '+' && other !== '+' && level !== other) {
-      return `level ${index + 1} of "${template}" is "${level}", and "${other}" in the filter "${filter}": make them equal`;
+      return `level ${index + 1} of "${template}" is "${level}", but "${other}" in the filter "${filter}": make them equal`;
     }
   }
   return undefined;

@@ -4,21 +4,21 @@ import { bytes, setting } from '../../config/schemas.ts';
 /** Payload sizes that a route accepts. */
 export const payloadLimitsSchema = v.pipe(
   v.strictObject({
-    minBytes: setting(v.optional(bytes({ min: 0 }), 0), 'Smallest payload that the route takes.'),
-    maxBytes: setting(v.optional(bytes({ min: 0 })), 'Largest payload that the route takes.', {
+    minBytes: setting(v.optional(bytes({ min: 0 }), 0), 'Smallest payload that the route accepts.'),
+    maxBytes: setting(v.optional(bytes({ min: 0 })), 'Largest payload that the route accepts.', {
       example: 65_536,
-      unset: 'no limit but `mqtt.maxPayloadBytes`',
+      unset: 'only `mqtt.maxPayloadBytes`',
     }),
     outside: setting(
       v.optional(v.picklist(['deadLetter', 'drop']), 'deadLetter'),
-      'Ending of other payloads: `deadLetter` (`too_small`, `too_large`), or `drop` (acknowledged and counted).',
+      'Handling of other payloads: `deadLetter` (`too_small`, `too_large`), or `drop` (acknowledged and counted).',
     ),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed || dataset.issues !== undefined) return;
     const { minBytes, maxBytes } = dataset.value;
     if (maxBytes !== undefined && minBytes > maxBytes) {
-      addIssue({ message: `minBytes (${minBytes}) is above maxBytes (${maxBytes}): no payload would be taken` });
+      addIssue({ message: `minBytes (${minBytes}) is above maxBytes (${maxBytes}): no payload would be accepted` });
     }
   }),
 );

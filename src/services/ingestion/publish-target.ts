@@ -40,7 +40,7 @@ export function toPublishTarget(
     const { attributes } = message;
     const routeName = attributes.route_name ?? '';
     const producer = table().producerOf(routeName);
-    if (producer === undefined) throw new PoisonError('unroutable', `there is no producer "${routeName}" any more`);
+    if (producer === undefined) throw new PoisonError('unroutable', `the producer "${routeName}" no longer exists`);
     const data = envelopeOf(message);
     const orderingKey = producer.orderingKey?.keyOf(new MessageView(message)) ?? '';
     const { topicId } = producer;

@@ -228,6 +228,6 @@ export function withinLimits(table: () => RouteTable): (message: Message) => boo
       size < minBytes
         ? (['too_small', `minBytes (${minBytes})`] as const)
         : (['too_large', `maxBytes (${maxBytes})`] as const);
-    throw new PoisonError(reason, `the payload has ${size} bytes, outside of routes.${route?.name}.payload.${limit}`);
+    throw new PoisonError(reason, `the payload has ${size} bytes, outside routes.${route?.name}.payload.${limit}`);
   };
 }

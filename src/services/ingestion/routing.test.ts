@@ -71,10 +71,7 @@ suite('routing problems', ({ test }) => {
     assert.equal(problems({ a: { topic: 'tele/#' }, b: { topic: 'tele/+/SENSOR' } }), [
       'routes.b.source.mqtt_topic: "tele/+/SENSOR" overlaps "tele/#" of the route "a", which comes first and takes all of its messages: put the narrower route first',
     ]);
-    assert.match(
-      problems({ a: { topic: 'a' }, b: { topic: 'a', device: { level: 1 } } }).join(),
-      'leave one of them out',
-    );
+    assert.match(problems({ a: { topic: 'a' }, b: { topic: 'a', device: { level: 1 } } }).join(), 'remove one of them');
   });
 
   test('include overlapping filters that would double a message', () => {
@@ -94,22 +91,22 @@ suite('routing problems', ({ test }) => {
   });
 
   test('explain why a filter or device topic is invalid', () => {
-    assert.match(issues({ topic: 'a/#/b' }).join(), 'routes.r.source.mqtt_topic: "#" must stand alone');
+    assert.match(issues({ topic: 'a/#/b' }).join(), 'routes.r.source.mqtt_topic: "#" must be alone');
     const of = (device: string) => issues({ topic: '#', device: { topic: device } }).join();
     assert.is(of('a/{DeviceID}/#'), '');
     assert.match(of('a/d-{DeviceID}'), 'routes.r.device.topic: "d-{DeviceID}" is not a name: expected a whole level');
     assert.match(of('a/{}'), '"{}" is not a name');
     assert.match(of('a/{{x}}'), '"{{x}}" is not a name');
     assert.match(of('a/{id}/{id}'), '{id} twice');
-    assert.match(of('#/{id}'), '"#" must stand alone in the last level');
-    assert.match(of('{id}/a+'), '"+" must stand alone in its level');
-    assert.match(issues({ topic: 'a', device: { level: 1, topic: '{id}' } }).join(), 'expected one of level and topic');
-    assert.match(issues({ topic: 'a', device: {} }).join(), 'expected one of level and topic');
+    assert.match(of('#/{id}'), '"#" must be alone in the last level');
+    assert.match(of('{id}/a+'), '"+" must be alone in its level');
+    assert.match(issues({ topic: 'a', device: { level: 1, topic: '{id}' } }).join(), 'expected either level or topic');
+    assert.match(issues({ topic: 'a', device: {} }).join(), 'expected either level or topic');
   });
 
   test('include a device topic without names, unless it equals the filter', () => {
     const of = (topic: string, device: string) => problems({ r: { topic, device: { topic: device } } }).join();
-    assert.match(of('a/#', 'a/+'), 'routes.r.device.topic: "a/+" holds no name, and is not the filter "a/#"');
+    assert.match(of('a/#', 'a/+'), 'routes.r.device.topic: "a/+" contains no name, and differs from the filter "a/#"');
     for (const filter of ['a/+', '#', 'a', '$share/group/a/+']) assert.is(of(filter, filter), '');
     const deviceOf = (filter: string, topic: string) =>
       table({ r: { topic: filter, device: { topic: filter } } }).routeOf(topic)?.device;
@@ -124,12 +121,12 @@ suite('routing problems', ({ test }) => {
     assert.equal(subscriptions, [{ filter: 'a/+', qos: 1 }]);
     assert.equal(table({ a: same, b: same }).subscriptionsOf('raw'), subscriptions);
     assert.is(rest.routeOf('a/d1')?.name, 'a');
-    assert.match(problems({ a: same, b: { ...same, device: { topic: 'a/{id}' } } }).join(), 'leave one of them out');
+    assert.match(problems({ a: same, b: { ...same, device: { topic: 'a/{id}' } } }).join(), 'remove one of them');
   });
 
   test('include a device pattern, naming its replacement', () => {
     assert.equal(issues({ topic: 'a', device: { pattern: '^(?<DeviceID>.*)$' } }), [
-      'routes.r.device.pattern: there is no such setting: it is now device.topic, the topic with names in the place of levels, such as sites/{location}/devices/{DeviceID}/readings',
+      'routes.r.device.pattern: there is no such setting: it is now device.topic, the topic with names instead of levels, such as sites/{location}/devices/{DeviceID}/readings',
     ]);
   });
 
@@ -151,14 +148,14 @@ suite('routing problems', ({ test }) => {
     }
     assert.is(
       mismatch('s/+/devices/+', 's/{location}/device/{DeviceID}'),
-      'routes.r.device.topic: level 3 of "s/{location}/device/{DeviceID}" is "device", and "devices" in the filter "s/+/devices/+": make them equal',
+      'routes.r.device.topic: level 3 of "s/{location}/device/{DeviceID}" is "device", but "devices" in the filter "s/+/devices/+": make them equal',
     );
     assert.match(
       mismatch('s/+/x', 's/{DeviceID}'),
-      'has 2 levels, and the filter "s/+/x" has 3: make them equal, or end',
+      'has 2 levels, but the filter "s/+/x" has 3: make them equal, or end',
     );
-    assert.match(mismatch('s/+', 's/{DeviceID}/x'), 'has 3 levels, and the filter "s/+" has 2');
-    assert.match(mismatch('s/+', 's/{DeviceID}/x/#'), 'has 4 levels, and the filter "s/+" has 2');
+    assert.match(mismatch('s/+', 's/{DeviceID}/x'), 'has 3 levels, but the filter "s/+" has 2');
+    assert.match(mismatch('s/+', 's/{DeviceID}/x/#'), 'has 4 levels, but the filter "s/+" has 2');
     assert.match(mismatch('s/t/u/#', 's/{DeviceID}'), 'has 2 levels');
   });
 });

@@ -10,7 +10,7 @@ import { payloadLimitsSchema } from './payload-limits.ts';
 
 const deviceSchema = v.pipe(
   v.strictObject({
-    level: setting(v.optional(count()), 'Level of the topic that is the id of the device. The first is 1.', {
+    level: setting(v.optional(count()), "Level of the topic that is the device's id. The first level is 1.", {
       example: 2,
       unset: 'the level of the first `+` of the filter',
     }),
@@ -24,15 +24,15 @@ const deviceSchema = v.pipe(
           }),
         ),
       ),
-      'Topic of the route with names in place of whole levels, which become enrichment data. `+` stands for any ' +
-        'level, and `#` at the end for all further ones. A topic that repeats the filter names nothing. Use `level` or `topic`, not both.',
+      'Topic of the route with names instead of whole levels, which become enrichment data. `+` matches any ' +
+        'level, and `#` at the end all further ones. A topic equal to the filter names nothing. Use `level` or `topic`, not both.',
       { example: 'sites/{location}/devices/{DeviceID}/readings' },
     ),
   }),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed || dataset.issues !== undefined) return;
     const { level, topic } = dataset.value;
-    if ((level === undefined) === (topic === undefined)) addIssue({ message: 'expected one of level and topic' });
+    if ((level === undefined) === (topic === undefined)) addIssue({ message: 'expected either level or topic' });
   }),
 );
 
@@ -40,8 +40,8 @@ const routeSchema = v.strictObject({
   source: v.strictObject({
     mqtt_topic: setting(
       topicFilter,
-      'Topic filter. Of routes that overlap, the first one in the file gets a message; a filter that another one ' +
-        'covers is not subscribed, and lends the other its QoS.',
+      'Topic filter. The first of several overlapping routes in the file gets a message. A filter covered by another ' +
+        'one is not subscribed, but may raise the QoS of the other.',
       { example: 'devices/+/readings', kind: 'topic filter' },
     ),
     qos: setting(oneOf([0, 1, 2]), 'Quality of service of the subscription. 2 is subscribed as 1.', { example: 1 }),
@@ -49,17 +49,17 @@ const routeSchema = v.strictObject({
   destination: v.strictObject({
     route_name: setting(text, 'Name of the producer that publishes the messages.', { example: 'raw' }),
   }),
-  device: setting(v.optional(deviceSchema), 'Place of the device in the topic.', {
+  device: setting(v.optional(deviceSchema), 'Position of the device in the topic.', {
     unset: 'the first `+` of the filter',
   }),
-  payload: setting(v.optional(payloadLimitsSchema), 'Sizes of payloads that the route takes.', { unset: 'any' }),
+  payload: setting(v.optional(payloadLimitsSchema), 'Payload sizes that the route accepts.', { unset: 'any' }),
 });
 
 const producerSchema = v.strictObject({
   outputTopicId: setting(text, 'Short name of the topic to publish to, in `google.projectId`.', { example: 'raw' }),
   orderingKey: setting(
     v.optional(orderingKeySchema),
-    'Value by which Pub/Sub keeps order: a path, or a path and a number of buckets. See [ordering](ordering.md).',
+    'Value that Pub/Sub keeps order by: a path, or a path and a number of buckets. See [ordering](ordering.md).',
     { example: 'enrichmentData.DeviceID', unset: 'no order' },
   ),
 });
@@ -132,15 +132,15 @@ function overlapProblem(
   if (!filtersOverlap(first, second)) return undefined;
   const overlap = `"${second}" overlaps "${first}" of the route "${earlierName}"`;
   if (filterCovers(first, second)) {
-    const remedy = filterCovers(second, first) ? 'leave one of them out' : 'put the narrower route first';
+    const remedy = filterCovers(second, first) ? 'remove one of them' : 'put the narrower route first';
     return `${overlap}, which comes first and takes all of its messages: ${remedy}`;
   }
   if (connectionPerProducer && earlier.destination.route_name !== later.destination.route_name) {
-    return `${overlap}: a message of both would be doubled, since mqtt.connectionPerProducer subscribes to each over its own connection`;
+    return `${overlap}: a message of both would be doubled, because mqtt.connectionPerProducer subscribes each over its own connection`;
   }
   const isShared = shareGroup !== '' || first.startsWith('$share/') || second.startsWith('$share/');
   if (isShared && !filterCovers(second, first)) {
-    return `${overlap}: a message of both would be doubled, since different members of a share group may get its copies`;
+    return `${overlap}: a message of both would be doubled, because different members of a share group may get its copies`;
   }
   return undefined;
 }
@@ -156,7 +156,7 @@ export function sharingProblems(
   const shared = Object.entries(routes).filter(([, { source }]) => source.mqtt_topic.startsWith('$share/'));
   const problem = (filter: string): string | undefined => {
     if (shareGroup !== undefined && shareGroup !== '')
-      return `"${filter}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): leave one out`;
+      return `"${filter}" names a share group, and so does mqtt.shareGroup ("${shareGroup}"): remove one of them`;
     if (retained === 'always')
       return `brokers send no retained messages to shared subscriptions such as "${filter}": use mqtt.retained new or never`;
     return undefined;
@@ -177,7 +177,7 @@ export function payloadLimitProblems(
       .filter((limit) => (payload?.[limit] ?? 0) > maxPayloadBytes)
       .map((limit) => ({
         path: ['routes', name, 'payload', limit],
-        problem: `${payload?.[limit]} is above mqtt.maxPayloadBytes (${maxPayloadBytes}), beyond which payloads are cut and go to dead-letter: raise that, or lower this`,
+        problem: `${payload?.[limit]} is above mqtt.maxPayloadBytes (${maxPayloadBytes}), beyond which payloads are truncated and dead-lettered: raise that limit, or lower this one`,
       })),
   );
 }

@@ -60,9 +60,9 @@ suite('payload limits of a route', ({ test }) => {
     assert.equal(fates({ minBytes: 2, maxBytes: 4 }, [0, 1, 2, 3, 4, 5]), {
       passed: [2, 3, 4],
       deadLetters: [
-        'too_small: the payload has 0 bytes, outside of routes.limited.payload.minBytes (2)',
-        'too_small: the payload has 1 bytes, outside of routes.limited.payload.minBytes (2)',
-        'too_large: the payload has 5 bytes, outside of routes.limited.payload.maxBytes (4)',
+        'too_small: the payload has 0 bytes, outside routes.limited.payload.minBytes (2)',
+        'too_small: the payload has 1 bytes, outside routes.limited.payload.minBytes (2)',
+        'too_large: the payload has 5 bytes, outside routes.limited.payload.maxBytes (4)',
       ],
       dropped: 0,
     });
@@ -76,13 +76,13 @@ suite('payload limits of a route', ({ test }) => {
 
   test('are refused by path if they contradict each other or mqtt.maxPayloadBytes', () => {
     assert.equal(issuesOf(ingestion({ minBytes: 5, maxBytes: 4 })), [
-      'routes.limited.payload: minBytes (5) is above maxBytes (4): no payload would be taken',
+      'routes.limited.payload: minBytes (5) is above maxBytes (4): no payload would be accepted',
     ]);
     assert.equal(issuesOf(ingestion({ maxBytes: 2_000 }, { maxPayloadBytes: 1_000 })), [
-      'routes.limited.payload.maxBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are cut and go to dead-letter: raise that, or lower this',
+      'routes.limited.payload.maxBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are truncated and dead-lettered: raise that limit, or lower this one',
     ]);
     assert.equal(issuesOf(ingestion({ minBytes: 2_000 }, { maxPayloadBytes: 1_000 })), [
-      'routes.limited.payload.minBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are cut and go to dead-letter: raise that, or lower this',
+      'routes.limited.payload.minBytes: 2000 is above mqtt.maxPayloadBytes (1000), beyond which payloads are truncated and dead-lettered: raise that limit, or lower this one',
     ]);
     assert.equal(issuesOf(ingestion({ maxBytes: 1_000 }, { maxPayloadBytes: 1_000 })), []);
     assert.match(issuesOf(ingestion({ minBytes: -1 })).join(), 'routes.limited.payload.minBytes: expected at least 0');

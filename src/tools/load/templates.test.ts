@@ -10,10 +10,10 @@ suite('templates of a fleet', ({ test }) => {
     assert.is(template.fill({ site: 'oslo', device: 'device-00007', index: 7 }), 'plants/oslo/d/device-00007/7');
     const refused: [string, RegExp][] = [
       ['a/{room}/b', /\{room\} has no value; \{site\}, \{device\}, \{index\} have one/],
-      ['a/+/b', /stand for levels/],
-      ['a/#', /stand for levels/],
+      ['a/+/b', /are wildcards of subscriptions/],
+      ['a/#', /are wildcards of subscriptions/],
       ['', /at least one character/],
-      ['$SYS/x', /belong to the broker/],
+      ['$SYS/x', /reserved for the broker/],
       ['a'.repeat(65_536), /65,535 bytes/],
     ];
     for (const [text, message] of refused) assert.throws(() => topicTemplate(text), message);
