@@ -14,15 +14,15 @@ export function addLocalCloud(program: Command): void {
   if (!existsSync(join(import.meta.dirname, '../sandbox'))) return;
   program
     .command('sandbox')
-    .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis where it is installed')
-    .option('--ports <base>', 'take consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
+    .description('run a local cloud: MQTT, Pub/Sub, Firestore, Storage, BigQuery, and Redis if it is installed')
+    .option('--ports <base>', 'use consecutive ports from this one; default: free ones', wholeNumber(1, 65_000))
     .option('--project <id>', 'Google Cloud project id', 'sandbox')
     .option(
       '--deny <names>',
       'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*',
     )
-    .option('--schema-delay-ms <n>', 'do not know new BigQuery columns for so long; default: 0', wholeNumber(0))
-    .option('--until-stdin-ends', 'end when standard input ends, for a program that starts it', false)
+    .option('--schema-delay-ms <n>', 'time for which inserts refuse new BigQuery columns; default: 0', wholeNumber(0))
+    .option('--until-stdin-ends', 'exit when standard input ends, for a program that starts it', false)
     .addHelpText('after', '\nPrints the environment to export.\n\n  sandbox --ports 9100 --deny storage.objects.get\n')
     .action(ending(async (options: SandboxCommand) => (await import('./sandbox.ts')).sandbox(options)));
 
@@ -43,16 +43,16 @@ export function addLocalCloud(program: Command): void {
 
   program
     .command('demo')
-    .description('run the whole platform on this machine, send readings through it, and balance the books')
+    .description('run the whole platform on this machine, send readings through it, and print the balance')
     .option('--messages <n>', 'readings to publish', wholeNumber(1), 5_000)
     .option('--devices <n>', 'devices that publish them', wholeNumber(1, 99_999), 100)
     .option(
       '--rate <n>',
-      'readings a second, such as 500/s; default: as fast as the broker takes them',
+      'readings per second, such as 500/s; default: as fast as the broker accepts them',
       messagesPerSecond,
     )
-    .option('--seed <n>', 'the same seed makes the same readings', wholeNumber(0), 1)
-    .option('--keep', 'leave everything running afterwards, until Ctrl-C', false)
+    .option('--seed <n>', 'the same seed gives the same readings', wholeNumber(0), 1)
+    .option('--keep', 'keep everything running afterwards, until Ctrl-C', false)
     .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
     .addHelpText('after', '\n  demo --messages 20000 --devices 500 --rate 2000/s\n')
     .action(ending(async (options: DemoOptions) => (await import('./demo.ts')).demo(options)));

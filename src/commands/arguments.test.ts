@@ -21,7 +21,7 @@ suite('arguments of the command line', ({ test }) => {
   test('rates are numbers above 0, or max', () => {
     assert.equal(['500', '500/s', '0.5', 'max'].map(messagesPerSecond), [500, 500, 0.5, Number.POSITIVE_INFINITY]);
     for (const text of ['', '0', '-1', '500/m', 'Infinity']) {
-      assert.throws(() => messagesPerSecond(text), /Expected messages a second/, text);
+      assert.throws(() => messagesPerSecond(text), /Expected messages per second/, text);
     }
   });
 

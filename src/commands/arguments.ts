@@ -28,7 +28,7 @@ export function messagesPerSecond(text: string): number {
   if (text === 'max') return Number.POSITIVE_INFINITY;
   const value = Number(text.replace(/\/s$/, ''));
   if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Expected messages a second above 0, such as 500 or 500/s, or max.');
+  throw new InvalidArgumentError('Expected messages per second above 0, such as 500 or 500/s, or max.');
 }
 
 /** Parses an RFC 3339 time from the command line, to milliseconds since 1970. */

@@ -21,16 +21,14 @@ export function brokerOf(
   settings: Omit<PublisherSettings, 'url'> = {},
 ): MqttConnectionConfig {
   if (pipeline !== undefined) {
-    if (url !== undefined) throw new FatalError('--pipeline: there is a --url too; leave one out');
+    if (url !== undefined) throw new FatalError('--pipeline: --url is set too; remove one of them');
     const config = readPipelineConfig(pipeline);
     if ('mqtt' in config) return config.mqtt;
-    throw new FatalError(
-      `--pipeline: ${pipeline} is a pipeline of ${config.service}; the broker is that of an ingestion`,
-    );
+    throw new FatalError(`--pipeline: ${pipeline} is a pipeline of ${config.service}; expected an ingestion pipeline`);
   }
   const address = url || process.env.MQTT_URL || process.env.MQTT_BROKER_URL;
   if (!address) {
-    throw new FatalError('--url: give --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
+    throw new FatalError('--url: set --url, --pipeline, or MQTT_URL or MQTT_BROKER_URL in the environment');
   }
   try {
     return publisherSettings({ ...settings, url: address });

@@ -44,7 +44,7 @@ export function createProgram(): Command {
 
   program
     .command('compile', { hidden: true })
-    .description('fill the compile cache of Node with what services load, as an image is built')
+    .description("fill Node's compile cache with the services' modules when building an image")
     .action(ending(async () => (await import('./compile.ts')).compile()));
 
   addDeadLetters(program);

@@ -8,5 +8,5 @@ import { FatalError } from '../core/errors.ts';
 export function projectOf({ project }: { readonly project?: string }): string {
   const projectId = project || process.env.GOOGLE_CLOUD_PROJECT || process.env.PROJECT_ID;
   if (projectId) return projectId;
-  throw new FatalError('--project: not given, and neither GOOGLE_CLOUD_PROJECT nor PROJECT_ID is set');
+  throw new FatalError('--project: not set, and neither is GOOGLE_CLOUD_PROJECT or PROJECT_ID');
 }

@@ -46,7 +46,7 @@ export async function sandbox({
   }
   for (const line of exportLines({ ...cloud.env, ...SANDBOX_DEFAULTS })) console.log(line);
   for (const missing of cloud.missing) console.error(`left out: ${missing}`);
-  console.error('sandbox ready; Ctrl-C ends it');
+  console.error('sandbox ready; Ctrl-C stops it');
   await signalled;
   await cloud.close();
   return EXIT.clean;

@@ -81,7 +81,11 @@ suite('overrides', ({ test }) => {
     ] as const) {
       const { value, issues } = overridden({ [`DATAFLOW_${name}`]: '1' });
       const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-      assert.equal(issues, [{ path: `DATAFLOW_${name}`, problem: `this override does not name a setting${hint}` }], name);
+      assert.equal(
+        issues,
+        [{ path: `DATAFLOW_${name}`, problem: `this override does not name a setting${hint}` }],
+        name,
+      );
       assert.equal(value, {});
     }
   });

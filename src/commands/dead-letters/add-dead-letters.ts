@@ -17,7 +17,7 @@ function reason(text: string, before: readonly string[]): readonly string[] {
 function rate(text: string): number {
   const value = Number(text.replace(/\/s$/, ''));
   if (value > 0 && value <= 100_000) return value;
-  throw new InvalidArgumentError('Expected dead letters a second, such as 100 or 100/s.');
+  throw new InvalidArgumentError('Expected dead letters per second, such as 100 or 100/s.');
 }
 
 function idleTimeout(text: string): number {
@@ -27,8 +27,8 @@ function idleTimeout(text: string): number {
 }
 
 const AFTER_HELP = `
-The subscription that is read: --subscription, else deadLetters.subscriptionId of the pipeline, else the only
-subscription of its dead-letter topic. Reading holds dead letters for as long as the command runs, and gives them back.
+Reads this subscription: --subscription, else deadLetters.subscriptionId of the pipeline, else the only
+subscription of its dead-letter topic. Reading leases dead letters while the command runs, then returns them.
 `;
 
 const EXAMPLES = {
@@ -58,20 +58,23 @@ export function addDeadLetters(program: Command): void {
       .description(description)
       .argument('<pipeline>', 'folder of the pipeline')
       .option('--subscription <id>', 'read this subscription')
-      .option('--policy', "read what Pub/Sub itself has set aside, by the source subscription's dead-letter policy")
-      .option('--idle-timeout <seconds>', 'stop reading when nothing new has come for so long', idleTimeout, 2)
+      .option(
+        '--policy',
+        "read the messages that Pub/Sub itself dead-lettered, through the source subscription's dead-letter policy",
+      )
+      .option('--idle-timeout <seconds>', 'stop reading after this time without new dead letters', idleTimeout, 2)
       .option('--json', 'print one JSON object', false)
       .addHelpText('after', AFTER_HELP + EXAMPLES[name]);
   const chosen = (command: Command): Command =>
     command
-      .option('--reason <reason>', 'only dead letters of this reason; may be given several times', reason, [])
-      .option('--from <time>', 'only what was given up at or after this time (RFC 3339)', time)
-      .option('--until <time>', 'only what was given up before this time (RFC 3339)', time);
+      .option('--reason <reason>', 'only dead letters with this reason; repeatable', reason, [])
+      .option('--from <time>', 'only messages dead-lettered at or after this time (RFC 3339)', time)
+      .option('--until <time>', 'only messages dead-lettered before this time (RFC 3339)', time);
   const filtered = (command: Command): Command =>
-    chosen(command).option('--limit <n>', 'at most so many dead letters', wholeNumber(1), 1_000);
+    chosen(command).option('--limit <n>', 'at most this many dead letters', wholeNumber(1), 1_000);
 
-  filtered(sub('list', 'print a table of the dead letters that wait'))
-    .option('--all', 'also those of other pipelines that share the dead-letter topic', false)
+  filtered(sub('list', 'print a table of the waiting dead letters'))
+    .option('--all', 'include those of other pipelines that share the dead-letter topic', false)
     .action(
       ending(async (path: string, options: Named<FilterOptions> & { all: boolean }) =>
         (await import('./list.ts')).listDeadLetters(path, withReasons(options)),
@@ -86,8 +89,8 @@ export function addDeadLetters(program: Command): void {
       ),
     );
 
-  sub('show', 'print everything of one dead letter')
-    .argument('<id>', 'message id of the dead letter, as list prints it')
+  sub('show', 'print everything about one dead letter')
+    .argument('<id>', 'message id of the dead letter, as printed by list')
     .action(
       ending(async (path: string, id: string, options: ReadOptions) =>
         (await import('./show.ts')).showDeadLetter(path, id, options),
@@ -101,8 +104,8 @@ export function addDeadLetters(program: Command): void {
     ),
   )
     .option('--to <topic>', 'publish them to this Pub/Sub topic instead')
-    .option('--dry-run', 'print what would be replayed, and change nothing', false)
-    .option('--rate <n>', 'dead letters a second, such as 500/s', rate, 100)
+    .option('--dry-run', 'print what would be replayed, without changing anything', false)
+    .option('--rate <n>', 'dead letters per second, such as 500/s', rate, 100)
     .action(
       ending(async (path: string, options: Named<ReplayOptions>) =>
         (await import('./replay.ts')).replayCommand(path, withReasons(options)),

@@ -40,6 +40,6 @@ export function listDeadLetters(path: string, options: FilterOptions & { all: bo
 /** Returns the exit code of a reading, and says why it is not whole. */
 export function finished(signal: AbortSignal, isFull: boolean): number {
   if (signal.aborted) say('interrupted: not all dead letters were read');
-  if (isFull) say('stopped: too many dead letters to hold at one time');
+  if (isFull) say('stopped: too many dead letters to hold');
   return signal.aborted || isFull ? EXIT.failed : EXIT.clean;
 }

@@ -69,10 +69,10 @@ function tell(report: ReplayReport, shown: readonly DeadLetterRow[], { json, dry
     for (const { id, error } of left) console.log(`left ${id}: ${oneLine(error)}`);
     console.log(`${deadLetters(replayed)} ${dryRun ? 'would be replayed' : 'replayed'}, ${left.length} left`);
   }
-  if (newer > 0) say(`${deadLetters(newer)} came after the replay had begun, and stayed: does the cause last?`);
+  if (newer > 0) say(`${deadLetters(newer)} arrived after the replay began, and stayed: is the cause fixed?`);
   if (stoppedBy === 'limit') say(`stopped at ${limit.toLocaleString('en-US')} (--limit): there are more`);
-  if (stoppedBy === 'signal') say('interrupted: what was not confirmed stays');
-  if (stoppedBy === 'full') say('stopped: too many dead letters that are not meant stand before the others');
+  if (stoppedBy === 'signal') say('interrupted: unconfirmed dead letters stay');
+  if (stoppedBy === 'full') say('stopped: too many dead letters that do not match come before the others');
   if (stoppedBy instanceof Error) say(`stopped: ${stoppedBy.message}`);
 }
 
@@ -81,6 +81,6 @@ async function destinationOf({ clients, config, subscription }: Session, { to }:
   const source = 'mqtt' in config || to !== undefined ? undefined : sourceOf(config);
   const named = to?.startsWith('projects/') ? to : `projects/${config.google.projectId}/topics/${to}`;
   const topic = source === undefined ? named : await topicOf(clients, source);
-  if (topic === subscription.topic) throw new FatalError(`${topic} is the topic that the dead letters are read from`);
+  if (topic === subscription.topic) throw new FatalError(`${topic} is the topic of the dead letters themselves`);
   return pubsubDestination(clients, topic, source);
 }

@@ -50,7 +50,7 @@ export async function session(
     const opened = await openDeadLetters(config, options, options.idleTimeout * 1_000);
     try {
       if (opened.subscription.hasPolicy) {
-        say(`${opened.subscription.name} has a dead-letter policy of its own: each look counts as a delivery`);
+        say(`${opened.subscription.name} has its own dead-letter policy: each read counts as a delivery`);
       }
       return await work({ ...opened, config, signal: stopped.signal });
     } finally {

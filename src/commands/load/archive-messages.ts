@@ -67,7 +67,7 @@ export async function openArchive({ location, projectId, signal, topicOf }: Arch
         yield { topic, payload: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), lane };
       }
       if (sendable === 0 && !signal.aborted) {
-        throw new FatalError(`--replay: no message of ${location} has an attribute mqtt_topic; give them a --topic`);
+        throw new FatalError(`--replay: no message of ${location} has an attribute mqtt_topic; set --topic`);
       }
     }
   }

@@ -77,7 +77,7 @@ function planOf({ rate, duration, messages }: LoadCommandOptions): Plan {
 }
 
 function planInWords({ rate, durationMs, messages }: Plan): string {
-  const pace = rate === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `${count(rate)}/s`;
+  const pace = rate === Number.POSITIVE_INFINITY ? 'as fast as possible' : `${count(rate)}/s`;
   const time = durationMs === undefined ? [] : [`for ${durationMs / 1_000} s`];
   return [messages === undefined ? 'messages' : `${count(messages)} messages`, pace, ...time].join(', ');
 }
@@ -98,7 +98,7 @@ function settingsOf(options: LoadCommandOptions): Omit<PublisherSettings, 'url'>
 function fleetOf(options: LoadCommandOptions, runId: string): Fleet {
   const { devices, seed, topic, payload, replay } = options;
   if (payload !== undefined && replay !== undefined) {
-    throw new FatalError('--payload: --replay sends the payloads of an archive; leave one out');
+    throw new FatalError('--payload: --replay is set too; remove one of them');
   }
   const filled = payload === undefined ? undefined : payloadTemplate(payloadIn(payload));
   return new Fleet({
@@ -117,7 +117,7 @@ function payloadIn(file: string): Buffer {
   }
   if (bytes.length <= LARGEST_PAYLOAD_BYTES) return bytes;
   throw new FatalError(
-    `--payload: ${file} has ${count(bytes.length)} bytes; ${count(LARGEST_PAYLOAD_BYTES)} is the most`,
+    `--payload: ${file} has ${count(bytes.length)} bytes; the maximum is ${count(LARGEST_PAYLOAD_BYTES)}`,
   );
 }
 
@@ -170,7 +170,7 @@ function inWords(progress: LoadProgress, plan: Plan, seconds: number): string {
     `${count(sent)}${plan.messages === undefined ? '' : ` of ${count(plan.messages)}`} sent`,
     `${count(Math.round(confirmed / Math.max(seconds, 0.001)))}/s`,
     `${count(confirmed)} confirmed`,
-    `${count(unconfirmed)} on their way`,
+    `${count(unconfirmed)} in flight`,
     ...(p99 === null ? [] : [`p99 ${p99} ms`]),
     ...(refused > 0 ? [`${count(refused)} refused`] : []),
     ...(reconnects > 0 ? [`${reconnects} reconnects`] : []),
@@ -219,13 +219,13 @@ function tell(
   }
   for (const [why, times] of refusals) say(`refused ${count(times)} times: ${why}`);
   if (leftOut > 0)
-    say(`${count(leftOut)} archived messages have no attribute mqtt_topic, and were left out; --topic gives one`);
+    say(`${count(leftOut)} archived messages have no attribute mqtt_topic and were left out; set --topic`);
   if (unreadable > 0) say(`${count(unreadable)} lines or objects of the archive cannot be read`);
   if (stoppedBy instanceof Error) say(`stopped: ${stoppedBy.message}`);
   if (stoppedBy === 'signal') say('interrupted');
   if (stoppedBy === 'time' && unsent > 0) {
     say(
-      `the broker took ${count(rate)} messages a second and not ${count(plan.rate)}: ${count(unsent)} were not sent in time`,
+      `the broker accepted ${count(rate)} messages per second instead of ${count(plan.rate)}: ${count(unsent)} were not sent in time`,
     );
   }
   const isComplete = stoppedBy === 'signal' || unsent === 0;

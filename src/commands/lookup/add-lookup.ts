@@ -4,7 +4,7 @@ import type { LookupCommandOptions } from './session.ts';
 
 /** Adds the command `lookup` with its subcommands. */
 export function addLookup(program: Command): void {
-  const parent = program.command('lookup').description('show or forget what the layers of an enrich pipeline have');
+  const parent = program.command('lookup').description('show or invalidate a key in the layers of an enrich pipeline');
   const sub = (name: string, description: string, after: string): Command =>
     parent
       .command(name)
@@ -16,8 +16,8 @@ export function addLookup(program: Command): void {
 
   sub(
     'get',
-    'print what each layer says of a key: the cache, then where the data comes from',
-    '\nChanges nothing. Ends with 1 where a layer could not answer. Memory is that of each running process, and not shown.\n\n  lookup get pipelines/enrich device-7\n',
+    "print each layer's answer for a key: the cache, then the layer that provides the data",
+    '\nChanges nothing. Exits with 1 if a layer could not answer. Does not show the memory of running processes.\n\n  lookup get pipelines/enrich device-7\n',
   ).action(
     ending(async (path: string, key: string, options: LookupCommandOptions) =>
       (await import('./get.ts')).lookupGet(path, key, options),
@@ -25,8 +25,8 @@ export function addLookup(program: Command): void {
   );
   sub(
     'invalidate',
-    'let Redis forget a key, so that the next lookup asks where the data comes from',
-    '\nEnds with 1 where Redis has not forgotten it. Running processes keep what they have in memory until it expires there.\n\n  lookup invalidate pipelines/enrich device-7\n',
+    'remove a key from Redis, so that the next lookup queries the layer that provides the data',
+    '\nExits with 1 if Redis did not confirm. Running processes keep the key in memory until it expires.\n\n  lookup invalidate pipelines/enrich device-7\n',
   ).action(
     ending(async (path: string, key: string, options: LookupCommandOptions) =>
       (await import('./invalidate.ts')).lookupInvalidate(path, key, options),

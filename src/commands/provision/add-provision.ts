@@ -8,12 +8,12 @@ export function addProvision(program: Command): void {
   program
     .command('provision')
     .description('create what pipelines declare under "resources": topics, subscriptions, buckets, datasets, tables')
-    .argument('<pipelines...>', 'folders of pipelines; what several declare belongs to the first')
-    .option('--dry-run', 'say what would be created, and change nothing', false)
+    .argument('<pipelines...>', 'folders of pipelines; a resource declared by several belongs to the first')
+    .option('--dry-run', 'print what would be created, without changing anything', false)
     .option('--json', 'print one JSON object', false)
     .addHelpText(
       'after',
-      '\nWhat exists stays as it is. Ends with 1 where it is not as declared.\n\n  provision pipelines/ingestion pipelines/enrich --dry-run\n',
+      '\nExisting resources stay unchanged. Exits with 1 if one differs from its declaration.\n\n  provision pipelines/ingestion pipelines/enrich --dry-run\n',
     )
     .action(
       ending(async (paths: string[], options: ProvisionCommandOptions) =>
@@ -22,14 +22,14 @@ export function addProvision(program: Command): void {
     );
   program
     .command('teardown')
-    .description('delete what provision has created for pipelines, and nothing else')
+    .description('delete what provision created for pipelines, and nothing else')
     .argument('<pipelines...>', 'folders of pipelines')
-    .option('--dry-run', 'say what would be deleted, and change nothing', false)
-    .option('--with-data', 'delete also what holds messages, objects or rows', false)
+    .option('--dry-run', 'print what would be deleted, without changing anything', false)
+    .option('--with-data', 'also delete resources that hold messages, objects or rows', false)
     .option('--json', 'print one JSON object', false)
     .addHelpText(
       'after',
-      '\nEnds with 1 where something of these pipelines had to be kept.\n\n  teardown pipelines/ingestion pipelines/enrich --dry-run\n',
+      '\nExits with 1 if resources of these pipelines had to be kept.\n\n  teardown pipelines/ingestion pipelines/enrich --dry-run\n',
     )
     .action(
       ending(async (paths: string[], options: TeardownCommandOptions) =>

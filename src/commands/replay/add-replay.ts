@@ -21,8 +21,8 @@ function path(text: string): string {
 const collected = (text: string, before: readonly string[]): readonly string[] => [...before, text];
 
 const AFTER_HELP = `
-Messages keep the order of their times, so those of one device keep theirs. Replayed messages keep their ids where the
-envelope (--to pubsub) or the payload holds them; docs/replay.md says what that means for duplicates.
+Messages are sent in the order of their times, which keeps each device's order. They keep their ids if the
+envelope (--to pubsub) or the payload contains them; docs/replay.md describes the effect on duplicates.
 
   replay archive/raw/2026/11/24 --to mqtt --pipeline pipelines/ingestion --speed 60
   replay archive/raw --to pubsub --topic raw --speed max --device device-00007
@@ -33,43 +33,43 @@ envelope (--to pubsub) or the payload holds them; docs/replay.md says what that 
 export function addReplay(program: Command): void {
   program
     .command('replay')
-    .description('send again what the icestore service has archived in Cloud Storage')
-    .argument('<bucket/prefix>', 'the archive, or a part of it, such as archive/raw/2026/11/24')
+    .description('send messages again that icestore has archived in Cloud Storage')
+    .argument('<bucket/prefix>', 'the archive or a part of it, such as archive/raw/2026/11/24')
     .addOption(
       new Option('--to <where>', 'over MQTT, or to a Pub/Sub topic').choices(['mqtt', 'pubsub']).makeOptionMandatory(),
     )
-    .option('--pipeline <folder>', 'with --to mqtt: take the broker of this ingestion pipeline')
+    .option('--pipeline <folder>', 'with --to mqtt: use the broker of this ingestion pipeline')
     .option('--url <url>', 'with --to mqtt: the broker; default: $MQTT_URL, or else $MQTT_BROKER_URL')
     .option(
       '--topic <topic>',
-      'with --to pubsub: short name of the topic; with --to mqtt: where messages go of which no topic is archived, such as devices/{DeviceID}/data',
+      'with --to pubsub: short name of the topic; with --to mqtt: topic of messages archived without one, such as devices/{DeviceID}/data',
     )
     .option('--ordering-key <path>', 'with --to pubsub', path, 'enrichmentData.DeviceID')
     .option('--project <id>', 'default: $GOOGLE_CLOUD_PROJECT, or else $PROJECT_ID')
-    .option('--speed <n>', '1 is the original pace, 60 a minute in a second, max as fast as it goes', speed, 1)
+    .option('--speed <n>', '1 is the original pace, 60 a minute per second, max as fast as possible', speed, 1)
     .addOption(
-      new Option('--spread <duration>', 'evenly over this time, such as 90s or 10m, in the place of --speed')
+      new Option('--spread <duration>', 'evenly over this time, such as 90s or 10m, instead of --speed')
         .argParser(duration)
         .conflicts('speed'),
     )
     .addOption(
       new Option(
         '--input <what>',
-        'what lines hold: an envelope, a payload (raw), or what it looks like in lines without publishTime',
+        'contents of lines: an envelope, a payload (raw), or detected in lines without publishTime (auto)',
       )
         .choices(LINE_INPUTS)
         .default('auto'),
     )
-    .option('--time <path>', 'the time that orders, selects and paces', path, 'metadata.publishTime')
+    .option('--time <path>', 'path to the time for order, selection and pace', path, 'metadata.publishTime')
     .option('--from <time>', 'only messages at or after this time (RFC 3339)', time)
     .option('--until <time>', 'only messages before this time (RFC 3339)', time)
-    .option('--device <id>', 'only this device; may be given several times', collected, [])
+    .option('--device <id>', 'only this device; repeatable', collected, [])
     .option(
       '--device-path <path>',
-      'where the id of a device stands; default: enrichmentData.DeviceID, attributes.uid, payload.device_id',
+      "path of the device's id; default: enrichmentData.DeviceID, attributes.uid, payload.device_id",
       path,
     )
-    .option('--dry-run', 'say what would be replayed, and send nothing', false)
+    .option('--dry-run', 'print what would be replayed, without sending anything', false)
     .option('--json', 'print one JSON object on the last line', false)
     .addHelpText('after', AFTER_HELP)
     .action(

@@ -39,7 +39,7 @@ suite('the command replay, interrupted', ({ test, before, after }) => {
     assert.is(report.stoppedBy, 'signal');
     assert.is(report.unsent, 1_000 - report.replayed);
     assert.ok(report.replayed > 0 && report.unsent > 0, child.output);
-    assert.match(child.output, `--from ${report.continueFrom} goes on`);
+    assert.match(child.output, `--from ${report.continueFrom} continues`);
     const { name, messages } = await topic();
     const rest = await runReplay(
       ...['archive/own', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--from', report.continueFrom, '--json'],

@@ -56,6 +56,6 @@ function topicsOf(template: string | undefined, devicePaths: readonly string[]):
     const { mqtt_topic } = message.attributes;
     if (mqtt_topic) return mqtt_topic;
     if (made !== undefined) return made(message);
-    throw new PoisonError('unroutable', 'it has no attribute mqtt_topic; --topic says where such messages go');
+    throw new PoisonError('unroutable', 'it has no attribute mqtt_topic; set --topic for such messages');
   };
 }

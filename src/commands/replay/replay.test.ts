@@ -105,7 +105,7 @@ suite('the command replay', ({ test, before, after }) => {
   test('says what to do about messages without a topic', async () => {
     const refused = await runReplay('archive/foreign', '--to', 'mqtt', '--speed', 'max', '--json');
     assert.equal([refused.code, refused.report.refused], [1, 3]);
-    assert.match(refused.output, 'refused 7: it has no attribute mqtt_topic; --topic says where such messages go');
+    assert.match(refused.output, 'refused 7: it has no attribute mqtt_topic; set --topic for such messages');
   });
 
   test('keeps the topics that are archived, and spreads messages evenly', async () => {

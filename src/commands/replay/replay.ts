@@ -130,7 +130,7 @@ function tell(scan: Scan, progress: ReplayProgress, { json, dryRun }: ReplayComm
   if (stoppedBy instanceof Error) say(`stopped: ${stoppedBy.message}`);
   if (stoppedBy === 'signal') say('interrupted');
   if (unsent > 0)
-    say(`${count(unsent)} are left: --from ${timeText(safeUntilMs ?? scan.firstMs)} goes on, and repeats a few`);
+    say(`${count(unsent)} are left: --from ${timeText(safeUntilMs ?? scan.firstMs)} continues, and repeats a few`);
   return stoppedBy === undefined && refused === 0 && scan.unreadableCount === 0 && unsent === 0
     ? EXIT.clean
     : EXIT.failed;

@@ -55,7 +55,7 @@ function fullName(projectId: string, name: string): string {
 
 async function policyTopic(clients: PubSubClients, config: ServiceConfig): Promise<string> {
   if ('mqtt' in config) {
-    throw new FatalError('--policy: an ingestion has no source subscription, and so no dead-letter policy');
+    throw new FatalError('--policy: an ingestion has no source subscription, and thus no dead-letter policy');
   }
   const subscription = sourceOf(config);
   const [{ deadLetterPolicy }] = await clients.subscriber.getSubscription({ subscription }, CALL).catch((thrown) => {

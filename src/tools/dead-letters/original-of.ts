@@ -19,7 +19,7 @@ export async function originalOf(deadLetter: DeadLetter, storage: () => Storage)
   if (object === undefined) return deadLetter.original;
   const [, bucket, name] = /^gs:\/\/([^/]+)\/(dead-letters\/.+)$/.exec(object) ?? [];
   if (bucket === undefined || name === undefined)
-    throw new PoisonError('rejected', `${object} is no dead letter's object`);
+    throw new PoisonError('rejected', `${object} is not a dead letter's object`);
   const file = storage().bucket(bucket).file(name);
   const [content] = await retryFor(
     () => answerOf(object, () => file.download(), TIMEOUT_MS),

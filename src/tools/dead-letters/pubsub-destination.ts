@@ -46,8 +46,7 @@ async function othersOf({ publisher }: PubSubClients, topic: string, source: str
   try {
     const [names] = await publisher.listTopicSubscriptions({ topic }, CHECK);
     const others = names.filter((name) => name !== source);
-    if (others.length === 0)
-      return source === undefined ? 'nobody is subscribed to it' : 'no other subscription gets them';
+    if (others.length === 0) return source === undefined ? 'it has no subscription' : 'no other subscription gets them';
     return `${others.length === 1 ? 'this subscription gets' : 'these subscriptions get'} them too: ${others.join(', ')}`;
   } catch {
     return 'every other subscription of this topic gets them too';

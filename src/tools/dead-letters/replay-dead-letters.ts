@@ -61,7 +61,7 @@ export async function replayDeadLetters(options: ReplayOptions, report: ReplayRe
       else if (looked < limit) {
         looked += 1;
         if (deadLetter.isTruncated)
-          report.left.push({ id: deadLetter.id, error: 'truncated: a part of the original is gone' });
+          report.left.push({ id: deadLetter.id, error: 'truncated: a part of the original is lost' });
         else selected.push(deadLetter);
       } else report.stoppedBy = 'limit';
     }

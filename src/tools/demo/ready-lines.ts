@@ -13,7 +13,7 @@ export interface Ready {
 
 /** Prints the environment on standard output, and on standard error what to do with it. */
 export function printReady({ services, env, commands }: Ready, say: (text: string) => void): void {
-  say('everything is running; Ctrl-C ends it\n');
+  say('everything is running; Ctrl-C stops it\n');
   for (const line of addressLines(services)) say(line);
   say('\nIn another terminal, in this folder, paste these lines:\n');
   for (const line of exportLines(env)) console.log(line);

@@ -30,7 +30,7 @@ export async function startPublisher(job: PublisherJob): Promise<Publisher> {
     ended.reject(error);
   };
   worker.once('error', fail);
-  worker.once('exit', () => fail(new Error('the thread of the publisher has ended')));
+  worker.once('exit', () => fail(new Error("the publisher's thread has ended")));
   // Nothing may be awaiting it when the thread is closed.
   ended.promise.catch(() => {});
   await ready.promise;

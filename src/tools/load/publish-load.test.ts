@@ -112,7 +112,7 @@ suite('the load', (it) => {
       await eventually(() => assert.ok(progress.confirmed > 300));
       proxy.stall();
       const { stoppedBy } = await running;
-      assert.match(String(stoppedBy), "100 messages wait for the broker's confirmation for more than 1 s");
+      assert.match(String(stoppedBy), "100 messages have been waiting for the broker's confirmation for more than 1 s");
       assert.is(progress.unconfirmed, 100);
       assert.is(progress.sent, progress.confirmed + 100);
     });

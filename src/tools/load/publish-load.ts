@@ -279,7 +279,7 @@ class Publishing<M extends LoadMessage> {
     const waitedMs = performance.now() - Math.min(this.#heardAt, this.#sentAt);
     if (unconfirmed > 0 && waitedMs > stalledAfterMs) {
       this.#stalled ??= new Error(
-        `${unconfirmed.toLocaleString('en-US')} messages wait for the broker's confirmation for more than ${stalledAfterMs / 1_000} s`,
+        `${unconfirmed.toLocaleString('en-US')} messages have been waiting for the broker's confirmation for more than ${stalledAfterMs / 1_000} s`,
       );
     }
     this.#wake();

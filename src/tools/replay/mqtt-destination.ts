@@ -24,8 +24,7 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
     if (packet.cmd === 'puback' && packet.reasonCode === NO_MATCHING_SUBSCRIBERS) unheard.add(packet.messageId);
   });
   return {
-    description:
-      'the broker, each to the topic that it came from; every other subscriber of these topics gets them too',
+    description: 'the broker, each to its original topic; every other subscriber of these topics gets them too',
     async send({ data, attributes }) {
       const topic = attributes.mqtt_topic;
       if (topic === undefined || topic === '') throw new PoisonError('unroutable', 'it has no attribute mqtt_topic');
@@ -33,7 +32,7 @@ export async function mqttDestination(config: MqttConnectionConfig): Promise<Des
       const published = defer(() => client.publishAsync(topic, payload, { qos: 1 }));
       const packet = await firstValueFrom(published.pipe(failAfter(PUBLISH_TIMEOUT_MS, `publishing to ${topic}`)));
       if (unheard.delete(packet?.messageId)) {
-        throw new PoisonError('unroutable', `nobody is subscribed to ${topic}: the broker would drop it`);
+        throw new PoisonError('unroutable', `${topic} has no subscribers: the broker would drop it`);
       }
     },
     close: () => closePublisher(client, { force: true }),

@@ -164,7 +164,7 @@ export class Timeline {
       try {
         const { message, archivedAtMs } = archivedMessage(text, this.#input);
         const selected = this.#select(message);
-        if (selected === undefined) throw new PoisonError('undecodable', 'there is no time at the path of --time');
+        if (selected === undefined) throw new PoisonError('undecodable', 'the path of --time has no time');
         return selected.isSelected ? [{ message, archivedAtMs, timeMs: selected.timeMs, device: selected.device }] : [];
       } catch (thrown) {
         if (!(thrown instanceof PoisonError)) throw thrown;

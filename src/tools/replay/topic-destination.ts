@@ -28,7 +28,7 @@ export async function topicDestination(google: GoogleConfig, topicId: string): P
     throw new FatalError(`--topic: ${topicId}: ${toError(thrown).message}`, { cause: thrown });
   }
   return {
-    description: `the topic ${topic.name}; every subscription of it gets them`,
+    description: `the topic ${topic.name}; every subscription gets them`,
     async send({ data, attributes, orderingKey }) {
       try {
         await topic.publishMessage({

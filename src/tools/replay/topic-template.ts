@@ -14,7 +14,7 @@ export function topicTemplateProblem(template: string): string | undefined {
       return `"${written}" names nothing: expected a name in the enrichment data, such as {DeviceID}, or a path, such as {payload.site}`;
     }
   }
-  return /[{}]/.test(template.replaceAll(NAME, '')) ? `a brace of "${template}" has no counterpart` : undefined;
+  return /[{}]/.test(template.replaceAll(NAME, '')) ? `"${template}" has an unpaired brace` : undefined;
 }
 
 /**
@@ -38,7 +38,7 @@ export function topicTemplate(template: string, devicePaths: readonly string[]):
         ?.map((read) => read(view))
         .find((found) => found !== undefined);
       if (value === undefined || value === '') throw unroutable(`it has nothing at ${written}`);
-      if (unfit.test(value)) throw unroutable(`what it has at ${written} cannot stand in a topic there`);
+      if (unfit.test(value)) throw unroutable(`its value at ${written} is not a valid part of a topic`);
       return value;
     });
     if (Buffer.byteLength(topic) > MAX_TOPIC_BYTES) throw unroutable('its topic has more than 65,535 bytes');

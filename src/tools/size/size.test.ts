@@ -100,13 +100,16 @@ suite('the size of services', ({ test }) => {
     const many = sizeIngestion(byDevice);
     const few = sizeIngestion(LOAD);
     assert.ok(many.replicas >= 10 * few.replicas, `${many.replicas} replicas, with buckets ${few.replicas}`);
-    assert.match(many.notes.join('\n'), 'keeps no order');
+    assert.match(many.notes.join('\n'), "does not keep a device's order");
     assert.match(many.notes.join('\n'), 'orderingKey.buckets: 32');
     assert.equal(few.notes, []);
     // 2,000 devices with 20 messages per second each: during one request, its key collects half a message more.
     const dense = sizeIngestion({ ...byDevice, rate: 2_000 * 50 });
     assert.is(dense.messagesPerRequest, 2);
-    assert.match(sizeIngestion({ ...LOAD, buckets: 2 }).notes.join('\n'), /2 keys are too few: Pub\/Sub takes 1 MB\/s/);
+    assert.match(
+      sizeIngestion({ ...LOAD, buckets: 2 }).notes.join('\n'),
+      /2 keys are too few: Pub\/Sub accepts 1 MB\/s/,
+    );
     assert.match(sizeEnrich({ ...LOAD, rate: 500_000, buckets: 2 }).notes.join('\n'), 'keep at most 2 replicas busy');
   });
 

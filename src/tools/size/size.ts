@@ -240,7 +240,7 @@ export function sizeIngestion(load: Workload): ServiceSize {
   });
   const shared =
     size.replicas > 1 && load.order !== 'none'
-      ? ['a shared subscription keeps no order of a device: give each replica topics of its own, such as some sites']
+      ? ["a shared subscription does not keep a device's order: give each replica its own topics, such as some sites"]
       : [];
   return { ...size, notes: [...shared, ...publishNotes(load, size)] };
 }
@@ -263,7 +263,7 @@ export function sizeEnrich(load: Workload): ServiceSize {
   const few =
     allKeys !== undefined && size.replicas > allKeys
       ? [
-          `${allKeys} keys keep at most ${allKeys} replicas busy: a subscription with ordering gives a key to one at a time`,
+          `${allKeys} keys keep at most ${allKeys} replicas busy: a subscription with ordering assigns a key to one at a time`,
         ]
       : [];
   return { ...size, notes: [...few, ...publishNotes(load, size)] };
@@ -293,7 +293,7 @@ export function sizeIcestore(load: Workload): ServiceSize {
   const small =
     size.messagesPerRequest < mostLines / 2
       ? [
-          `objects hold about ${Math.round(size.messagesPerRequest)} lines: ${places} places share what is in flight; a larger source.maxInFlight or archive.maxAgeMs makes them larger`,
+          `objects hold about ${Math.round(size.messagesPerRequest)} lines: ${places} places share the messages in flight; a larger source.maxInFlight or archive.maxAgeMs makes them larger`,
         ]
       : [];
   return { ...size, notes: small };
@@ -339,12 +339,12 @@ function publishNotes(load: Workload, size: Omit<ServiceSize, 'notes'>): string[
   const perKey = keys === undefined ? 0 : (rate * envelopeBytes(bytes)) / keys;
   if (perKey > ORDERING_KEY_BYTES_PER_SECOND) {
     const needed = Math.ceil((rate * envelopeBytes(bytes)) / ORDERING_KEY_BYTES_PER_SECOND);
-    notes.push(`${keys} keys are too few: Pub/Sub takes 1 MB/s for one, and this takes ${needed} at least`);
+    notes.push(`${keys} keys are too few: Pub/Sub accepts 1 MB/s per key, so this needs at least ${needed}`);
   }
   const billed = billedBytes(bytes, size.messagesPerRequest);
   if (billed > envelopeBytes(bytes)) {
     notes.push(
-      `Pub/Sub bills ${Math.round(billed)} bytes for each message of ${envelopeBytes(bytes)}: a request counts as 1,000 at least`,
+      `Pub/Sub bills ${Math.round(billed)} bytes for each message of ${envelopeBytes(bytes)}: a request counts as at least 1,000`,
     );
   }
   if (order === 'device' && size.messagesPerRequest < 2 && devices > buckets) {
