@@ -29,7 +29,7 @@ const BLOCK = /^```(\w+)(?: +(\S[^\n]*))?\n([\s\S]*?)^```$/gm;
 const REASONS = ['long', 'docker', 'gcloud', 'example'];
 const LEFT_OUT_LINE = new RegExp(`#\\s*(?:${REASONS.join('|')}):`);
 const PATH_COMMENT = /^(?:#|\/\/) ((?:[\w.-]+\/)+[\w.-]+)$/;
-const READY = /Ctrl-C ends it|service\.ready/;
+const READY = /Ctrl-C stops it|service\.ready/;
 const BLOCK_TIMEOUT_MS = 180_000;
 /** What has just been sent may not have arrived. */
 const LOOKS = /\blook (?:rows|archive)\b/;

@@ -139,7 +139,7 @@ suite('one of several targets fails', (it) => {
     await eventually(async () =>
       assert.match(
         (await readyz()).text,
-        /nothing more is received: 40 of 40 messages in flight wait for full-away; mqtt\.connectionPerProducer /,
+        /receiving is stalled: 40 of 40 messages in flight wait for full-away; mqtt\.connectionPerProducer /,
       ),
     );
     assert.is(healthy.ids.size, 0);

@@ -60,7 +60,7 @@ export function toError(thrown: unknown): Error {
   try {
     return new Error(String(thrown), { cause: thrown });
   } catch {
-    return new Error(`a value of the type ${typeof thrown} was thrown, which has no text`, { cause: thrown });
+    return new Error(`a value of type ${typeof thrown} without a string form was thrown`, { cause: thrown });
   }
 }
 

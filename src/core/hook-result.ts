@@ -39,7 +39,7 @@ export function callSync<T>(hook: string, call: () => T): T {
   }
   if (!isPromise(result)) return result;
   result.then(undefined, () => {});
-  throw new PoisonError('hook_failed', `the ${hook} cannot be asynchronous, and returned a Promise`);
+  throw new PoisonError('hook_failed', `the ${hook} cannot be asynchronous, but returned a Promise`);
 }
 
 /**
@@ -50,7 +50,7 @@ export function callSync<T>(hook: string, call: () => T): T {
 export function plainObject<T extends object>(hook: string, result: T): T {
   const value: unknown = result;
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return result;
-  throw new PoisonError('hook_failed', `the ${hook} must return an object, and returned ${kindOf(value)}`);
+  throw new PoisonError('hook_failed', `the ${hook} must return an object, but returned ${kindOf(value)}`);
 }
 
 /**
@@ -67,7 +67,7 @@ export function plainData(hook: string, result: unknown): Readonly<Record<string
   try {
     copy = parseExact(JSON.stringify(result));
   } catch (thrown) {
-    const problem = `the ${hook} returned what JSON cannot hold: ${toError(thrown).message}`;
+    const problem = `the ${hook} returned a value that JSON cannot represent: ${toError(thrown).message}`;
     throw new PoisonError('hook_failed', problem, { cause: thrown });
   }
   if (isJsonObject(copy)) return copy;
@@ -84,7 +84,7 @@ function isPlain(value: unknown): boolean {
 /** @throws PoisonError (`hook_failed`) unless a hook has returned a string. */
 export function stringResult(hook: string, result: unknown): string {
   if (typeof result === 'string') return result;
-  throw new PoisonError('hook_failed', `the ${hook} must return a string, and returned ${kindOf(result)}`);
+  throw new PoisonError('hook_failed', `the ${hook} must return a string, but returned ${kindOf(result)}`);
 }
 
 function kindOf(value: unknown): string {

@@ -17,7 +17,7 @@ export interface SourceLife<T> {
 export function stoppable<T>(stop: Observable<unknown>, life: SourceLife<T>): Observable<T> {
   let isSubscribed = false;
   return new Observable((subscriber) => {
-    if (isSubscribed) throw new Error('a source is subscribed once');
+    if (isSubscribed) throw new Error('a source can be subscribed only once');
     isSubscribed = true;
     let isStopped = false;
     life.begin(subscriber);

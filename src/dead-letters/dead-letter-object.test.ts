@@ -39,7 +39,7 @@ suite('object of a dead letter', ({ test }) => {
     const content = encodeOriginal({ data: Buffer.from('x'), attributes: {}, orderingKey: '' });
     const name = nameOf(content);
     assert.equal(decodeOriginal(nameOf(content, '-0123456789abcdef'), content).data, Buffer.from('x'));
-    assert.throws(() => decodeOriginal(name, Buffer.concat([content, Buffer.from(' ')])), /does not hold/);
+    assert.throws(() => decodeOriginal(name, Buffer.concat([content, Buffer.from(' ')])), /does not have the content/);
     const other = Buffer.from('{"data":7}');
     assert.throws(() => decodeOriginal(nameOf(other), other));
   });

@@ -41,7 +41,7 @@ export function encodeOriginal({ data, attributes, orderingKey }: Original): Buf
 /** Decodes the original in an object. Throws if the content does not match the hash in its name. */
 export function decodeOriginal(name: string, content: Uint8Array): Original {
   const [, named] = /\/([0-9a-f]{64})(?:-[0-9a-f]+)?\.json$/.exec(name) ?? [];
-  if (named !== deadLetterContentHash(content)) throw new Error(`${name} does not hold what was written there`);
+  if (named !== deadLetterContentHash(content)) throw new Error(`${name} does not have the content that was written`);
   const { data, attributes, orderingKey } = v.parse(schema, JSON.parse(Buffer.from(content).toString('utf8')));
   return { data: Buffer.from(data, 'base64'), attributes, orderingKey };
 }

@@ -73,7 +73,7 @@ export class DeadLetterPublisher {
     this.#running.add(
       this.#deadLetters.pipe(publish).subscribe({
         next: (outcome) => this.#settle(outcome),
-        error: (error: Error) => readiness.set('dead_letters', 'failing', `publishing has ended: ${error.message}`),
+        error: (error: Error) => readiness.set('dead_letters', 'failing', `publishing ended: ${error.message}`),
       }),
     );
   }

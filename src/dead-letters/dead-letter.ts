@@ -55,7 +55,7 @@ export function readDeadLetter(message: PubSubMessage): DeadLetter {
     id: message.messageId ?? '',
     publishTime,
     ...(marksIn(attributes, publishTime) ?? {
-      ...{ service: '', reason: 'unknown', error: 'no dead letter of ours or of Pub/Sub', attempt: 0 },
+      ...{ service: '', reason: 'unknown', error: 'not a dead letter of ours or of Pub/Sub', attempt: 0 },
       ...{ source: '', time: publishTime },
     }),
     bytes: Number.isSafeInteger(bytes) ? bytes : data.byteLength,
@@ -89,7 +89,7 @@ function marksIn(attributes: Attributes, publishTime: string): Marks | undefined
   return {
     service: '',
     reason: POLICY_REASON,
-    error: `Pub/Sub set it aside after ${attempt} deliveries`,
+    error: `Pub/Sub dead-lettered it after ${attempt} deliveries`,
     attempt,
     source: `projects/${attributes[`${POLICY_PREFIX}SubscriptionProject`] ?? ''}/subscriptions/${subscription}`,
     time: publishTime,

@@ -55,10 +55,10 @@ function whyNot(error: Error): string {
     case 'EADDRINUSE':
       return 'another process listens there; choose another port, or 0 for a free one';
     case 'EACCES':
-      return 'this user may not; choose a port above 1023, or 0 for a free one';
+      return 'this user is not permitted to; choose a port above 1023, or 0 for a free one';
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return 'this machine has no such address; set http.host to one that it has, or to 0.0.0.0 for all';
+      return 'this machine does not have that address; set http.host to one that it has, or to 0.0.0.0 for all';
     default:
       return error.message;
   }

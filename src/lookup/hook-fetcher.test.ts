@@ -71,8 +71,8 @@ suite('hook fetcher', ({ test }) => {
       [untyped('x'), /not a string/],
       [untyped(Promise.resolve(7)), /not a number/],
       [untyped(new Map()), /not an instance of Map/],
-      [untyped({ big: 1n }), /JSON cannot hold: .*BigInt/],
-      [untyped(circle), /JSON cannot hold/],
+      [untyped({ big: 1n }), /JSON cannot represent: .*BigInt/],
+      [untyped(circle), /JSON cannot represent/],
       [untyped({ toJSON: () => 7 }), /in JSON it is a number/],
       [() => Promise.reject(new TypeError('broken')), /^the fetcher failed: broken/],
       [

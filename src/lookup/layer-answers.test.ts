@@ -54,7 +54,7 @@ suite('answers of each layer', (it) => {
     const [record] = await askLayers(layers, 'd1');
     assert.ok((record?.expiresInMs ?? 0) > 50_000);
 
-    const behind = 'fetcher hooks.ts nothing to forget: the data comes from here';
+    const behind = 'fetcher hooks.ts nothing to invalidate: this layer provides the data';
     for (const key of ['d1', 'd2']) {
       assert.equal(inWords(await forgetInLayers(layers, key)), [`redis dataflow:device:${key} forgotten`, behind]);
       assert.equal(inWords(await forgetInLayers(layers, key)), [`redis dataflow:device:${key} held nothing`, behind]);

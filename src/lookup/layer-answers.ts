@@ -47,7 +47,7 @@ export async function forgetInLayers(options: ChainOptions, key: string): Promis
     const deleted = async () => ({ answer: (await client.delete(keys)) > 0 ? 'forgotten' : 'held nothing' });
     answers.push({ layer: 'redis', place: recordKey(keyPrefix, key), ...(await said(deleted)) });
   }
-  answers.push({ ...lastPlace(options, redis, key), answer: 'nothing to forget: the data comes from here' });
+  answers.push({ ...lastPlace(options, redis, key), answer: 'nothing to invalidate: this layer provides the data' });
   return answers;
 }
 

@@ -35,7 +35,7 @@ export function memoryCache(next: Fetcher, options: MemoryCacheOptions): Fetcher
     ttl: ttlMs,
   });
   const ofMemory = (value: number) => [[{ layer: 'memory' }, value] as const];
-  telemetry.gauge('dataflow_cache_entries', 'Keys that a cache holds.', () => ofMemory(entries.size), ['layer']);
+  telemetry.gauge('dataflow_cache_entries', 'Keys in a cache.', () => ofMemory(entries.size), ['layer']);
   telemetry.gauge(
     'dataflow_cache_size_bytes',
     'Estimated size of the entries of a cache.',

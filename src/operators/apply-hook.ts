@@ -25,10 +25,9 @@ import { failAfter, type RetryPolicy, retryWithBackoff } from './retry.ts';
 export const hooksSchema = v.strictObject({
   timeoutMs: setting(
     v.optional(milliseconds({ min: 10 }), 10_000),
-    'Time limit of one call of an asynchronous hook. A call without an answer counts as an outage and is made ' +
-      'again.',
+    'Time limit of one call of an asynchronous hook. A call without an answer counts as an outage and is ' + 'retried.',
   ),
-  concurrency: setting(v.optional(count({ max: 10_000 }), 100), 'Calls of asynchronous hooks at one time.'),
+  concurrency: setting(v.optional(count({ max: 10_000 }), 100), 'The most concurrent calls of asynchronous hooks.'),
 });
 
 export type HooksConfig = v.InferOutput<typeof hooksSchema>;

@@ -208,7 +208,7 @@ export function batchInto<T extends BatchItem>(
 
       const postpone = (deliveries: readonly Delivery[], target: string): void => {
         const afterMs = failing.postponeMs(target);
-        const error = new RetryableError(`${target} fails, and holds its share of what may be in flight`);
+        const error = new RetryableError(`${target} is failing, and holds its share of the messages in flight`);
         for (const delivery of deliveries) subscriber.next(postponed(delivery, error, afterMs));
       };
 
@@ -328,7 +328,7 @@ export function batchInto<T extends BatchItem>(
             next: (results) => {
               const isWhole = results.length === batch.items.length;
               if (isWhole) settleAll(results);
-              else failAll(new Error(`the sink has ${results.length} results for ${batch.items.length} messages`));
+              else failAll(new Error(`the sink returned ${results.length} results for ${batch.items.length} messages`));
             },
             error: (thrown) => finish(toError(thrown)),
             complete: () => {

@@ -19,9 +19,9 @@ import { monotonicScheduler } from '../util/clock.ts';
 export const retrySchema = v.strictObject({
   initialDelayMs: setting(
     v.optional(milliseconds({ min: 1 }), 100),
-    'Longest wait before the first retry. It doubles with each further one, with jitter.',
+    'Longest wait before the first retry. It doubles with each retry, with jitter.',
   ),
-  maxDelayMs: setting(v.optional(milliseconds({ min: 1 }), 10_000), 'Longest wait between two tries.'),
+  maxDelayMs: setting(v.optional(milliseconds({ min: 1 }), 10_000), 'Longest wait between two attempts.'),
 });
 
 export interface RetryPolicy extends v.InferOutput<typeof retrySchema> {

@@ -76,6 +76,6 @@ function withSchema(config: TableResource, table: TableDeclaration | undefined):
   if (schema !== undefined) return { ...config, schema };
   if (table !== undefined && table.datasetId === config.datasetId && table.tableId === config.tableId) return table;
   throw new FatalError(
-    `resources.tables: ${config.datasetId}.${config.tableId} has no schema, and is not the pipeline's own table: give it one`,
+    `resources.tables: ${config.datasetId}.${config.tableId} has no schema and is not the pipeline's own table: add one`,
   );
 }

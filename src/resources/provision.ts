@@ -46,7 +46,7 @@ export async function provision(declared: readonly Declared[], { dryRun, onStep 
           ? { kind, name, outcome: 'differs', detail: existing.differences.join('; ') }
           : {
               ...{ kind, name, outcome: 'exists' },
-              ...(isOwn(existing.labels, labels) ? {} : { detail: 'created by somebody else' }),
+              ...(isOwn(existing.labels, labels) ? {} : { detail: 'created by another owner' }),
             };
     steps.push(step);
     onStep?.(step);

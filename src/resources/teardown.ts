@@ -44,5 +44,5 @@ async function obstacleOf(
   const users = await resource.users(doomed);
   if (users !== undefined || withData) return users;
   const contents = await resource.contents();
-  return contents === undefined ? undefined : `holds ${contents}; --with-data deletes it all the same`;
+  return contents === undefined ? undefined : `holds ${contents}; --with-data deletes it anyway`;
 }

@@ -18,10 +18,10 @@ export async function withDeclared<T>(
   const [first, ...others] = declarations.map(({ google }) => google);
   if (first === undefined) return work([]);
   if (others.some(({ projectId }) => projectId !== first.projectId)) {
-    throw new FatalError('google.projectId: these pipelines are of several projects; name them one at a time');
+    throw new FatalError('google.projectId: these pipelines belong to several projects; pass them one at a time');
   }
   if (others.some(({ keyFilename }) => keyFilename !== first.keyFilename)) {
-    throw new FatalError('google.keyFilename: these pipelines have different ones; name them one at a time');
+    throw new FatalError('google.keyFilename: these pipelines have different ones; pass them one at a time');
   }
   await retryFor(() => checkCredentials(first, apisOf(declarations)), toError);
   const pubsub = await createPubSubClients(first);

@@ -95,7 +95,7 @@ export function watchStalls({ graphs, readiness, telemetry }: ServiceContext): S
       return;
     }
     const { target, messages, maxMessages, remedy } = stall;
-    const detail = `nothing more is received: ${messages} of ${maxMessages} messages in flight wait for ${target}`;
+    const detail = `receiving is stalled: ${messages} of ${maxMessages} messages in flight wait for ${target}`;
     readiness.set('source', 'failing', remedy === undefined ? detail : `${detail}; ${remedy}`);
     if (target === stalledBy) return;
     stalledBy = target;

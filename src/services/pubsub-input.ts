@@ -63,19 +63,19 @@ export async function openPubSubInput(
   });
   telemetry.gauge(
     'dataflow_pubsub_messages_pending',
-    'Messages received, leased, and waiting for credit.',
+    'Received and leased messages that wait for credit.',
     () => [[{}, source.pending]],
     [],
   );
   telemetry.counter(
     'dataflow_pubsub_messages_out_of_turn_total',
-    'Messages given back on arrival, since an earlier one of their ordering key had gone back.',
+    'Messages returned on arrival because an earlier one of their ordering key had gone back.',
     () => [[{}, source.outOfTurn]],
     [],
   );
   telemetry.counter(
     'dataflow_pubsub_settlements_unconfirmed_total',
-    'Settlements that Pub/Sub did not confirm while the lease lasted: these messages come again.',
+    'Settlements that Pub/Sub did not confirm while the lease lasted: these messages are redelivered.',
     () => [[{}, source.unconfirmed]],
     [],
   );

@@ -150,13 +150,13 @@ export function openServiceContext(
   );
   telemetry.counter(
     'dataflow_messages_settled_total',
-    'Messages by how they ended.',
+    'Messages by outcome.',
     () => OUTCOMES.map((outcome) => [{ outcome: snakeCase(outcome) }, ledger[outcome]]),
     ['outcome'],
   );
   telemetry.counter(
     'dataflow_settlement_faults_total',
-    'Deliveries settled twice (a bug), or after their lease or session had expired (work done again).',
+    'Deliveries settled twice (a bug), or after their lease or session had expired (work that is repeated).',
     () => [
       [{ fault: 'twice' }, ledger.settledTwice],
       [{ fault: 'late' }, ledger.settledLate],
@@ -184,13 +184,13 @@ export function openServiceContext(
   );
   telemetry.gauge(
     'dataflow_credit_peak_messages',
-    'The most messages that the source has had credit for at one time.',
+    'The most messages that the source has had credit for.',
     () => [[{}, total(({ peakMessages }) => peakMessages)]],
     [],
   );
   telemetry.gauge(
     'dataflow_failing_target_messages',
-    `Messages that wait for a target that fails: the ${MOST_TARGETS} with the most, and all others together.`,
+    `Messages that wait for a failing target: the ${MOST_TARGETS} with the most, and all others together.`,
     () => {
       const all = graphs.flatMap(({ failing }) => failing.entries).sort(([, one], [, other]) => other - one);
       const others = all.slice(MOST_TARGETS).reduce((sum, [, messages]) => sum + messages, 0);
@@ -203,7 +203,7 @@ export function openServiceContext(
   telemetry.gauge('dataflow_ready', '1 while /readyz answers 200.', () => [[{}, readiness.report.ready ? 1 : 0]], []);
   telemetry.gauge(
     'dataflow_part_state',
-    '1 for the present state of each part of /readyz, 0 for the other states.',
+    '1 for the current state of each part of /readyz, 0 for the other states.',
     () =>
       Object.entries(readiness.report.components).flatMap(([part, condition]) =>
         STATES.map((state) => [{ part, state }, condition.state === state ? 1 : 0] as const),
@@ -214,7 +214,7 @@ export function openServiceContext(
   const clock = new TickClock();
   const onSettled = telemetry.histogram(
     'dataflow_message_duration_seconds',
-    'Time of a message in this service, from its receipt to its settlement.',
+    'Time of a message in this service, from receipt to settlement.',
     settleSeconds(maxWaitMs),
   );
 

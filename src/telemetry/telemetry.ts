@@ -84,7 +84,7 @@ export class Telemetry {
     }
     this.#events = new Counter({
       name: 'dataflow_events_total',
-      help: 'Named events; each is a log line too.',
+      help: 'Named events; each is also a log line.',
       labelNames: ['event'],
       registers: [this.registry],
     });

@@ -32,7 +32,7 @@ export async function checkCredentials(google: GoogleConfig, apis: readonly Goog
   const { keyFilename } = google;
   const auth = new GoogleAuth({ scopes: SCOPES, ...(keyFilename === undefined ? {} : { keyFilename }) });
   try {
-    await answerOf('the server of tokens', () => auth.getAccessToken(), TIMEOUT_MS);
+    await answerOf('the token server', () => auth.getAccessToken(), TIMEOUT_MS);
   } catch (thrown) {
     throw passesWithTime(thrown)
       ? new RetryableError(`Google credentials: ${toError(thrown).message}`, { cause: thrown })
@@ -49,7 +49,7 @@ export function noCredentials({ keyFilename }: GoogleConfig, thrown: unknown): F
   return new FatalError(
     `${what}. Set up Application Default Credentials (a service account of the machine, GOOGLE_APPLICATION_CREDENTIALS, ` +
       'or "gcloud auth application-default login"), or name the key file of a service account in google.keyFilename, ' +
-      `or set the variables of the emulators that are used (${Object.values(EMULATORS).join(', ')})`,
+      `or set the variables of your emulators (${Object.values(EMULATORS).join(', ')})`,
     { cause: thrown },
   );
 }
@@ -58,7 +58,7 @@ function reasonOf(thrown: unknown): string {
   const { message } = toError(thrown);
   // JSON.parse quotes the file, including the key.
   if (/JSON/.test(message)) return 'it is not valid JSON';
-  if (/^Could not load the default credentials/.test(message)) return 'there are none';
+  if (/^Could not load the default credentials/.test(message)) return 'none were found';
   if (/^ERR_OSSL/.test(String(errorCode(thrown)))) return `its private_key cannot be read (${message})`;
   return message.replace(/\.$/, '');
 }

@@ -83,7 +83,7 @@ function endUnlessAnswered(socket: Socket, withinMs: number): void {
   const before = socket.bytesRead;
   const timer = setTimeout(() => {
     if (socket.bytesRead > before) return;
-    socket.destroy(new Error(`connected, and no answer within ${withinMs} ms`));
+    socket.destroy(new Error(`connected, but got no answer within ${withinMs} ms`));
   }, withinMs);
   timer.unref();
   socket.once('close', () => clearTimeout(timer));

@@ -51,7 +51,7 @@ function readTlsFiles({ caFile, certFile, keyFile, keyPassphraseFile }: TlsConfi
   if (cert !== undefined) named(`mqtt.tls.certFile: ${certFile}`, () => new X509Certificate(cert));
   const passphrase = secretIn('mqtt.tls.keyPassphraseFile', keyPassphraseFile);
   if (passphrase === undefined && key?.includes('ENCRYPTED')) {
-    throw new Error(`mqtt.tls.keyFile: ${keyFile}: the key is encrypted, and there is no mqtt.tls.keyPassphraseFile`);
+    throw new Error(`mqtt.tls.keyFile: ${keyFile}: the key is encrypted, but mqtt.tls.keyPassphraseFile is not set`);
   }
   const files = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }), ...(passphrase && { passphrase }) };
   const opened = passphrase === undefined ? '' : ` with mqtt.tls.keyPassphraseFile ${keyPassphraseFile}`;

@@ -139,7 +139,7 @@ suite('Connecting to mosquitto', (it) => {
       assert.equal(issues, [
         {
           path: `mqtt.tls.${setting}`,
-          problem: 'the file "/does/not/exist.pem" does not exist, or cannot be read',
+          problem: 'the file "/does/not/exist.pem" does not exist or cannot be read',
         },
       ]);
     }

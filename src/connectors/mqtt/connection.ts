@@ -227,7 +227,7 @@ export class MqttConnection {
     const isShortened = grantedSeconds !== undefined && grantedSeconds < askedSeconds;
     if (isShortened) {
       telemetry.event('mqtt.session_shortened', { askedSeconds, grantedSeconds });
-      const detail = `the broker keeps the session for ${grantedSeconds} s, and mqtt.sessionExpirySeconds asks for ${askedSeconds}`;
+      const detail = `the broker keeps the session for ${grantedSeconds} s, but mqtt.sessionExpirySeconds requests ${askedSeconds}`;
       readiness.set('mqtt.session', 'degraded', detail);
     } else if (this.#isShortened) readiness.set('mqtt.session', 'ok');
     this.#isShortened = isShortened;
@@ -322,7 +322,7 @@ export function refusalOf(error: Error, config: RefusedConnection): string | und
   if (setting !== VERSION) return refused;
   const [set, other] =
     config.protocolVersion === 5 ? ['5 (MQTT 5)', '4 (MQTT 3.1.1)'] : ['4 (MQTT 3.1.1)', '5 (MQTT 5)'];
-  return `${refused}; mqtt.protocolVersion is ${set}, the broker may want ${other}`;
+  return `${refused}; mqtt.protocolVersion is ${set}, the broker may require ${other}`;
 }
 
 /** Returns a hint if TLS failed in the way it does on a port without TLS; undefined for other errors. */
@@ -330,7 +330,7 @@ export function plainPortOf(error: Error, { url }: RefusedConnection): string | 
   const { protocol } = new URL(url);
   if (!['mqtts:', 'ssl:', 'tls:', 'wss:'].includes(protocol) || !NO_TLS.test(error.message)) return undefined;
   const plain = protocol === 'wss:' ? 'ws://' : 'mqtt://';
-  return `the TLS handshake failed as it does at a port without TLS: mqtt.url begins with ${protocol}//, a plain port takes ${plain}`;
+  return `the TLS handshake failed as on a port without TLS: mqtt.url begins with ${protocol}//, but a plain port needs ${plain}`;
 }
 
 /** Returns the address without user information. */

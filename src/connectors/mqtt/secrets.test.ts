@@ -85,8 +85,8 @@ suite('Secrets of an MQTT connection', (it) => {
     parse(mqttSourceSchema, both, issues, 'mqtt');
     parse(mqttSourceSchema, { ...both, password: undefined, passwordFile }, issues, 'mqtt');
     assert.equal(issues, [
-      { path: 'mqtt.passwordFile', problem: 'there is a mqtt.password too: leave one out' },
-      { path: 'mqtt.passwordFile', problem: `the file "${passwordFile}" does not exist, or cannot be read` },
+      { path: 'mqtt.passwordFile', problem: 'mqtt.password is set too: remove one of them' },
+      { path: 'mqtt.passwordFile', problem: `the file "${passwordFile}" does not exist or cannot be read` },
     ]);
   });
 
@@ -98,9 +98,9 @@ suite('Secrets of an MQTT connection', (it) => {
 
   test('refuses a password that YAML parses as a number, and shows how to write it', async () => {
     for (const [setting, value, problem] of [
-      ['password', 12_345_678, 'expected a text, got a number: write it in quotes, "…"'],
-      ['username', 4_711, 'expected a text, got 4711: write it in quotes, "4711"'],
-      ['clientId', true, 'expected a text, got true: write it in quotes, "true"'],
+      ['password', 12_345_678, 'expected a string, got a number: write it in quotes, "…"'],
+      ['username', 4_711, 'expected a string, got 4711: write it in quotes, "4711"'],
+      ['clientId', true, 'expected a string, got true: write it in quotes, "true"'],
     ] as const) {
       const issues: ConfigIssue[] = [];
       parse(mqttSourceSchema, { url: 'mqtt://127.0.0.1', clientId: 'x', [setting]: value }, issues, 'mqtt');
@@ -141,7 +141,7 @@ suite('Secrets of an MQTT connection', (it) => {
     };
     assert.match(
       fatal({}),
-      `mqtt.tls.keyFile: ${keyFile}: the key is encrypted, and there is no mqtt.tls.keyPassphraseFile`,
+      `mqtt.tls.keyFile: ${keyFile}: the key is encrypted, but mqtt.tls.keyPassphraseFile is not set`,
     );
     writeFileSync(keyPassphraseFile, 'wrong-secret');
     const message = fatal({ keyPassphraseFile });
@@ -185,8 +185,8 @@ suite('Secrets of an MQTT connection', (it) => {
       await eventually(() => assert.ok(harness.events('mqtt.disconnected').length >= 4));
       const said = harness.events('mqtt.no_tls');
       assert.is(said.length, 1);
-      assert.match(String(said[0]?.hint), `mqtt.url begins with ${scheme}://, a plain port takes ${plain}`);
-      await eventually(() => assert.match(detailOf(harness), `a plain port takes ${plain}`));
+      assert.match(String(said[0]?.hint), `mqtt.url begins with ${scheme}://, but a plain port needs ${plain}`);
+      await eventually(() => assert.match(detailOf(harness), `a plain port needs ${plain}`));
       assert.is(harness.error, undefined);
     }
     const outage = startMqttSource(scope, 'mqtt://127.0.0.1:1');
@@ -196,8 +196,8 @@ suite('Secrets of an MQTT connection', (it) => {
 
   it.test('the error of a refused protocol version names both versions and the setting', async () => {
     for (const [protocolVersion, code, words] of [
-      [5, 132, 'mqtt.protocolVersion is 5 (MQTT 5), the broker may want 4 (MQTT 3.1.1)'],
-      [4, 1, 'mqtt.protocolVersion is 4 (MQTT 3.1.1), the broker may want 5 (MQTT 5)'],
+      [5, 132, 'mqtt.protocolVersion is 5 (MQTT 5), the broker may require 4 (MQTT 3.1.1)'],
+      [4, 1, 'mqtt.protocolVersion is 4 (MQTT 3.1.1), the broker may require 5 (MQTT 5)'],
     ] as const) {
       const broker = scope.use(await startScriptedBroker({ connack: () => ({ code }) }));
       const harness = startMqttSource(scope, broker.url, { protocolVersion });

@@ -170,7 +170,7 @@ suite('MQTT subscriptions', (it) => {
     await eventually(() => assert.ok(harness.readiness.report.ready));
     const { state, detail } = harness.readiness.report.components['mqtt.subscriptions'] ?? {};
     assert.is(state, 'degraded');
-    assert.match(detail ?? '', /granted QoS 0 for devices\/\+: .* is lost/);
+    assert.match(detail ?? '', /granted QoS 0 for devices\/\+: .* are lost/);
     harness.subscriptions.next([{ filter: 'other', qos: 0 }]);
     await eventually(() => assert.is(harness.readiness.report.degraded, false));
     // Without it, messages without a route would arrive for as long as the session lives.

@@ -198,7 +198,7 @@ export class Subscriptions {
     this.#retry.unsubscribe();
     if (refused.length > 0) {
       const named = refused.map(([filter, code]) => `${filter} (${code})`).join(', ');
-      readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${named}: asking again until it is granted`);
+      readiness.set('mqtt.subscriptions', 'failing', `the broker refused ${named}: retrying until it is granted`);
       this.#retryLater();
       return;
     }
@@ -208,7 +208,7 @@ export class Subscriptions {
       readiness.set(
         'mqtt.subscriptions',
         'degraded',
-        `the broker granted QoS 0 for ${lowered.join(', ')}: what comes while the service is away, or is in flight when it ends, is lost`,
+        `the broker granted QoS 0 for ${lowered.join(', ')}: messages that arrive while the service is down, or are in flight when it stops, are lost`,
       );
     }
   }

@@ -72,7 +72,7 @@ suite('sizes of objects', ({ test }) => {
     store(9, 20, 200 * KIB, 'count');
     store(11, 20, 2 * KIB, 'pressure', 'pressure', 'age');
     assert.is(warnings.length, 2);
-    assert.match(String(warnings[1]?.why), '67 % left since as much was in flight as source.maxInFlight');
+    assert.match(String(warnings[1]?.why), '67 % left because source.maxInFlight');
     assert.match(String(warnings[1]?.remedy), 'raise source.maxInFlight and source.maxInFlightBytes');
   });
 

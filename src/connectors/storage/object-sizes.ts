@@ -15,14 +15,14 @@ const WINDOW_MS = 300_000;
 
 const COARSER = 'or choose a coarser batch key (archive.location, or the hook batchKey)';
 const REMEDIES = {
-  age: `raise archive.maxAgeMs, and source.maxInFlight so that it holds what comes meanwhile, ${COARSER}`,
+  age: `raise archive.maxAgeMs, and source.maxInFlight to hold the messages that arrive in the meantime, ${COARSER}`,
   pressure: `raise source.maxInFlight and source.maxInFlightBytes, ${COARSER}`,
   crowded: `raise archive.maxOpenGroups, ${COARSER}`,
 } as const;
 const WORDS = {
   age: 'were as old as archive.maxAgeMs',
-  pressure: 'left since as much was in flight as source.maxInFlight or source.maxInFlightBytes allows',
-  crowded: 'left since as many groups were open as archive.maxOpenGroups allows',
+  pressure: 'left because source.maxInFlight or source.maxInFlightBytes was reached',
+  crowded: 'left because archive.maxOpenGroups was reached',
 } as const;
 const EARLY = ['age', 'pressure', 'crowded'] as const;
 
@@ -56,7 +56,7 @@ export function objectSizes(
   );
   telemetry.counter(
     'dataflow_objects_written_total',
-    'Objects by why their batch left: its lines or bytes, its age, too many open groups, credit used up, or the end.',
+    'Objects by the reason their batch left: its lines or bytes, its age, too many open groups, credit used up, or the end.',
     () => Object.entries(total).map(([reason, count]) => [{ reason }, count]),
     ['reason'],
   );

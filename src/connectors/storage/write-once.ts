@@ -68,7 +68,7 @@ export function writeOnce({
 
   const refused = (name: string, thrown: unknown): RetryableError =>
     new RetryableError(
-      `${bucket.name} has no object ${name}, and refuses it with 412 (see its encryption settings and the organization's policies): ${toError(thrown).message}`,
+      `${bucket.name} has no object ${name}, but refuses it with 412 (see its encryption settings and the organization's policies): ${toError(thrown).message}`,
       { cause: thrown },
     );
 

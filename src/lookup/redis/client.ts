@@ -66,7 +66,7 @@ const SENTINEL_PORT = 26_379;
  */
 export function createRedisClient(config: RedisConfig): RedisClient {
   const address = parseRedisUrl(config.url);
-  if (address === undefined) throw new FatalError('lookup.redis.url: not an address of Redis');
+  if (address === undefined) throw new FatalError('lookup.redis.url: not a Redis address');
   return new ConnectedRedis(config, address);
 }
 

@@ -20,7 +20,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
     'this ACL user needs GET, SET, DEL, PTTL and INFO on the keys of lookup.redis.keyPrefix; in a cluster CLUSTER too',
   MOVED: 'this is one node of a cluster: set lookup.redis.cluster to true',
   ASK: 'this is one node of a cluster: set lookup.redis.cluster to true',
-  READONLY: 'this is a replica: lookup.redis.url has to lead to the primary',
+  READONLY: 'this is a replica: lookup.redis.url must lead to the primary',
   OOM: 'Redis is full: raise its maxmemory, or set a maxmemory-policy that evicts',
 };
 

@@ -121,7 +121,7 @@ async function openParts(opening: Opening) {
   const withoutData = { memory: 0, redis: 0, firestore: 0, fetcher: 0 };
   telemetry.counter(
     'dataflow_lookup_results_total',
-    'Results of the lookup by the layer that had them: data, or that a key has none.',
+    'Results of the lookup by the answering layer: data, or that a key has none.',
     () =>
       LAYERS.flatMap((layer) => [
         [{ layer, result: 'found' }, hits[layer].count],

@@ -56,19 +56,19 @@ function showConnections(telemetry: Telemetry, sources: readonly MqttSource[]): 
   const total = (read: (source: MqttSource) => number) => sources.reduce((sum, source) => sum + read(source), 0);
   telemetry.gauge(
     'dataflow_mqtt_connections_paused',
-    'Connections that are not read for want of credit.',
+    'Connections that are not read for lack of credit.',
     () => [[{}, total(({ isPaused }) => (isPaused ? 1 : 0))]],
     [],
   );
   telemetry.gauge(
     'dataflow_mqtt_pubacks_owed',
-    'Messages whose PUBACK is not written yet, settled or not.',
+    'Messages whose PUBACK has not been written, settled or not.',
     () => [[{}, total(({ unconfirmed }) => unconfirmed)]],
     [],
   );
   telemetry.gauge(
     'dataflow_mqtt_pubacks_blocked',
-    'Settled messages whose PUBACK waits only for an older one, as mqtt.ackOrder strict demands.',
+    'Settled messages whose PUBACK waits only for an older one, as mqtt.ackOrder strict requires.',
     () => [[{}, total(({ waitingPubacks }) => waitingPubacks)]],
     [],
   );

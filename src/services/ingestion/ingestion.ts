@@ -96,7 +96,7 @@ type Opening = ServiceOpening<IngestionConfig, IngestionProbes, IngestionDepende
 
 /** MQTT cannot take back messages that wait for a failing topic. */
 const REMEDY =
-  'mqtt.connectionPerProducer keeps other producers going, publish.deadLetterAfterMs ends the wait for this one';
+  'mqtt.connectionPerProducer keeps other producers running, publish.deadLetterAfterMs ends the wait for this one';
 
 async function openParts(opening: Opening) {
   const { config, context, dependencies, probes } = opening;

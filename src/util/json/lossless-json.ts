@@ -33,7 +33,9 @@ const rawJson = rawJsonOfRuntime();
 /** TypeScript does not type `JSON.rawJSON` yet. */
 function rawJsonOfRuntime(): (text: string) => unknown {
   if (!('rawJSON' in JSON) || typeof JSON.rawJSON !== 'function') {
-    throw new Error('this version of Node has no JSON.rawJSON, which numbers of many digits need: use 22.18 or later');
+    throw new Error(
+      'this version of Node lacks JSON.rawJSON, which numbers with many digits require: use 22.18 or later',
+    );
   }
   const { rawJSON } = JSON;
   return (text) => rawJSON(text);
