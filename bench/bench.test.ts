@@ -4,7 +4,7 @@ import { startChild } from '../src/testing/child.ts';
 import { suite } from '../src/testing/suite.ts';
 import { withTemporaryFolder } from '../src/testing/temporary-folder.ts';
 
-/** Runs a file of the bench, and expects it to end at once, with 2 and one line. */
+/** Runs a file of the bench, and expects it to exit immediately with code 2 and one line. */
 async function refusal(file: string, ...args: string[]): Promise<string> {
   const child = await startChild(process.execPath, [join(import.meta.dirname, file), ...args]);
   assert.is(await child.exited, 2);

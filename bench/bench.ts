@@ -23,7 +23,7 @@ import { measureOrdered } from './measure-ordered.ts';
 import { measureSoak } from './measure-soak.ts';
 import { measureThroughput } from './measure-throughput.ts';
 
-/** So that nothing is collected while allocations are counted. */
+/** Prevents garbage collections while allocations are counted. */
 const LARGE_HEAP = ['--expose-gc', '--max-semi-space-size=512', '--min-semi-space-size=512'];
 
 const { options, before } = orUsage(() => {
@@ -32,7 +32,7 @@ const { options, before } = orUsage(() => {
 });
 const { isQuick } = options;
 const say = (text: string) => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
-/** Runs one part of the bench; returns the fallback if the part was not asked for. */
+/** Runs one part of the bench; returns the fallback if the part was not requested. */
 async function part<T>(name: Part, measure: () => Promise<T>, otherwise: T): Promise<T> {
   return options.parts.includes(name) ? measure() : otherwise;
 }
@@ -90,7 +90,7 @@ try {
         : undefined,
   };
   const report: Report = { ...measured, targets: targetsOf(measured) };
-  // Before anything is made of it, which could fail.
+  // Save before rendering, which could fail.
   say(`written: ${save(report, options.isWhole && process.env.BENCH_PROFILE === undefined)}`);
   console.log(tablesOf(report));
   if (before !== undefined) console.log(comparison(report, before, options.compare ?? ''));

@@ -7,12 +7,12 @@ import type { Stage } from './lib/stage.ts';
 import { type Spread, spread } from './lib/statistics.ts';
 import { namesOf, type Task } from './lib/task.ts';
 
-/** Of each publish request, as between a service and Pub/Sub in another region. */
+/** Delay of each publish request, like that between a service and Pub/Sub in another region. */
 const LATENCY_MS = 30;
 const DEVICES = 1;
 const ROUNDS = 3;
 
-/** Dead letters a second of an icestore that can decode no message, with 30 ms a publish request. */
+/** Measures dead letters per second of an icestore that can decode no message, with 30 ms per publish request. */
 export async function measureDeadLetters(stage: Stage, isQuick: boolean, say: (text: string) => void): Promise<Spread> {
   const rates: number[] = [];
   const rounds = isQuick ? 1 : ROUNDS;

@@ -5,12 +5,12 @@ import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
 const MILLION = 1_000_000;
-/** Over before a sample is taken: a run of its own. */
+/** Ends before a sample is taken: a separate run. */
 const FEW = 1_000;
 const UNIT = 'µs CPU each';
-/** Below saturation, so that neither the backlog nor the server decides. */
+/** Below saturation, so that neither the backlog nor the server affects the result. */
 const FEED_PER_SECOND = 25_000;
-/** A million takes most of a minute, in which the machine changes more than the service does. */
+/** A million messages take most of a minute, in which the machine changes more than the service does. */
 const ROUNDS = 3;
 
 export interface Growth {
@@ -19,7 +19,7 @@ export interface Growth {
   readonly samples: readonly Sample[];
 }
 
-/** Cost per message as numbers grow: of messages, of batch keys, of ordering keys, of routes. */
+/** Measures the cost per message against growing numbers of messages, batch keys, ordering keys and routes. */
 export async function measureGrowth(stage: Stage, say: (text: string) => void): Promise<Growth> {
   const run = { service: 'enrich', by: 'ours' } as const;
   const millions: (readonly Sample[])[] = [];
@@ -74,8 +74,8 @@ export async function measureGrowth(stage: Stage, say: (text: string) => void): 
 }
 
 /**
- * CPU time for each of the messages of the second half before a count: from the last look before that half to the first
- * one behind it, since many messages may pass between two looks.
+ * CPU time per message of the second half before a count. Measured from the last sample before that half to the first
+ * one after it, because many messages may pass between two samples.
  */
 function costBefore(samples: readonly Sample[], count: number): number {
   const from = samples.findLast(({ done }) => done <= count / 2);

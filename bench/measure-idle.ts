@@ -12,7 +12,7 @@ const DEVICES = 1;
 const CALM_MS = 3_000;
 const WATCHED_MS = 10_000;
 
-/** CPU time of each service while nothing happens, in percent of a core: all at once, each in its process. */
+/** CPU time of each idle service, in percent of a core. All run at once, each in its own process. */
 export async function measureIdle(stage: Stage, say: (text: string) => void): Promise<Record<string, number>> {
   say('idle services');
   const running = await Promise.all(

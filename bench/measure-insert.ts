@@ -11,10 +11,10 @@ import { spread } from './lib/statistics.ts';
 import { namesOf, type Task } from './lib/task.ts';
 
 const WAYS = ['our inserter', 'table.insert'] as const;
-/** More than elsewhere: rounds are short, and of five the ratio's third digit is noise. */
+/** More than elsewhere: rounds are short, and the ratio's third digit is noise with five. */
 const ROUNDS = 9;
 
-/** CPU time a row of inserting the same rows, 500 a request, under the same insertIds. */
+/** Measures CPU time per row for inserting the same rows, 500 per request, with the same insertIds. */
 export async function measureInsert(
   stage: Stage,
   isQuick: boolean,

@@ -4,12 +4,12 @@ import { SERVICES } from './lib/services.ts';
 import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
-/** The service's own default: with more in flight a crash repeats more. */
+/** The service's default: with more in flight, a crash repeats more. */
 const INGESTION_IN_FLIGHT = 1_000;
 const SECONDS = 3;
 const QUICK_SECONDS = 2;
 
-/** Sends at a rate, and takes the time of each message from its sending to its settlement, batch delays included. */
+/** Sends at a rate, and measures the time from sending to settlement of each message, including batch delays. */
 export async function measureLatency(stage: Stage, isQuick: boolean, say: (text: string) => void) {
   const rates = isQuick ? [1_000] : [1_000, 10_000];
   const rounds = isQuick ? 1 : 5;

@@ -3,9 +3,9 @@ import { type Run, type RunResult, runSubject } from './lib/run-subject.ts';
 import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 
-/** Of each upload and each insert, as between a service and a cloud in the same region. */
+/** Delay of each upload and insert, like that between a service and a cloud in the same region. */
 const LATENCY_MS = 50;
-/** Batch keys, in turn. */
+/** Number of batch keys, used in turn. */
 const KEYS = 6_000;
 const OBJECT_MESSAGES = 40_000;
 const ROWS = 200_000;
@@ -15,7 +15,7 @@ const MAX_DELAY_MS = 1_000;
 const MAX_IN_FLIGHT = 10_000;
 const ROUNDS = 3;
 
-/** Objects of icestore with 6,000 batch keys, and rows of bigqueries, at 50 ms an upload and an insert. */
+/** Measures objects of icestore with 6,000 batch keys, and rows of bigqueries, at 50 ms per upload and insert. */
 export async function measureObjects(
   stage: Stage,
   isQuick: boolean,

@@ -4,10 +4,10 @@ import type { Stage } from './lib/stage.ts';
 import { spread } from './lib/statistics.ts';
 import { namesOf, type Task } from './lib/task.ts';
 
-/** Of each publish request, as between a service and Pub/Sub in another region. */
+/** Delay of each publish request, like that between a service and Pub/Sub in another region. */
 const LATENCY_MS = 30;
 const DEVICES = 2_000;
-/** As the shipped pipeline sets them. */
+/** The values of the shipped pipeline. */
 const BUCKETS = 32;
 const MAX_IN_FLIGHT = 5_000;
 const ROUNDS = 3;
@@ -18,7 +18,10 @@ const WAYS: Readonly<Record<keyof OrderedRates, { readonly ordering: Task['order
   unorderedRate: { ordering: undefined, messages: 200_000 },
 };
 
-/** Messages a second of ingestion with 2,000 devices and 30 ms a publish request: by buckets, by device, without order. */
+/**
+ * Measures messages per second of ingestion with 2,000 devices and 30 ms per publish request: by buckets, by device,
+ * without order.
+ */
 export async function measureOrdered(
   stage: Stage,
   isQuick: boolean,

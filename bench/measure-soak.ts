@@ -4,11 +4,11 @@ import { runSubject } from './lib/run-subject.ts';
 import type { Stage } from './lib/stage.ts';
 import { slopeOf } from './lib/statistics.ts';
 
-/** Caches fill and the compiler settles in the beginning: no leak yet. */
+/** At the beginning, caches fill and the compiler settles: that is not a leak. */
 const SETTLING_SHARE = 0.2;
 const HOUR = 3_600;
 
-/** Runs enrich at a steady rate, and looks for a slope of its memory. */
+/** Runs enrich at a steady rate, and measures the slope of its memory. */
 export async function measureSoak(
   stage: Stage,
   { ratePerSecond, seconds }: { readonly ratePerSecond: number; readonly seconds: number },

@@ -6,7 +6,7 @@ import { spread } from './lib/statistics.ts';
 
 const QUICK_PART = 2.5;
 const QUICK_MOST = { ours: 40_000, bare: 40_000, plain: 10_000 };
-/** So many that the compiler is done: of 100,000 a message of ingestion cost 16 µs, of 400,000 it cost 13. */
+/** Enough for the compiler to finish: with 100,000 messages, one of ingestion cost 16 µs, with 400,000 it cost 13. */
 const INGESTION_MESSAGES = 400_000;
 const ENRICH_MESSAGES = 300_000;
 const LARGE_MOST = 120_000;
@@ -68,8 +68,8 @@ const FURTHER: readonly Run[] = [
 ];
 
 /**
- * Drains backlogs, the implementations of a service in turn, round by round: what the machine does at that time meets
- * them all.
+ * Drains backlogs with the implementations of a service in turn, round by round, so that changes of the machine affect
+ * all of them.
  */
 export async function measureThroughput(stage: Stage, isQuick: boolean, say: (text: string) => void) {
   const cases = isQuick

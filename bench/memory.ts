@@ -1,6 +1,5 @@
 /**
- * Prints what each service takes with shipped defaults while it drains a backlog: its peak of resident memory, and its CPU
- * time.
+ * Prints the peak resident memory and CPU time of each service with shipped defaults while it drains a backlog.
  *
  *     npm run bench:memory -- [rounds, 3] [services, all]
  */

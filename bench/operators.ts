@@ -28,8 +28,8 @@ import type { GrowthCase, OperatorCase } from './lib/report.ts';
 import { spread } from './lib/statistics.ts';
 
 /**
- * Each operator alone beside the plain RxJS operator whose place it takes, in a process of its own with a heap so large
- * that nothing is collected while allocations are counted. Prints one line of JSON.
+ * Compares each operator with the plain RxJS operator that it replaces. Each runs in its own process, with a heap large
+ * enough to avoid collections while allocations are counted. Prints one line of JSON.
  */
 
 const isQuick = process.argv[2] === 'quick';
@@ -148,7 +148,7 @@ for (const { operator, beside, own, plain } of pairs) {
   for (let round = 0; round <= ROUNDS; round += 1) {
     const ownNanos = nanos(() => cycled(ITEMS).pipe(own), ITEMS);
     const plainNanos = nanos(() => cycled(ITEMS).pipe(plain), ITEMS);
-    // The first round is the compiler's.
+    // The first round warms up the compiler.
     if (round === 0) continue;
     ownRounds.push(ownNanos);
     plainRounds.push(plainNanos);
@@ -207,7 +207,7 @@ for (const at of isQuick ? [] : [1e3, 1e4, 1e5, 1e6]) {
   const lookups = 1e6;
   const rounds = Array.from({ length: ROUNDS }, () => {
     const started = process.hrtime.bigint();
-    // A stride that is prime to the size: no locality helps.
+    // A stride without a common divisor with the size defeats locality.
     for (let index = 0; index < lookups; index += 1) cache.peek?.(keys[(index * 7_919) % at] ?? '');
     return Number(process.hrtime.bigint() - started) / lookups;
   });

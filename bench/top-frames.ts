@@ -1,6 +1,6 @@
 /**
- * The functions that took most time of each CPU profile in a folder, without what they call, in percent of the time that
- * the main thread was busy: `BENCH_PROFILE=folder npm run bench`, then `node bench/top-frames.ts folder`.
+ * Prints the functions with the most self time in each CPU profile of a folder, in percent of the main thread's busy
+ * time: `BENCH_PROFILE=folder npm run bench`, then `node bench/top-frames.ts folder`.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -16,7 +16,7 @@ interface Profile {
 }
 
 const FRAMES = 10;
-/** Until then modules are loaded, and code is compiled. */
+/** Until then, modules are loaded and code is compiled. */
 const WARM_UP = 0.4;
 
 for (const file of orUsage(() => profilesOf(process.argv[2]))) {

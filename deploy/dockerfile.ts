@@ -10,7 +10,7 @@ export interface Stage {
   readonly steps: readonly Step[];
 }
 
-/** Reads a Dockerfile's stages: comments left out, continued lines joined. */
+/** Reads a Dockerfile's stages. Skips comments and joins continued lines. */
 export function stagesOf(dockerfile: string): Stage[] {
   const lines = dockerfile
     .replace(/\\\n/g, ' ')
@@ -27,7 +27,7 @@ export function stagesOf(dockerfile: string): Stage[] {
   return stages;
 }
 
-/** Whether a path is left out by the lines of a `.dockerignore`, of the forms that this repository uses. */
+/** Returns whether the lines of a `.dockerignore` exclude a path. Supports only the forms in this repository. */
 export function isIgnored(path: string, ignored: readonly string[]): boolean {
   return ignored.some((pattern) => {
     if (pattern.startsWith('**/*')) return path.endsWith(pattern.slice(4));

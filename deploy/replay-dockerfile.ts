@@ -1,11 +1,11 @@
 /**
- * Replays the steps of the Dockerfile in empty folders, one a stage, where no Docker engine is at hand; then starts the
- * image's command, asks its health check, and sends SIGTERM.
+ * Replays the steps of the Dockerfile in empty folders, one per stage, for machines without a Docker engine. Then
+ * starts the image's command, runs its health check, and sends SIGTERM.
  *
  *     node deploy/replay-dockerfile.ts
  *
- * The pipeline is `icestore`, against the sandbox. What a replay cannot show is said at the end: the base image, its
- * user, and the network of a container.
+ * The pipeline is `icestore`, against the sandbox. At the end, prints the limits of a replay: the base image, its user,
+ * and the network of a container.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -9,9 +9,9 @@ import { takeWallClock } from '../src/testing/wall-clock.ts';
 const MESSAGES = 600;
 const PER_SECOND = 200;
 const MINUTE_MS = 60_000;
-/** Each far beyond every time-out, lease and age of the platform, and none where the one before has led. */
+/** Each is far longer than every timeout, lease and age of the platform, and none undoes the previous one. */
 const STEPS_MS = [-10 * MINUTE_MS, -20 * MINUTE_MS, 200 * MINUTE_MS, -300 * MINUTE_MS];
-/** Batches leave within a second; a clock that was set back by minutes holds them for minutes. */
+/** Batches leave within a second; a clock set back by minutes would hold them for minutes. */
 const ARRIVED_WITHIN_MS = 20_000;
 
 suite('steps of the wall clock', (it) => {

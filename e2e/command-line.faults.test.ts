@@ -22,8 +22,8 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
   };
 
   /**
-   * A port that something listens on; the one before it is free. Below those that Linux gives to outgoing connections,
-   * one of which could take that port.
+   * A port in use, whose predecessor is free. Both are below the ports that Linux gives to outgoing connections, one of
+   * which could take the free port.
    */
   async function usedPort(): Promise<number> {
     const taken = new Set<Server>();

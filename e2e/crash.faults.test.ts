@@ -8,16 +8,16 @@ import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { casesOf, openService, type ServiceCases, type TestService } from '../src/testing/test-run.ts';
 
-/** At least so many; the load goes on until the last kill. */
+/** The minimum; the load continues until the last kill. */
 const MESSAGES = sized({ full: 5_000, short: 1_500 });
 const KILLS = sized({ full: 5, short: 1 });
 const RATE = 1_500;
 const TEST_TIMEOUT_MS = 400_000;
 
 interface CrashCase {
-  /** Messages that one crash can repeat: those that it leaves unsettled. */
+  /** Messages that one crash can repeat: the unsettled ones. */
   readonly repeated: number;
-  /** Small enough that a kill finds work of every kind: batches that wait, and calls under way. */
+  /** Small enough that a kill interrupts work of every kind: waiting batches, and calls in flight. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -27,7 +27,7 @@ const CASES: ServiceCases<CrashCase> = {
   ingestion: { repeated: 5_000, env: {} },
   enrich: { repeated: 10_000, env: LEASE },
   icestore: { repeated: 10_000, env: { ...LEASE, ARCHIVE_MAX_AGE_MS: '300' } },
-  // A row never comes twice: BigQuery knows its insert id.
+  // A row never appears twice: BigQuery deduplicates by insert id.
   bigqueries: { repeated: 0, env: { ...LEASE, DATAFLOW_INSERT__MAX_ROWS: '100' } },
 };
 
@@ -40,7 +40,7 @@ suite('kill -9', (it) => {
     servers = await startServers(whole);
   });
 
-  /** Kills the service at random moments while the load goes on, and starts it again under the same identity. */
+  /** Kills the service at random moments during a load, and restarts it with the same identity. */
   const killRepeatedly = async (
     tested: TestService,
     first: ServiceProcess,
@@ -61,7 +61,7 @@ suite('kill -9', (it) => {
   };
 
   const losesNothing = async (tested: TestService) => {
-    // A broker keeps nothing for a session that it does not know yet: the service comes before the load.
+    // A broker stores nothing for an unknown session: the service starts before the load.
     const first = await tested.start();
     const services = [first];
     const load = tested.load({ ratePerSecond: RATE });
@@ -80,7 +80,7 @@ suite('kill -9', (it) => {
     const { entries, distinctIds } = await tested.sink();
     const duplicates = entries - distinctIds;
     console.log(`  ${tested.name}: ${published} messages, ${KILLS} kills: 0 lost, ${duplicates} duplicated`);
-    // A connection that the broker breaks off repeats what a kill does.
+    // A connection that the broker breaks has the effect of a kill.
     const breaks = services.flatMap(({ output }) => output.match(/"event":"mqtt.disconnected"/g) ?? []).length;
     const bound = (KILLS + breaks) * (CASES[tested.name]?.repeated ?? 0);
     assert.ok(duplicates <= bound, `${duplicates} duplicates, ${KILLS} kills, ${breaks} broken connections`);

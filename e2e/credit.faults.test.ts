@@ -13,26 +13,26 @@ import { openService, type ServiceCases, type TestService } from '../src/testing
 const KEYS = sized({ full: 1_000, short: 200 });
 const MESSAGES = sized({ full: 20_000, short: 4_000 });
 const MAX_IN_FLIGHT = sized({ full: 2_000, short: 400 });
-/** So long that a batch that waited for it would wait forever. */
+/** Long enough that a batch waiting for it would wait forever. */
 const NEVER_MS = '60000';
-/** Less than that: who waits for a batch to get old is stuck. */
+/** Shorter than that: a wait for a batch's age fails the test. */
 const STUCK_MS = 30_000;
 const TEST_TIMEOUT_MS = 360_000;
 
-/** Batches far larger than credit, which hardly ever get old. */
+/** Batches far larger than credit, which almost never reach their age. */
 const ENV: ServiceCases<Readonly<Record<string, string>>> = {
   enrich: { DATAFLOW_PUBLISH__MAX_DELAY_MS: NEVER_MS, DATAFLOW_PUBLISH__CONCURRENCY: '4' },
   icestore: { ARCHIVE_MAX_AGE_MS: NEVER_MS, DATAFLOW_ARCHIVE__MAX_LINES: '10000', DATAFLOW_ARCHIVE__CONCURRENCY: '4' },
   bigqueries: { DATAFLOW_INSERT__MAX_DELAY_MS: NEVER_MS, DATAFLOW_INSERT__MAX_ROWS: '10000' },
 };
 
-/** Publishes to the service's topic messages of `KEYS` keys in no order; a key is a device and a location. */
+/** Publishes to the service's topic messages of `KEYS` keys in mixed order; a key is a device and a location. */
 async function publishMixed({ resources, name }: TestService): Promise<void> {
   const { publisher, close } = await createPubSubClients({ projectId: resources.projectId });
   const topicId = name === 'bigqueries' ? resources.topics.enriched : resources.topics.raw;
   const topic = `projects/${resources.projectId}/topics/${topicId}`;
   const encode = (index: number) => {
-    // A permutation, so that each key comes equally often, at odd distances.
+    // A permutation, so that each key appears equally often, at odd distances.
     const key = `key-${(index * 7_919 + ((index * index) % 613)) % KEYS}`;
     const data = {
       id: `${resources.runId}-${index}`,
@@ -65,7 +65,8 @@ suite('credit far below batch size and keys', (it) => {
     await publishMixed(tested);
     const service = await tested.start();
     let acked = 0;
-    // At maxInFlight a flush interval it would take ten minutes. The last ones do not use up credit: they may wait.
+    // With maxInFlight messages per flush interval, it would take ten minutes. The last messages do not use up credit,
+    // so they may wait.
     const metrics = await eventually(
       async () => {
         const scrape = await service.scrape();
@@ -103,7 +104,7 @@ suite('credit far below batch size and keys', (it) => {
         const flushed = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
         const lines = metrics.settled('acked') / flushed;
         console.log(`  icestore: ${files.length} objects, ${lines.toFixed(1)} lines each while it ran`);
-        // Two of a key are in flight on average: the fullest group has more.
+        // A key has two messages in flight on average: the fullest group has more.
         assert.ok(lines >= MAX_IN_FLIGHT / KEYS, `${lines} lines each`);
       });
     },

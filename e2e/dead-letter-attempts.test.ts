@@ -21,7 +21,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   const enrich = (input: string, output: string, deadLetters: object | undefined, hooks: EnrichDependencies = {}) => {

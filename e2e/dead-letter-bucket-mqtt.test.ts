@@ -27,7 +27,7 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   const shown = async (pipeline: string, id: string) => {

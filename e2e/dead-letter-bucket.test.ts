@@ -26,7 +26,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   const shown = async (pipeline: string, id: string, ...options: string[]) => {
@@ -69,7 +69,7 @@ suite('dead letters that do not fit into Pub/Sub', ({ test, before, after }) => 
       );
       assert.not(truncated);
     }
-    // Each command holds the letters of a subscription while it looks for its own.
+    // Each command leases a subscription's dead letters while it searches for its own.
     const originals = await Promise.all(
       deadLetters.map(({ id }, index) => shown(pipeline, id, '--subscription', index === 0 ? dead : second)),
     );

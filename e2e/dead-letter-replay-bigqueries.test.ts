@@ -25,7 +25,7 @@ suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   test('bigqueries: rows that a mended transformer takes are in the table once', async () => {

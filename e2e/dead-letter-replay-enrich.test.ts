@@ -27,7 +27,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   test('enrich: what had no data is listed, and arrives once when the documents are there', async () => {
@@ -49,7 +49,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
     for (const id of ids) await publishEnvelope(pubsub, input, id, { device: `d-${id}` }, { uid: id });
     await eventually(() => assert.is(service.ledger.deadLettered, 30));
 
-    // A command holds what it reads: commands that run together read subscriptions of their own.
+    // A command leases the messages that it reads: commands that run together read separate subscriptions.
     const [table, dry, before] = await Promise.all([
       runDeadLetters('list', pipeline, '--subscription', forTable),
       runDeadLetters('replay', pipeline, '--dry-run', '--subscription', forDryRun),

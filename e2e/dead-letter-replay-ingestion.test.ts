@@ -26,7 +26,7 @@ suite('dead letters of a mended ingestion', ({ test, before, after }) => {
     ({ sandbox } = await startServers(scope));
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
-  /** Settings that every pipeline of this suite begins with. */
+  /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
   test('ingestion: what a hook refused goes back over MQTT, through the mended hook', async () => {

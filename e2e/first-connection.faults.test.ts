@@ -8,7 +8,7 @@ import { startSilentServer } from '../src/testing/silent-server.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openService } from '../src/testing/test-run.ts';
 
-/** Of calls at start, and of a gRPC connection without a first byte; MQTT has a setting. */
+/** Timeout of calls at start, and of a gRPC connection without a first byte. MQTT has a setting. */
 const ANSWER_WITHIN_MS = 10_000;
 const MQTT_TIMEOUT_MS = 300;
 
@@ -16,7 +16,7 @@ interface FirstConnection {
   readonly service: ServiceName;
   /** The variable that names the server. */
   readonly variable: string;
-  /** The part that the service reports it waits for, while it is not ready; undefined where it does not wait. */
+  /** The part that the service reports as awaited while it is not ready; undefined if it does not wait. */
   readonly waitsFor: RegExp | undefined;
   readonly isLong?: boolean;
 }
@@ -91,7 +91,7 @@ suite('a first connection that is accepted and never answered', (it) => {
         const lines = child.output.split('\n').filter((line) => line.includes('"event":"service.not_ready"'));
         assert.match(lines.join('\n'), waitsFor);
       }
-      // A cache need not be there for the service to be ready.
+      // The service becomes ready without its cache.
       await eventually(() => assert.ok(silent.accepted > 1, 'connected anew'));
       await tested.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: 100 }).done;
       await tested.arrival(100, 90_000);

@@ -9,7 +9,7 @@ import { type Child, startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suite } from '../src/testing/suite.ts';
 
-/** Flows that fail, or are told to keep what they made, on servers that outlive them. */
+/** Flows that fail, or keep their resources, on servers that outlive them. */
 suite('a flow', ({ test, before, beforeEach, after }) => {
   let sandbox: Sandbox;
   let pubsub: PubSub;
@@ -33,7 +33,7 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
     const child = await start(flow, env);
     return { child, code: await child.exited };
   };
-  /** Names of everything that is there. */
+  /** Names of all existing resources. */
   const left = async (): Promise<string[]> => {
     const google = { projectId: sandbox.projectId, authClient: new PassThroughClient() };
     const [topics] = await pubsub.getTopics();
@@ -75,7 +75,7 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
       const [[row]] = await bigquery.query(`SELECT COUNT(*) AS n FROM \`${dataset?.id}.${table.id}\``);
       return row.n;
     };
-    // The second request is not answered: the flow cannot be done before it is interrupted.
+    // The second request gets no response: the flow cannot finish before it is interrupted.
     sandbox.faults.add({ server: 'bigquery', method: 'tabledata.insertAll', skip: 1, stall: true });
     const child = await start('bigquery', { DATAFLOW_SHUTDOWN__DEADLINE_MS: '1000' });
     await eventually(async () => assert.ok((await rows()) > 0, 'it is in the middle of its work'));

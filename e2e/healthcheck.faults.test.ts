@@ -14,7 +14,7 @@ import { suite } from '../src/testing/suite.ts';
 const root = join(import.meta.dirname, '..');
 const steps = stagesOf(readFileSync(join(root, 'Dockerfile'), 'utf8')).at(-1)?.steps ?? [];
 
-/** The command that a container's health is checked by, as the Dockerfile has it. */
+/** The Dockerfile's command for the container's health check. */
 function healthcheck(): readonly string[] {
   const step = steps.find(({ instruction }) => instruction === 'HEALTHCHECK');
   const words: unknown = JSON.parse(/CMD (\[.*\])$/.exec(step?.argument ?? '')?.[1] ?? '[]');
@@ -22,7 +22,7 @@ function healthcheck(): readonly string[] {
   return words.slice(1).map(String);
 }
 
-/** The environment that the Dockerfile sets, with files in a folder of the test's own. */
+/** The Dockerfile's environment, with files in a folder of the test. */
 function imageEnv(folder: string): Record<string, string> {
   const variables = steps.filter(({ instruction }) => instruction === 'ENV').map(({ argument }) => argument.split('='));
   return Object.fromEntries(variables.map(([name = '', value = '']) => [name, value.replace('/tmp', folder)]));
@@ -48,7 +48,7 @@ bucket: { name: bucket }
   for (const [what, http] of sized({ full: cases, short: cases.slice(0, 1) })) {
     test(`follows the configuration: ${what}`, async () => {
       const folder = pipelineFolder(suiteEnd);
-      // Not ready, as Pub/Sub is away: a process that waits is alive.
+      // Not ready, because Pub/Sub is away: a waiting process is alive.
       const env = {
         ...imageEnv(folder.path),
         PUBSUB_EMULATOR_HOST: '127.0.0.1:1',

@@ -27,10 +27,10 @@ type How = (typeof HOWS)[number];
 
 const howOf = (message: Message): How => JSON.parse(Buffer.from(message.payload).toString()).how;
 
-/** A hook that answers as its message says. */
+/** A hook whose result depends on its message. */
 function answering(): <T>(how: How, good: T) => T {
   let outages = 2;
-  // What a hook in JavaScript returns is not what its type says.
+  // A hook in JavaScript may return a value of another type.
   const untyped = (how: How, good: unknown): unknown => {
     switch (how) {
       case 'later':

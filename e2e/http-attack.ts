@@ -1,4 +1,4 @@
-/** A thread that attacks one HTTP port until it is terminated, and says on demand what answers came back. */
+/** A thread that attacks one HTTP port until it is terminated, and reports the responses on request. */
 import { connect, type Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -35,6 +35,6 @@ for (let index = 0; index < 5; index += 1) {
   dial((socket) => socket.write(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(100_000)}\r\n\r\n`));
   dial((socket) => socket.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(1_000)));
   dial(endlessBody);
-  // Accepted, and never heard of again.
+  // Connected, then silent.
   dial(() => {});
 }

@@ -9,17 +9,20 @@ import { openService } from '../src/testing/test-run.ts';
 import type { Probes } from './http-probes.ts';
 
 const MESSAGES = sized({ full: 6_000, short: 2_000 });
-/** The server takes 1,000 connections at a time. */
+/** The server accepts 1,000 concurrent connections. */
 const SLOW_CLIENTS = 1_500;
 const RATE = 1_000;
-/** Kubernetes ends a container that is late this often in a row (`timeoutSeconds`, `failureThreshold`: the defaults). */
+/**
+ * Kubernetes ends a container after this many late probes in a row (`timeoutSeconds`, `failureThreshold`: the
+ * defaults).
+ */
 const PROBE_WITHIN_MS = 1_000;
 const LATE_PROBES = 3;
 /** Prometheus' default `scrape_timeout`. */
 const SCRAPE_WITHIN_MS = 10_000;
 const MAX_RSS_MB = 450;
 
-/** Attacks a port from a thread of its own, so that this one goes on. */
+/** Attacks a port from another thread, so that this one is not blocked. */
 function attack(port: number) {
   const worker = new Worker(new URL('./http-attack.ts', import.meta.url), {
     workerData: { port, slowClients: SLOW_CLIENTS },
@@ -35,13 +38,13 @@ function attack(port: number) {
   };
 }
 
-/** Probes from a thread of its own: this one has the servers and the load, and would measure itself. */
+/** Probes from another thread: this one has the servers and the load, and would measure itself. */
 async function probe(url: string) {
   const worker = new Worker(new URL('./http-probes.ts', import.meta.url), { workerData: { url } });
   await once(worker, 'message');
   const result = once(worker, 'message');
   result.catch(() => {
-    // Told by `end`.
+    // Reported by `end`.
   });
   return {
     async end(): Promise<Probes> {

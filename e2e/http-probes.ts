@@ -1,15 +1,15 @@
 /**
- * A thread that probes one service as an orchestrator and Prometheus do. It says when it has its first answer, which
- * does not count: much of that time is the loading of this thread's own client. Then it goes on until it is told to end.
+ * A thread that probes one service like an orchestrator and Prometheus. It reports its first response, which does not
+ * count: it takes long, because the thread loads its client. Then it continues until it is ended.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
 import { Scrape } from '../src/testing/scrape.ts';
 
 export interface Probes {
-  /** Time of each `/readyz`, in order. */
+  /** Time of each `/readyz` in order. */
   readonly readyMs: readonly number[];
-  /** Time of each `/metrics`, in order. */
+  /** Time of each `/metrics` in order. */
   readonly metricsMs: readonly number[];
   readonly peakRssMb: number;
 }
@@ -21,7 +21,7 @@ parentPort?.once('message', () => {
   isEnded = true;
 });
 
-/** As a kubelet asks: over a connection of its own. */
+/** Like a kubelet: with a new connection per request. */
 async function ask(path: string): Promise<string> {
   const response = await fetch(`${url}${path}`, { headers: { connection: 'close' } }).catch((error) => {
     throw new Error(`${path} failed: ${error.cause}`);

@@ -38,7 +38,7 @@ suite('the identity of a message', (it) => {
     servers = await startServers(whole);
   });
 
-  /** bigqueries and icestore behind one topic; each object of icestore has so many lines. */
+  /** bigqueries and icestore read one topic; each object of icestore has this number of lines. */
   const openSinks = async ({ maxLines = 1, identity }: { maxLines?: number; identity?: object } = {}) => {
     const { projectId } = servers.sandbox;
     const run = randomBytes(4).toString('hex');
@@ -90,7 +90,7 @@ suite('the identity of a message', (it) => {
           });
         }
       },
-      /** Waits until both services have settled so many messages, and returns what the sinks hold. */
+      /** Waits until both services have settled this number of messages, and returns the contents of the sinks. */
       settled: async (count: number) => {
         await eventually(() => assert.equal([bigqueries.ledger.acked, icestore.ledger.acked], [count, count]));
         const query = `SELECT id, topic FROM \`${projectId}.${names.dataset}.readings\``;

@@ -31,7 +31,7 @@ const ALL: readonly string[] = [
   STORAGE_PERMISSIONS,
 ].flatMap((methods) => Object.values(methods).flat());
 
-/** The permissions of predefined roles, as far as the sandbox has them. */
+/** The permissions of predefined roles, as far as the sandbox supports them. */
 const ROLES = {
   objectCreator: ['storage.objects.create'],
   publisher: ['pubsub.topics.publish'],
@@ -60,7 +60,7 @@ suite('least privilege', (it) => {
     const kept = new Set(allowed.flat());
     sandbox.settings.change({ deny: ALL.filter((name) => !kept.has(name)) });
   };
-  /** Topics with a subscription each, what every service needs, and what one logs. */
+  /** Topics with one subscription each, the needs of every service, and the log of one service. */
   const open = async () => {
     const run = `p${randomBytes(4).toString('hex')}`;
     for (const name of [run, `${run}-out`, `${run}-dead`]) {
@@ -80,7 +80,7 @@ suite('least privilege', (it) => {
         telemetry: { processMetrics: false, destination: { write: (line: string) => lines.push(JSON.parse(line)) } },
       },
       publish: (payload: object) => pubsub.topic(run).publishMessage({ data: Buffer.from(JSON.stringify(payload)) }),
-      /** The permissions that are warned of. */
+      /** The permissions named in warnings. */
       skipped: () =>
         [...new Set(lines.flatMap(({ event, permission }) => (event === 'check.skipped' ? [permission] : [])))].sort(),
     };

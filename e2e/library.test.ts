@@ -27,7 +27,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PACKED = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'README.md', 'LICENSE'];
 const MOST_LINES = 40;
 
-/** Files of a user's project, beside the code that a test writes. */
+/** Files of a user's project, next to the code that a test writes. */
 const PROJECT = {
   'package.json': { name: 'mine', type: 'module' },
   'tsconfig.json': {
@@ -43,14 +43,14 @@ interface Manifest {
 
 const readManifest = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 
-/** Runs a program of this repository's, and expects it to end with 0. */
+/** Runs a program of this repository, and expects exit code 0. */
 async function run(cwd: string, command: string, ...args: readonly string[]): Promise<string> {
   const child = await startChild(command, args, { cwd, env: { ...process.env, npm_config_offline: 'true' } });
   assert.is(await child.exited, 0, `${command} ${args.join(' ')}\n${child.output}`);
   return child.stdout;
 }
 
-/** The service that the page shows: its only code block in TypeScript. */
+/** The service on the page: its only code block in TypeScript. */
 function serviceOfThePage(): string {
   const [block, second] = readFileSync(join(ROOT, 'docs/library.md'), 'utf8').matchAll(/^```ts\n(.*?)^```/gms);
   if (block?.[1] === undefined || second !== undefined) throw new Error('docs/library.md has one block of TypeScript');
@@ -64,14 +64,17 @@ suite('the package', ({ test, before, after }) => {
   const project = join(folder, 'project');
   const installed = join(project, 'node_modules/dataflow-services');
 
-  /** Makes the tarball from a copy, so that nothing changes here, and unpacks it in an empty project: without a registry. */
+  /**
+   * Creates the tarball from a copy, so that nothing changes here, and unpacks it in an empty project, without a
+   * registry.
+   */
   before(async () => {
     const copy = repositoryCopy(scope, PACKED);
     await run(copy, 'npm', 'pack');
     const [tarball = ''] = globSync('*.tgz', { cwd: copy });
     mkdirSync(installed, { recursive: true });
     await run(installed, 'tar', '-xzf', join(copy, tarball), '--strip-components=1');
-    // No other package of the repository: the code must not need one that npm would not install.
+    // Omits the repository's other packages: the code must not need one that npm would not install.
     for (const name of [...Object.keys(readManifest(installed).dependencies), '@types/node']) {
       const link = join(project, 'node_modules', name);
       mkdirSync(dirname(link), { recursive: true });

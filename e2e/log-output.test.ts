@@ -47,7 +47,7 @@ suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
     return { child, scrape: async () => new Scrape(await (await get('/metrics')).text()) };
   }
 
-  /** Both ends of a pipe with a name; `fill` writes until it takes no more. */
+  /** Both ends of a named pipe; `fill` writes until it is full. */
   function openPipe(name: string) {
     const path = join(folder.path, name);
     execFileSync('mkfifo', [path]);
@@ -120,7 +120,7 @@ suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
   }
 });
 
-/** Repeats a call on a descriptor that does not block, until it would, or until its end. */
+/** Repeats a call on a non-blocking descriptor until it would block, or until its end. */
 function untilAgain(call: () => number): void {
   try {
     while (call() > 0);

@@ -14,17 +14,17 @@ const RATE = 2_000;
 const TEST_TIMEOUT_MS = 120_000;
 
 interface Case {
-  /** Calls whose work is done, and whose answer is lost. */
+  /** Calls that succeed, with a lost response. */
   readonly lost: readonly FaultRule[];
-  /** The event by which the service tells that it tried again. */
+  /** The event of the service's retry. */
   readonly event: string;
-  /** A second publish makes a second message: Pub/Sub does not compare contents. */
+  /** A second publish creates a second message: Pub/Sub does not compare contents. */
   readonly mayRepeat: boolean;
   readonly env: Readonly<Record<string, string>>;
 }
 
 const lostPublish: FaultRule = { server: 'pubsub', method: 'Publish', probability: 0.1, seed: 1, dropResponse: true };
-/** A lost ack answer: the ack is sent again, and finds nothing to do. */
+/** A lost ack response: the ack is sent again, without effect. */
 const lostAck: FaultRule = { server: 'pubsub', method: 'Acknowledge', probability: 0.2, seed: 2, dropResponse: true };
 
 const CASES: ServiceCases<Case> = {
@@ -75,7 +75,7 @@ suite('responses that are lost after the work was done', (it) => {
         const { projectId } = sandbox;
         const tested = await openService(scope, name, { projectId, mqttUrl: mqttEnv.MQTT_URL, env });
         const service = await tested.start();
-        // From a broker the whole load may wait in the service's window; the rules must not hit the load itself.
+        // With a broker, the whole load may wait in the service's window; the rules must not affect the load itself.
         const resource = `*${tested.resources.topics[name === 'ingestion' ? 'raw' : 'enriched']}`;
         const faults = lost.map((rule) =>
           sandbox.faults.add(rule === lostPublish ? { ...lostPublish, resource } : rule),
@@ -102,7 +102,7 @@ suite('responses that are lost after the work was done', (it) => {
         console.log(`  ${name}: ${fired.join(' and ')} responses lost, ${entries - messages} duplicated`);
         assert.ok(metrics.events(event) > 0, `no ${event}`);
         if (mayRepeat) {
-          // A request whose answer is lost is published once more, with all that is in it.
+          // A request with a lost response is published again, with all of its messages.
           const flushed = metrics.value('dataflow_stage_batches_total', { stage: 'flushed' });
           const bound = Math.ceil((messages / flushed) * (fired[0] ?? 0) * 4);
           assert.ok(entries > messages, 'a lost publish is repeated');

@@ -16,7 +16,7 @@ const COMMON_LABELS: ReadonlySet<string> = new Set(['service', 'pipeline', 'le']
 
 interface Metric {
   readonly type: string;
-  /** Names of its own labels; undefined where it has no sample at present. */
+  /** Names of its own labels; undefined if it has no sample now. */
   readonly labels: readonly string[] | undefined;
 }
 
@@ -35,7 +35,7 @@ function documented(service: string): Map<string, Metric> {
 const samplesIn = (text: string) => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 const labelsOf = (sample: string) => Array.from(sample.matchAll(/(\w+)="/g), ([, label = '']) => label);
 
-/** The metrics of this platform that a service prints. */
+/** The metrics of this platform in a service's output. */
 function printed(text: string): Map<string, Metric> {
   const types = text.matchAll(/^# TYPE (dataflow_\w+) (\w+)$/gm);
   return new Map(

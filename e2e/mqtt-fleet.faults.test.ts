@@ -13,11 +13,11 @@ import { sized } from '../src/testing/size.ts';
 import { suite } from '../src/testing/suite.ts';
 import { Fleet } from '../src/tools/load/fleet.ts';
 
-/** Published once all is as it shall be; during the change a load goes on all the time. */
+/** Messages published after the change; a load also runs during the change. */
 const MESSAGES = sized({ full: 10_000, short: 500 });
 const RATE = sized({ full: 1_000, short: 500 });
 const WINDOW = 200;
-/** Unconfirmed messages of the load, which it sends again when its connection breaks. */
+/** Unconfirmed messages of the load, which it resends when its connection breaks. */
 const PUBLISH_WINDOW = 500;
 const TEST_TIMEOUT_MS = 240_000;
 
@@ -92,19 +92,21 @@ suite('two replicas of ingestion behind a share group', (it) => {
         scope.defer(() => load.stop().catch(() => {}));
         return load;
       },
-      /** Restarts one member after the other, as a rolling update does. */
+      /** Restarts one member after another, like a rolling update. */
       restartEach: async (subscribing: Subscribing): Promise<void> => {
         for (const ordinal of [0, 1]) {
           await end(ordinal);
           await start(ordinal, subscribing);
         }
       },
-      /** Waits until each member has told an event so often, or more often. */
+      /** Waits until each member has logged an event at least this many times. */
       eachHas: async (event: string, times: number): Promise<void> => {
         for (const member of members)
           await eventually(async () => assert.ok((await member.scrape()).events(event) >= times, event));
       },
-      /** Waits until so many have arrived and nothing is under way; returns how many of them came more than once. */
+      /**
+       * Waits until this number has arrived and nothing is in flight; returns how many of them arrived more than once.
+       */
       arrival: async (published: number): Promise<number> => {
         await eventually(() => assert.is(collected.ids.size, published, 'distinct ids'), {
           deadlineMs: 60_000,
@@ -120,7 +122,10 @@ suite('two replicas of ingestion behind a share group', (it) => {
         }
         return collected.total - published;
       },
-      /** Number of messages of the nth load that came again. Second copies may wait at the broker still when the first ones are in. */
+      /**
+       * Number of messages of the nth load that arrived more than once. Second copies may still wait at the broker when
+       * the first ones have arrived.
+       */
       repeatedOf: (load: number): number => {
         let repeated = 0;
         for (const [id, times] of collected.ids) if (id.startsWith(`${raw}-${load}-`)) repeated += times - 1;
@@ -172,7 +177,7 @@ suite('two replicas of ingestion behind a share group', (it) => {
       readonly title: string;
       readonly earlier: Subscribing;
       readonly present: Subscribing;
-      /** Copies of a message beside the first one, at most: before the change, and during it. */
+      /** The most additional copies of a message: before the change, and during it. */
       readonly copies: { readonly before: number; readonly during: number };
       readonly isLong: boolean;
     }[] = [
@@ -205,7 +210,7 @@ suite('two replicas of ingestion behind a share group', (it) => {
           let published = await during.stop();
           await arrival(published);
           const changed = published;
-          // From the last UNSUBACK on each message comes once.
+          // After the last UNSUBACK, each message arrives once.
           published += await load({ count: MESSAGES }).done;
           await arrival(published);
           const duplicates = repeatedOf(1);

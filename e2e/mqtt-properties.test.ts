@@ -31,7 +31,7 @@ suite('MQTT 5 properties of messages', (it) => {
     servers = await startServers(whole, { parts: ['pubsub'] });
   });
 
-  /** An ingestion behind mosquitto, a client that publishes to it, and all that it has published. */
+  /** An ingestion behind mosquitto, a client that publishes to it, and all messages that it has published. */
   const start = async (mqtt: object = {}, more: object = {}) => {
     const { projectId } = servers.sandbox;
     const broker = scope.use(await startMosquitto());
@@ -158,7 +158,7 @@ suite('MQTT 5 properties of messages', (it) => {
     const { attributes } = await received(messages, 2);
     assert.ok(Object.keys(attributes).length <= 100 && Object.keys(attributes).length > 90);
     assert.equal([attributes.mqtt_content_type, attributes.p0, attributes.route_name], ['text/plain', 'v', 'raw']);
-    // With them it would be larger than a request may be.
+    // With them, it would exceed the maximum size of a request.
     const large = Buffer.alloc(7_450_000, 'x');
     await publish(
       client,

@@ -46,7 +46,7 @@ suite('replicas of ingestion', (it) => {
     'share the messages; one is killed and comes back under its own id: nothing is lost',
     async () => {
       const tested = await open();
-      // Not every broker reads the PUBACKs of a connection that is reset: see mqtt-unread-pubacks.faults.test.ts.
+      // Some brokers do not read the PUBACKs of a reset connection: see mqtt-unread-pubacks.faults.test.ts.
       const link = scope.use(await startFaultProxy(broker, { deliversLastBytes: true }));
       const first = await startMember(tested, 0);
       const second = await startMember(tested, 1, { MQTT_URL: `mqtt://127.0.0.1:${link.port}` });
@@ -68,7 +68,7 @@ suite('replicas of ingestion', (it) => {
         assert.is(await member.end(), 0, member.output.slice(-2_000));
       }
       console.log(`  shares ${shares.join(' and ')} after the kill, ${entries - MESSAGES} duplicated`);
-      // One kill repeats at most what owed a PUBACK.
+      // One kill repeats at most the messages without a PUBACK.
       assert.ok(entries - MESSAGES <= WINDOW, `${entries - MESSAGES} duplicates`);
     },
     TEST_TIMEOUT_MS,
@@ -80,7 +80,7 @@ suite('replicas of ingestion', (it) => {
       const tested = await open();
       const { raw } = tested.resources.topics;
       const [first, second] = [await startMember(tested, 0), await startMember(tested, 1)];
-      // Nothing can be published, so that both windows fill up.
+      // Publishing is blocked, so that both windows fill up.
       const stuck = servers.sandbox.faults.add({
         server: 'pubsub',
         method: 'Publish',
@@ -98,7 +98,7 @@ suite('replicas of ingestion', (it) => {
       await second.end('SIGKILL');
       stuck.remove();
       await tested.arrival(300 - held);
-      // Longer than a broker takes to notice that a connection is gone.
+      // Longer than a broker takes to detect a lost connection.
       await new Promise((resolve) => setTimeout(resolve, 2_000));
       assert.is((await tested.sink()).distinctIds, 300 - held);
       const { received } = await first.scrape();
@@ -119,7 +119,7 @@ suite('replicas of ingestion', (it) => {
         const second = await tested.start();
         const started = performance.now();
         for (const member of [first, second]) {
-          // MQTT 3.1.1 has no reason code, and mosquitto 2.0.11 gives none: then cut connections are all there is to see.
+          // MQTT 3.1.1 has no reason code, and mosquitto 2.0.11 sends none: only the cut connections are visible.
           await eventually(
             async () => {
               const metrics = await member.scrape();

@@ -12,9 +12,9 @@ const WINDOW = 200;
 const TEST_TIMEOUT_MS = 120_000;
 
 /**
- * A broker that does not keep to Receive Maximum (mosquitto before 2.0.13, each one under MQTT 3.1.1) fills the
- * connection with messages, and may have read none of their PUBACKs when the connection is reset. All of those come
- * again, which no client can help.
+ * A broker that does not respect Receive Maximum (mosquitto before 2.0.13, every one under MQTT 3.1.1) fills the
+ * connection with messages, and may not have read their PUBACKs when the connection is reset. It redelivers all of
+ * those, which no client can prevent.
  */
 suite('PUBACKs that the broker has not read', (it) => {
   const { long, skip, before } = it;
@@ -35,13 +35,13 @@ suite('PUBACKs that the broker has not read', (it) => {
       async () => {
         const { sandbox } = servers;
         const broker = scope.use(await startMosquitto());
-        // Stopped, it would not end.
+        // A stopped process would not end.
         scope.defer(() => process.kill(broker.pid, 'SIGCONT'));
         const env = { MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__MAX_IN_FLIGHT: String(WINDOW) };
         const { projectId } = sandbox;
         const tested = await openService(scope, 'ingestion', { projectId, mqttUrl: broker.url, env });
         const killed = await tested.start();
-        // mosquitto before 2.0.13 keeps to Receive Maximum until the first PUBACK.
+        // mosquitto before 2.0.13 respects Receive Maximum until the first PUBACK.
         assert.is(await tested.load({ ratePerSecond: 3_000, count: READ }).done, READ);
         await tested.arrival(READ);
         const stuck = sandbox.faults.add({
@@ -50,7 +50,7 @@ suite('PUBACKs that the broker has not read', (it) => {
           resource: `*/${tested.resources.topics.raw}`,
           error: { code: 'UNAVAILABLE' },
         });
-        // The same messages come first.
+        // The same messages arrive first.
         assert.is(await tested.load({ ratePerSecond: 3_000, count: MESSAGES }).done, MESSAGES);
         process.kill(broker.pid, 'SIGSTOP');
         stuck.remove();

@@ -18,7 +18,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const MESSAGES = 150;
 
-/** Archives each site in a place of its own, in many small objects. */
+/** Archives each site in its own place, in many small objects. */
 const BY_SITE = {
   location: ['attributes.site'],
   maxAgeMs: 50,
@@ -34,7 +34,7 @@ const REFUSED_PLACE = {
   error: { code: 403, reason: 'forbidden' },
 } as const;
 
-/** Fails while one of two targets is away, until every message of the other has arrived. */
+/** Asserts that one of two targets fails until every message of the other has arrived. */
 suite('one of several targets fails', (it) => {
   const { test, before, afterEach } = it;
   const scope = testScope(it);
@@ -57,7 +57,7 @@ suite('one of several targets fails', (it) => {
     await topic.createSubscription(id);
   };
 
-  /** An ingestion whose route `away/+` leads to a topic that is away, and `healthy/+` to one that works. */
+  /** An ingestion whose route `away/+` leads to an unreachable topic, and `healthy/+` to one that works. */
   async function openIngestion(name: string, mqtt: object, publish: object = {}) {
     const { sandbox, mqttEnv } = servers;
     const { projectId } = sandbox;
@@ -158,7 +158,7 @@ suite('one of several targets fails', (it) => {
     await sendAll('healthy');
     await eventually(() => assert.is(healthy.ids.size, MESSAGES));
     assert.is(away.ids.size, 0);
-    // A message arrives at its topic before the answer to the request that brought it.
+    // A message arrives at its topic before the response to its request.
     await eventually(() => assert.is(service.ledger.inFlight, 40));
     await eventually(async () => {
       const red = await readyz();

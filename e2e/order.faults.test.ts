@@ -42,7 +42,7 @@ suite('order of each key', (it) => {
     const published = await tested.load({ ratePerSecond: RATE, count: MESSAGES }).done;
     assert.is(published, MESSAGES);
     onLoaded();
-    // Messages in flight when a stream broke come back when their lease ends.
+    // Messages in flight on a broken stream are redelivered when their lease ends.
     await tested.arrival(MESSAGES, 130_000);
     assertOrder(tested.firstIds());
     const metrics = await service.scrape();
@@ -60,7 +60,7 @@ suite('order of each key', (it) => {
         projectId: sandbox.projectId,
         devices: DEVICES,
         env: {
-          // So small that outages outlast it, and messages go back.
+          // Short enough that outages outlast it, and messages go back.
           DATAFLOW_GIVE_UP_AFTER_MS: '40',
           DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '10',
           DATAFLOW_LOOKUP__REDIS__TTL_MS: '20',
@@ -77,7 +77,7 @@ suite('order of each key', (it) => {
       sandbox.faults.add({ ...read, probability: 0.5, seed: 4, latencyMs: 10 });
       const streams = { server: 'pubsub', method: 'StreamingPull', resource: '*-enrich-*' } as const;
       const breakStreams = () => {
-        // One at a time: a stream that is broken again and again waits ever longer before it comes back.
+        // One at a time: a stream that breaks repeatedly waits longer before each reconnect.
         let last: Fault | undefined;
         const breaking = setInterval(() => {
           if (last?.fired === 0) return;
@@ -116,7 +116,7 @@ suite('order of each key', (it) => {
           projectId: sandbox.projectId,
           devices: DEVICES,
           mqttUrl: broker.url,
-          // So small that there are hundreds of requests, of which a tenth fail.
+          // Small enough for hundreds of requests, of which a tenth fail.
           env: { ...env, MQTT_PROTOCOL_VERSION: '5', DATAFLOW_PUBLISH__MAX_MESSAGES: PER_REQUEST },
         });
         const publish = { server: 'pubsub', method: 'Publish' } as const;

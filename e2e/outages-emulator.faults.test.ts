@@ -9,7 +9,7 @@ import { openService } from '../src/testing/test-run.ts';
 const MESSAGES = 5_000;
 const RATE = 500;
 const AWAY_MS = 2_000;
-/** Messages in flight when a stream broke come back when their lease ends: after the subscription's 60 s. */
+/** Messages in flight on a broken stream are redelivered when their lease ends: after the subscription's 60 s. */
 const LEASE_MS = 60_000;
 const TEST_TIMEOUT_MS = 600_000;
 
@@ -66,7 +66,7 @@ suite("Google's emulators behind a proxy", (it) => {
       });
       metrics.assertLedger();
       assert.ok(metrics.events('pubsub.stream_lost') > 0);
-      // The emulator delivers again at once what a broken stream held, though its leases last.
+      // The emulator redelivers the messages of a broken stream immediately, before their leases end.
       console.log(
         `  ${(await tested.sink()).entries - MESSAGES} duplicated, ${metrics.events('pubsub.stream_lost')} streams lost`,
       );

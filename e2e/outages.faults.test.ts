@@ -11,23 +11,23 @@ import { openRun, SERVICES, type ServiceCases } from '../src/testing/test-run.ts
 import { countLines, countRows } from '../src/tools/demo/sink-counts.ts';
 
 const OUTAGE_MS = sized({ full: 10_000, short: 1_500 });
-/** Messages in flight when a stream broke come back when their lease ends. */
+/** Messages in flight on a broken stream are redelivered when their lease ends. */
 const LEASE_MS = sized({ full: 60_000, short: 10_000 });
-/** For a service to notice that a server is away: longer than a short outage. */
+/** Time for a service to detect an outage: longer than a short outage. */
 const NOTICED_WITHIN_MS = 10_000;
 const RATE = 700;
-/** More than the caches hold, so that lookups go on to Firestore. */
+/** More devices than the caches hold, so that lookups reach Firestore. */
 const DEVICES = 1_000;
 const WARM_UP = sized({ full: 3_000, short: 500 });
 const MAX_IN_FLIGHT = 2_000;
-/** The heap that each service has: one that queued what an outage holds up would end with "heap out of memory". */
+/** The heap of each service: one that queued messages during an outage would end with "heap out of memory". */
 const HEAP_MB = 256;
-/** Resident: heap, buffers on their way, code, threads. */
+/** Resident: heap, outgoing buffers, code, threads. */
 const MAX_RSS_MB = 450;
-/** Six outages take 140 s on two cores; what waited for them is worked off at the machine's speed. */
+/** Six outages take 140 s on two cores; then the backlog is processed at the machine's speed. */
 const TEST_TIMEOUT_MS = 400_000;
 
-/** The services that suffer when a server is away: red means not ready, degraded is ready and says so. */
+/** The services affected by an outage: red means not ready, degraded is ready and reports it. */
 const VICTIMS = {
   mqtt: { red: ['ingestion'], degraded: [] },
   pubsub: { red: SERVICES, degraded: [] },
@@ -139,7 +139,7 @@ suite('outages', (it) => {
       const lines = await countLines(resources);
       console.log(`  ${published} messages: ${rows.entries} rows, ${lines.entries} lines`);
       assert.is(rows.entries, published, 'rows');
-      // A publish whose answer an outage swallowed is published again: at most what was under way.
+      // A publish with a lost response is repeated: at most the messages in flight.
       assert.ok(lines.entries <= published + parts.length * MAX_IN_FLIGHT, `${lines.entries} lines`);
     },
     TEST_TIMEOUT_MS,

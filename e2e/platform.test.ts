@@ -49,7 +49,7 @@ suite('the four services', (it) => {
     const load = run.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: MESSAGES });
     assert.is(await load.done, MESSAGES);
 
-    // First what passes inside of the services, then what is in the sinks.
+    // First the services' own counts, then the contents of the sinks.
     await eventually(() => {
       assert.is(ingestion.ledger.acked, MESSAGES, 'ingested');
       assert.is(enrich.ledger.acked, MESSAGES, 'enriched');

@@ -15,23 +15,23 @@ import { readLines } from './read-lines.ts';
 
 const GOOD = sized({ full: 5_000, short: 1_000 });
 const RATE = 1_500;
-/** Of each kind; with all kinds about 5 % of the messages. */
+/** Number of each kind; all kinds together are about 5 % of the messages. */
 const OF_EACH = sized({ full: 25, short: 5 });
 const OF_LARGE = sized({ full: 2, short: 1 });
 const TEST_TIMEOUT_MS = 150_000;
 const NINE_MB = 9_000_000;
 const DEPTH = 10_000;
 
-/** The fate of a message: the reason of its dead letter, or that it arrives, since it does this service no harm. */
+/** The fate of a message: the reason of its dead letter, or arrival if this service accepts it. */
 type Fate = PoisonReason | 'arrives';
 
 interface Kind {
-  /** The bytes that a device sends. */
+  /** The bytes from a device. */
   readonly payload: Buffer;
-  /** For the services behind Pub/Sub: what stands beside it in the envelope. */
+  /** For the services after Pub/Sub: other fields of the envelope. */
   readonly enrichmentData?: object;
   readonly attributes?: Readonly<Record<string, string>>;
-  /** In place of an envelope. */
+  /** Replaces the envelope. */
   readonly data?: Buffer;
   readonly count?: number;
   readonly fate: ServiceCases<Fate>;
@@ -40,16 +40,16 @@ interface Kind {
 const text = (value: string) => Buffer.from(value);
 const nested = `${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}`;
 const everywhere = (fate: Fate) => ({ ingestion: fate, enrich: fate, icestore: fate, bigqueries: fate });
-/** A payload is bytes to all but BigQuery, whose columns read inside of it. */
+/** Only BigQuery reads a payload, for its columns. To the other services it is bytes. */
 const onlyBigQuery = (fate: Fate) => ({ ...everywhere('arrives'), bigqueries: fate });
-/** The data of a Pub/Sub message that is no envelope; MQTT has none. */
+/** The data of a Pub/Sub message that is not an envelope; not used with MQTT. */
 const noEnvelope = { ...everywhere('undecodable'), ingestion: 'arrives' } as const;
 
 const KINDS: Readonly<Record<string, Kind>> = {
-  // An empty payload is a payload; columns find nothing in it.
+  // An empty payload is valid; columns find nothing in it.
   'empty payload': { payload: text(''), fate: onlyBigQuery('undecodable') },
   'empty data': { payload: text(''), data: text(''), fate: noEnvelope },
-  // As MQTT payload its envelope has 12 MB. As an envelope of 9 MB it fits everywhere.
+  // With an MQTT payload, its envelope has 12 MB. An envelope of 9 MB fits everywhere.
   '9 MB': {
     payload: text(JSON.stringify({ sequence: 1, pad: 'x'.repeat(NINE_MB * 0.74) })),
     count: OF_LARGE,
@@ -89,7 +89,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     fate: noEnvelope,
   },
   'binary around it': { payload: Buffer.from([0]), data: Buffer.from([0xff, 0xfe, 0x00, 0x80]), fate: noEnvelope },
-  // Made safe for a path; as a key of the lookup it is no document.
+  // Escaped in a path; as a lookup key it cannot name a document.
   'hostile path parts': {
     payload: text('{"sequence":1}'),
     enrichmentData: { location: '../../x', DeviceID: '../../x' },
@@ -100,7 +100,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     enrichmentData: JSON.parse('{"__proto__":{"polluted":true},"DeviceID":"__proto__"}'),
     fate: everywhere('arrives'),
   },
-  // Pub/Sub itself takes no 101; a hundred leave no room for another.
+  // Pub/Sub itself refuses 101; a hundred leave no room for another.
   '100 attributes': {
     payload: text('{"sequence":1}'),
     attributes: Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`a${index}`, 'v'])),

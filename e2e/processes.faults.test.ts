@@ -17,7 +17,7 @@ const MESSAGES = 300;
 const TEST_TIMEOUT_MS = 150_000;
 const FLEET = { devices: 10, seed: 3 };
 
-/** Publishes one reading of each line with the stock client `mosquitto_pub`. */
+/** Publishes one reading per line with the stock client `mosquitto_pub`. */
 function mosquittoPub(url: string, fleet: Fleet): void {
   const { hostname, port } = new URL(url);
   const byTopic = new Map<string, string[]>();
@@ -72,7 +72,7 @@ suite('services as processes of their own', (it) => {
 
   const onEmulators = "ingestion and enrich move them on Google's emulators and mosquitto";
   if (!hasGoogleEmulators()) {
-    // Not to be had from a package registry: the suite says so, and goes on.
+    // Not available from a package registry: the suite reports that, and continues.
     console.log(`  left out: ${onEmulators} (gcloud or Java is not installed)`);
   } else if (findMosquitto() === undefined) skip(onEmulators, 'mosquitto is not installed');
   else {

@@ -15,10 +15,10 @@ import { readLines } from './read-lines.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 const MESSAGES = 3;
-/** More than a letter holds. */
+/** Larger than a dead letter's limit. */
 const LARGE = 9_500_000;
 
-/** Ways in which Cloud Storage answers 412 although there is no object of that name. */
+/** Cases in which Cloud Storage answers 412 although no object has that name. */
 const POLICY: FaultRule = {
   ...{ server: 'storage', method: 'storage.objects.insert' },
   error: {

@@ -17,7 +17,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const RETRY_AFTER_SECONDS = 1;
 const TIMES = 2;
-/** Without the server's wish, all tries would be over within half of one second. */
+/** Without the server's Retry-After, all attempts would end within half a second. */
 const IMPATIENT = { initialDelayMs: 50, maxDelayMs: 100 };
 
 suite('Retry-After', (it) => {
@@ -32,7 +32,7 @@ suite('Retry-After', (it) => {
   });
   afterEach(() => servers.sandbox.faults.clear());
 
-  /** Sends one message through a service whose sink refuses it twice, and measures how long it takes. */
+  /** Sends one message through a service whose sink refuses it twice, and measures the duration. */
   async function assertWaits(
     open: (common: object, run: string, telemetry: object) => Service<unknown>,
     fault: Pick<FaultRule, 'server' | 'method' | 'resource' | 'error'>,

@@ -91,7 +91,7 @@ deadLetters: { topicId: dead-letters }
       await send('sites/a/events', 'before its route');
       await arrived('raw', ['r1']);
 
-      // As editors and deployments do: a new file takes the place of the old one.
+      // Like editors and deployments: a new file replaces the old one.
       writeFileSync(`${file}.new`, yaml({ readings, events }));
       renameSync(`${file}.new`, file);
       await eventually(() => assert.is(logged('mqtt.subscribed').length, 2));
@@ -160,7 +160,7 @@ deadLetters: { topicId: dead-letters }
       await service.ready;
       const missing = await refusedAfter(own(yaml({ readings, events: { filter: 'yards/+/events', to: 'nowhere' } })));
       assert.match(missing, /producers: .*topics\/nowhere/);
-      // Reverted: there is nothing to do, and the next good edit takes effect.
+      // Reverted: nothing changes, and the next good edit takes effect.
       writeFileSync(file, good);
       await eventually(() => assert.is(logged('routes.unchanged').length, 1));
 

@@ -66,7 +66,7 @@ suite('secrets of Redis', ({ test, skip, before, after, afterEach }) => {
             assert.match(await overHttp(address), /dataflow_messages_received_total\{[^}]*\} [1-9]/),
           );
           const later = await eventually(async () => {
-            // One more message makes one more lookup in Redis.
+            // One more message causes one more lookup in Redis.
             await pubsub.topic(topic).publishMessage({ data });
             const said = await overHttp(address);
             assert.ok(said.includes(`"redis":{"state":"${state}","detail":"${cause}`), 'the cause stays');

@@ -72,13 +72,13 @@ suite('secrets', ({ test, skip, before, after, afterEach }) => {
       ingestionYaml(['url: mqtts://127.0.0.1:1', `tls: { keyFile: ${keyFile}, certFile: ${keyFile} }`], topic),
     );
     const keys = [`{"type":"service_account","private_key":"${google}"`, `{"private_key":"${google}"}`];
-    // Before the key of Google, a service reads those of the broker.
+    // A service reads the broker's secrets before Google's key.
     const withoutTls = folder.pipeline(ingestionYaml(['url: mqtt://127.0.0.1:1'], topic));
     const withGoogleKey = async (content: string, index: number): Promise<void> => {
       const { code, output } = await runCli(['run', withoutTls], {
         env: {
           DATAFLOW_GOOGLE__KEY_FILENAME: folder.file(`credentials-${index}.json`, content),
-          // Not an emulator: the file is read.
+          // Without an emulator, the file is read.
           PUBSUB_EMULATOR_HOST: '',
         },
       });

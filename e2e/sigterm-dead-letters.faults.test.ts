@@ -10,7 +10,7 @@ import { openService } from '../src/testing/test-run.ts';
 
 const MESSAGES = 10_000;
 const DEADLINE_MS = 1_000;
-/** The guarantee: the process has ended this long after the deadline. */
+/** The guarantee: the process ends within this time after the deadline. */
 const GRACE_MS = 2_000;
 
 /** Faults of publishing dead letters. */
@@ -40,7 +40,7 @@ suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
           ...NO_COMPILE_CACHE,
           DATAFLOW_SHUTDOWN__DEADLINE_MS: String(DEADLINE_MS),
           DATAFLOW_SOURCE__MAX_IN_FLIGHT: String(MESSAGES),
-          // For what was not given back in time.
+          // Lease of messages that were not returned in time.
           DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000',
         },
       });
@@ -88,7 +88,7 @@ suite(`SIGTERM with ${MESSAGES} dead letters waiting`, (it) => {
   }
 });
 
-/** Waits until a count has been the same for half a second. */
+/** Waits until a count has been stable for half a second. */
 async function settled(count: () => number): Promise<void> {
   let before = -1;
   await eventually(
@@ -102,7 +102,7 @@ async function settled(count: () => number): Promise<void> {
   );
 }
 
-/** An envelope whose payload the table's columns cannot be read from. */
+/** An envelope with a payload that does not fit the table's columns. */
 function poisoned(id: string): Buffer {
   const payload = Buffer.from('not JSON').toString('base64');
   return Buffer.from(JSON.stringify({ id, payload, publishTime: '2026-02-03T04:05:06Z' }));

@@ -13,14 +13,14 @@ import { casesOf, openService, type ServiceCases } from '../src/testing/test-run
 
 const IN_FLIGHT = sized({ full: 10_000, short: 1_000 });
 const DEADLINE_MS = 1_000;
-/** The guarantee: the process has ended this long after the deadline. */
+/** The guarantee: the process ends within this time after the deadline. */
 const GRACE_MS = 2_000;
 const SLOW_BYTES_PER_SECOND = 20_000;
 
 interface SignalCase {
-  /** The servers that the service stands on; the last is the one that holds its messages in flight. */
+  /** The servers of the service; the last one holds its messages in flight. */
   readonly servers: readonly Part[];
-  /** Calls that are not answered, so that messages stay in flight. */
+  /** Calls without a response, so that messages stay in flight. */
   readonly held: FaultRule;
 }
 

@@ -13,9 +13,9 @@ const RESTARTS = sized({ full: 4, short: 1 });
 const MESSAGES = sized({ full: 6_000, short: 1_500 });
 const RATE = 1_500;
 const DEADLINE_MS = 20_000;
-/** A lease that is given back need not end first, at 60 s. */
+/** Returned messages do not wait for the end of their lease, at 60 s. */
 const GIVEN_BACK_WITHIN_MS = 50_000;
-/** Of messages that are not given back: the next service gets them when this ends. */
+/** Lease of messages that are not returned: the next service gets them when it ends. */
 const LEASE_MS = sized({ full: 60_000, short: 10_000 });
 const TEST_TIMEOUT_MS = 300_000;
 
@@ -83,7 +83,7 @@ suite('SIGTERM under load', (it) => {
       const { faults } = servers.sandbox;
       const tested = await open('bigqueries');
       const service = await tested.start();
-      // The sink does not answer: the first signal alone would wait for the deadline.
+      // The sink does not respond: after the first signal alone, the service would wait for the deadline.
       faults.add({ server: 'bigquery', method: 'tabledata.insertAll', stall: true });
       await tested.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: 1_000 }).done;
       await eventually(async () => assert.is((await service.scrape()).inFlight, 1_000));
@@ -105,7 +105,7 @@ suite('SIGTERM under load', (it) => {
     async () => {
       const { faults } = servers.sandbox;
       const tested = await open('bigqueries');
-      // So long that only what was given back arrives in time.
+      // Long enough that only returned messages arrive in time.
       const lease = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '60000' };
       const service = await tested.start({ ...lease, DATAFLOW_SHUTDOWN__DEADLINE_MS: '500' });
       faults.add({ server: 'bigquery', method: 'tabledata.insertAll', stall: true });

@@ -13,7 +13,7 @@ const SILENT_MS = sized({ full: 80_000, short: 1_000 });
 const MESSAGES = sized({ full: 5_000, short: 1_000 });
 const CALL_TIMEOUT_MS = 250;
 const CONCURRENCY = 4;
-/** Sockets that a call has given back, or that are being closed. */
+/** Sockets that a call has released, or that are being closed. */
 const SPARE_SOCKETS = 2;
 
 const SINKS = {

@@ -29,7 +29,7 @@ suite('the formulas of sizing', (it) => {
       const metrics = await ingestion.scrape();
       const mean = (name: string) => (1_000 * metrics.value(`${name}_sum`)) / metrics.value(`${name}_count`);
       const requests = metrics.value('dataflow_publish_duration_seconds_count');
-      // The server's latency and the way there: what the formula calls the latency of a call.
+      // The server's delay plus the network's: the latency of a call in the formula.
       const latency = mean('dataflow_publish_duration_seconds');
       assert.ok(latency >= pubsubMs, `a call takes ${latency} ms`);
       const formula = sizeIngestion({

@@ -8,15 +8,15 @@ import { casesOf, openService, type ServiceCases } from '../src/testing/test-run
 
 const MESSAGES = 200_000;
 const LATENCY_MS = 200;
-/** A service without progress for so long is stuck. The speed itself depends on the machine. */
+/** A service without progress for this time is stuck. The speed itself depends on the machine. */
 const STUCK_MS = 60_000;
 const TEST_TIMEOUT_MS = 600_000;
-/** Of the median of the second half to that of the first, past the warm-up. */
+/** The median of the second half relative to that of the first, after the warm-up. */
 const MAX_GROWTH = 1.2;
-/** Received and leased before a paused stream stops: what the transport and one response hold. */
+/** Messages received and leased before a paused stream stops: the buffers of the transport and one response. */
 const MAX_PENDING = 5_000;
 
-/** The calls that are slow, and the bound of what may be in flight. */
+/** The slow calls, and the bound on messages in flight. */
 const CASES: ServiceCases<{ slow: FaultRule; maxInFlight: number }> = {
   ingestion: { slow: { server: 'pubsub', method: 'Publish', latencyMs: LATENCY_MS }, maxInFlight: 1_000 },
   enrich: { slow: { server: 'pubsub', method: 'Publish', latencyMs: LATENCY_MS }, maxInFlight: 4_000 },
@@ -50,7 +50,7 @@ suite('a slow sink behind a fast source', (it) => {
         const isMqtt = name === 'ingestion';
         const tested = await openService(scope, name, {
           projectId: sandbox.projectId,
-          // Few enough that requests are large, though each device has its own.
+          // Few enough for large requests, although each device has its own ordering key.
           devices: 8,
           mqttUrl: mqttEnv.MQTT_URL,
           env: {

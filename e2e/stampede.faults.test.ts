@@ -30,15 +30,15 @@ suite('stampede', (it) => {
           env: {
             DEVICES_COLLECTION: 'nobody',
             DATAFLOW_LOOKUP__MISSING_TTL_MS: String(MISSING_TTL_MS),
-            // A Redis that is not there: skipped.
+            // An unreachable Redis is skipped.
             ...(redis ? {} : { REDIS_URL: 'redis://127.0.0.1:1' }),
           },
         });
         const service = await tested.start();
-        // Counts the calls, and makes them slow enough for a crowd to gather.
+        // Counts the calls, and makes them slow enough for waiting lookups to accumulate.
         const reads = sandbox.faults.add({ server: 'firestore', method: 'BatchGetDocuments', latencyMs: 100 });
         const started = performance.now();
-        // Without ordering keys: else one message would wait for the other anyway.
+        // Without ordering keys: with them, one message would wait for the other anyway.
         await tested.load({ ratePerSecond: 3_000, count: MESSAGES, ordered: false }).done;
         await tested.arrival(MESSAGES);
         const elapsedMs = performance.now() - started;

@@ -42,7 +42,7 @@ suite('faults of the table', (it) => {
     sandbox.settings.change({ deny: [], schemaDelayMs: 0 });
   });
 
-  /** A service before its table, which has the columns `table`. */
+  /** A service with a table that has the columns `table`. */
   const open = async (
     table: readonly Field[],
     schema: readonly Field[] = CONFIGURED,
@@ -163,7 +163,7 @@ suite('faults of the table', (it) => {
     ]) {
       await isRed(opened, expected);
     }
-    // Else a check in between would find no table, which ends a start.
+    // Otherwise a check in between would find no table, which ends a start.
     const unread = sandbox.faults.add({ server: 'bigquery', method: 'tables.get', error: { code: 503 } });
     await opened.dataset.table('rows').delete();
     await opened.makeTable([
@@ -238,7 +238,7 @@ suite('faults of the table', (it) => {
 
   test('a row that is too large for a request is found by halving, and costs only itself', async () => {
     const accepted: string[] = [];
-    /** A BigQuery that refuses each request with the large row in it, as the service does. */
+    /** A BigQuery that, like the service, refuses each request with the large row. */
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk) => chunks.push(chunk));
@@ -265,7 +265,7 @@ suite('faults of the table', (it) => {
     scope.defer(() => server.close());
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
-    // The client takes its address from the environment when it is made.
+    // The client reads its address from the environment when it is created.
     const { BIGQUERY_EMULATOR_HOST } = process.env;
     process.env.BIGQUERY_EMULATOR_HOST = `http://127.0.0.1:${address.port}`;
     const client = createBigQueryClient({ projectId: sandbox.projectId });
@@ -307,7 +307,7 @@ suite('faults of the table', (it) => {
 
   test('a member that a hook writes in another case than its field is its row’s fault', async () => {
     const record = { name: 'rec', type: 'RECORD', fields: [{ name: 'value', type: 'STRING' }] };
-    // Members that are not columns are left out; a hook decides by itself.
+    // Members without a column are left out; a hook decides for itself.
     const opened = await open([...CONFIGURED, record], [...CONFIGURED, record], {
       transformer: ({ payload }) => JSON.parse(Buffer.from(payload).toString()),
     });

@@ -11,7 +11,7 @@ import { readLines } from './read-lines.ts';
 
 const MESSAGES = 10;
 const TEST_TIMEOUT_MS = 60_000;
-/** Beyond 2^53: as doubles, all of them are one number. */
+/** Above 2^53: as doubles, all of them are the same number. */
 const IDS = Array.from({ length: MESSAGES }, (_, index) => String(1_764_345_600_000_000_000n + BigInt(index)));
 const SERIAL = '9007199254740993';
 

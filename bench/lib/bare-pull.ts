@@ -2,7 +2,7 @@
 import { createPubSubClients, type PubSubClients } from '../../src/connectors/pubsub/client.ts';
 import { namesOf, type Task } from './task.ts';
 
-/** A message as StreamingPull brings it. */
+/** A message from StreamingPull. */
 export interface Pulled {
   readonly ackId: string;
   readonly message: { readonly data: Buffer; readonly attributes: Record<string, string> };
@@ -13,11 +13,11 @@ const ACK_DELAY_MS = 10;
 
 export interface BarePull {
   readonly clients: PubSubClients;
-  /** Acknowledges, in batches of 1,000 or what has come in 10 ms. */
+  /** Acknowledges in batches of 1,000, or of the ids from 10 ms. */
   ack(ackId: string): void;
 }
 
-/** Opens one StreamingPull, and hands over what each response brings. */
+/** Opens one StreamingPull and passes on the messages of each response. */
 export async function barePull(
   task: Task,
   onMessages: (pulled: readonly Pulled[], pull: BarePull) => void,

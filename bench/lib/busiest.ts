@@ -13,7 +13,7 @@ export function sharesOf(rounds: readonly { readonly utilizations: Shares }[]): 
   );
 }
 
-/** The busiest process and its share of a core: only near 100 % it was the limit. */
+/** The busiest process and its share of a core. It was the limit only near 100 %. */
 export function busiestOf({ saturated, utilizations }: { readonly saturated: string; readonly utilizations?: Shares }) {
   const share = utilizations?.[saturated];
   return share === undefined ? saturated : `${saturated} ${Math.round(share * 100)} %`;

@@ -3,9 +3,9 @@ import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 
 /*
- * Clients with their defaults, as the baselines use them, but for credentials. There are none here, and a client that may
- * look for some does so with each request, in files. In the cloud it has them, so that is not to be measured; the clients
- * of our services do not look for any either, where an emulator is used.
+ * Clients with their defaults, as the baselines use them, except for credentials. The bench has none, and a client that
+ * searches for some reads files with each request. That must not be measured: in the cloud a client has credentials.
+ * The clients of our services do not search either if they use an emulator.
  */
 
 export function defaultBigQuery(projectId: string): BigQuery {

@@ -33,7 +33,7 @@ function reportOf(cost: number): Report {
 }
 
 suite('a comparison with a saved run', ({ test }) => {
-  /** Returns the comparison with a file of this content, or the reason that there is none. */
+  /** Returns the comparison with a file of this content, or the reason for not comparing. */
   const compared = (content: unknown) =>
     withTemporaryFolder((folder) => {
       const file = join(folder, 'saved.json');

@@ -1,7 +1,7 @@
 import type { Report } from './report.ts';
 import type { SavedRun } from './saved-run.ts';
 
-/** The change of every rate, cost and latency that both have, against a saved run, in percent. */
+/** The change in percent, against a saved run, of every rate, cost and latency that both have. */
 export function comparison(report: Report, before: SavedRun, file: string): string {
   const lines: string[] = [];
   const change = (what: string, now: number, then: number | null | undefined): void => {

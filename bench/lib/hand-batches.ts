@@ -1,4 +1,4 @@
-/** Batches as one makes them by hand: full, or old, and a few under way at one time. */
+/** Batches as in hand-written code: sent when full or old, with a few in flight. */
 export interface HandBatches<T> {
   add(item: T): void;
 }
@@ -16,7 +16,7 @@ export function handBatches<T>(
   let waiting: T[] = [];
   let underWay = 0;
   let isTimed = false;
-  /** The time was over while everything was under way. */
+  /** The timer fired while all calls were in flight. */
   let isOverdue = false;
   const flush = (): void => {
     while (underWay < concurrency && (waiting.length >= maxCount || (isOverdue && waiting.length > 0))) {

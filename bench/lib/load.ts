@@ -6,15 +6,15 @@ export interface Load {
   readonly messages: number;
   readonly size: number;
   readonly devices: number;
-  /** Messages a second; as fast as it goes if left out. */
+  /** Messages per second. Default: as fast as possible. */
   readonly rate?: number | undefined;
-  /** Ordering keys; none if left out. */
+  /** Number of ordering keys. Default: none. */
   readonly orderingKeys?: number | undefined;
-  /** Locations, which are batch keys of icestore; one if left out. */
+  /** Number of locations, which are batch keys of icestore. Default: one. */
   readonly locations?: number | undefined;
-  /** Gives each device a topic of its own. */
+  /** Gives each device its own topic. */
   readonly hasTopicPerDevice?: boolean | undefined;
-  /** Makes messages that cannot be decoded. */
+  /** Creates messages that cannot be decoded. */
   readonly isPoison?: boolean | undefined;
 }
 
@@ -22,7 +22,7 @@ const BATCH = 1_000;
 const SLICE_MS = 5;
 const WINDOW = 2_000;
 
-/** Publishes to a topic, in requests of a thousand at most. */
+/** Publishes to a topic, in requests of at most a thousand. */
 export async function fillTopic(
   publisher: v1.PublisherClient,
   topic: string,
@@ -56,13 +56,13 @@ export async function fillTopic(
       void call.then(() => calls.delete(call));
     }
     sent += count;
-    // Whoever falls behind sends larger batches from then on, not more of them.
+    // A publisher that falls behind sends larger batches from then on, not more of them.
     if (calls.size >= (rate === undefined ? 4 : 16)) await Promise.race(calls);
   }
   await Promise.all(calls);
 }
 
-/** Publishes to a broker with QoS 1, and returns when it has confirmed all. */
+/** Publishes to a broker with QoS 1, and returns when it has confirmed all messages. */
 export async function fillBroker(
   url: string,
   mqttTopic: string,

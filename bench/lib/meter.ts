@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { indexOf, nowMs, sentAtOf } from './reading.ts';
 
-/** Latencies, from the moment a payload was made to its settlement, in milliseconds. */
+/** Latencies from the creation of a payload to its settlement, in milliseconds. */
 export interface Latency {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
 }
 
-/** One look at the process, in the course of a run. */
+/** One sample of the process during a run. */
 export interface Sample {
   readonly seconds: number;
   readonly done: number;
@@ -23,13 +23,13 @@ export interface Measured {
   readonly messages: number;
   readonly seconds: number;
   readonly rate: number;
-  /** User and system time of the whole process, in microseconds for each message. */
+  /** User and system time of the whole process, in microseconds per message. */
   readonly cpuMicrosPerMessage: number;
   /** Share of one core that the process used. */
   readonly utilization: number;
   readonly peakRssMb: number;
   readonly maxInFlight: number | undefined;
-  /** Requests to the sink, where the subject counts them. */
+  /** Requests to the sink, if the subject counts them. */
   readonly requests?: number;
   readonly latency: Latency | undefined;
   readonly samples: readonly Sample[];
@@ -45,9 +45,9 @@ const SAMPLE_MS = 200;
 const MB = 1024 * 1024;
 
 /**
- * Measures the process that it runs in, from a quarter of its messages to the last. Whoever settles a message calls
- * `settled`; at the last one the result is printed, and the process ends. Where latencies are taken, a message that is
- * settled twice is an error: the subject would have been given more than it was sent.
+ * Measures its own process, from a quarter of its messages to the last. Subjects call `settled` for each settled
+ * message. The last one prints the result and ends the process. If latencies are measured, a message that is settled
+ * twice is an error: the subject received more messages than were sent.
  */
 export class Meter {
   readonly #total: number;
@@ -76,14 +76,14 @@ export class Meter {
     this.#seen = new Uint8Array(paced ? messages : 0);
   }
 
-  /** The subject is connected: a load may begin. */
+  /** The subject is connected: the load may begin. */
   ready(): void {
     console.log(READY_LINE);
   }
 
-  /** A message is safe, and the source may forget it. Its payload is looked at only where latencies are taken. */
+  /** A message is safe, and the source may forget it. Its payload is read only if latencies are measured. */
   settled(message: { readonly payload: Uint8Array | string }): void {
-    // Not before: a process that is watched while it is idle would count the looks.
+    // Sampling starts here, because an idle process would spend its time on samples.
     if (this.#done === 0) {
       this.#sample();
       setInterval(() => this.#sample(), SAMPLE_MS).unref();
@@ -100,7 +100,7 @@ export class Meter {
     if (this.#done === this.#total) this.#end();
   }
 
-  /** Begins the measured part now, if it has not begun. */
+  /** Begins the measured part now, unless it has begun. */
   begin(): void {
     if (this.#begun !== undefined) return;
     console.log(BEGIN_LINE);
@@ -158,7 +158,7 @@ function cpuMicros(): number {
   return userCPUTime + systemCPUTime;
 }
 
-/** Of this process alone: `maxRSS` of resourceUsage begins with the peak of the process that has started this one. */
+/** Reads the peak of this process alone: `maxRSS` of resourceUsage starts with the peak of the parent process. */
 function peakRssMb(): number {
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
   return Number(kilobytes) / 1_024;

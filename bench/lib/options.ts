@@ -14,7 +14,7 @@ const PARTS = [
 ] as const;
 export type Part = (typeof PARTS)[number];
 
-/** They take minutes, or mean nothing in a short time. */
+/** Parts that take minutes, or need a long run to mean anything. */
 const NOT_QUICK: readonly Part[] = ['idle', 'growth'];
 const QUICK_PARTS = PARTS.filter((part) => !NOT_QUICK.includes(part));
 
@@ -22,9 +22,9 @@ const QUICK_PARTS = PARTS.filter((part) => !NOT_QUICK.includes(part));
 export interface Options {
   readonly isQuick: boolean;
   readonly json: boolean;
-  /** 0 for none. */
+  /** 0: none. */
   readonly soakMinutes: number;
-  /** The saved run to compare with. */
+  /** The saved run to compare against. */
   readonly compare: string | undefined;
   readonly parts: readonly Part[];
   /** True if the run measures all parts of its kind. */
@@ -33,7 +33,7 @@ export interface Options {
 
 const SOAK_MINUTES = 10;
 
-/** Refuses what would measure nothing, or fail after all the work. */
+/** Refuses options that would measure nothing, or fail after all the work. */
 export function optionsOf(args: readonly string[]): Options {
   const { quick, json, soak, compare, only, 'soak-minutes': minutes } = parsed(args);
   const soakMinutes = minutes === undefined ? (soak ? SOAK_MINUTES : 0) : minutesOf(minutes);
@@ -57,7 +57,7 @@ export function optionsOf(args: readonly string[]): Options {
   return { isQuick: quick, json, soakMinutes, compare, parts, isWhole: false };
 }
 
-/** A slope needs three means of a minute, past the first fifth: fewer have no interval. */
+/** A slope needs three one-minute means after the first fifth. Fewer have no interval. */
 const LEAST_MINUTES = 5;
 
 function minutesOf(text: string): number {
@@ -81,7 +81,7 @@ function parsed(args: readonly string[]) {
     }).values;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    // Further sentences tell of positional arguments, which the bench has not.
+    // Further sentences describe positional arguments, which the bench does not have.
     const [reason] = error.message.split(/\.\s/);
     throw new UsageError(
       `${reason}; the bench takes --quick, --json, --soak, --soak-minutes N, --compare FILE and --only PARTS`,

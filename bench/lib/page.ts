@@ -12,7 +12,7 @@ svg { width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif; 
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid #e2e8f0; }
 .missed { color: #b91c1c; font-weight: 600; } .met { color: #047857; }`;
 
-/** The report as one HTML file that needs nothing else. */
+/** The report as one self-contained HTML file. */
 export function pageOf(report: Report): string {
   const targets = report.targets.map(
     (each) =>

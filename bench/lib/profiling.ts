@@ -1,6 +1,6 @@
 /**
- * Options of Node for a process under test: `BENCH_PROFILE=folder` writes its CPU profile there, named after what runs
- * in it. The name must differ from run to run, or the next profile takes its place.
+ * Options of Node for a process under test. `BENCH_PROFILE=folder` writes its CPU profile there, under this name. The
+ * name must differ between runs, or the next profile overwrites it.
  */
 export function profiling(name: readonly (string | undefined)[]): string[] {
   const folder = process.env.BENCH_PROFILE;

@@ -1,7 +1,7 @@
-/** A device's payload of an exact size, and what stands around it between services. */
+/** A device's payload of an exact size, and the envelope around it. */
 
 const SENT_AT = '{"sent_at":';
-/** Epoch milliseconds with three decimals: fixed, so that it is read without parsing the rest. */
+/** Epoch milliseconds with three decimals. The length is fixed, so that it can be read without parsing the rest. */
 const STAMP_LENGTH = 17;
 const BEFORE_INDEX = ',"message_id":"m';
 const INDEX_AT = SENT_AT.length + STAMP_LENGTH + BEFORE_INDEX.length;
@@ -9,7 +9,7 @@ const QUOTE = 0x22;
 const ZERO = 0x30;
 const EPOCH_MS = performance.timeOrigin;
 
-/** Now, in milliseconds since 1970, with a resolution of microseconds: comparable between processes of one machine. */
+/** Now, in milliseconds since 1970, with a resolution of microseconds. Comparable between processes of one machine. */
 export function nowMs(): number {
   return EPOCH_MS + performance.now();
 }
@@ -18,13 +18,13 @@ export function deviceName(index: number): string {
   return `device-${String(index).padStart(7, '0')}`;
 }
 
-/** The payload of the message of that number: JSON of exactly `size` bytes, stamped with the present time. */
+/** The payload of message `number`: JSON of exactly `size` bytes, stamped with the present time. */
 export function payloadOf(index: number, devices: number, size: number, sentAtMs = nowMs()): Buffer {
   const head = `${SENT_AT}${sentAtMs.toFixed(3)}${BEFORE_INDEX}${index}","device_id":"${deviceName(index % devices)}","sequence":${index},"taken_at":"2026-01-01T00:00:00.000Z","temperature":21.5,"pad":"`;
   return Buffer.from(`${head}${'x'.repeat(Math.max(0, size - head.length - 2))}"}`);
 }
 
-/** When the payload was made. */
+/** Creation time of the payload. */
 export function sentAtOf(payload: Uint8Array): number {
   let text = '';
   for (let index = SENT_AT.length; index < SENT_AT.length + STAMP_LENGTH; index += 1) {
@@ -33,7 +33,7 @@ export function sentAtOf(payload: Uint8Array): number {
   return Number(text);
 }
 
-/** The number of the message that the payload is of. */
+/** The number of the payload's message. */
 export function indexOf(payload: Uint8Array): number {
   let index = 0;
   for (let at = INDEX_AT; at < payload.length && payload[at] !== QUOTE; at += 1)
@@ -41,7 +41,7 @@ export function indexOf(payload: Uint8Array): number {
   return index;
 }
 
-/** A payload as the ingestion service publishes it; messages come from so many locations in turn. */
+/** A payload as published by the ingestion service. Messages rotate over this number of locations. */
 export function envelopeOf(index: number, devices: number, payload: Buffer, locations = 1): Buffer {
   return Buffer.from(
     JSON.stringify({

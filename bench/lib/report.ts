@@ -7,14 +7,14 @@ import type { Spread } from './statistics.ts';
 export interface ThroughputCase {
   readonly service: ServiceName;
   readonly by: Implementation;
-  /** The difference to the standard case, for example `redis hit`; empty for the standard one. */
+  /** The difference from the standard case, for example `redis hit`; empty for the standard case. */
   readonly variant: string;
   readonly payloadBytes: number;
   readonly rate: Spread;
   readonly cpuMicrosPerMessage: Spread;
   readonly peakRssMb: number;
   readonly maxInFlight: number | undefined;
-  /** The process that used most of its core, in most rounds: the busiest one, whether or not it was saturated. */
+  /** The busiest process in most rounds, whether or not it was saturated. */
   readonly saturated: string;
   /** Share of one core that each process used, in 2 decimals: medians of the rounds. Older files have none. */
   readonly utilizations?: Readonly<Record<string, number>>;
@@ -51,20 +51,20 @@ export interface InsertCase {
   readonly cpuMicrosPerRow: Spread;
 }
 
-/** Messages a second of ingestion, by what keeps the order: buckets of devices, each device, or nothing. */
+/** Messages per second of ingestion, by ordering: buckets of devices, single devices, or none. */
 export interface OrderedRates {
   readonly rate: Spread;
   readonly perDeviceRate: Spread;
   readonly unorderedRate: Spread;
 }
 
-/** Rates of icestore and bigqueries at a latency of each upload and insert. */
+/** Rates of icestore and bigqueries with a delay of each upload and insert. */
 export interface ObjectRates {
-  /** Objects a second. */
+  /** Objects per second. */
   readonly rate: Spread;
   readonly cpuMicrosPerObject: Spread;
   readonly linesPerObject: Spread;
-  /** Rows a second. */
+  /** Rows per second. */
   readonly rowRate: Spread;
   readonly cpuMicrosPerRow: Spread;
 }
@@ -73,7 +73,7 @@ export interface SoakCase {
   readonly service: ServiceName;
   readonly ratePerSecond: number;
   readonly seconds: number;
-  /** MB an hour, with the 95 % confidence interval, over means of blocks of time (`slopeOf`). */
+  /** MB per hour, with the 95 % confidence interval, over means of blocks of time (`slopeOf`). */
   readonly heap: { readonly slope: number; readonly low: number; readonly high: number };
   readonly rss: { readonly slope: number; readonly low: number; readonly high: number };
   readonly samples: readonly Sample[];
@@ -82,14 +82,14 @@ export interface SoakCase {
 export interface Target {
   readonly what: string;
   readonly bound: string;
-  /** Of what is compared in rounds: the median of theirs. */
+  /** For quantities that are compared in rounds: the median of the rounds. */
   readonly value: number;
-  /** The lowest and the highest of the rounds, where there are some. */
+  /** The lowest and the highest of the rounds, if there are several. */
   readonly range?: { readonly min: number; readonly max: number };
   readonly isMet: boolean;
 }
 
-/** Everything that one run of the bench has measured. */
+/** All measurements of one run. */
 export interface Report {
   readonly date: string;
   readonly node: string;
@@ -100,22 +100,22 @@ export interface Report {
   readonly throughput: readonly ThroughputCase[];
   readonly latency: readonly LatencyCase[];
   readonly insert: readonly InsertCase[];
-  /** Dead letters a second, at 30 ms a publish request. Older files have none. */
+  /** Dead letters per second, at 30 ms per publish request. Missing in older files. */
   readonly deadLetterRate?: Spread | undefined;
   readonly ordered?: OrderedRates | undefined;
-  /** Older files have none. */
+  /** Missing in older files. */
   readonly objects?: ObjectRates | undefined;
   readonly idleCpuPercent: Readonly<Partial<Record<ServiceName, number>>>;
   readonly growth: readonly GrowthCase[];
   /** RSS at 100,000 and 1,000,000 messages, in MB. */
   readonly rss: { readonly at1e5: number; readonly at1e6: number } | undefined;
-  /** Memory of the run of a million messages. */
+  /** Memory during the run of a million messages. */
   readonly memory: readonly Sample[];
   readonly soak: SoakCase | undefined;
   readonly targets: readonly Target[];
 }
 
-/** The variant that a target's rate is compared with: bare MQTT.js that lets messages go. */
+/** The variant that a target's rate is compared with: bare MQTT.js that discards messages. */
 export const DRAIN = 'drain only';
 
 export function throughputOf(

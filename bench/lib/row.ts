@@ -5,7 +5,7 @@ export interface Envelope {
   readonly enrichmentData: Readonly<Record<string, string>>;
 }
 
-/** The row of a message, by hand, in the columns of `pipelines/bigqueries`: insertId and values. */
+/** The hand-written row of a message, in the columns of `pipelines/bigqueries`: insertId and values. */
 export function rowOf(
   { id, payload, publishTime, enrichmentData }: Envelope,
   attributes: Readonly<Record<string, string>>,
@@ -33,7 +33,7 @@ export function rowOf(
   };
 }
 
-/** The table that these rows fit into. */
+/** The table for these rows. */
 export const TABLE = {
   timePartitioning: { type: 'DAY', field: 'received_at' },
   clustering: { fields: ['device_id'] },

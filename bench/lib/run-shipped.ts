@@ -10,7 +10,9 @@ import type { Stage } from './stage.ts';
 import { mqttFilterOf, namesOf } from './task.ts';
 
 const POLL_MS = 250;
-/** The first part of a run warms up the compiler and the connections; the last one waits for batches that are not full. */
+/**
+ * The first part of a run warms up the compiler and the connections. The last part waits for batches that are not full.
+ */
 const MEASURED = { from: 0.25, to: 0.95 };
 
 export interface ShippedRun {
@@ -22,13 +24,13 @@ export interface ShippedRun {
 /** CPU time and memory of a service that drained a backlog. */
 export interface ShippedResult {
   readonly peakRssMb: number;
-  /** The same when the service had started. */
+  /** The same values at the service's start. */
   readonly peakAtStartMb: number;
   readonly rate: number;
   readonly cpuMicrosPerMessage: number;
 }
 
-/** Drains a backlog with the shipped pipeline and the shipped command line, in a process as a container runs it. */
+/** Drains a backlog with the shipped pipeline and the shipped command line, in a process like that of a container. */
 export async function runShipped(stage: Stage, { service, messages, devices }: ShippedRun): Promise<ShippedResult> {
   const runId = await stage.newRun(service, devices);
   const names = namesOf({ runId, projectId: stage.projectId });
@@ -62,7 +64,7 @@ export async function runShipped(stage: Stage, { service, messages, devices }: S
   const peakAtStartMb = peakRssMbOf(child.pid);
   const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1] ?? '';
   const look = async () => {
-    // A connection of an earlier service to the same port may be left, and is reset.
+    // A connection of an earlier service to the same port may remain, and is reset.
     const text = await eventually(async () => (await fetch(`${url}/metrics`)).text(), { deadlineMs: 30_000 });
     const scrape = new Scrape(text);
     return { done: scrape.settled('acked'), cpu: cpuSecondsOf(child.pid), at: performance.now() };
@@ -86,7 +88,7 @@ export async function runShipped(stage: Stage, { service, messages, devices }: S
   };
 }
 
-/** Of Linux alone. */
+/** Linux only. */
 function peakRssMbOf(pid: number): number {
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(join('/proc', `${pid}`, 'status'), 'utf8')) ?? [];
   return Number(kilobytes) / 1_024;

@@ -12,38 +12,41 @@ import type { Task } from './task.ts';
 export interface Run {
   readonly service: ServiceName;
   readonly by: Implementation;
-  /** The difference to the standard case, for the name of a profile. */
+  /** The difference from the standard case, for the name of a profile. */
   readonly variant?: string;
   readonly messages: number;
-  /** Further messages that are sent, so that the last measured ones do not wait until their batch is old. Default: 0. */
+  /**
+   * Additional messages after the measured ones, so that the last measured ones do not wait for an old batch. Default:
+   * 0.
+   */
   readonly surplus?: number;
   /** Payload bytes. */
   readonly size?: number;
-  /** Messages a second; from a backlog, as fast as it goes, if left out. */
+  /** Messages per second. Default: from a backlog, as fast as possible. */
   readonly rate?: number;
-  /** True if latencies are taken. Default: true with a rate. */
+  /** True to measure latencies. Default: true with a rate. */
   readonly takesLatency?: boolean;
   readonly task?: Partial<Task>;
   readonly orderingKeys?: number;
   readonly locations?: number;
-  /** Gives each device an MQTT topic of its own. */
+  /** Gives each device its own MQTT topic. */
   readonly hasTopicPerDevice?: boolean;
-  /** True if a baseline gets the V8 options that our services set for themselves. */
+  /** True to give a baseline the V8 options that our services set for themselves. */
   readonly withV8Options?: boolean;
 }
 
 export interface RunResult extends Measured {
-  /** Share of one core that each process used, the subject among them. */
+  /** Share of one core that each process used, including the subject. */
   readonly utilizations: Readonly<Record<string, number>>;
-  /** The process that used most of its core: the busiest one, whether or not it was saturated. */
+  /** The busiest process, whether or not it was saturated. */
   readonly saturated: string;
 }
 
-/** Wait of a batch: a request to publish for 10 ms, an object or an insert for a second. */
+/** Maximum age of a batch: 10 ms for a publish request, one second for an object or an insert. */
 export const batchDelayMs = (service: ServiceName): number =>
   service === 'ingestion' || service === 'enrich' ? 10 : 1_000;
 
-/** Whoever measures without `runSubject` starts subjects with these. */
+/** The options of subjects, also for measurements without `runSubject`. */
 export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' | 'delayMs'> = {
   maxInFlight: 10_000,
   devices: 100,
@@ -52,7 +55,7 @@ export const DEFAULTS: Omit<Task, 'runId' | 'projectId' | 'messages' | 'paced' |
   routes: 1,
 };
 
-/** Runs one subject against the stage, in a process of its own, and tells what it measured of itself. */
+/** Runs one subject against the stage in its own process, and returns the subject's measurements. */
 export async function runSubject(stage: Stage, run: Run): Promise<RunResult> {
   const { service, by, messages, surplus = 0, size = 200, rate, orderingKeys, locations, hasTopicPerDevice } = run;
   const settings = { ...DEFAULTS, delayMs: batchDelayMs(service), ...run.task };

@@ -1,7 +1,7 @@
 import type { Report, ThroughputCase } from './report.ts';
 import { spread } from './statistics.ts';
 
-/** A report for tests, in which nothing was measured. */
+/** A report for tests, without measurements. */
 export const EMPTY: Report = {
   date: '2026-11-26 10:10',
   node: 'v24.0.0',
@@ -20,7 +20,7 @@ export const EMPTY: Report = {
   targets: [],
 };
 
-/** A case whose rounds took these microseconds a message, on a processor that did nothing else. */
+/** A case with these microseconds per message in its rounds, on an otherwise idle processor. */
 export function drained(
   of: Pick<ThroughputCase, 'service' | 'by'> & { readonly variant?: string },
   ...micros: readonly number[]

@@ -5,7 +5,7 @@ import type { Report } from './report.ts';
 
 const FOLDER = join(import.meta.dirname, '../results');
 
-/** Saves a whole run under the day's date; quick runs and single parts, which are only for looking, over the last one. */
+/** Saves a whole run under the day's date. Quick runs and single parts overwrite the last one. */
 export function save(report: Report, isWhole: boolean): string {
   mkdirSync(FOLDER, { recursive: true });
   const passing = report.isQuick ? 'quick' : isWhole ? undefined : 'part';
@@ -15,7 +15,7 @@ export function save(report: Report, isWhole: boolean): string {
   return `bench/results/${name}.json and bench/results/${name}.html`;
 }
 
-/** The day, numbered on from the highest number: a file that was removed must not let a later run look like an earlier one. */
+/** The date with the next number after the highest: after a file is removed, a later run must not get its name. */
 export function nameOf(day: string, files: readonly string[]): string {
   const numbers = files.flatMap((file) => {
     const [, date, number = '1'] = /^(.{10})(?:\.(\d+))?\.(?:json|html)$/.exec(file) ?? [];

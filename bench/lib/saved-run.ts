@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import * as v from 'valibot';
 import { UsageError } from './usage-error.ts';
 
-/** JSON has no NaN: what was not measured is saved as null. */
+/** JSON has no NaN: a missing measurement is saved as null. */
 const measured = v.nullable(v.number());
 const spread = v.object({ median: measured });
-/** Parts that were added later, or not asked for. */
+/** Parts that were added later, or not requested. */
 const part = <T extends v.GenericSchema>(item: T) => v.optional(v.array(item), []);
 
-/** As much of a report as is compared; files of older versions have less than a report has now. */
+/** The compared part of a report. Files of older versions have fewer fields. */
 const schema = v.object({
   throughput: v.array(
     v.object({
@@ -30,7 +30,7 @@ const schema = v.object({
 
 export type SavedRun = v.InferOutput<typeof schema>;
 
-/** The file of `--compare`, read before anything is measured: a wrong one must not cost a run. */
+/** Reads the file of `--compare` before the measurements: a wrong file must not cost a run. */
 export function savedRun(file: string): SavedRun {
   const result = v.safeParse(schema, jsonOf(file), { abortEarly: true });
   if (result.success) return result.output;

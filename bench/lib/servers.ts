@@ -1,6 +1,6 @@
 /**
- * Servers in a process of their own: `node bench/lib/servers.ts pubsub,firestore`. Prints one line of JSON, the
- * environment by which clients find them, and runs until SIGTERM.
+ * Servers in their own process: `node bench/lib/servers.ts pubsub,firestore`. Prints one line of JSON, the environment
+ * by which clients find them, and runs until SIGTERM.
  */
 import { type SandboxPart, startSandbox } from '../../src/sandbox/sandbox.ts';
 

@@ -14,26 +14,26 @@ import { fillBroker, fillTopic, type Load } from './load.ts';
 import { deviceName, recordOf } from './reading.ts';
 import { namesOf } from './task.ts';
 
-/** Servers that subjects speak to, each in a process of its own, and what it takes to feed them. */
+/** Servers for the subjects, each in its own process, and the tools to feed them. */
 export interface Stage {
   readonly projectId: string;
   readonly env: Readonly<Record<string, string>>;
   /** CPU time of each server process so far, in seconds. */
   cpuSeconds(): Record<string, number>;
-  /** Topics, a subscription, a session at the broker and device records, under a new run id. */
+  /** Creates topics, a subscription, a session at the broker and device records, under a new run id. */
   newRun(service: string, devices: number): Promise<string>;
-  /** Publishes messages for that run, and returns when the server has all. */
+  /** Publishes messages for that run, and returns when the server has all of them. */
   fill(runId: string, service: string, load: Load): Promise<void>;
-  /** Lets each publish request to a topic take so long; returns how to end that. */
+  /** Delays each publish request to a topic; returns a function that ends the delay. */
   delayPublish(topicId: string, latencyMs: number): Promise<() => Promise<unknown>>;
-  /** Lets each call of a method of Storage or BigQuery take so long; returns how to end that. */
+  /** Delays each call of a method of Storage or BigQuery; returns a function that ends the delay. */
   delayCalls(server: 'storage' | 'bigquery', method: string, latencyMs: number): Promise<() => Promise<unknown>>;
-  /** Deletes what the run has made. */
+  /** Deletes everything that the run created. */
   endRun(runId: string, service: string, devices: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts Pub/Sub, the other clouds, Redis and a broker, in processes of their own. */
+/** Starts Pub/Sub, the other clouds, Redis and a broker, each in its own process. */
 export async function openStage(): Promise<Stage> {
   const servers = join(import.meta.dirname, 'servers.ts');
   const env: Record<string, string> = { METADATA_SERVER_DETECTION: 'none' };
@@ -125,7 +125,7 @@ export async function openStage(): Promise<Stage> {
         const session = await connectAsync(broker.url, { clientId: names.clientId, protocolVersion: 5, clean: true });
         await session.endAsync();
       }
-      // What is left would make the servers of later rounds larger, and slower.
+      // Leftovers would make the servers of later rounds larger and slower.
       if (service === 'enrich') {
         const writer = firestore.bulkWriter({ throttling: false });
         for (let index = 0; index < devices; index += 1) {
@@ -150,7 +150,7 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-/** Adds a rule to a sandbox; returns how to remove it. */
+/** Adds a rule to a sandbox; returns a function that removes it. */
 async function addFault(control: string | undefined, rule: FaultRule): Promise<() => Promise<unknown>> {
   const added = await fetch(`${control}/faults`, { method: 'POST', body: JSON.stringify(rule) });
   const { id } = v.parse(v.object({ id: v.number() }), await added.json());

@@ -3,12 +3,12 @@ import { suite } from '../../src/testing/suite.ts';
 import { paired, slopeOf, spread } from './statistics.ts';
 
 const SERIES = 300;
-/** As the soak: eight minutes that have settled, five looks a second, and the correlation that RSS had there. */
+/** Like the soak: eight settled minutes, five samples per second, and the correlation of RSS there. */
 const SAMPLES = 2_400;
 const SECONDS = 0.2;
 const CORRELATION = 0.987;
 
-/** Numbers of a normal distribution, always the same ones: mulberry32, and Box and Muller's transformation. */
+/** Normally distributed numbers from a fixed seed: mulberry32 and the Box-Muller transformation. */
 function normals(seed: number): () => number {
   let state = seed;
   const uniform = () => {
@@ -20,7 +20,7 @@ function normals(seed: number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** A line with noise that depends on the noise before it: AR(1), stationary from the beginning. */
+/** A line with noise that depends on the previous noise: AR(1), stationary from the beginning. */
 function series(perSecond: number, normal: () => number, correlation = CORRELATION) {
   let noise = normal() / Math.sqrt(1 - correlation ** 2);
   return Array.from({ length: SAMPLES }, (_, index) => {
@@ -29,7 +29,7 @@ function series(perSecond: number, normal: () => number, correlation = CORRELATI
   });
 }
 
-/** The share of series whose interval has the slope that they were made with. */
+/** The share of series whose interval contains their true slope. */
 function coverage(perSecond: number, blockSeconds?: number, correlation?: number): number {
   const normal = normals(42);
   const hits = Array.from({ length: SERIES }, () => {

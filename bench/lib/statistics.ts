@@ -2,7 +2,7 @@ import { studentT95 } from './student-t.ts';
 
 /** A measured quantity over rounds. */
 export interface Spread {
-  /** One of each round, in their order. */
+  /** One value per round, in order. */
   readonly values: readonly number[];
   readonly median: number;
   readonly min: number;
@@ -18,8 +18,8 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * Two quantities of the same rounds, set against each other round by round: where the machine changes its speed, the two
- * medians may be of a slow round and a fast one.
+ * Compares two quantities of the same rounds, round by round. If the machine changes its speed, the two medians may
+ * come from a slow and a fast round.
  */
 export function paired(one: Spread, other: Spread, of: (one: number, other: number) => number): Spread {
   return spread(one.values.map((value, round) => of(value, other.values[round] ?? Number.NaN)));
@@ -38,17 +38,16 @@ export interface Slope {
 }
 
 /**
- * Samples of memory depend on the ones before: of RSS, 0.2 s apart, with a correlation of 0.987, which dies away within
- * half a minute. Means of 60 s are nearly independent (of 30 s, 0.2 to 0.3 is left), and there are enough of them.
+ * Samples of memory depend on the previous ones: RSS samples 0.2 s apart correlate with 0.987, which decays within half
+ * a minute. Means of 60 s are nearly independent (0.2 to 0.3 remains with 30 s), and there are enough of them.
  */
 const BLOCK_SECONDS = 60;
 
 /**
- * The slope of points over seconds, through the means of equal blocks of time, with Student's t for so few. An interval
- * over the points themselves takes them for independent: of such series without a slope it had the zero in 12 of 100
- * cases, one over blocks of 30 s in 87, of 60 s in 93. Blocks rather than Newey-West: no more than a straight line to
- * understand, and that estimator, too, needs a lag to be chosen, and is too narrow for short series. Fewer than three
- * blocks have no interval: it is infinite.
+ * Fits the slope of points over seconds through the means of equal blocks of time, with Student's t for the few blocks.
+ * An interval over the points themselves assumes independence: for such series without a slope, it contained zero in 12
+ * of 100 cases, over blocks of 30 s in 87, of 60 s in 93. Newey-West also needs a chosen lag, and is too narrow for
+ * short series. Fewer than three blocks have an infinite interval.
  */
 export function slopeOf(points: readonly Point[], blockSeconds = BLOCK_SECONDS): Slope {
   const means = blockMeans(points, blockSeconds);
@@ -62,7 +61,7 @@ export function slopeOf(points: readonly Point[], blockSeconds = BLOCK_SECONDS):
   return { perSecond, low: perSecond - reach, high: perSecond + reach };
 }
 
-/** Equal blocks, about as long as asked for, so that none at the end is shorter than the others. */
+/** Equal blocks, close to the requested length, so that none at the end is shorter than the others. */
 function blockMeans(points: readonly Point[], blockSeconds: number): Point[] {
   const first = points[0]?.x ?? 0;
   const span = (points.at(-1)?.x ?? 0) - first;

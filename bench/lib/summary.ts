@@ -3,28 +3,28 @@ import { DRAIN, latencyOf, type ObjectRates, type Report, throughputOf } from '.
 import { SERVICES } from './services.ts';
 
 /**
- * Medians of one service, of 200-byte payloads. `bare` has two meanings for ingestion: rate and CPU time are of the bare
- * client that lets messages go (`drain only`), which its targets are set against; the latency is of the bridge by hand,
- * since it ends with a settlement, and a drain settles nothing elsewhere. What was not measured is null, or left out.
+ * Medians of one service, for 200-byte payloads. Missing measurements are null or left out. For ingestion, `bare` has
+ * two meanings. Rate and CPU time are of the bare client that discards messages (`drain only`), which the targets refer
+ * to. Latency is of the hand-written bridge, because it ends with a settlement.
  */
 export interface ServiceSummary {
-  /** Messages a second at saturation, as all rates here. */
+  /** Messages per second at saturation, like all rates here. */
   readonly rate: number;
-  /** Of ingestion: the drain's. */
+  /** For ingestion: of the drain. */
   readonly bareRate: number;
   readonly plainRate: number | undefined;
-  /** `rate` to `bareRate`, the two medians; a target takes the median of the rounds' own ratios. */
+  /** `rate` to `bareRate`, as the two medians; a target uses the median of the rounds' own ratios. */
   readonly ratioToBare: number;
-  /** Of ingestion alone: the bridge's by hand, which publishes what it receives. */
+  /** Only for ingestion: of the hand-written bridge, which publishes the messages that it receives. */
   readonly bareBridgeRate?: number;
   /** At saturation. */
   readonly cpuMicrosPerMessage: number | undefined;
-  /** Of ingestion: the drain's. */
+  /** For ingestion: of the drain. */
   readonly bareCpuMicrosPerMessage: number | undefined;
-  /** At 1,000 messages a second, as all latencies here. */
+  /** At 1,000 messages per second, like all latencies here. */
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
-  /** Of ingestion: the bridge's. */
+  /** For ingestion: of the bridge. */
   readonly bareP99Ms: number | undefined;
   /** At saturation. */
   readonly peakRssMb: number | undefined;
@@ -33,13 +33,13 @@ export interface ServiceSummary {
 
 /** The last line that `--json` prints. */
 export interface Summary {
-  /** Left out if nothing but `ordered` or `objects` was measured. */
+  /** Left out if only `ordered` or `objects` was measured. */
   readonly services?: Readonly<Record<string, ServiceSummary>>;
-  /** Medians of messages a second. */
+  /** Medians of messages per second. */
   readonly ordered?: { readonly rate: number; readonly perDeviceRate: number; readonly unorderedRate: number };
-  /** Medians at 50 ms an upload or insert; rates are a second. */
+  /** Medians at 50 ms per upload or insert; rates are per second. */
   readonly objects?: Readonly<Record<keyof ObjectRates, number>>;
-  /** RSS of enrich in the course of a million messages, in MB. */
+  /** RSS of enrich during a million messages, in MB. */
   readonly growth?: { readonly rssMbAt1e5: number; readonly rssMbAt1e6: number };
 }
 

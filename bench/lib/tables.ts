@@ -21,7 +21,7 @@ function table(title: string, head: readonly string[], rows: readonly (readonly 
   return `\n${title}\n${[head, ...rows].map(line).join('\n')}\n`;
 }
 
-/** The report for people: medians, with the lowest and the highest of the rounds. */
+/** The report for people: medians, with the lowest and the highest round. */
 export function tablesOf(report: Report): string {
   return [
     `${report.date}, Node ${report.node}, ${report.cores} cores of ${report.cpu}`,

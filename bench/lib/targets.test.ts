@@ -7,7 +7,7 @@ import { targetsOf } from './targets.ts';
 
 const report: Report = {
   ...EMPTY,
-  // The machine turns slow after the drain's second round, and fast again for its last one.
+  // The machine slows down after the drain's second round, and recovers for its last one.
   throughput: [
     drained({ service: 'ingestion', by: 'bare', variant: DRAIN }, 4, 4, 8, 8, 4),
     drained({ service: 'ingestion', by: 'ours' }, 10, 12, 16, 16, 16),

@@ -5,7 +5,7 @@ import { paired, type Spread } from './statistics.ts';
 
 type Measured = Omit<Report, 'targets'>;
 
-/** Compares what was measured with what the project has set itself, round by round where there are rounds. */
+/** Compares the measurements with the project's targets, round by round if there are rounds. */
 export function targetsOf(report: Measured): Target[] {
   const targets: Target[] = [];
   const target = (what: string, value: number, sign: '≤' | '≥', bound: number, range?: Target['range']): void => {

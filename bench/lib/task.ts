@@ -1,18 +1,18 @@
 /** The JSON argument of a process under test. */
 export interface Task {
-  /** The end of the names of every resource of this run. */
+  /** Suffix of the name of every resource of this run. */
   readonly runId: string;
   readonly projectId: string;
-  /** Messages until the end of the run. */
+  /** Number of messages in the run. */
   readonly messages: number;
-  /** True if each message's latency is measured: its payload holds the time of sending. */
+  /** True if each message's latency is measured: its payload contains the time of sending. */
   readonly paced: boolean;
   readonly maxInFlight: number;
-  /** Devices that the messages come from. */
+  /** Number of devices. */
   readonly devices: number;
-  /** The layer in which an enrich service finds the data of a key. */
+  /** The layer in which an enrich service finds a key's data. */
   readonly lookup: 'memory' | 'redis' | 'firestore';
-  /** Longest wait of a batch, in milliseconds; the same for every implementation. */
+  /** Maximum age of a batch in milliseconds, the same for every implementation. */
   readonly delayMs: number;
   /** True if a bare ingestion publishes its messages, false if it discards them. */
   readonly publishes: boolean;
@@ -27,7 +27,7 @@ export function task(): Task {
   return JSON.parse(process.argv[2] ?? '{}');
 }
 
-/** Names of what one run uses. */
+/** Names of the resources of one run. */
 export function namesOf({ runId, projectId }: Pick<Task, 'runId' | 'projectId'>) {
   return {
     input: `in-${runId}`,
@@ -40,13 +40,13 @@ export function namesOf({ runId, projectId }: Pick<Task, 'runId' | 'projectId'>)
     table: 'readings',
     clientId: `bench-${runId}`,
     mqttTopic: `bench-${runId}/0/devices/device/readings`,
-    /** The one filter of whoever receives: by overlapping ones MQTT 5 brings a message more than once. */
+    /** The only filter of the receiver: with overlapping filters, MQTT 5 delivers a message more than once. */
     mqttFilter: mqttFilterOf(runId, 0),
     env: { GOOGLE_CLOUD_PROJECT: projectId, HTTP_PORT: '0', LOG_LEVEL: 'silent' },
   };
 }
 
-/** Returns the filter of a route of ingestion; all messages come by the first one. */
+/** Returns the filter of an ingestion's route. All messages come through the first one. */
 export function mqttFilterOf(runId: string, route: number): string {
   return `bench-${runId}/${route}/devices/+/readings`;
 }

@@ -1,7 +1,7 @@
-/** The command line cannot be followed; the message is one line that says why, and the way out. */
+/** The command line cannot be used. The message is one line with the reason and a remedy. */
 export class UsageError extends Error {}
 
-/** Ends the process with 2 if the command line cannot be followed: 1 says that a target was missed. */
+/** Ends the process with 2 if the command line cannot be used: 1 means that a target was missed. */
 export function orUsage<T>(body: () => T): T {
   try {
     return body();

@@ -1,4 +1,4 @@
-/** The work of bigqueries as most people write it: the high-level clients with their defaults, `table.insert`. */
+/** The work of bigqueries as usually written: the high-level clients with their defaults, `table.insert`. */
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { defaultBigQuery } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';

@@ -1,4 +1,4 @@
-/** Our icestore service, whose messages all become dead letters. */
+/** Our icestore service, with only undecodable messages. */
 import '../../src/v8-options.ts';
 import { createIcestore } from '../../src/services/icestore/icestore.ts';
 import { icestoreConfig } from '../lib/icestore-config.ts';

@@ -1,4 +1,4 @@
-/** The work of enrich by the bare client: a Map for the lookup, publish requests of 1,000, eight on their way. */
+/** The work of enrich with the bare client: a Map for the lookup, publish requests of 1,000, eight in flight. */
 import { barePull } from '../lib/bare-pull.ts';
 import { handBatches } from '../lib/hand-batches.ts';
 import { Meter } from '../lib/meter.ts';

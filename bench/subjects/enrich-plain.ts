@@ -1,4 +1,4 @@
-/** The work of enrich as most people write it: the high-level client with its defaults, a handler that awaits. */
+/** The work of enrich as usually written: the high-level client with its defaults, a handler that awaits. */
 import { PubSub } from '@google-cloud/pubsub';
 import { Meter } from '../lib/meter.ts';
 import { deviceName, recordOf } from '../lib/reading.ts';

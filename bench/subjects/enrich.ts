@@ -29,7 +29,7 @@ const lookup = {
 const service = createEnrich({
   ...config,
   lookup,
-  // As the bare client: under the ordering key that a message came with.
+  // Like the bare client: with the ordering key of the received message.
   output: { topicId: config.output.topicId },
   source: { ...config.source, maxInFlight: own.maxInFlight },
   publish: { ...config.publish, maxDelayMs: own.delayMs },

@@ -1,4 +1,4 @@
-/** The work of icestore as most people write it: the high-level client with its defaults, `gzip: true`. */
+/** The work of icestore as usually written: the high-level client with its defaults, `gzip: true`. */
 import { type Message, PubSub } from '@google-cloud/pubsub';
 import { defaultStorage } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';

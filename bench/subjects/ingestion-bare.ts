@@ -1,5 +1,5 @@
 /**
- * Bare MQTT.js with PUBACKs that are deferred and written once a turn; it lets the messages go, or publishes them with
+ * Bare MQTT.js with deferred PUBACKs that are written once per turn. It discards the messages, or publishes them with
  * the bare Pub/Sub client in hand-made batches.
  */
 import { connect, type IPublishPacket } from 'mqtt';
@@ -24,7 +24,7 @@ const client = connect(process.env.MQTT_URL ?? '', {
 
 let owed: Buffer[] = [];
 let inFlight = 0;
-/** The callback of the parser, which waits for a message to be settled. */
+/** The callback of the parser, which waits for the message's settlement. */
 let held: (() => void) | undefined;
 const later = new Error('acknowledged later');
 
@@ -43,7 +43,8 @@ function settled(packet: IPublishPacket): void {
 }
 
 const batches = handBatches<{ packet: IPublishPacket; message: object }>(
-  // As ours: a request leaves with half of what may be in flight, so that the other half is received meanwhile.
+  // Like our service: a request takes half of the messages that may be in flight, so that the other half is received in
+  // the meantime.
   { maxCount: Math.min(1_000, own.maxInFlight / 2), delayMs: own.delayMs, concurrency: 8 },
   async (batch) => {
     await publisher.publish({ topic, messages: batch.map(({ message }) => message) }, { retry: null });
@@ -55,7 +56,7 @@ client.handleMessage = (packet, callback) => {
   if (own.publishes) batches.add({ packet, message: { data: packet.payload, attributes: { topic: packet.topic } } });
   else setImmediate(settled, packet);
   inFlight += 1;
-  // The broker's own bound is the client's Receive Maximum, which mosquitto 2.0.11 does not keep.
+  // The broker's bound is the client's Receive Maximum, which mosquitto 2.0.11 does not respect.
   if (inFlight >= own.maxInFlight) held = () => callback(later);
   else callback(later);
 };

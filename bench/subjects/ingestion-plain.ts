@@ -1,4 +1,4 @@
-/** The work of ingestion as most people write it: MQTT.js acknowledges on receipt, each message is published. */
+/** The work of ingestion as usually written: MQTT.js acknowledges on receipt, each message is published. */
 import { PubSub } from '@google-cloud/pubsub';
 import { connect } from 'mqtt';
 import { Meter } from '../lib/meter.ts';
@@ -16,7 +16,7 @@ const client = connect(process.env.MQTT_URL ?? '', {
 });
 client.on('connect', () => meter.ready());
 client.on('message', async (mqttTopic, payload) => {
-  // It receives without a bound: when the first messages are settled, many others are read already.
+  // Receives without a bound: when the first messages are settled, many others have been read.
   meter.begin();
   const data = Buffer.from(JSON.stringify({ payload: payload.toString('base64'), receivedAt: new Date() }));
   await topic.publishMessage({ data, attributes: { topic: mqttTopic } });

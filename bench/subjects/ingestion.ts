@@ -32,7 +32,7 @@ const DEVICE = 'enrichmentData.DeviceID';
 const orderingKey = typeof own.ordering === 'number' ? { path: DEVICE, buckets: own.ordering } : DEVICE;
 const service = createIngestion({
   ...config,
-  // As the bare client: no order is kept unless that is measured, and the id is made at receipt.
+  // Like the bare client: no order unless it is measured, and the id is created at receipt.
   id: undefined,
   routes,
   producers: { raw: { outputTopicId: names.output, ...(own.ordering === undefined ? {} : { orderingKey }) } },

@@ -1,4 +1,4 @@
-/** CPU time of inserting ready rows, 500 a request, by our inserter or by the client's `table.insert`. */
+/** CPU time of inserting ready rows, 500 per request, by our inserter or by the client's `table.insert`. */
 import { insertRows } from '../../src/connectors/bigquery/inserter.ts';
 import { defaultBigQuery } from '../lib/clients.ts';
 import { Meter } from '../lib/meter.ts';
@@ -14,7 +14,7 @@ await bigquery.createDataset(names.dataset);
 const [table] = await bigquery.dataset(names.dataset).createTable(names.table, TABLE);
 const ROWS = 500;
 const NOTHING = { payload: Buffer.alloc(0) };
-// Made before the measurement begins: making rows is not inserting them.
+// Created before the measurement begins, which covers only inserting.
 const batches = Array.from({ length: own.messages / ROWS }, (_, batch) =>
   Array.from({ length: ROWS }, (_, offset) => {
     const index = batch * ROWS + offset;

@@ -1,12 +1,12 @@
 /**
- * The platform under everything that can go wrong, for long: services are killed and frozen, servers disappear, answers get
- * lost, the clock is set, nobody reads the log,
- * while readings keep coming. All devices count alike, and their ids are beyond 2^53: only the topic tells their readings
- * apart. In the end each reading is in BigQuery and in Cloud Storage, with its topic and every digit, or this fails.
+ * Runs the platform for a long time under every fault: services are killed and frozen, servers disappear, responses are
+ * lost, the clock is set, and nothing reads the log, while readings keep arriving. All devices count alike, with ids
+ * above 2^53, so that only the topic distinguishes their readings. Fails unless, at the end, each reading is in
+ * BigQuery and in Cloud Storage, with its topic and every digit.
  *
  *     npm run chaos -- [--messages 1000000] [--kills 100] [--seed <n>] [--every <ms>]
  *
- * The same seed lets the same things go wrong in the same order.
+ * The same seed gives the same faults in the same order.
  */
 import { Command, InvalidArgumentError } from 'commander';
 import { eventually } from '../../src/testing/eventually.ts';
@@ -33,7 +33,7 @@ const { messages, kills, seed, every } = new Command('npm run chaos --')
   .opts<{ messages: number; kills: number; seed?: number; every: number }>();
 
 const RATE = 2_500;
-/** Readings that may be on their way through the platform: what is over it waits with the load. */
+/** The most readings in flight through the platform. Above it, the load waits. */
 const MAX_BACKLOG = 100_000;
 const DRAIN_MS = 300_000;
 const REPORT_MS = 10_000;
@@ -51,7 +51,7 @@ async function chaos(messages: number, kills: number, seed: number, everyMs: num
   try {
     const rows = async () => (await countRows(resources)).entries;
     const all = fleet.readings(1_000_000_000);
-    // A loop that is left early would end the generator; the next load goes on with it.
+    // Leaving a loop early would end the generator, which the next load continues.
     const readings = { [Symbol.iterator]: () => ({ next: () => all.next() }) };
     let load: Load | undefined;
     const begin = () => {

@@ -6,19 +6,19 @@ import { readLines } from '../read-lines.ts';
 /** The contents of a sink, compared with the published readings. */
 export interface Comparison {
   readonly entries: number;
-  /** Readings that are there, each counted once. */
+  /** Readings in the sink, each counted once. */
   readonly arrived: number;
   readonly lost: number;
-  /** Entries that no device has sent: another id, topic or value. */
+  /** Entries that no device has sent: with another id, topic or value. */
   readonly strange: number;
 }
 
-/** Topic, id and counter of a reading, as each sink holds them. */
+/** Topic, id and counter of a reading, as in each sink. */
 type Content = string;
 
 const contentOf = (topic: unknown, id: unknown, counter: unknown): Content => `${topic} ${id} ${counter}`;
 
-/** The contents of readings whose payload is that of a fleet with `sharedIds`. */
+/** The contents of readings whose payload comes from a fleet with `sharedIds`. */
 export function publishedContents(readings: Iterable<Reading>): ReadonlySet<Content> {
   return new Set(Array.from(readings, ({ topic, id }) => contentOf(topic, id, id)));
 }

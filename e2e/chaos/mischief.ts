@@ -3,16 +3,16 @@ import type { ServiceName } from '../../src/services/services.ts';
 import { PARTS, type Part } from '../../src/testing/proxied-servers.ts';
 import { SERVICES } from '../../src/testing/test-run.ts';
 
-/** One thing that goes wrong. */
+/** One fault. */
 export type Mischief =
   | { readonly kind: 'kill -9' | 'SIGTERM'; readonly service: ServiceName }
   | { readonly kind: 'connections cut'; readonly part: Part }
-  /** The whole process stops, as in a paused virtual machine. */
+  /** The whole process stops, like a paused virtual machine. */
   | { readonly kind: 'server frozen'; readonly server: FrozenServer; readonly forMs: number }
   | { readonly kind: 'service frozen'; readonly service: ServiceName; readonly forMs: number }
   /** The wall clock of all services is set. */
   | { readonly kind: 'clock stepped'; readonly byMs: number }
-  /** Nobody reads what the service prints until it is ended. */
+  /** Nothing reads the service's output until the fault ends. */
   | { readonly kind: 'stderr stalled'; readonly service: ServiceName }
   | { readonly kind: 'server unreachable'; readonly part: Part; readonly forMs: number }
   | { readonly kind: 'server silent'; readonly part: Part; readonly forMs: number }
@@ -49,7 +49,7 @@ const KINDS = [
   'streams broken',
 ] as const satisfies readonly Mischief['kind'][];
 
-/** Calls that can fail, named as in the rules of the sandbox. */
+/** Calls that can fail, with the names of the sandbox's rules. */
 const CALLS = [
   { server: 'pubsub', method: 'Publish' },
   { server: 'pubsub', method: 'Acknowledge' },

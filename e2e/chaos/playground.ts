@@ -12,16 +12,16 @@ import type { FrozenServer, Mischief } from './mischief.ts';
 
 /** Faults of a sandbox, and the four services as processes behind proxies. */
 export interface Playground {
-  /** Its load goes to the broker itself, and does not suffer. */
+  /** Its load goes directly to the broker, and is not affected. */
   readonly run: TestRun;
   readonly broker: string;
-  /** Lets one thing go wrong, and resolves when it is over: a service that was ended is up again. */
+  /** Injects one fault, and resolves when it is over: a killed service is up again. */
   perform(mischief: Mischief): Promise<void>;
-  /** The most memory that each service has used, in MB, over all of its processes. */
+  /** The peak memory of each service, in MB, over all of its processes. */
   readonly peakMegabytes: ReadonlyMap<ServiceName, number>;
-  /** Takes the injected faults away. */
+  /** Removes the injected faults. */
   clearFaults(): void;
-  /** Takes all faults away, and ends each service with SIGTERM, in the order of the data; returns their exit codes. */
+  /** Removes all faults, and ends each service with SIGTERM, in the order of the data; returns their exit codes. */
   finish(): Promise<{ readonly name: ServiceName; readonly code: number | null; readonly metrics: Scrape }[]>;
   scrape(name: ServiceName): Promise<Scrape>;
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export interface Playground {
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Starts everything, each name with the run's id. */
+/** Starts everything, with the run's id in each name. */
 export async function openPlayground(seed: number): Promise<Playground> {
   const scope = openScope();
   const { sandbox, mosquitto, mqttEnv } = await startServers(scope, { mosquitto: true });
@@ -43,11 +43,11 @@ export async function openPlayground(seed: number): Promise<Playground> {
     NODE_OPTIONS: `--import ${join(import.meta.dirname, '../../src/testing/steppable-clock.mjs')}`,
   };
   const run = await openRun(scope, { projectId: sandbox.projectId, mqttUrl, devices: 100, seed, sharedIds: true, env });
-  // The shortest lease that Pub/Sub has: what a killed service held comes again soon.
+  // The shortest lease of Pub/Sub: messages of a killed service are redelivered soon.
   const ofConsumers = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
   const settings: ServiceCases<Readonly<Record<string, string>>> = {
     ingestion: { DATAFLOW_MQTT__RECONNECT_MAX_MS: '2000' },
-    // Small caches, so that lookups go all the way.
+    // Small caches, so that lookups reach all layers.
     enrich: { ...ofConsumers, DATAFLOW_LOOKUP__MEMORY__MAX_ENTRIES: '20', DATAFLOW_LOOKUP__REDIS__TTL_MS: '1000' },
     icestore: ofConsumers,
     bigqueries: ofConsumers,

@@ -6,7 +6,7 @@ import { assertInOrder, sequencesOf } from './harness/order.ts';
 import { watchTopic } from './harness/sinks.ts';
 
 const READINGS = 2_000;
-/** Of the shipped pipeline. */
+/** The value of the shipped pipeline. */
 const BUCKETS = 32;
 
 /** MQTT → ingestion → Pub/Sub. */

@@ -7,7 +7,7 @@ import { readRows } from './harness/sinks.ts';
 const READINGS = 2_000;
 const DEVICES = 20;
 
-/** MQTT → ingestion → enrich → BigQuery: what Firestore knows of each device stands in its rows. */
+/** MQTT → ingestion → enrich → BigQuery: each row contains its device's data from Firestore. */
 flow(
   'enriched-bigquery',
   { pipelines: ['ingestion', 'enrich', 'bigqueries'], devices: DEVICES, knownDevices: DEVICES },

@@ -9,8 +9,8 @@ const DEVICES = 21;
 const KNOWN = 20;
 
 /**
- * MQTT → ingestion → enrich, twice: with empty caches, and by a service that finds Redis filled. The last device is
- * unknown to Firestore, and its messages go to dead-letter, as the configuration says.
+ * MQTT → ingestion → enrich, twice: with empty caches, and with a service that finds Redis filled. The last device is
+ * unknown to Firestore, and its messages go to dead-letter, as configured.
  */
 flow(
   'enrichment',
@@ -19,7 +19,7 @@ flow(
     settings: {
       enrich: {
         DATAFLOW_WITHOUT_DATA: 'deadLetter',
-        // An answer that a stall makes late would go to the next layer, and the layers are counted.
+        // A late response after a stall would send the lookup to the next layer, and the test counts layers.
         DATAFLOW_LOOKUP__REDIS__TIMEOUT_MS: '10000',
       },
     },

@@ -8,10 +8,10 @@ import { readArchive, readRows } from './harness/sinks.ts';
 const READINGS = 2_000;
 const DEVICES = 20;
 const RATE = 1_000;
-/** A tenth of the load: a machine may be slow, but what waits for a lease or for the next message has a thirtieth. */
+/** A tenth of the load: a machine may be slow, but the waits for a lease or for the next message have a thirtieth. */
 const MIN_RATE = RATE / 10;
 
-/** MQTT → ingestion, and from there twice: raw → Cloud Storage, enriched → BigQuery. */
+/** MQTT → ingestion, then two ways: raw → Cloud Storage, enriched → BigQuery. */
 flow('fullflow', { pipelines: SERVICES, devices: DEVICES, knownDevices: DEVICES }, async (run) => {
   const { timing, fleet, scope } = run;
   const bigqueries = await run.start('bigqueries');

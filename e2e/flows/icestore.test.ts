@@ -6,7 +6,7 @@ const READINGS = 2_000;
 const DAY_MS = 86_400_000;
 const LOCATIONS = ['harbour', 'mill'];
 
-/** MQTT → ingestion → Pub/Sub → Cloud Storage: two locations over two days, filed under the time of the reading. */
+/** MQTT → ingestion → Pub/Sub → Cloud Storage: two locations over two days, filed by the time of the reading. */
 flow(
   'icestore',
   {

@@ -8,7 +8,7 @@ import { readRows } from './harness/sinks.ts';
 const READINGS = 2_000;
 
 /**
- * Archived messages are read back, replayed over MQTT in each device's order at ten times its pace, and lands in a new
+ * Archived messages are read, replayed over MQTT in each device's order at ten times its pace, and written to a new
  * table with equal content.
  */
 flow(
@@ -16,7 +16,7 @@ flow(
   {
     pipelines: ['ingestion', 'icestore', 'bigqueries'],
     env: ({ topics }) => ({ ENRICHED_TOPIC: topics.raw }),
-    // Small objects, so that those of one time overlap.
+    // Small objects, so that objects of the same time overlap.
     settings: { icestore: { DATAFLOW_ARCHIVE__MAX_LINES: '50', DATAFLOW_ARCHIVE__MAX_AGE_MS: '500' } },
     second: { pipelines: ['ingestion', 'bigqueries'], env: ({ topics }) => ({ ENRICHED_TOPIC: topics.raw }) },
     devices: 20,
@@ -38,13 +38,13 @@ flow(
     });
     for (const service of Object.values(first)) await service.shutdown();
 
-    // The topics are those of the archived messages; everything behind the broker is new.
+    // The topics come from the archived messages; everything after the broker is new.
     const topics = { MQTT_TOPIC_ROOT: scope.env.MQTT_TOPIC_ROOT ?? '' };
     const again = await run.start('bigqueries', { scope: second, isReplica: true });
     const ingestion = await run.start('ingestion', { scope: second, env: topics, isReplica: true });
     run.measure(again);
     const routed = sequencesOf(ingestion.probes.routed);
-    // Latency is that of the replayed messages, from their second receipt to the new table.
+    // Latency of the replayed messages, from their second receipt to the new table.
     timing.restart();
     ingestion.probes.routed.subscribe(({ message }) => timing.sent(message.id));
     const began = performance.now();
@@ -59,7 +59,7 @@ flow(
       [report.selected, report.replayed, report.refused, report.unreadable, report.unsent],
       [READINGS, READINGS, 0, 0, 0],
     );
-    // The readings were taken over 40 s.
+    // The readings span 40 s.
     assert.ok(tookMs >= 3_900, `ten times the pace, and no faster: ${tookMs} ms`);
 
     await timing.during('verification', async () => {

@@ -12,7 +12,7 @@ import { watchTopic } from './harness/sinks.ts';
 
 const READINGS = 3_000;
 
-/** As another kind of message of the same device: `events` and `alarms` are topics beside `readings`. */
+/** As other kinds of messages of the same device: `events` and `alarms` are topics next to `readings`. */
 function* asKind(readings: Iterable<Reading>, kind: string): Generator<Reading> {
   for (const reading of readings) {
     const id = `${kind}-${reading.id}`;
@@ -26,7 +26,10 @@ function* asKind(readings: Iterable<Reading>, kind: string): Generator<Reading> 
   }
 }
 
-/** The routes file is edited while messages flow: a route goes, another comes, and the one that stays loses nothing. */
+/**
+ * The routes file is edited while messages flow: one route is removed, one is added, and the remaining one loses
+ * nothing.
+ */
 flow('reroute', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, devices: 20 }, async (run) => {
   const { timing, fleet, scope } = run;
   const folder = mkdtempSync(join(tmpdir(), 'reroute-'));
@@ -59,7 +62,7 @@ flow('reroute', { pipelines: ['ingestion'], watch: ({ topics }) => topics.raw, d
   const edited = parse(readFileSync(file, 'utf8'));
   edited.routes.alarms = JSON.parse(JSON.stringify(edited.routes.events).replaceAll('/events', '/alarms'));
   delete edited.routes.events;
-  // As an editor does: beside, and then in its place.
+  // Like an editor: writes another file, then renames it.
   writeFileSync(`${file}.new`, stringify(edited));
   renameSync(`${file}.new`, file);
   await run.until('the change has taken effect', () => assert.is(changes(), 1));

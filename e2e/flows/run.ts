@@ -1,6 +1,6 @@
 /**
- * `npm run e2e`: the flows on the target that `E2E_TARGET` names, each in a process of its own, on servers that are
- * started once. Arguments: `--dry-run` lists what would be created; names of flows run only those.
+ * `npm run e2e`: runs the flows on the target named by `E2E_TARGET`, each in its own process, on servers that are
+ * started once. Arguments: `--dry-run` lists the resources that would be created; names of flows run only those.
  */
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -42,7 +42,7 @@ async function runOn(name: TargetName): Promise<number> {
     projectOf(name);
     return (await run({ E2E_DRY_RUN: '1' })) ?? 1;
   }
-  // A sandbox is quick to start: each flow has its own.
+  // A sandbox starts quickly: each flow has its own.
   if (name === 'sandbox') return (await run({})) ?? 1;
   const target = await openTarget(name);
   try {

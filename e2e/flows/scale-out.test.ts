@@ -7,7 +7,7 @@ import { assertRows } from './harness/rows.ts';
 import { readArchive, readRows } from './harness/sinks.ts';
 
 const READINGS = 6_000;
-/** Of these, what is published when all replicas are back. */
+/** The part of them that is published when all replicas are back. */
 const TAIL = 1_000;
 const DEVICES = 20;
 const LEASE = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
@@ -15,17 +15,17 @@ const LEASE = { DATAFLOW_SOURCE__ACK_DEADLINE_MS: '10000' };
 const STARTED = SERVICES.toReversed();
 
 /**
- * Two replicas of each service: one in this process, one in a process of its own, which is killed while messages flow
- * and comes back as who it was. Two of ingestion share the broker's subscription.
+ * Two replicas of each service: one in this process, and one in its own process, which is killed while messages flow
+ * and restarts with the same identity. Two replicas of ingestion share the broker's subscription.
  */
 flow(
   'scale-out',
   {
     pipelines: SERVICES,
-    // Shared subscriptions of a broker have no order. In Google's emulator the keys of a killed subscriber would stay
-    // with it forever; without order its messages come back.
+    // A broker's shared subscriptions have no order. In Google's emulator, the keys of a killed subscriber would stay
+    // with it forever; without order, its messages are redelivered.
     env: () => ({ MQTT_SHARE_GROUP: 'replicas', SUBSCRIPTION_ORDERING: 'false' }),
-    // What a killed replica held comes back when its lease ends; Google's emulator may take a minute.
+    // Messages of a killed replica are redelivered when their lease ends; Google's emulator may take a minute.
     stoppedAfterMs: 80_000,
     settings: { enrich: LEASE, icestore: LEASE, bigqueries: LEASE },
     devices: DEVICES,
@@ -40,7 +40,7 @@ flow(
       const identity = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-1` };
       replicas.set(name, await startService(name, { ...run.target.env, ...scope.envOf(name), ...identity }));
     };
-    /** Settled by the replicas in other processes, as last read; those of before a kill are counted too. */
+    /** Settled by the replicas in other processes, as last read, including those before a kill. */
     const elsewhere = new Map<string, { before: number; now: number }>();
     const look = async (name: string): Promise<void> => {
       const scrape = await replicas.get(name)?.scrape();
@@ -50,7 +50,7 @@ flow(
       const env = { MQTT_CLIENT_ID: `${scope.env.MQTT_CLIENT_ID}-0` };
       const service = await run.start(name, { env, isReplica: true });
       const { ledger } = service;
-      // Latency is that of the messages which pass the replica in this process.
+      // Latency of the messages that pass the replica in this process.
       if (name === 'bigqueries') run.measure(service);
       const others = () => (elsewhere.get(name)?.before ?? 0) + (elsewhere.get(name)?.now ?? 0);
       run.places.add({ at: name, name: `${name}: settled`, count: () => ledger.acked + others() });

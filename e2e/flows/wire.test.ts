@@ -9,26 +9,26 @@ import { SERVICES } from '../../src/testing/test-run.ts';
 import { flow } from './harness/define-flow.ts';
 import { readArchive, readRows, watchTopic } from './harness/sinks.ts';
 
-/** A message of another program, and what has to become of it, text by text. */
+/** A message of another program, and its expected results as text. */
 interface Fixture {
   readonly name: string;
   readonly data: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly orderingKey: string;
-  /** The line in the archive; `…` stands for the time of writing. */
+  /** The line in the archive; `…` replaces the time of writing. */
   readonly archived: string;
-  /** The envelope behind the enrich service, which knows nothing of the device. */
+  /** The envelope after enrich, which has no data for the device. */
   readonly enriched: string;
 }
 
 const FIXTURES: readonly Fixture[] = JSON.parse(
   readFileSync(join(import.meta.dirname, 'fixtures/envelopes.json'), 'utf8'),
 );
-/** Lines of the Go platform, whose payloads are envelopes, and one with a payload and only what the format demands. */
+/** Lines of the Go platform, whose payloads are envelopes, and one with a payload and only the required fields. */
 const ARCHIVE = readFileSync(join(import.meta.dirname, 'fixtures/archive.jsonl'), 'utf8');
 const READINGS = 10;
 
-/** Messages and archive lines as docs/wire-formats.md describes them, from and for programs that are not ours. */
+/** Messages and archive lines as described in docs/wire-formats.md, from and for other programs. */
 flow(
   'wire',
   {
@@ -48,11 +48,11 @@ flow(
     const enrich = await run.start('enrich');
     await run.start('ingestion');
 
-    // Another program publishes: the bytes are those of the fixture.
+    // Another program publishes the bytes of the fixture.
     const clients = await createPubSubClients({ projectId: names.projectId });
     run.defer(clients.close);
     await timing.during('load', () =>
-      // Pub/Sub takes one ordering key in a request.
+      // Pub/Sub accepts one ordering key per request.
       Promise.all(
         FIXTURES.map(({ data, attributes, orderingKey }) =>
           clients.publisher.publish({
@@ -75,7 +75,7 @@ flow(
       for (const { name, enriched, attributes } of FIXTURES) {
         assert.equal(texts.get(enriched), attributes, `${name}: the envelope, byte by byte, and its attributes`);
       }
-      // What is made here out of bytes from a device, byte by byte but for the times.
+      // The results for bytes from a device, byte by byte except for the times.
       for (const { id, payload, topic, deviceId } of fleet.readings(READINGS)) {
         const own = [...texts.keys()].filter((text) => text.includes(`"id":"${id}"`));
         assert.is(own.length, 1, id);
@@ -102,7 +102,7 @@ flow(
         }
       });
     });
-    // The rows of what another program has enriched; its binary payload has no columns, and is in dead-letter.
+    // The rows of another program's enriched messages; the binary payload has no columns, and goes to dead-letter.
     await run.start('bigqueries', { env: { DATAFLOW_DEAD_LETTERS__MAX_ATTEMPTS: '1' } });
     await timing.during('verification', async () => {
       await run.until('the rows are there', async () => {
@@ -112,7 +112,7 @@ flow(
         assert.is(Date.parse(rows.get('w2')?.received_at ?? ''), Date.parse('2026-03-04T23:30:00Z'));
       });
     });
-    // The Go platform has archived, and another program: their lines are replayed, and take the way of every message.
+    // Archive lines of the Go platform and of another program are replayed, and take the path of every message.
     const name = 'theirs/2026/03/04/hall/x.jsonl.gz';
     await timing.during('load', async () => {
       const storage = createStorageClient({ projectId: names.projectId });

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { Storage } from '@google-cloud/storage';
 import { PassThroughClient } from 'google-auth-library';
 
-/** Lines of the Go platform, and of a program that archives payloads with only what the format demands. */
+/** Lines of the Go platform, and of a program that archives payloads with only the required fields. */
 const FOREIGN = readFileSync(join(import.meta.dirname, '../../e2e/flows/fixtures/archive.jsonl'));
 
 const line = (device: string, sequence: number): string =>
@@ -19,14 +19,14 @@ const line = (device: string, sequence: number): string =>
   });
 
 /**
- * Creates the bucket `archive` for tests of the command `replay`: 1,000 messages of the devices `a` and `b`, one a second
- * for each from 2026-01-01T00:00:00Z, under `own/`, and three that other programs have written under `foreign/`.
+ * Creates the bucket `archive` for tests of the command `replay`: 1,000 messages of the devices `a` and `b`, one per
+ * second each from 2026-01-01T00:00:00Z, under `own/`, and three lines of other programs under `foreign/`.
  */
 export async function createArchiveToReplay(projectId: string): Promise<void> {
   const storage = new Storage({ projectId, authClient: new PassThroughClient() });
   await storage.createBucket('archive');
   const save = (name: string, content: Buffer) => storage.bucket('archive').file(name).save(content);
-  // Lines of both devices in both objects, in no order: only their times tell.
+  // Both objects contain lines of both devices, unordered: only their times give the order.
   const lines = ['a', 'b'].flatMap((device) => Array.from({ length: 500 }, (_, index) => line(device, index)));
   const odd = lines.filter((_, index) => index % 2 === 1).toReversed();
   const even = lines.filter((_, index) => index % 2 === 0);

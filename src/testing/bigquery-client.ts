@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { startBigQuery } from '../sandbox/bigquery/start-bigquery.ts';
 import { isRecord } from './api-failure.ts';
 
-/** The `insertErrors` of a raw insert that must fail in part, as the service sent them. */
+/** The `insertErrors` of a raw insert that must fail in part, unchanged. */
 export async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {
   try {
     await call;
@@ -18,7 +18,7 @@ export async function insertErrorsOf(call: Promise<unknown>): Promise<unknown> {
 /** Options of `table.insert`: rows with their insert ids, sent once. */
 export const RAW = { raw: true, partialRetries: 0 };
 
-/** A BigQuery of the sandbox with the official client, and plain HTTP beside it. */
+/** The sandbox's BigQuery through the official client, and through plain HTTP. */
 export async function startTestBigQuery(options: Parameters<typeof startBigQuery>[0] = {}) {
   const server = await startBigQuery(options);
   const origin = `http://127.0.0.1:${server.port}`;

@@ -2,16 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { eventually } from './eventually.ts';
 
-/** A process of a test's own, with what it has printed. */
+/** A process of a test, with its output. */
 export interface Child {
   readonly pid: number;
-  /** Everything printed so far, on both outputs. */
+  /** The output so far, of both streams. */
   readonly output: string;
   readonly stdout: string;
   /** Resolves with the exit code, or null after a signal. */
   readonly exited: Promise<number | null>;
   kill(signal: NodeJS.Signals): void;
-  /** Reads nothing more of what it prints, as a log collector that hangs. */
+  /** Stops reading its output, like a hung log collector. */
   stallOutput(): void;
   /** Sends the signal and waits for the end. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
@@ -28,11 +28,11 @@ export interface ChildOptions {
   /** Waits until the output matches. */
   readonly readyWhen?: RegExp;
   readonly readyWithinMs?: number;
-  /** A file descriptor that takes the place of the pipe from standard error. */
+  /** A file descriptor in place of the pipe from standard error. */
   readonly stderr?: number;
   /** Makes it the leader of a process group of its own, as a shell does for what runs in its terminal. */
   readonly group?: boolean;
-  /** Called with what is printed, on both outputs. */
+  /** Called with the output of both streams. */
   readonly onOutput?: (text: string) => void;
 }
 
@@ -90,7 +90,7 @@ export async function startChild(command: string, args: readonly string[], optio
     stallOutput: () => {
       child.stdout?.pause();
       child.stderr?.pause();
-      // 'close' would wait for what nobody reads.
+      // 'close' would wait for unread output.
       child.once('exit', () => {
         child.stdout?.resume();
         child.stderr?.resume();

@@ -8,7 +8,7 @@ export const LAUNCH = join(import.meta.dirname, '../launch.mjs');
 export const builtInPipeline = (name: string): string => join(import.meta.dirname, '../../pipelines', name);
 
 export interface CliOptions extends Omit<ChildOptions, 'env'> {
-  /** Beside the environment of the test. */
+  /** Added to the environment of the test. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -16,7 +16,7 @@ export interface CliOptions extends Omit<ChildOptions, 'env'> {
 export interface EndedCommand {
   readonly code: number | null;
   readonly stdout: string;
-  /** Standard output and standard error, as they came. */
+  /** Standard output and standard error, in order of arrival. */
   readonly output: string;
 }
 
@@ -32,7 +32,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   return { code, stdout: child.stdout, output: child.output };
 }
 
-/** The JSON object on the last line that a command has printed, or undefined if that line is something else. */
+/** Returns the JSON object on the last line of a command's output, or undefined if that line is something else. */
 export function lastJson({ stdout }: Pick<EndedCommand, 'stdout'>) {
   const last = stdout.trim().split('\n').at(-1) ?? '';
   return last.startsWith('{') ? JSON.parse(last) : undefined;

@@ -6,12 +6,12 @@ import { receiveMessages } from './receive-messages.ts';
 export interface Collected {
   /** Count of each envelope id. */
   readonly ids: ReadonlyMap<string, number>;
-  /** Messages in all. */
+  /** Total of messages. */
   readonly total: number;
   close(): Promise<void>;
 }
 
-/** Collects the envelope ids of everything that a subscription delivers, acknowledging as it goes. */
+/** Collects and acknowledges the envelope ids of all messages of a subscription. */
 export function collectIds(projectId: string, subscriptionId: string): Collected {
   const pubsub = new PubSub({ projectId });
   const subscription = pubsub.subscription(subscriptionId, { flowControl: { maxMessages: 10_000 } });

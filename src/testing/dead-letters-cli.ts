@@ -15,7 +15,7 @@ export interface ListedDeadLetters {
   readonly others: number;
 }
 
-/** The sandbox delivers everything at once; a test on another server passes an `--idle-timeout` of its own. */
+/** The sandbox delivers everything immediately; a test on another server passes its own `--idle-timeout`. */
 const commandLine = ([command = '', ...args]: readonly string[]) => [
   ...['dead-letters', command],
   ...['--idle-timeout', '0.1'],

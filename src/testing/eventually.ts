@@ -1,22 +1,24 @@
 import { setImmediate } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** Default: 40 s, which is less than the leases of the services, so that it tells what is given back from what expires. */
+  /**
+   * Default: 40 s. It is shorter than the services' leases, which distinguishes returned messages from expired ones.
+   */
   readonly deadlineMs?: number;
   readonly everyMs?: number;
-  /** The deadline begins anew whenever this changes: so it tells what is stuck from what is slow. */
+  /** The deadline restarts whenever this value changes, which distinguishes stuck from slow. */
   readonly progress?: () => number;
 }
 
-/** After a stall of the whole process timers come before what has arrived meanwhile: it is due, and not late. */
+/** After a stall of the whole process, timers fire before data that arrived in the meantime: check once more. */
 async function handleWhatIsDue(): Promise<void> {
   await setImmediate();
   await setImmediate();
 }
 
 /**
- * Polls `check` until it returns without throwing, and returns what it returned; after the deadline the last error is
- * thrown. The polling way to wait: no test sleeps a fixed time to be right.
+ * Polls `check` until it returns without throwing, and returns its result. After the deadline, throws the last error.
+ * Tests wait with this: no test sleeps a fixed time.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

@@ -1,14 +1,14 @@
 import { defer, EMPTY, type Observable, of } from 'rxjs';
 import type { Fetcher, LookupData } from '../lookup/fetcher.ts';
 
-/** The layer behind the one that is tested: answers from a table, and remembers what it was asked. */
+/** The layer after the tested one: answers from a table, and records the requested keys. */
 export interface FakeFetcher extends Fetcher {
   readonly fetched: string[];
   readonly invalidated: string[];
   readonly closed: () => boolean;
 }
 
-/** @param answer what a fetch of a key gives; default: the data of the table, at once. */
+/** @param answer the result of a fetch of a key; default: the data in the table, immediately. */
 export function fakeFetcher(
   table: Record<string, LookupData>,
   answer: (key: string) => Observable<LookupData | undefined> = (key) => of(table[key]),

@@ -80,7 +80,7 @@ suite('fault proxy', ({ test, beforeEach, afterEach }) => {
       peer.on('data', (chunk) => {
         text += chunk;
       });
-      // More than fits into the buffers between the two: the client has unread bytes when it goes.
+      // More than the buffers between the two hold: the client has unread bytes when it closes.
       peer.write(Buffer.alloc(BIG));
       client.write('last words');
       await once(client, 'readable');

@@ -5,40 +5,40 @@ import { freePort } from '../sandbox/free-port.ts';
 /** A TCP proxy in front of a server on 127.0.0.1, which lets a test break the connections through it. */
 export interface FaultProxy {
   readonly port: number;
-  /** Open now. */
+  /** Open connections. */
   readonly connections: number;
   /** Resets every open connection; new ones are accepted as before. */
   cut(): void;
   /** Resets every open connection, and closes the port (ECONNREFUSED), until `restore`. */
   refuse(): Promise<void>;
-  /** Accepts connections and lets no byte pass in either direction, until `restore`. */
+  /** Accepts connections and passes no bytes in either direction, until `restore`. */
   stall(): void;
-  /** Bytes a second, in each direction of each connection. */
+  /** Bytes per second, in each direction of each connection. */
   throttle(bytesPerSecond: number): void;
-  /** Listens on the same port again, and lets everything pass. */
+  /** Listens on the same port again, and passes everything. */
   restore(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface FaultProxyOptions {
   /**
-   * A client whose connection is reset, as that of a killed process may be, ends for the server only after all that it
-   * has written, and the server's bytes for it are read. Default: the server's connection is reset too.
+   * True if a reset client connection, such as that of a killed process, reaches the server as an end after all written
+   * bytes, and the server's bytes for it are read. Default: the server's connection is reset too.
    */
   readonly deliversLastBytes?: boolean;
 }
 
-/** Bytes that one direction lets pass at one time while it is throttled. */
+/** Bytes that a throttled direction passes at once. */
 const SLICE_MS = 20;
 
-/** State that all connections share: whether bytes pass, and how fast. */
+/** State of all connections: whether bytes pass, and how fast. */
 interface Valve {
   bytesPerSecond: number;
   /** Resolves when bytes may pass. */
   open: Promise<void>;
 }
 
-/** One direction of a connection. What it holds is bounded by the streams' own marks: backpressure passes through. */
+/** One direction of a connection. The streams' high-water marks bound its buffer: backpressure passes through. */
 class Gate extends Transform {
   readonly #valve: Valve;
 
@@ -97,7 +97,7 @@ export async function startFaultProxy(
       });
     }
   };
-  // Not one that outgoing connections get: while it is refused, it has to stay free.
+  // Not a port for outgoing connections: it must stay free while connections are refused.
   const port = await freePort();
   const listen = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -110,7 +110,7 @@ export async function startFaultProxy(
     });
   const cut = (): void => {
     for (const socket of [...pairs].flat()) {
-      // While its end is on the way a socket refuses the reset: its handle would stay, and the process would not end.
+      // A socket refuses the reset while its end is being sent: its handle would stay, and the process would not end.
       if (socket.writableEnded) socket.destroy();
       else socket.resetAndDestroy();
     }

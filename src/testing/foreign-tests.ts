@@ -7,17 +7,17 @@ import { startChild } from './child.ts';
 /** Tests in another language, one process each. */
 export interface ForeignTests {
   readonly names: readonly string[];
-  /** Why they cannot run here; undefined where they can. */
+  /** The reason that they cannot run here; undefined if they can. */
   readonly missing: string | undefined;
-  /** Runs one test in this environment; rejects with what it printed if it fails. */
+  /** Runs one test in this environment; rejects with its output if it fails. */
   run(name: string, env: NodeJS.ProcessEnv): Promise<void>;
 }
 
 const CACHE = join(import.meta.dirname, '../../node_modules/.cache/foreign-tests');
-/** Modules come over the network once. */
+/** Timeout for downloading modules once. */
 const FETCH_TIMEOUT_MS = 5 * 60_000;
 
-/** The reason why `command` fails: the last line that it printed; undefined if it does not. */
+/** Returns why `command` fails: the last line of its output; undefined if it succeeds. */
 function failureOf(command: string, args: readonly string[], cwd: string, env = process.env): string | undefined {
   const { error, status, stderr } = spawnSync(command, args, {
     cwd,
@@ -36,14 +36,14 @@ async function runToEnd(command: string, args: readonly string[], cwd: string, e
   if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with code ${code}:\n${child.output}`);
 }
 
-/** Names that `namesOf` finds in the text of each file. */
+/** Returns the names that `namesOf` finds in the text of each file. */
 function namesIn(folder: string, files: string, namesOf: (text: string, file: string) => string[]): string[] {
   return globSync(files, { cwd: folder })
     .sort()
     .flatMap((file) => namesOf(readFileSync(join(folder, file), 'utf8'), file));
 }
 
-/** Each text of the first group of `pattern`. */
+/** Returns all texts of the first group of `pattern`. */
 const groups = (text: string, pattern: RegExp): string[] =>
   Array.from(text.matchAll(pattern), ([, group = '']) => group);
 
@@ -55,8 +55,8 @@ function unittestNames(text: string, file: string): string[] {
 const CI_REASON = 'CI has Node, npm and the packages of Debian';
 
 /**
- * The tests of a Go module, in `*_test.go`. Modules come from Go's cache, else from its proxy; no other toolchain than the
- * installed one is fetched. They are compiled when the first one runs, which takes minutes the first time.
+ * The tests of a Go module, in `*_test.go`. Modules come from Go's cache, otherwise from its proxy; only the installed
+ * toolchain is used. The first run compiles them, which takes minutes.
  */
 export function goTests(folder: string): ForeignTests {
   const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly', GOWORK: 'off', CGO_ENABLED: '0' };
@@ -66,7 +66,7 @@ export function goTests(folder: string): ForeignTests {
     names: namesIn(folder, '*_test.go', (text) => groups(text, /^func (Test\w+)\(/gm)),
     missing: missingGo(folder, env),
     async run(name, servers) {
-      // -v prints each package: the runner ends a file that is silent for long.
+      // -v prints each package: the runner ends a file that is silent for too long.
       compiled ??= runToEnd('go', ['test', '-c', '-v', '-o', binary, '.'], folder, env);
       await compiled;
       await runToEnd(binary, ['-test.v', '-test.timeout=60s', `-test.run=^${name}$`], folder, { ...env, ...servers });
@@ -82,8 +82,8 @@ function missingGo(folder: string, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /**
- * The unittest methods of a folder, in `test_*.py` with one class each. The packages of its `requirements.txt` are installed once, into a
- * virtual environment below node_modules; a change of the file makes another.
+ * The unittest methods of a folder, in `test_*.py` with one class each. The packages of `requirements.txt` are
+ * installed once, into a virtual environment below node_modules; a change of the file creates another.
  */
 export function pythonTests(folder: string): ForeignTests {
   const requirements = readFileSync(join(folder, 'requirements.txt'));

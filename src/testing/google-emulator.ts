@@ -3,15 +3,15 @@ import { connect } from 'node:net';
 import { freePort } from '../sandbox/free-port.ts';
 import { eventually } from './eventually.ts';
 
-/** A local emulator of Google's, started by a test. */
+/** A local emulator of Google that a test starts. */
 export interface GoogleEmulator {
-  /** `127.0.0.1:port`, as the clients' `…_EMULATOR_HOST` variables want it. */
+  /** `127.0.0.1:port`, the format of the clients' `…_EMULATOR_HOST` variables. */
   readonly host: string;
   /** Ends the emulator and every process that it started. */
   close(): Promise<void>;
 }
 
-/** A cold JVM on a busy machine. */
+/** Timeout for a cold JVM on a busy machine. */
 const START_DEADLINE_MS = 50_000;
 const STOP_DEADLINE_MS = 5_000;
 
@@ -32,8 +32,8 @@ export function hasGoogleEmulators(): boolean {
 
 /**
  * Starts `gcloud beta emulators <service> start` on a free port of 127.0.0.1 and waits until it accepts connections.
- * gcloud starts Java as a child, so all of it runs in a process group of its own, and the group is what `close` ends;
- * if the test's process ends first, the group is killed with it.
+ * gcloud starts Java as a child, so both run in one process group, which `close` ends. If the test's process ends
+ * first, the group is killed with it.
  */
 export async function startGoogleEmulator(
   service: 'firestore' | 'pubsub',

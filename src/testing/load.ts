@@ -8,23 +8,23 @@ const BATCH = 500;
 /** Pauses between batches of a rate: short enough to look like a flow. */
 const SLICE_MS = 20;
 
-/** A load that runs until it is stopped, or its count is reached. */
+/** A load that runs until it is stopped, or reaches its count. */
 export interface Load {
-  /** Messages that were confirmed so far. */
+  /** Messages confirmed so far. */
   readonly published: number;
-  /** Resolves with how many were confirmed, when all were published or `stop` was called. */
+  /** Resolves with the number of confirmed messages when all are published or `stop` was called. */
   readonly done: Promise<number>;
   stop(): Promise<number>;
 }
 
 export interface LoadOptions {
-  /** Infinity: as fast as it goes. */
+  /** Infinity: as fast as possible. */
   readonly ratePerSecond: number;
-  /** Stops by itself after so many. */
+  /** Stops by itself after this number of messages. */
   readonly count?: number;
 }
 
-/** Publishes readings of a fleet over MQTT; `readings` goes on where an earlier load has stopped. */
+/** Publishes readings of a fleet over MQTT; `readings` continues an earlier load. */
 export function mqttLoad(
   fleet: Fleet,
   url: string,
@@ -51,7 +51,7 @@ export function mqttLoad(
   };
 }
 
-/** A reading as the ingestion service publishes it. */
+/** A reading as published by the ingestion service. */
 export function envelopeOf(fleet: Fleet, { id, payload, deviceId, topic }: Reading): object {
   const { LocationID } = fleet.recordOf(deviceId);
   return {
@@ -63,11 +63,11 @@ export function envelopeOf(fleet: Fleet, { id, payload, deviceId, topic }: Readi
 }
 
 export interface TopicLoadOptions extends LoadOptions {
-  /** True if each device has its ordering key; without, requests are larger and fewer. */
+  /** True if each device has an ordering key; without, requests are larger and fewer. */
   readonly ordered: boolean;
 }
 
-/** Publishes readings of a fleet to a topic, as the ingestion service would. */
+/** Publishes readings of a fleet to a topic, like the ingestion service. */
 export function pubsubLoad(
   fleet: Fleet,
   { projectId, topicId }: { readonly projectId: string; readonly topicId: string },

@@ -22,16 +22,16 @@ export interface Mosquitto {
   readonly pid: number;
   /** Ends the broker: SIGTERM lets it save its sessions and messages first, SIGKILL does not. */
   stop(signal: NodeJS.Signals): Promise<void>;
-  /** Lets it save now what it saves at its end, so that a SIGKILL brings it back as it is now. */
+  /** Saves its state now, as at its end, so that it survives a SIGKILL. */
   save(): Promise<void>;
-  /** Removes what it has saved, while it is stopped. */
+  /** Removes the saved state of a stopped broker. */
   forget(): Promise<void>;
-  /** Starts it again, on the same port and with what it has saved. */
+  /** Starts it again, on the same port and with the saved state. */
   restart(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a real mosquitto that loses nothing by its own bounds: no queue limit, sessions and messages on disk. */
+/** Starts a real mosquitto whose own limits lose nothing: no queue limit, sessions and messages on disk. */
 export async function startMosquitto(extraLines: readonly string[] = []): Promise<Mosquitto> {
   const path = findMosquitto();
   if (path === undefined) throw new Error('mosquitto is not installed');

@@ -12,13 +12,13 @@ import { SourceHarness, type SourceHarnessOptions } from './source-harness.ts';
 
 const DEVICES: readonly MqttSubscription[] = [{ filter: 'devices/+', qos: 1 }];
 
-/** Settings as a `pipeline.yaml` has them. */
+/** Settings as in a `pipeline.yaml`. */
 type MqttSettings = Partial<v.InferInput<typeof mqttSourceSchema>>;
 
 export interface MqttHarnessOptions {
   /** The first list of subscriptions. Default: `devices/+` at QoS 1. */
   readonly subscriptions?: readonly MqttSubscription[];
-  /** A stop signal beside that of `stop()`. */
+  /** A stop signal in addition to `stop()`. */
   readonly stop?: Observable<unknown>;
   /** Changes the client before it connects. */
   readonly prepare?: (client: MqttClient) => void;
@@ -26,7 +26,7 @@ export interface MqttHarnessOptions {
   readonly scheduler?: SchedulerLike;
 }
 
-/** An MQTT source with the client that it has in production. */
+/** An MQTT source with its production client. */
 export class MqttHarness extends SourceHarness<MqttSource> {
   readonly client: MqttClient;
   readonly subscriptions: BehaviorSubject<readonly MqttSubscription[]>;
@@ -42,10 +42,10 @@ export class MqttHarness extends SourceHarness<MqttSource> {
     this.subscriptions = subscriptions;
   }
 
-  /** Resolves once the broker has received all that the client has written, and the client has received the answers. */
+  /** Resolves once the broker has received all bytes of the client, and the client has received the responses. */
   async roundTrip(connection: BrokerConnection): Promise<void> {
     const { client } = this;
-    // What the broker has written before, such as a PUBLISH, arrives before the PINGRESP.
+    // Earlier packets of the broker, such as a PUBLISH, arrive before the PINGRESP.
     const answered = new Promise<void>((resolve) => {
       const onPacket = ({ cmd }: { cmd?: string }): void => {
         if (cmd !== 'pingresp') return;
@@ -59,7 +59,7 @@ export class MqttHarness extends SourceHarness<MqttSource> {
     client.sendPing();
     await answered;
     if (connection.of('pingreq').length === pings) throw new Error('the ping went over another connection');
-    // The source may write its answers in the next turn only.
+    // The source may write its responses only in the next turn.
     await nextTurn();
     await nextTurn();
   }
@@ -67,7 +67,7 @@ export class MqttHarness extends SourceHarness<MqttSource> {
 
 let clients = 0;
 
-/** Starts an MQTT source that reconnects within 30 ms, and ends it with `scope`, whatever its state. */
+/** Starts an MQTT source that reconnects within 30 ms, and ends it with `scope` in any state. */
 export function startMqttSource(
   scope: Scope,
   url: string,

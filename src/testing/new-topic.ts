@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { CreateSubscriptionOptions, PubSub } from '@google-cloud/pubsub';
 
-/** Creates a topic and one subscription of it. Both get the name that is returned: `name` with a random suffix. */
+/** Creates a topic with one subscription. Both have the returned name: `name` with a random suffix. */
 export async function newTopic(
   pubsub: PubSub,
   name: string,
@@ -13,7 +13,7 @@ export async function newTopic(
   return id;
 }
 
-/** Creates one topic for each name, as `newTopic` does. */
+/** Creates one topic per name, like `newTopic`. */
 export function newTopics<Names extends readonly string[]>(
   pubsub: PubSub,
   ...names: Names

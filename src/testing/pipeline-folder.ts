@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Scope } from './scope.ts';
 
-/** A temporary folder with pipelines of a test, and other files that they name. */
+/** A temporary folder with pipelines of a test and the other files they use. */
 export interface PipelineFolder {
   readonly path: string;
   /** Writes a pipeline and returns its folder. A string is its YAML. */

@@ -2,7 +2,7 @@ import type { Step } from '../resources/provision.ts';
 import { builtInPipeline, type EndedCommand, lastJson, runCli } from './cli.ts';
 import { SERVICES } from './test-run.ts';
 
-/** The pipelines that come with the project, in the order of their flow. */
+/** The shipped pipelines, in the order of their flow. */
 export const PIPELINES = SERVICES.map(builtInPipeline);
 
 /** A `provision` or `teardown` that has ended. */

@@ -7,14 +7,14 @@ export type Part = (typeof PARTS)[number];
 
 /** A proxy in front of each server of a sandbox. */
 export interface ProxiedServers {
-  /** Those that there are: Redis may not be installed. */
+  /** The existing ones: Redis may not be installed. */
   readonly proxies: ReadonlyMap<Part, FaultProxy>;
   /** The environment by which services find the proxies. */
   readonly env: Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
 
-/** Puts a proxy in front of every server of a sandbox, and of the broker, which may be another. */
+/** Puts a proxy in front of every server of a sandbox, and of the broker, which may be another one. */
 export async function startProxies(sandbox: Sandbox, mqttUrl: string): Promise<ProxiedServers> {
   const addresses: Record<Part, string | undefined> = {
     mqtt: mqttUrl,

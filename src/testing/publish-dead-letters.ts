@@ -1,14 +1,14 @@
 import type { PubSub } from '@google-cloud/pubsub';
 
 export interface DeadLettersToPublish {
-  /** Short name of the subscription that the originals came from. */
+  /** Short name of the originals' subscription. */
   readonly source: string;
   readonly count: number;
-  /** Attributes beside, or instead of, those that icestore gives to a rejected message. */
+  /** Attributes that extend or replace those of a message that icestore rejected. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Publishes dead letters as the service of a pipeline would. Their data is `original 0`, `original 1` and so on. */
+/** Publishes dead letters like the service of a pipeline. Their data is `original 0`, `original 1` and so on. */
 export async function publishDeadLetters(
   pubsub: PubSub,
   topic: string,

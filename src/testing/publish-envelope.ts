@@ -1,6 +1,6 @@
 import type { PubSub } from '@google-cloud/pubsub';
 
-/** An envelope as the services publish it, with a JSON payload and a fixed time. */
+/** An envelope as published by the services, with a JSON payload and a fixed time. */
 export function envelopeData(id: string, payload: unknown): Buffer {
   return Buffer.from(
     JSON.stringify({

@@ -25,11 +25,11 @@ export async function codeOf(call: Promise<unknown>): Promise<number> {
   }
 }
 
-/** One StreamingPull call of the low-level client, and all that came in on it. */
+/** One StreamingPull call of the low-level client, with the received messages. */
 export class TestStream {
   readonly received: Received[] = [];
   readonly responses: StreamResponse[] = [];
-  /** The gRPC code that ended it. */
+  /** The gRPC code at its end. */
   code: number | undefined;
   readonly #call: ReturnType<v1.SubscriberClient['streamingPull']>;
 
@@ -49,7 +49,7 @@ export class TestStream {
     this.#call.write(request);
   }
 
-  /** Resolves once `count` messages came in over the stream's life. */
+  /** Resolves once `count` messages have arrived since the stream opened. */
   until(count: number): Promise<void> {
     return eventually(() => {
       if (this.received.length < count) throw new Error(`${this.received.length} of ${count} messages came in`);
@@ -61,7 +61,7 @@ export class TestStream {
   }
 }
 
-/** The official client, high and low level, and the steps that tests of a Pub/Sub server take with it. */
+/** The official client, high and low level, with helpers for tests of a Pub/Sub server. */
 export async function testClient(host: string) {
   process.env.PUBSUB_EMULATOR_HOST = host;
   const pubsub = new PubSub({ projectId: 'contract' });
@@ -99,7 +99,7 @@ export async function testClient(host: string) {
       const [{ messageIds }] = await publisher.publish({ topic, messages });
       return messageIds ?? [];
     },
-    /** Pulls until `count` messages have come. */
+    /** Pulls until `count` messages have arrived. */
     async pull(subscription: string, count: number): Promise<Received[]> {
       const received: Received[] = [];
       return eventually(async () => {

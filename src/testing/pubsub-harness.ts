@@ -13,13 +13,13 @@ const PROJECT = 'sandbox';
 export interface PubSubHarnessOptions {
   /** Properties of the subscription. */
   readonly subscription?: CreateSubscriptionOptions;
-  /** Settings of the source, also beyond the bounds of its schema: short waits make short tests. */
+  /** Settings of the source, which may be outside the bounds of its schema: short waits make short tests. */
   readonly settings?: Partial<PubSubSourceConfig>;
   /** Settles deliveries on arrival. Default: they stay unsettled until the test settles them. */
   readonly onDelivery?: (delivery: Delivery) => void;
 }
 
-/** A Pub/Sub source with the client that it has in production, and with a topic and a subscription of its own. */
+/** A Pub/Sub source with its production client, and with its own topic and subscription. */
 export class PubSubHarness extends SourceHarness<PubSubSource> {
   readonly client: v1.SubscriberClient;
   /** Full name of the subscription. */
@@ -44,7 +44,7 @@ export class PubSubHarness extends SourceHarness<PubSubSource> {
   }
 }
 
-/** Starts a source on the server that `PUBSUB_EMULATOR_HOST` names, and ends it with `scope`, whatever its state. */
+/** Starts a source on the server in `PUBSUB_EMULATOR_HOST`, and ends it with `scope` in any state. */
 export async function startPubSubSource(
   scope: Scope,
   { subscription: properties = {}, settings = {}, onDelivery }: PubSubHarnessOptions = {},

@@ -1,11 +1,10 @@
 import type { Message, Subscription } from '@google-cloud/pubsub';
 
 /**
- * Collects what a subscription delivers, acknowledging as it comes. A message that is delivered again, as Pub/Sub does
- * whenever an acknowledgement comes too late, is counted once; one that was published twice has two ids, and counts
- * twice.
+ * Collects and acknowledges the messages of a subscription. A message that is redelivered, as after a late
+ * acknowledgment, is counted once. One that was published twice has two ids, and counts twice.
  *
- * @param onMessage is called for each message once, in the order in which they first came.
+ * @param onMessage is called once per message, in the order of first arrival.
  * @returns The messages so far, in that order; it grows while the subscription is open.
  */
 export function receiveMessages(

@@ -41,13 +41,13 @@ class CopyAckHandle extends AckHandle {
 }
 
 /**
- * A subscription with message ordering and its source, in virtual time: what goes back, or whose lease expires, is
- * delivered again, and with it all later messages of its ordering key, even acknowledged ones. Completes once every
- * message is acknowledged.
+ * A subscription with message ordering and its source, in virtual time. A returned or expired message is redelivered
+ * together with all later messages of its ordering key, even acknowledged ones. Completes once every message is
+ * acknowledged.
  */
 export class RedeliveringSource {
   readonly barrier = new OrderBarrier();
-  /** Acknowledged ids, each as often as it was. */
+  /** Acknowledged ids, repeated if acknowledged repeatedly. */
   readonly acked: string[] = [];
   readonly #context: DeliveryContext;
   readonly #scheduler: SchedulerLike;
@@ -73,7 +73,7 @@ export class RedeliveringSource {
     return () => this.#background.unsubscribe();
   });
 
-  /** Ends the lease of the oldest open delivery, as Pub/Sub does when it is not extended. */
+  /** Ends the lease of the oldest open delivery, like Pub/Sub without an extension. */
   expireOldest(): void {
     const [oldest] = this.#open;
     if (oldest === undefined) return;
@@ -95,7 +95,7 @@ export class RedeliveringSource {
     this.#later(() => (verdict === 'nack' ? this.#comeBack(copy) : this.#acknowledge(copy)));
     const [open] = this.#open;
     const oldest = (open?.copy ?? this.#received[0])?.sequence ?? this.#sequence;
-    // What has expired is not in the ledger any more, and may still be in the graph.
+    // An expired message is no longer in the ledger, but may still be in the graph.
     const mayHold = this.#context.credit.messages > this.#context.ledger.inFlight ? 0 : oldest;
     this.barrier.review({ oldest: mayHold, next: this.#sequence, now: this.#scheduler.now() });
   }

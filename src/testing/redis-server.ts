@@ -10,7 +10,7 @@ import type { Scope } from './scope.ts';
 
 export const hasRedis = spawnSync('redis-server', ['--version']).error === undefined;
 
-/** A real redis-server, with a client of the test's own. */
+/** A real redis-server, with a client for the test. */
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
@@ -23,11 +23,11 @@ export interface RedisServerOptions {
   readonly port?: number;
   /** Arguments of `redis-server`; the first may be a configuration file. */
   readonly args?: readonly string[];
-  /** Of the test's own client. */
+  /** Of the test's client. */
   readonly admin?: Omit<RedisOptions, 'replyMapping'>;
 }
 
-/** Starts a redis-server that keeps nothing, and ends it at the end of the scope. */
+/** Starts a redis-server without persistence, and ends it with the scope. */
 export async function startRedisServer(scope: Scope, options: RedisServerOptions = {}): Promise<RedisServer> {
   const { port = await freePort(), args = [], admin: adminOptions } = options;
   const folder = mkdtempSync(join(tmpdir(), 'redis-'));
@@ -38,7 +38,7 @@ export async function startRedisServer(scope: Scope, options: RedisServerOptions
     readyWhen: /Ready to accept connections|monitor master/,
   });
   scope.defer(() => child.end('SIGKILL'));
-  // ioredis waits as long for the end of a connection that has ended already.
+  // ioredis would wait as long for the end of an already ended connection.
   const admin = new Redis({ port, host: '127.0.0.1', disconnectTimeout: 10, ...adminOptions });
   admin.on('error', () => {});
   scope.defer(() => admin.disconnect());

@@ -1,14 +1,13 @@
 /**
- * `npm test` and `npm run test:faults`: runs test files, each in a process of its own, and sums up what their suites
- * report.
+ * `npm test` and `npm run test:faults`: runs each test file in its own process, and sums up the reports of their
+ * suites.
  *
  *     npm test                          lint, types, import rules, then every test file at short size
  *     npm test -- <path or name> …      only these files, folders, or tests (part of a title is enough)
  *     npm run test:faults [-- …]        the files `*.faults.test.ts` at full size
  *
- * A file that exits without reporting a suite, or that exits with a code other than 0, counts as a failure.
- * Which tests failed is said once more at the end.
- * The last line is `N passed, N failed` (with `, N skipped` where tests were left out).
+ * A file that exits without reporting a suite, or with a code other than 0, counts as a failure. The failed tests are
+ * listed at the end. The last line is `N passed, N failed` (with `, N skipped` if tests were skipped).
  */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -18,9 +17,9 @@ import { selectTests } from './select-tests.ts';
 import { REPORT_PREFIX, type SuiteReport } from './suite.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** A file that hangs outside of its tests, which have limits of their own, is ended after this time without output. */
+/** A file that hangs outside its tests, which have their own timeouts, is ended after this time without output. */
 const SILENCE_MS = Number(process.env.TEST_FILE_SILENCE_MS ?? 10 * 60_000);
-/** Time for such a file to close what it started, before it is killed itself. */
+/** Time for such a file to close its resources before it is killed. */
 const LEAVE_MS = 30_000;
 const SLOWEST_SHOWN = 10;
 
@@ -33,7 +32,7 @@ const command = new Command('npm test --')
   .parse();
 const options = command.opts<{ faults: boolean; checks: boolean; jobs?: string }>();
 const positionals = command.args;
-/** Most tests wait for most of their time; at full size they need a core of their own. */
+/** Most tests wait most of the time; at full size they need a whole core. */
 const jobs = Number(options.jobs ?? process.env.TEST_JOBS ?? availableParallelism() + (options.faults ? 0 : 1));
 
 /** Checks that run before the tests of a whole `npm test`. */
@@ -58,7 +57,7 @@ interface Ended {
   readonly seconds: number;
 }
 
-/** Runs a process to its end, and ends it when it has been silent for too long. */
+/** Runs a process to its end, and ends it when it is silent for too long. */
 function runProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> {
   return new Promise((resolve) => {
     const started = performance.now();
@@ -87,7 +86,7 @@ function runProcess(command: string, args: readonly string[], env: NodeJS.Proces
   });
 }
 
-/** Adds up what the suites of a file reported; a file that broke outside of its tests has one failure more. */
+/** Adds up the reports of a file's suites; a file that failed outside its tests has one more failure. */
 function resultOf(file: string, { code, signal, output }: Ended): { result: FileResult; problem: string } {
   const result: FileResult = { passed: 0, failed: 0, skipped: 0 };
   const reports = output
@@ -111,7 +110,7 @@ function resultOf(file: string, { code, signal, output }: Ended): { result: File
   return { result, problem: '' };
 }
 
-/** Which tests failed, and the first line of why. */
+/** Lists the failed tests, each with the first line of the error. */
 function failedTests(lines: readonly string[]): string[] {
   return lines.flatMap((line, index) => (/^ *FAIL +\S/.test(line) ? [line, `  ${lines[index + 1]}`] : []));
 }
@@ -145,7 +144,8 @@ const env = {
   METADATA_SERVER_DETECTION: 'none',
   TEST_SIZE: options.faults ? 'full' : (process.env.TEST_SIZE ?? 'short'),
   TEST_NAME: name,
-  // Each file, and each service that it starts, is a process: compiling the same modules again takes a third of it.
+  // Each file, and each service that it starts, is a process. Compiling the same modules again would take a third of
+  // it.
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(ROOT, 'node_modules/.cache/compile'),
 };
 const total: FileResult = { passed: 0, failed: 0, skipped: 0 };

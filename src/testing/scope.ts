@@ -2,9 +2,9 @@ import type { Suite } from './suite.ts';
 
 type Close = () => unknown;
 
-/** Everything that a test, a suite or a program opens and must close again. */
+/** Closes everything that a test, a suite or a program has opened. */
 export interface Scope {
-  /** Calls `close` at the end, before what was registered earlier. */
+  /** Calls `close` at the end, before earlier registrations. */
   defer(close: Close): void;
   /** Closes the resource at the end, and returns it. */
   use<Resource extends { close(): unknown }>(resource: Resource): Resource;
@@ -12,7 +12,7 @@ export interface Scope {
 
 /** A scope that its owner closes. */
 export interface OpenScope extends Scope {
-  /** Closes everything, the latest first; a resource that does not close does not keep the others open. */
+  /** Closes everything, the latest first; a failure does not keep the others open. */
   close(): Promise<void>;
 }
 
@@ -39,14 +39,14 @@ export function openScope(): OpenScope {
   };
 }
 
-/** Closes what a test opened when the test ends, whatever its result. */
+/** Closes the resources of a test when it ends, whatever its result. */
 export function testScope({ afterEach }: Pick<Suite, 'afterEach'>): Scope {
   const scope = openScope();
   afterEach(scope.close);
   return scope;
 }
 
-/** Closes what a suite opened after its last test. */
+/** Closes the resources of a suite after its last test. */
 export function suiteScope({ after }: Pick<Suite, 'after'>): Scope {
   const scope = openScope();
   after(scope.close);

@@ -3,7 +3,7 @@ import { openServiceContext } from '../services/service-context.ts';
 import { Scrape } from './scrape.ts';
 import { suite } from './suite.ts';
 
-/** The metrics of a service whose books say so. */
+/** The metrics of a service with these counts. */
 async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' | 'settledTwice', number>>) {
   const { ledger, telemetry } = openServiceContext(
     'svc',

@@ -15,7 +15,7 @@ export class Scrape {
     }
   }
 
-  /** A sample by its labels, without those of the service and its pipeline. Fails if there is none. */
+  /** Returns a sample by its labels, without those of the service and its pipeline. Fails if there is none. */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number {
     const text = Object.entries(labels)
       .map(([label, value]) => `${label}="${value}"`)
@@ -44,8 +44,8 @@ export class Scrape {
   }
 
   /**
-   * Fails unless the law of the ledger holds: what was received was settled, or is in flight; nothing was settled
-   * twice; and there never was more in flight than the limit says.
+   * Asserts the ledger's invariants: each received message is settled or in flight, none was settled twice, and the
+   * limit on messages in flight was never exceeded.
    */
   assertLedger(): void {
     assert.ok(this.text.includes('dataflow_messages_received_total'), 'these are not the metrics of a service');

@@ -4,17 +4,17 @@ import type { IConnackPacket, IConnectPacket, IPublishPacket, ISubscribePacket, 
 import { generate, parser } from 'mqtt-packet';
 import { eventually } from './eventually.ts';
 
-/** Scripted answers of a broker. A handler that returns undefined sends none. */
+/** Scripted responses of a broker. A handler that returns undefined sends none. */
 export interface BrokerScript {
-  /** The answer to CONNECT; default: accepted, with the session present from the second connection on. */
+  /** The response to CONNECT; default: accepted, with the session present from the second connection on. */
   readonly connack?: (connection: BrokerConnection) => (Partial<IConnackPacket> & { code?: number }) | undefined;
-  /** The codes of the SUBACK; default: granted as asked. */
+  /** The codes of the SUBACK; default: granted as requested. */
   readonly suback?: (subscribe: ISubscribePacket, connection: BrokerConnection) => readonly number[] | undefined;
-  /** Answers nothing after the CONNACK, and reads nothing. */
+  /** Sends no responses after the CONNACK, and reads nothing. */
   readonly deaf?: boolean;
 }
 
-/** A PUBLISH of the test's making. */
+/** A PUBLISH of the test. */
 export interface ScriptedPublish {
   /** 0 for QoS 0. */
   readonly packetId: number;
@@ -23,10 +23,10 @@ export interface ScriptedPublish {
   readonly dup?: boolean;
 }
 
-/** A message from the client, by its command. */
+/** A client's packet, by its command. */
 type PacketOf<C extends Packet['cmd']> = Extract<Packet, { cmd: C }>;
 
-/** One connection to the scripted broker, and all that came over it. */
+/** One connection to the scripted broker, with all received packets. */
 export class BrokerConnection {
   /** 1 for the broker's first connection. */
   readonly number: number;
@@ -74,7 +74,7 @@ export class BrokerConnection {
   send(...packets: readonly (Packet | Buffer)[]): void {
     if (this.#socket.destroyed) return;
     const bytes = packets.map((each) => (Buffer.isBuffer(each) ? each : generate(each, this.#settings)));
-    // In one piece, so that the client has all of them before it acts on the first.
+    // In one piece, so that the client has all of them before it handles the first.
     this.#socket.write(Buffer.concat(bytes));
   }
 
@@ -84,13 +84,13 @@ export class BrokerConnection {
     this.send(packetId === 0 ? packet : { ...packet, messageId: packetId });
   }
 
-  /** Accepts the connection, when the script has kept silent. */
+  /** Accepts the connection if the script sent no response. */
   accept({ code = 0, ...more }: Partial<IConnackPacket> & { code?: number } = {}): void {
     const sessionPresent = code === 0 && this.number > 1;
     this.send({ cmd: 'connack', sessionPresent, returnCode: code, reasonCode: code, ...more });
   }
 
-  /** Breaks the connection, as a broker that dies does. */
+  /** Breaks the connection, like a dying broker. */
   cut(): void {
     this.#socket.destroy();
   }
@@ -114,12 +114,12 @@ export class BrokerConnection {
     else if (packet.cmd === 'disconnect') this.#socket.end();
   }
 
-  /** A client that is silent for one and a half of its keepalive is cut off, as MQTT demands. */
+  /** Cuts off a client that is silent for one and a half keepalive periods, as MQTT requires. */
   #heard(): void {
     clearTimeout(this.#silence);
     if (this.#silenceMs === 0 || this.closed) return;
     const silence = setTimeout(async () => {
-      // After a stall of the process the timer comes before what the client has sent meanwhile.
+      // After a stall of the process, the timer fires before data that the client sent in the meantime.
       await setImmediate();
       await setImmediate();
       if (this.#silence === silence) this.cut();
@@ -128,11 +128,11 @@ export class BrokerConnection {
   }
 }
 
-/** A broker that does what a test tells it, over real sockets, in MQTT 3.1.1 and 5. */
+/** A broker controlled by a test, over real sockets, in MQTT 3.1.1 and 5. */
 export interface ScriptedBroker {
   readonly url: string;
   readonly connections: readonly BrokerConnection[];
-  /** The nth connection (from 1), once its CONNECT has come. */
+  /** The nth connection (from 1), once its CONNECT has arrived. */
   connection(number: number): Promise<BrokerConnection>;
   close(): Promise<void>;
 }

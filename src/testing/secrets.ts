@@ -4,10 +4,10 @@ import type { Child } from './child.ts';
 import { runCli } from './cli.ts';
 import { eventually } from './eventually.ts';
 
-/** A value that may be printed nowhere; each place has its own, so that a leak names the place that it comes from. */
+/** A value that must never be printed. Each place has its own, so that a leak names its source. */
 export const newSecret = (place: string): string => `${place}-${randomBytes(8).toString('hex')}`;
 
-/** Fails if a secret is in what was printed, as it is, URL-encoded or in base64; or if next to nothing was printed. */
+/** Fails if the output contains a secret, plain, URL-encoded or in base64, or if the output is almost empty. */
 export function assertNotPrinted(printed: string, ...secrets: readonly string[]): void {
   assert.ok(printed.length > 50, 'something was printed');
   for (const secret of secrets) {
@@ -33,7 +33,7 @@ export function ingestionYaml(mqtt: readonly string[], topic = 'secrets'): strin
   ].join('\n');
 }
 
-/** Settings by which a service prints all that it can. */
+/** Settings for the most verbose output of a service. */
 export const LOUD = [
   'google: { projectId: sandbox }',
   'http: { host: 127.0.0.1, port: 0 }',
@@ -49,7 +49,7 @@ export async function overHttp(url: string): Promise<string> {
   return answers.join('\n');
 }
 
-/** The address of a service, once it has printed it. */
+/** The address of a service, once printed. */
 export const urlOf = (child: Child): Promise<string> =>
   eventually(() => {
     const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1];

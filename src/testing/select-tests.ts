@@ -5,7 +5,7 @@ const ROOT = join(import.meta.dirname, '../..');
 const FOLDERS = ['src', 'e2e', 'bench', 'docs'];
 const FAULTS = '.faults.test.ts';
 
-/** Test files to run, and the part of a title that a test must have; `''` selects all of them. */
+/** Test files to run, and the required part of a test's title; `''` selects all tests. */
 export interface Selection {
   readonly files: readonly string[];
   readonly name: string;
@@ -18,7 +18,7 @@ function byExpectedTime(one: string, other: string): number {
   return rank(one) - rank(other) || one.localeCompare(other);
 }
 
-/** The fixed parts of the strings of a file: a title may be a template. */
+/** Returns the fixed parts of a file's strings: a title may be a template. */
 function fixedParts(source: string): string[] {
   const strings = source.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"|`((?:[^`\\]|\\.)*)`/g);
   return Array.from(strings, ([, single, double, template]) => single ?? double ?? template ?? '')
@@ -35,7 +35,7 @@ function mayHaveTitle(file: string, name: string): boolean {
 
 /**
  * Selects test files by the words of a command line: each is a file, a folder, a part of a path, or a part of a test's
- * title. Prints what is wrong, and returns undefined, if a word selects nothing.
+ * title. If a word selects nothing, prints the problem and returns undefined.
  */
 export function selectTests(words: readonly string[], { onlyFaults }: { onlyFaults: boolean }): Selection | undefined {
   const all = FOLDERS.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: ROOT }))
@@ -61,7 +61,7 @@ export function selectTests(words: readonly string[], { onlyFaults }: { onlyFaul
   return undefined;
 }
 
-/** The test files that a word names: a file, a folder, or a part of a path. */
+/** Returns the test files for a word: a file, a folder, or a part of a path. */
 function filesAt(word: string, all: readonly string[]): readonly string[] {
   if (!existsSync(word)) return all.filter((file) => file.includes(word));
   if (statSync(word).isFile()) return [word];

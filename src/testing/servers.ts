@@ -2,10 +2,10 @@ import { type Sandbox, type SandboxPart, startSandbox } from '../sandbox/sandbox
 import { findMosquitto, type Mosquitto, startMosquitto } from './mosquitto.ts';
 import type { Scope } from './scope.ts';
 
-/** Servers of a test's own. */
+/** Servers of a test. */
 export interface Servers {
   readonly sandbox: Sandbox;
-  /** Undefined where mosquitto is not installed or was not asked for: the sandbox's broker serves MQTT then. */
+  /** Undefined if mosquitto is not installed or was not requested: then the sandbox's broker serves MQTT. */
   readonly mosquitto: Mosquitto | undefined;
   /** Environment that names the MQTT broker, and its protocol version. */
   readonly mqttEnv: { readonly MQTT_URL: string; readonly MQTT_PROTOCOL_VERSION: '4' | '5' };
@@ -14,7 +14,7 @@ export interface Servers {
 export interface ServersOptions {
   /** Servers of the sandbox. Default: all. */
   readonly parts?: readonly SandboxPart[];
-  /** True to start a mosquitto as well, where one is installed. */
+  /** True to start a mosquitto too, if it is installed. */
   readonly mosquitto?: boolean;
 }
 

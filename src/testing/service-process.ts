@@ -2,13 +2,13 @@ import type { Child } from './child.ts';
 import { builtInPipeline, startCli } from './cli.ts';
 import { Scrape } from './scrape.ts';
 
-/** Against a service that hangs: four at once, each compiling itself, take a slow machine most of a minute. */
+/** Timeout for a hung service: on a slow machine, four that compile at once take most of a minute. */
 const READY_WITHIN_MS = 120_000;
 
-/** For tests that time the end of a service: Node can take seconds to write its compile cache as it exits. */
+/** For tests that measure the end of a service: Node can take seconds to write its compile cache at exit. */
 export const NO_COMPILE_CACHE = { NODE_DISABLE_COMPILE_CACHE: '1' } as const;
 
-/** A service in a process of its own, as a container runs it. */
+/** A service in its own process, like in a container. */
 export interface ServiceProcess extends Child {
   /** Address of health and metrics. */
   readonly url: string;
@@ -17,12 +17,12 @@ export interface ServiceProcess extends Child {
   ready(): Promise<{ readonly status: number; readonly text: string }>;
 }
 
-/** Runs one pipeline of `pipelines/`, and waits until it says that it is ready. */
+/** Runs one pipeline of `pipelines/`, and waits until it reports ready. */
 export function startService(pipeline: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   return startPipeline(builtInPipeline(pipeline), env);
 }
 
-/** Runs the pipeline of a folder, whose `http.port` is 0 or `HTTP_PORT`, and waits until it says that it is ready. */
+/** Runs the pipeline of a folder, whose `http.port` is 0 or `HTTP_PORT`, and waits until it reports ready. */
 export async function startPipeline(
   folder: string,
   env: Readonly<Record<string, string>> = {},

@@ -1,22 +1,22 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { listen } from '../sandbox/listen.ts';
 
-/** A server on 127.0.0.1 that accepts connections, reads all that comes, and never answers. */
+/** A server on 127.0.0.1 that accepts connections, reads everything, and never responds. */
 export interface SilentServer {
   readonly port: number;
-  /** Connections that were accepted. */
+  /** Accepted connections. */
   readonly accepted: number;
-  /** Those of them that the client has not closed. */
+  /** Accepted connections that the client has not closed. */
   readonly open: number;
-  /** The most that were open at one time. */
+  /** The most concurrently open connections. */
   readonly peak: number;
   close(): Promise<void>;
 }
 
 export interface SilentServerOptions {
-  /** Connections after so many are passed on to `target`. Default: none is. */
+  /** Connections after this number are forwarded to `target`. Default: none. */
   readonly silentConnections?: number;
-  /** Port of a server on 127.0.0.1 that answers. */
+  /** Port of a server on 127.0.0.1 that responds. */
   readonly target?: number;
 }
 

@@ -2,23 +2,23 @@ import { Observable, type SchedulerLike, Subscription } from 'rxjs';
 import type { DeliveryContext } from '../core/delivery.ts';
 import { type TestDelivery, type TestFields, tryDelivery } from './test-context.ts';
 
-/** A message that reaches a simulated source at some time. */
+/** A message with its time of arrival at a simulated source. */
 export interface Arrival {
   readonly atMs: number;
   readonly fields: TestFields;
 }
 
-/** Deliveries as a real source emits them, and those it has emitted so far. */
+/** Deliveries as emitted by a real source, and those emitted so far. */
 export interface SimulatedSource {
   readonly deliveries: Observable<TestDelivery>;
   readonly emitted: readonly TestDelivery[];
-  /** Gives back what is unsettled, as unsubscribing before completion does. */
+  /** Returns unsettled messages, like unsubscribing before completion. */
   abort(): void;
 }
 
 /**
- * A source in virtual time: messages arrive in the given order, wait until there is credit, and are emitted inside of
- * the call that released it, as real sources do. Completes after the last; unsubscribing before is the abort.
+ * A source in virtual time. Messages arrive in the given order, wait for credit, and are emitted inside the call that
+ * released it, like with real sources. Completes after the last; unsubscribing before is the abort.
  */
 export function simulatedSource(
   context: DeliveryContext,

@@ -8,8 +8,7 @@ export function sized<Value>({ full, short }: { readonly full: Value; readonly s
 }
 
 /**
- * Throws unless the running test file is one of those that `npm run test:faults` runs: elsewhere the full size would
- * never be tested.
+ * Throws unless the running test file is run by `npm run test:faults`: elsewhere the full size would never be tested.
  */
 export function assertMayDifferBySize(): void {
   const file = process.argv[1] ?? '';

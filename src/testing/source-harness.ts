@@ -20,13 +20,13 @@ export interface SourceHarnessOptions<Tested extends Source> {
   readonly create: (parts: SourceParts) => Tested;
   /** Limits of the credit. Default: none. */
   readonly limits?: Partial<CreditLimits> | undefined;
-  /** A stop signal beside that of `stop()`. */
+  /** A stop signal in addition to that of `stop()`. */
   readonly stop?: Observable<unknown> | undefined;
   /** Settles deliveries on arrival. Default: they stay unsettled until the test settles them. */
   readonly onDelivery?: ((delivery: Delivery) => void) | undefined;
 }
 
-/** Subscribes a source, collects everything that it emits and reports, and aborts it at the end of `scope`. */
+/** Subscribes to a source, collects all of its deliveries and reports, and aborts it at the end of `scope`. */
 export class SourceHarness<Tested extends Source = Source> implements SourceParts {
   readonly source: Tested;
   readonly context: TestContext;
@@ -83,7 +83,7 @@ export class SourceHarness<Tested extends Source = Source> implements SourcePart
     return this.deliveries.map(({ message }) => Buffer.from(message.payload).toString());
   }
 
-  /** The log lines of each event of that name. */
+  /** The log lines of an event. */
   events(name: EventName): readonly Record<string, unknown>[] {
     return this.#lines.filter(({ event }) => event === name);
   }
@@ -95,7 +95,7 @@ export class SourceHarness<Tested extends Source = Source> implements SourcePart
     delivery.ack();
   }
 
-  /** Acknowledges the deliveries from index `from` on, one by one as they arrive, until there are `count`. */
+  /** Acknowledges `count` deliveries from index `from` on, one by one on arrival. */
   async ackEach(count: number, from = 0): Promise<void> {
     for (let index = from; index < count; index += 1) {
       if (this.#deliveries.length <= index) await this.received(index + 1);

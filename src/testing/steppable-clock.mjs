@@ -1,5 +1,6 @@
-// Stands for a system clock that is set: the wall clock moves by what CLOCK_STEP_FILE says, in ms. Timers go on, and so does
-// the monotonic clock, as those of Linux do. For `node --import`; plain JavaScript, since it is loaded before anything else.
+// Simulates a system clock that is set: shifts the wall clock by the milliseconds in CLOCK_STEP_FILE. Timers and the
+// monotonic clock are unaffected, as on Linux. For `node --import`; plain JavaScript, because it is loaded before
+// anything else.
 import { readFileSync } from 'node:fs';
 
 const READ_EVERY_MS = 20;
@@ -10,7 +11,7 @@ const read = () => {
   try {
     stepMs = Number(readFileSync(file, 'utf8')) || 0;
   } catch {
-    // Between two writes: the last step stands.
+    // Between two writes, the last step applies.
   }
 };
 read();

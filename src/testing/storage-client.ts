@@ -8,14 +8,14 @@ export async function refusalOf(call: Promise<unknown>): Promise<[code: unknown,
   return [code, reason];
 }
 
-/** Starts a server, and hands out official clients of it. */
+/** Starts a server, and creates official clients for it. */
 export async function startTestStorage(options: StorageOptions = {}) {
   const server = await startStorage(options);
   const origin = `http://127.0.0.1:${server.port}`;
   return {
     origin,
     close: () => server.close(),
-    /** A client each: one unconditional write leaves retries off on its instance. */
+    /** One client each: one unconditional write disables retries on its instance. */
     client: (): Storage => {
       process.env.STORAGE_EMULATOR_HOST = origin;
       return new Storage({ projectId: 'contract', retryOptions: { autoRetry: false } });

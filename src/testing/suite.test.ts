@@ -58,7 +58,7 @@ suite('suite', ({ test }) => {
     );
     assert.is(code, 1);
     assert.match(output, 'did not finish within 50 ms');
-    // Once more at the end, which is what is left of a long output.
+    // Repeated at the end, the part that remains of a long output.
     assert.match(
       output,
       /failed:\n {2}.*sample\.test\.ts\n {5}FAIL {2}s {2}"t"\n.*did not finish within 50 ms(.|\n)*\n0 passed, 1 failed/,

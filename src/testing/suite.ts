@@ -1,15 +1,18 @@
 import { suite as uvuSuite } from 'uvu';
 import { assertMayDifferBySize, isFullSize } from './size.ts';
 
-/** A test suite as `suite()` hands it to its body: uvu's own, without the `run` that is so easily forgotten. */
+/** A test suite as `suite()` passes it to its body: uvu's own, without `run`, which is easily forgotten. */
 export interface Suite {
   /** Registers a test; an optional timeout (ms) fails it instead of hanging the file. */
   test(name: string, body: () => unknown | Promise<unknown>, timeoutMs?: number): void;
   /** Registers a test that only `npm run test:faults` runs, in a file named `*.faults.test.ts`. */
   long(name: string, body: () => unknown | Promise<unknown>, timeoutMs?: number): void;
-  /** Registers a test that is left out, with the reason printed. In CI nothing may be left out: there it fails. */
+  /** Registers a skipped test, with the reason printed. In CI it fails, because nothing may be skipped there. */
   skip(name: string, reason: string): void;
-  /** Registers a test that is left out, in CI too, with the reason printed: one that needs more than Node, npm and Debian. */
+  /**
+   * Registers a test that is skipped even in CI, with the reason printed: one that needs more than Node, npm and
+   * Debian.
+   */
   leaveOut(name: string, reason: string): void;
   before(hook: () => unknown | Promise<unknown>): void;
   after(hook: () => unknown | Promise<unknown>): void;
@@ -17,16 +20,16 @@ export interface Suite {
   afterEach(hook: () => unknown | Promise<unknown>): void;
 }
 
-/** Against what hangs, on a machine that is several times slower than it should be. */
+/** Limit for hung tests, on a machine that is several times slower than usual. */
 const DEFAULT_TIMEOUT_MS = 180_000;
 const HOOK_TIMEOUT_MS = 120_000;
-/** After the last test: time for `after` hooks, and for what they close to be closed. */
+/** After the last test: time for `after` hooks and their cleanup. */
 const LINGER_MS = HOOK_TIMEOUT_MS + 30_000;
 
 /** Tests of this process that have not ended yet. */
 let unfinished = 0;
 
-/** A process that stays because of something that a test left open would hold up the whole run: it says so, and ends. */
+/** A process kept alive by an open resource of a test would block the whole run: it reports that, and ends. */
 function finishedOne(): void {
   unfinished -= 1;
   if (unfinished > 0) return;
@@ -37,8 +40,8 @@ function finishedOne(): void {
 }
 
 /**
- * A signal alone would end the process without its `exit` listeners, which kill what was started. A test that has more to
- * do before listens to the signal as well, and ends the process itself.
+ * A signal alone would end the process without its `exit` listeners, which kill child processes. A test with more
+ * cleanup also listens to the signal, and ends the process itself.
  */
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
@@ -56,7 +59,7 @@ export interface SuiteReport {
 
 export const REPORT_PREFIX = '##suite ';
 
-/** Runs only tests whose title, with the suite's before it, contains this text; set by the runner. */
+/** Runs only tests whose title, prefixed with the suite's, contains this text; set by the runner. */
 const ONLY = process.env.TEST_NAME ?? '';
 
 async function withTimeout(name: string, timeoutMs: number, body: () => unknown | Promise<unknown>): Promise<void> {
@@ -74,8 +77,8 @@ async function withTimeout(name: string, timeoutMs: number, body: () => unknown 
 /**
  * Defines a uvu suite and runs it: the body registers tests and hooks, `run` is called for it.
  *
- * Two traps of uvu 0.5 are closed here: a hook that throws, and a suite that never ran, both exit with code 0 there.
- * Here a hook that throws fails the file, and the runner fails a file that reports no suite.
+ * Avoids two traps of uvu 0.5: a hook that throws, and a suite that never ran, both exit with code 0 there. Here a hook
+ * that throws fails the file, and the runner fails a file that reports no suite.
  */
 export function suite(name: string, define: (it: Suite) => void): void {
   const inner = uvuSuite(name);

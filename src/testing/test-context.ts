@@ -5,13 +5,13 @@ import type { PoisonError } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import type { Message, Original } from '../core/message.ts';
 
-/** A dead letter on its way, which the test lets arrive or fail. */
+/** A dead letter in flight, which the test lets arrive or fail. */
 export interface PendingDeadLetter {
   readonly original: Original;
   readonly poison: PoisonError;
   readonly publish: () => void;
   readonly refuse: () => void;
-  /** True once the ack handle has given it up. */
+  /** True once the ack handle has abandoned it. */
   readonly abandoned: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface TestContext extends DeliveryContext {
 
 const UNLIMITED: CreditLimits = { maxMessages: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER };
 
-/** Books as a service keeps them, with credit that does not end unless the test says so. */
+/** A ledger as in a service, with unlimited credit by default. */
 export function testContext(limits: Partial<CreditLimits> = {}): TestContext {
   const deadLettered: PendingDeadLetter[] = [];
   return {
@@ -45,10 +45,10 @@ export function testContext(limits: Partial<CreditLimits> = {}): TestContext {
   };
 }
 
-/** An ack handle that remembers what it told its source. */
+/** An ack handle that records its calls. */
 export class TestAckHandle extends AckHandle {
   readonly told: ('acknowledged' | 'given back')[] = [];
-  /** Wait at its source that was asked for, when it went back. */
+  /** The requested redelivery delay of a returned message. */
   afterMs: number | undefined;
   readonly #mayPostpone: boolean;
 
@@ -71,7 +71,7 @@ export class TestAckHandle extends AckHandle {
   }
 }
 
-/** A message of the test's making: what is left out has some value. */
+/** A message of the test; omitted fields have some value. */
 export function testMessage({ payload = '{}', mayPostpone: _, ...rest }: TestFields = {}): Message {
   return {
     id: 'm1',
@@ -86,16 +86,16 @@ export function testMessage({ payload = '{}', mayPostpone: _, ...rest }: TestFie
 /** A message's fields; a payload may be written as text. */
 export type TestFields = Partial<Omit<Message, 'payload'>> & {
   readonly payload?: string | Uint8Array;
-  /** True if its source can take it back to wait. Default: false, as with MQTT. */
+  /** True if its source can delay redelivery. Default: false, as with MQTT. */
   readonly mayPostpone?: boolean;
 };
 
-/** A delivery as a source emits it: with credit taken, and entered into the books. */
+/** A delivery as emitted by a source: with credit, and entered in the ledger. */
 export class TestDelivery extends Delivery {
   declare readonly ackHandle: TestAckHandle;
 }
 
-/** Takes credit and makes a delivery of it; undefined if the context has no credit for it. */
+/** Takes credit and creates a delivery with it; undefined without enough credit. */
 export function tryDelivery(context: DeliveryContext, fields: TestFields, orderingKey = ''): TestDelivery | undefined {
   const message = testMessage(fields);
   const { payload, attributes } = message;
@@ -106,7 +106,7 @@ export function tryDelivery(context: DeliveryContext, fields: TestFields, orderi
   );
 }
 
-/** Takes credit and makes a delivery of it, where there is credit enough. */
+/** Takes credit and creates a delivery with it, if there is enough. */
 export function testDelivery(context: DeliveryContext, fields: TestFields = {}, orderingKey = ''): TestDelivery {
   const delivery = tryDelivery(context, fields, orderingKey);
   if (delivery === undefined) throw new Error('the context has no credit for this delivery');

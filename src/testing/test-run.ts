@@ -20,10 +20,10 @@ type Env = Readonly<Record<string, string>>;
 
 const PIPELINES = join(import.meta.dirname, '../../pipelines');
 
-/** The services that have a pipeline of their name in `pipelines/`, in the order of the data. */
+/** The services with a pipeline in `pipelines/`, in the order of the data. */
 export const SERVICES: readonly ServiceName[] = pipelinesIn(PIPELINES);
 
-/** A case for each service that a test is about. */
+/** A case for each service of a test. */
 export type ServiceCases<Case> = Readonly<Partial<Record<ServiceName, Case>>>;
 
 /** The cases of a test, in the order of the data. */
@@ -45,34 +45,34 @@ export interface RunOptions {
   readonly mqttUrl?: string;
   /** Default: 50. */
   readonly devices?: number;
-  /** The same seed makes the same readings. Default: 1. */
+  /** The same seed gives the same readings. Default: 1. */
   readonly seed?: number;
-  /** Lets every device count alike, see `FleetOptions`. */
+  /** Makes every device count alike, see `FleetOptions`. */
   readonly sharedIds?: boolean;
   /** Overrides of settings, and addresses of servers, for every service of the run. */
   readonly env?: Env;
 }
 
-/** Resources with a random run id in each name, the fleet that publishes, and the services of `pipelines/`. */
+/** Resources with a random run id in each name, the publishing fleet, and the services of `pipelines/`. */
 export interface TestRun {
   readonly resources: RunResources;
   readonly fleet: Fleet;
   /** The environment of every service of the run. */
   readonly env: Env;
-  /** Starts a service in a process of its own, under the same identity each time; it is killed with the scope. */
+  /** Starts a service in its own process, with the same identity each time; it is killed with the scope. */
   start(name: ServiceName, env?: Env): Promise<ServiceProcess>;
   /** Starts all services in this process; they are shut down with the scope. */
   startPlatform(): Promise<Platform>;
-  /** Publishes readings of the fleet over MQTT; `readings` goes on where an earlier load has stopped. */
+  /** Publishes readings of the fleet over MQTT; `readings` continues an earlier load. */
   load(options: LoadOptions & { readonly readings?: Iterable<Reading> }): Load;
   /**
-   * Waits until so many distinct ids are in the table and in the bucket; fails when for so long (default: 60 s) not one
-   * of them has arrived. How long a backlog takes is the machine's affair.
+   * Waits until this number of distinct ids is in the table and in the bucket. Fails when none has arrived for this
+   * time (default: 60 s). The total time is not limited, because it depends on the machine.
    */
   arrivalInBothSinks(distinctIds: number, stuckAfterMs?: number): Promise<void>;
 }
 
-/** Creates the resources of a run, as its pipelines declare them. */
+/** Creates the resources of a run, as declared in its pipelines. */
 export async function openRun(
   scope: Scope,
   { projectId, mqttUrl = '', devices = 50, seed = 1, sharedIds = false, env: more = {} }: RunOptions,
@@ -108,13 +108,13 @@ export async function openRun(
   };
 }
 
-/** A load stops with the scope, whatever became of the test. */
+/** A load stops with the scope, whatever the test's result. */
 function stopped(scope: Scope, load: Load): Load {
   scope.defer(() => load.stop().catch(() => {}));
   return load;
 }
 
-/** Waits until each sink holds so many distinct ids; fails when for so long none of them has got more. */
+/** Waits until each sink has this number of distinct ids; fails when none has got more for this time. */
 async function arrival(
   sinks: readonly (() => Promise<SinkCount>)[],
   distinctIds: number,
@@ -132,22 +132,22 @@ async function arrival(
   );
 }
 
-/** One service between a load of its own and a sink that can be counted. */
+/** One service between its own load and a countable sink. */
 export interface TestService extends Pick<TestRun, 'resources' | 'fleet'> {
   readonly name: ServiceName;
-  /** Starts it in a process of its own, under the same identity each time; it is killed with the scope. */
+  /** Starts it in its own process, with the same identity each time; it is killed with the scope. */
   start(env?: Env): Promise<ServiceProcess>;
-  /** Publishes what the service consumes: over MQTT, or to its topic, with an ordering key for each device if `ordered`. */
+  /** Publishes the service's input: over MQTT, or to its topic, with an ordering key per device if `ordered`. */
   load(options: LoadOptions & { readonly ordered?: boolean }): Load;
-  /** Counts what has arrived behind the service. */
+  /** Counts the service's output. */
   sink(): Promise<SinkCount>;
-  /** Waits until so many distinct ids have arrived; fails when for so long (default: 60 s) not one of them has. */
+  /** Waits until this number of distinct ids has arrived; fails when none has arrived for this time (default: 60 s). */
   arrival(distinctIds: number, stuckAfterMs?: number): Promise<void>;
-  /** Ids in the order in which they first came out of the next topic; empty for icestore and bigqueries. */
+  /** Ids in the order of first arrival at the next topic; empty for icestore and bigqueries. */
   firstIds(): string[];
 }
 
-/** Creates the resources of one service, and what it takes to feed it and to count what it writes. */
+/** Creates the resources of one service, its load, and counters of its output. */
 export async function openService(scope: Scope, name: ServiceName, options: RunOptions): Promise<TestService> {
   const run = await openRun(scope, options, [...new Set([...WITH_TOPICS, name])]);
   const { resources, fleet } = run;

@@ -1,12 +1,14 @@
 import type { Scope } from './scope.ts';
 
-/** The wall clock of this process, which a test sets as NTP or an operator would. Timers and `performance` go on. */
+/**
+ * The wall clock of this process, which a test sets like NTP or an operator. Timers and `performance` are not affected.
+ */
 export interface WallClock {
   /** Sets the clock forward, or back with a negative number. */
   step(ms: number): void;
 }
 
-/** Takes the place of `Date.now` until the scope closes: the clock of the machine is not a test's to set. */
+/** Replaces `Date.now` until the scope closes: a test cannot set the machine's clock. */
 export function takeWallClock(scope: Scope): WallClock {
   const real = Date.now;
   let aheadMs = 0;

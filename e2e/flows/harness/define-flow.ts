@@ -13,20 +13,20 @@ const FLOW_TIMEOUT_MS = 600_000;
 
 export interface FlowOptions extends ScopeOptions {
   readonly devices: number;
-  /** Devices that the lookup knows: of these, the first so many have a document. Default: none. */
+  /** Devices with a document for the lookup: the first ones, up to this number. Default: none. */
   readonly knownDevices?: number;
   readonly fleet?: Pick<FleetOptions, 'locations' | 'everyMs'>;
-  /** A second run of pipelines in the same flow, with names of its own. */
+  /** A second run of pipelines in the same flow, with its own names. */
   readonly second?: ScopeOptions;
-  /** Messages that stop moving for so long have stopped for good. Default: 30 s. */
+  /** The flow fails if no message moves for this time. Default: 30 s. */
   readonly stoppedAfterMs?: number;
-  /** Servers that the sandbox has no substitute for: left out, with the reason, where they are not installed. */
+  /** Servers without a substitute in the sandbox. The flow is skipped, with the reason, if they are not installed. */
   readonly needs?: readonly ('mosquitto' | 'redis')[];
 }
 
 /**
- * Defines a flow, as a suite with one test: set-up, the body, and the teardown whatever happens; then the table.
- * The body must set `timing.expected` and `timing.verified`, and they must be equal.
+ * Defines a flow as a suite with one test: set-up, the body, the teardown in any case, then the table. The body must
+ * set `timing.expected` and `timing.verified`, and they must be equal.
  */
 export function flow(name: string, options: FlowOptions, body: (run: Flow) => Promise<void>): void {
   suite(`flow ${name}`, ({ test, skip }) => {

@@ -13,7 +13,7 @@ import { LastLines, openService } from './services.ts';
 import type { Target } from './target.ts';
 import { Timing } from './timing.ts';
 
-/** A flow while it runs. */
+/** A running flow. */
 export class Flow {
   readonly target: Target;
   readonly scope: RunScope;
@@ -36,7 +36,7 @@ export class Flow {
     this.places.add({ at: 'fleet', name: 'published', count: () => this.timing.published });
   }
 
-  /** Calls `end` when the flow ends, whatever happens, before what was registered earlier. */
+  /** Calls `end` when the flow ends, in any case, before the ends that were registered earlier. */
   defer(end: () => unknown): void {
     this.#open.defer(end);
   }
@@ -69,7 +69,7 @@ export class Flow {
     });
   }
 
-  /** Publishes readings over MQTT, and resolves with their number when the broker has confirmed all. */
+  /** Publishes readings over MQTT, and resolves with their number when the broker has confirmed all of them. */
   load(readings: Iterable<Reading>, ratePerSecond: number): Promise<number> {
     return this.timing.during('load', async () => {
       const published = await publishReadings(readings, {
@@ -84,14 +84,14 @@ export class Flow {
     });
   }
 
-  /** Takes a service's settlements for arrivals at its sink. */
+  /** Counts a service's settlements as arrivals at its sink. */
   measure({ probes }: Service<{ readonly settled: Observable<Outcome> }>): void {
     probes.settled.subscribe(({ verdict, delivery }) => {
       if (verdict === 'ack') this.timing.arrived(delivery.message.id);
     });
   }
 
-  /** Waits until a check passes; when nothing moves any more, fails and says at which place the messages stopped. */
+  /** Waits until a check passes. Fails when no message moves any more, with the place where they stopped. */
   async until(what: string, check: () => void | Promise<void>): Promise<void> {
     await eventually(check, {
       deadlineMs: this.#stoppedAfterMs,
@@ -102,7 +102,7 @@ export class Flow {
     });
   }
 
-  /** Ends everything, and removes what the flow has created; every end is tried. */
+  /** Ends everything, and removes the resources of the flow. A failing step does not prevent the others. */
   close(): Promise<void> {
     return this.#open.close();
   }
@@ -116,8 +116,8 @@ async function removeUnlessKept(scope: RunScope): Promise<void> {
 export interface StartOptions {
   readonly scope?: RunScope;
   readonly env?: Readonly<Record<string, string>>;
-  /** Another folder or file than the one of `pipelines/`. */
+  /** A folder or file in place of the one in `pipelines/`. */
   readonly path?: string;
-  /** One of several: what passes it alone says nothing about where messages stopped. */
+  /** One of several replicas: its messages alone do not show where messages stopped. */
   readonly isReplica?: boolean;
 }

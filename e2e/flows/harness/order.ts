@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Delivery } from '../../../src/core/delivery.ts';
 import { MessageView } from '../../../src/core/message-path.ts';
 
-/** Keeps each device's sequence numbers in the order in which they pass a probe. */
+/** Records each device's sequence numbers in the order in which they pass a probe. */
 export function sequencesOf(probe: Observable<Delivery>): Map<string, number[]> {
   const sequences = new Map<string, number[]>();
   probe.subscribe(({ message }) => {
@@ -18,8 +18,7 @@ export function sequencesOf(probe: Observable<Delivery>): Map<string, number[]> 
 }
 
 /**
- * Each device's readings have passed in order, from the first to the last, and all of them. A repetition of what had
- * passed is allowed: delivery is at least once.
+ * Asserts that all of each device's readings have passed in order. Repetitions are allowed: delivery is at least once.
  */
 export function assertInOrder(
   sequences: ReadonlyMap<string, readonly number[]>,

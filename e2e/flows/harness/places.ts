@@ -1,9 +1,9 @@
 import { SERVICE_NAMES, type ServiceName } from '../../../src/services/services.ts';
 
-/** The way of a message, as far as a failure has to know it. */
+/** The path of a message, in the detail that a failure needs. */
 const WAY: readonly ('fleet' | ServiceName | 'sink')[] = ['fleet', ...SERVICE_NAMES, 'sink'];
 
-/** A place that messages pass, and how many have. */
+/** A place on the path of messages, and the number that passed it. */
 export interface Place {
   readonly at: (typeof WAY)[number];
   readonly name: string;
@@ -12,7 +12,7 @@ export interface Place {
   readonly about?: () => string;
 }
 
-/** The places of a flow, in the order of the way. */
+/** The places of a flow, in the order of the path. */
 export class Places {
   readonly #places: Place[] = [];
   readonly #logs: (readonly [name: string, lines: readonly string[]])[] = [];
@@ -22,12 +22,12 @@ export class Places {
     this.#places.sort((one, other) => WAY.indexOf(one.at) - WAY.indexOf(other.at));
   }
 
-  /** Lines of a log, to be shown with a failure. */
+  /** Lines of a log, for the report of a failure. */
   listen(name: string, lines: readonly string[]): void {
     this.#logs.push([name, lines]);
   }
 
-  /** Passages in all: while the number grows, messages move. */
+  /** Total of passages: while the number grows, messages move. */
   get passed(): number {
     return this.#places.reduce((sum, { count }) => sum + count(), 0);
   }

@@ -11,9 +11,9 @@ interface Payload {
 }
 
 /**
- * Every row has the values of its reading, in every column, and there is one for each reading.
+ * Asserts one row per reading, with the reading's values in every column.
  *
- * @param recordOf what enrichment has added for a device; undefined where nothing was.
+ * @param recordOf the enrichment data of a device; undefined if it has none.
  */
 export function assertRows(
   rows: ReadonlyMap<string, Row>,
@@ -34,7 +34,7 @@ export function assertRows(
         message_id: id,
         device_id: deviceId,
         client: record?.ClientID ?? null,
-        // Before enrichment it is the topic that tells the location.
+        // Before enrichment, the topic contains the location.
         location: record?.LocationID ?? fleet.recordOf(deviceId).LocationID,
         service_tag: record?.Category ?? null,
         topic,

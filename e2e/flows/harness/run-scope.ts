@@ -12,14 +12,14 @@ import type { Fleet } from '../../../src/tools/load/fleet.ts';
 
 export const PIPELINES = join(import.meta.dirname, '../../../pipelines');
 
-/** The cloud resources of one run of pipelines: all of it declared by them, with the run's id in every name. */
+/** The cloud resources of one run of pipelines, all declared by them, with the run's id in every name. */
 export interface ScopeOptions {
   readonly pipelines: readonly ServiceName[];
-  /** Other names for what the pipelines use. */
+  /** Other names for the resources of the pipelines. */
   readonly env?: (names: RunResources) => Readonly<Record<string, string>>;
   /** Overrides of settings, by pipeline, for example `{ icestore: { DATAFLOW_ARCHIVE__MAX_LINES: '200' } }`. */
   readonly settings?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
-  /** Subscribes to a topic as well, to look at what passes. */
+  /** Adds a subscription to a topic, for tests that look at its messages. */
   readonly watch?: (names: RunResources) => string;
 }
 
@@ -27,7 +27,7 @@ export interface ScopeOptions {
 export class RunScope {
   readonly names: RunResources;
   readonly env: Readonly<Record<string, string>>;
-  /** Subscription that `watch` has asked for. */
+  /** Subscription created by `watch`. */
   readonly watched: string;
   readonly #options: ScopeOptions;
   #deviceIds: readonly string[] = [];
@@ -58,7 +58,7 @@ export class RunScope {
     return [...declared, { owner: first.owner, google: first.google, resources: own }];
   }
 
-  /** Creates everything, and the documents of the devices that are given. */
+  /** Creates everything, and the documents of the given devices. */
   async create(fleet: Fleet, deviceIds: readonly string[]): Promise<void> {
     const steps = await withDeclared(this.declarations, (declared) => provision(declared, { dryRun: false }));
     const strange = steps.filter(({ outcome }) => outcome !== 'created');
@@ -69,7 +69,7 @@ export class RunScope {
     });
   }
 
-  /** Removes everything; rejects, with a list, if something is left. */
+  /** Removes everything; rejects with a list if something is left. */
   async remove(): Promise<void> {
     await this.#eachDevice((writer, device) => {
       void writer.delete(device);
@@ -94,7 +94,7 @@ export class RunScope {
   }
 }
 
-/** A line for each resource that a declaration names. */
+/** A line for each declared resource. */
 export function declaredNames({ resources }: Declaration): string[] {
   return [
     ...resources.topics.map(({ topicId }) => `topic ${topicId}`),

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { createPipelineService, loadPipeline } from '../../../src/services/pipeline.ts';
 import { isServiceOf, type ServiceName, type ServiceOf } from '../../../src/services/services.ts';
 
-/** The last lines that a service has logged, for a report of what went wrong. */
+/** The last log lines of a service, for the report of a failure. */
 export class LastLines extends Writable {
   readonly lines: string[] = [];
 
@@ -13,7 +13,7 @@ export class LastLines extends Writable {
   }
 }
 
-/** Creates the service of a pipeline in this process, its configuration changed by the environment. */
+/** Creates the service of a pipeline in this process, with its configuration changed by the environment. */
 export async function openService<Name extends ServiceName>(
   name: Name,
   path: string,

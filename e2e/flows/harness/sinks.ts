@@ -55,7 +55,7 @@ export interface ArchivedObject {
   readonly lines: readonly ArchivedLine[];
 }
 
-/** All objects of a run's bucket; each must have the checksums of its bytes, be gzip, and hold lines. */
+/** Reads all objects of a run's bucket. Each must match its checksums, be gzip, and contain lines. */
 export async function readArchive({ projectId, bucket }: RunResources): Promise<ArchivedObject[]> {
   const [files] = await createStorageClient({ projectId }).bucket(bucket).getFiles();
   return Promise.all(
@@ -71,13 +71,13 @@ export async function readArchive({ projectId, bucket }: RunResources): Promise<
   );
 }
 
-/** Collects the messages of a subscription, each once, and acknowledges them as they come. */
+/** Collects the messages of a subscription, each once, and acknowledges them on arrival. */
 export interface WatchedTopic {
   readonly messages: readonly Message[];
   close(): Promise<void>;
 }
 
-/** Receives from a subscription by the official high-level client. */
+/** Receives from a subscription with the official high-level client. */
 export function watchTopic(
   { projectId }: RunResources,
   subscription: string,

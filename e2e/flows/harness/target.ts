@@ -5,7 +5,7 @@ import { findMosquitto, startMosquitto } from '../../../src/testing/mosquitto.ts
 export const TARGETS = ['sandbox', 'emulators', 'gcp'] as const;
 export type TargetName = (typeof TARGETS)[number];
 
-/** By which variable the clients find each server. */
+/** The variable by which clients find each server. */
 const VARIABLES: Record<SandboxPart, string> = {
   mqtt: 'MQTT_URL',
   pubsub: 'PUBSUB_EMULATOR_HOST',
@@ -21,9 +21,9 @@ const CLOUD: ReadonlySet<SandboxPart> = new Set(['pubsub', 'firestore', 'storage
 export interface Target {
   readonly name: TargetName;
   readonly projectId: string;
-  /** By which every client finds them, also in processes of their own. */
+  /** The environment by which every client finds them, including clients in other processes. */
   readonly env: Readonly<Record<string, string>>;
-  /** The server of each part, in words. */
+  /** A description of each part's server. */
   readonly servedBy: Readonly<Record<SandboxPart, string>>;
   close(): Promise<void>;
 }
@@ -34,7 +34,7 @@ interface Server {
   readonly close?: () => Promise<void>;
 }
 
-/** The target that `E2E_TARGET` names. */
+/** The target named by `E2E_TARGET`. */
 export function targetName(env: NodeJS.ProcessEnv = process.env): TargetName {
   const asked = env.E2E_TARGET ?? 'sandbox';
   const found = TARGETS.find((name) => name === asked);
@@ -57,9 +57,9 @@ export function projectOf(name: TargetName, env: NodeJS.ProcessEnv = process.env
 /**
  * Opens a target, and sets its environment in this process.
  *
- * - `sandbox`: our local cloud, with a real mosquitto and redis-server where they are installed.
- * - `emulators`: what the environment names; then Google's emulators, where gcloud is installed; then the sandbox.
- * - `gcp`: Google Cloud by Application Default Credentials; broker and Redis as with `emulators`.
+ * - `sandbox`: our local cloud, with a real mosquitto and redis-server if they are installed.
+ * - `emulators`: the servers in the environment; then Google's emulators, if gcloud is installed; then the sandbox.
+ * - `gcp`: Google Cloud with Application Default Credentials; broker and Redis as with `emulators`.
  */
 export async function openTarget(name = targetName(), env: NodeJS.ProcessEnv = process.env): Promise<Target> {
   const projectId = projectOf(name, env);
@@ -110,7 +110,7 @@ export async function openTarget(name = targetName(), env: NodeJS.ProcessEnv = p
   };
 }
 
-/** A server that is not the sandbox's, if there is one for this target. */
+/** A server outside the sandbox, if this target has one. */
 async function chosen(name: TargetName, part: SandboxPart, env: NodeJS.ProcessEnv): Promise<Server | undefined> {
   if (name === 'gcp' && CLOUD.has(part)) return { by: 'Google Cloud' };
   const address = env[VARIABLES[part]];
@@ -130,7 +130,7 @@ function bySandbox(part: SandboxPart): string {
   return part === 'redis' ? 'redis-server' : 'the sandbox';
 }
 
-/** Names the servers that were started for many flows, since their addresses do not. */
+/** Names the servers that were started for several flows, because their addresses do not show it. */
 function namedBefore(env: NodeJS.ProcessEnv, part: SandboxPart): string | undefined {
   return env[`E2E_SERVED_BY_${part.toUpperCase()}`];
 }

@@ -2,7 +2,7 @@
 export const STAGES = ['set-up', 'start', 'load', 'verification', 'teardown'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** When messages were sent and when they arrived, and how long each stage of a flow took. */
+/** The times of sending and arrival of messages, and the duration of each stage of a flow. */
 export class Timing {
   readonly #sentAt = new Map<string, number>();
   readonly #latenciesMs: number[] = [];
@@ -28,7 +28,7 @@ export class Timing {
     this.#sentAt.set(id, now);
   }
 
-  /** Forgets what was sent until now: another part of a flow is measured. */
+  /** Discards the sent messages so far: another part of a flow is measured. */
   restart(): void {
     this.#sentAt.clear();
     this.#firstSentAt = undefined;
@@ -43,18 +43,18 @@ export class Timing {
     this.#latenciesMs.push(this.#lastArrivedAt - sentAt);
   }
 
-  /** Messages that have arrived, each once. */
+  /** Messages that have arrived, each counted once. */
   get arrivals(): number {
     return this.#latenciesMs.length;
   }
 
-  /** Messages a second that were published, over the time from the first that was sent to the last that arrived. */
+  /** Published messages per second, from the first one sent to the last one that arrived. */
   get ratePerSecond(): number {
     const seconds = (this.#lastArrivedAt - (this.#firstSentAt ?? this.#lastArrivedAt)) / 1_000;
     return seconds > 0 ? this.published / seconds : 0;
   }
 
-  /** The table that closes a flow. */
+  /** The table at the end of a flow. */
   table(flow: string): string {
     const sorted = this.#latenciesMs.toSorted((one, other) => one - other);
     const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
