@@ -59,7 +59,7 @@ suite('denied permissions', (it) => {
     await pubsub.topic('topic').createSubscription('second');
   });
 
-  test('Pub/Sub: a denied method is denied though its permission is not', async () => {
+  test('Pub/Sub: a denied method is denied although its permission is not', async () => {
     deny('Acknowledge');
     const { subscriber, close } = await createPubSubClients({ projectId: sandbox.projectId });
     const subscription = `projects/${sandbox.projectId}/subscriptions/subscription`;
@@ -73,7 +73,7 @@ suite('denied permissions', (it) => {
     await close();
   });
 
-  test('Pub/Sub: an open stream ends when its permission goes, and cannot be opened again', async () => {
+  test('Pub/Sub: an open stream ends when its permission is removed, and cannot be reopened', async () => {
     const { subscriber, close } = await createPubSubClients({ projectId: sandbox.projectId });
     const stub = await subscriber.initialize();
     const ended: number[] = [];
@@ -94,7 +94,7 @@ suite('denied permissions', (it) => {
     await close();
   });
 
-  test('Firestore: reading, creating, changing and deleting are rights of their own', async () => {
+  test('Firestore: reading, creating, changing and deleting are separate rights', async () => {
     const firestore = createFirestoreClient({ projectId: sandbox.projectId }, {});
     whole.defer(() => firestore.terminate());
     const document = firestore.doc('c/d');
@@ -152,7 +152,7 @@ suite('denied permissions', (it) => {
     assert.equal((await bigquery.query('SELECT n FROM d.t'))[0], [{ n: 1 }]);
   });
 
-  test('Cloud Storage: is checked as the other servers are', async () => {
+  test('Cloud Storage: is checked like the other servers', async () => {
     const bucket = createStorageClient({ projectId: sandbox.projectId }).bucket('denied-bucket');
     await bucket.create();
     deny('storage.buckets.get', 'storage.objects.*');
@@ -208,7 +208,7 @@ suite('denied permissions', (it) => {
     await close();
   });
 
-  test('a name that is neither a permission nor a method is refused, and what was denied stays', () => {
+  test('a name that is neither a permission nor a method is refused, and earlier denials stay', () => {
     deny('pubsub.topics.get');
     assert.throws(
       () => deny('pubsub.topic.get'),

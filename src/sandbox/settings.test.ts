@@ -24,7 +24,7 @@ suite('settings of a sandbox', (it) => {
     return { status: response.status, answer: await response.json() };
   };
 
-  test('are shown and changed over the control endpoint, each by itself', async () => {
+  test('are shown and changed individually over the control endpoint', async () => {
     assert.equal(await call('GET'), { status: 200, answer: { deny: [], schemaDelayMs: 0 } });
     const deny = ['pubsub.topics.get', 'pubsub.topics.publish'];
     assert.equal(await call('PATCH', { deny }), { status: 200, answer: { deny, schemaDelayMs: 0 } });
@@ -33,7 +33,7 @@ suite('settings of a sandbox', (it) => {
     assert.is(sandbox.settings.permissions.lackedBy('Publish', ['pubsub.topics.publish']), 'pubsub.topics.publish');
   });
 
-  test('are refused by name, and none is changed then', async () => {
+  test('are refused by name, without changing any other', async () => {
     for (const [settings, named] of [
       [{ schemaDelayMs: -1 }, 'schemaDelayMs'],
       [{ schemaDelayMs: 5, deny: ['pubsub.topic.get'] }, 'pubsub.topic.get'],
@@ -49,7 +49,7 @@ suite('settings of a sandbox', (it) => {
 });
 
 suite('settings of a sandbox, given at the start', ({ test }) => {
-  test('hold from the first call, or keep it from starting', async () => {
+  test('apply from the first call, or prevent the start', async () => {
     const sandbox = await startSandbox({ parts: [], settings: { deny: ['Publish'], schemaDelayMs: 7 } });
     assert.equal(sandbox.settings.toJSON(), { deny: ['Publish'], schemaDelayMs: 7 });
     await sandbox.close();
@@ -57,7 +57,7 @@ suite('settings of a sandbox, given at the start', ({ test }) => {
     assert.match(String(refused), 'deny: "Publsh" is not a permission');
   });
 
-  test('hold for BigQuery and Cloud Storage, and so does the clock', async () => {
+  test('apply to BigQuery and Cloud Storage, like the clock', async () => {
     let now = Date.parse('2026-02-03T04:05:06Z');
     const sandbox = await startSandbox({
       parts: ['bigquery', 'storage'],
@@ -84,7 +84,7 @@ suite('settings of a sandbox, given at the start', ({ test }) => {
     }
   });
 
-  test('MQTT of the sandbox names the version that it speaks', async () => {
+  test("the sandbox's MQTT server names its version", async () => {
     const sandbox = await startSandbox({ parts: ['mqtt'] });
     assert.is(sandbox.env.MQTT_PROTOCOL_VERSION, '4');
     await sandbox.close();

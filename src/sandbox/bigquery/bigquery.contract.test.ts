@@ -179,7 +179,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.match(await changed(id, tags, record), 'has changed mode from NULLABLE to REQUIRED');
   });
 
-  test('every type comes back as the API carries it, from the table and from a query', async () => {
+  test("every type is returned in the API's form, from the table and from a query", async () => {
     const table = await createTable(EVERY_TYPE);
     await table.insert([FULL_ROW, { string: 'nothing else' }]);
     const path = `/datasets/${dataset.id}/tables/t`;
@@ -214,7 +214,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is(types(body).at(-1), 'RECORD');
   });
 
-  test('rows with a known insertId are dropped without a word', async () => {
+  test('rows with a known insertId are dropped silently', async () => {
     const table = await createTable([{ name: 'n', type: 'INTEGER' }]);
     const rows = [1, 2, 3].map((n) => ({ insertId: `id-${n % 3}`, json: { n } }));
     await table.insert(rows, RAW);
@@ -425,7 +425,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is((await server.post('/queries', '{"query": "SELECT 1"}')).status, 400);
   });
 
-  test('a job keeps the id it is given, once', async () => {
+  test('a job keeps its given id, which is unique', async () => {
     const options = { query: 'SELECT 1 AS one', jobId: 'mine' };
     const [job] = await bigquery.createQueryJob(options);
     assert.equal((await job.getQueryResults())[0], [{ one: 1 }]);
@@ -434,7 +434,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is((await apiFailure(bigquery.createQueryJob({ ...options, jobId: 'dry', dryRun: true }))).code, 400);
   });
 
-  test('a call that the sandbox does not have is not implemented, never not found', async () => {
+  test('a call that the sandbox lacks is answered as not implemented, never not found', async () => {
     const routine = dataset.routine('x');
     const path = `/bigquery/v2/projects/my-project/datasets/${dataset.id}/routines/x`;
     const message = `GET ${path} is not implemented by the local sandbox`;
@@ -452,7 +452,7 @@ suite('BigQuery through its official client', ({ test, before, after, beforeEach
     assert.is(replace.status, 501);
   });
 
-  test('parameters that would change the answer are refused; booleans come in any case', async () => {
+  test('parameters that would change the answer are refused; booleans are read in any case', async () => {
     const table = await createTable([{ name: 'at', type: 'TIMESTAMP' }]);
     await table.insert({ at: '2026-01-01T00:00:00Z' });
     const data = `/datasets/${dataset.id}/tables/t/data?formatOptions`;

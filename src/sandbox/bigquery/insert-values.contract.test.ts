@@ -22,7 +22,7 @@ const NEW_TYPES = [
 ];
 const MAX_BIGNUMERIC = '578960446186580977117854925043439539266.34992332820282019728792003956564819967';
 
-suite('values that insertAll takes and refuses', ({ test, before, after, beforeEach }) => {
+suite('values that insertAll accepts and refuses', ({ test, before, after, beforeEach }) => {
   const faults = new Faults();
   let server: TestBigQuery;
   let dataset: Dataset;
@@ -134,7 +134,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     assert.equal(await queried('SELECT COUNT(*) AS n FROM t WHERE x = 9223372036854775807'), [{ n: 1 }]);
   });
 
-  test('FLOAT64 may be NaN or infinite as text, and comes back so', async () => {
+  test('FLOAT64 may be NaN or infinite as text, and is returned so', async () => {
     const table = await column('FLOAT64');
     await insert([
       '"NaN"',
@@ -164,7 +164,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     }
   });
 
-  test('TIMESTAMP takes texts with dashes or slashes and seconds, from year 1 to 9999 in UTC', async () => {
+  test('TIMESTAMP accepts texts with dashes or slashes and seconds, from year 1 to 9999 in UTC', async () => {
     await column('TIMESTAMP');
     const good: [string, string][] = [
       ['"2009/01/03 12:34"', '1230986040000000'],
@@ -195,7 +195,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     for (const message of await refusals(unparsed)) assert.match(message, 'as a timestamp. Required format is');
   });
 
-  test('BIGNUMERIC, GEOGRAPHY, DATETIME and TIME come back from the table and from a query', async () => {
+  test('BIGNUMERIC, GEOGRAPHY, DATETIME and TIME are returned by the table and by a query', async () => {
     const [table] = await dataset.createTable('t', { schema: NEW_TYPES });
     const row = {
       big: MAX_BIGNUMERIC,
@@ -253,7 +253,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     for (const message of await refusals(limits)) assert.match(message, 'Invalid BIGNUMERIC value: ');
   });
 
-  test('a GEOGRAPHY is WKT or a GeoJSON geometry, and comes back as WKT', async () => {
+  test('a GEOGRAPHY is WKT or a GeoJSON geometry, and is returned as WKT', async () => {
     await column('GEOGRAPHY');
     const good: [string, string][] = [
       ['LINESTRING(1 1, 2 1, 3.10 -3)', 'LINESTRING(1 1, 2 1, 3.1 -3)'],
@@ -349,7 +349,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     ]);
   });
 
-  test('REPEATED columns hold no NULL; an absent one is empty', async () => {
+  test('REPEATED columns contain no NULL; an absent one is empty', async () => {
     await column('INT64', 'REPEATED');
     await insert(['[]', 'null', '[1,"2"]', '[9007199254740993]']);
     assert.equal(await stored(), [[], [], [{ v: '1' }, { v: '2' }], [{ v: '9007199254740993' }]]);
@@ -375,7 +375,7 @@ suite('values that insertAll takes and refuses', ({ test, before, after, beforeE
     for (const message of await refusals(dates)) assert.match(message, 'Cannot convert value to date (bad value)');
   });
 
-  test('columns may be called as members that every object of JavaScript has', async () => {
+  test('columns may have the names of members that every JavaScript object has', async () => {
     const fields = ['constructor', '__proto__', 'toString'].map((name) => ({ name, type: 'STRING' }));
     await dataset.createTable('t', { schema: fields });
     const path = `/datasets/${dataset.id}/tables/t/insertAll`;

@@ -43,7 +43,7 @@ suite('JSON without loss', ({ test }) => {
     assert.ok(Array.isArray(wide) && wide.every((each) => each instanceof WideNumber));
   });
 
-  test('a text whose numbers lose digits as doubles is never taken for a plain one', () => {
+  test('a text whose numbers lose digits as doubles is never read as a plain one', () => {
     fc.assert(
       fc.property(numberText, (text) => {
         const parsed = parseLossless(text);

@@ -72,7 +72,7 @@ suite('Queries of the BigQuery of the sandbox', ({ test, before, after }) => {
   });
   after(() => server.close());
 
-  test('what DuckDB takes for something else means what it means in GoogleSQL', async () => {
+  test('syntax that DuckDB reads differently has its GoogleSQL meaning', async () => {
     await checkValues([
       ['CAST(2.5 AS INT64)', 3],
       ['CAST(-2.5 AS INT64)', -3],
@@ -100,7 +100,7 @@ suite('Queries of the BigQuery of the sandbox', ({ test, before, after }) => {
     ]);
   });
 
-  test('what GoogleSQL refuses is refused in its words, with the place', async () => {
+  test('SQL that GoogleSQL refuses is refused with its message and position', async () => {
     await checkRefusals([
       ['SELECT 1/0', 'division by zero'],
       ['SELECT MOD(5, 0)', 'division by zero'],
@@ -146,7 +146,7 @@ suite('Queries of the BigQuery of the sandbox', ({ test, before, after }) => {
     ]);
   });
 
-  test('comments, strings and names are read as GoogleSQL reads them', async () => {
+  test('comments, strings and names are read like in GoogleSQL', async () => {
     const id = dataset.id ?? '';
     const names = [
       `t`,
@@ -174,7 +174,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('SQL of other dialects is not taken', async () => {
+  test('SQL of other dialects is refused', async () => {
     for (const sql of [
       'SELECT n::STRING FROM t',
       "SELECT 'it''s'",
@@ -202,7 +202,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     }
   });
 
-  test('what the sandbox does not claim is refused by its name, and says what is taken', async () => {
+  test('unsupported SQL is refused by name, with a pointer to the supported SQL', async () => {
     await checkRefusals(
       (
         [
@@ -277,7 +277,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('CURRENT_TIMESTAMP and the like give the time of the server, once for a query', async () => {
+  test("CURRENT_TIMESTAMP and the like return the server's time, once per query", async () => {
     await checkValues([
       ['CURRENT_TIMESTAMP()', '2026-03-01T12:34:56.789Z'],
       ['CURRENT_TIMESTAMP', '2026-03-01T12:34:56.789Z'],
@@ -314,7 +314,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('intervals are added and taken away', async () => {
+  test('intervals are added and subtracted', async () => {
     await checkValues([
       ['TIMESTAMP_SUB(taken, INTERVAL 1 HOUR)', '2024-05-05T09:20:30.500Z'],
       ['TIMESTAMP_SUB(taken, INTERVAL n DAY)', '2024-05-04T10:20:30.500Z'],
@@ -334,7 +334,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('FORMAT_TIMESTAMP writes the elements that it takes', async () => {
+  test('FORMAT_TIMESTAMP writes the supported elements', async () => {
     await checkValues([
       ["FORMAT_TIMESTAMP('%Y-%m-%d %H:%M:%S', taken)", '2024-05-05 10:20:30'],
       ["FORMAT_TIMESTAMP('%FT%TZ', taken, 'UTC')", '2024-05-05T10:20:30Z'],
@@ -367,7 +367,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('SAFE_CAST gives NULL where CAST fails', async () => {
+  test('SAFE_CAST returns NULL if CAST fails', async () => {
     await checkValues([
       ["SAFE_CAST('x' AS INT64)", null],
       ["SAFE_CAST(' 5 ' AS INT64)", 5],
@@ -475,7 +475,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     assert.equal(await query('SELECT place.site, list, ARRAY_LENGTH(list) FROM t WHERE n = 1'), [['north', [1, 2], 2]]);
   });
 
-  test('a STRING literal or parameter is taken for a date or a time', async () => {
+  test('a STRING literal or parameter is read as a date or a time', async () => {
     const sql = 'SELECT n FROM t WHERE taken BETWEEN @from AND @to AND day = "2024-01-31"';
     assert.equal(await query(sql, { params: { from: '2024-05-05', to: '2024-05-06 00:00:00Z' } }), [[1]]);
     assert.equal(await query('SELECT n FROM t ORDER BY n DESC LIMIT @most', { params: { most: 1 } }), [[2]]);
@@ -486,7 +486,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     assert.match(message, 'No matching signature for operator > for argument types: TIMESTAMP, STRING');
   });
 
-  test('docs/sandbox.md lists every function that is taken, and no other; its example runs', async () => {
+  test('docs/sandbox.md lists exactly the supported functions; its example runs', async () => {
     const document = readFileSync(new URL('../../../docs/sandbox.md', import.meta.url), 'utf8');
     const [, section = ''] = document.split('\n## BigQuery SQL\n');
     const [, table = ''] = section.split('| --- | --- |');
@@ -512,7 +512,7 @@ z""", /* ' */ 'it\\'s', '\\x41\\101\\U0001F642', R"\\\\", b'a\\xff', ''`;
     ]);
   });
 
-  test('every function that is claimed answers, or refuses in words of GoogleSQL', async () => {
+  test("every supported function answers, or refuses with GoogleSQL's message", async () => {
     const columns = FIELDS.map(({ name }) => name);
     let answers = 0;
     for (const name of ALL_FUNCTION_NAMES) {

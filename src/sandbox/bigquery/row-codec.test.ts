@@ -41,7 +41,7 @@ suite('rows of BigQuery', ({ test }) => {
     assert.equal(seconds, { f: [{ v: '1.5' }] });
   });
 
-  test('what is no timestamp or date', () => {
+  test('values that are not a timestamp or a date', () => {
     for (const text of ['', 'x', '2026-02-30T00:00:00Z', '2026-01-01', '2026-01-01T24:00:00Z', '0000-01-01 00:00:00']) {
       assert.ok(problem('TIMESTAMP', text).startsWith(`x: Could not parse '${text}' as a timestamp.`), text);
     }

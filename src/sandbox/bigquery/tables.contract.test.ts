@@ -234,7 +234,7 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     }
   });
 
-  test('rows outside of the ranges of an integer column are taken', async () => {
+  test('rows outside the ranges of an integer column are accepted', async () => {
     const range = { start: '0', end: '100', interval: '10' };
     const table = await createTable([{ name: 'n', type: 'INT64' }], { rangePartitioning: { field: 'n', range } });
     await table.insert([{ n: 5 }, { n: -1 }, { n: 1000 }, { n: null }]);
@@ -322,13 +322,13 @@ suite('tables, their columns and partitions, by a clock of the test', ({ test, b
     assert.is(await rowCount(), 3);
   });
 
-  test('creation times are of the clock', async () => {
+  test('creation times come from the clock', async () => {
     const table = await createTable([{ name: 'n', type: 'INT64' }]);
     assert.is((await table.getMetadata())[0].creationTime, String(NOON));
     assert.is((await dataset.getMetadata())[0].creationTime, String(NOON));
   });
 
-  test('inserts refuse an added column until the delay has passed, which may change meanwhile', async () => {
+  test('inserts refuse an added column until the delay has passed, which may change in the meantime', async () => {
     const id = { name: 'id', type: 'STRING' };
     const added = { name: 'added', type: 'STRING', mode: 'REPEATED' };
     const table = await createTable([id]);

@@ -67,7 +67,7 @@ suite('faults', ({ test }) => {
     assert.ok(hits > 60 && hits < 120, `${hits} of 300 at 0.3`);
   });
 
-  test('a refused call is not worked on, a lost response was', async () => {
+  test('a refused call is not executed, one with a lost response is', async () => {
     const faults = new Faults();
     faults.add({ server: 'pubsub', times: 1, error: { code: 'ABORTED', message: 'no' } });
     let worked = 0;
@@ -82,7 +82,7 @@ suite('faults', ({ test }) => {
     assert.is(worked, 1);
   });
 
-  test('a stalled call goes on when the rule is removed', async () => {
+  test('a stalled call continues when the rule is removed', async () => {
     const faults = new Faults();
     const fault = faults.add({ server: 'pubsub', stall: true });
     assert.ok(faults.silences(PUBLISH));

@@ -52,7 +52,7 @@ suite('faulty servers, as the official clients see them', (it) => {
   afterEach(() => sandbox.faults.clear());
   const scope = testScope(it);
 
-  test('Pub/Sub: refused, with the time to wait; late; done without an answer', async () => {
+  test('Pub/Sub: refused, with a retry delay; late; done without a response', async () => {
     sandbox.faults.add({
       server: 'pubsub',
       method: 'Publish',
@@ -131,7 +131,7 @@ suite('faulty servers, as the official clients see them', (it) => {
     assert.equal((await firestore.doc('c/d').get()).data(), { n: 1n });
   });
 
-  test('Storage: refused, with Retry-After; stored without an answer', async () => {
+  test('Storage: refused, with Retry-After; stored without a response', async () => {
     const bucket = createStorageClient({ projectId: 'sandbox' }).bucket('faulty');
     const save = (name: string) =>
       bucket.file(name).save('x', { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } });
@@ -154,7 +154,7 @@ suite('faulty servers, as the official clients see them', (it) => {
     assert.is(Number((await failureOf(save('dropped.txt')))?.code), 412);
   });
 
-  test('BigQuery: rows that fail alone; inserted without an answer', async () => {
+  test('BigQuery: rows that fail alone; inserted without a response', async () => {
     const table = createBigQueryClient({ projectId: 'sandbox' }).dataset('faulty').table('rows');
     const insert = (...numbers: number[]) =>
       table.request({

@@ -5,13 +5,13 @@ import { startFirestore } from './start-firestore.ts';
 
 const UNIMPLEMENTED = 12;
 
-suite('Firestore: what the sandbox leaves out', (it) => {
+suite('Firestore: calls that the sandbox lacks', (it) => {
   const { database, raw, collection } = useFirestore(it, async () => {
     const { port, close } = await startFirestore();
     return { host: `127.0.0.1:${port}`, close };
   });
 
-  it.long('queries, transactions and the rest answer UNIMPLEMENTED, and name who has them', async () => {
+  it.long('queries, transactions and the rest answer UNIMPLEMENTED, and name a server that has them', async () => {
     const document = collection().doc('a');
     // Runs in parallel, because the client retries for 7 seconds before it reports an error of a streaming read.
     const failures = await Promise.allSettled([

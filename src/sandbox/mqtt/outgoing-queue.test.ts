@@ -5,7 +5,7 @@ import { OutgoingQueue } from './outgoing-queue.ts';
 const message = (brokerCounter: number, messageId?: number) => ({ brokerId: 'broker', brokerCounter, messageId });
 
 suite("The messages of the sandbox's MQTT sessions", ({ test }) => {
-  test('a message is removed by the packet id that it was sent with, whatever waits before it', () => {
+  test('a message is removed by its packet id, whatever waits before it', () => {
     const queue = new OutgoingQueue();
     for (const counter of [1, 2, 3]) queue.add(message(counter));
     assert.ok(queue.update(message(2, 7)));
@@ -16,7 +16,7 @@ suite("The messages of the sandbox's MQTT sessions", ({ test }) => {
     assert.equal(queue.list(), [message(1), message(3)]);
   });
 
-  test('a PUBREL takes the place of its message until it is answered', () => {
+  test('a PUBREL replaces its message until the response', () => {
     const queue = new OutgoingQueue();
     for (const counter of [1, 2]) queue.add(message(counter));
     queue.update(message(1, 7));
@@ -27,7 +27,7 @@ suite("The messages of the sandbox's MQTT sessions", ({ test }) => {
     assert.equal(queue.list(), [message(2)]);
   });
 
-  test('packet ids of the connection before remove nothing', () => {
+  test('packet ids of an earlier connection remove nothing', () => {
     const queue = new OutgoingQueue();
     queue.add(message(1));
     queue.update(message(1, 7));

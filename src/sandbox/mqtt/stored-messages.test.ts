@@ -41,7 +41,7 @@ suite("The sandbox's MQTT sessions", (it) => {
     };
   };
 
-  test('what is published while a session with a backlog is resumed does not end the connection', async () => {
+  test('messages published while a session with a backlog resumes do not end the connection', async () => {
     const { publisher, resume } = await open();
     const { client } = await resume();
     await client.subscribeAsync('a/#', { qos: 1 });
@@ -77,7 +77,7 @@ suite("The sandbox's MQTT sessions", (it) => {
     }
   });
 
-  test('a message that two filters of a session match comes, and takes no other away', async () => {
+  test('a message that matches two filters of a session arrives, and removes no other', async () => {
     const { publisher, resume } = await open();
     const first = await resume();
     await first.client.subscribeAsync(['a/#', 'a/+'], { qos: 1 });
@@ -94,7 +94,7 @@ suite("The sandbox's MQTT sessions", (it) => {
     assert.ok(second.client.connected);
   });
 
-  test('RETAIN marks what SUBSCRIBE brings, and not what was queued for a session', async () => {
+  test('RETAIN marks messages sent after SUBSCRIBE, not those queued for a session', async () => {
     const { publisher, resume } = await open();
     const { client } = await resume();
     await client.subscribeAsync('a/#', { qos: 1 });

@@ -18,7 +18,7 @@ const first = (bodies: Buffer[]) => stamped(bodies, 'key', 1_795_455_048_999_999
 
 suite('Pub/Sub messages', ({ test }) => {
   for (const size of [0, 1, 127, 128, 70_000]) {
-    test(`a message of ${size} bytes keeps what it has, and gets an id and a time`, () => {
+    test(`a message of ${size} bytes is unchanged, and gets an id and a time`, () => {
       const message = { data: Buffer.alloc(size, 'x'), attributes: { a: '1', ü: 'ö' }, orderingKey: 'key' };
       const bodies = [encode(message), encode(message)];
       assert.is(orderingKeyOf(bodies), 'key');
@@ -29,7 +29,7 @@ suite('Pub/Sub messages', ({ test }) => {
     });
   }
 
-  test('id and publish time of the publisher do not count, and a dead letter gets new ones', () => {
+  test('id and publish time of the publisher are ignored, and a dead letter gets new ones', () => {
     const body = encode({ data: Buffer.from('x'), messageId: 'mine', publishTime: { seconds: 5, nanos: 7 } });
     const once = first([body]);
     assert.is(Object(decode(once)).messageId, '1795455048999999');

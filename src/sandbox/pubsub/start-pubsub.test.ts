@@ -45,7 +45,7 @@ suite('startPubSub', (tests) => {
     assert.is(await publish(...mixed), status.INVALID_ARGUMENT);
   });
 
-  test('publish refuses attributes whose names are reserved, but for those of the official clients', async () => {
+  test('publish refuses attributes with reserved names, except those of the official clients', async () => {
     const topic = await it.newTopic();
     const publish = (name: string) =>
       codeOf(it.publisher.publish({ topic, messages: [{ attributes: { [name]: 'v' } }] }));
@@ -94,7 +94,7 @@ suite('startPubSub', (tests) => {
     assert.is(await codeOf(missing), status.NOT_FOUND);
   });
 
-  test('what is not implemented says so', async () => {
+  test('unimplemented calls answer UNIMPLEMENTED', async () => {
     const { topic, subscription } = await it.newPair();
     const refused = [
       () => it.newSubscription(topic, { filter: 'attributes.a = "b"' }),
@@ -128,7 +128,7 @@ suite('startPubSub', (tests) => {
     assert.equal(texts((await pulled)[0].receivedMessages ?? []), ['x']);
   });
 
-  test('a stream has no more than max_outstanding_messages, acknowledged on whatever way', async () => {
+  test('a stream has at most max_outstanding_messages, however they are acknowledged', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, numbers(20));
     const stream = it.stream(subscription, { maxOutstandingMessages: 5 });
@@ -147,7 +147,7 @@ suite('startPubSub', (tests) => {
     assert.is(stream.received.length, 12);
   });
 
-  test('a stream stops at max_outstanding_bytes, which one message may overstep', async () => {
+  test('a stream stops at max_outstanding_bytes, which one message may exceed', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, Array(10).fill('x'.repeat(1000)));
     const stream = it.stream(subscription, { maxOutstandingBytes: 2500 });
@@ -165,7 +165,7 @@ suite('startPubSub', (tests) => {
     await eventually(() => assert.is(stream.code, status.INVALID_ARGUMENT));
   });
 
-  test('an empty request is answered, so that the client keeps the stream', async () => {
+  test('an empty request gets a response, so that the client keeps the stream', async () => {
     const { subscription } = await it.newPair({ enableMessageOrdering: true });
     const stream = it.stream(subscription, { protocolVersion: 1 });
     stream.write({});
@@ -189,7 +189,7 @@ suite('startPubSub', (tests) => {
     }
   });
 
-  test('a message of an ordering key brings back its successors, even the acknowledged', async () => {
+  test('a redelivered message of an ordering key repeats its successors, even acknowledged ones', async () => {
     const { topic, subscription } = await it.newPair({ enableMessageOrdering: true });
     await it.publish(topic, numbers(4), { orderingKey: 'a' });
     const stream = it.stream(subscription);
@@ -212,7 +212,7 @@ suite('startPubSub', (tests) => {
     assert.ok(keysOf(0).size > 0 && keysOf(1).size > 0);
   });
 
-  test('a dead letter stays where it is while its topic is gone', async () => {
+  test('a dead letter stays on its subscription while its topic is missing', async () => {
     const deadLetterTopic = await it.newTopic();
     const { topic, subscription } = await it.newPair({ deadLetterPolicy: { deadLetterTopic } });
     await it.publisher.deleteTopic({ topic: deadLetterTopic });

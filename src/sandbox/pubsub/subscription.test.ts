@@ -126,7 +126,7 @@ const step = fc.oneof(
 
 suite('Subscription', ({ test }) => {
   for (const ordered of [false, true]) {
-    test(`loses and mixes up nothing, whatever consumers do (ordered ${ordered})`, async () => {
+    test(`loses and reorders nothing, whatever consumers do (ordered ${ordered})`, async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
           const model = new Model(ordered);

@@ -28,7 +28,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     storage = server.client();
   });
 
-  test('a name is refused that the service refuses', async () => {
+  test('a name that the service refuses is refused', async () => {
     const refused = [
       ...['no', 'x'.repeat(64), 'Upper', 'with space', 'ümlaut', '-edge', 'edge-', '_edge', 'a/b'],
       ...['a..b', 'a.-b', 'a-.b', '.ab', 'ab.', '192.168.5.4', `${'x'.repeat(64)}.com`],
@@ -40,7 +40,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     for (const name of allowed) await storage.createBucket(name);
   });
 
-  test('a value is refused that the service does not have', async () => {
+  test('an invalid value is refused', async () => {
     for (const settings of [
       { storageClass: 'FAST' },
       { storageClass: 'standard' },
@@ -75,7 +75,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     }
   });
 
-  test('a setting that the sandbox does not act by is refused, and not only kept', async () => {
+  test('a setting without effect in the sandbox is refused, not just stored', async () => {
     for (const settings of [
       { autoclass: { enabled: true } },
       { acl: [{ entity: 'allUsers', role: 'READER' }] },
@@ -89,7 +89,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     }
   });
 
-  test('lifecycle rules are kept and shown', async () => {
+  test('lifecycle rules are stored and shown', async () => {
     const rule = [
       remove,
       { action: { type: 'SetStorageClass', storageClass: 'NEARLINE' }, condition: { matchesPrefix: ['raw/'] } },
@@ -101,7 +101,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     assert.is((await bucket.getMetadata())[0].lifecycle, undefined);
   });
 
-  test('a location has a type, and stays', async () => {
+  test('a location has a type, and cannot be changed', async () => {
     for (const [location, type] of [
       ['EU', 'multi-region'],
       ['nam4', 'dual-region'],
@@ -115,7 +115,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     }
   });
 
-  test('uniform access refuses ACLs; without it the sandbox does; its lock ends after 90 days', async () => {
+  test('ACLs are refused with uniform access, and by the sandbox without it; its lock ends after 90 days', async () => {
     const bucket = await create();
     const ofObject = (predefinedAcl: string) =>
       bucket.file('x').save('x', { resumable: false, predefinedAcl: predefinedAcl as 'private' });
@@ -147,7 +147,7 @@ suite('settings of buckets', ({ test, before, after, beforeEach }) => {
     assert.equal(await refusalOf(predefined), [400, 'invalidParameter']);
   });
 
-  test('who does not own a bucket with requester pays names a project', async () => {
+  test('a caller that does not own a bucket with requester pays names a project', async () => {
     const bucket = await create({ requesterPays: true });
     const payer = storage.bucket(bucket.name, { userProject: 'payer-project' });
     assert.equal(await apiFailure(bucket.getMetadata()), {

@@ -31,7 +31,7 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
     [bucket] = await server.client().createBucket(`downloads-${buckets}`);
   });
 
-  test('what is stored as gzip is served as gzip only to who accepts it', async () => {
+  test('an object stored as gzip is served as gzip only to callers that accept it', async () => {
     await bucket.file('lines').save(TEXT, { gzip: true, resumable: false, contentType: 'text/plain' });
     for (const accepts of [{}, { 'accept-encoding': 'identity' }, { 'accept-encoding': 'deflate, gzip;q=0' }]) {
       const plain = await fetchBare('lines', accepts);
@@ -47,7 +47,7 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
     }
   });
 
-  test('a range of what is decompressed cannot be had: all of it comes', async () => {
+  test('a range of a decompressed object is ignored: all of it is sent', async () => {
     await bucket.file('lines').save(TEXT, { gzip: true, resumable: false });
     const whole = await fetchBare('lines', { range: 'bytes=0-3' });
     assert.equal([whole.status, whole.body.byteLength], [200, TEXT.length]);
@@ -55,7 +55,7 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
     assert.equal([part.status, part.body.byteLength], [206, 4]);
   });
 
-  test('no-transform, and gzip that is not told as a content encoding, are served as they are stored', async () => {
+  test('no-transform objects, and gzip without a content encoding, are served unchanged', async () => {
     const metadata = { cacheControl: 'public, no-transform' };
     await bucket.file('kept').save(TEXT, { gzip: true, resumable: false, metadata });
     const kept = await fetchBare('kept');
@@ -70,7 +70,7 @@ suite('downloads', ({ test, before, after, beforeEach }) => {
     assert.is(String((await fetchBare('liar')).body), 'not gzip');
   });
 
-  test('the official client decompresses, or not, and checks the hash of what is stored', async () => {
+  test('the official client decompresses on request, and checks the stored hash', async () => {
     const file = bucket.file('lines');
     await file.save(TEXT, { gzip: true, resumable: false });
     for (const validation of ['crc32c', 'md5', false] as const) {

@@ -28,7 +28,7 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
       encryption: { [`${kind}EncryptionEnforcementConfig`]: { restrictionMode: 'FullyRestricted' } },
     });
 
-  test('a bucket that refuses the kind of encryption answers 412, told from a lost race by the message alone', async () => {
+  test('a bucket that refuses the kind of encryption answers 412; only the message differs from a lost race', async () => {
     await bucket.file('before').save('x', once);
     const [metadata] = await restrict('googleManaged');
     const config = metadata.encryption?.googleManagedEncryptionEnforcementConfig;
@@ -60,7 +60,7 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
   });
 
   for (const resumable of [false, true]) {
-    test(`a customer-supplied key is needed for what was stored with it, resumable: ${resumable}`, async () => {
+    test(`an object stored with a customer-supplied key requires it, resumable: ${resumable}`, async () => {
       const file = bucket.file('keyed', { encryptionKey: key });
       await file.save('secret', { resumable });
       const [metadata] = await file.getMetadata();
@@ -82,7 +82,7 @@ suite('encryption of objects', ({ test, before, after, beforeEach }) => {
     });
   }
 
-  test('a key for an object without one is refused, and so is a key that is not well formed', async () => {
+  test('a key for an object without one is refused, like a malformed key', async () => {
     await bucket.file('plain').save('x', once);
     const keyed = bucket.file('plain', { encryptionKey: key });
     assert.equal(await refusalOf(keyed.getMetadata()), [400, 'resourceNotEncryptedWithCustomerEncryptionKey']);

@@ -25,7 +25,7 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
   after(() => server.close());
   beforeEach(() => faults.clear());
 
-  test('who may only create uploads, and neither reads, lists, replaces nor deletes', async () => {
+  test('a caller that may only create can upload, but not read, list, replace or delete', async () => {
     const bucket = await newBucket();
     const others = Object.values(STORAGE_PERMISSIONS).flat();
     permissions.deny(others.filter((name) => name !== 'storage.objects.create'));
@@ -49,7 +49,7 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
     assert.match((await apiFailure(server.client().createBucket('denied'))).message, 'Google Cloud project.');
   });
 
-  test('a method is denied by its own name too', async () => {
+  test('a method can be denied by its own name', async () => {
     const bucket = await newBucket();
     permissions.deny(['storage.objects.insert']);
     assert.equal(await refusalOf(bucket.file('x').save('x', once)), [403, 'forbidden']);
@@ -59,7 +59,7 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
     await bucket.file('x').save('x', once);
   });
 
-  test('retention of objects takes permissions of its own', async () => {
+  test('retention of objects requires separate permissions', async () => {
     permissions.deny(['storage.buckets.enableObjectRetention']);
     const create = server.client().createBucket('retaining', { enableObjectRetention: true });
     assert.equal(await refusalOf(create), [403, 'forbidden']);
@@ -72,7 +72,7 @@ suite('permissions', ({ test, before, after, beforeEach }) => {
     await bucket.file('x').save('x', { resumable: false });
   });
 
-  test('an organization policy that a fault rule stands for answers as the service does', async () => {
+  test('an organization policy, simulated by a fault rule, answers like the service', async () => {
     const bucket = await newBucket();
     const message = 'Request violates constraint constraints/storage.retentionPolicySeconds';
     const rule = { server: 'storage', method: 'storage.objects.insert' } as const;

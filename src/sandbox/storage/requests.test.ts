@@ -34,7 +34,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     [bucket] = await server.client().createBucket(`requests-${buckets}`);
   });
 
-  test('an object shows what the service shows, with links that lead to it', async () => {
+  test("an object has the service's fields, with working links", async () => {
     const name = 'dir/ü 1';
     await save(name);
     const [first] = await bucket.file(name).getMetadata();
@@ -53,7 +53,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     assert.is(listed?.metadata.etag, patched.etag);
   });
 
-  test('a bucket shows what the service shows, and gives new objects its storage class', async () => {
+  test("a bucket has the service's fields, and sets the storage class of new objects", async () => {
     const [metadata] = await bucket.getMetadata();
     assert.is(metadata.kind, 'storage#bucket');
     assert.is(metadata.id, bucket.name);
@@ -78,7 +78,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     assert.is((await get(path, { 'if-match': '"other"' })).status, 412);
   });
 
-  test('the parameter fields answers those fields alone', async () => {
+  test('the parameter fields selects the returned fields', async () => {
     await save('a');
     const path = `b/${bucket.name}/o`;
     assert.equal((await get(`${path}?fields=items(name,size)`)).body, { items: [{ name: 'a', size: '1' }] });
@@ -92,7 +92,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     assert.equal((await get(`${path}/b?alt=media&fields=name`)).body, { stays: 1 }, 'content is not an answer');
   });
 
-  test('booleans are read in any case, and nothing else as one', async () => {
+  test('booleans are read in any case, and other values are refused', async () => {
     await bucket.setMetadata({ versioning: { enabled: true } });
     await save('a');
     await save('a');
@@ -107,7 +107,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     assert.equal(await reasonOf(`b/${bucket.name}/o?versions=1`), [400, 'invalidParameter']);
   });
 
-  test('a parameter is refused that the service refuses, or that the sandbox does not have', async () => {
+  test('a parameter that the service refuses or the sandbox lacks is refused', async () => {
     const path = `b/${bucket.name}/o`;
     for (const query of ['projection=some', 'maxResults=-1', 'generation=x', 'ifGenerationMatch=one']) {
       assert.equal(await reasonOf(`${path}?${query}`), [400, 'invalidParameter'], query);
@@ -145,7 +145,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     }
   });
 
-  test('a call is told apart that the sandbox lacks, that goes the wrong way, and that does not exist', async () => {
+  test('calls that the sandbox lacks, with a wrong method, and that do not exist get different errors', async () => {
     for (const [method, path, status, reason] of [
       ['PUT', `b/${bucket.name}`, 400, 'notImplemented'],
       ['GET', `b/${bucket.name}/o/a/acl`, 400, 'notImplemented'],
@@ -161,7 +161,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     }
   });
 
-  test('an object name is refused that the service refuses', async () => {
+  test('an object name that the service refuses is refused', async () => {
     for (const name of ['.', '..', '.well-known/acme-challenge/x', 'a\nb', 'a\rb', 'x'.repeat(1025), 'ü'.repeat(513)]) {
       assert.equal(await refusalOf(save(name)), [400, 'invalid'], JSON.stringify(name));
     }
@@ -175,7 +175,7 @@ suite('requests and answers of the JSON API', ({ test, before, after, beforeEach
     }
   });
 
-  test('a failed precondition says which header it stands for, as from the service', async () => {
+  test('a failed precondition names its header, like the service', async () => {
     await save('a');
     const { status, body } = await get(`b/${bucket.name}/o/a?ifGenerationMatch=0`);
     const message = 'At least one of the pre-conditions you specified did not hold.';

@@ -61,7 +61,7 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
     await bucket.file('old').delete();
   });
 
-  test('a locked policy grows, and neither shrinks nor goes', async () => {
+  test('a locked policy can grow, but not shrink or be removed', async () => {
     assert.equal(await refusalOf(bucket.lock(1)), [400, 'badRequest']);
     await bucket.setRetentionPeriod(100);
     assert.equal(await refusalOf(bucket.lock(1)), [412, 'conditionNotMet']);
@@ -112,7 +112,7 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
     await file.delete();
   });
 
-  test('an object keeps itself until its own time, and a locked one cannot be released', async () => {
+  test('an object is kept until its own time, and a locked one cannot be released', async () => {
     const file = bucket.file('own');
     const retention = { mode: 'Unlocked', retainUntilTime: at(HOUR_MS) } as const;
     await file.save('x', { resumable: false, metadata: { retention } });
@@ -150,7 +150,7 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
     assert.equal(await refusalOf(disabled), [400, 'invalid']);
   });
 
-  test('with versioning, what is retained may become noncurrent, and stays', async () => {
+  test('with versioning, retained objects may become noncurrent, and stay', async () => {
     await bucket.setMetadata({ versioning: { enabled: true }, retentionPolicy: { retentionPeriod: '3600' } });
     await save('versioned', '1');
     const [{ generation = 0 }] = await bucket.file('versioned').getMetadata();

@@ -52,7 +52,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.ok(listed.some((found) => found.name === name));
   });
 
-  test('errors of buckets: 409 for a second one, 409 while it holds objects, 400 for a bad name, 404 for none', async () => {
+  test('errors of buckets: 409 for a second one, 409 while it contains objects, 400 for a bad name, 404 for a missing one', async () => {
     assert.equal(await apiFailure(storage.createBucket(bucket.name)), {
       code: 409,
       message: `You already own the bucket '${bucket.name}'.`,
@@ -121,7 +121,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.equal(await bucket.file('there').exists(), [true]);
   });
 
-  test('ifGenerationMatch 0 stores once; the second write is told 412 as a number', async () => {
+  test('ifGenerationMatch 0 stores once; the second write gets 412 as a number', async () => {
     const once = { preconditionOpts: { ifGenerationMatch: 0 } };
     const file = bucket.file('once');
     await file.save('first', { ...once, resumable: false });
@@ -134,7 +134,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.is(String((await file.download())[0]), 'first');
   });
 
-  test('a resumable upload that loses the race is told 412 at its end', async () => {
+  test('a resumable upload that loses the race gets 412 at its end', async () => {
     const file = bucket.file('raced');
     const preconditionOpts = { ifGenerationMatch: 0 };
     const [uri] = await file.createResumableUpload({ preconditionOpts });
@@ -179,7 +179,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     await bucket.file('accepted').save('x', { metadata: right });
   });
 
-  test('ranges: both ends, an open end, a tail, and 416 behind the end', async () => {
+  test('ranges: both ends, an open end, a tail, and 416 beyond the end', async () => {
     const file = bucket.file('digits');
     await file.save('0123456789', { resumable: false });
     assert.is(String((await file.download({ start: 2, end: 4 }))[0]), '234');
@@ -228,7 +228,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.equal(await list({}), []);
   });
 
-  test('a resumable upload goes on where a broken connection left it', async () => {
+  test('a resumable upload continues after a broken connection', async () => {
     const content = randomBytes(2 * CHUNK + 1000);
     const file = bucket.file('broken');
     const [uri] = await file.createResumableUpload();
@@ -255,7 +255,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
     assert.is((await fetch(uri.replace(/upload_id=.*/, 'upload_id=none'), { method: 'PUT' })).status, 404);
   });
 
-  test('an object that is missing is 404, in words for a download too; a call that only the sandbox lacks is 400', async () => {
+  test('a missing object is 404, as text for a download; a call that only the sandbox lacks is 400', async () => {
     const file = bucket.file('none');
     const message = `No such object: ${bucket.name}/none`;
     assert.equal(await apiFailure(file.getMetadata()), { code: 404, message, reason: 'notFound' });

@@ -25,7 +25,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     [bucket] = await server.client().createBucket(`uploads-${buckets}`);
   });
 
-  test('a field of an object is refused that the service cannot keep', async () => {
+  test('a field of an object that the service cannot store is refused', async () => {
     for (const metadata of [
       { storageClass: 'FAST' },
       { contentType: 'text/plain\r\nset-cookie: a=b' },
@@ -52,7 +52,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.equal([metadata.storageClass, metadata.metadata], ['COLDLINE', { n: '1', b: 'true' }]);
   });
 
-  test('what the service decides cannot be set, and what it does not have is not kept', async () => {
+  test('fields set by the service cannot be changed, and unknown fields are dropped', async () => {
     await save({ size: '99', generation: '1', timeCreated: '1970-01-01T00:00:00Z', owner: 'me', invented: 'x' });
     const [metadata] = await bucket.file('file').getMetadata();
     assert.is(metadata.size, '1');
@@ -60,7 +60,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.not.ok('owner' in metadata || 'invented' in metadata || metadata.generation === '1');
   });
 
-  test('a patch is checked as an upload is, and a custom time never goes back', async () => {
+  test('a patch is checked like an upload, and a custom time never decreases', async () => {
     await save({ customTime: '2026-01-02T00:00:00Z' });
     const file = bucket.file('file');
     for (const patch of [
@@ -117,7 +117,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.is((await bucket.file('ranges').getMetadata())[0].size, '10');
   });
 
-  test('all but the end of an upload is kept in whole units of 256 KiB', async () => {
+  test('all but the end of an upload is stored in whole units of 256 KiB', async () => {
     const [uri] = await bucket.file('units').createResumableUpload();
     const chunk = new Uint8Array(UNIT + 100);
     const first = await put(uri, `bytes 0-${UNIT + 99}/*`, chunk);
@@ -126,7 +126,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.is((await bucket.file('units').getMetadata())[0].size, String(UNIT + 100));
   });
 
-  test('chunks may come by POST, and a 308 as a 200 with a header, as the official Go client asks', async () => {
+  test('the official Go client may send chunks by POST, and gets a 200 with a header instead of a 308', async () => {
     const [uri] = await bucket.file('posted').createResumableUpload();
     const post = (range: string, content: Uint8Array<ArrayBuffer>) =>
       fetch(uri, { method: 'POST', headers: { 'content-range': range, 'x-guploader-no-308': 'yes' }, body: content });
@@ -145,7 +145,7 @@ suite('uploads', ({ test, before, after, beforeEach }) => {
     assert.equal(await bucket.file('empty').exists(), [true]);
   });
 
-  test('an upload keeps to the size that was announced', async () => {
+  test('an upload must have its announced size', async () => {
     const start = `${server.origin}/upload/storage/v1/b/${bucket.name}/o?uploadType=resumable&name=announced`;
     const { headers } = await fetch(start, { method: 'POST', headers: { 'x-upload-content-length': '10' } });
     const uri = headers.get('location') ?? '';

@@ -24,7 +24,7 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
     [bucket] = await server.client().createBucket(`versions-${buckets}`, { versioning: { enabled: true } });
   });
 
-  test('replaced and deleted versions are kept, listed in order, and read by generation', async () => {
+  test('replaced and deleted versions are stored, listed in order, and read by generation', async () => {
     await save('a', '1');
     await save('a', '2');
     await save('b', '1');
@@ -62,7 +62,7 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
     assert.equal(await refusalOf(bucket.getFiles({ pageToken: '!' })), [400, 'invalid']);
   });
 
-  test('deleting a generation removes it for good, and an empty bucket has no versions either', async () => {
+  test('deleting a generation removes it permanently, and an empty bucket has no versions', async () => {
     await save('a', '1');
     await bucket.file('a').delete();
     assert.is((await apiFailure(bucket.delete())).code, 409);
@@ -79,14 +79,14 @@ suite('versions of objects', ({ test, before, after, beforeEach }) => {
     await bucket.delete();
   });
 
-  test('what does not exist has generation 0, whatever versions there are', async () => {
+  test('a missing object has generation 0, whatever its versions', async () => {
     await save('a', '1');
     await bucket.file('a').delete();
     await bucket.file('a').save('2', { resumable: false, preconditionOpts: { ifGenerationMatch: 0 } });
     assert.equal((await versions()).map(told), ['a', 'a live']);
   });
 
-  test('without versioning nothing is kept, and what was kept stays', async () => {
+  test('without versioning nothing is stored, and existing versions stay', async () => {
     await save('a', '1');
     await save('a', '2');
     await bucket.setMetadata({ versioning: { enabled: false } });

@@ -68,7 +68,7 @@ suite('reads by the XML API', ({ test, before, after, beforeEach }) => {
     assert.is(part.headers['content-range'], 'bytes 7-9/10');
   });
 
-  test('what is stored as gzip is decompressed for a caller that does not accept gzip', async () => {
+  test('an object stored as gzip is decompressed for a caller that does not accept gzip', async () => {
     await bucket.file('lines').save('line\n'.repeat(100), { gzip: true, resumable: false });
     const path = `${bucket.name}/lines`;
     const plain = await fetchBare(path);
