@@ -14,7 +14,7 @@ async function refusal(file: string, ...args: string[]): Promise<string> {
 }
 
 suite('commands of the bench', ({ test }) => {
-  test('end with 2 before anything is measured', async () => {
+  test('refuse bad options with code 2 before measuring', async () => {
     assert.match(await refusal('bench.ts', '--bogus'), "Unknown option '--bogus'");
     assert.match(
       await refusal('bench.ts', '--compare', 'no-file.json'),
@@ -22,7 +22,7 @@ suite('commands of the bench', ({ test }) => {
     );
   });
 
-  test('say what is wrong with a folder of profiles', async () => {
+  test('explain an unusable folder of profiles', async () => {
     assert.match(await refusal('top-frames.ts'), 'node bench/top-frames.ts <folder');
     assert.match(await refusal('top-frames.ts', 'no-folder'), 'no-folder: there is no such folder');
     assert.match(await refusal('top-frames.ts', import.meta.filename), 'expected a folder');

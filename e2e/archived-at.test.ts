@@ -13,7 +13,7 @@ import { readLines } from './read-lines.ts';
 suite('archivedAt', ({ test, after }) => {
   const scope = suiteScope({ after });
 
-  test('is the time at which the object is written, of all its lines', async () => {
+  test('is the time of writing the object, in all of its lines', async () => {
     const { sandbox } = await startServers(scope, { parts: ['pubsub', 'storage'] });
     const { projectId } = sandbox;
     const pubsub = scope.use(new PubSub({ projectId }));

@@ -10,7 +10,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const root = join(import.meta.dirname, '..');
 
-suite('what a command line cannot do', ({ test, after, afterEach }) => {
+suite('refusals of the command line', ({ test, after, afterEach }) => {
   const suiteEnd = suiteScope({ after });
   const scope = testScope({ afterEach });
   const folder = pipelineFolder(suiteEnd);
@@ -46,7 +46,7 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
       server.listen(port, '127.0.0.1', () => resolve(true));
     });
 
-  test('a pipeline that does not exist: the others beside it are named', async () => {
+  test('a pipeline that does not exist: lists the other pipelines of its folder', async () => {
     const pipelines = join(root, 'pipelines');
     const commands = sized({
       full: [['run'], ['validate'], ['provision'], ['dead-letters', 'list']],
@@ -63,7 +63,7 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
     assertRefused(await runCli(['validate', root]), /there is no pipeline\.yaml in this folder/);
   });
 
-  test('a port of a service that is in use: the setting, and what to do', async () => {
+  test('a used port of a service: names the setting and the remedy', async () => {
     const port = await usedPort();
     const pipeline = folder.pipeline({
       service: 'icestore',
@@ -79,7 +79,7 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
     assert.is(code, 1, output);
   });
 
-  test('ports of a sandbox that are in use: which, and what to do', async () => {
+  test('used ports of a sandbox: names them and the remedy', async () => {
     const port = await usedPort();
     assertRefused(
       await runCli(['sandbox', '--ports', String(port - 1)]),
@@ -89,7 +89,7 @@ suite('what a command line cannot do', ({ test, after, afterEach }) => {
     );
   });
 
-  test('options of chaos, of the tests and of the flows: help, and refusals in words', async () => {
+  test('options of chaos, tests and flows: help and refusals', async () => {
     const run = async (...args: readonly string[]): Promise<Pick<EndedCommand, 'code' | 'output'>> => {
       const child = await startChild(process.execPath, args, { cwd: root });
       return { code: await child.exited, output: child.output };

@@ -48,7 +48,7 @@ suite('Google credentials', ({ test, after, afterEach }) => {
     HTTP_PORT: '0',
   };
 
-  test('without any, each command ends with the ways to give them, and no stack trace', async () => {
+  test('without credentials, each command lists the ways to set them, without a stack trace', async () => {
     const waiting = [...COMMANDS];
     const runNext = async (): Promise<void> => {
       for (let command = waiting.shift(); command !== undefined; command = waiting.shift()) {
@@ -64,7 +64,7 @@ suite('Google credentials', ({ test, after, afterEach }) => {
     await Promise.all(Array.from({ length: AT_A_TIME }, runNext));
   });
 
-  test('a key file that cannot be used ends a service, which names it and the reason', async () => {
+  test('an unusable key file ends a service, with the file and the reason', async () => {
     const serviceAccount = { type: 'service_account', client_email: 'a@b.iam.gserviceaccount.com' };
     const cases: readonly (readonly [content: string, reason: RegExp])[] = [
       ['{ "private_key": "hidden', /is not valid JSON/],
@@ -87,7 +87,7 @@ suite('Google credentials', ({ test, after, afterEach }) => {
     );
   });
 
-  test('a server of tokens that is away is waited for, said in the log and in /readyz; its refusal is fatal', async () => {
+  test('a service waits for an unreachable token server, shown in the log and /readyz; a refusal is fatal', async () => {
     let status = 503;
     const server = createServer((_request, response) => {
       response.writeHead(status, { 'content-type': 'application/json' });

@@ -38,7 +38,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     return { service, events };
   };
 
-  test('a hook that fails is tried again so often; others pass, outages do not count, what cannot be mended goes at once', async () => {
+  test('a failing hook is retried up to the limit; others pass, outages do not count, permanent faults go immediately', async () => {
     const [input, output, dead] = await newTopics(pubsub, 'in', 'out', 'dead');
     const calls = new Map<string, number>();
     const { service, events } = enrich(
@@ -87,7 +87,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     assert.is((await service.shutdown()).abandoned, 0);
   });
 
-  test('without a dead-letter topic poison loops, and both the start and each round say so', async () => {
+  test('without a dead-letter topic, poison loops; the start and each round log it', async () => {
     const [input, output] = await newTopics(pubsub, 'loop-in', 'loop-out');
     const { service, events } = enrich(input, output, undefined);
     assert.is(events('dead_letter.unconfigured').length, 0);
@@ -101,7 +101,7 @@ suite('attempts before dead-letter', ({ test, before, after }) => {
     await service.shutdown(100);
   });
 
-  test('what deadLetters names must exist; the error names the setting', async () => {
+  test('topics in deadLetters must exist; the error names the setting', async () => {
     const [input, output, dead] = await newTopics(pubsub, 'c-in', 'c-out', 'c-dead');
     for (const [deadLetters, expected] of [
       [{ topicId: 'missing-topic' }, /^deadLetters\.topicId: .*missing-topic/],

@@ -36,7 +36,7 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     return JSON.parse(stdout);
   };
 
-  test('an MQTT payload of 12 MB: red while the bucket is away, then kept; replayed over MQTT', async () => {
+  test('an MQTT payload of 12 MB: red while the bucket is away, then stored; replayed over MQTT', async () => {
     const [output, dead] = await newTopics(pubsub, 'raw', 'mqtt-dead');
     const storage = createStorageClient({ projectId: sandbox.projectId });
     const bucket = `letters-${output}`;
@@ -82,7 +82,7 @@ suite('MQTT messages that do not fit into Pub/Sub', ({ test, before, after }) =>
     await client.endAsync();
   });
 
-  test('a payload beyond mqtt.maxPayloadBytes is cut: its beginning is kept, its size and hash are told, it is not replayed', async () => {
+  test('a payload above mqtt.maxPayloadBytes is truncated: its start, size and hash are stored, it is not replayed', async () => {
     const [output, dead] = await newTopics(pubsub, 'raw', 'mqtt-cut');
     const storage = createStorageClient({ projectId: sandbox.projectId });
     const bucket = `letters-${output}`;

@@ -16,7 +16,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-suite('messages that Pub/Sub itself has set aside', ({ test, before, after }) => {
+suite('messages that Pub/Sub itself dead-lettered', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
   let sandbox: Sandbox;
@@ -28,7 +28,7 @@ suite('messages that Pub/Sub itself has set aside', ({ test, before, after }) =>
   /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('what Pub/Sub itself has set aside is listed and replayed', async () => {
+  test('are listed and replayed', async () => {
     const aside = await newTopic(pubsub, 'p-aside');
     const [dead, output] = await newTopics(pubsub, 'p-dead', 'p-out');
     const policy = {

@@ -16,7 +16,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
+suite('dead letters of a fixed bigqueries', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
   let sandbox: Sandbox;
@@ -28,7 +28,7 @@ suite('dead letters of a mended bigqueries', ({ test, before, after }) => {
   /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('bigqueries: rows that a mended transformer takes are in the table once', async () => {
+  test('bigqueries: rows that the fixed transformer accepts are in the table once', async () => {
     const [input, dead] = await newTopics(pubsub, 'b-in', 'b-dead');
     const datasetId = input.replaceAll('-', '_');
     const config = {

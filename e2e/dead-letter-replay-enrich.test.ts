@@ -18,7 +18,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-suite('dead letters of a mended enrich', ({ test, before, after }) => {
+suite('dead letters of a fixed enrich', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
   let sandbox: Sandbox;
@@ -30,7 +30,7 @@ suite('dead letters of a mended enrich', ({ test, before, after }) => {
   /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('enrich: what had no data is listed, and arrives once when the documents are there', async () => {
+  test('enrich: messages without data are listed, and arrive once after the documents exist', async () => {
     const [input, output, dead] = await newTopics(pubsub, 'e-in', 'e-out', 'e-dead');
     const [forTable, forDryRun] = [`${dead}-table`, `${dead}-dry-run`];
     for (const name of [forTable, forDryRun]) await pubsub.topic(dead).createSubscription(name);

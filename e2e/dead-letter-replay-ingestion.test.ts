@@ -17,7 +17,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-suite('dead letters of a mended ingestion', ({ test, before, after }) => {
+suite('dead letters of a fixed ingestion', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
   let sandbox: Sandbox;
@@ -29,7 +29,7 @@ suite('dead letters of a mended ingestion', ({ test, before, after }) => {
   /** First settings of every pipeline of this suite. */
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('ingestion: what a hook refused goes back over MQTT, through the mended hook', async () => {
+  test('ingestion: messages that a hook refused are replayed over MQTT through the fixed hook', async () => {
     const [output, dead] = await newTopics(pubsub, 'i-raw', 'i-dead');
     const config = {
       ...{ service: 'ingestion', ...common() },

@@ -16,7 +16,7 @@ import { suite } from '../src/testing/suite.ts';
 
 const QUIET = { telemetry: { level: 'silent' } };
 
-suite('dead letters that are cut', ({ test, before, after }) => {
+suite('truncated dead letters', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
   let sandbox: Sandbox;
@@ -34,7 +34,7 @@ suite('dead letters that are cut', ({ test, before, after }) => {
     return JSON.parse(stdout);
   };
 
-  test('without a bucket they are cut, say so, and are not replayed', async () => {
+  test('without a bucket, large dead letters are marked as truncated and not replayed', async () => {
     const [input, dead] = await newTopics(pubsub, 'cut-in', 'cut-dead');
     const config = {
       ...{ service: 'icestore', ...common(), source: { subscriptionId: input } },

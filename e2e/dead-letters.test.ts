@@ -56,7 +56,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     deadLetters = collectMessages(scope, pubsub, deadTopic);
   });
 
-  test('bigqueries: one invalid row fails alone, with the reason that BigQuery gave', async () => {
+  test("bigqueries: one invalid row fails alone, with BigQuery's reason", async () => {
     const input = await newTopic(pubsub, 'rows');
     const service = createBigQueries(
       v.parse(bigqueriesSchema, {
@@ -106,7 +106,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     assert.is((await service.shutdown()).abandoned, 0);
   });
 
-  test('ingestion: what does not fit into Pub/Sub goes to dead-letter, the rest passes', async () => {
+  test('ingestion: messages too large for Pub/Sub go to dead-letter, the rest passes', async () => {
     const output = await newTopic(pubsub, 'raw');
     const service = createIngestion(
       v.parse(ingestionSchema, {
@@ -145,7 +145,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     assert.is((await service.shutdown()).abandoned, 0);
   });
 
-  test('enrich: a message without key or data goes where the policy says', async () => {
+  test('enrich: a message without key or data follows the policy', async () => {
     const input = await newTopic(pubsub, 'keys');
     const output = await newTopic(pubsub, 'enriched');
     const service = createEnrich(
@@ -175,7 +175,7 @@ suite('poisoned messages', ({ test, before, after }) => {
     assert.is((await service.shutdown()).abandoned, 0);
   });
 
-  test('icestore: a message without a time to file it under goes to dead-letter; hostile locations stay one part', async () => {
+  test('icestore: a message without a time goes to dead-letter; hostile locations stay one path segment', async () => {
     const input = await newTopic(pubsub, 'archive');
     const service = createIcestore(
       v.parse(icestoreSchema, {

@@ -45,7 +45,7 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
     );
   };
 
-  test('that fails says where the messages stopped, and leaves nothing', async () => {
+  test('that fails names the place where messages stopped, and leaves nothing', async () => {
     sandbox.faults.add({ server: 'bigquery', method: 'tabledata.insertAll', error: { code: 503 } });
     const { child, code } = await run('bigquery', {
       E2E_STOPPED_AFTER_MS: '3000',
@@ -91,7 +91,7 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
     assert.equal(await left(), []);
   });
 
-  test('keeps what it has made when it is told to', async () => {
+  test('keeps its resources if requested', async () => {
     const { child, code } = await run('devflow', { E2E_KEEP: '1' });
     assert.is(code, 0, child.output);
     assert.match(child.output, /kept: topic raw-[0-9a-f]{8}/);

@@ -57,7 +57,7 @@ function answering(): <T>(how: How, good: T) => T {
 }
 
 /** An unhandled rejection, or an uncaught error, fails this file. */
-suite('hooks that fail, wait and leave out', (it) => {
+suite('hooks that fail, wait and filter', (it) => {
   const { test, before } = it;
   const scope = testScope(it);
   const whole = suiteScope(it);
@@ -156,7 +156,7 @@ suite('hooks that fail, wait and leave out', (it) => {
     await eventually(() => assert.equal([service.ledger.dropped, service.ledger.inFlight], [1, 0]));
   });
 
-  test('enrich: a fetcher stands in the place of Firestore, behind the caches', async () => {
+  test('enrich: a fetcher replaces Firestore, after the caches', async () => {
     const { config, output, deadLetters, publishAll } = await open('enrich');
     const received = collectMessages(scope, pubsub, output);
     const answer = answering();
@@ -196,7 +196,7 @@ suite('hooks that fail, wait and leave out', (it) => {
     await eventually(async () => assert.ok((await fetch(`${service.url}/readyz`)).ok));
   });
 
-  test('icestore: a batch key answers at once', async () => {
+  test('icestore: a batch key is synchronous', async () => {
     const { config, deadLetters, publishAll, projectId } = await open('icestore');
     await createStorageClient({ projectId }).createBucket('hooks');
     const answer = answering();

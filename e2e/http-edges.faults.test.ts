@@ -78,7 +78,7 @@ suite('the HTTP port under attack', (it) => {
     servers = await startServers(whole, { parts: ['pubsub', 'firestore', 'redis'] });
   });
 
-  test('the pipeline does not notice, and probes are answered', async () => {
+  test('the pipeline is unaffected, and probes get responses', async () => {
     const tested = await openService(scope, 'enrich', { projectId: servers.sandbox.projectId });
     const service = await tested.start();
     const prober = await probe(service.url);

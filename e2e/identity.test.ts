@@ -108,7 +108,7 @@ suite('the identity of a message', (it) => {
     await service.ready;
   };
 
-  test('devices that count alike keep every reading, as rows and as lines', async () => {
+  test('devices with equal counters keep every reading, as rows and as lines', async () => {
     const { projectId } = servers.sandbox;
     const { MQTT_URL } = servers.mqttEnv;
     const sinks = await openSinks();
@@ -144,7 +144,7 @@ suite('the identity of a message', (it) => {
     assert.equal(await sinks.settled(2), { rows: 2, lines: 2, objects: 2 });
   });
 
-  test('a message that comes again makes no second row and no second object', async () => {
+  test('a redelivered message adds no second row and no second object', async () => {
     const sinks = await openSinks();
     const message = { id: '1', topic: 'a', payload: '{}' };
     await sinks.send([message]);
@@ -155,7 +155,7 @@ suite('the identity of a message', (it) => {
     assert.equal(await sinks.settled(2), { rows: 1, lines: 1, objects: 1 });
   });
 
-  test('identity.publishTime tells messages apart whose ids are not unique', async () => {
+  test('identity.publishTime distinguishes messages whose ids are not unique', async () => {
     const sinks = await openSinks({ identity: { publishTime: true } });
     const message = { id: '0', topic: 'a', payload: '{}' };
     await sinks.send([message, { ...message, publishTime: '2026-03-04T05:06:08Z' }, message]);

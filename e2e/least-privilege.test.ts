@@ -156,7 +156,7 @@ suite('least privilege', (it) => {
       dependencies,
     );
 
-  test('icestore: roles/storage.objectCreator is enough, and checks that it may not make are warned of', async () => {
+  test('icestore: roles/storage.objectCreator is enough; checks without permission are logged as warnings', async () => {
     const opened = await open();
     await createStorageClient({ projectId: sandbox.projectId }).createBucket(`bucket-${opened.run}`);
     await opened.publish({ what: 'x' });
@@ -166,7 +166,7 @@ suite('least privilege', (it) => {
     assert.equal(opened.skipped(), ['pubsub.subscriptions.get', 'pubsub.topics.get', 'storage.buckets.get']);
   });
 
-  test('icestore with bucket.create: a bucket that exists is fine, also where it may not be read or created', async () => {
+  test('icestore with bucket.create accepts an existing bucket that it may not read or create', async () => {
     const opened = await open();
     await createStorageClient({ projectId: sandbox.projectId }).createBucket(`bucket-${opened.run}`);
     allowOnly(ROLES.objectCreator, ROLES.subscriber, ROLES.publisher, ['storage.buckets.create']);
@@ -177,7 +177,7 @@ suite('least privilege', (it) => {
     await started(icestore(opened, { create: true }));
   });
 
-  test('icestore with bucket.create makes a bucket that it may not read', async () => {
+  test('icestore with bucket.create creates a bucket that it may not read', async () => {
     const opened = await open();
     allowOnly(ROLES.objectCreator, ROLES.subscriber, ROLES.publisher, ['storage.buckets.create']);
     await started(icestore(opened, { create: true }));
@@ -214,7 +214,7 @@ suite('least privilege', (it) => {
     await started(bigqueries(opened, { create: true }));
   });
 
-  test('bigqueries: the right to insert is enough for a table that exists', async () => {
+  test('bigqueries: the right to insert is enough for an existing table', async () => {
     const opened = await open();
     const bigquery = createBigQueryClient({ projectId: sandbox.projectId });
     await bigquery.createDataset(opened.run);
@@ -239,7 +239,7 @@ suite('least privilege', (it) => {
     assert.equal(opened.skipped(), ['pubsub.subscriptions.get', 'pubsub.topics.get']);
   });
 
-  test('enrich: documents that may not be read end the start, since that is the work itself', async () => {
+  test('enrich: without permission to read documents, the start fails', async () => {
     const opened = await open();
     allowOnly(ROLES.subscriber, ROLES.publisher);
     assert.match((await failureOf(enrich(opened))).message, /lookup\.firestore\.collection/);
@@ -256,7 +256,7 @@ suite('least privilege', (it) => {
     assert.equal(opened.skipped(), ['pubsub.topics.get']);
   });
 
-  test('named resources of dead letters that may not be read are warned of', async () => {
+  test('dead-letter resources without read permission are logged as warnings', async () => {
     const opened = await open();
     const { run, common } = opened;
     await createStorageClient({ projectId: sandbox.projectId }).createBucket(`bucket-${run}`);
@@ -266,7 +266,7 @@ suite('least privilege', (it) => {
     assert.equal(opened.skipped(), ['pubsub.subscriptions.get', 'pubsub.topics.get', 'storage.buckets.get']);
   });
 
-  test('a refusal of the work itself is red and names the permission; what waits is done when it may', async () => {
+  test('a refused call turns the service red and names the permission; waiting messages continue once it is granted', async () => {
     for (const [permission, make] of [
       ['storage.objects.create', icestore],
       ['bigquery.tables.updateData', bigqueries],

@@ -90,7 +90,7 @@ suite('the package', ({ test, before, after }) => {
   };
   const node = (...args: readonly string[]) => run(project, process.execPath, ...args);
 
-  test('holds compiled code and types, and neither tests nor the sandbox', () => {
+  test('contains compiled code and types, without tests and sandbox', () => {
     const files = globSync('**/*', { cwd: installed }).filter((path) => /\.\w+$/.test(path));
     const foreign = files.filter((path) => /(^|[/.])(test|testing|contract|sandbox|demo)([/.]|$)/.test(path));
     assert.equal(foreign, []);
@@ -107,7 +107,7 @@ suite('the package', ({ test, before, after }) => {
     }
   });
 
-  test('is imported by a user, whole, with types', async () => {
+  test('can be imported completely, with types', async () => {
     const entries = Object.keys(readManifest(installed).exports)
       .filter((entry) => entry !== './package.json')
       .map((entry) => entry.replace('.', 'dataflow-services'));
@@ -123,7 +123,7 @@ suite('the package', ({ test, before, after }) => {
     await node('all.ts');
   });
 
-  test('runs a service of a user in forty lines: what its filter drops is settled', async () => {
+  test("runs a user's service of forty lines; messages dropped by its filter are settled", async () => {
     const code = serviceOfThePage();
     assert.ok(code.trim().split('\n').length <= MOST_LINES, 'docs/library.md: the service has more than forty lines');
     write('alarms.ts', code);

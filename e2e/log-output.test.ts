@@ -57,7 +57,7 @@ suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
     return { path, reader, writer };
   }
 
-  test('a reader that has stopped reading: the service works, ends in time, and the lines come when it reads on', async () => {
+  test('a reader that pauses: the service works, ends in time, and the lines arrive when reading resumes', async () => {
     const { path, reader, writer } = openPipe('stalled');
     scope.defer(() => closeSync(reader));
     const filler = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -88,7 +88,7 @@ suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
     assert.match(text, '"event":"service.stopped"');
   });
 
-  test('a reader that never reads on does not keep the process', async () => {
+  test('a reader that never resumes does not keep the process alive', async () => {
     const { path, reader, writer } = openPipe('silent');
     scope.defer(() => closeSync(reader));
     const filler = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -100,7 +100,7 @@ suite('the log of a service', ({ test, skip, before, after, afterEach }) => {
     assert.ok(performance.now() - started < 5_000, `ended after ${performance.now() - started} ms`);
   });
 
-  test('a reader that has gone: lines are dropped and counted', async () => {
+  test('a closed reader: lines are dropped and counted', async () => {
     const { reader, writer } = openPipe('closed');
     closeSync(reader);
     const { child, scrape } = await startWith(writer);

@@ -56,7 +56,7 @@ const CASES: ServiceCases<Case> = {
   },
 };
 
-suite('responses that are lost after the work was done', (it) => {
+suite('responses lost after the work was done', (it) => {
   const { test, long, before, afterEach } = it;
   const scope = testScope(it);
   const whole = suiteScope(it);

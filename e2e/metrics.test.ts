@@ -81,7 +81,7 @@ suite('the metrics of the four services', (it) => {
     }
   });
 
-  test('begin at 0 where their labels are known in advance', () => {
+  test('start at 0 if their labels are known in advance', () => {
     for (const text of texts.values()) {
       const scrape = new Scrape(text);
       scrape.assertLedger();
@@ -91,7 +91,7 @@ suite('the metrics of the four services', (it) => {
     }
   });
 
-  test('have new names in the place of all old ones', () => {
+  test('have new names instead of all old ones', () => {
     const [, old = ''] = PAGE.split('\n## Old names\n');
     const pairs = Array.from(old.matchAll(/^\| (`dataflow_.*) \| (.*) \|$/gm), ([, from = '', to = '']) => ({
       from,

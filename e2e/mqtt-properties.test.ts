@@ -97,7 +97,7 @@ suite('MQTT 5 properties of messages', (it) => {
     assert.is(Buffer.from(decodeEnvelope(data).payload).toString(), '{"v":1}');
   });
 
-  test('messages without any have the attributes of their topic', async () => {
+  test('messages without properties have the attributes of their topic', async () => {
     const { client, messages } = await start();
     await publish(client);
     assert.equal((await received(messages)).attributes, { mqtt_topic: 'ce/a', route_name: 'raw' });
@@ -105,7 +105,7 @@ suite('MQTT 5 properties of messages', (it) => {
     assert.equal((await received(messages, 2)).attributes, { mqtt_topic: 'ce/a', route_name: 'raw' });
   });
 
-  test('cannot set what a service goes by: such names get a prefix, and the identity of a message stays', async () => {
+  test("cannot set a service's own attributes: such names get a prefix, and a message's identity stays", async () => {
     const { client, messages } = await start({}, { id: 'payload.v' });
     const names = [
       'mqtt_topic',
@@ -130,7 +130,7 @@ suite('MQTT 5 properties of messages', (it) => {
     assert.is(identityOf(data, attributes), identityOf(plain.data, plain.attributes));
   });
 
-  test('what Pub/Sub does not take is left out and counted, and the message arrives', async () => {
+  test('properties that Pub/Sub refuses are left out and counted, and the message arrives', async () => {
     const { ingestion, client, messages, dead } = await start();
     await publish(client, {
       userProperties: {
@@ -174,7 +174,7 @@ suite('MQTT 5 properties of messages', (it) => {
     assert.is(dead.length, 0);
   });
 
-  test('dead letters have them too', async () => {
+  test('are kept in dead letters', async () => {
     const { client, dead } = await start({ maxPayloadBytes: 10 });
     await publish(client, { userProperties: { type: 'reading' }, contentType: 'text/plain' }, 'much too long for it');
     const { attributes } = await received(dead);
@@ -184,7 +184,7 @@ suite('MQTT 5 properties of messages', (it) => {
     );
   });
 
-  test('are left alone where mqtt.propertiesAsAttributes is false', async () => {
+  test('are ignored if mqtt.propertiesAsAttributes is false', async () => {
     const { client, messages } = await start({ propertiesAsAttributes: false });
     await publish(client, { userProperties: { type: 'reading' }, contentType: 'text/plain' });
     assert.equal((await received(messages)).attributes, { mqtt_topic: 'ce/a', route_name: 'raw' });

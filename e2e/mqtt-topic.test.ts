@@ -14,7 +14,7 @@ import { suite } from '../src/testing/suite.ts';
 suite('the shipped ingestion pipeline with MQTT_TOPIC', ({ test, after }) => {
   const scope = suiteScope({ after });
 
-  test('takes each message of that filter once, and the device from its first +', async () => {
+  test('receives each message of that filter once, with the device from its first +', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt', 'pubsub'] });
     const pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     const [raw, dead] = await newTopics(pubsub, 'go-raw', 'go-dead');

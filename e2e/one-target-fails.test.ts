@@ -112,7 +112,7 @@ suite('one of several targets fails', (it) => {
     return { service, healthy, away, fault, sendAll, readyz, mqttState };
   }
 
-  test('ingestion: a topic that is away holds up its own messages alone, and is named', async () => {
+  test('ingestion: an unreachable topic delays only its own messages, and is named', async () => {
     const { service, healthy, away, fault, sendAll, readyz, mqttState } = await openIngestion('room', {});
     await sendAll('away', 'healthy');
     await eventually(() => assert.is(healthy.ids.size, MESSAGES));
@@ -129,7 +129,7 @@ suite('one of several targets fails', (it) => {
     await eventually(async () => assert.is((await readyz()).status, 200));
   });
 
-  test('ingestion: messages for a topic that is away fill one connection, and the stall names it', async () => {
+  test('ingestion: messages for an unreachable topic fill one connection, and the stall names it', async () => {
     const { service, healthy, away, fault, sendAll, readyz, mqttState } = await openIngestion('full', {
       maxInFlight: 40,
     });
@@ -151,7 +151,7 @@ suite('one of several targets fails', (it) => {
     await eventually(async () => assert.is((await readyz()).status, 200));
   });
 
-  test('ingestion: with a connection for each producer, a topic that is away stalls no other', async () => {
+  test('ingestion: with one connection per producer, an unreachable topic stalls no other', async () => {
     const settings = { maxInFlight: 40, connectionPerProducer: true };
     const { service, healthy, away, fault, sendAll, readyz } = await openIngestion('apart', settings);
     await sendAll('away');
@@ -170,7 +170,7 @@ suite('one of several targets fails', (it) => {
     await eventually(() => assert.is(service.ledger.acked, 2 * MESSAGES));
   });
 
-  test('ingestion: after publish.deadLetterAfterMs the messages of a topic that is away become dead letters', async () => {
+  test('ingestion: after publish.deadLetterAfterMs, messages for an unreachable topic become dead letters', async () => {
     const publish = { deadLetterAfterMs: 1_000 };
     const { service, healthy, away, fault, sendAll, readyz } = await openIngestion(
       'late',
@@ -196,7 +196,7 @@ suite('one of several targets fails', (it) => {
     assert.is(service.ledger.balanced, true);
   });
 
-  test('icestore: a place that is refused holds up its own objects alone, and is named', async () => {
+  test('icestore: a refused place delays only its own objects, and is named', async () => {
     const { sandbox } = servers;
     const { projectId } = sandbox;
     for (const id of ['archive', 'archive-dead-letters']) await newTopic(id);
@@ -239,7 +239,7 @@ suite('one of several targets fails', (it) => {
     await eventually(async () => assert.is((await fetch(`${service.url}/readyz`)).status, 200));
   });
 
-  test('icestore: a place that is refused holds half of the credit at most, and loses nothing', async () => {
+  test('icestore: a refused place holds at most half of the credit, and loses nothing', async () => {
     const { sandbox } = servers;
     const { projectId } = sandbox;
     for (const id of ['backlog', 'backlog-dead-letters']) await newTopic(id);
@@ -280,7 +280,7 @@ suite('one of several targets fails', (it) => {
     assert.equal([service.ledger.deadLettered, service.ledger.expired], [0, 0]);
   });
 
-  test('icestore: poisoned messages whose topic is away leave half of the credit to good ones, and none is lost', async () => {
+  test('icestore: poisoned messages with an unreachable topic leave half of the credit to good ones, and none is lost', async () => {
     const { sandbox } = servers;
     const { projectId } = sandbox;
     for (const id of ['poison', 'poison-dead']) await newTopic(id);

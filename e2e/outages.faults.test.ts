@@ -47,7 +47,7 @@ suite('outages', (it) => {
   });
 
   test(
-    'of every server, one after the other, lose nothing and make nothing twice in the sinks',
+    'of every server, one after another, cause no loss and no duplicates in the sinks',
     async () => {
       const { sandbox, mqttEnv } = servers;
       const mqttUrl = mqttEnv.MQTT_URL;

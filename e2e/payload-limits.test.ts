@@ -24,7 +24,7 @@ suite('payload limits of routes', ({ test, before, after }) => {
   });
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('routes take payloads of their own sizes; what is outside is in dead-letter, or dropped', async () => {
+  test('routes accept payloads within their sizes; others go to dead-letter or are dropped', async () => {
     const [output, dead] = await newTopics(pubsub, 'limited', 'limited-dead');
     const messages = collectMessages(scope, pubsub, output);
     const deadLetters = collectMessages(scope, pubsub, dead);

@@ -69,7 +69,7 @@ suite('the four services', (it) => {
     assert.equal(await countLines(resources), { entries: MESSAGES, distinctIds: MESSAGES });
   });
 
-  test('asked Firestore once for each device, and memory for the rest', () => {
+  test('query Firestore once per device, and memory for the rest', () => {
     const { memoryHit, firestoreHit, redisHit, missing } = platform.service('enrich').probes;
     assert.is(firestoreHit.count, DEVICES);
     assert.is(redisHit.count, 0);
@@ -77,7 +77,7 @@ suite('the four services', (it) => {
     assert.is(memoryHit.count, MESSAGES - DEVICES);
   });
 
-  test('wrote what Firestore knows into every row', async () => {
+  test('write the data from Firestore into every row', async () => {
     const bigquery = createBigQueryClient({ projectId: resources.projectId });
     const [rows] = await bigquery.query(
       `SELECT device_id, client, location, service_tag, COUNT(*) AS readings
@@ -94,7 +94,7 @@ suite('the four services', (it) => {
     }
   });
 
-  test('wrote objects of one key each, in the archive format', async () => {
+  test('write objects of one key each, in the archive format', async () => {
     const storage = createStorageClient({ projectId: resources.projectId });
     const [files] = await storage.bucket(resources.bucket).getFiles();
     assert.ok(files.length >= 4, 'at least one object for each location');
@@ -133,7 +133,7 @@ suite('the four services', (it) => {
     }
   });
 
-  test('leave cleanly', async () => {
+  test('exit with 0', async () => {
     assert.is(await platform.shutdown(), 0);
   });
 });

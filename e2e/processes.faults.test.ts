@@ -39,7 +39,7 @@ async function endAll(services: readonly Child[]): Promise<void> {
   for (const service of services) assert.is(await service.end('SIGTERM'), 0, `a clean end:\n${service.output}`);
 }
 
-suite('services as processes of their own', (it) => {
+suite('services as separate processes', (it) => {
   const { test, long, skip } = it;
   const scope = testScope(it);
 

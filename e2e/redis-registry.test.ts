@@ -21,7 +21,7 @@ suite('Redis as the registry', (it) => {
     return;
   }
 
-  test('an outage is waited out, red, at start and later; no message goes on without its data', async () => {
+  test('during an outage the service is red and waits, at start and later; no message passes without its data', async () => {
     const { sandbox } = await startServers(scope, { parts: ['pubsub'] });
     const { projectId } = sandbox;
     const pubsub = scope.use(new PubSub({ projectId }));

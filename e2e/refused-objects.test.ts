@@ -122,7 +122,7 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
     });
 
   for (const [how, refusal] of Object.entries(REFUSALS)) {
-    test(`${how}: red, nothing is acknowledged, and all is stored afterwards`, async () => {
+    test(`${how}: red, nothing is acknowledged, and everything is stored afterwards`, async () => {
       const icestore = await openIcestore();
       const { service, topic, archive, lines, readyz } = icestore;
       await refusal.impose(archive);
@@ -139,7 +139,7 @@ suite('objects that Cloud Storage refuses with 412', (it) => {
     });
   }
 
-  test('as the original of a dead letter: red, and the letter waits until it is safe', async () => {
+  test('as the original of a dead letter: red, and the dead letter waits until the object is stored', async () => {
     const refusal = REFUSALS['by the enforcement of an encryption'];
     assert.ok(refusal);
     const icestore = await openIcestore();

@@ -66,7 +66,7 @@ suite('Retry-After', (it) => {
 
   const http = { code: 429, reason: 'rateLimitExceeded', retryAfterSeconds: RETRY_AFTER_SECONDS };
 
-  test('of Cloud Storage is kept by icestore', () =>
+  test('of Cloud Storage is respected by icestore', () =>
     assertWaits(
       (common, run, telemetry) => {
         const archive = { maxAgeMs: 100, retry: IMPATIENT };
@@ -78,7 +78,7 @@ suite('Retry-After', (it) => {
       'upload.retried',
     ));
 
-  test('of BigQuery is kept by bigqueries', () =>
+  test('of BigQuery is respected by bigqueries', () =>
     assertWaits(
       (common, run, telemetry) => {
         const schema = [{ name: 'n', type: 'INT64' }];
@@ -91,7 +91,7 @@ suite('Retry-After', (it) => {
       'insert.retried',
     ));
 
-  test('of Pub/Sub is kept by enrich', () =>
+  test('of Pub/Sub is respected by enrich', () =>
     assertWaits(
       (common, run, telemetry) => {
         const rest = {

@@ -138,7 +138,7 @@ deadLetters: { topicId: dead-letters }
     assert.equal({ received, acked, deadLettered }, { received: 6, acked: 6, deadLettered: 0 });
   });
 
-  test('an edit is checked like a start, and no edit ends the service', async () => {
+  test('an edit gets the checks of a start, and no edit ends the service', async () => {
     const own = (text: string) => text.replace('ingestion-0', 'ingestion-1').replaceAll('sites/', 'yards/');
     const readings = { filter: 'yards/+/readings', to: 'raw' };
     const good = own(yaml({ readings }));
@@ -196,7 +196,7 @@ deadLetters: { topicId: dead-letters }
     }
   });
 
-  test('without native watching edits take effect all the same, and the service says so once', async () => {
+  test('without native watching, edits still take effect, and the service logs it once', async () => {
     const own = (text: string) => text.replace('ingestion-0', 'ingestion-2').replaceAll('sites/', 'barns/');
     const readings = { filter: 'barns/+/readings', to: 'raw' };
     writeFileSync(file, own(yaml({ readings })));

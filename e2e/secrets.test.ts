@@ -64,7 +64,7 @@ suite('secrets', ({ test, skip, before, after, afterEach }) => {
     });
   }
 
-  test('of files: keys that cannot be used', async () => {
+  test('of files: unusable keys', async () => {
     const topic = await newTopic(pubsub, 'secrets');
     const [tls, google] = [newSecret('tls'), newSecret('google')];
     const keyFile = folder.file('key.pem', `-----BEGIN PRIVATE KEY-----\n${tls}\n-----END PRIVATE KEY-----\n`);

@@ -78,7 +78,7 @@ suite('SIGTERM under load', (it) => {
   }
 
   test(
-    'a second signal ends at once with 1, and what was in flight comes again',
+    'a second signal ends immediately with 1, and messages in flight are redelivered',
     async () => {
       const { faults } = servers.sandbox;
       const tested = await open('bigqueries');
@@ -101,7 +101,7 @@ suite('SIGTERM under load', (it) => {
   );
 
   test(
-    'past the deadline what is left is given back, and the code is 1',
+    'after the deadline, remaining messages are returned, and the code is 1',
     async () => {
       const { faults } = servers.sandbox;
       const tested = await open('bigqueries');

@@ -13,7 +13,7 @@ suite('the formulas of sizing', (it) => {
   const scope = suiteScope(it);
 
   for (const pubsubMs of [30, 120]) {
-    it.test(`ingestion publishes as they say, where a request takes ${pubsubMs} ms`, async () => {
+    it.test(`predict what ingestion publishes, if a request takes ${pubsubMs} ms`, async () => {
       const { sandbox, mqttEnv } = await startServers(scope, { mosquitto: true });
       const service = await openService(scope, 'ingestion', {
         projectId: sandbox.projectId,

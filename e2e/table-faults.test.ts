@@ -115,7 +115,7 @@ suite('faults of the table', (it) => {
   const names = (count: number) =>
     Array.from({ length: count }, (_, index) => `good ${String(index).padStart(2, '0')}`);
 
-  test('a table that is not as configured keeps the start waiting, red, with every difference, until it is changed', async () => {
+  test('a table that differs from its configuration blocks the start, red, with every difference, until it is changed', async () => {
     const opened = await open(
       [
         { name: 'WHAT', type: 'STRING', mode: 'REQUIRED' },
@@ -186,7 +186,7 @@ suite('faults of the table', (it) => {
     assert.equal([opened.service.ledger.acked, opened.service.ledger.deadLettered], [1, 0]);
   });
 
-  test('a table that has more, is written otherwise or takes NULL is as configured', async () => {
+  test('a table with more columns, other spellings or NULLABLE columns matches the configuration', async () => {
     const opened = await open(
       [
         { name: 'What', type: 'STRING' },
@@ -236,7 +236,7 @@ suite('faults of the table', (it) => {
     assert.is(opened.service.ledger.deadLettered, 1);
   });
 
-  test('a row that is too large for a request is found by halving, and costs only itself', async () => {
+  test('a row that is too large for a request is found by halving, and fails alone', async () => {
     const accepted: string[] = [];
     /** A BigQuery that, like the service, refuses each request with the large row. */
     const server = createServer((request, response) => {
@@ -281,7 +281,7 @@ suite('faults of the table', (it) => {
     await isGreen(opened);
   });
 
-  test('rows for a configured column that the table lost wait, red, until the inserts know it again', async () => {
+  test('rows for a configured column that the table lost wait, red, until inserts accept it again', async () => {
     const opened = await open(CONFIGURED);
     await opened.start();
     await opened.publish({ what: 'before', fresh: 'x' });
@@ -305,7 +305,7 @@ suite('faults of the table', (it) => {
     assert.is(opened.service.ledger.nacked, 0);
   });
 
-  test('a member that a hook writes in another case than its field is its row’s fault', async () => {
+  test("a hook's member in another case than its field is poison", async () => {
     const record = { name: 'rec', type: 'RECORD', fields: [{ name: 'value', type: 'STRING' }] };
     // Members without a column are left out; a hook decides for itself.
     const opened = await open([...CONFIGURED, record], [...CONFIGURED, record], {
@@ -318,7 +318,7 @@ suite('faults of the table', (it) => {
     await eventually(async () => assert.equal(await opened.stored('what'), ['b']));
   });
 
-  test('a column of a hook that neither table nor configuration has is its row’s fault', async () => {
+  test("a hook's column that neither table nor configuration has is poison", async () => {
     const opened = await open(CONFIGURED, CONFIGURED, {
       transformer: ({ payload }) => JSON.parse(Buffer.from(payload).toString()),
     });
@@ -329,7 +329,7 @@ suite('faults of the table', (it) => {
     assert.match(opened.deadLetters[0]?.attributes.dlq_error ?? '', /no such field: unknown/);
   });
 
-  test('a column of a hook that only the table has waits until inserts know it', async () => {
+  test("rows with a hook's column that only the table has wait until inserts accept it", async () => {
     const opened = await open(CONFIGURED, CONFIGURED, { transformer: () => ({ what: 'a', late: 'x' }) });
     await opened.start();
     sandbox.settings.change({ schemaDelayMs: 1_500 });
@@ -358,7 +358,7 @@ suite('faults of the table', (it) => {
     assert.equal(await opened.stored('1st'), ['d']);
   });
 
-  test('many rows of one fault are each poison', async () => {
+  test('many rows with the same fault are each poison', async () => {
     const opened = await open(CONFIGURED);
     await opened.start();
     await opened.publish(...names(20).map((what) => ({ what, fresh: true })));

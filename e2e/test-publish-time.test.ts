@@ -13,7 +13,7 @@ import { readLines } from './read-lines.ts';
 
 const QUIET = { telemetry: { level: 'silent', processMetrics: false } };
 
-suite('the time that tests give a message', ({ test, before, after }) => {
+suite('test_publish_time', ({ test, before, after }) => {
   const scope = suiteScope({ after });
   let sandbox: Sandbox;
   let pubsub: PubSub;
@@ -23,7 +23,7 @@ suite('the time that tests give a message', ({ test, before, after }) => {
   });
   const common = () => ({ google: { projectId: sandbox.projectId }, http: { host: '127.0.0.1', port: 0 } });
 
-  test('test_publish_time files a message by that time, and leaves its own as it is', async () => {
+  test('files a message by that time, and keeps its publish time', async () => {
     const [topicId, dead] = await newTopics(pubsub, 'dated', 'dated-dead');
     const bucket = `bucket-${topicId}`;
     const config = v.parse(icestoreSchema, {

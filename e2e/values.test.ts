@@ -15,7 +15,7 @@ const TEST_TIMEOUT_MS = 60_000;
 const IDS = Array.from({ length: MESSAGES }, (_, index) => String(1_764_345_600_000_000_000n + BigInt(index)));
 const SERIAL = '9007199254740993';
 
-suite('values on their way through the four services', (it) => {
+suite('values in the four services', (it) => {
   const { test, before } = it;
   const whole = suiteScope(it);
   let run: TestRun;

@@ -3,7 +3,7 @@ import { suite } from '../../src/testing/suite.ts';
 import { busiestOf, sharesOf } from './busiest.ts';
 
 suite('the busiest process', ({ test }) => {
-  test('has the shares of a core that are the medians of the rounds', () => {
+  test('has the median share of a core over the rounds', () => {
     const rounds = [
       { pubsub: 0.4567, enrich: 0.9 },
       { pubsub: 0.1, enrich: 1.1149 },
@@ -12,7 +12,7 @@ suite('the busiest process', ({ test }) => {
     assert.equal(sharesOf(rounds.map((utilizations) => ({ utilizations }))), { pubsub: 0.46, enrich: 1.11 });
   });
 
-  test('is shown with its share, and alone where an older file has none', () => {
+  test('is shown with its share; an older file has none', () => {
     assert.is(busiestOf({ saturated: 'enrich', utilizations: { pubsub: 0.4, enrich: 0.77 } }), 'enrich 77 %');
     assert.is(busiestOf({ saturated: 'enrich' }), 'enrich');
   });

@@ -41,7 +41,7 @@ suite('a comparison with a saved run', ({ test }) => {
       return comparison(reportOf(15), savedRun(file), 'saved.json').trim().split('\n');
     });
 
-  test('tells the change of all that both have', async () => {
+  test('lists the change of everything that both runs have', async () => {
     assert.equal(await compared(reportOf(10)), [
       'Against saved.json (2026-11-26 10:10)',
       'enrich, ours, 200 B, messages/s: -33.3 %',
@@ -52,7 +52,7 @@ suite('a comparison with a saved run', ({ test }) => {
     ]);
   });
 
-  test('does with the parts that an older file has', async () => {
+  test('uses the parts that an older file has', async () => {
     const { date, throughput } = reportOf(10);
     const older = throughput.map(({ utilizations: _, ...rest }) => rest);
     assert.is((await compared({ date, throughput: older })).length, 3);
@@ -72,7 +72,7 @@ suite('a comparison with a saved run', ({ test }) => {
     assert.ok(run.growth.length > 10);
   });
 
-  test('refuses another file at once, in one line', async () => {
+  test('refuses any other file immediately, in one line', async () => {
     const refused = async (file: string, why: string) => {
       try {
         savedRun(file);

@@ -16,7 +16,7 @@ function refusalOf(...args: string[]): string {
 }
 
 suite('options of the bench', ({ test }) => {
-  test('ask for everything, for a quick run of what is quick, or for parts', () => {
+  test('request everything, the quick parts, or single parts', () => {
     const { parts, isWhole } = optionsOf([]);
     assert.equal(parts, [...QUICK, 'idle', 'growth']);
     assert.ok(isWhole);
@@ -28,7 +28,7 @@ suite('options of the bench', ({ test }) => {
     assert.not(some.isWhole);
   });
 
-  test('are refused in one line where they are unknown or incomplete', () => {
+  test('are refused in one line if unknown or incomplete', () => {
     for (const args of [['--bogus'], ['word'], ['--compare'], ['--compare', '--json'], ['--quick=yes'], ['-x']]) {
       const message = refusalOf(...args);
       assert.match(message, args[0]?.startsWith('--') ? (args[0].split('=')[0] ?? '') : (args[0] ?? ''));
@@ -42,7 +42,7 @@ suite('options of the bench', ({ test }) => {
     assert.match(refusalOf('--only', ''), '--only : expected some of operators');
   });
 
-  test('are refused where a part would not be measured', () => {
+  test('are refused if a part would not be measured', () => {
     for (const only of ['growth', 'idle', 'growth,idle', 'throughput,idle']) {
       assert.match(
         refusalOf('--quick', '--only', only),
@@ -51,7 +51,7 @@ suite('options of the bench', ({ test }) => {
     }
   });
 
-  test('tell how long the soak is', () => {
+  test('set the duration of the soak', () => {
     assert.is(optionsOf([]).soakMinutes, 0);
     assert.is(optionsOf(['--soak']).soakMinutes, 10);
     assert.is(optionsOf(['--soak-minutes', '30']).soakMinutes, 30);
@@ -64,7 +64,7 @@ suite('options of the bench', ({ test }) => {
     }
   });
 
-  test('are refused where the soak would have no rate', () => {
+  test('are refused if the soak would have no rate', () => {
     assert.match(refusalOf('--soak-minutes', '30', '--only', 'idle'), 'add throughput to --only');
     assert.match(refusalOf('--soak', '--only', 'latency'), 'add throughput to --only, or leave out --only');
   });

@@ -45,7 +45,7 @@ suite('the spread of rounds', ({ test }) => {
     assert.equal(spread([4, 1, 2, 3]), { values: [4, 1, 2, 3], median: 2.5, min: 1, max: 4 });
   });
 
-  test('of two quantities compares what was measured in the same round', () => {
+  test('of two quantities compares measurements of the same round', () => {
     const ours = spread([20, 10, 20, 10, 20]);
     const bare = spread([10, 5, 10, 5, 5]);
     assert.equal(
@@ -65,18 +65,18 @@ suite('the slope of memory', ({ test }) => {
     }
   });
 
-  test('has an interval that can be relied on where samples depend on each other', () => {
+  test('has a reliable interval for dependent samples', () => {
     const [naive, blocks] = [coverage(0.02, SECONDS), coverage(0.02)];
     assert.ok(naive < 0.2, `over single samples: ${naive}`);
     assert.ok(blocks > 0.88, `over blocks: ${blocks}`);
   });
 
-  test('has an interval of 95 % where they do not', () => {
+  test('has a 95 % interval for independent samples', () => {
     const share = coverage(0, undefined, 0);
     assert.ok(share > 0.92 && share < 0.98, `${share}`);
   });
 
-  test('is that of points with independent residuals, by hand', () => {
+  test('matches a manual calculation for independent residuals', () => {
     // Residuals ±1 about y = 2x: slope 2 + 0, s² = 4 / 2, sxx = 5.
     const points = [1, -1, -1, 1].map((residual, x) => ({ x, y: 2 * x + residual }));
     const { perSecond, low, high } = slopeOf(points, 0.75);

@@ -23,7 +23,7 @@ suite("Student's t", ({ test }) => {
     }
   });
 
-  test('knows nothing without a degree of freedom', () => {
+  test('is infinite without a degree of freedom', () => {
     assert.is(studentT95(0), Number.POSITIVE_INFINITY);
   });
 });

@@ -22,7 +22,7 @@ const report: Report = {
 };
 
 suite('the summary of --json', ({ test }) => {
-  test('sets ingestion beside the drain, and its latency beside the bridge', () => {
+  test('compares ingestion with the drain, and its latency with the bridge', () => {
     const ingestion = summaryOf(report).services?.ingestion;
     assert.is(ingestion?.bareRate, 200_000);
     assert.is(ingestion?.ratioToBare, 0.25);
@@ -31,7 +31,7 @@ suite('the summary of --json', ({ test }) => {
     assert.is(ingestion?.bareP99Ms, 30);
   });
 
-  test('has no services where objects alone were measured', () => {
+  test('has no services if only objects were measured', () => {
     const objects = {
       rate: spread([900.4]),
       cpuMicrosPerObject: spread([1_150.2]),

@@ -21,7 +21,7 @@ const report: Report = {
 };
 
 suite('targets', ({ test }) => {
-  test('are set against the median of the rounds, each with its own two sides', () => {
+  test("use the median of the rounds' own ratios", () => {
     const measured = Object.fromEntries(targetsOf(report).map(({ what, ...rest }) => [what, rest]));
     assert.equal(measured['ingestion: CPU a message above that, in µs'], {
       value: 8,
@@ -38,7 +38,7 @@ suite('targets', ({ test }) => {
     });
   });
 
-  test('of what is not compared in rounds have no range, and what was not measured has no target', () => {
+  test('have no range without rounds, and are missing without measurements', () => {
     const targets = targetsOf(report);
     assert.equal(targets.at(-1), {
       what: 'RSS at 10⁶ messages, to 10⁵',

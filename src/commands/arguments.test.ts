@@ -10,7 +10,7 @@ suite('arguments of the command line', ({ test }) => {
     }
   });
 
-  test('whole numbers lie between their bounds', () => {
+  test('whole numbers are within their bounds', () => {
     assert.equal(['1', '65000', '1e3'].map(wholeNumber(1, 65_000)), [1, 65_000, 1_000]);
     for (const text of ['', '0', '65001', '1.5', 'x']) {
       assert.throws(() => wholeNumber(1, 65_000)(text), /from 1 to 65000\./, text);

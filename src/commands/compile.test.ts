@@ -15,7 +15,7 @@ suite('compile', ({ test, before, after }) => {
   });
 
   for (const service of ['ingestion', 'enrich', 'icestore', 'bigqueries']) {
-    test(`fills the cache of Node, so that ${service} needs no type stripping`, async () => {
+    test(`fills Node's cache, so that ${service} needs no type stripping`, async () => {
       const isStripping = 'console.log(process.moduleLoadList.some((name) => name.includes("amaro")))';
       const probe = `data:text/javascript,process.once("exit", () => ${isStripping})`;
       const start = async (cache: string) => {

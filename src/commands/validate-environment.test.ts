@@ -63,7 +63,7 @@ async function validated(name: string, env: NodeJS.ProcessEnv): Promise<(path: s
 
 suite('environment of the shipped pipelines', ({ test }) => {
   for (const [name, settings] of Object.entries(SETTINGS)) {
-    test(`${name}: the names of Go deployments and of Cloud Run count, ours go before them, overrides before all`, async () => {
+    test(`${name}: accepts the names of Go deployments and Cloud Run; our names and then overrides take precedence`, async () => {
       const go = await validated(name, GO_ENV);
       const expected = { 'google.projectId': 'go-project', 'http.port': 9001, ...settings };
       for (const [path, value] of Object.entries(expected)) assert.is(go(path), value, path);
@@ -78,7 +78,7 @@ suite('environment of the shipped pipelines', ({ test }) => {
     });
   }
 
-  test('ingestion: without them no credentials, and the routes of each kind; any filter will do', async () => {
+  test('ingestion: by default without credentials, with the routes of each kind; accepts any filter', async () => {
     const plain = await validated('ingestion', { PROJECT_ID: 'p', MQTT_USERNAME: '', MQTT_TOPIC_ROOT: 'plants' });
     assert.equal([plain('mqtt.username'), plain('mqtt.password')], [undefined, undefined]);
     assert.equal([plain('mqtt.keepAliveSeconds'), plain('mqtt.tls.insecureSkipVerify')], [60, false]);
@@ -91,7 +91,7 @@ suite('environment of the shipped pipelines', ({ test }) => {
     assert.is((await validated('ingestion', named))('routes.events.device.topic'), 'plants/{location}/{DeviceID}');
   });
 
-  test('a project that no variable names is told with all of their names', async () => {
+  test('a missing project is reported with the names of all variables', async () => {
     const { code, output } = await runCli(['validate', builtInPipeline('enrich')], {
       env: { GOOGLE_CLOUD_PROJECT: undefined, PROJECT_ID: undefined },
     });

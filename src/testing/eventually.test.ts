@@ -7,7 +7,7 @@ suite('eventually', ({ test }) => {
     throw new Error('not yet');
   };
 
-  test('returns what the check returned, or throws its last error after the deadline', async () => {
+  test("returns the check's result, or throws its last error after the deadline", async () => {
     let checks = 0;
     const third = () => {
       checks += 1;
@@ -18,7 +18,7 @@ suite('eventually', ({ test }) => {
     assert.is(message, 'not yet');
   });
 
-  test('begins its deadline anew while there is progress, and only then', async () => {
+  test('restarts its deadline only while there is progress', async () => {
     let checks = 0;
     const check = () => {
       checks += 1;

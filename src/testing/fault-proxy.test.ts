@@ -63,7 +63,7 @@ suite('fault proxy', ({ test, beforeEach, afterEach }) => {
     await eventually(() => assert.is(proxy.connections, 0));
   });
 
-  test('cut resets what is open, and accepts anew', async () => {
+  test('cut resets open connections, and accepts new ones', async () => {
     const { client, peer } = await open();
     const ends = Promise.all([closed(client), closed(peer)]);
     proxy.cut();

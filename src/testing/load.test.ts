@@ -11,7 +11,7 @@ suite('the load of tests', (it) => {
   const { test } = it;
   const scope = testScope(it);
 
-  test('goes on where an earlier one was stopped, and leaves nothing out between them', async () => {
+  test('continues where an earlier one stopped, without a gap', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt'] });
     const url = sandbox.env.MQTT_URL ?? '';
     const client = await connectAsync(url);

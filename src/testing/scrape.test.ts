@@ -34,7 +34,7 @@ function refusal(scrape: Scrape, ask: () => unknown = () => scrape.assertLedger(
 }
 
 suite('Scrape', ({ test }) => {
-  test('reads what a service says', async () => {
+  test("reads a service's metrics", async () => {
     const scrape = await scrapeOf({ received: 7, acked: 4, inFlight: 3 });
     assert.equal([scrape.received, scrape.settled('acked'), scrape.inFlight], [7, 4, 3]);
     assert.is(scrape.events('service.ready'), 1);
@@ -42,7 +42,7 @@ suite('Scrape', ({ test }) => {
     scrape.assertLedger();
   });
 
-  test('refuses what the service does not say: a metric that was renamed is not 0', async () => {
+  test('refuses a missing metric: a renamed one is not 0', async () => {
     const scrape = await scrapeOf({});
     assert.match(
       refusal(scrape, () => scrape.value('dataflow_gone_total')),
@@ -58,7 +58,7 @@ suite('Scrape', ({ test }) => {
     );
   });
 
-  test('refuses books that do not balance, and what is no ledger', async () => {
+  test('refuses an unbalanced or missing ledger', async () => {
     const lost = await scrapeOf({ received: 7, acked: 4, inFlight: 2 });
     assert.match(refusal(lost), 'does not balance');
     const twice = await scrapeOf({ settledTwice: 1 });

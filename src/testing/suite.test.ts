@@ -65,7 +65,7 @@ suite('suite', ({ test }) => {
     );
   });
 
-  test('in CI a test that is skipped fails, one that is left out does not; elsewhere both are counted', () => {
+  test('in CI a skipped test fails, an omitted one does not; elsewhere both are counted', () => {
     const left = (how: string) =>
       `import { suite } from 'SUITE'; suite('s', (it) => { it.test('t', () => {}); it.${how}('u', 'no such server'); });`;
     for (const [how, ci, code, summary] of [
@@ -93,7 +93,7 @@ suite('suite', ({ test }) => {
     assert.not.match(output, 'set up');
   });
 
-  test('a title that no test has fails the run', () => {
+  test('a title without a test fails the run', () => {
     for (const title of ['nothing is called this', 'number three of all']) {
       const { code, output } = runFile(three, { args: [title] });
       assert.is(code, 1, output);

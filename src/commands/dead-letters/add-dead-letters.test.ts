@@ -11,7 +11,7 @@ suite('dead-letters command line', ({ test, after }) => {
   const scope = suiteScope({ after });
   const folder = pipelineFolder(scope);
 
-  test('refuses with code 2, and says what is wrong', async () => {
+  test('refuses bad options with code 2 and the reason', async () => {
     const { sandbox } = await startServers(scope, { parts: ['pubsub'] });
     const pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');

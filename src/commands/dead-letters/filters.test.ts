@@ -21,7 +21,7 @@ suite('dead-letters filters', ({ test, before, after }) => {
     pubsub = scope.use(new PubSub({ projectId: sandbox.projectId }));
   });
 
-  test('filters by reason and time; dead letters of other pipelines stay out of it', async () => {
+  test('filters by reason and time, and excludes dead letters of other pipelines', async () => {
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
     // A command leases the messages it reads, so concurrent commands read separate subscriptions.
     const subscriptions = Array.from({ length: 6 }, (_, index) => `${dead}-${index}`);

@@ -50,7 +50,7 @@ suite('dead-letters replay', ({ test, before, after }) => {
     assert.is(new Set(arrived.map(({ data }) => data.toString())).size, 60);
   });
 
-  test('a cause that lasts makes no circle: what comes back while the replay runs stays', async () => {
+  test('a lasting cause does not loop: dead letters that return during the replay stay', async () => {
     const [input, dead] = await newTopics(pubsub, 'input', 'dead');
     const pipeline = icestore(input, dead);
     await publishDeadLetters(pubsub, dead, { source: input, count: 10 });

@@ -23,7 +23,7 @@ suite('the command load', (it) => {
   const sandbox = async () => (await startServers(scope, { parts: ['mqtt', 'storage'] })).sandbox;
   const jsonOf = ({ payload }: { readonly payload: Buffer }) => JSON.parse(payload.toString());
 
-  test('sends as many as rate and duration make, to the topics of the template, and reports each', async () => {
+  test('sends rate times duration messages to the topics of the template, and reports each', async () => {
     const { env } = await sandbox();
     const url = env.MQTT_URL ?? '';
     const got = await collectMqtt(scope, url, 'plants/+/+/data');
@@ -56,7 +56,7 @@ suite('the command load', (it) => {
     assert.ok(got.every((message) => Math.abs(Date.now() - Date.parse(jsonOf(message).taken_at)) < 60_000));
   });
 
-  test('sends a file, with its places filled in, and prints a table for people', async () => {
+  test('sends a file with its placeholders replaced, and prints a table', async () => {
     const { env } = await sandbox();
     const url = env.MQTT_URL ?? '';
     const got = await collectMqtt(scope, url, 'd/#');
@@ -87,7 +87,7 @@ suite('the command load', (it) => {
     );
   });
 
-  test('sends an archive, again and again, each device in order', async () => {
+  test('sends an archive repeatedly, each device in order', async () => {
     const { env, projectId } = await sandbox();
     await createArchiveToReplay(projectId);
     const url = env.MQTT_URL ?? '';
@@ -127,7 +127,7 @@ suite('the command load', (it) => {
     assert.match(empty.output, '--replay: archive/nothing holds no messages');
   });
 
-  test('ends at SIGTERM with all that it has sent confirmed', async () => {
+  test('ends at SIGTERM with all sent messages confirmed', async () => {
     const { env } = await sandbox();
     const url = env.MQTT_URL ?? '';
     const got = await collectMqtt(scope, url);
@@ -141,7 +141,7 @@ suite('the command load', (it) => {
     await eventually(() => assert.is(got.length, report.sent));
   });
 
-  test('ends with 1 where the broker does not take the rate', async () => {
+  test('exits with 1 if the broker does not accept the rate', async () => {
     const { env } = await sandbox();
     const proxy = scope.use(await startFaultProxy({ port: Number(new URL(env.MQTT_URL ?? '').port) }));
     proxy.throttle(20_000);
@@ -158,7 +158,7 @@ suite('the command load', (it) => {
     );
   });
 
-  test('says what is wrong with its options, before it connects', async () => {
+  test('refuses bad options before it connects', async () => {
     const { env } = await sandbox();
     const url = env.MQTT_URL ?? '';
     const at = ['--url', url];
@@ -198,7 +198,7 @@ suite('the command load', (it) => {
   if (findMosquitto() === undefined || !hasPasswords)
     it.skip('mosquitto with a password', 'mosquitto is not installed');
   else
-    test('logs on to mosquitto as its options say, or as a pipeline says, and ends with 1 where something is refused', async () => {
+    test("logs on with its options or a pipeline's settings, and exits with 1 if messages are refused", async () => {
       const folder = pipelineFolder(scope);
       const passwords = join(folder.path, 'passwords');
       assert.is(spawnSync('mosquitto_passwd', ['-b', '-c', passwords, 'loader', 'secret']).status, 0);

@@ -15,7 +15,7 @@ suite('lookup command', (it) => {
     return;
   }
 
-  test('shows what each layer has, and says where Redis has not forgotten', async () => {
+  test("shows each layer's answer, and reports a failed invalidation in Redis", async () => {
     const { sandbox } = await startServers(scope, { parts: ['firestore'] });
     const { admin, url } = await startRedisServer(scope);
     const firestore = new Firestore({ projectId: sandbox.projectId });

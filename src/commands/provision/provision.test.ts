@@ -34,7 +34,7 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
     env = { ...sandbox.env, ...run.env };
   });
 
-  test('create what pipelines declare, once, and delete it again', async () => {
+  test('create declared resources once, and delete them again', async () => {
     const dry = await runProvision(env, 'provision', ...PIPELINES, '--dry-run', '--json');
     assert.is(dry.code, 0, dry.output);
     assert.equal(outcomes(dry), ['would create']);
@@ -71,7 +71,7 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
     assert.equal(outcomes(await runProvision(env, 'teardown', ...PIPELINES, '--json')), ['absent']);
   });
 
-  test('say what is not as declared, and leave it', async () => {
+  test('report differences from the declaration, and change nothing', async () => {
     await pubsub.createTopic(run.topics.raw);
     await pubsub.topic(run.topics.raw).createSubscription(run.subscriptions.enrich, { ackDeadlineSeconds: 20 });
     const ran = await runProvision(env, 'provision', ...PIPELINES, '--json');
@@ -84,21 +84,21 @@ suite('provision and teardown', ({ test, before, beforeEach, after }) => {
     assert.is(ackDeadlineSeconds, 20);
   });
 
-  test('refuse names that the cloud would refuse, before anything is created', async () => {
+  test('refuse invalid names before anything is created', async () => {
     const ran = await runProvision({ ...env, ARCHIVE_BUCKET: 'Archive' }, 'provision', ...PIPELINES);
     assert.is(ran.code, 2);
     assert.match(ran.output, /resources\.buckets\.0\.name: expected 3 to 63 lowercase letters.*"Archive"/);
     assert.is((await pubsub.topic(run.topics.raw).exists())[0], false);
   });
 
-  test('go on when nobody reads what they print', async () => {
+  test('continue when their output is not read', async () => {
     const command = `"${process.execPath}" "${LAUNCH}" provision ${PIPELINES.join(' ')} | head -n 1`;
     const child = await startChild('bash', ['-c', `set -o pipefail; ${command}`], { env: { ...process.env, ...env } });
     assert.is(await child.exited, 0, child.output);
     assert.equal(outcomes(await runProvision(env, 'provision', ...PIPELINES, '--json')), ['exists']);
   });
 
-  test('name the topic that is missing', async () => {
+  test('name the missing topic', async () => {
     const ran = await runProvision(env, 'provision', PIPELINES[1] ?? '');
     assert.is(ran.code, 2);
     assert.match(ran.output, `topics/${run.topics.raw}`);

@@ -32,7 +32,7 @@ suite('teardown', ({ test, before, beforeEach, after }) => {
     env = { ...sandbox.env, ...run.env };
   });
 
-  test('delete nothing that they did not create', async () => {
+  test('deletes only resources that provision created', async () => {
     await pubsub.createTopic(run.topics.raw);
     await storage.createBucket(run.bucket);
     await bigquery.createDataset(run.dataset);
@@ -53,7 +53,7 @@ suite('teardown', ({ test, before, beforeEach, after }) => {
     assert.equal(outcomes(foreign), ['not ours']);
   });
 
-  test('keep what others use, and what holds data unless told otherwise', async () => {
+  test('keeps shared resources, and those with data unless requested', async () => {
     await runProvision(env, 'provision', ...PIPELINES);
     await pubsub.topic(run.topics.raw).createSubscription(`mine-${run.runId}`);
     await pubsub.topic(run.topics.raw).publishMessage({ data: Buffer.from('{}') });

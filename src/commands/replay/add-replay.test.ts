@@ -9,7 +9,7 @@ import { suite } from '../../testing/suite.ts';
 suite('the command line of replay', ({ test, after }) => {
   const scope = suiteScope({ after });
 
-  test('says what is wrong with its options', async () => {
+  test('refuses bad options with the reason', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt', 'pubsub', 'storage'] });
     await createArchiveToReplay(sandbox.projectId);
     const cases: [string[], number, RegExp][] = [

@@ -28,7 +28,7 @@ suite('the command replay, interrupted', ({ test, before, after }) => {
     return { name, messages: collectMessages(scope, pubsub, name) };
   };
 
-  test('stops at a signal, and says how to go on', async () => {
+  test('stops at a signal, and prints how to continue', async () => {
     await pubsub.createTopic('slowly');
     const child = await startReplay('archive/own', '--to', 'pubsub', '--topic', 'slowly', '--speed', '20', '--json');
     await eventually(() => assert.match(child.output, /replaying 1,000 of 1,000/));

@@ -54,7 +54,7 @@ suite('the command replay', ({ test, before, after }) => {
     assert.is(first?.attributes.route_name, 'raw');
   });
 
-  test('takes the lines of the Go platform, envelopes in them, and of other programs', async () => {
+  test('accepts lines of the Go platform, also with envelopes, and of other programs', async () => {
     const { name, messages } = await topic();
     const { code, output } = await runReplay(
       ...['archive/foreign', '--to', 'pubsub', '--topic', name, '--speed', 'max', '--json'],
@@ -79,7 +79,7 @@ suite('the command replay', ({ test, before, after }) => {
     assert.ok(text.endsWith(data), text);
   });
 
-  test('sends over MQTT to --topic what no topic is archived of', async () => {
+  test('sends messages archived without a topic to --topic over MQTT', async () => {
     const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
     scope.defer(() => client.endAsync(true));
     const got: [topic: string, messageId: string][] = [];
@@ -102,13 +102,13 @@ suite('the command replay', ({ test, before, after }) => {
     await eventually(() => assert.equal(got.at(-1), ['replayed/hall & yard/pump-7', 'g1']));
   });
 
-  test('says what to do about messages without a topic', async () => {
+  test('prints the remedy for messages without a topic', async () => {
     const refused = await runReplay('archive/foreign', '--to', 'mqtt', '--speed', 'max', '--json');
     assert.equal([refused.code, refused.report.refused], [1, 3]);
     assert.match(refused.output, 'refused 7: it has no attribute mqtt_topic; set --topic for such messages');
   });
 
-  test('keeps the topics that are archived, and spreads messages evenly', async () => {
+  test('keeps archived topics, and spreads messages evenly', async () => {
     const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
     scope.defer(() => client.endAsync(true));
     const at: number[] = [];
@@ -125,7 +125,7 @@ suite('the command replay', ({ test, before, after }) => {
     assert.ok((at[250] ?? 0) - (at[0] ?? 0) > 500, 'evenly: not all at the end');
   });
 
-  test('publishes payloads over MQTT, of one device and one time alone', async () => {
+  test('publishes payloads over MQTT, only of one device and one time', async () => {
     const client = await connectAsync(sandbox.env.MQTT_URL ?? '');
     const got: number[] = [];
     client.on('message', (_topic, payload) => got.push(JSON.parse(payload.toString('utf8')).sequence));

@@ -8,13 +8,13 @@ const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/performance.m
 const ASKED = ['--rate', '20000', '--latency', '30', '--devices', '2000'];
 
 suite('the command size', ({ test }) => {
-  test('prints what docs/performance.md shows', async () => {
+  test('prints the example of docs/performance.md', async () => {
     const { code, stdout } = await runCli(['size', ...ASKED]);
     assert.is(code, 0);
     assert.ok(PAGE.includes(`\`\`\`\n${stdout.trim()}\n\`\`\``), `the page does not show\n${stdout}`);
   });
 
-  test('prints JSON, and says what is wrong with its options', async () => {
+  test('prints JSON, and refuses bad options with the reason', async () => {
     const ended = await runCli(['size', ...ASKED, '--order', 'device', '--json']);
     const [ingestion] = lastJson(ended).services;
     assert.is(ingestion.service, 'ingestion');

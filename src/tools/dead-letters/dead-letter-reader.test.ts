@@ -29,7 +29,7 @@ suite('dead letter box', (tests) => {
     return deadLetters;
   };
 
-  test('reads every dead letter once, in pages, and gives all back that was not acknowledged', async () => {
+  test('reads every dead letter once, in pages, and returns unacknowledged ones', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(500));
     const reader = open(subscription);
@@ -44,7 +44,7 @@ suite('dead letter box', (tests) => {
     assert.ok(await it.isEmpty(subscription));
   });
 
-  test('holds dead letters for longer than a lease', async () => {
+  test('keeps dead letters for longer than a lease', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(3));
     const reader = open(subscription);
@@ -57,7 +57,7 @@ suite('dead letter box', (tests) => {
     assert.ok(await it.isEmpty(subscription), 'the acknowledgements were in time');
   });
 
-  test('ends when it is told to, and gives back at once', async () => {
+  test('ends on request, and returns dead letters immediately', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, texts(3));
     const stopped = new AbortController();

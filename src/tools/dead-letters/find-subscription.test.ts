@@ -7,7 +7,7 @@ import { icestoreSchema } from '../../services/icestore/config.ts';
 import { suite } from '../../testing/suite.ts';
 import { findSubscription, type SubscriptionChoice } from './find-subscription.ts';
 
-suite('which subscription the commands read', ({ test, before, after }) => {
+suite('the subscription that commands read', ({ test, before, after }) => {
   let sandbox: Sandbox;
   let clients: PubSubClients;
   const name = (kind: 'topics' | 'subscriptions', id: string) => `projects/${sandbox.projectId}/${kind}/${id}`;
@@ -47,7 +47,7 @@ suite('which subscription the commands read', ({ test, before, after }) => {
     }
   };
 
-  test('the one that was asked for, by its short or full name', async () => {
+  test('is the requested one, by its short or full name', async () => {
     assert.is(await find(undefined, { subscription: 'dead-two' }), 'dead-two of dead');
     assert.is(
       await find({ topicId: 'dead' }, { subscription: name('subscriptions', 'aside-one') }),
@@ -56,18 +56,18 @@ suite('which subscription the commands read', ({ test, before, after }) => {
     assert.is(await find(undefined, { subscription: 'raw-one' }), 'raw-one of raw, with a policy');
   });
 
-  test('else the one that the pipeline names, else the only one of its topic', async () => {
+  test("is otherwise the pipeline's, or the only one of its topic", async () => {
     assert.is(await find({ topicId: 'dead', subscriptionId: 'dead-one' }), 'dead-one of dead');
     attached = { [name('topics', 'dead')]: [name('subscriptions', 'dead-two')] };
     assert.is(await find({ topicId: 'dead' }), 'dead-two of dead');
   });
 
-  test("that of the topic to which the source's own policy sends", async () => {
+  test("is with --policy that of the topic in the source's dead-letter policy", async () => {
     attached = { [name('topics', 'aside')]: [name('subscriptions', 'aside-one')] };
     assert.is(await find(undefined, { policy: true }), 'aside-one of aside');
   });
 
-  test('none, and several, are refused with the way out', async () => {
+  test('none, and several, are refused with the remedy', async () => {
     attached = {};
     assert.match(
       await find({ topicId: 'dead' }),

@@ -3,13 +3,13 @@ import { suite } from '../../testing/suite.ts';
 import { oneLine, printableData } from './printable.ts';
 
 suite('printable', ({ test }) => {
-  test('no text of a dead letter reaches the terminal as a command', () => {
+  test('text of a dead letter never reaches the terminal as a control sequence', () => {
     assert.is(oneLine('a\u001b[2Jb\r\nc\u009bd'), 'a [2Jb c d');
     assert.is(printableData(Buffer.from('one\n\ttwo \u001b[31mred')), 'one\n\ttwo  [31mred');
     assert.not.match(printableData(Buffer.from(JSON.stringify({ a: '\u001b[2J' }))), '\u001b');
   });
 
-  test('numbers are shown with the digits that came', () => {
+  test('numbers keep all of their digits', () => {
     assert.is(printableData(Buffer.from('[9007199254740993,1.0,1e400]')), '[\n  9007199254740993,\n  1.0,\n  1e400\n]');
   });
 

@@ -46,7 +46,7 @@ suite('replay', ({ test, before, after }) => {
     return report;
   };
 
-  test('acknowledges what was confirmed, leaves what was refused, and stops at an outage', async () => {
+  test('acknowledges confirmed dead letters, keeps refused ones, and stops at an outage', async () => {
     const { topic, subscription } = await it.newPair();
     await it.publish(topic, names(40));
     const sent: string[] = [];
@@ -91,7 +91,7 @@ suite('replay', ({ test, before, after }) => {
     assert.equal(texts(await it.pull(subscription, 1)), ['one']);
   });
 
-  test('those of one ordering key follow each other, by time; others go together', async () => {
+  test('sends those of one ordering key in sequence by time, others concurrently', async () => {
     const { topic, subscription } = await it.newPair();
     const deadLetter = (name: string, key: string, second: number) =>
       it.publish(topic, [name], {

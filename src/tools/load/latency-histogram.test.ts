@@ -18,7 +18,7 @@ suite('the histogram of latencies', ({ test }) => {
     assert.is(histogram.quantile(1), 10_000);
   });
 
-  test('says nothing of nothing, and takes what is below its buckets and beyond them', () => {
+  test('is empty without values, and accepts values outside its buckets', () => {
     const histogram = new LatencyHistogram();
     assert.equal(histogram.summary, { p50: null, p90: null, p99: null, p999: null, max: null });
     histogram.add(0);

@@ -118,7 +118,7 @@ suite('the load', (it) => {
     });
   }
 
-  test('stops at the signal, and awaits what is on its way', async () => {
+  test('stops at the signal, and waits for messages in flight', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt'] });
     const url = sandbox.env.MQTT_URL ?? '';
     const got = await collectMqtt(scope, url);
@@ -136,7 +136,7 @@ suite('the load', (it) => {
     await eventually(() => assert.is(got.length, 2));
   });
 
-  test('ends when its time is over, also with a rate that no broker takes', async () => {
+  test('ends when its time is over, also with a rate that no broker accepts', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt'] });
     const progress = newLoadProgress();
     const { stoppedBy, sendingSeconds } = await publishLoad(
@@ -154,7 +154,7 @@ suite('the load', (it) => {
 
   if (findMosquitto() === undefined) it.skip('mosquitto with MQTT 5', 'mosquitto is not installed');
   else
-    test('counts what an MQTT 5 broker refuses, and what nobody is subscribed to', async () => {
+    test('counts messages that an MQTT 5 broker refuses, and those without a subscriber', async () => {
       const mosquitto = scope.use(await startMosquitto());
       const progress = newLoadProgress();
       const broker = publisherSettings({ url: mosquitto.url, protocolVersion: 5 });
@@ -167,7 +167,7 @@ suite('the load', (it) => {
       assert.equal([...progress.refusals.values()], [25]);
     });
 
-  test('a broker that is not there fails it before anything is sent', async () => {
+  test('an unreachable broker fails it before anything is sent', async () => {
     const { sandbox } = await startServers(scope, { parts: ['mqtt'] });
     const proxy = await startFaultProxy({ port: Number(new URL(sandbox.env.MQTT_URL ?? '').port) });
     await proxy.close();

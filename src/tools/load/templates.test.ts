@@ -5,7 +5,7 @@ import { payloadTemplate } from './payload-template.ts';
 import { topicTemplate } from './topic-template.ts';
 
 suite('templates of a fleet', ({ test }) => {
-  test('a topic names site and device, and what is no topic is refused', () => {
+  test('a topic names site and device, and an invalid topic is refused', () => {
     const template = topicTemplate('plants/{site}/d/{device}/{index}');
     assert.is(template.fill({ site: 'oslo', device: 'device-00007', index: 7 }), 'plants/oslo/d/device-00007/7');
     const refused: [string, RegExp][] = [
@@ -19,7 +19,7 @@ suite('templates of a fleet', ({ test }) => {
     for (const [text, message] of refused) assert.throws(() => topicTemplate(text), message);
   });
 
-  test('a payload keeps every byte that is not one of its names', () => {
+  test('a payload keeps every byte outside its placeholders', () => {
     const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
     const payload = payloadTemplate(Buffer.concat([Buffer.from('{"n":{sequence},"to":{room}}'), all]));
     const values = { site: 'oslo', device: 'd', index: 0, sequence: 12, id: 'i', time: '2026-01-01T00:00:00.000Z' };
@@ -27,7 +27,7 @@ suite('templates of a fleet', ({ test }) => {
     assert.equal(payloadTemplate(all)(values), all);
   });
 
-  test('a fleet fills them in, each device counting for itself', () => {
+  test('a fleet fills them in, with a counter per device', () => {
     const fleet = new Fleet({
       ...{ devices: 150_000, seed: 3, runId: 'r', topic: '{site}/{index}', now: () => Date.UTC(2026, 4, 6) },
       payload: payloadTemplate(Buffer.from('{device} {index} {sequence} {id} {time}')),

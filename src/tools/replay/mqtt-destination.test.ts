@@ -18,7 +18,7 @@ const original = (topic: string | undefined, data: Buffer) => ({
 const failureOf = (work: Promise<unknown>): Promise<Error | undefined> => work.then(() => undefined, toError);
 
 suite('replay over MQTT', ({ test, skip, before, after }) => {
-  test('a broker that is not there fails, and names the setting', async () => {
+  test('an unreachable broker fails, and the error names the setting', async () => {
     const failure = await failureOf(mqttDestination(settings(`mqtt://127.0.0.1:${await freePort()}`)));
     assert.instance(failure, RetryableError);
     assert.match(failure?.message ?? '', /^mqtt\.url: /);

@@ -39,7 +39,7 @@ function held(answer: (id: string) => Promise<void>): Destination & { sent: stri
 }
 
 suite('replay', ({ test }) => {
-  test('sends in order, with at most a thousand on their way', async () => {
+  test('sends in order, with at most a thousand in flight', async () => {
     const answers: (() => void)[] = [];
     const destination = held(() => new Promise((resolve) => answers.push(resolve)));
     const progress = newProgress();
@@ -74,7 +74,7 @@ suite('replay', ({ test }) => {
     assert.ok(performance.now() - began >= 199, 'ten seconds at fifty times the pace');
   });
 
-  test('spreads messages evenly over a time, whatever their times say', async () => {
+  test('spreads messages evenly over a duration, whatever their times', async () => {
     const began = performance.now();
     const at: number[] = [];
     const destination = held(async () => {
@@ -89,7 +89,7 @@ suite('replay', ({ test }) => {
     assert.ok((at[9] ?? 0) < 10_000, 'and not a day apart');
   });
 
-  test('leaves out and names what the destination refuses', async () => {
+  test('skips and names messages that the destination refuses', async () => {
     const destination = held(async (id) => {
       if (id === '1') throw new PoisonError('unroutable', 'no topic');
     });
@@ -103,7 +103,7 @@ suite('replay', ({ test }) => {
     assert.is(progress.stoppedBy, undefined);
   });
 
-  test('stops at an outage that lasts, and knows from where to go on', async () => {
+  test('stops at a lasting outage, and returns the time to continue from', async () => {
     const destination = held(async (id) => {
       if (Number(id) >= 5) throw new Error('gone');
     });
@@ -135,7 +135,7 @@ suite('replay', ({ test }) => {
 });
 
 suite('progress bar', ({ test }) => {
-  test('shows share, counts, rate, the time of the data, and what is left', () => {
+  test('shows share, counts, rate, the time of the data, and the remaining time', () => {
     assert.is(
       progressBar({ done: 5_000, of: 10_000, seconds: 4, atMs: Date.UTC(2026, 0, 1) }),
       '[######------]  50 %  5,000 of 10,000  1,250/s  2026-01-01T00:00:00Z  4 s left',

@@ -81,7 +81,7 @@ suite('timeline of an archive', ({ test, before, after, beforeEach }) => {
     assert.equal(await idsOf(timeline), ['c1', 'a1', 'b1', 'a2', 'a3', 'c2', 'c3', 'b2', 'a4', 'b3']);
   });
 
-  test('opens an object when its time has come, and drops it when it is through', async () => {
+  test('opens an object when its time has come, and closes it at its end', async () => {
     for (let index = 0; index < 60; index += 1) {
       const first = index * 10;
       await object(`raw/${String((index * 37) % 60)}.jsonl.gz`, [
@@ -104,7 +104,7 @@ suite('timeline of an archive', ({ test, before, after, beforeEach }) => {
     assert.equal(await idsOf(timeline), ['a1', 'a2']);
   });
 
-  test('takes lines of other programs, plain files, and gzip in several members', async () => {
+  test('accepts lines of other programs, plain files, and gzip with several members', async () => {
     const bare =
       '{"id":"w1","batchKey":"2026/01/01","originalPubSubPayload":"e30=","archivedAt":"2026-01-01T00:00:01.123456789Z"}';
     await write('raw/a.jsonl', `${bare}\n`);
@@ -115,7 +115,7 @@ suite('timeline of an archive', ({ test, before, after, beforeEach }) => {
     assert.equal(await idsOf(timeline), ['w1', 'x1', 'x2']);
   });
 
-  test('names what cannot be read, and goes on', async () => {
+  test('names unreadable lines, and continues', async () => {
     await write('raw/broken.jsonl.gz', 'this is no gzip');
     await object('raw/some.jsonl.gz', [
       line('a1', 1),

@@ -28,12 +28,12 @@ suite('a template of topics', ({ test }) => {
     }
   });
 
-  test('takes the device from where --device-path says', () => {
+  test('reads the device from --device-path', () => {
     assert.is(topicOf('devices/{DeviceID}', message({}, { device_id: 'd9' })), 'devices/d9');
     assert.is(topicOf('devices/{DeviceID}', message({ DeviceID: 'd1' }, { device_id: 'd9' })), 'devices/d1');
   });
 
-  test('refuses a message that lacks a name, or holds what is no level', () => {
+  test('refuses a message without a name, or with a value that is not a level', () => {
     const problemOf = (one: Message): string => {
       try {
         topicOf('sites/{location}', one);
@@ -49,7 +49,7 @@ suite('a template of topics', ({ test }) => {
     }
   });
 
-  test('that is none is told why', () => {
+  test('that is invalid is refused with the reason', () => {
     for (const [template, problem] of [
       ['', 'empty'],
       ['a/+/b', '"+"'],

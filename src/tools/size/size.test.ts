@@ -35,7 +35,7 @@ function row(service: string, by: string): { cpu: number; megabytes: number } {
 }
 
 suite('the size of services', ({ test }) => {
-  test('stands on the numbers of docs/performance.md', () => {
+  test('uses the numbers of docs/performance.md', () => {
     for (const service of measured.SIZED_SERVICES) {
       assert.is(row(service, 'this project').cpu, measured.CPU_MICROS[service].at200Bytes, service);
       assert.is(row(service, 'this project, 1 KiB').cpu, measured.CPU_MICROS[service].at1KiB, service);
@@ -54,7 +54,7 @@ suite('the size of services', ({ test }) => {
     assert.ok(Math.abs(perObject - measured.OBJECT_MICROS) < 5, `an object costs ${perObject} µs`);
   });
 
-  test('gives the memory that was measured, and no container less', () => {
+  test('gives the measured memory, and no container less', () => {
     const cases = [
       ['ingestion', 'this project, 10,000 in flight', 10_000, 200],
       ['ingestion', 'this project, 1 KiB', 1_000, 1_024],
@@ -77,7 +77,7 @@ suite('the size of services', ({ test }) => {
     }
   });
 
-  test('counts an envelope as Pub/Sub does', () => {
+  test('counts an envelope like Pub/Sub', () => {
     const fleet = new Fleet({ devices: 100, seed: 1, runId: 'a1b2c3d4' });
     for (const { id, payload, deviceId, topic } of fleet.readings(20)) {
       const location = fleet.recordOf(deviceId).LocationID;
@@ -92,7 +92,7 @@ suite('the size of services', ({ test }) => {
     }
   });
 
-  test('says of keys what docs/ordering.md says, and what buckets gain', () => {
+  test('states the effect of keys as in docs/ordering.md, and the gain of buckets', () => {
     const byDevice = { ...LOAD, order: 'device' } as const;
     const core = sizeIngestion({ ...byDevice, rate: 2_700 });
     assert.ok(core.cores > 0.9 && core.cores < 1.1, `${core.cores} cores for 2,700 messages a second`);
@@ -113,7 +113,7 @@ suite('the size of services', ({ test }) => {
     assert.match(sizeEnrich({ ...LOAD, rate: 500_000, buckets: 2 }).notes.join('\n'), 'keep at most 2 replicas busy');
   });
 
-  test('says what a request of one message is billed as', () => {
+  test('states the billed size of a request with one message', () => {
     const own = envelopeBytes(200);
     assert.ok(own < 1_000);
     assert.is(billedBytes(200, 1), 1_000);
@@ -125,7 +125,7 @@ suite('the size of services', ({ test }) => {
     );
   });
 
-  test('has latency in every service: room for what is in flight and for requests, and more replicas where that is full', () => {
+  test('includes latency in every service: credit for messages and requests in flight, and more replicas if it is full', () => {
     const latencies = [1, 30, 300, 3_000, 30_000];
     const of = (ms: number): Workload => ({
       ...{ ...LOAD, order: 'none', pubsubMs: ms, storageMs: ms, bigqueryMs: ms, lookupMs: ms },
