@@ -12,6 +12,9 @@ const COPIED = [
   ...['src', 'pipelines', 'deploy'],
 ];
 
+/** Each runs several commands: seconds on a quiet machine, minutes on a busy one. */
+const TEST_TIMEOUT_MS = 540_000;
+
 suite('the guides', ({ test, after }) => {
   const scope = suiteScope({ after });
   const copy = repositoryCopy(scope, COPIED);
@@ -36,23 +39,31 @@ suite('the guides', ({ test, after }) => {
   };
 
   for (const guide of GUIDES) {
-    test(`${guide}: its code and its commands work as they are shown`, async () => {
-      const blocks = guideBlocks(guide);
-      blocks.forEach(apply);
-      const commands = blocks.flatMap((block) => (block.kind === 'commands' ? block.lines : []));
-      assert.ok(commands.length > 0, 'it has commands');
-      for (const command of commands) {
-        const output = await run('sh', '-c', command);
-        if (command.startsWith('npm test')) assert.match(output, /^[1-9]\d* passed, 0 failed$/m);
-      }
-    });
+    test(
+      `${guide}: its code and its commands work as they are shown`,
+      async () => {
+        const blocks = guideBlocks(guide);
+        blocks.forEach(apply);
+        const commands = blocks.flatMap((block) => (block.kind === 'commands' ? block.lines : []));
+        assert.ok(commands.length > 0, 'it has commands');
+        for (const command of commands) {
+          const output = await run('sh', '-c', command);
+          if (command.startsWith('npm test')) assert.match(output, /^[1-9]\d* passed, 0 failed$/m);
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
   }
 
-  test('show code of the types, the imports and the form of this project', async () => {
-    const written = GUIDES.flatMap(guideBlocks).flatMap((block) => (block.kind === 'commands' ? [] : [block.path]));
-    assert.ok(written.length > 10, `${written.length} files are written`);
-    await run('npm', 'run', 'types');
-    await run('npm', 'run', 'imports');
-    await run(join(copy, 'node_modules/.bin/biome'), 'check', ...written.filter((path) => path.endsWith('.ts')));
-  });
+  test(
+    'show code of the types, the imports and the form of this project',
+    async () => {
+      const written = GUIDES.flatMap(guideBlocks).flatMap((block) => (block.kind === 'commands' ? [] : [block.path]));
+      assert.ok(written.length > 10, `${written.length} files are written`);
+      await run('npm', 'run', 'types');
+      await run('npm', 'run', 'imports');
+      await run(join(copy, 'node_modules/.bin/biome'), 'check', ...written.filter((path) => path.endsWith('.ts')));
+    },
+    TEST_TIMEOUT_MS,
+  );
 });
