@@ -6,14 +6,12 @@ import { batchInto, type ItemResult } from '../../operators/batch-into.ts';
 import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { memoize } from '../../util/memoize.ts';
+import { LONGEST_MEMOIZED } from '../../util/memoize.ts';
 import type { PublishConfig } from './config.ts';
 import { checkLimits, type OutgoingMessage, withoutReserved } from './limits.ts';
 import type { Publisher } from './publisher.ts';
 
-/** Bounded by the topics of the configuration. */
-const MAX_TOPICS = 100;
-/** Ordering keys that are cached per topic. */
+/** Ordering keys that are cached, of all topics: 2 MB of usual ones, 25 MB of the longest. */
 const MAX_KEYS = 10_000;
 
 /** The topic of a delivery, and the message to publish for it. */
@@ -107,15 +105,28 @@ export function outgoingBy(
   };
 }
 
-/** Caches keys by topic and ordering key, since building one costs more. */
+/** Caches keys by topic and ordering key, since building one costs more. Clears the cache when it is full. */
 function partitionKeys(): (topicId: string, orderingKey: string) => PartitionKey {
-  const keysOf = memoize(
-    (topicId) => memoize((orderingKey) => new PartitionKey(topicId, orderingKey, orderingKey !== ''), MAX_KEYS),
-    MAX_TOPICS,
-  );
+  const topics = new Map<string, Map<string, PartitionKey>>();
+  let size = 0;
   let last = new PartitionKey('');
+  const keyOf = (topicId: string, orderingKey: string): PartitionKey => {
+    const known = topics.get(topicId)?.get(orderingKey);
+    if (known !== undefined) return known;
+    const key = new PartitionKey(topicId, orderingKey, orderingKey !== '');
+    if (orderingKey.length > LONGEST_MEMOIZED) return key;
+    if (size >= MAX_KEYS) {
+      topics.clear();
+      size = 0;
+    }
+    const keys = topics.get(topicId);
+    if (keys === undefined) topics.set(topicId, new Map([[orderingKey, key]]));
+    else keys.set(orderingKey, key);
+    size += 1;
+    return key;
+  };
   return (topicId, orderingKey) => {
-    if (topicId !== last.target || orderingKey !== last.group) last = keysOf(topicId)(orderingKey);
+    if (topicId !== last.target || orderingKey !== last.group) last = keyOf(topicId, orderingKey);
     return last;
   };
 }
