@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Fault } from '../src/sandbox/faults/faults.ts';
+import { assertOrder } from '../src/testing/assert-order.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
@@ -13,18 +14,6 @@ const BREAK_EVERY_MS = sized({ full: 700, short: 400 });
 const DEVICES = 50;
 const PER_REQUEST = sized({ full: '8', short: '2' });
 const TEST_TIMEOUT_MS = 200_000;
-
-/** Ids are `<run>-<device>-<sequence>`. */
-function assertOrder(ids: readonly string[]): void {
-  const last = new Map<string, number>();
-  for (const id of ids) {
-    const cut = id.lastIndexOf('-');
-    const [device, sequence] = [id.slice(0, cut), Number(id.slice(cut + 1))];
-    assert.is(sequence, (last.get(device) ?? -1) + 1, `${id} is out of order: after ${last.get(device)}`);
-    last.set(device, sequence);
-  }
-  assert.is(last.size, DEVICES);
-}
 
 suite('order of each key', (it) => {
   const { test, skip, before, afterEach } = it;
@@ -44,7 +33,7 @@ suite('order of each key', (it) => {
     onLoaded();
     // Messages in flight on a broken stream are redelivered when their lease ends.
     await tested.arrival(MESSAGES, 130_000);
-    assertOrder(tested.firstIds());
+    assertOrder(tested.firstIds(), DEVICES);
     const metrics = await service.scrape();
     metrics.assertLedger();
     servers.sandbox.faults.clear();

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ServiceName } from '../../src/services/services.ts';
 import { startChild } from '../../src/testing/child.ts';
 import { builtInPipeline, LAUNCH } from '../../src/testing/cli.ts';
 import { eventually } from '../../src/testing/eventually.ts';
+import { peakMegabytes } from '../../src/testing/peak-megabytes.ts';
 import { Scrape } from '../../src/testing/scrape.ts';
 import { cpuSecondsOf } from './cpu.ts';
 import type { Stage } from './stage.ts';
@@ -61,7 +60,7 @@ export async function runShipped(stage: Stage, { service, messages, devices }: S
     readyWhen: /"url":"http:/,
     readyWithinMs: 120_000,
   });
-  const peakAtStartMb = peakRssMbOf(child.pid);
+  const peakAtStartMb = peakMegabytes(child.pid);
   const url = /"url":"(http:[^"]+)"/.exec(child.output)?.[1] ?? '';
   const look = async () => {
     // A connection of an earlier service to the same port may remain, and is reset.
@@ -76,7 +75,7 @@ export async function runShipped(stage: Stage, { service, messages, devices }: S
     ended = await look();
     if (ended.done < messages * MEASURED.from) begun = ended;
   }
-  const peakRssMb = peakRssMbOf(child.pid);
+  const peakRssMb = peakMegabytes(child.pid);
   await child.end('SIGKILL');
   await stage.endRun(runId, service, devices);
   const done = ended.done - begun.done;
@@ -86,10 +85,4 @@ export async function runShipped(stage: Stage, { service, messages, devices }: S
     rate: (done / (ended.at - begun.at)) * 1_000,
     cpuMicrosPerMessage: ((ended.cpu - begun.cpu) * 1e6) / done,
   };
-}
-
-/** Linux only. */
-function peakRssMbOf(pid: number): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(join('/proc', `${pid}`, 'status'), 'utf8')) ?? [];
-  return Number(kilobytes) / 1_024;
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceName } from '../../src/services/services.ts';
+import { peakMegabytes } from '../../src/testing/peak-megabytes.ts';
 import { pipelineFolder } from '../../src/testing/pipeline-folder.ts';
 import { startProxies } from '../../src/testing/proxied-servers.ts';
 import { openScope } from '../../src/testing/scope.ts';
@@ -63,7 +64,7 @@ export async function openPlayground(seed: number): Promise<Playground> {
 
   const peaks = new Map<ServiceName, number>();
   const measure = (name: ServiceName): void => {
-    peaks.set(name, Math.max(peaks.get(name) ?? 0, peakMegabytesOf(running(name).pid)));
+    peaks.set(name, Math.max(peaks.get(name) ?? 0, peakMegabytes(running(name).pid)));
   };
   const pidOf = (server: FrozenServer): number | undefined =>
     server === 'mosquitto' ? mosquitto?.pid : childNamed(server);
@@ -134,12 +135,6 @@ export async function openPlayground(seed: number): Promise<Playground> {
     },
     close: scope.close,
   };
-}
-
-/** The peak of a process's resident memory. */
-function peakMegabytesOf(pid: number): number {
-  const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kilobytes) / 1_024;
 }
 
 /** The process id of a child of this process, by the name of its program. */

@@ -132,13 +132,19 @@ async function arrival(
   );
 }
 
+export interface TestLoadOptions extends LoadOptions {
+  readonly ordered?: boolean;
+  /** Over MQTT, readings instead of the fleet's. */
+  readonly readings?: Iterable<Reading>;
+}
+
 /** One service between its own load and a countable sink. */
 export interface TestService extends Pick<TestRun, 'resources' | 'fleet'> {
   readonly name: ServiceName;
   /** Starts it in its own process, with the same identity each time; it is killed with the scope. */
   start(env?: Env): Promise<ServiceProcess>;
   /** Publishes the service's input: over MQTT, or to its topic, with an ordering key per device if `ordered`. */
-  load(options: LoadOptions & { readonly ordered?: boolean }): Load;
+  load(options: TestLoadOptions): Load;
   /** Counts the service's output. */
   sink(): Promise<SinkCount>;
   /** Waits until this number of distinct ids has arrived; fails when none has arrived for this time (default: 60 s). */
