@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
@@ -25,7 +25,7 @@ suite('up', (it) => {
 
   beforeEach(async () => {
     folder = pipelineFolder(scope);
-    folder.file('payload.json', '{"temperature":21.5}');
+    folder.file('payload.json', '{"temperature":21.5,"site":{"floor":2,"tags":["a"]},"a.b":[{"c d":1}],"none":null}');
     const args = ['init', 'home', '--topic', 'home/+/temperature', '--sample', 'payload.json'];
     const { code, output } = await runCli(args, { cwd: folder.path });
     assert.is(code, 0, output);
@@ -81,6 +81,11 @@ suite('up', (it) => {
     );
     await publish(env.MQTT_URL ?? '', '{"temperature":19.25}');
     await assertLanded(env, 19.25);
+    await publish(env.MQTT_URL ?? '', readFileSync(join(folder.path, 'payload.json'), 'utf8'));
+    await eventually(async () => {
+      const { stdout } = await runCli(['look', 'rows', 'pipelines/home', '--json'], { cwd: folder.path, env });
+      assert.match(stdout, '"temperature":21.5,"site":{"floor":2,"tags":["a"]},"a_b":[{"c_d":1}],"none":null}\n');
+    });
     await publish(env.MQTT_URL ?? '', 'hot');
     await eventually(() => assert.match(up.output, /bigqueries {2}message went to dead-letter {2}reason: undecodable/));
     assert.not.match(up.output, /not ready/);
@@ -104,13 +109,20 @@ suite('up', (it) => {
     await assertLanded(env, 20.5);
     assert.is(await up.end('SIGTERM'), 0, up.output);
     await assertLanded(env, 20.5);
-    const again = await start(['up', 'pipelines/home'], env);
+    const withPassword = (env.MQTT_URL ?? '').replace('//', '//me:secret@');
+    const again = await start(['up', 'pipelines/home'], { ...env, MQTT_URL: withPassword });
+    assert.not.match(again.output, 'secret');
+    assert.match(again.output, /MQTT_URL holds a password, and is not printed/);
+    assert.match(again.output, / -u me -P "\$MQTT_PASSWORD" -q 1 /);
     assert.is(await again.end('SIGINT'), 0, again.output);
     assert.is(await sandbox.end('SIGINT'), 0, sandbox.output);
 
     const stale = await runCli(['up', 'pipelines/home'], { cwd: folder.path, env });
     assert.is(stale.code, 2, stale.output);
-    assert.match(stale.output, /nothing listens at MQTT_URL=mqtt:\S+, PUBSUB_EMULATOR_HOST=.*"unset MQTT_URL /);
+    assert.match(
+      stale.output,
+      /nothing listens at 127\.0\.0\.1:\d+ \(MQTT_URL\), 127\.0\.0\.1:\d+ \(PUBSUB_EMULATOR_HOST\).*"unset MQTT_URL /,
+    );
   });
 
   if (findMosquitto() === undefined) skip('uses a broker of MQTT 5', 'mosquitto is not installed');

@@ -58,7 +58,7 @@ export async function up(paths: readonly string[]): Promise<number> {
     signal.addEventListener('abort', () => {
       isRunning = false;
     });
-    printReady({ services: platform.all, env: sandbox.env, commands: commandsFor(pipelines) }, say);
+    printReady({ services: platform.all, env: shownEnv(sandbox.env), commands: commandsFor(pipelines) }, say);
     const problem = await ending(platform, sandbox, signal);
     if (problem !== undefined) say(problem);
     const abandoned = await platform.shutdown();
@@ -81,6 +81,14 @@ function read(paths: readonly string[], env: NodeJS.ProcessEnv): Given[] {
     const folders = inside.length === 0 ? [path] : inside.map((name) => join(path, name));
     return folders.map((folder) => ({ folder, path, config: readPipelineConfig(folder, env) }));
   });
+}
+
+/** The environment without a password that the user has given. */
+function shownEnv({ MQTT_URL, ...env }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (MQTT_URL === undefined) return env;
+  if (URL.parse(MQTT_URL)?.password === '') return { ...env, MQTT_URL };
+  say('MQTT_URL holds a password, and is not printed: set it in the other terminal too, where that needs it');
+  return env;
 }
 
 /** Waits for the signal, or for what ends before it; returns what went wrong. */

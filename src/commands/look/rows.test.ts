@@ -175,7 +175,7 @@ suite('look rows', (it) => {
       env: { BIGQUERY_EMULATOR_HOST: 'http://127.0.0.1:9' },
     });
     assert.is(ended.code, 2, ended.output);
-    assert.match(ended.output, /nothing listens at BIGQUERY_EMULATOR_HOST=http:\/\/127\.0\.0\.1:9: start that server/);
+    assert.match(ended.output, /nothing listens at 127\.0\.0\.1:9 \(BIGQUERY_EMULATOR_HOST\): start that server/);
     const other = await runCli(['look', 'archive', pipelineOf('x')]);
     assert.is(other.code, 2, other.output);
     assert.match(other.output, /service: expected icestore, got bigqueries/);

@@ -20,6 +20,8 @@ suite('what the demo prints when it is ready', ({ test }) => {
       command('mqtts://me:secret@[::1]'),
       `mosquitto_pub -h ::1 -p 8883 --tls-use-os-certs -u me -P "$MQTT_PASSWORD" ${rest}`,
     );
+    assert.is(command('tcp://broker'), `mosquitto_pub -h broker -p 1883 ${rest}`);
+    assert.is(command('wss://broker/mqtt'), `npx mqtt pub -C wss -h broker -p 443 ${rest}`);
     assert.is(
       publishCommand('mqtt://broker', 'a b', { file: 'pipelines/home/sample.json' }),
       `mosquitto_pub -h broker -p 1883 -q 1 -t 'a b' -f pipelines/home/sample.json`,

@@ -38,10 +38,13 @@ function shellWord(text: string): string {
   return PLAIN_WORD.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-const PORTS: Readonly<Record<string, string>> = { 'mqtt:': '1883', 'mqtts:': '8883' };
+const PORTS: Readonly<Record<string, string>> = { 'mqtt:': '1883', 'mqtts:': '8883', 'ws:': '80', 'wss:': '443' };
+/** Protocols by their other names. */
+const ALIASES: Readonly<Record<string, string>> = { 'tcp:': 'mqtt:', 'ssl:': 'mqtts:', 'tls:': 'mqtts:' };
 
 /**
- * The command that publishes one message at QoS 1. A password is named as the variable that holds it.
+ * The command that publishes one message at QoS 1: `mosquitto_pub`, or MQTT.js' own where a broker listens for web sockets.
+ * A password is named as the variable that holds it.
  *
  * @param message a payload, or the file that holds it.
  */
@@ -50,13 +53,17 @@ export function publishCommand(
   topic: string,
   message: { readonly payload: string } | { readonly file: string },
 ): string {
-  const { protocol, hostname, port, username, password } = new URL(brokerUrl);
+  const { protocol: named, hostname, port, username, password } = new URL(brokerUrl);
+  const protocol = ALIASES[named] ?? named;
+  const isWeb = protocol === 'ws:' || protocol === 'wss:';
+  const payload = 'file' in message ? `"$(cat ${shellWord(message.file)})"` : shellWord(message.payload);
   return [
-    ...['mosquitto_pub', '-h', shellWord(hostname.replace(/^\[(.*)\]$/, '$1')), '-p', port || (PORTS[protocol] ?? '')],
+    ...(isWeb ? ['npx', 'mqtt', 'pub', '-C', protocol.slice(0, -1)] : ['mosquitto_pub']),
+    ...['-h', shellWord(hostname.replace(/^\[(.*)\]$/, '$1')), '-p', port || (PORTS[protocol] ?? '')],
     ...(protocol === 'mqtts:' ? ['--tls-use-os-certs'] : []),
     ...(username === '' ? [] : ['-u', shellWord(decodeURIComponent(username))]),
     ...(password === '' ? [] : ['-P', '"$MQTT_PASSWORD"']),
     ...['-q', '1', '-t', shellWord(topic)],
-    ...('file' in message ? ['-f', shellWord(message.file)] : ['-m', shellWord(message.payload)]),
+    ...('file' in message && !isWeb ? ['-f', shellWord(message.file)] : ['-m', payload]),
   ].join(' ');
 }
