@@ -176,6 +176,11 @@ suite('look rows', (it) => {
     });
     assert.is(ended.code, 2, ended.output);
     assert.match(ended.output, /nothing listens at 127\.0\.0\.1:9 \(BIGQUERY_EMULATOR_HOST\): start that server/);
+    const unset = await runCli(['look', 'rows', pipelineOf('x')], {
+      env: { BIGQUERY_EMULATOR_HOST: '', GOOGLE_APPLICATION_CREDENTIALS: '', HOME: pipelines.path },
+    });
+    assert.is(unset.code, 2, unset.output);
+    assert.match(unset.output, /^To look into a sandbox, paste the export lines .*\nApplication Default Credentials/);
     const other = await runCli(['look', 'archive', pipelineOf('x')]);
     assert.is(other.code, 2, other.output);
     assert.match(other.output, /service: expected icestore, got bigqueries/);

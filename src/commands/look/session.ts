@@ -47,7 +47,7 @@ export async function session<Target extends { readonly google: GoogleConfig }>(
   try {
     const target = targetOf();
     await assertListening([VARIABLES[api]]);
-    await retryFor(() => checkCredentials(target.google, [api]), toError);
+    await retryFor(() => checkCredentials(target.google, [api]), withHint);
     return await work(target, {
       signal: stopped.signal,
       everyMs: isEmulated(api) ? EVERY_MS.sandbox : EVERY_MS.cloud,
@@ -57,6 +57,15 @@ export async function session<Target extends { readonly google: GoogleConfig }>(
     say(toError(thrown).message);
     return thrown instanceof ConfigError || thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
   }
+}
+
+/** Without credentials the sandbox is meant more often than the cloud. */
+function withHint(thrown: unknown): Error {
+  const error = toError(thrown);
+  if (!(error instanceof FatalError)) return error;
+  const hint =
+    'To look into a sandbox, paste the export lines that "up", "demo" or "sandbox" has printed into this terminal.';
+  return new FatalError(`${hint}\n${error.message}`, { cause: error });
 }
 
 /** Writes as fast as the output is read. */
