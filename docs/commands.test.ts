@@ -29,7 +29,8 @@ const BLOCK = /^```(\w+)(?: +(\S[^\n]*))?\n([\s\S]*?)^```$/gm;
 const REASONS = ['long', 'docker', 'gcloud', 'example'];
 const LEFT_OUT_LINE = new RegExp(`#\\s*(?:${REASONS.join('|')}):`);
 const PATH_COMMENT = /^(?:#|\/\/) ((?:[\w.-]+\/)+[\w.-]+)$/;
-const READY = /Ctrl-C stops it|service\.ready/;
+/** The last line of a command that keeps running. */
+const READY = /Ctrl-C ends|service\.ready/;
 const BLOCK_TIMEOUT_MS = 180_000;
 /** What has just been sent may not have arrived. */
 const LOOKS = /\blook (?:rows|archive)\b/;
@@ -88,24 +89,26 @@ class Reader {
   }
 
   async #run(place: string, commands: string): Promise<void> {
-    const looks = LOOKS.test(commands);
-    await eventually(
-      async () => {
-        const child = await this.#shell(`${this.#variables}\nset -e\n${commands}\nset +x\nexport -p > .variables\n`);
-        const code = await within(BLOCK_TIMEOUT_MS, child, place);
-        assert.is(code, 0, `${place} ended with ${code}:\n${commands}\n${child.output}`);
-        if (looks) assert.not.match(child.output, /has no (rows|messages)|^no rows$/m, place);
-        this.output += child.output;
-      },
-      // What fails once fails: only what has not arrived is looked for again.
-      { deadlineMs: looks ? 20_000 : 0, everyMs: 500 },
-    );
+    const once = async (): Promise<string> => {
+      const child = await this.#shell(`${this.#variables}\nset -e\n${commands}\nexport -p > .variables\n`);
+      const code = await within(BLOCK_TIMEOUT_MS, child, place);
+      assert.is(code, 0, `${place} ended with ${code}:\n${commands}\n${child.output}`);
+      return child.output;
+    };
+    const shown = async (): Promise<string> => {
+      const output = await once();
+      assert.not.match(output, /has no (rows|messages)|^no rows$/m, place);
+      return output;
+    };
+    // What has not arrived is looked for again; all else must work the first time.
+    this.output += LOOKS.test(commands) ? await eventually(shown, { deadlineMs: 20_000, everyMs: 500 }) : await once();
     this.#variables = readFileSync(join(this.#folder, '.variables'), 'utf8');
   }
 
   async #start(place: string, name: string, commands: string): Promise<void> {
     await this.#end(place, name);
-    const child = await this.#shell(`exec ${commands.trim()}`);
+    // One pipe for both outputs keeps their order.
+    const child = await this.#shell(`exec 2>&1\nexec ${commands.trim()}`);
     this.#terminals.set(name, child);
     const ended = child.exited.then(() => true);
     await eventually(

@@ -13,13 +13,13 @@ export interface Ready {
 
 /** Prints the environment on standard output, and on standard error what to do with it. */
 export function printReady({ services, env, commands }: Ready, say: (text: string) => void): void {
-  say('everything is running; Ctrl-C stops it\n');
+  say('everything is running\n');
   for (const line of addressLines(services)) say(line);
   say('\nIn another terminal, in this folder, paste these lines:\n');
   for (const line of exportLines(env)) console.log(line);
   say('\nThen send a message, and see it in BigQuery and in Cloud Storage:\n');
   for (const command of commands) say(command);
-  say('');
+  say('\nCtrl-C ends everything\n');
 }
 
 /** The addresses of running services, a line for each. */
