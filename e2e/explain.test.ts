@@ -10,6 +10,7 @@ import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { createPipelineService, loadPipeline } from '../src/services/pipeline.ts';
 import { collectMessages } from '../src/testing/collect-messages.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { newTopics } from '../src/testing/new-topic.ts';
 import { type PipelineFolder, pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
@@ -140,7 +141,7 @@ function withoutArchivedAt(line: string): unknown {
 }
 
 suite('explain says what services do', (it) => {
-  const { test, before } = it;
+  const { test, skip, before } = it;
   const whole = suiteScope(it);
   const scope = testScope(it);
   let sandbox: Sandbox;
@@ -276,6 +277,45 @@ suite('explain says what services do', (it) => {
     },
     TIMEOUT_MS,
   );
+
+  if (findMosquitto() === undefined) skip('ingestion: MQTT 5 properties', 'mosquitto is not installed');
+  else {
+    test('ingestion: user properties of MQTT 5, and what of them is left out', async () => {
+      const { url } = scope.use(await startMosquitto());
+      const [output, dead] = await newTopics(pubsub, 'explained', 'explained-dead');
+      const published = collectMessages(scope, pubsub, output);
+      const started = await start({
+        ...{ service: 'ingestion', mqtt: { url, clientId: output, retained: 'always' }, id: 'payload.id' },
+        routes: { all: { source: { mqtt_topic: 'a/#', qos: 1 }, destination: { route_name: 'raw' } } },
+        producers: { raw: { outputTopicId: output } },
+        deadLetters: { topicId: dead, subscriptionId: dead },
+      });
+      const client = await connectAsync(url, { protocolVersion: 5 });
+      scope.defer(() => client.endAsync(true));
+      const names = ['site', 'mqtt_topic', 'uid', 'goog', 'long', 'n'.repeat(300), 'ü'];
+      const arrivals = names.map(
+        (name, index): Arrival => ({
+          ...{
+            data: Buffer.from(`{"id":${index}}`),
+            orderingKey: '',
+            retained: false,
+            asIs: true,
+            topic: `a/${index}/x`,
+          },
+          attributes: { [name]: name === 'long' ? 'x'.repeat(2_000) : 'v', more: '1' },
+        }),
+      );
+      await compare(
+        started,
+        arrivals,
+        ({ topic = '', data, attributes }) =>
+          client.publishAsync(topic, data, { qos: 1, properties: { userProperties: { ...attributes } } }),
+        () =>
+          new Map(published.map((message) => [message.attributes.mqtt_topic ?? '', publishedEnd(message)] as const)),
+        ({ topic = '' }) => topic,
+      );
+    });
+  }
 
   test(
     'enrich: keys, data, policies, an applier and ordering keys',

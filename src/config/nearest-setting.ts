@@ -7,7 +7,7 @@ const MAX_DEPTH = 8;
 const LEAST_LETTERS = 3;
 
 /**
- * Returns the setting that an unknown name was probably meant for, as a path; undefined if none is near. A name beside it goes
+ * Returns the setting that an unknown name was probably meant for, as a path; undefined if none is near. A name in the same group goes
  * before the same name elsewhere: `source.maxInflight` is `source.maxInFlight`, and so is `maxInFlight` alone.
  *
  * @param path the unknown setting, as the names that lead to it.

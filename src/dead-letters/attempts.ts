@@ -7,6 +7,11 @@ const MAX_REMEMBERED = 100_000;
 /** Failures that time or a deployment can fix. The others lie in the message itself or in its target. */
 const MENDABLE: ReadonlySet<PoisonReason> = new Set(['hook_failed', 'rejected', 'no_data', 'internal']);
 
+/** Returns the failures after which a message is given up: the first one, unless time or a deployment can mend it. */
+export function attemptsOf(reason: PoisonReason, maxAttempts: number): number {
+  return MENDABLE.has(reason) ? maxAttempts : 1;
+}
+
 /**
  * Counts how often messages have failed by their own fault, by the id that their source gives them on each delivery.
  * The count belongs to this process and restarts with it. Pub/Sub's own delivery attempts would include outages.
@@ -26,6 +31,6 @@ export class Attempts {
     if (this.#failures === undefined || messageId === undefined) return { attempt: 1, isLast: true };
     const attempt = (this.#failures.get(messageId) ?? 0) + 1;
     this.#failures.set(messageId, attempt);
-    return { attempt, isLast: attempt >= this.#max || !MENDABLE.has(reason) };
+    return { attempt, isLast: attempt >= attemptsOf(reason, this.#max) };
   }
 }

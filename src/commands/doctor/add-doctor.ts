@@ -21,7 +21,7 @@ export function addDoctor(program: Command): void {
     .argument('<pipeline>', 'folder of the pipeline')
     .option(
       '--time-limit <time>',
-      'how long a server may take, such as 5s; all are asked at one time',
+      'how long a server may take, such as 5s; all looks run at one time',
       duration,
       10_000,
     )

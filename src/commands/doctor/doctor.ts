@@ -24,10 +24,10 @@ export async function doctor(path: string, { timeLimit, json }: DoctorCommandOpt
     if (json) console.log(JSON.stringify({ pipeline: path, counts, findings }));
     else {
       for (const line of lines(findings)) console.log(line);
-      const told = (['error', 'warning', 'note'] as const).map(
+      const summary = (['error', 'warning', 'note'] as const).map(
         (each) => `${count(each)} ${each}${count(each) === 1 ? '' : 's'}`,
       );
-      console.error(told.join(', '));
+      console.error(summary.join(', '));
     }
     return count('error') > 0 ? EXIT.failed : EXIT.clean;
   } catch (thrown) {

@@ -63,7 +63,7 @@ export function addExplain(program: Command): void {
     .option('--ordering-key <key>', 'the ordering key that the message comes with', '')
     .option('--retained', 'the broker sends it as a retained message', false)
     .option('--lookup <json>', 'the data that an enrich finds, as a JSON object, or null for none', looked)
-    .option('--as-is', 'take data that is no envelope as it is, and not as the payload of one', false)
+    .option('--as-is', 'leave data that is not an envelope as it is, instead of taking it as the payload of one', false)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', AFTER_HELP)
     .action(

@@ -97,6 +97,43 @@ suite('explain command', (it) => {
     assert.match(none.stdout, 'the message is published');
   });
 
+  test('says that a hook in an outage makes the message wait, and counts attempts', async () => {
+    const folder = pipelineFolder(scope);
+    const hooks = JSON.stringify(join(import.meta.dirname, '../../hooks.ts'));
+    const common = { google: { projectId: 'p' }, source: { subscriptionId: 's' }, input: 'raw' };
+    const bigqueries = folder.pipeline({
+      ...{ service: 'bigqueries', ...common, deadLetters: { topicId: 'd', maxAttempts: 5 } },
+      table: { datasetId: 'd', tableId: 't', schema: [{ name: 'n', type: 'INT64' }] },
+    });
+    folder.file(
+      join(basename(bigqueries), 'hooks.ts'),
+      `import { RetryableError } from ${hooks};
+       export const transformer = async ({ payload }) => {
+         const text = Buffer.from(payload).toString();
+         if (text === 'wait') throw new RetryableError('the registry is away');
+         if (text === 'fail') throw new Error('no row of it');
+         return { n: 'x', m: 1 };
+       };`,
+    );
+    const enrich = folder.pipeline({
+      ...{ service: 'enrich', ...common, withoutKey: 'drop', key: ['attributes.none'] },
+      ...{ lookup: { firestore: { collection: 'c' } }, output: { topicId: 't' } },
+    });
+    const explained = async (text: string, ...pipelines: string[]) =>
+      lastJson(await runCli(['explain', ...pipelines, '--payload', folder.file(text, text), '--json'])).pipelines;
+    const [[waits], [fails], [refused], [dropped, never]] = await Promise.all([
+      explained('wait', bigqueries),
+      explained('fail', bigqueries),
+      explained('row', bigqueries),
+      explained('any', enrich, bigqueries),
+    ]);
+    assert.equal([waits.outcome, waits.error], ['waits', 'the transformer failed: the registry is away']);
+    assert.equal([fails.deadLetter.reason, fails.deadLetter.attempt], ['hook_failed', 5]);
+    assert.is(refused.outcome, 'refused');
+    assert.equal(refused.row.problems, ['n: the value is no INT64', 'm: table.schema has no such column']);
+    assert.equal([dropped.outcome, never.outcome], ['dropped', 'notReached']);
+  });
+
   test('takes a payload as an envelope, and says so', async () => {
     const file = pipelineFolder(scope).file('payload.json', '{"temperature":1}');
     const [wrapped, asIs] = await Promise.all([

@@ -39,8 +39,6 @@ export async function explainMessage(paths: readonly string[], options: ExplainC
     else {
       const color = paint(process.stdout);
       console.log(explanations.map((each) => explanationText(each, color).join('\n')).join('\n\n'));
-      const reached = explanations.length;
-      if (reached < paths.length) console.error(`no message comes to ${paths.slice(reached).join(', ')}`);
     }
     return EXIT.clean;
   } catch (thrown) {

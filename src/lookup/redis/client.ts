@@ -48,7 +48,7 @@ export interface RedisClient {
   /** Time until a key expires; undefined if it does not expire or does not exist. */
   expiresInMs(key: string): Promise<number | undefined>;
   /** Any other command, such as `INFO`; a cluster sends it to one of its nodes. */
-  ask(command: string, ...args: readonly string[]): Promise<unknown>;
+  call(command: string, ...args: readonly string[]): Promise<unknown>;
   disconnect(): void;
 }
 
@@ -111,7 +111,7 @@ class ConnectedRedis implements RedisClient {
     return left < 0 ? undefined : left;
   }
 
-  ask(command: string, ...args: readonly string[]): Promise<unknown> {
+  call(command: string, ...args: readonly string[]): Promise<unknown> {
     return this.#client.call(command, [...args]).catch(this.#rethrow);
   }
 

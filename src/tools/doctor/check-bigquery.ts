@@ -76,8 +76,8 @@ export function tableCheck(bigquery: BigQuery, { table, hasHook, remedy }: Exami
         ],
         async (permissions) => {
           const client = bigquery.dataset(datasetId).table(tableId);
-          const ask = () => client.testIamPermissions([...permissions]);
-          const [answer] = await answerOf('tables.testIamPermissions', ask, ANSWER_WITHIN_MS);
+          const call = () => client.testIamPermissions([...permissions]);
+          const [answer] = await answerOf('tables.testIamPermissions', call, ANSWER_WITHIN_MS);
           return answer.permissions ?? [];
         },
       );

@@ -70,7 +70,7 @@ function reportLimits(
   }
   if (properties.retainAvailable === false && mqtt.retained !== 'never') report('note', 'keeps no retained messages');
   if (properties.subscriptionIdentifiersAvailable === false) {
-    report('note', 'has no subscription identifiers: copies by overlapping filters are told apart less surely');
+    report('note', 'has no subscription identifiers: copies that come by overlapping filters are harder to recognize');
   }
   const { sessionExpiryInterval: expiry, serverKeepAlive } = properties;
   if (expiry !== undefined && expiry < mqtt.sessionExpirySeconds) {

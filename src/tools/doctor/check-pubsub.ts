@@ -140,18 +140,18 @@ function reportSettings(
   const update = (option: string) => `gcloud pubsub subscriptions update ${subscriptionId} ${option}`;
   const topic = topicId === undefined ? undefined : `projects/${projectId}/topics/${topicId}`;
   if (found.topic === DELETED_TOPIC)
-    report('error', 'its topic was deleted: it receives nothing more', 'create it anew');
+    report('error', 'its topic was deleted: it receives nothing more', 'create it again');
   else if (topic !== undefined && found.topic !== topic) {
     report('error', `receives from ${found.topic}, and not from ${topic}`, `name another subscription in ${setting}`);
   }
-  if (found.detached === true) report('error', 'is detached: it receives nothing more', 'create it anew');
+  if (found.detached === true) report('error', 'is detached: it receives nothing more', 'create it again');
   const { pushConfig, bigqueryConfig, cloudStorageConfig } = found;
   if (pushConfig?.pushEndpoint || bigqueryConfig?.table || cloudStorageConfig?.bucket) {
     report('error', 'delivers by push or export: nothing can be pulled from it', update('--push-endpoint='));
   }
   if (found.filter) report('note', `has a filter: ${found.filter}. Other messages never come`);
   if (order === 'kept' && found.enableMessageOrdering !== true) {
-    const remedy = 'create it anew with ordering: it cannot be turned on later';
+    const remedy = 'create it again with ordering: it cannot be turned on later';
     report('warning', 'message ordering is off: messages of one ordering key may change places', remedy);
   }
   if (order === 'none' && found.enableMessageOrdering === true) {

@@ -72,7 +72,7 @@ async function reportServer(report: Report, client: RedisClient, { cluster }: Re
   } else report('ok', bounds);
 }
 
-/** What its ACL lets this user do, asked without doing it. */
+/** Reports which commands the ACL of this user refuses, without running them. */
 async function reportRights(report: Report, client: RedisClient, keyPrefix: string, isCache: boolean): Promise<void> {
   try {
     await checkRedis({ client, keyPrefix, isCache });
@@ -110,7 +110,7 @@ async function reportRights(report: Report, client: RedisClient, keyPrefix: stri
 /** The text of an answer; undefined if the command is refused or unknown. */
 async function answer(client: RedisClient, command: string, ...args: readonly string[]): Promise<string | undefined> {
   try {
-    return String(await client.ask(command, ...args));
+    return String(await client.call(command, ...args));
   } catch {
     return undefined;
   }

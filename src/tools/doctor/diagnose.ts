@@ -13,9 +13,9 @@ import { brokerCheck } from './check-mqtt.ts';
 import { subscriptionCheck, topicCheck } from './check-pubsub.ts';
 import { redisCheck } from './check-redis.ts';
 import { bucketCheck } from './check-storage.ts';
+import { creationOf } from './creation-of.ts';
 import type { Check, Finding } from './finding.ts';
 import { runChecks } from './run-checks.ts';
-import { creationOf } from './who-declares.ts';
 
 export interface DiagnoseOptions {
   /** Longest time of each check; all run at one time. */
@@ -47,16 +47,23 @@ export async function diagnose(pipeline: Pipeline, options: DiagnoseOptions): Pr
     ...serverChecks(pipeline),
   ];
   const withCredentials = async (): Promise<Finding[]> => {
-    try {
-      await checkCredentials(config.google, apis);
-      const pubsub = await createPubSubClients(config.google);
-      closing.push(() => pubsub.close());
-      return await runChecks(cloudChecks(pipeline, pubsub), timeLimitMs, onFinding);
-    } catch (thrown) {
-      const finding: Finding = { part: 'credentials', severity: 'error', what: toError(thrown).message };
-      onFinding?.(finding);
-      return [finding];
-    }
+    let pubsub: PubSubClients | undefined;
+    const credentials: Check = {
+      part: 'credentials',
+      run: async (report) => {
+        try {
+          await checkCredentials(config.google, apis);
+          pubsub = await createPubSubClients(config.google);
+        } catch (thrown) {
+          report('error', toError(thrown).message);
+        }
+      },
+    };
+    const refused = await runChecks([credentials], timeLimitMs, onFinding);
+    if (pubsub === undefined) return refused;
+    const { close } = pubsub;
+    closing.push(close);
+    return runChecks(cloudChecks(pipeline, pubsub), timeLimitMs, onFinding);
   };
   try {
     const [others, cloud] = await Promise.all([runChecks(checks, timeLimitMs, onFinding), withCredentials()]);

@@ -58,9 +58,9 @@ export async function checkPermissions(
     held = new Set(await heldOf(needed.map(({ permission }) => permission)));
   } catch (thrown) {
     const code = Number(errorCode(thrown));
-    if (UNIMPLEMENTED.has(code)) report('note', 'permissions are not checked: this server does not know them');
+    if (UNIMPLEMENTED.has(code)) report('note', 'permissions are not checked: this server has none');
     else if (NOT_FOUND.has(code)) return;
-    else if (isDenied(thrown)) report('note', 'permissions are not checked: the question is denied');
+    else if (isDenied(thrown)) report('note', 'permissions are not checked: testIamPermissions is denied');
     else throw thrown;
     return;
   }

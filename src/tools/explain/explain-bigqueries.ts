@@ -15,7 +15,7 @@ import { consumed, subscriptionOf } from './consumed.ts';
 import { type Arrival, type ExplainedRow, type Explanation, otherEnd, shownMessage } from './explanation.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';
 
-/** Follows a message through a bigqueries. The table is not asked: its columns are those of `table.schema`. */
+/** Follows a message through a bigqueries. The table is not read: its columns are those of `table.schema`. */
 export async function explainBigQueries(
   config: BigQueriesConfig,
   hooks: Hooks,

@@ -25,8 +25,7 @@ export async function explain({ config, hooks, file }: Pipeline, arrival: Arriva
 
 /**
  * Follows one message through several pipelines: each consumer gets what was last published to the topic of its
- * subscription, where pipelines declare that (`resources.subscriptions`), else what was published last. A pipeline whose
- * message never comes has no explanation.
+ * subscription, where pipelines declare that (`resources.subscriptions`), else what was published last.
  */
 export async function explainChain(pipelines: readonly Pipeline[], arrival: Arrival): Promise<Explanation[]> {
   const topics = declaredTopics(pipelines);
@@ -42,7 +41,10 @@ export async function explainChain(pipelines: readonly Pipeline[], arrival: Arri
       ({ published }) =>
         published !== undefined && (topic === undefined || published.topic.endsWith(`/topics/${topic}`)),
     )?.published;
-    if (published === undefined) continue;
+    if (published === undefined) {
+      found.push({ pipeline: pipelineName(pipeline.file), service: config.service, outcome: 'notReached', notes: [] });
+      continue;
+    }
     const { attributes, orderingKey, envelope } = published;
     found.push(
       await explain(pipeline, {

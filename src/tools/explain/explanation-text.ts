@@ -14,6 +14,7 @@ const WORDS: Readonly<Record<Explanation['outcome'], string>> = {
   dropped: 'is dropped: acknowledged, and goes nowhere',
   waits: 'waits: a hook fails as in an outage, and is called again',
   goesBack: 'goes back to its source, and comes again',
+  notReached: 'does not come here',
 };
 const REACHED: ReadonlySet<Explanation['outcome']> = new Set(['published', 'archived', 'inserted']);
 const LABEL_WIDTH = 15;
@@ -37,6 +38,9 @@ export function explanationText(explanation: Explanation, paint: Paint): string[
       'dead letter',
       deadLetter?.topic ?? 'deadLetters is not set: it goes back to its subscription, and comes again',
     );
+  }
+  if (deadLetter?.attempt !== undefined && deadLetter.attempt > 1) {
+    fact('attempts', `${deadLetter.attempt}: before that it goes back and comes again (deadLetters.maxAttempts)`);
   }
   fact('id', message?.id);
   fact('published at', message?.publishTime);

@@ -1,5 +1,6 @@
 import type { ColumnTrace } from '../../connectors/bigquery/row-trace.ts';
 import type { Attributes, Message, Original } from '../../core/message.ts';
+import { attemptsOf } from '../../dead-letters/attempts.ts';
 import type { DeadLettersConfig } from '../../dead-letters/config.ts';
 import { toDeadLetterMessage } from '../../dead-letters/dead-letter-message.ts';
 import type { ServiceName } from '../../services/services.ts';
@@ -30,7 +31,9 @@ export type OutcomeKind =
   | 'deadLettered'
   | 'dropped'
   | 'waits'
-  | 'goesBack';
+  | 'goesBack'
+  /** No earlier pipeline publishes the message to the topic of this one. */
+  | 'notReached';
 
 /** The way of one message through one pipeline. Parts that it does not come to are left out. */
 export interface Explanation {
@@ -111,6 +114,8 @@ export interface ExplainedDeadLetter {
   readonly topic?: string;
   readonly reason: string;
   readonly error: string;
+  /** The failure after which it is given up; before that it goes back and comes again. */
+  readonly attempt?: number;
   readonly attributes?: Attributes;
 }
 
@@ -148,8 +153,9 @@ export function otherEnd(
   }
   const { reason, message: error } = ended.poison;
   if (deadLetters === undefined) return { outcome: 'deadLettered', error, deadLetter: { reason, error } };
-  const marks = { service, reason, error, attempt: deadLetters.maxAttempts ?? 1, source, time: new Date() };
+  const attempt = attemptsOf(reason, deadLetters.maxAttempts ?? 1);
+  const marks = { service, reason, error, attempt, source, time: new Date() };
   const { attributes } = toDeadLetterMessage(original, marks).message;
   const topic = `projects/${projectId}/topics/${deadLetters.topicId}`;
-  return { outcome: 'deadLettered', error, deadLetter: { topic, reason, error, attributes } };
+  return { outcome: 'deadLettered', error, deadLetter: { topic, reason, error, attempt, attributes } };
 }

@@ -10,7 +10,7 @@ export interface Named {
 }
 
 /**
- * Returns the command that creates a missing resource: that of the pipeline which declares it, this one or one beside it; else
+ * Returns the command that creates a missing resource: that of the pipeline which declares it, this one or one in a folder beside it; else
  * what has to be done first.
  */
 export function creationOf({ file, config, env }: Pipeline, { kind, name }: Named): string {
