@@ -150,6 +150,10 @@ suite('doctor', (it) => {
         notes.join('\n'),
       );
     }
+    sandbox.settings.change({ deny: ['datastore.entities.list', 'pubsub.topics.get'] });
+    const unlisted = await examine(enrich);
+    assert.equal(remediesOf(unlisted), []);
+    assert.match(words(about(unlisted, 'collection c', 'note')), 'datastore.entities.list is denied');
     sandbox.settings.change({ deny: ['TestIamPermissions', 'storage.buckets.testIamPermissions'] });
     assert.equal(remediesOf(await examine(icestore)), []);
   });

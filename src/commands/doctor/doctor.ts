@@ -4,6 +4,7 @@ import { loadPipeline } from '../../services/pipeline.ts';
 import { oneLine } from '../../tools/dead-letters/printable.ts';
 import { diagnose } from '../../tools/doctor/diagnose.ts';
 import { type Finding, SEVERITIES, type Severity } from '../../tools/doctor/finding.ts';
+import { statusLine } from '../../tools/replay/status-line.ts';
 import { EXIT } from '../exit-codes.ts';
 import { paint } from '../paint.ts';
 
@@ -18,7 +19,14 @@ const COLORS = { ok: 'green', note: 'dim', warning: 'yellow', error: 'red' } as 
 export async function doctor(path: string, { timeLimit, json }: DoctorCommandOptions): Promise<number> {
   try {
     const pipeline = await loadPipeline(path);
-    const findings = await diagnose(pipeline, { timeLimitMs: timeLimit });
+    let found = 0;
+    const progress = json ? undefined : statusLine(() => `${path}: ${found} findings so far`);
+    const onFinding = () => {
+      found += 1;
+    };
+    const findings = await diagnose(pipeline, { timeLimitMs: timeLimit, onFinding }).finally(() =>
+      progress?.unsubscribe(),
+    );
     const count = (severity: Severity) => findings.filter((each) => each.severity === severity).length;
     const counts = Object.fromEntries(SEVERITIES.map((severity) => [severity, count(severity)]));
     if (json) console.log(JSON.stringify({ pipeline: path, counts, findings }));

@@ -57,8 +57,17 @@ export function topicCheck(clients: PubSubClients, projectId: string, examined: 
 }
 
 async function checkReaders(report: Report, { publisher }: PubSubClients, topic: string, needsReader: boolean) {
-  const [readers] = await publisher.listTopicSubscriptions({ topic }, ONE_TRY);
-  if (readers.length > 0) return;
+  const look = {
+    permission: 'pubsub.topics.get',
+    role: 'roles/pubsub.viewer',
+    unchecked: 'whether a subscription receives from it',
+    onMissing: () => {},
+  };
+  const readers = await lookedAt(report, look, async () => {
+    const [found] = await publisher.listTopicSubscriptions({ topic }, ONE_TRY);
+    return found;
+  });
+  if (readers === undefined || readers.length > 0) return;
   const what = 'no subscription receives from it: what is published vanishes';
   const id = topic.split('/').at(-1);
   report(needsReader ? 'error' : 'warning', what, `gcloud pubsub subscriptions create ${id} --topic=${id}`);
