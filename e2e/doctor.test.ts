@@ -41,7 +41,7 @@ suite('doctor', (it) => {
   });
   const examine = async (config: object, options: { timeLimitMs?: number; now?: () => number } = {}) =>
     diagnose(await loadPipeline(pipelineFolder(scope).pipeline(config)), { timeLimitMs: 8_000, ...options });
-  /** What was found about a part, of a severity. */
+  /** Findings about a part, of one severity. */
   const about = (findings: readonly Finding[], part: string, severity: Finding['severity']) =>
     findings.filter((each) => each.part === part && each.severity === severity);
   const words = (findings: readonly Finding[]) => findings.map(({ what, remedy }) => `${what} → ${remedy}`).join('\n');

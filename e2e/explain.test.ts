@@ -110,7 +110,7 @@ const deadEnd = ({ attributes }: Pick<Message, 'attributes'>): End => ({
   source: attributes.dlq_source,
 });
 
-/** The end that an explanation says. */
+/** The end of a message by its explanation. */
 function explainedEnd({ outcome, published, deadLetter, archived, row }: Explanation): End {
   switch (outcome) {
     case 'published':
@@ -140,7 +140,7 @@ function withoutArchivedAt(line: string): unknown {
   return rest;
 }
 
-suite('explain says what services do', (it) => {
+suite('explain agrees with the services', (it) => {
   const { test, skip, before } = it;
   const whole = suiteScope(it);
   const scope = testScope(it);
@@ -355,7 +355,7 @@ suite('explain says what services do', (it) => {
         );
         const isBefore = new Set([...published, ...given]);
         const isNow = (message: Message) => !isBefore.has(message);
-        // What the key is, the command says; what there is of it, the test knows.
+        // The key comes from the explanation, its data from the test.
         const looked = await Promise.all(
           arrivals.map(async (arrival) => {
             const { lookup } = await explain(started.pipeline, arrival);

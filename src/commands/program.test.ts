@@ -7,7 +7,7 @@ import { suite } from '../testing/suite.ts';
 import { createProgram } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-/** Commands that print no data: what they say is a log, or made for a shell. */
+/** Commands that print no data, but a log, or variables for a shell. */
 const WITHOUT_JSON: ReadonlySet<string> = new Set(['run', 'sandbox', 'up']);
 
 interface Leaf {

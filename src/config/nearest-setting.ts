@@ -3,7 +3,7 @@ import { childrenOf, itemOf } from './schema-walk.ts';
 
 /** Below it a schema that contains itself ends. */
 const MAX_DEPTH = 8;
-/** What is shorter is near to too much. */
+/** Shorter names are near to too many others. */
 const LEAST_LETTERS = 3;
 
 /**

@@ -18,7 +18,7 @@ export function readDeclaration(path: string, env: NodeJS.ProcessEnv = process.e
   return declaration;
 }
 
-/** What a configuration declares under `resources:`, or undefined if that is nothing. */
+/** Returns the declaration under `resources:`, or undefined if there is none. */
 export function declarationOf(file: string, config: ServiceConfig): Declaration | undefined {
   const { resources, google } = config;
   if (resources === undefined) return undefined;

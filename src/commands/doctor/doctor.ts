@@ -15,7 +15,7 @@ export interface DoctorCommandOptions {
 
 const COLORS = { ok: 'green', note: 'dim', warning: 'yellow', error: 'red' } as const;
 
-/** `doctor <pipeline>`: says what keeps a pipeline's messages from their target. */
+/** `doctor <pipeline>`: lists what keeps a pipeline's messages from their target. */
 export async function doctor(path: string, { timeLimit, json }: DoctorCommandOptions): Promise<number> {
   try {
     const pipeline = await loadPipeline(path);

@@ -19,7 +19,7 @@ export interface ExplainCommandOptions {
   readonly json: boolean;
 }
 
-/** `explain <pipelines...>`: says what becomes of one message, without connecting. */
+/** `explain <pipelines...>`: prints the end of one message, without connecting. */
 export async function explainMessage(paths: readonly string[], options: ExplainCommandOptions): Promise<number> {
   const { topic, attributes, orderingKey, retained, asIs } = options;
   try {
@@ -53,7 +53,7 @@ function checkTopic(pipelines: readonly Pipeline[], topic: string | undefined): 
 }
 
 function payloadIn(file: string | undefined): Buffer {
-  // Commander would miss it before it says that another one is misspelt.
+  // A mandatory option of commander would hide that another one is misspelt.
   if (file === undefined)
     throw new FatalError('--payload: not given; it names the file of the message, or - for standard input');
   try {

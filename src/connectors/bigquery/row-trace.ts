@@ -17,7 +17,7 @@ export interface ColumnTrace {
   readonly found?: unknown;
   /** The value in the row; left out where the column stays NULL. */
   readonly value?: unknown;
-  /** Why the value does not fit. With `onError: null` the column stays NULL. */
+  /** The reason for which the value does not fit. With `onError: null` the column stays NULL. */
   readonly problem?: string;
 }
 
@@ -78,7 +78,7 @@ export function unreadMembers(columns: readonly Column[], message: Message): str
 }
 
 /**
- * Returns why BigQuery refuses a row, as far as its documentation says: required columns without a value, values that do not
+ * Returns why BigQuery refuses a row, as far as its documentation goes: required columns without a value, values that do not
  * fit, names that are not columns.
  */
 export function rowProblems(columns: readonly (Column | NestedField)[], row: Row, prefix = ''): string[] {

@@ -33,7 +33,7 @@ export const { serialize, deserialize } = codec;
 /** Requests whose fields are all scalars or lists; unset ones have their defaults. */
 export type Decoded<T> = { readonly [Field in keyof T]-?: NonNullable<T[Field]> };
 
-/** What the sandbox has of google/iam/v1/iam_policy.proto. */
+/** The part of google/iam/v1/iam_policy.proto that the sandbox has. */
 const IAM: Parameters<typeof fromJSON>[0] = {
   nested: {
     'google.iam.v1': {

@@ -57,7 +57,7 @@ function reportLimits(
   filters: readonly string[],
 ): void {
   if (mqtt.protocolVersion === 4) {
-    report('note', 'MQTT 3.1.1 says nothing of limits; retained messages come with each connection');
+    report('note', 'MQTT 3.1.1 announces no limits; retained messages come with each connection');
     return;
   }
   const shared = filters.filter((filter) => filter.startsWith('$share/'));

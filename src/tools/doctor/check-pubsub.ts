@@ -14,7 +14,7 @@ export interface ExaminedTopic {
   readonly topicId: string;
   /** The setting that names it. */
   readonly setting: string;
-  /** What mends that it is missing. */
+  /** The command that creates it. */
   readonly remedy: string;
   /** True if messages without a subscription are lost that nobody else has. */
   readonly needsReader: boolean;
@@ -95,9 +95,9 @@ export interface ExaminedSubscription {
   readonly subscriptionId: string;
   readonly setting: string;
   readonly remedy: string;
-  /** The topic that it must receive from, where the configuration says that. */
+  /** The topic that it must receive from, where the configuration names one. */
   readonly topicId?: string | undefined;
-  /** What order means to the service that consumes it; undefined where nobody but a command does. */
+  /** The order that its consumer keeps; undefined if only commands read it. */
   readonly order?: 'kept' | 'none';
   /** Attempts of a message that fails by itself. */
   readonly maxAttempts: number;

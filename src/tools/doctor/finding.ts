@@ -4,7 +4,7 @@ export type Severity = (typeof SEVERITIES)[number];
 
 /** One finding of the doctor. */
 export interface Finding {
-  /** What was looked at, such as `subscription raw-enrich`. */
+  /** The resource or server, such as `subscription raw-enrich`. */
   readonly part: string;
   readonly severity: Severity;
   readonly what: string;

@@ -15,7 +15,7 @@ export interface Look {
   /** The permission that the look needs, and a role that has it. */
   readonly permission: string;
   readonly role: string;
-  /** What stays unknown without it. */
+  /** The facts that stay unknown without it. */
   readonly unchecked: string;
   readonly onMissing: () => void;
 }

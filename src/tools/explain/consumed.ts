@@ -39,7 +39,7 @@ export function consumed(input: InputMode, arrival: Arrival, notes: string[]): C
   };
 }
 
-/** Why data is not an envelope, if it does not look like one: what has the member `payload` is a broken envelope. */
+/** The problem of data that is not meant to be an envelope; undefined of an envelope, and of a broken one: it has the member `payload`. */
 function envelopeProblem(data: Buffer): string | undefined {
   try {
     decodeEnvelope(data);

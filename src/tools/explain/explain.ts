@@ -3,7 +3,7 @@ import { pipelineName } from '../../services/pipeline.ts';
 import type { Arrival, Explanation } from './explanation.ts';
 
 /**
- * Follows one message through a pipeline, by the code that its service runs, hooks included, and says what becomes of it.
+ * Follows one message through a pipeline, by the code that its service runs, hooks included, and returns its end.
  * Nothing connects. Loads only the modules of that service.
  */
 export async function explain({ config, hooks, file }: Pipeline, arrival: Arrival): Promise<Explanation> {

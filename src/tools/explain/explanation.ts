@@ -40,7 +40,7 @@ export interface Explanation {
   readonly pipeline: string;
   readonly service: ServiceName;
   readonly outcome: OutcomeKind;
-  /** Why it ends so, where it does not reach its target. */
+  /** The reason for an end before the target. */
   readonly error?: string;
   readonly message?: ShownMessage;
   readonly route?: ExplainedRoute;
@@ -68,7 +68,7 @@ export interface ExplainedRoute {
   readonly name: string;
   readonly filter: string;
   readonly producer: string;
-  /** What the topic says of the device. */
+  /** The device's data that the topic holds. */
   readonly device: unknown;
 }
 
@@ -76,7 +76,7 @@ export interface ExplainedLookup {
   readonly key: string | undefined;
   /** The path that led to it, or the hook. */
   readonly from: string | undefined;
-  /** Where it is looked up, in order. */
+  /** The places that it is looked up in, in order. */
   readonly places: readonly { readonly layer: string; readonly place: string }[];
   /** The data that it was assumed to find; null for none. */
   readonly data?: unknown;
@@ -105,7 +105,7 @@ export interface ExplainedRow {
   readonly columns: readonly ColumnTrace[];
   /** Members of the payload that no column reads. */
   readonly unread: readonly string[];
-  /** Why BigQuery refuses it. */
+  /** Reasons for which BigQuery refuses it. */
   readonly problems: readonly string[];
 }
 

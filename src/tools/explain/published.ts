@@ -2,7 +2,7 @@ import type { Outgoing } from '../../connectors/pubsub/sink.ts';
 import { EncodedAttributes } from '../../connectors/pubsub/wire/protobuf.ts';
 import type { Published } from './explanation.ts';
 
-/** What is published, as text. */
+/** Decodes a message that is ready to be published. */
 export function publishedOf(
   { key, message: { data, attributes, orderingKey } }: Outgoing,
   projectId: string,

@@ -35,7 +35,7 @@ class TrialAckHandle extends AckHandle {
 }
 
 /**
- * Lets one delivery pass through the graph of a service, and says how it ends. The graph ends in a sink that prepares the
+ * Lets one delivery pass through the graph of a service, and returns its end. The graph ends in a sink that prepares the
  * delivery as the service's own does, and writes nothing.
  */
 export async function tryOut<Item extends BatchItem>(
