@@ -92,7 +92,7 @@ suite('a comparison with a saved run', ({ test }) => {
       mkdirSync(join(folder, 'folder'));
       await refused(join(folder, 'folder'), 'it is a folder');
       await refused(join(folder, 'none.json'), 'there is no such file');
-      await refused(file('page.html', '<!doctype html>\n<html>'), 'it is no JSON');
+      await refused(file('page.html', '<!doctype html>\n<html>'), 'it is not JSON');
       const missing = 'throughput: Invalid key: Expected "throughput" but received undefined';
       await refused(file('empty.json', '{}'), missing);
       await refused(file('null.json', 'null'), 'the whole of it: Invalid type: Expected Object but received null');

@@ -52,7 +52,7 @@ export function pageOf(report: Report): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Bench of ${report.date}</title><style>${STYLE}</style></head><body>
 <h1>Bench of ${report.date}</h1>
-<p>Node ${report.node}, ${report.cores} cores of ${escaped(report.cpu)}. Everything was measured alternately in one run; servers run in processes of their own on the same machine.</p>
+<p>Node ${report.node}, ${report.cores} cores of ${escaped(report.cpu)}. Everything was measured alternately in one run; servers run in separate processes on the same machine.</p>
 <table><tr><th>Target</th><th>Bound</th><th>Measured</th><th></th></tr>${targets.join('')}</table>
 ${charts.join('\n')}
 <h2>All numbers</h2><pre>${escaped(tablesOf(report))}</pre>

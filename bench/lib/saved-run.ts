@@ -50,7 +50,7 @@ function jsonOf(file: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw refusal(file, 'it is no JSON');
+    throw refusal(file, 'it is not JSON');
   }
 }
 

@@ -17,7 +17,7 @@ const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/big
   DEAD_LETTER_TOPIC: names.deadLetters,
   DEAD_LETTER_SUBSCRIPTION: names.deadLetters,
 });
-if (config.service !== 'bigqueries') throw new Error('pipelines/bigqueries is no bigqueries');
+if (config.service !== 'bigqueries') throw new Error('pipelines/bigqueries is not a pipeline of bigqueries');
 const service = createBigQueries({
   ...config,
   source: { ...config.source, maxInFlight: own.maxInFlight },

@@ -18,7 +18,7 @@ const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/enr
   DEVICES_COLLECTION: names.collection,
   REDIS_PREFIX: `${own.runId}:`,
 });
-if (config.service !== 'enrich') throw new Error('pipelines/enrich is no enrich');
+if (config.service !== 'enrich') throw new Error('pipelines/enrich is not a pipeline of enrich');
 const { memory, redis, firestore } = config.lookup;
 const lookup = {
   ...config.lookup,

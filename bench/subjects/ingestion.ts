@@ -17,7 +17,7 @@ const config = readPipelineConfig(join(import.meta.dirname, '../../pipelines/ing
   DEAD_LETTER_TOPIC: names.deadLetters,
   DEAD_LETTER_SUBSCRIPTION: names.deadLetters,
 });
-if (config.service !== 'ingestion') throw new Error('pipelines/ingestion is no ingestion');
+if (config.service !== 'ingestion') throw new Error('pipelines/ingestion is not a pipeline of ingestion');
 const routes = Object.fromEntries(
   Array.from({ length: own.routes }, (_, index) => [
     `route-${index}`,

@@ -23,7 +23,7 @@ const wholeNumber = (text: string): number => {
 };
 
 const { messages, kills, seed, every } = new Command('npm run chaos --')
-  .description('Lets everything go wrong under the platform, by a seed, and compares what arrived with what was sent.')
+  .description('Injects faults into the platform, by a seed, and compares arrived with sent readings.')
   .option('--messages <n>', 'readings to publish, at least', wholeNumber, 1_000_000)
   .option('--kills <n>', 'kill -9 of services', wholeNumber, 100)
   .option('--seed <n>', 'the same seed lets the same things go wrong; default: another one each time', wholeNumber)

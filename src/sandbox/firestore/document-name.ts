@@ -10,7 +10,7 @@ const MAX_ID_BYTES = 1500;
  */
 export function databaseOf(name: string): string {
   const [, database, ids] = DOCUMENT.exec(name) ?? [];
-  if (database === undefined || ids === undefined) throw invalidArgument(`"${name}" is no document's name.`);
+  if (database === undefined || ids === undefined) throw invalidArgument(`"${name}" is not a document's name.`);
   for (const id of ids.slice(1).split('/')) {
     if (RESERVED_ID.test(id)) throw invalidArgument(`Resource id "${id}" is invalid because it is reserved.`);
     if (Buffer.byteLength(id) > MAX_ID_BYTES) throw invalidArgument(`Resource id "${id}" is longer than 1500 bytes.`);

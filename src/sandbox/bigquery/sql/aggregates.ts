@@ -65,7 +65,7 @@ const logical = (name: string) =>
 const stringAgg: Aggregate = ([value, by, ...rest], over) => {
   if (value?.type.name !== 'STRING' || rest.length > 0) return undefined;
   if (by !== undefined && by.isText !== true)
-    throw unsupported('A separator of STRING_AGG that is no literal or parameter');
+    throw unsupported('A separator of STRING_AGG that is not a literal or parameter');
   return { sql: over('string_agg', `${value.sql}, ${by?.sql ?? "','"}`), type: STRING };
 };
 

@@ -231,7 +231,7 @@ class QueryCompiler {
       throw this.#fail(select.at, 'The QUALIFY clause requires analytic function to be present');
     }
     if (having !== undefined && hasWindow([select.items, orderBy, select.qualify])) {
-      throw this.#fail(select.at, unsupported('HAVING beside OVER in one SELECT').message);
+      throw this.#fail(select.at, unsupported('HAVING together with OVER in one SELECT').message);
     }
     const groups = select.groupBy.length === 0 ? undefined : [...(keys ?? [])].join(', ');
     const clauses = { from: from?.sql, where, groups };
