@@ -82,7 +82,7 @@ export function settingsPage(): string {
   });
   return `# Settings
 
-\`npm run docs:settings\` writes this page from the schemas. \`<name>\` stands for a name of your own, and \`[]\` for each
+\`npm run docs:settings\` writes this page from the schemas. \`<name>\` is a name of your choice, and \`[]\` for each
 element of a list. "needed" marks a setting without a default. Sizes are in bytes, and names that end in \`Ms\` are in
 milliseconds. See [configuration](../README.md#configuration) for the YAML file, variables and overrides.
 

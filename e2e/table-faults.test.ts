@@ -152,12 +152,12 @@ suite('faults of the table', (it) => {
     for (const expected of [
       /waiting for table\.schema: the table/,
       new RegExp(`${opened.name}\\.rows`),
-      /what: has the mode REQUIRED in the table, and is configured as NULLABLE/,
-      /count: has the type FLOAT in the table, and is configured as INT64/,
-      /tags: has the mode REPEATED in the table, and is configured as NULLABLE/,
+      /what: has the mode REQUIRED in the table, but is configured as NULLABLE/,
+      /count: has the type FLOAT in the table, but is configured as INT64/,
+      /tags: has the mode REPEATED in the table, but is configured as NULLABLE/,
       /fresh: is missing in the table/,
-      /needed: is REQUIRED in the table, and table\.schema does not name it/,
-      /position\.lat: has the type STRING in the table, and is configured as FLOAT64/,
+      /needed: is REQUIRED in the table, but missing in table\.schema/,
+      /position\.lat: has the type STRING in the table, but is configured as FLOAT64/,
       /position\.lon: is missing in the table/,
       /position\.height: is REQUIRED in the table/,
     ]) {

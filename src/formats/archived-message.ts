@@ -30,9 +30,9 @@ export function archivedMessage(text: string, input: LineInput = 'auto'): Archiv
   try {
     line = parseExact(text);
   } catch (thrown) {
-    throw new PoisonError('undecodable', 'the line is no JSON', { cause: thrown });
+    throw new PoisonError('undecodable', 'the line is not JSON', { cause: thrown });
   }
-  if (!isJsonObject(line)) throw new PoisonError('undecodable', 'the line is no JSON object');
+  if (!isJsonObject(line)) throw new PoisonError('undecodable', 'the line is not a JSON object');
   const { id, originalPubSubPayload, archivedAt, attributes, enrichmentData } = line;
   if (typeof id !== 'string' || id === '') throw new PoisonError('undecodable', 'the line has no "id"');
   if (typeof originalPubSubPayload !== 'string') {
@@ -41,10 +41,10 @@ export function archivedMessage(text: string, input: LineInput = 'auto'): Archiv
   const archived = timeOf(line, 'archivedAt');
   const publishTime = line.publishTime === undefined ? archived : timeOf(line, 'publishTime');
   if (attributes !== undefined && !isAttributes(attributes)) {
-    throw new PoisonError('undecodable', 'the line\'s "attributes" are no texts by name');
+    throw new PoisonError('undecodable', 'the line\'s "attributes" are not strings by name');
   }
   if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
-    throw new PoisonError('undecodable', 'the line\'s "enrichmentData" is no JSON object');
+    throw new PoisonError('undecodable', 'the line\'s "enrichmentData" is not a JSON object');
   }
   const known: EnrichmentData = enrichmentData ?? {};
   const written = jsonMembers(text).findLast(({ name }) => name === 'enrichmentData')?.value;
@@ -74,7 +74,7 @@ function opened(message: Message, input: LineInput): Message {
 function timeOf(line: Readonly<Record<string, unknown>>, member: string): string {
   const value = line[member];
   const time = typeof value === 'string' ? utcTime(value) : undefined;
-  if (time === undefined) throw new PoisonError('undecodable', `the line's "${member}" is no RFC 3339 time`);
+  if (time === undefined) throw new PoisonError('undecodable', `the line's "${member}" is not an RFC 3339 time`);
   return time;
 }
 

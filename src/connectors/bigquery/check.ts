@@ -39,7 +39,7 @@ export async function ensureTable(bigquery: BigQuery, config: TableConfig, optio
   // Another process created it first, or this identity may not read it.
   const made = found === 'denied' ? found : await lookUp(bigquery, config, name);
   if (typeof made === 'object') return assertAlike(config, name, made, options.hasHook);
-  if (made === 'missing') throw new RetryableError(`table: ${name} was there, and is not`);
+  if (made === 'missing') throw new RetryableError(`table: ${name} no longer exists`);
   warnOfSkippedCheck(options.telemetry, {
     setting: 'table',
     resource: name,

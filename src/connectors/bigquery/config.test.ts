@@ -73,10 +73,8 @@ suite('the configuration of a table', ({ test }) => {
       { name: 'Name', type: 'STRING' },
       { name: 'name', type: 'STRING' },
     ];
-    assert.equal(problems({ schema: twice }), [
-      'schema.1.name: "name" is a column already; upper and lower case do not count',
-    ]);
-    assert.match(problems(nested(...twice))[0] ?? '', /^schema\.0\.fields\.1\.name: "name" is a column already/);
+    assert.equal(problems({ schema: twice }), ['schema.1.name: "name" is already a column; case is ignored']);
+    assert.match(problems(nested(...twice))[0] ?? '', /^schema\.0\.fields\.1\.name: "name" is already a column/);
   });
 
   test('requires fields for a RECORD, and refuses them elsewhere', () => {

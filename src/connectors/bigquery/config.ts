@@ -30,7 +30,7 @@ const COLUMN_TYPES = [
 ] as const;
 
 const fieldEntries = {
-  name: setting(columnName, 'Name of the column, as BigQuery has it. A table that exists must have it.', {
+  name: setting(columnName, 'Name of the column in BigQuery. An existing table must have it.', {
     example: 'temperature',
   }),
   type: setting(v.picklist(COLUMN_TYPES), 'Type of the column.'),
@@ -40,11 +40,11 @@ const fieldEntries = {
   }),
   unit: setting(
     v.optional(v.picklist(['s', 'ms', 'us', 'ns'])),
-    'Unit in which the numbers of a TIMESTAMP count the time since 1970.',
-    { unset: 'seconds, as BigQuery reads them' },
+    "Unit of a TIMESTAMP's numbers, which count from 1970.",
+    { unset: 'seconds, as in BigQuery' },
   ),
-  parse: setting(v.optional(v.picklist(['json'])), '`json` reads a string as JSON before its value is taken.', {
-    unset: 'a string is a string',
+  parse: setting(v.optional(v.picklist(['json'])), '`json` parses a string as JSON and uses the result.', {
+    unset: 'strings are not parsed',
   }),
   onError: setting(
     v.optional(
@@ -55,7 +55,7 @@ const fieldEntries = {
         v.picklist(['reject', 'null']),
       ),
     ),
-    'Ending of a value that does not fit its column: `reject` dead-letters the message, `null` leaves the ' +
+    'Handling of a value that does not fit its column: `reject` dead-letters the message, `null` leaves the ' +
       'column NULL.',
     { unset: '`reject`' },
   ),
@@ -117,7 +117,7 @@ const columnSchema = v.pipe(
     }),
     from: setting(
       v.optional(messagePath),
-      'Path to the value. In `fields` it may begin with `record`, the record around the field.',
+      'Path to the value. In `fields` it may start with `record`, the enclosing record.',
       { example: 'payload.sensor.value', unset: '`payload.<name>`; in `fields`, `record.<name>`' },
     ),
   }),
@@ -134,7 +134,7 @@ const tableEntries = v.strictObject({
   create: setting(v.optional(flag, false), 'Creates the dataset and the table if they are missing.'),
   location: setting(v.optional(text), 'Location of a created dataset.', {
     example: 'EU',
-    unset: 'the default of BigQuery',
+    unset: "BigQuery's default",
   }),
   schema: v.pipe(v.array(columnSchema), v.minLength(1)),
   partitioning: setting(
@@ -145,7 +145,7 @@ const tableEntries = v.strictObject({
           example: 'time',
           unset: 'the time of insertion',
         }),
-        expirationMs: setting(v.optional(count()), 'Time for which a partition is kept.', {
+        expirationMs: setting(v.optional(count()), 'Retention of a partition.', {
           example: 7_776_000_000,
           unset: 'forever',
         }),
@@ -167,21 +167,21 @@ export type TableConfig = v.InferOutput<typeof tableSchema>;
 
 /** Settings of row inserts. */
 export const insertSchema = v.strictObject({
-  maxRows: setting(v.optional(count({ max: 50_000 }), 500), 'A request leaves with this many rows.'),
-  maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request leaves with this many bytes.'),
+  maxRows: setting(v.optional(count({ max: 50_000 }), 500), 'A request is sent with this many rows.'),
+  maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request is sent with this many bytes.'),
   maxDelayMs: setting(
     v.optional(milliseconds({ max: 600_000 }), 1_000),
-    'A request leaves when its first row is this old.',
+    'A request is sent when its first row is this old.',
   ),
   concurrency: setting(
     v.optional(count({ max: 1_000 }), 32),
-    'Most requests in flight at one time. There are fewer while answers get slower.',
+    'The most concurrent requests. There are fewer while responses get slower.',
   ),
   timeoutMs: setting(v.optional(milliseconds({ min: 100 }), 30_000), 'Time limit of one request.'),
   retry: v.optional(retrySchema, {}),
   giveUpAfterMs: setting(
     v.optional(milliseconds({ min: 1 }), 300_000),
-    'Time for which an outage is waited out before messages go back to Pub/Sub.',
+    'Time for which inserts are retried during an outage before messages go back to Pub/Sub.',
   ),
 });
 

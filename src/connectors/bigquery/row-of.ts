@@ -111,7 +111,7 @@ function converterOf(field: Column | NestedField, checked: boolean): Convert {
   const one: Convert = checked
     ? (value, view) => {
         const converted = plain(value, view);
-        if (!fits(type, converted)) throw rejected(`${name}: the value is no ${type}`);
+        if (!fits(type, converted)) throw rejected(`${name}: the value is not a ${type}`);
         return converted;
       }
     : plain;
@@ -121,7 +121,7 @@ function converterOf(field: Column | NestedField, checked: boolean): Convert {
   return (value, view) => {
     const list = parse === undefined ? value : parse(value);
     if (!Array.isArray(list)) {
-      if (checked) throw rejected(`${name}: the value is no list`);
+      if (checked) throw rejected(`${name}: the value is not a list`);
       return list;
     }
     // Lists cannot contain NULL, so values that do not fit are omitted.
@@ -175,19 +175,19 @@ function payloadCheck(columns: readonly Column[]): ((view: MessageView) => void)
   if (readsMembers) {
     return (view) => {
       if (!isJsonObject(view.payload))
-        throw undecodable(view, 'the payload is no JSON object, and columns read from it');
+        throw undecodable(view, 'the payload is not a JSON object, but columns read from it');
     };
   }
   if (readsInside) {
     return (view) => {
       if (!isJsonObject(view.payload) && !Array.isArray(view.payload)) {
-        throw undecodable(view, 'the payload is no JSON list, and columns read from it');
+        throw undecodable(view, 'the payload is not a JSON list, but columns read from it');
       }
     };
   }
   if (firstNames.length === 0) return undefined;
   return (view) => {
-    if (view.payload === undefined) throw undecodable(view, 'the payload is no JSON, and columns read it');
+    if (view.payload === undefined) throw undecodable(view, 'the payload is not JSON, but columns read it');
   };
 }
 
@@ -213,7 +213,7 @@ function jsonOfText(name: string): (value: unknown) => unknown {
     try {
       return parseExact(value);
     } catch {
-      throw rejected(`${name}: the text is no JSON`);
+      throw rejected(`${name}: the text is not JSON`);
     }
   };
 }

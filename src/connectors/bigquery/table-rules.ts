@@ -40,7 +40,7 @@ export const columnName = v.pipe(
   v.regex(COLUMN_NAME, "expected 1 to 300 letters, digits, spaces and _ - & % = + : ' < > # | (no dot, no slash)"),
   v.check(
     (name) => reservedPrefix(name) === undefined,
-    ({ input }) => `"${input}" begins with ${reservedPrefix(input)}, which BigQuery keeps for itself`,
+    ({ input }) => `"${input}" begins with ${reservedPrefix(input)}, which BigQuery reserves`,
   ),
 );
 
@@ -93,7 +93,7 @@ function columnProblems(columns: readonly RuledColumn[], at: TableProblem['path'
     const path = [...at, index];
     const found: TableProblem[] = [];
     if (fieldNamed(columns.slice(0, index), name) !== undefined) {
-      const problem = `"${name}" is a column already; upper and lower case do not count`;
+      const problem = `"${name}" is already a column; case is ignored`;
       found.push({ path: [...path, 'name'], problem });
     }
     const isRecord = canonicalType(type) === 'RECORD';
@@ -113,7 +113,7 @@ function partitioningProblems(type: string, field: string, schema: readonly Rule
   const path = ['partitioning', 'field'];
   const column = fieldNamed(schema, field);
   if (column === undefined) return [{ path, problem: `"${field}" is not a column of table.schema` }];
-  if (column.mode === 'REPEATED') return [{ path, problem: `"${field}" is REPEATED; expected one value for each row` }];
+  if (column.mode === 'REPEATED') return [{ path, problem: `"${field}" is REPEATED; expected one value per row` }];
   if (!PARTITION_TYPES.has(column.type)) {
     return [{ path, problem: `"${field}" is a ${column.type}; expected a TIMESTAMP, DATE or DATETIME` }];
   }
@@ -128,8 +128,7 @@ function clusteringProblems(clustering: readonly string[], schema: readonly Rule
     const path = ['clustering', index];
     const column = fieldNamed(schema, name);
     if (column === undefined) return [{ path, problem: `"${name}" is not a column of table.schema` }];
-    if (column.mode === 'REPEATED')
-      return [{ path, problem: `"${name}" is REPEATED; expected one value for each row` }];
+    if (column.mode === 'REPEATED') return [{ path, problem: `"${name}" is REPEATED; expected one value per row` }];
     if (!CLUSTER_TYPES.has(canonicalType(column.type))) {
       const problem = `"${name}" is a ${column.type}; expected one of ${[...CLUSTER_TYPES].join(', ')}`;
       return [{ path, problem }];

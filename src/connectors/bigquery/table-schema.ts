@@ -77,7 +77,7 @@ function fieldDifferences(
     ...found,
     ...unwritten.map(({ name }) => ({
       path: prefix + name,
-      problem: 'is REQUIRED in the table, and table.schema does not name it',
+      problem: 'is REQUIRED in the table, but missing in table.schema',
     })),
   ];
 }
@@ -94,13 +94,13 @@ function differencesOf(
   const type = canonicalType(column.type);
   const tableType = canonicalType(field.type);
   if (type !== tableType) {
-    return [{ path, problem: `has the type ${tableType} in the table, and is configured as ${column.type}` }];
+    return [{ path, problem: `has the type ${tableType} in the table, but is configured as ${column.type}` }];
   }
   const found: TableDifference[] = [];
   // A nullable column accepts every row of a column configured as REQUIRED.
   const isRelaxed = column.mode === 'REQUIRED' && field.mode === 'NULLABLE';
   if (column.mode !== field.mode && !isRelaxed) {
-    found.push({ path, problem: `has the mode ${field.mode} in the table, and is configured as ${column.mode}` });
+    found.push({ path, problem: `has the mode ${field.mode} in the table, but is configured as ${column.mode}` });
   }
   if (type !== 'RECORD') return found;
   return [...found, ...fieldDifferences(column.fields ?? [], field.fields, `${path}.`, hasHook)];

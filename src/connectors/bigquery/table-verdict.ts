@@ -54,7 +54,7 @@ export function tableVerdict(
     // A name that differs only in case is the row's fault: the row would wait forever.
     const isConfigured = hasField(table.schema, column, { isExact: true });
     const isInTable = found !== undefined && hasField(found.schema.fields, column, { isExact: true });
-    return isConfigured || isInTable ? `${column} is not known to inserts yet (${row.message})` : undefined;
+    return isConfigured || isInTable ? `${column} is not yet accepted by inserts (${row.message})` : undefined;
   };
 
   return async (results) => {

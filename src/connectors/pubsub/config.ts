@@ -8,11 +8,11 @@ export const pubsubSourceSchema = v.strictObject({
   subscriptionId: setting(text, 'Short name of the subscription to consume, in `google.projectId`.', {
     example: 'my-subscription',
   }),
-  maxInFlight: setting(v.optional(count({ max: 1_000_000 }), 10_000), 'Messages that may be unsettled at one time.'),
-  maxInFlightBytes: setting(v.optional(bytes(), 256 * 1024 * 1024), 'Bytes that may be unsettled at one time.'),
+  maxInFlight: setting(v.optional(count({ max: 1_000_000 }), 10_000), 'The most unsettled messages.'),
+  maxInFlightBytes: setting(v.optional(bytes(), 256 * 1024 * 1024), 'The most unsettled bytes.'),
   streams: setting(
     v.optional(count({ max: 32 }), 1),
-    'StreamingPull calls in parallel. Pub/Sub gives one about 10 MB/s.',
+    'Number of StreamingPull calls. Pub/Sub delivers about 10 MB/s on each.',
   ),
   ackDeadlineMs: setting(
     v.optional(milliseconds({ min: 10_000, max: 600_000 }), 60_000),
@@ -20,7 +20,7 @@ export const pubsubSourceSchema = v.strictObject({
   ),
   keepaliveMs: setting(
     v.optional(milliseconds({ min: 1_000, max: 60_000 }), 30_000),
-    'Time between two keepalives on a stream. A stream that has not answered one by the next is replaced.',
+    'Time between two keepalives on a stream. A stream that does not answer one before the next is replaced.',
   ),
   maxLeaseMs: setting(
     v.optional(milliseconds({ min: 10_000 }), 3_600_000),
@@ -35,20 +35,20 @@ export type PubSubSourceConfig = v.InferOutput<typeof pubsubSourceSchema>;
 export const publishSchema = v.strictObject({
   maxMessages: setting(
     v.optional(count({ max: PUBSUB_LIMITS.messagesPerRequest }), 1_000),
-    'A request leaves with this many messages. It holds at most half of the credit.',
+    'A request is sent with this many messages. It has at most half of the credit.',
   ),
-  maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request leaves with this many bytes.'),
+  maxBytes: setting(v.optional(bytes({ max: 9_500_000 }), 4_000_000), 'A request is sent with this many bytes.'),
   maxDelayMs: setting(
     v.optional(milliseconds({ max: 60_000 }), 10),
-    'A request leaves when its first message is this old.',
+    'A request is sent when its first message is this old.',
   ),
   concurrency: setting(
     v.optional(count({ max: 1_000 }), 500),
-    'Most requests in flight at one time. There are fewer while answers get slower.',
+    'The most concurrent requests. There are fewer while responses get slower.',
   ),
   timeoutMs: setting(
     v.optional(milliseconds({ min: 100 }), 30_000),
-    'Time limit of one request. Then it counts as failed and is tried again.',
+    'Time limit of one request. After it, the request counts as failed and is retried.',
   ),
   retry: v.optional(retrySchema, {}),
 });

@@ -43,12 +43,12 @@ export function checkLimits(message: OutgoingMessage): number {
   const bytes = requestBytes(message);
   if (bytes > PUBSUB_LIMITS.requestBytes) {
     const exact = OVERHEAD_BYTES + data.byteLength;
-    throw new PoisonError('too_large', `${exact} bytes do not fit into Pub/Sub's 10 MB`);
+    throw new PoisonError('too_large', `${exact} bytes exceed Pub/Sub's 10 MB`);
   }
   const hasAttributes =
     attributes instanceof EncodedAttributes ? attributes.byteLength > 0 : checkAttributes(attributes);
   if (data.byteLength === 0 && !hasAttributes) {
-    throw new PoisonError('rejected', 'Pub/Sub takes no message without data and attributes');
+    throw new PoisonError('rejected', 'Pub/Sub refuses a message without data and attributes');
   }
   if (!fits(orderingKey, PUBSUB_LIMITS.orderingKeyBytes)) {
     throw tooLong('the ordering key', orderingKey, PUBSUB_LIMITS.orderingKeyBytes);
@@ -74,7 +74,7 @@ function checkAttributes(attributes: Attributes): boolean {
     checkAttribute(name, attributes[name] ?? '');
   }
   if (count > PUBSUB_LIMITS.attributes) {
-    throw new PoisonError('rejected', `${count} attributes; Pub/Sub takes at most ${PUBSUB_LIMITS.attributes}`);
+    throw new PoisonError('rejected', `${count} attributes; Pub/Sub accepts at most ${PUBSUB_LIMITS.attributes}`);
   }
   return count > 0;
 }
@@ -97,7 +97,10 @@ function fits(text: string, maxBytes: number): boolean {
 }
 
 function tooLong(what: string, text: string, maxBytes: number): PoisonError {
-  return new PoisonError('rejected', `${what} has ${Buffer.byteLength(text)} bytes; Pub/Sub takes at most ${maxBytes}`);
+  return new PoisonError(
+    'rejected',
+    `${what} has ${Buffer.byteLength(text)} bytes; Pub/Sub accepts at most ${maxBytes}`,
+  );
 }
 
 /** Prefix that Pub/Sub reserves, in any case. */

@@ -16,7 +16,7 @@ export const orderingKeySchema = v.union(
       }),
       buckets: setting(
         count({ max: 10_000 }),
-        'Number of ordering keys that the values are spread over, so that one request holds messages of many values.',
+        'Number of ordering keys for all values, so that one request contains messages of many values.',
         { example: 32 },
       ),
     }),

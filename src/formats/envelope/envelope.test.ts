@@ -89,20 +89,20 @@ suite('envelope', ({ test }) => {
 
   test('describes the problem of a malformed one', () => {
     const cases: [unknown, string][] = [
-      ['', 'no JSON envelope'],
-      ['{', 'no JSON envelope'],
-      ['7', 'no JSON object'],
-      ['null', 'no JSON object'],
-      [[GOOD], 'no JSON object'],
+      ['', 'not a JSON envelope'],
+      ['{', 'not a JSON envelope'],
+      ['7', 'not a JSON object'],
+      ['null', 'not a JSON object'],
+      [[GOOD], 'not a JSON object'],
       [{ ...GOOD, id: undefined }, '"id"'],
       [{ ...GOOD, id: '' }, '"id"'],
       [{ ...GOOD, id: 7 }, '"id"'],
       [{ ...GOOD, payload: undefined }, 'no "payload"'],
       [{ ...GOOD, payload: { a: 1 } }, 'no "payload"'],
-      [{ ...GOOD, payload: 'no base64!' }, 'is no base64'],
-      [{ ...GOOD, payload: 'aGVsbG8=\n' }, 'is no base64'],
-      [{ ...GOOD, payload: 'aGVs=bG8' }, 'is no base64'],
-      [{ ...GOOD, payload: 'A' }, 'is no base64'],
+      [{ ...GOOD, payload: 'no base64!' }, 'is not base64'],
+      [{ ...GOOD, payload: 'aGVsbG8=\n' }, 'is not base64'],
+      [{ ...GOOD, payload: 'aGVs=bG8' }, 'is not base64'],
+      [{ ...GOOD, payload: 'A' }, 'is not base64'],
       [{ ...GOOD, publishTime: undefined }, '"publishTime"'],
       [{ ...GOOD, publishTime: 'yesterday' }, '"publishTime"'],
       [{ ...GOOD, publishTime: '2026-13-01T00:00:00Z' }, '"publishTime"'],
@@ -111,7 +111,7 @@ suite('envelope', ({ test }) => {
       [{ ...GOOD, publishTime: '0000-01-01T00:00:00Z' }, '"publishTime"'],
       [{ ...GOOD, enrichmentData: [] }, '"enrichmentData"'],
       [{ ...GOOD, enrichmentData: 'x' }, '"enrichmentData"'],
-      ['12345678901234567890', 'no JSON object'],
+      ['12345678901234567890', 'not a JSON object'],
       [JSON.stringify({ ...GOOD, enrichmentData: 7 }).replace(':7', ':12345678901234567890'), '"enrichmentData"'],
     ];
     for (const [data, problem] of cases) assert.match(refusal(data), problem);

@@ -100,18 +100,18 @@ export function decodeEnvelope(data: Uint8Array): Omit<Message, 'attributes'> {
   try {
     value = parseLossless(data, text);
   } catch (thrown) {
-    throw new PoisonError('undecodable', 'the data is no JSON envelope', { cause: thrown });
+    throw new PoisonError('undecodable', 'the data is not a JSON envelope', { cause: thrown });
   }
-  if (!isJsonObject(value)) throw undecodable('the envelope is no JSON object');
+  if (!isJsonObject(value)) throw undecodable('the envelope is not a JSON object');
   const { id, payload, publishTime, enrichmentData } = value;
   if (typeof id !== 'string' || id === '') throw undecodable('the envelope has no "id"');
   if (typeof payload !== 'string') throw undecodable('the envelope has no "payload" in base64');
   const bytes = Buffer.from(payload, 'base64');
-  if (!isBase64(payload, bytes)) throw undecodable('the envelope\'s "payload" is no base64');
+  if (!isBase64(payload, bytes)) throw undecodable('the envelope\'s "payload" is not base64');
   const time = typeof publishTime === 'string' ? utcTime(publishTime) : undefined;
-  if (time === undefined) throw undecodable('the envelope\'s "publishTime" is no RFC 3339 time');
+  if (time === undefined) throw undecodable('the envelope\'s "publishTime" is not an RFC 3339 time');
   if (enrichmentData !== undefined && enrichmentData !== null && !isJsonObject(enrichmentData)) {
-    throw undecodable('the envelope\'s "enrichmentData" is no JSON object');
+    throw undecodable('the envelope\'s "enrichmentData" is not a JSON object');
   }
   if (enrichmentData === undefined || enrichmentData === null) {
     return { id, payload: bytes, publishTime: time, enrichmentData: {} };
