@@ -59,7 +59,7 @@ suite('dead letters of a fixed ingestion', ({ test, before, after }) => {
     assert.equal([...new Set(deadLetters.map(({ reason }) => reason))], ['hook_failed']);
     assert.ok(deadLetters.some(({ source }) => source === 'mqtt:replay/7'));
     const shown = await runDeadLetters('show', pipeline, deadLetters[0]?.id ?? '');
-    assert.match(shown.stdout, /00000000 {2}ff [0-9a-f]{2} 00 /, 'what is no text is shown in hexadecimal');
+    assert.match(shown.stdout, /00000000 {2}ff [0-9a-f]{2} 00 /, 'binary data is shown in hexadecimal');
 
     const raw = collectMessages(scope, pubsub, output);
     isMended = true;

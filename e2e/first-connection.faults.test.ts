@@ -61,7 +61,7 @@ suite('a first connection that is accepted and never answered', (it) => {
   });
 
   for (const { service: name, variable, waitsFor, isLong } of CASES) {
-    (isLong ? long : test)(`${name} at ${variable}: it says what it waits for, connects anew, and works`, async () => {
+    (isLong ? long : test)(`${name} at ${variable}: reports the awaited server, reconnects, and works`, async () => {
       const { sandbox, mqttEnv } = servers;
       const address = sandbox.env[variable] ?? '';
       const [, port] = /:(\d+)$/.exec(address) ?? [];
@@ -92,7 +92,7 @@ suite('a first connection that is accepted and never answered', (it) => {
         assert.match(lines.join('\n'), waitsFor);
       }
       // The service becomes ready without its cache.
-      await eventually(() => assert.ok(silent.accepted > 1, 'connected anew'));
+      await eventually(() => assert.ok(silent.accepted > 1, 'reconnected'));
       await tested.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: 100 }).done;
       await tested.arrival(100, 90_000);
     });

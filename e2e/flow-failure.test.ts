@@ -83,7 +83,7 @@ suite('a flow', ({ test, before, beforeEach, after }) => {
     assert.equal(await left(), []);
   });
 
-  test('lists what it would create, and creates nothing', async () => {
+  test('lists the resources it would create, and creates nothing', async () => {
     const { child, code } = await run('fullflow', { E2E_DRY_RUN: '1' });
     assert.is(code, 0, child.output);
     assert.match(child.output, /topic raw-[0-9a-f]{8}/);

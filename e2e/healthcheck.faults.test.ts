@@ -61,7 +61,7 @@ bucket: { name: bucket }
       scope.defer(() => service.end('SIGKILL'));
       await eventually(() => assert.is(check(), 0, service.output));
       await service.end('SIGTERM');
-      assert.is(check(), 1, 'nothing runs any more');
+      assert.is(check(), 1, 'nothing is running');
     });
   }
 

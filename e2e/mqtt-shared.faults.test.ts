@@ -75,7 +75,7 @@ suite('replicas of ingestion', (it) => {
   );
 
   long(
-    'the trap: what a member was handed waits for that member, and goes to no other',
+    'the trap: messages sent to a member wait for that member, and go to no other',
     async () => {
       const tested = await open();
       const { raw } = tested.resources.topics;
@@ -112,7 +112,7 @@ suite('replicas of ingestion', (it) => {
 
   for (const version of ['4', '5']) {
     long(
-      `two clients with one id, MQTT ${version === '4' ? '3.1.1' : '5'}: both tell, and do not fight at full speed`,
+      `two clients with one id, MQTT ${version === '4' ? '3.1.1' : '5'}: both report it, and reconnect slowly`,
       async () => {
         const tested = await open({ MQTT_PROTOCOL_VERSION: version, DATAFLOW_MQTT__RECONNECT_MIN_MS: '200' });
         const first = await tested.start();

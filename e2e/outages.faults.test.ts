@@ -128,7 +128,7 @@ suite('outages', (it) => {
           return scrape;
         });
         metrics.assertLedger();
-        assert.is(metrics.settled('dead_lettered'), 0, `${name}: an outage is nobody's fault`);
+        assert.is(metrics.settled('dead_lettered'), 0, `${name}: an outage is not poison`);
         assert.is(metrics.settled('expired'), 0, `${name}: leases hold through an outage`);
         const mb = peakMb.get(name) ?? 0;
         console.log(`  ${name}: ${metrics.received} received, at most ${mb.toFixed(0)} MB`);

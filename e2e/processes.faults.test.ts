@@ -53,7 +53,7 @@ suite('services as separate processes', (it) => {
         const exported = [...sandbox.stdout.matchAll(/^export (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
         const env: Record<string, string> = Object.fromEntries(exported);
         Object.assign(process.env, env);
-        assert.is(env.MQTT_PROTOCOL_VERSION, '4', 'the version of the sandbox stands beside its addresses');
+        assert.is(env.MQTT_PROTOCOL_VERSION, '4', "the sandbox's environment includes the version");
         const run = await openRun(scope, { ...FLEET, projectId: env.GOOGLE_CLOUD_PROJECT ?? '', env });
         const { resources, fleet } = run;
         const services: Child[] = [];

@@ -50,7 +50,7 @@ suite('a silent sink', (it) => {
 
   for (const [name, { part, method, env }] of Object.entries(SINKS)) {
     (name === 'bigqueries' ? test : long)(
-      `of ${name} has as many open sockets as calls are allowed at one time, however long it is silent`,
+      `of ${name} has at most one open socket per allowed call, however long it is silent`,
       async () => {
         const { sandbox } = servers;
         const proxied = scope.use(await startProxies(sandbox, 'mqtt://127.0.0.1:1'));

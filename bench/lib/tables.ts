@@ -27,7 +27,7 @@ export function tablesOf(report: Report): string {
     `${report.date}, Node ${report.node}, ${report.cores} cores of ${report.cpu}`,
     table(
       'Operators, each alone',
-      ['operator', 'ns an item', 'B an item', 'beside', 'ns an item', 'B an item'],
+      ['operator', 'ns per item', 'B per item', 'RxJS', 'ns per item', 'B per item'],
       report.operators.map((each) => [
         each.operator,
         ranged(each.nanosPerItem),

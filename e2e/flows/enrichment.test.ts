@@ -97,7 +97,7 @@ flow(
             location: record.LocationID,
             serviceTag: record.Category,
           },
-          `what is known of ${deviceId}`,
+          `the data of ${deviceId}`,
         );
       }
       for (const attributes of deadLetters) {

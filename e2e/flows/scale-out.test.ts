@@ -61,7 +61,7 @@ flow(
     const readings = [...fleet.readings(READINGS)];
     const loaded = run.load(readings.slice(0, READINGS - TAIL), 500);
     for (const [index, name] of STARTED.entries()) {
-      await run.until('the load goes on', () => assert.ok(timing.published >= ((READINGS - TAIL) * (index + 1)) / 5));
+      await run.until('the load continues', () => assert.ok(timing.published >= ((READINGS - TAIL) * (index + 1)) / 5));
       const replica = replicas.get(name);
       await run.until(`the replica of ${name} takes its share before it is killed`, async () =>
         assert.ok(((await replica?.scrape())?.received ?? 0) > 0),

@@ -31,10 +31,10 @@ suite('credit', ({ test }) => {
   test('admits one oversized message, alone', () => {
     const credit = new Credit({ maxMessages: 10, maxBytes: 100 });
     assert.ok(credit.tryTake(1));
-    assert.not(credit.tryTake(1_000), 'beside another message');
+    assert.not(credit.tryTake(1_000), 'next to another message');
     credit.release(1);
     assert.ok(credit.tryTake(1_000));
-    assert.not(credit.tryTake(1), 'beside the oversized one');
+    assert.not(credit.tryTake(1), 'next to the oversized one');
     credit.release(1_000);
     assert.is(credit.bytes, 0);
   });
@@ -77,7 +77,7 @@ suite('credit', ({ test }) => {
     credit.tryTake(5);
     credit.released.subscribe(() => took.push(credit.tryTake(5)));
     credit.release(5);
-    assert.equal(took, [], 'nobody had been refused');
+    assert.equal(took, [], 'no source had been refused');
     credit.tryTake(5);
     assert.not(credit.tryTake(5));
     credit.release(5);
@@ -96,7 +96,7 @@ suite('credit', ({ test }) => {
             const bytes = held.shift();
             if (bytes !== undefined) credit.release(bytes);
           } else if (credit.tryTake(each)) held.push(each);
-          else assert.ok(credit.starved, 'a source was refused, and nobody hears of it');
+          else assert.ok(credit.starved, 'a source was refused without a notification');
           peak = Math.max(peak, held.length);
           assert.is(credit.messages, held.length);
           assert.is(

@@ -15,7 +15,7 @@ suite('attempts', ({ test }) => {
     assert.equal(tries(attempts, 'a', ['hook_failed', 'rejected']), ['1', '2']);
     assert.equal(tries(attempts, 'b', ['no_data', 'internal', 'no_data']), ['1', '2', '3 last']);
     assert.equal(tries(attempts, 'a', ['hook_failed']), ['3 last']);
-    assert.equal(tries(attempts, 'a', ['hook_failed']), ['4 last'], 'come again after its dead letter');
+    assert.equal(tries(attempts, 'a', ['hook_failed']), ['4 last'], 'redelivered after its dead letter');
   });
 
   test('other failures end immediately', () => {

@@ -21,7 +21,7 @@ const SHAPES: Record<string, (index: number) => string> = {
     JSON.stringify({ sites: Array.from({ length: 100 }, (_, at) => ({ id: index + at, name: `n${at}`, on: true })) }),
   'members of other names in each': (index) =>
     JSON.stringify(Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`device-${index}-${at}`, at]))),
-  'a number with its own digits beside a long text': (index) =>
+  'a number with its own digits next to a long text': (index) =>
     `{"text":"${'x'.repeat(30_000)}","number":1.00000000000000000${index}}`,
 };
 

@@ -38,7 +38,7 @@ suite('single flight', ({ test }) => {
       { n: 2 },
       { n: 1 },
     ]);
-    assert.equal(behind.fetched, ['a', 'b', 'a'], 'answers that come at once are shared by nobody');
+    assert.equal(behind.fetched, ['a', 'b', 'a'], 'immediate answers are not shared');
   });
 
   test('a failure reaches all subscribers, and the next fetch tries again', () => {

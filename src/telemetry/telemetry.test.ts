@@ -31,7 +31,7 @@ suite('telemetry', ({ test, beforeEach, afterEach }) => {
     assert.is(msg, EVENTS['publish.retried'].message);
     const metrics = await told.registry.metrics();
     assert.match(metrics, 'dataflow_events_total{event="publish.retried",service="svc",pipeline="svc"} 1');
-    assert.not.match(metrics, 'topic=', 'fields are no labels');
+    assert.not.match(metrics, 'topic=', 'fields are not labels');
   });
 
   test('counts every event from 0, so that the first one is an increase', async () => {

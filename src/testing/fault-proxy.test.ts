@@ -150,7 +150,7 @@ suite('fault proxy', ({ test, beforeEach, afterEach }) => {
       () => {
         const before = last;
         last = written;
-        assert.is(written, before, 'the writer goes on');
+        assert.is(written, before, 'the writer continues');
       },
       { everyMs: 300 },
     );

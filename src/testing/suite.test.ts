@@ -123,7 +123,7 @@ suite('suite', ({ test }) => {
   });
 
   for (const [name, teardown] of [
-    ['kills what it has started', ''],
+    ['kills its child processes', ''],
     ['may tear down first', "process.once('SIGTERM', () => setTimeout(leave, 300));"],
   ]) {
     test(`a file that is silent too long is ended, and ${name}`, async () => {

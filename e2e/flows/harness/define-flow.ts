@@ -36,7 +36,7 @@ export function flow(name: string, options: FlowOptions, body: (run: Flow) => Pr
       options.second === undefined ? undefined : new RunScope(`${runId}b`, projectId, options.second),
     ];
     if (process.env.E2E_DRY_RUN === '1') {
-      test('lists what it would create', () => {
+      test('lists the resources it would create', () => {
         process.env.MQTT_URL ??= 'mqtt://127.0.0.1:1883';
         const [first, second] = scopes(projectOf(targetName()));
         const lines = [first, second].flatMap((scope) => scope?.declarations.flatMap(declaredNames) ?? []);
@@ -87,7 +87,7 @@ async function runFlow(
         await second?.create(fleet, []);
       });
       await body(run);
-      assert.ok(timing.expected > 0, 'the flow says what it expects');
+      assert.ok(timing.expected > 0, 'the flow sets its expected count');
       assert.is(timing.verified, timing.expected, 'everything expected is verified');
     } catch (thrown) {
       failure = thrown;

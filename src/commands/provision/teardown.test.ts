@@ -37,7 +37,7 @@ suite('teardown', ({ test, before, beforeEach, after }) => {
     await storage.createBucket(run.bucket);
     await bigquery.createDataset(run.dataset);
     const ran = await runProvision(env, 'teardown', ...PIPELINES, '--with-data', '--json');
-    assert.is(ran.code, 0, 'what is not ours is nobody’s failure');
+    assert.is(ran.code, 0, 'resources of others are not a failure');
     for (const [kind, name] of [
       ['topic', run.topics.raw],
       ['bucket', run.bucket],

@@ -126,7 +126,7 @@ suite('redis cache', (it) => {
         assert.ok(key);
         return String(key);
       });
-      assert.not.ok(mark.startsWith(keyPrefix), `${mark} is a record of a device of its own`);
+      assert.not.ok(mark.startsWith(keyPrefix), `${mark} is a separate device's record`);
     }
   });
 
@@ -311,7 +311,7 @@ suite('redis cache', (it) => {
     await server.end();
     await eventually(async () => assert.is(await isReady().catch(() => 'away'), 'away'));
     await assertOutage(invalidate('d1'), /redis: /);
-    assert.equal(behind.invalidated, ['d1', 'd1'], 'what is behind is invalidated all the same');
+    assert.equal(behind.invalidated, ['d1', 'd1'], 'later layers are still invalidated');
   });
 
   test('a Redis that hangs costs one timeout, not one for each lookup', async () => {

@@ -109,7 +109,7 @@ export function firestoreContract(name: string, size: 'test' | 'long', start: ()
       assert.is(reference.path, document.path);
     });
 
-    test('get tells a missing document, an empty one, and the times', async () => {
+    test('get distinguishes a missing document from an empty one, and returns the times', async () => {
       const missing = await collection().doc('missing').get();
       assert.is(missing.exists, false);
       assert.ok(missing.readTime.toMillis() > 0);
@@ -215,7 +215,7 @@ export function firestoreContract(name: string, size: 'test' | 'long', start: ()
       assert.equal((await document.get()).get('list'), [2n, 'a', 3n]);
     });
 
-    test('bulkWriter writes each document for itself and tells each failure', async () => {
+    test('bulkWriter writes each document separately, and reports each failure', async () => {
       await collection().doc('taken').create({ a: 1 });
       const writer = database().bulkWriter();
       writer.onWriteError(() => false);

@@ -135,7 +135,7 @@ export function pubsubContract(name: string, size: 'test' | 'long', start: () =>
       }
     });
 
-    test('publish refuses what is empty, too much, or nowhere to go', async () => {
+    test('publish refuses empty and large messages, and missing topics', async () => {
       const topic = await it.newTopic();
       const publish = (messages: object[], to = topic) => codeOf(it.publisher.publish({ topic: to, messages }));
       assert.is(await publish([]), status.INVALID_ARGUMENT);
@@ -147,7 +147,7 @@ export function pubsubContract(name: string, size: 'test' | 'long', start: () =>
       assert.is(await publish([{ data: Buffer.alloc(9_900_000) }]), status.OK);
     });
 
-    test('ack calls refuse nonsense, and ignore what is over', async () => {
+    test('ack calls refuse malformed requests, and ignore settled ids', async () => {
       const { topic, subscription } = await it.newPair();
       await it.publish(topic, ['x']);
       const received = await it.pull(subscription, 1);

@@ -83,7 +83,7 @@ class Model {
       paused: () => false,
       deliver: (received) => {
         try {
-          assert.ok(consumer.outstanding <= maxMessages, 'a consumer gets no more than it wants');
+          assert.ok(consumer.outstanding <= maxMessages, 'a consumer gets at most its limit');
           for (const one of received.filter(isDelivered)) {
             const index = Number(one.message.toString());
             this.#checkDelivery(consumer, index);
@@ -111,7 +111,7 @@ class Model {
     for (const [other, lease] of this.held) {
       if (this.#keys[other] !== key) continue;
       assert.is(lease.consumer, consumer, 'a key stays with one consumer');
-      assert.ok(other < index, 'what comes back brings its successors');
+      assert.ok(other < index, 'a returned message repeats its successors');
     }
   }
 }

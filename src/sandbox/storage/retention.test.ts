@@ -32,7 +32,7 @@ suite('retention and holds', ({ test, before, after, beforeEach }) => {
     assert.ok(Number(generation) >= now * 1000 && Number(generation) < (now + 1000) * 1000);
     await save('timed');
     const [{ generation: next }] = await bucket.file('timed').getMetadata();
-    assert.ok(Number(next) > Number(generation), 'generations grow while the clock stands');
+    assert.ok(Number(next) > Number(generation), 'generations grow while the clock is stopped');
   });
 
   test("a bucket's policy keeps old and new objects until their time", async () => {

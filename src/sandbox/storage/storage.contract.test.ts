@@ -248,7 +248,7 @@ suite('Cloud Storage through its official client', ({ test, before, after, befor
       headers: { 'content-range': `bytes ${CHUNK}-${total - 1}/${total}` },
       body: content.subarray(CHUNK),
     });
-    assert.is(rest.status, 200, 'bytes that were kept already may come again');
+    assert.is(rest.status, 200, 'bytes that were already stored may be resent');
     assert.ok(content.equals((await file.download())[0]));
     const finished = await fetch(uri, { method: 'PUT', headers: { 'content-range': 'bytes */*' } });
     assert.is(finished.status, 200);

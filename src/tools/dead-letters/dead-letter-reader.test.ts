@@ -36,7 +36,7 @@ suite('dead letter box', (tests) => {
     const deadLetters = await readAll(reader);
     assert.is(new Set(deadLetters.map(({ id }) => id)).size, 500);
     assert.is(deadLetters.length, 500);
-    assert.ok(await it.isEmpty(subscription), 'nobody else reads them meanwhile');
+    assert.ok(await it.isEmpty(subscription), 'no other reader gets them in the meantime');
     await reader.acknowledge(deadLetters.slice(0, 480));
     await reader.close();
     const left = await it.pull(subscription, 20);

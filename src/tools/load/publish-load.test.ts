@@ -100,22 +100,28 @@ suite('the load', (it) => {
       assert.ok((progress.latency.quantile(0.8) ?? 0) > 250, `p80 ${progress.latency.quantile(0.8)}`);
     });
 
-    onBroker(`${name}: one that confirms nothing any more ends the load, and the books say what is open`, async () => {
-      const url = await start();
-      const proxy = scope.use(await startFaultProxy({ port: Number(new URL(url).port) }));
-      const progress = newLoadProgress();
-      const running = publishLoad(
-        fleet.readings(1_000_000),
-        { broker: publisherSettings({ url: `mqtt://127.0.0.1:${proxy.port}` }), window: 100, stalledAfterMs: 1_000 },
-        progress,
-      );
-      await eventually(() => assert.ok(progress.confirmed > 300));
-      proxy.stall();
-      const { stoppedBy } = await running;
-      assert.match(String(stoppedBy), "100 messages have been waiting for the broker's confirmation for more than 1 s");
-      assert.is(progress.unconfirmed, 100);
-      assert.is(progress.sent, progress.confirmed + 100);
-    });
+    onBroker(
+      `${name}: one that stops confirming ends the load, and the counts show the unconfirmed messages`,
+      async () => {
+        const url = await start();
+        const proxy = scope.use(await startFaultProxy({ port: Number(new URL(url).port) }));
+        const progress = newLoadProgress();
+        const running = publishLoad(
+          fleet.readings(1_000_000),
+          { broker: publisherSettings({ url: `mqtt://127.0.0.1:${proxy.port}` }), window: 100, stalledAfterMs: 1_000 },
+          progress,
+        );
+        await eventually(() => assert.ok(progress.confirmed > 300));
+        proxy.stall();
+        const { stoppedBy } = await running;
+        assert.match(
+          String(stoppedBy),
+          "100 messages have been waiting for the broker's confirmation for more than 1 s",
+        );
+        assert.is(progress.unconfirmed, 100);
+        assert.is(progress.sent, progress.confirmed + 100);
+      },
+    );
   }
 
   test('stops at the signal, and waits for messages in flight', async () => {

@@ -24,7 +24,7 @@ suite('replay over MQTT', ({ test, skip, before, after }) => {
     assert.match(failure?.message ?? '', /^mqtt\.url: /);
   });
 
-  const onMosquitto = 'is confirmed by the broker, under a client id of its own';
+  const onMosquitto = 'is confirmed by the broker, with its own client id';
   if (findMosquitto() === undefined) {
     skip(onMosquitto, 'mosquitto is not installed');
     return;

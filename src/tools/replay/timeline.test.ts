@@ -93,7 +93,7 @@ suite('timeline of an archive', ({ test, before, after, beforeEach }) => {
     await timeline.scan(never);
     const ids = await idsOf(timeline);
     assert.is(ids.length, 120);
-    assert.ok(timeline.peakOpen <= 2, `${timeline.peakOpen} objects were open at one time`);
+    assert.ok(timeline.peakOpen <= 2, `${timeline.peakOpen} objects were open concurrently`);
   });
 
   test('selects by time, by device and by prefix', async () => {
@@ -116,7 +116,7 @@ suite('timeline of an archive', ({ test, before, after, beforeEach }) => {
   });
 
   test('names unreadable lines, and continues', async () => {
-    await write('raw/broken.jsonl.gz', 'this is no gzip');
+    await write('raw/broken.jsonl.gz', 'this is not gzip');
     await object('raw/some.jsonl.gz', [
       line('a1', 1),
       '{"id":',
