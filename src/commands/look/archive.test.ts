@@ -84,6 +84,14 @@ suite('look archive', (it) => {
     assert.is(idsIn(all.stdout).at(-1), 'oldest');
   });
 
+  test('finds the newest message, though a later object holds older ones', async () => {
+    const { store, pipeline } = await newArchive();
+    await store('2026/01/02/1.jsonl.gz', -1, { newest: '1' });
+    await store('2026/01/02/oslo/2.jsonl.gz', -100, { late: '2' });
+    const { stdout, output } = await runCli(['look', 'archive', pipeline, '--json', '--limit', '1']);
+    assert.equal(idsIn(stdout), ['newest'], output);
+  });
+
   test('reads archives that are filed in another way, and says what cannot be read', async () => {
     const { bucket, store, pipeline } = await newArchive();
     await store('hall/2026-01-02/1.jsonl.gz', 0, { hall: '1' });

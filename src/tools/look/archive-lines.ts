@@ -15,6 +15,8 @@ import type { ShownField } from './shown-record.ts';
 const LIST_TIMEOUT_MS = 60_000;
 /** Objects that `follow` recognizes by name, and the most that a listing holds. */
 const KNOWN_OBJECTS = 20_000;
+/** Objects that are looked at for the newest lines: the latest may hold older messages than the one before it. */
+const LEAST_OBJECTS = 50;
 /** Days that `follow` lists: messages are filed by their own time, which may be of the day before. */
 const FOLLOWED_DAYS = 3;
 const NOT_FOUND = 404;
@@ -115,7 +117,7 @@ export class ArchiveLines {
     let newest: Line[] = [];
     for await (const folder of this.#foldersNewestFirst(this.#folder, 0)) {
       if (newest.length === limit) break;
-      const objects = await this.#objectsIn(folder, limit, isWanted);
+      const objects = await this.#objectsIn(folder, Math.max(limit, LEAST_OBJECTS), isWanted);
       for (const object of objects.toReversed()) {
         // No line is younger than its object.
         if (newest.length === limit && object.createdMs < (newest.at(-1)?.publishedMs ?? 0)) break;
