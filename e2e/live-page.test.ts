@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { servePlatformPage } from '../src/services/platform-page.ts';
-import { findChromium, openPage, startBrowser } from '../src/testing/browser.ts';
+import { findChromium, OTHER_HOST, openPage, startBrowser } from '../src/testing/browser.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { startServers } from '../src/testing/servers.ts';
@@ -192,6 +192,33 @@ suite('the live page in a browser', (it) => {
     await page.context().close();
   });
 
+  test('shows contents under another name only with the token, which is asked for', async () => {
+    const server = scope.use(await servePlatformPage(platform.all, { token: 'open-sesame' }));
+    const address = server.url.replace('127.0.0.1', OTHER_HOST);
+    const { page, errors } = await openPage(browser, address, { colorScheme: 'dark' });
+    await page.locator('[data-service=enrich] [data-probe=enriched] .rate').waitFor();
+    assert.is(await page.locator('.edge button').count(), 0, 'no messages to look at');
+    await page.locator('#unlock').click();
+    await page.keyboard.type('open-sesame');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-service=enrich] [data-probe=enriched] button').waitFor();
+    assert.is(await page.locator('#unlock').isVisible(), false);
+    assert.not.match(page.url(), 'sesame');
+    assert.equal(errors, []);
+    await page.context().close();
+  });
+
+  test('says when the service is gone, and goes on when it is back', async () => {
+    const first = await servePlatformPage(platform.all);
+    const { page } = await openPage(browser, first.url, { colorScheme: 'light' });
+    await eventually(async () => assert.is(await page.locator('#state').textContent(), 'ready'));
+    await first.close();
+    await eventually(async () => assert.is(await page.locator('#state').textContent(), 'no connection'));
+    scope.use(await servePlatformPage(platform.all, { port: first.port }));
+    await eventually(async () => assert.is(await page.locator('#state').textContent(), 'ready'));
+    await page.context().close();
+  });
+
   test('fits a narrow window in both themes', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const { page, errors } = await openPage(browser, url, { colorScheme, width: 390, height: 844 });
@@ -199,8 +226,6 @@ suite('the live page in a browser', (it) => {
       const width = await page.evaluate('document.documentElement.scrollWidth');
       assert.ok(Number(width) <= 390, `${width} px wide`);
       assert.equal(errors, []);
-      if (process.env.NARROW_IMAGE)
-        await page.screenshot({ path: `${process.env.NARROW_IMAGE}-${colorScheme}.png`, fullPage: true });
       await page.context().close();
     }
   });

@@ -2,13 +2,19 @@ import { isUtf8 } from 'node:buffer';
 
 const MAX_BYTES = 240;
 const MAX_CHARACTERS = 200;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /** The beginning of a payload for people: text as it is, other bytes in hexadecimal digits. */
 export function previewOf(payload: Uint8Array): string {
   const head = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.byteLength, MAX_BYTES));
-  // The last character may have been cut.
-  const text = [0, 1, 2, 3].map((cut) => head.subarray(0, head.byteLength - cut)).find((part) => isUtf8(part));
-  const shown = text === undefined ? head.toString('hex').replaceAll(/(..)(?=.)/g, '$1 ') : text.toString();
-  const isCut = shown.length > MAX_CHARACTERS || payload.byteLength > MAX_BYTES;
-  return isCut ? `${shown.slice(0, MAX_CHARACTERS)}…` : shown;
+  const isCut = payload.byteLength > MAX_BYTES;
+  // Where the payload goes on, its last character may have been cut: one of up to four bytes.
+  const text = (isCut ? [0, 1, 2, 3] : [0])
+    .map((cut) => head.subarray(0, head.byteLength - cut))
+    .find((part) => isUtf8(part))
+    ?.toString();
+  const isText = text !== undefined && !CONTROL.test(text);
+  const shown = isText ? text : head.toString('hex').replaceAll(/(..)(?=.)/g, '$1 ');
+  return isCut || shown.length > MAX_CHARACTERS ? `${shown.slice(0, MAX_CHARACTERS)}…` : shown;
 }

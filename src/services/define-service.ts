@@ -110,11 +110,12 @@ export function defineService<
     const opening = openingOf(definition, config, dependencies);
     const { context, probes } = opening;
     let parts: Parts | undefined;
-    const service = createService(context, config, probes, outlineOf(definition.graph), async () => {
+    const build = async () => {
       const built = await definition.build(opening);
       parts = built;
-      return { ...built, graph: (deliveries) => definition.graph(deliveries, opening, built) };
-    });
+      return { ...built, graph: (deliveries: Observable<Delivery>) => definition.graph(deliveries, opening, built) };
+    };
+    const service = createService(context, config, probes, build, outlineOf(definition.graph));
     return Object.assign(
       service,
       definition.actions?.(() => parts),

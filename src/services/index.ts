@@ -8,6 +8,7 @@ export { type DeadLetterSink, openDeadLetterSink } from './dead-letter-sink.ts';
 export { defineService, type GraphParts, type ServiceDefinition, type ServiceOpening } from './define-service.ts';
 export { toPublishTarget } from './enrich/publish-target.ts';
 export { createPipelineService, loadPipeline, type Pipeline, readPipelineConfig } from './pipeline.ts';
+export { type PlatformPageOptions, servePlatformPage } from './platform-page.ts';
 export { openPubSubInput, type PubSubInput } from './pubsub-input.ts';
 export { openPubSubOutput, type PubSubOutput } from './pubsub-output.ts';
 export { runService } from './run-service.ts';

@@ -90,8 +90,8 @@ export function createService<Probes>(
   context: ServiceContext,
   config: CommonConfig,
   probes: Probes,
-  outline: GraphOutline | undefined,
   build: () => Promise<ServiceParts>,
+  outline?: GraphOutline,
 ): Service<Probes> {
   const { readiness, telemetry, ledger } = context;
   const stop = new ReplaySubject<void>(1);

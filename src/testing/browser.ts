@@ -9,6 +9,9 @@ export function findChromium(): string | undefined {
   return [process.env.CHROMIUM ?? '', ...EXECUTABLES].find((path) => path !== '' && existsSync(path));
 }
 
+/** A name that leads to this machine, as one of an attacker or of a tunnel does. */
+export const OTHER_HOST = 'service.example';
+
 /** A page, and what went wrong in it. */
 export interface WatchedPage {
   readonly page: Page;
@@ -21,7 +24,8 @@ export interface WatchedPage {
 /** Starts a headless Chromium that ends with the scope. */
 export async function startBrowser(scope: Scope, executablePath: string): Promise<Browser> {
   // In a container the sandbox of Chromium has no rights, and /dev/shm is small.
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const args = ['--no-sandbox', '--disable-dev-shm-usage', `--host-resolver-rules=MAP ${OTHER_HOST} 127.0.0.1`];
+  const browser = await chromium.launch({ executablePath, args });
   return scope.use(browser);
 }
 

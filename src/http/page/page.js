@@ -167,6 +167,9 @@ class ServiceView {
     svg.append(this.#spark);
     write(this.#title, pipeline);
     this.#more.open = isOpen;
+    // Of a service alone, the top of the page says both.
+    this.#title.hidden = isOpen;
+    this.#state.hidden = isOpen;
     this.#more.append(
       element('summary', {}, 'Bounds, ledger, times, dead letters, events'),
       element(
@@ -174,7 +177,7 @@ class ServiceView {
         { class: 'panels' },
         panel('Bounds', this.#bounds),
         panel('Ledger', table(['', 'rate', 'total'], this.#ledger)),
-        panel('Time, last minute', table(['', 'p50', 'p95', 'p99'], this.#latencies)),
+        panel('Time, last minute', table(['', 'p50', 'p95', 'p99'], this.#latencies, undefined, 'names')),
         this.#besidePanel,
       ),
       panel('Dead letters', this.#noDeadLetters, this.#deadLetterTable),
@@ -290,6 +293,8 @@ class ServiceView {
       mark(drawn, 'data-state', box.state);
       const state = drawn.querySelector('.state');
       if (state !== null) write(state, box.state === 'ok' ? '' : box.state);
+      const place = drawn.querySelector('.place');
+      if (place !== null) write(place, placeOf(box, service));
       showFacts(drawn.querySelector('.facts'), this.#factsOf(box, service));
     }
     const edges = [...this.#graph.querySelectorAll('.edge')];
@@ -310,11 +315,10 @@ class ServiceView {
   }
 
   /** @param {Box} box @param {LiveService} service @returns {[string, string][]} */
-  #factsOf({ role, title }, { bounds, inSink, ledger, wiring }) {
+  #factsOf({ role, title }, { bounds, inSink, ledger }) {
     if (role === 'source') {
       const credit = bounds.find(({ unit }) => unit === 'messages');
       return [
-        ...named('from', wiring.input === undefined ? [] : [wiring.input]),
         ['in flight', whole(ledger.inFlight)],
         ['may hold', credit === undefined ? '' : whole(credit.limit)],
       ];
@@ -329,7 +333,6 @@ class ServiceView {
     }
     if (role !== 'sink' || title === '') return [];
     return [
-      ...named('to', wiring.outputs),
       ...inSink.map(({ probe, counted }) => fact(`${counted} ${probe}`, `${rateText(this.#rate(`probe ${probe}`))}/s`)),
     ];
   }
@@ -423,11 +426,12 @@ class ServiceView {
 /** @param {string} name @param {string} value @returns {[string, string]} */
 const fact = (name, value) => [name, value];
 
-/** Names of topics and subscriptions without their project. @param {string} title @param {readonly string[]} names */
-function named(title, names) {
+/** What a source reads or a sink writes, without its project. @param {Box} box @param {LiveService} service */
+function placeOf({ role }, { wiring: { input, outputs } }) {
+  const names = role === 'sink' ? outputs : role === 'source' && input !== undefined ? [input] : [];
   const short = names.map((name) => name.replace(/^projects\/[^/]+\/(topics|subscriptions)\//, ''));
   const more = short.length > 2 ? ` and ${short.length - 2} more` : '';
-  return short.length === 0 ? [] : [fact(title, `${short.slice(0, 2).join(', ')}${more}`)];
+  return short.length === 0 ? '' : `${role === 'sink' ? '→ ' : ''}${short.slice(0, 2).join(', ')}${more}`;
 }
 
 /** @type {Record<'ok' | 'degraded' | 'failing', string>} */
@@ -449,12 +453,12 @@ function scrolling(label, child) {
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, child);
 }
 
-/** @param {string[]} titles @param {HTMLTableSectionElement} body @param {string[]} [numbers] */
-function table(titles, body, numbers = titles.slice(1)) {
+/** @param {string[]} titles @param {HTMLTableSectionElement} body @param {string[]} [numbers] @param {string} [kind] */
+function table(titles, body, numbers = titles.slice(1), kind = '') {
   const heads = titles.map((title) =>
     element('th', { scope: 'col', ...(numbers.includes(title) ? { class: 'n' } : {}) }, title),
   );
-  return element('table', {}, element('thead', {}, element('tr', {}, ...heads)), body);
+  return element('table', { class: kind }, element('thead', {}, element('tr', {}, ...heads)), body);
 }
 
 /** Rows of a name and numbers, updated in place. @param {HTMLTableSectionElement} body @param {string[][]} rows */
@@ -514,6 +518,7 @@ function drawBox({ role, title, operators }) {
     { class: 'box', 'data-role': role },
     element('span', { class: 'state' }),
     element('h3', {}, title),
+    element('div', { class: 'place' }),
     element('div', { class: 'operators' }, ...operators.map((operator) => element('div', {}, operator))),
     element('dl', { class: 'facts' }),
   );
@@ -748,7 +753,9 @@ async function peek(pipeline, probe) {
         /** @type {TappedValue} */
         const { time, value, skipped } = JSON.parse(data);
         write(peekNote, `at most two a second; ${whole(skipped)} passed unseen`);
-        peekValues.prepend(element('li', {}, `${time.slice(11, 23)}  ${JSON.stringify(value, null, 2)}`));
+        const { payload, ...rest } = value;
+        const text = `${time.slice(11, 23)}  ${JSON.stringify(rest, null, 2)}`;
+        peekValues.prepend(element('li', {}, typeof payload === 'string' ? `${text}\n${payload}` : text));
         while (peekValues.childElementCount > MAX_PEEKED) peekValues.lastElementChild?.remove();
       },
     );
