@@ -3,6 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import * as assert from 'uvu/assert';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { servePlatformPage } from '../src/services/platform-page.ts';
+import { placeOf } from '../src/services/snapshot.ts';
 import { findChromium, OTHER_HOST, openPage, startBrowser } from '../src/testing/browser.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope } from '../src/testing/scope.ts';
@@ -43,7 +44,7 @@ suite('the picture of a graph', (it) => {
     await run.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: 1 }).done;
     await eventually(() => assert.ok(platform.all.every(({ ledger }) => ledger.acked === 1)));
     for (const { live, names } of passed) {
-      const { edges, inSink, beside } = live.snapshot();
+      const { edges, inSink, beside, report } = live.snapshot();
       const way = edges.map(({ probe }) => probe);
       assert.equal(
         [...names].filter((name) => way.includes(name)),
@@ -51,6 +52,9 @@ suite('the picture of a graph', (it) => {
         live.service,
       );
       const drawn = [...edges, ...inSink, ...beside].map(({ probe }) => probe);
+      for (const part of Object.keys(report.components)) {
+        assert.is(placeOf(part) === 'service', ['service', 'progress'].includes(part), `${part} has its box`);
+      }
       for (const name of names) assert.ok(drawn.includes(name), `${live.service}: ${name} is in the picture`);
     }
   });

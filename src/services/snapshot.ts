@@ -25,6 +25,11 @@ const PARTS: readonly (readonly [Place, RegExp])[] = [
 
 type Place = Box['role'] | 'service';
 
+/** Returns where a part of `/readyz` belongs. */
+export function placeOf(part: string): Place {
+  return PARTS.find(([, pattern]) => pattern.test(part))?.[0] ?? 'service';
+}
+
 /** Every consumer begins with it: a hook or a lookup is behind it. */
 const DECODING = 'decodeInput';
 
@@ -131,7 +136,7 @@ function problemsOf(components: ServiceSnapshot['report']['components']): Placed
     .map(([part, condition]) => ({
       part,
       ...condition,
-      place: PARTS.find(([, pattern]) => pattern.test(part))?.[0] ?? 'service',
+      place: placeOf(part),
     }));
 }
 

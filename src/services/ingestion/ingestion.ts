@@ -103,7 +103,8 @@ async function openParts(opening: Opening) {
   const { telemetry, readiness } = context;
   const table = new BehaviorSubject(new RouteTable(config));
   const currentTable = () => table.value;
-  context.wiring.input = maskAddress(config.mqtt.url);
+  // Without the user that it may hold.
+  context.wiring.input = maskAddress(config.mqtt.url).replace(/\/\/[^/@]*@/, '//');
   context.wiring.outputs = () =>
     currentTable().topicIds.map((topicId) => `projects/${config.google.projectId}/topics/${topicId}`);
   const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
