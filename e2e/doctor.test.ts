@@ -12,6 +12,7 @@ import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { PIPELINES, runProvision } from '../src/testing/provision-cli.ts';
 import { hasRedis, startRedisServer } from '../src/testing/redis-server.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
+import { startScriptedBroker } from '../src/testing/scripted-broker.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { startSilentServer } from '../src/testing/silent-server.ts';
 import { suite } from '../src/testing/suite.ts';
@@ -304,6 +305,33 @@ suite('doctor', (it) => {
     const [error] = findings.filter(({ part, severity }) => part.startsWith('broker') && severity === 'error');
     assert.ok(error, words(findings));
     assert.match(error.what, 'the broker may want 4 (MQTT 3.1.1)');
+  });
+
+  test('names what a broker of MQTT 5 does not offer', async () => {
+    const properties = {
+      ...{ sharedSubscriptionAvailable: false, wildcardSubscriptionAvailable: false, retainAvailable: false },
+      ...{ sessionExpiryInterval: 60, maximumQoS: 0, receiveMaximum: 20, subscriptionIdentifiersAvailable: false },
+    };
+    const broker = scope.use(await startScriptedBroker({ connack: () => ({ properties }) }));
+    const name = names();
+    const findings = await examine(ingestion(name, { url: broker.url, shareGroup: 'g', retained: 'new' }));
+    const part = findings.find(({ part }) => part.startsWith('broker'))?.part ?? '';
+    assert.equal(
+      about(findings, part, 'error').map(({ what }) => what),
+      [
+        'has no shared subscriptions',
+        'takes no filters with + and #',
+        'delivers at QoS 0 only: messages are lost when a connection is',
+      ],
+    );
+    assert.match(words(about(findings, part, 'warning')), 'keeps a session for 60 s at most');
+    assert.match(
+      words(about(findings, part, 'ok')),
+      'Receive Maximum 20, Maximum Packet Size no limit, QoS 0, sessions of 60 s; available: nothing',
+    );
+    // A session of its own, and none that stays: a running service keeps its own.
+    assert.match(broker.connections[0]?.connect.clientId ?? '', new RegExp(`^${name}-doctor-`));
+    assert.equal(broker.connections[0]?.of('subscribe'), []);
   });
 
   if (findMosquitto() === undefined) skip('reads the limits of a broker', 'mosquitto is not installed');

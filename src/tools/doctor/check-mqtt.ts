@@ -82,7 +82,15 @@ function reportLimits(
   }
   const { receiveMaximum = 65_535, maximumPacketSize, maximumQoS = 2 } = properties;
   const size = maximumPacketSize === undefined ? 'no limit' : `${maximumPacketSize} bytes`;
-  report('ok', `limits: Receive Maximum ${receiveMaximum}, Maximum Packet Size ${size}, QoS ${maximumQoS}`);
+  const available = [
+    ...(properties.retainAvailable === false ? [] : ['retained messages']),
+    ...(properties.wildcardSubscriptionAvailable === false ? [] : ['wildcards']),
+    ...(properties.sharedSubscriptionAvailable === false ? [] : ['shared subscriptions']),
+  ];
+  report(
+    'ok',
+    `limits: Receive Maximum ${receiveMaximum}, Maximum Packet Size ${size}, QoS ${maximumQoS}, sessions of ${expiry ?? mqtt.sessionExpirySeconds} s; available: ${available.join(', ') || 'nothing'}`,
+  );
   if (maximumPacketSize !== undefined && maximumPacketSize < mqtt.maxPayloadBytes) {
     report('note', `takes no packet above ${maximumPacketSize} bytes: devices cannot publish larger ones`);
   }
