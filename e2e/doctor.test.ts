@@ -228,9 +228,9 @@ suite('doctor', (it) => {
     assert.equal(
       about(findings, `table ${datasetId}.t`, 'error').map(({ what }) => what),
       [
-        'n has the type STRING in the table, and is configured as INT64',
+        'n has the type STRING in the table, but is configured as INT64',
         'at is missing in the table (configured as TIMESTAMP)',
-        'must is REQUIRED in the table, and table.schema does not name it',
+        'must is REQUIRED in the table, but missing in table.schema',
       ],
     );
     assert.match(words(about(findings, 'clock', 'error')), /is 3[56]\d\d\.\d s behind that of http/);
@@ -304,7 +304,7 @@ suite('doctor', (it) => {
     const findings = await examine(ingestion(names(), { url: sandbox.env.MQTT_URL, protocolVersion: 5 }));
     const [error] = findings.filter(({ part, severity }) => part.startsWith('broker') && severity === 'error');
     assert.ok(error, words(findings));
-    assert.match(error.what, 'the broker may want 4 (MQTT 3.1.1)');
+    assert.match(error.what, 'the broker may require 4 (MQTT 3.1.1)');
   });
 
   test('names what a broker of MQTT 5 does not offer', async () => {
@@ -345,7 +345,7 @@ suite('doctor', (it) => {
       assert.match(words(broker), 'takes no packet above 100000 bytes');
       assert.match(words(broker), 'sets the keepalive to 30 s (mqtt.keepAliveSeconds is 60)');
       const refused = await examine(ingestion(names(), { url: url.replace('mqtt:', 'mqtts:') }));
-      assert.match(words(refused.filter(({ part }) => part.startsWith('broker'))), 'as it does at a port without TLS');
+      assert.match(words(refused.filter(({ part }) => part.startsWith('broker'))), 'as on a port without TLS');
     });
   }
 

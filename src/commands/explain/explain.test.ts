@@ -130,7 +130,7 @@ suite('explain command', (it) => {
     assert.equal([waits.outcome, waits.error], ['waits', 'the transformer failed: the registry is away']);
     assert.equal([fails.deadLetter.reason, fails.deadLetter.attempt], ['hook_failed', 5]);
     assert.is(refused.outcome, 'refused');
-    assert.equal(refused.row.problems, ['n: the value is no INT64', 'm: table.schema has no such column']);
+    assert.equal(refused.row.problems, ['n: the value is not of type INT64', 'm: table.schema has no such column']);
     assert.equal([dropped.outcome, never.outcome], ['dropped', 'notReached']);
   });
 

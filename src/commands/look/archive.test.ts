@@ -102,7 +102,7 @@ suite('look archive', (it) => {
     assert.is(code, 1, output);
     assert.equal(idsIn(stdout), ['good', 'hall']);
     assert.match(output, /cannot be read: raw\/hall\/broken\.jsonl\.gz/);
-    assert.match(output, /cannot be read: raw\/hall\/lines\.jsonl, line 1: the line is no JSON/);
+    assert.match(output, /cannot be read: raw\/hall\/lines\.jsonl, line 1: the line is not JSON/);
   });
 
   test('follows: the newest, then the messages of each object once, until Ctrl-C', async () => {

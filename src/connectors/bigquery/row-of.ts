@@ -111,7 +111,7 @@ function converterOf(field: Column | NestedField, checked: boolean): Convert {
   const one: Convert = checked
     ? (value, view) => {
         const converted = plain(value, view);
-        if (!fits(type, converted)) throw rejected(`${name}: the value is not a ${type}`);
+        if (!fits(type, converted)) throw rejected(`${name}: the value is not of type ${type}`);
         return converted;
       }
     : plain;

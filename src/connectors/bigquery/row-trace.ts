@@ -102,7 +102,7 @@ function columnProblems(column: Column | NestedField, value: unknown, path: stri
 }
 
 function valueProblems({ type, fields = [] }: Column | NestedField, value: unknown, path: string): string[] {
-  if (!fits(type, value)) return [`${path}: the value is no ${type}`];
+  if (!fits(type, value)) return [`${path}: the value is not of type ${type}`];
   return fields.length > 0 && isJsonObject(value) ? rowProblems(fields, value, `${path}.`) : [];
 }
 
