@@ -4,8 +4,10 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
 import { createStorageClient } from '../src/connectors/storage/client.ts';
+import { freePort } from '../src/sandbox/free-port.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { loadPipeline } from '../src/services/pipeline.ts';
+import { hasOpenssl, makeCertificates } from '../src/testing/certificates.ts';
 import { lastJson, runCli } from '../src/testing/cli.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { pipelineFolder } from '../src/testing/pipeline-folder.ts';
@@ -346,6 +348,23 @@ suite('doctor', (it) => {
       assert.match(words(broker), 'sets the keepalive to 30 s (mqtt.keepAliveSeconds is 60)');
       const refused = await examine(ingestion(names(), { url: url.replace('mqtt:', 'mqtts:') }));
       assert.match(words(refused.filter(({ part }) => part.startsWith('broker'))), 'as on a port without TLS');
+    });
+  }
+
+  if (findMosquitto() === undefined || !hasOpenssl()) {
+    skip('names certificates that expire soon', 'mosquitto or openssl is not installed');
+  } else {
+    test('names certificates that expire soon', async () => {
+      const { caFile, server, client } = makeCertificates(pipelineFolder(scope).path);
+      const port = await freePort();
+      const { certFile, keyFile } = server;
+      const files = [`cafile ${caFile}`, `certfile ${certFile}`, `keyfile ${keyFile}`, 'require_certificate true'];
+      scope.use(await startMosquitto([`listener ${port} 127.0.0.1`, ...files]));
+      const mqtt = { url: `mqtts://127.0.0.1:${port}`, tls: { caFile, ...client } };
+      const findings = await examine(ingestion(names(), mqtt));
+      const warnings = words(about(findings, `broker mqtts://127.0.0.1:${port}`, 'warning'));
+      assert.match(warnings, /the certificate of the broker expires in [01] days .* → renew it at the broker/);
+      assert.match(warnings, /the client certificate expires in [01] days .* → renew mqtt\.tls\.certFile/);
     });
   }
 

@@ -1,10 +1,16 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { TLSSocket } from 'node:tls';
 import type { IConnackPacket, MqttClient, Packet } from 'mqtt';
 import { createMqttClient } from '../../connectors/mqtt/client.ts';
 import type { MqttSourceConfig } from '../../connectors/mqtt/config.ts';
 import { plainPortOf, redacted, refusalOf } from '../../connectors/mqtt/connection.ts';
 import { toError } from '../../core/errors.ts';
 import type { Check, Report } from './finding.ts';
+
+const DAY_MS = 86_400_000;
+/** Time enough to renew a certificate by hand. */
+const SOON_DAYS = 21;
 
 export interface ExaminedBroker {
   readonly mqtt: MqttSourceConfig;
@@ -27,6 +33,7 @@ export function brokerCheck({ mqtt, filters }: ExaminedBroker): Check {
         const version = mqtt.protocolVersion === 5 ? 'MQTT 5' : 'MQTT 3.1.1';
         report('ok', `takes ${version} connections with these credentials (as ${clientId})`);
         reportLimits(report, connack, mqtt, filters);
+        reportCertificates(report, client, mqtt);
       } catch (thrown) {
         const error = toError(thrown);
         const refusal = refusalOf(error, mqtt) ?? plainPortOf(error, mqtt);
@@ -48,6 +55,29 @@ function connected(client: MqttClient): Promise<IConnackPacket> {
     client.on('close', () => reject(new Error('the broker closed the connection')));
     client.connect();
   });
+}
+
+/** Reports certificates that expire soon: the broker's, and this client's. */
+function reportCertificates(report: Report, { stream }: MqttClient, { tls }: MqttSourceConfig): void {
+  if (stream instanceof TLSSocket) {
+    reportExpiry(
+      report,
+      'the certificate of the broker',
+      stream.getPeerCertificate().valid_to,
+      'renew it at the broker',
+    );
+  }
+  if (tls?.certFile !== undefined) {
+    const { validTo } = new X509Certificate(readFileSync(tls.certFile));
+    reportExpiry(report, 'the client certificate', validTo, 'renew mqtt.tls.certFile');
+  }
+}
+
+function reportExpiry(report: Report, which: string, validTo: string, remedy: string): void {
+  const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS);
+  if (Number.isNaN(days)) return;
+  if (days < SOON_DAYS) report('warning', `${which} expires in ${days} days (${validTo})`, remedy);
+  else report('ok', `${which} is valid for ${days} days`);
 }
 
 function reportLimits(
