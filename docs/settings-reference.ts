@@ -84,7 +84,7 @@ export function settingsPage(): string {
 
 \`npm run docs:settings\` writes this page from the schemas. \`<name>\` is a name of your choice, and \`[]\` for each
 element of a list. "needed" marks a setting without a default. Sizes are in bytes, and names that end in \`Ms\` are in
-milliseconds. See [configuration](../README.md#configuration) for the YAML file, variables and overrides.
+milliseconds. See [configuration](configuration.md) for the YAML file, variables and overrides.
 
 ${sections.join('\n\n')}
 `;

@@ -19,7 +19,7 @@ import {
 
 const ROOT = join(import.meta.dirname, '../../..');
 const PAGE = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const CONTAINER = readFileSync(join(ROOT, 'docs/container.md'), 'utf8');
 
 const LOAD: Workload = {
   ...{ rate: 20_000, bytes: 200, devices: 2_000, order: 'buckets', buckets: 32, places: 4 },
@@ -41,7 +41,7 @@ suite('the size of services', ({ test }) => {
       assert.is(row(service, 'this project, 1 KiB').cpu, measured.CPU_MICROS[service].at1KiB, service);
       const { inFlight, megabytes } = measured.PEAK_MEMORY[service];
       assert.match(PAGE, `\n| ${service} | ${inFlight.toLocaleString('en')} | ${megabytes} |\n`);
-      assert.match(README, new RegExp(`\\n\\| ${service} \\| \\d+ MB \\| ${megabytes} MB \\|`));
+      assert.match(CONTAINER, new RegExp(`\\n\\| ${service} \\| \\d+ MB \\| ${megabytes} MB \\|`));
     }
     const { cpu } = row('enrich', 'this project');
     const redis = row('enrich', 'this project, Redis, no memory').cpu - cpu;
