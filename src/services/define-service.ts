@@ -55,7 +55,7 @@ export interface ServiceDefinition<Config, Probes, Dependencies, Parts, Actions>
   graph(
     deliveries: Observable<Delivery>,
     opening: ServiceOpening<Config, Probes, Dependencies>,
-    parts: Parts,
+    parts: NoInfer<Parts>,
   ): Observable<Outcome>;
   /** Adds functions to the service. `parts()` is undefined until `build` has completed. */
   actions?(parts: () => Parts | undefined): Actions;

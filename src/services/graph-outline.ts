@@ -6,6 +6,8 @@ export interface GraphOutline {
   readonly operators: readonly (readonly string[])[];
 }
 
+/** The first parameter of a function, a method or an arrow function. */
+const PARAMETER = /^(?:function\b\s*)?(?:[\w$]+\s*)?\(\s*([\w$]+)/;
 const OPEN = '([{';
 const CLOSE = ')]}';
 
@@ -16,7 +18,7 @@ const CLOSE = ')]}';
  */
 export function outlineOf(graph: (...parts: never[]) => unknown): GraphOutline | undefined {
   const source = withoutComments(graph.toString());
-  const [, parameter] = /^(?:async\s*)?(?:\w+\s*)?\(?\s*([\w$]+)/.exec(source) ?? [];
+  const [, parameter] = PARAMETER.exec(source) ?? [];
   if (parameter === undefined) return undefined;
   const [start, another] = source.matchAll(
     new RegExp(`(?<![\\w$.])${parameter.replaceAll('$', '\\$')}\\s*\\.pipe\\(`, 'g'),

@@ -42,7 +42,7 @@ export const createBigQueries = defineService({
   inFlight: ({ source, insert }) => ({ ...source, maxWaitMs: insert.maxDelayMs }),
   probes: bigqueriesProbes,
   build: openParts,
-  graph: (deliveries, opening, parts) => bigqueriesGraph(deliveries, opening, parts),
+  graph: bigqueriesGraph,
 });
 export default createBigQueries;
 

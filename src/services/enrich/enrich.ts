@@ -48,7 +48,7 @@ export const createEnrich = defineService({
   inFlight: ({ source, publish }) => ({ ...source, maxWaitMs: publish.maxDelayMs }),
   probes: enrichProbes,
   build: openParts,
-  graph: (deliveries, opening, parts) => enrichGraph(deliveries, opening, parts),
+  graph: enrichGraph,
   actions: (parts) => ({
     /**
      * Removes a key from the caches: this process's memory and Redis. Rejects with a RetryableError if Redis may still

@@ -37,7 +37,7 @@ export const createIcestore = defineService({
   inFlight: ({ source, archive }) => ({ ...source, maxWaitMs: archive.maxAgeMs }),
   probes: icestoreProbes,
   build: openParts,
-  graph: (deliveries, opening, parts) => icestoreGraph(deliveries, opening, parts),
+  graph: icestoreGraph,
 });
 export default createIcestore;
 

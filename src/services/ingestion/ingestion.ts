@@ -63,7 +63,7 @@ export const createIngestion = defineService({
   inFlight: ({ mqtt, publish }) => ({ ...mqtt, maxWaitMs: publish.maxDelayMs }),
   probes: ingestionProbes,
   build: openParts,
-  graph: (deliveries, opening, parts) => ingestionGraph(deliveries, opening, parts),
+  graph: ingestionGraph,
 });
 export default createIngestion;
 
