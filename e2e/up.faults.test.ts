@@ -70,6 +70,8 @@ suite('up', (it) => {
     const up = await start(['up', 'pipelines/home']);
     const env = exportedEnv(up.stdout);
     assert.is(up.stdout.replaceAll(/^export .*\n/gm, ''), '', 'standard output is for a shell');
+    const page = /^live page: (http:\S+)$/m.exec(up.output)?.[1] ?? '';
+    assert.match(await (await fetch(`${page}/ledger`)).text(), '"service":"bigqueries"');
     const { port } = new URL(env.MQTT_URL ?? '');
     assert.match(
       up.output,

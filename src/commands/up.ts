@@ -3,7 +3,9 @@ import { dirname, join, relative } from 'node:path';
 import { ConfigError } from '../config/config-error.ts';
 import { matchableFilter } from '../connectors/mqtt/topic-filter.ts';
 import { FatalError, toError } from '../core/errors.ts';
+import type { HttpServer } from '../http/http-server.ts';
 import { pipelineFile, pipelinesIn, readPipelineConfig } from '../services/pipeline.ts';
+import { servePlatformPage } from '../services/platform-page.ts';
 import type { ServiceConfig, ServiceName } from '../services/services.ts';
 import { type OpenSandbox, openSandbox } from '../tools/demo/open-sandbox.ts';
 import { type Platform, startPlatform } from '../tools/demo/platform.ts';
@@ -31,6 +33,7 @@ export async function up(paths: readonly string[]): Promise<number> {
   onSignal(() => stopped.abort());
   let sandbox: OpenSandbox | undefined;
   let platform: Platform | undefined;
+  let page: HttpServer | undefined;
   try {
     // Read once before anything starts: what is wrong with them is said at once.
     read(paths, { ...SANDBOX_DEFAULTS, GOOGLE_CLOUD_PROJECT: 'sandbox', ...process.env });
@@ -58,6 +61,8 @@ export async function up(paths: readonly string[]): Promise<number> {
     signal.addEventListener('abort', () => {
       isRunning = false;
     });
+    page = await servePlatformPage(platform.all);
+    say(`live page: ${page.url}`);
     printReady({ services: platform.all, env: shownEnv(sandbox.env), commands: commandsFor(pipelines) }, say);
     const problem = await ending(platform, sandbox, signal);
     if (problem !== undefined) say(problem);
@@ -69,6 +74,7 @@ export async function up(paths: readonly string[]): Promise<number> {
     say(toError(thrown).message);
     return thrown instanceof ConfigError || thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
   } finally {
+    await page?.close();
     await platform?.shutdown();
     await sandbox?.close();
   }
