@@ -25,6 +25,18 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'connectors/google/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'commands/load/load.ts': 'time of a reading',
   'connectors/google/errors.ts': 'compared with the date that a server names',
+  'http/tap.ts': 'time of a tapped value',
+  'services/live.ts': 'start time on the live page',
+  'services/service-context.ts': 'time of a dead letter on the live page',
+  'services/snapshot.ts': 'time of the snapshot on the live page',
+  'telemetry/telemetry.ts': 'time of an event on the live page',
+  'tools/doctor/check-mqtt.ts': 'days until a certificate expires',
+  'tools/doctor/diagnose.ts': 'its own delay(), a timer',
+  'tools/explain/consumed.ts': 'publishTime of the explained message',
+  'tools/explain/explain-icestore.ts': 'archivedAt of the explained message',
+  'tools/explain/explain-ingestion.ts': 'time of receipt of the explained message',
+  'tools/explain/explanation.ts': 'dlq_time of the explained message',
+  'tools/look/archive-lines.ts': 'newest objects up to now',
 };
 
 suite('the monotonic scheduler', (it) => {

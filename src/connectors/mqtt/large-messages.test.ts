@@ -109,7 +109,7 @@ suite('MQTT messages that are too large', (it) => {
       issues.map(({ path }) => path),
       ['mqtt.maximumPacketSize'],
     );
-    assert.match(issues[0]?.problem ?? '', 'mqtt.protocolVersion 5');
+    assert.match(issues[0]?.problem ?? '', 'mqtt.protocolVersion to 5');
   });
 
   test('send the broker a limit only if configured', async () => {

@@ -155,7 +155,7 @@ suite('Retained messages', (it) => {
       retained: 'always',
       shareGroup: 'g',
     });
-    assert.match(parsed.issues?.[0].message ?? '', 'leave out mqtt.shareGroup');
+    assert.match(parsed.issues?.[0].message ?? '', 'remove mqtt.shareGroup');
     assert.is(parsed.issues?.[0].path?.map(({ key }) => key).join('.'), 'retained');
   });
 });
