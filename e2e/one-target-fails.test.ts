@@ -3,7 +3,7 @@ import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
 import { createStorageClient } from '../src/connectors/storage/client.ts';
-import type { DeadLetterEvent } from '../src/dead-letters/dead-letters.ts';
+import type { DeadLetterEvent } from '../src/dead-letters/sink.ts';
 import { icestoreSchema } from '../src/services/icestore/config.ts';
 import { createIcestore } from '../src/services/icestore/icestore.ts';
 import { ingestionSchema } from '../src/services/ingestion/config.ts';

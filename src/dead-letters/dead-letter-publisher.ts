@@ -10,7 +10,7 @@ import { byCredit } from '../operators/by-credit.ts';
 import type { FailingTargetsView } from '../operators/failing-targets.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../util/clock.ts';
-import type { DeadLetterMessage } from './dead-letter-message.ts';
+import type { DeadLetterMessage } from './write-dead-letter.ts';
 
 /** One poisoned message to be published as a dead letter. */
 export interface Poisoned {

@@ -24,8 +24,11 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
+/** The layers of the cache chain, from the nearest to the last. */
+export const LAYERS = ['memory', 'redis', 'firestore', 'fetcher'] as const;
+
 /** The layer that provided the answer. */
-export type Layer = 'memory' | 'redis' | 'firestore' | 'fetcher';
+export type Layer = (typeof LAYERS)[number];
 
 /** Called for each answer with its layer, its key, and whether there was data. */
 export type OnAnswer = (answer: { readonly layer: Layer; readonly key: string; readonly found: boolean }) => void;

@@ -58,7 +58,7 @@ export interface BatchIntoOptions<T extends BatchItem> {
 const WORTH_PRESSING = 0.25;
 
 /**
- * A batch in flight. Kept out of a Set, where V8 would retain settled batches until the next full collection (see
+ * A batch in flight, linked in a list: in a Set, V8 would retain settled batches until the next full collection (see
  * `LinkedList`).
  */
 class BatchOut<T extends BatchItem> implements Linked<BatchOut<T>> {
@@ -84,9 +84,9 @@ const OUT_OF_TURN = new RetryableError('an earlier message of its ordering key w
  * (`maxOpen`), the fullest while credit is used up (`pressure`), or the source has completed. Under pressure, small
  * batches wait for another one to return. The source's credit bounds what is held.
  *
- * A paused batch holds no slot, so a failing target delays only its own batches. It keeps at most half of the credit if
- * messages can wait at their source (`mayPostpone`): the rest goes back, and returns after as long as the target has
- * been failing, 1 s to 10 s.
+ * A paused batch holds no slot, so a failing target delays only its own batches. If messages can wait at their source
+ * (`mayPostpone`), a failing target keeps at most half of the credit. The rest goes back to the source for as long as
+ * the target has been failing, at least 1 s and at most 10 s.
  *
  * The effect emits once, with one result per item, in order. If it emits nothing or a different number, all items go
  * back; if it fails with a PoisonError, all are dead-lettered. A nack of a serial key also returns the items waiting
@@ -152,10 +152,11 @@ export function batchInto<T extends BatchItem>(
         dispatching = false;
         if (completing && inProgress + paused === 0 && batcher.isEmpty) subscriber.complete();
         else if (inProgress >= limit.value) {
-          // Waiting benefits a few open batches: they grow and need fewer requests. Once the batches in flight hold
-          // half of the credit, further ones would only use up the rest.
-          const profits = batcher.sealedCount === 0 && batcher.openCount < limit.value;
-          if (!profits && messagesOut < share.maxMessages) limit.usedUp();
+          // A few open batches are worth waiting for: they grow, and need fewer requests.
+          const isWorthWaiting = batcher.sealedCount === 0 && batcher.openCount < limit.value;
+          // Once the batches in flight hold half of the credit, more of them would only use up the rest.
+          const hasCredit = messagesOut < share.maxMessages;
+          if (!isWorthWaiting && hasCredit) limit.usedUp();
         } else {
           armTimer();
           if (credit.starved && pressing === undefined) checkPressure();
@@ -195,8 +196,8 @@ export function batchInto<T extends BatchItem>(
         batcher.openCount >= limit.value ||
         batcher.fullestCount >= credit.limits.maxMessages * WORTH_PRESSING;
 
-      /** Returns the deliveries waiting behind a returned delivery of a serial key, which they would overtake. */
-      const gaveBack = (key: PartitionKey, error: Error): void => {
+      /** Returns the deliveries behind a returned delivery of a serial key, which they would otherwise overtake. */
+      const returnFollowers = (key: PartitionKey, error: Error): void => {
         if (!key.isSerial) return;
         for (const { delivery } of batcher.drain(key)) subscriber.next(failed(delivery, error));
       };
@@ -241,7 +242,7 @@ export function batchInto<T extends BatchItem>(
           isSettled = true;
           batch.items.forEach(({ delivery }, index) => {
             const error = results[index];
-            if (error !== undefined && !(error instanceof PoisonError)) gaveBack(batch.key, error);
+            if (error !== undefined && !(error instanceof PoisonError)) returnFollowers(batch.key, error);
             subscriber.next(error === undefined ? accepted(delivery) : failed(delivery, error));
           });
         };
@@ -275,7 +276,7 @@ export function batchInto<T extends BatchItem>(
           current.subscription.unsubscribe();
           isSettled = true;
           failing.remove(batch.items);
-          gaveBack(batch.key, OUT_OF_TURN);
+          returnFollowers(batch.key, OUT_OF_TURN);
           postpone(
             batch.items.map(({ delivery }) => delivery),
             target,
@@ -333,6 +334,7 @@ export function batchInto<T extends BatchItem>(
             error: (thrown) => finish(toError(thrown)),
             complete: () => {
               if (isFirstTry) limit.answered(now(), now() - startedAt);
+              // After results, this only completes: the batch is settled.
               finish(new Error('the sink completed without results'));
             },
           }),
@@ -358,8 +360,8 @@ export function batchInto<T extends BatchItem>(
             subscriber.next({ verdict: 'drop', delivery });
             return;
           }
-          const full = failing.admit(item);
-          if (full !== undefined) postpone([delivery], full);
+          const targetOverShare = failing.admit(item);
+          if (targetOverShare !== undefined) postpone([delivery], targetOverShare);
           else if (batcher.add(item, now)) dispatch();
         },
         error: (error) => subscriber.error(error),

@@ -6,7 +6,7 @@ import { createStorageClient } from '../connectors/storage/client.ts';
 import type { DeliveryContext } from '../core/delivery.ts';
 import { checkDeadLetters } from '../dead-letters/check.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
-import { type DeadLettersOptions, deadLetters } from '../dead-letters/dead-letters.ts';
+import { type DeadLettersOptions, deadLetters } from '../dead-letters/sink.ts';
 import type { ServiceContext } from './service-context.ts';
 
 interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'sourceOf' | 'probe'> {

@@ -7,7 +7,7 @@ import { Ledger } from '../core/ledger.ts';
 import { MinuteCounts } from '../core/minute-counts.ts';
 import { Probe } from '../core/probe.ts';
 import { Readiness } from '../core/readiness.ts';
-import type { DeadLetterEvent } from '../dead-letters/dead-letters.ts';
+import type { DeadLetterEvent } from '../dead-letters/sink.ts';
 import { previewOf } from '../http/preview.ts';
 import type { RecentDeadLetter } from '../http/snapshot.ts';
 import type { Batch } from '../operators/batcher.ts';

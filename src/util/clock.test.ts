@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'connectors/mqtt/source.ts': 'time of receipt, in the message id and as publishTime',
   'connectors/pubsub/wire/pull-response.ts': 'publishTime of a message that has none',
   'connectors/storage/sink.ts': 'archivedAt',
-  'dead-letters/dead-letters.ts': 'dlq_time',
+  'dead-letters/sink.ts': 'dlq_time',
   'tools/dead-letters/replay-dead-letters.ts': 'compared with the publish times of dead letters',
   'connectors/google/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'commands/load/load.ts': 'time of a reading',

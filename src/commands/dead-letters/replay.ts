@@ -1,5 +1,5 @@
 import { FatalError, toError } from '../../core/errors.ts';
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { isFrom, matches, sourceOf } from '../../tools/dead-letters/dead-letter-filter.ts';
 import { type DeadLetterRow, deadLetterTable, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
 import { oneLine } from '../../tools/dead-letters/printable.ts';

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { deadLetterPage, rowOf } from '../../tools/dead-letters/dead-letter-table.ts';
 import { originalOf } from '../../tools/dead-letters/original-of.ts';
 import { EXIT } from '../exit-codes.ts';

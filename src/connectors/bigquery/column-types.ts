@@ -1,3 +1,30 @@
+/**
+ * Types of columns. `column-value.ts` converts their values, and `table-rules.ts` lists those that can partition or cluster
+ * a table.
+ */
+export const COLUMN_TYPES = [
+  'STRING',
+  'BYTES',
+  'INT64',
+  'INTEGER',
+  'FLOAT64',
+  'FLOAT',
+  'NUMERIC',
+  'DECIMAL',
+  'BIGNUMERIC',
+  'BIGDECIMAL',
+  'BOOL',
+  'BOOLEAN',
+  'TIMESTAMP',
+  'DATE',
+  'DATETIME',
+  'TIME',
+  'JSON',
+  'GEOGRAPHY',
+  'RECORD',
+  'STRUCT',
+] as const;
+
 /** Aliases of the same type: https://docs.cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema */
 const ALIASES: Readonly<Record<string, string>> = {
   INT64: 'INTEGER',

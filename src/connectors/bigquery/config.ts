@@ -3,31 +3,9 @@ import { bytes, count, flag, messagePath, milliseconds, setting, text } from '..
 import { pathProblem } from '../../core/message-path.ts';
 import { pathParts } from '../../core/path-parts.ts';
 import { retrySchema } from '../../operators/retry.ts';
+import { COLUMN_TYPES } from './column-types.ts';
 import { columnName, tableRules } from './table-rules.ts';
 import type { TimeUnit } from './time-of-count.ts';
-
-const COLUMN_TYPES = [
-  'STRING',
-  'BYTES',
-  'INT64',
-  'INTEGER',
-  'FLOAT64',
-  'FLOAT',
-  'NUMERIC',
-  'DECIMAL',
-  'BIGNUMERIC',
-  'BIGDECIMAL',
-  'BOOL',
-  'BOOLEAN',
-  'TIMESTAMP',
-  'DATE',
-  'DATETIME',
-  'TIME',
-  'JSON',
-  'GEOGRAPHY',
-  'RECORD',
-  'STRUCT',
-] as const;
 
 const fieldEntries = {
   name: setting(columnName, 'Name of the column in BigQuery. An existing table must have it.', {

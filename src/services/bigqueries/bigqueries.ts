@@ -19,7 +19,7 @@ import { openPubSubInput } from '../pubsub-input.ts';
 import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type BigQueriesConfig, settings } from './config.ts';
 
-/** The whole way of a delivery. */
+/** The path of one delivery, up to its settlement. */
 export function bigqueriesGraph(
   deliveries: Observable<Delivery>,
   { config, probes }: Pick<Opening, 'config' | 'probes'>,
@@ -46,7 +46,7 @@ export const createBigQueries = defineService({
 });
 export default createBigQueries;
 
-/** The steps of the graph that more than the configuration goes into. */
+/** The steps that need clients or hooks, not only the configuration. */
 export interface BigQueriesSteps {
   readonly transform: MonoTypeOperatorFunction<Delivery>;
   readonly insertRows: OperatorFunction<Delivery, Outcome>;

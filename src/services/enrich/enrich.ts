@@ -10,7 +10,7 @@ import type { Delivery, Outcome } from '../../core/delivery.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
 import { type ChainOptions, lookupChain } from '../../lookup/chain.ts';
-import type { Fetcher, OnAnswer } from '../../lookup/fetcher.ts';
+import { type Fetcher, LAYERS, type OnAnswer } from '../../lookup/fetcher.ts';
 import { applyHook, HOOK_RETRY } from '../../operators/apply-hook.ts';
 import { decodeInput } from '../../operators/decode-input.ts';
 import { type OrderedEffect, orderedByKey } from '../../operators/ordered-by-key.ts';
@@ -24,7 +24,7 @@ import { type Applier, applyByNames, type KeyExtractor, type KeyOf, keyByPaths, 
 import { type LookupDependencies, openLookup } from './open-lookup.ts';
 import { orderBy, toPublishTarget } from './publish-target.ts';
 
-/** The whole way of a delivery. */
+/** The path of one delivery, up to its settlement. */
 export function enrichGraph(
   deliveries: Observable<Delivery>,
   { config, probes }: Pick<Opening, 'config' | 'probes'>,
@@ -62,7 +62,7 @@ export const createEnrich = defineService({
 });
 export default createEnrich;
 
-/** The steps of the graph that more than the configuration goes into. */
+/** The steps that need clients or hooks, not only the configuration. */
 export interface EnrichSteps {
   readonly extractKey: MonoTypeOperatorFunction<Delivery>;
   readonly orderOf: (delivery: Delivery) => string | undefined;
@@ -75,8 +75,6 @@ export interface EnrichDependencies extends CommonDependencies, LookupDependenci
   readonly applier?: Applier;
 }
 
-const LAYERS = ['memory', 'redis', 'firestore', 'fetcher'] as const;
-
 type Answer = Parameters<OnAnswer>[0];
 
 export interface EnrichProbes {
@@ -84,7 +82,7 @@ export interface EnrichProbes {
   readonly redisHit: Probe<Answer>;
   readonly firestoreHit: Probe<Answer>;
   readonly fetcherHit: Probe<Answer>;
-  /** Answers, of any layer, that a key has no data. */
+  /** Answers by any layer that a key has no data. */
   readonly missing: Probe<Answer>;
   readonly enriched: Probe<Delivery>;
 }
@@ -118,21 +116,21 @@ async function openParts(opening: Opening) {
     firestore: probes.firestoreHit,
     fetcher: probes.fetcherHit,
   };
-  const withoutData = { memory: 0, redis: 0, firestore: 0, fetcher: 0 };
+  const noDataCounts = { memory: 0, redis: 0, firestore: 0, fetcher: 0 };
   telemetry.counter(
     'dataflow_lookup_results_total',
     'Results of the lookup by the answering layer: data, or that a key has none.',
     () =>
       LAYERS.flatMap((layer) => [
         [{ layer, result: 'found' }, hits[layer].count],
-        [{ layer, result: 'no_data' }, withoutData[layer]],
+        [{ layer, result: 'no_data' }, noDataCounts[layer]],
       ]),
     ['layer', 'result'],
   );
   const { layers, ...lookups } = openLookup(config, dependencies, {
     onAnswer: (answer) => {
       if (answer.found) return hits[answer.layer].hit(answer);
-      withoutData[answer.layer] += 1;
+      noDataCounts[answer.layer] += 1;
       probes.missing.hit(answer);
     },
     telemetry,
@@ -163,12 +161,12 @@ async function openParts(opening: Opening) {
   };
 }
 
-/** Takes of looked-up data what `apply` names. A hook may look at all of the data, and at the message. */
+/** Selects the fields of looked-up data that `apply` names. A hook gets all of the data, and the message. */
 export function selectOf({ config, dependencies }: Opening): ChainOptions['select'] {
   return dependencies.applier === undefined ? applyByNames(config.apply) : undefined;
 }
 
-/** Adds what a fetcher has of a delivery's key. */
+/** Adds the data that the fetcher has for a delivery's key. */
 export function addDataBy(
   { config, context, dependencies: { applier } }: Opening,
   fetcher: Fetcher,
@@ -190,15 +188,16 @@ interface Keys {
   readonly keyOf: KeyOf;
 }
 
-/** Returns the keys from the hook `keyExtractor`, or else from the configured paths. */
+/** Returns how to get a message's key: from the hook `keyExtractor`, or else from the configured paths. */
 export function keys({ config, context, dependencies: { keyExtractor } }: Opening): Keys {
   if (keyExtractor === undefined) return { extractKey: identity, keyOf: keyByPaths(config.key) };
+  // A key belongs to a message without being part of it.
   const extracted = new WeakMap<Message, string | undefined>();
   const { orderingKey } = config.output;
   const extractKey = applyHook<unknown>({
     name: 'keyExtractor',
     config: config.hooks,
-    // If the order depends on data not known yet, all messages keep their order.
+    // The output's ordering key may depend on looked-up data; until it is known, all messages keep their order.
     keyOf: orderBy(orderingKey, () => (orderingKey === undefined ? undefined : '')),
     call: ({ message }) => keyExtractor(message),
     accept: (delivery, key) => {

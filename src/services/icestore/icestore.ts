@@ -15,7 +15,7 @@ import { openPubSubInput } from '../pubsub-input.ts';
 import type { CommonDependencies, ServiceContext } from '../service-context.ts';
 import { type IcestoreConfig, settings } from './config.ts';
 
-/** The whole way of a delivery. */
+/** The path of one delivery, up to its settlement. */
 export function icestoreGraph(
   deliveries: Observable<Delivery>,
   { config, probes }: Pick<Opening, 'config' | 'probes'>,

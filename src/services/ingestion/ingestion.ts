@@ -38,7 +38,7 @@ import { followEdits } from './route-edits.ts';
 import { enrichBy, RouteTable, routeBy, routeOrDrop, withinLimits } from './route-table.ts';
 import type { RoutingConfig } from './routing.ts';
 
-/** The whole way of a delivery. */
+/** The path of one delivery, up to its settlement. */
 export function ingestionGraph(
   deliveries: Observable<Delivery>,
   { config, probes }: Pick<Opening, 'config' | 'probes'>,
@@ -67,7 +67,7 @@ export const createIngestion = defineService({
 });
 export default createIngestion;
 
-/** The steps of the graph that more than the configuration goes into. */
+/** The steps that need clients or hooks, not only the configuration. */
 export interface IngestionSteps {
   readonly currentTable: () => RouteTable;
   readonly enrich: MonoTypeOperatorFunction<Delivery>;

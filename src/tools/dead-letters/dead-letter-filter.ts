@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import type { ServiceConfig } from '../../services/services.ts';
 
 /** Selects dead letters. Omitted members do not restrict. */

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { startPubSub } from '../../sandbox/pubsub/start-pubsub.ts';
 import { eventually } from '../../testing/eventually.ts';
 import { type TestClient, testClient } from '../../testing/pubsub-client.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { v1 } from '@google-cloud/pubsub';
 import { LRUCache } from 'lru-cache';
 import { asCallError } from '../../connectors/google/errors.ts';
-import { type DeadLetter, readDeadLetter } from '../../dead-letters/dead-letter.ts';
+import { type DeadLetter, readDeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { retryFor } from '../../operators/retry.ts';
 
 const PAGE = 200;

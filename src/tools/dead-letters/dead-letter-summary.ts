@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { oneLine } from './printable.ts';
 
 export const TIME_STEPS = ['minute', 'hour', 'day'] as const;

@@ -1,5 +1,5 @@
 import type { Original } from '../../core/message.ts';
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import { oneLine, printableData } from './printable.ts';
 
 /** One row of the table of dead letters. */

@@ -3,8 +3,8 @@ import { answerOf } from '../../connectors/google/bounded-call.ts';
 import { asHttpError } from '../../connectors/google/errors.ts';
 import { errorCode, PoisonError, toError } from '../../core/errors.ts';
 import type { Original } from '../../core/message.ts';
-import { type DeadLetter, originalAttributes } from '../../dead-letters/dead-letter.ts';
 import { decodeOriginal } from '../../dead-letters/dead-letter-object.ts';
+import { type DeadLetter, originalAttributes } from '../../dead-letters/read-dead-letter.ts';
 import { retryFor } from '../../operators/retry.ts';
 
 const TIMEOUT_MS = 120_000;

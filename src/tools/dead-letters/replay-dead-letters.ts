@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Storage } from '@google-cloud/storage';
 import { PoisonError, toError } from '../../core/errors.ts';
-import type { DeadLetter } from '../../dead-letters/dead-letter.ts';
+import type { DeadLetter } from '../../dead-letters/read-dead-letter.ts';
 import type { Destination } from '../replay/destination.ts';
 import type { DeadLetterReader } from './dead-letter-reader.ts';
 import { originalOf } from './original-of.ts';

@@ -2,7 +2,7 @@ import type { ColumnTrace } from '../../connectors/bigquery/row-trace.ts';
 import type { Attributes, Message, Original } from '../../core/message.ts';
 import { attemptsOf } from '../../dead-letters/attempts.ts';
 import type { DeadLettersConfig } from '../../dead-letters/config.ts';
-import { toDeadLetterMessage } from '../../dead-letters/dead-letter-message.ts';
+import { toDeadLetterMessage } from '../../dead-letters/write-dead-letter.ts';
 import type { ServiceName } from '../../services/services.ts';
 import { utf8Text } from '../../util/bytes.ts';
 import type { Ended } from './try-out.ts';

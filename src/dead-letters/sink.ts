@@ -7,8 +7,8 @@ import type { Probe } from '../core/probe.ts';
 import { Attempts } from './attempts.ts';
 import type { DeadLettersConfig } from './config.ts';
 import { DeadLetterBucket } from './dead-letter-bucket.ts';
-import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './dead-letter-message.ts';
 import { DeadLetterPublisher, type DeadLetterPublisherOptions, type Poisoned } from './dead-letter-publisher.ts';
+import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './write-dead-letter.ts';
 
 /** A dead-lettered message, and why. */
 export interface DeadLetterEvent {

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../testing/suite.ts';
-import { readDeadLetter } from './dead-letter.ts';
-import { toDeadLetterMessage } from './dead-letter-message.ts';
+import { readDeadLetter } from './read-dead-letter.ts';
+import { toDeadLetterMessage } from './write-dead-letter.ts';
 
 const AT = { seconds: 1_770_091_506, nanos: 0 };
 const BEGUN = '2026-02-03T04:05:06Z';

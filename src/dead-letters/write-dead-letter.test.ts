@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { checkLimits } from '../connectors/pubsub/limits.ts';
 import type { Original } from '../core/message.ts';
 import { suite } from '../testing/suite.ts';
-import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './dead-letter-message.ts';
+import { type DeadLetterMarks, toDeadLetterMessage, toPointerMessage } from './write-dead-letter.ts';
 
 const MARKS: DeadLetterMarks = {
   service: 'enrich',

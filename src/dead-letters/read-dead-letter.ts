@@ -2,7 +2,7 @@ import type { protos } from '@google-cloud/pubsub';
 import { isReserved } from '../connectors/pubsub/limits.ts';
 import type { Attributes, Original } from '../core/message.ts';
 import { rfc3339 } from '../util/rfc3339.ts';
-import { MARK_PREFIX } from './dead-letter-message.ts';
+import { MARK_PREFIX } from './write-dead-letter.ts';
 
 type PubSubMessage = protos.google.pubsub.v1.IPubsubMessage;
 
