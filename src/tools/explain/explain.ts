@@ -1,10 +1,11 @@
+import { FatalError } from '../../core/errors.ts';
 import type { Pipeline } from '../../services/pipeline.ts';
 import { pipelineName } from '../../services/pipeline.ts';
 import type { Arrival, Explanation } from './explanation.ts';
 
 /**
- * Follows one message through a pipeline, by the code that its service runs, hooks included, and returns its end.
- * Nothing connects. Loads only the modules of that service.
+ * Follows one message through a pipeline with the code and hooks of its service, and returns its end. Connects to nothing,
+ * and loads only the modules of that service. Throws a FatalError for services that it does not cover.
  */
 export async function explain({ config, hooks, file }: Pipeline, arrival: Arrival): Promise<Explanation> {
   const pipeline = pipelineName(file);
@@ -20,6 +21,8 @@ export async function explain({ config, hooks, file }: Pipeline, arrival: Arriva
         pipeline,
         ...(await (await import('./explain-bigqueries.ts')).explainBigQueries(config, hooks, arrival)),
       };
+    default:
+      throw new FatalError(`${file}: explain does not cover this service; tap shows its messages while it runs`);
   }
 }
 

@@ -10,9 +10,9 @@ export interface PipelineSetOptions {
   readonly sample: unknown;
 }
 
-/** The text of each pipeline's YAML, and the columns that were inferred. */
+/** The text of each pipeline's YAML by service, and the inferred columns. */
 export interface PipelineSet {
-  readonly files: Readonly<Record<ServiceName, string>>;
+  readonly files: Readonly<Record<string, string>>;
   readonly columns: readonly InferredColumn[];
 }
 
