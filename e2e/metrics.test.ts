@@ -1,15 +1,23 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
+import { FLUSH_REASONS } from '../src/operators/batcher.ts';
 import { EVENTS } from '../src/telemetry/events.ts';
+import { eventually } from '../src/testing/eventually.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { OUTCOMES, Scrape } from '../src/testing/scrape.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
-import { openRun } from '../src/testing/test-run.ts';
+import { openRun, type TestRun } from '../src/testing/test-run.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../docs/metrics.md'), 'utf8');
+
+const MESSAGES = 60;
+const { version: VERSION }: { version: string } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../package.json'), 'utf8'),
+);
 
 /** Labels of every metric, and that of a histogram's buckets. */
 const COMMON_LABELS: ReadonlySet<string> = new Set(['service', 'pipeline', 'le']);
@@ -52,13 +60,20 @@ suite('the metrics of the four services', (it) => {
   const { test, before } = it;
   const whole = suiteScope(it);
   const texts = new Map<string, string>();
+  const urls = new Map<string, string>();
+  let run: TestRun;
 
   before(async () => {
     const { sandbox, mqttEnv } = await startServers(whole);
-    const run = await openRun(whole, { projectId: sandbox.projectId, mqttUrl: mqttEnv.MQTT_URL, env: mqttEnv });
-    for (const { name, url } of (await run.startPlatform()).all)
+    run = await openRun(whole, { projectId: sandbox.projectId, mqttUrl: mqttEnv.MQTT_URL, env: mqttEnv });
+    for (const { name, url } of (await run.startPlatform()).all) {
+      urls.set(name, url);
       texts.set(name, await (await fetch(`${url}/metrics`)).text());
+    }
   });
+
+  const scrapeOf = async (service: string) =>
+    new Scrape(await (await fetch(`${urls.get(service) ?? ''}/metrics`)).text());
 
   test('are those that the documentation lists for each, with their types and labels', () => {
     assert.is(texts.size, 4);
@@ -103,6 +118,42 @@ suite('the metrics of the four services', (it) => {
     for (const { from, to } of pairs) {
       assert.ok(namesIn(to).length > 0, from);
       for (const name of namesIn(to)) assert.ok(known.has(name), `${name} exists`);
+    }
+  });
+
+  test('count ages, successes, batches, connections and dead letters', async () => {
+    const since = Date.now() / 1_000;
+    await run.load({ ratePerSecond: Number.POSITIVE_INFINITY, count: MESSAGES }).done;
+    const { projectId, topics } = run.resources;
+    const pubsub = new PubSub({ projectId });
+    whole.defer(() => pubsub.close());
+    await pubsub.topic(topics.raw).publishMessage({ data: Buffer.from('no envelope') });
+    const withDeadLetter = new Set(['enrich', 'icestore']);
+    for (const service of urls.keys()) {
+      const poisoned = withDeadLetter.has(service) ? 1 : 0;
+      await eventually(async () => {
+        const scrape = await scrapeOf(service);
+        assert.is(scrape.value('dataflow_message_age_seconds_count'), MESSAGES, service);
+        assert.is(scrape.value('dataflow_message_age_seconds_bucket', { le: '600' }), MESSAGES);
+        const last = scrape.value('dataflow_last_success_timestamp_seconds');
+        assert.ok(last >= since && last <= Date.now() / 1_000, `${last}`);
+        const sum = (name: string) =>
+          FLUSH_REASONS.reduce((total, reason) => total + scrape.value(name, { reason }), 0);
+        assert.is(sum('dataflow_flushed_messages_total'), MESSAGES);
+        assert.is(
+          sum('dataflow_flushed_batches_total'),
+          scrape.value('dataflow_stage_batches_total', { stage: 'flushed' }),
+        );
+        assert.ok(sum('dataflow_flushed_bytes_total') > MESSAGES);
+        const connections = scrape.value('dataflow_connections_configured');
+        assert.ok(connections > 0);
+        assert.is(scrape.value('dataflow_connections_open'), connections);
+        assert.is(scrape.value('dataflow_dead_letters_total', { reason: 'undecodable' }), poisoned);
+        assert.is(scrape.value('dataflow_dead_letters_total', { reason: 'rejected' }), 0);
+        assert.is(scrape.value('dataflow_batches', { state: 'open' }), 0);
+        assert.ok(scrape.value('dataflow_batches_limit', { state: 'open' }) > 0);
+        assert.is(scrape.value('dataflow_build_info', { version: VERSION, node: process.versions.node }), 1);
+      });
     }
   });
 

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
+import { packageVersion } from '../util/version.ts';
 import { addLive } from './add-live.ts';
 import { addLocalCloud } from './add-local-cloud.ts';
 import { addDeadLetters } from './dead-letters/add-dead-letters.ts';
@@ -20,7 +19,7 @@ import type { ValidateOptions } from './validate.ts';
 export function createProgram(): Command {
   const program = new Command('dataflow')
     .description('Carries device messages from MQTT through Pub/Sub into BigQuery and Cloud Storage.')
-    .version(version(), '--version', 'print the version')
+    .version(packageVersion(), '--version', 'print the version')
     .addHelpText('after', '\nExamples:\n  validate pipelines/ingestion\n  run pipelines/ingestion\n  doctor --help\n');
 
   program
@@ -60,12 +59,4 @@ export function createProgram(): Command {
   addLive(program);
   addLocalCloud(program);
   return program;
-}
-
-/** Beside `src/` and beside `dist/`. */
-function version(): string {
-  const file: { readonly version: string } = JSON.parse(
-    readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'),
-  );
-  return file.version;
 }

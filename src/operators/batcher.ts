@@ -26,7 +26,9 @@ export class PartitionKey {
 }
 
 /** Why a batch left: full by count or bytes, old, displaced by another batch, credit used up, or end of the stream. */
-export type FlushReason = 'count' | 'bytes' | 'age' | 'crowded' | 'pressure' | 'completion';
+export const FLUSH_REASONS = ['count', 'bytes', 'age', 'crowded', 'pressure', 'completion'] as const;
+
+export type FlushReason = (typeof FLUSH_REASONS)[number];
 
 /** A delivery prepared for its sink. */
 export interface BatchItem {

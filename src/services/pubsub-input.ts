@@ -9,6 +9,7 @@ import { PubSubSource } from '../connectors/pubsub/source.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
 import { openDeadLetterSink } from './dead-letter-sink.ts';
 import type { ServiceOpening } from './define-service.ts';
+import { showOpenConnections } from './service-context.ts';
 
 interface PubSubInputConfig {
   readonly google: GoogleConfig;
@@ -61,6 +62,7 @@ export async function openPubSubInput(
     telemetry,
     readiness,
   });
+  showOpenConnections(telemetry, { open: () => source.openStreams, configured: config.source.streams });
   telemetry.gauge(
     'dataflow_pubsub_messages_pending',
     'Received and leased messages that wait for credit.',

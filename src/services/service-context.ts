@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import { Credit } from '../core/credit.ts';
 import type { Delivery, DeliveryContext, Outcome } from '../core/delivery.ts';
+import { POISON_REASONS } from '../core/errors.ts';
 import { Ledger } from '../core/ledger.ts';
 import { MinuteCounts } from '../core/minute-counts.ts';
 import { Probe } from '../core/probe.ts';
@@ -10,12 +11,14 @@ import { Readiness } from '../core/readiness.ts';
 import type { DeadLetterEvent } from '../dead-letters/sink.ts';
 import { previewOf } from '../http/preview.ts';
 import type { RecentDeadLetter } from '../http/snapshot.ts';
-import type { Batch } from '../operators/batcher.ts';
-import type { FailingTargetsView } from '../operators/failing-targets.ts';
+import { type Batch, FLUSH_REASONS, type FlushReason } from '../operators/batcher.ts';
+import type { BatchesView, FailingTargetsView } from '../operators/failing-targets.ts';
 import { settleSeconds, Telemetry, type TelemetryOptions } from '../telemetry/telemetry.ts';
 import { TickClock } from '../util/clock.ts';
 import { Ring } from '../util/ring.ts';
+import { packageVersion } from '../util/version.ts';
 import type { CommonConfig } from './config.ts';
+import { PublishAges } from './publish-ages.ts';
 
 /** Injected parts that every service accepts. */
 export interface CommonDependencies {
@@ -61,6 +64,8 @@ export interface ServiceContext {
   readonly wiring: Wiring;
   /** Endings by minute of publish time. */
   readonly minutes: MinuteCounts;
+  /** Ages of messages when the sink has them, and the time of the last success. */
+  readonly ages: PublishAges;
   /** Creates the probes of every service. */
   commonProbes(): CommonProbes;
   /** Creates the context that a source's deliveries share. */
@@ -211,6 +216,15 @@ export function openServiceContext(
     ['part', 'state'],
   );
 
+  const version = packageVersion();
+  telemetry.gauge(
+    'dataflow_build_info',
+    'Always 1: the version of this program, and of Node.js.',
+    () => [[{ version, node: process.versions.node }, 1]],
+    ['version', 'node'],
+  );
+  showBatches(telemetry, graphs);
+
   const clock = new TickClock();
   const onSettled = telemetry.histogram(
     'dataflow_message_duration_seconds',
@@ -257,6 +271,7 @@ export function openServiceContext(
     recentDeadLetters,
     wiring: { outputs: () => [] },
     minutes: new MinuteCounts(),
+    ages: new PublishAges(telemetry),
     totalCredit: {
       get limits() {
         return {
@@ -277,9 +292,13 @@ export function openServiceContext(
     commonProbes: () => {
       const deadLettered = probe<DeadLetterEvent>('deadLettered', 'messages');
       if (config.http.page) keepRecent(deadLettered, recentDeadLetters);
+      countReasons(telemetry, deadLettered);
+      const received = probe<Delivery>('received', 'messages');
+      const flushed = probe<Batch>('flushed', 'batches');
+      countFlushes(telemetry, flushed);
       return {
-        received: probe('received', 'messages'),
-        flushed: probe('flushed', 'batches'),
+        received,
+        flushed,
         settled: probe('settled', 'messages'),
         deadLettered,
       };
@@ -291,6 +310,90 @@ export function openServiceContext(
       stopwatch: { now: () => clock.now(), onSettled },
     }),
   };
+}
+
+/** Reports the connections that a source receives through. */
+export function showOpenConnections(
+  telemetry: Telemetry,
+  { open, configured }: { readonly open: () => number; readonly configured: number },
+): void {
+  telemetry.gauge(
+    'dataflow_connections_open',
+    'Connections to the broker, or streams of the subscription, that are open.',
+    () => [[{}, open()]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_connections_configured',
+    'Connections to the broker, or streams of the subscription, that should be open.',
+    () => [[{}, configured]],
+    [],
+  );
+}
+
+/** Reports the batches of the sink at present; those of dead letters are left out. */
+function showBatches(telemetry: Telemetry, graphs: readonly GraphState[]): void {
+  const sum = (read: (batches: BatchesView) => number) =>
+    graphs.reduce((total, { failing: { batches }, isForDeadLetters }) => {
+      return batches === undefined || isForDeadLetters === true ? total : total + read(batches);
+    }, 0);
+  telemetry.gauge(
+    'dataflow_batches',
+    'Batches at present: open to further messages, full and waiting for a slot, or in progress in the sink.',
+    () => [
+      [{ state: 'open' }, sum(({ open }) => open)],
+      [{ state: 'waiting' }, sum(({ sealed }) => sealed)],
+      [{ state: 'in_progress' }, sum(({ inProgress }) => inProgress)],
+    ],
+    ['state'],
+  );
+  telemetry.gauge(
+    'dataflow_batches_limit',
+    'The most batches at present: open ones by the settings, and in progress by the speed of the answers.',
+    () => [
+      [{ state: 'open' }, sum(({ maxOpen }) => maxOpen)],
+      [{ state: 'in_progress' }, sum(({ slots }) => slots)],
+    ],
+    ['state'],
+  );
+}
+
+/** Counts batches, their messages and their bytes by the reason they left. */
+function countFlushes(telemetry: Telemetry, flushed: Observable<Batch>): void {
+  const zeros = (): Record<FlushReason, number> => ({
+    ...{ count: 0, bytes: 0, age: 0, crowded: 0, pressure: 0, completion: 0 },
+  });
+  const [batches, messages, bytes] = [zeros(), zeros(), zeros()];
+  const show = (name: string, help: string, counts: Record<FlushReason, number>): void =>
+    telemetry.counter(name, help, () => FLUSH_REASONS.map((reason) => [{ reason }, counts[reason]]), ['reason']);
+  show('dataflow_flushed_batches_total', 'Batches that left for the sink, by reason.', batches);
+  show('dataflow_flushed_messages_total', 'Messages of the batches that left for the sink, by reason.', messages);
+  show('dataflow_flushed_bytes_total', 'Bytes of the batches that left for the sink, by reason.', bytes);
+  flushed.subscribe({
+    next: (batch) => {
+      batches[batch.reason] += 1;
+      messages[batch.reason] += batch.items.length;
+      bytes[batch.reason] += batch.bytes;
+    },
+    // A probe emits no errors.
+    error: () => {},
+  });
+}
+
+/** Counts dead letters by reason. */
+function countReasons(telemetry: Telemetry, deadLettered: Observable<DeadLetterEvent>): void {
+  const counts = new Map(POISON_REASONS.map((reason) => [reason, 0]));
+  telemetry.counter(
+    'dataflow_dead_letters_total',
+    'Messages that were dead-lettered, by reason.',
+    () => Array.from(counts, ([reason, count]) => [{ reason }, count]),
+    ['reason'],
+  );
+  deadLettered.subscribe({
+    next: ({ poison: { reason } }) => counts.set(reason, (counts.get(reason) ?? 0) + 1),
+    // A probe emits no errors.
+    error: () => {},
+  });
 }
 
 /** Keeps what the live page shows of the latest dead letters. */

@@ -104,6 +104,10 @@ export function createService<Probes>(
   let graphRunning = false;
   let hasFailed = false;
 
+  const countBoth = (outcome: Outcome): void => {
+    context.ages.count(outcome);
+    context.minutes.count(outcome);
+  };
   const live = liveSource(context, outline, () => http?.url ?? '');
   const graphCompleted = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
@@ -145,7 +149,7 @@ export function createService<Probes>(
     graphRunning = true;
     running.add(
       graph(source.deliveries(stop)).subscribe({
-        ...(config.http.page ? { next: context.minutes.count } : {}),
+        next: config.http.page ? countBoth : context.ages.count,
         error: (thrown) => {
           fail(toError(thrown));
           graphCompleted.resolve();

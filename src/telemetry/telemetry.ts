@@ -165,6 +165,8 @@ export const CALL_SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 
 /** From a minute to four days. */
 const LONG_SECONDS = [90, 120, 180, 300, 600, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 345_600];
+/** Buckets for the age of a message, which includes the time that a backlog holds it. */
+export const AGE_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, ...LONG_SECONDS];
 const BUCKETS_BEYOND = 3;
 
 /** Returns buckets for the time of a message in a service that may hold it this long on purpose; three lie beyond. */

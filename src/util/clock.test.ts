@@ -21,6 +21,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'connectors/pubsub/wire/pull-response.ts': 'publishTime of a message that has none',
   'connectors/storage/sink.ts': 'archivedAt',
   'dead-letters/sink.ts': 'dlq_time',
+  'services/publish-ages.ts': 'compared with publish times, and the time of the last success',
   'tools/dead-letters/replay-dead-letters.ts': 'compared with the publish times of dead letters',
   'connectors/google/grpc-client.ts': 'a deadline of gRPC is an instant; the timer is set at once',
   'commands/load/load.ts': 'time of a reading',

@@ -14,18 +14,24 @@ export const monotonicScheduler: SchedulerLike = {
 };
 
 /**
- * Milliseconds since the process started, cached until the next microtask. Thousands of messages arrive and settle in
- * one synchronous run, and reading the clock for each takes longer than counting it.
+ * Milliseconds of a clock, cached until the next microtask. Thousands of messages arrive and settle in one synchronous
+ * run, and reading the clock for each takes longer than counting it.
  */
 export class TickClock {
+  readonly #read: () => number;
   #now: number | undefined;
   readonly #forget = (): void => {
     this.#now = undefined;
   };
 
+  /** @param read a clock in milliseconds. Default: the time since the process started. */
+  constructor(read: () => number = () => performance.now()) {
+    this.#read = read;
+  }
+
   now(): number {
     if (this.#now === undefined) {
-      this.#now = performance.now();
+      this.#now = this.#read();
       queueMicrotask(this.#forget);
     }
     return this.#now;

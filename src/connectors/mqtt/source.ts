@@ -106,6 +106,11 @@ export class MqttSource implements Source {
     return !this.#paused.isEmpty;
   }
 
+  /** True while the broker is connected. */
+  get isConnected(): boolean {
+    return this.#connection.isLive;
+  }
+
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
     return stoppable(stop, {
       begin: (subscriber) => this.#begin(subscriber),

@@ -66,6 +66,11 @@ export class PullStream {
     this.#scheduler = options.scheduler ?? monotonicScheduler;
   }
 
+  /** True while the stream receives, or could. */
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
   open(): void {
     void this.#connect();
   }
@@ -90,6 +95,7 @@ export class PullStream {
    */
   close(): Promise<void> {
     this.#closing ??= new Promise((resolve) => {
+      this.#open = false;
       this.#retry?.unsubscribe();
       this.#timers?.unsubscribe();
       const call = this.#call;
@@ -216,6 +222,11 @@ export class PullStreams {
 
   constructor(count: number, options: PullStreamOptions) {
     this.#streams = Array.from({ length: count }, () => new PullStream(options));
+  }
+
+  /** Streams that are open. */
+  get openCount(): number {
+    return this.#streams.filter(({ isOpen }) => isOpen).length;
   }
 
   open(): void {

@@ -128,6 +128,11 @@ export class PubSubSource implements Source {
     return this.#inbox.outOfTurn;
   }
 
+  /** Streams that are open. */
+  get openStreams(): number {
+    return this.#streams.openCount;
+  }
+
   deliveries(stop: Observable<unknown>): Observable<Delivery> {
     return stoppable(stop, {
       begin: (subscriber) => this.#begin(subscriber),

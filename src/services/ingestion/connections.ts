@@ -6,7 +6,7 @@ import type { Credit } from '../../core/credit.ts';
 import type { DeliveryContext } from '../../core/delivery.ts';
 import type { ConditionSetter } from '../../core/readiness.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { ServiceContext } from '../service-context.ts';
+import { type ServiceContext, showOpenConnections } from '../service-context.ts';
 import type { IngestionConfig } from './config.ts';
 import type { RouteTable } from './route-table.ts';
 
@@ -54,6 +54,10 @@ export function openConnections(
 /** Reports the combined state of all connections as metrics. */
 function showConnections(telemetry: Telemetry, sources: readonly MqttSource[]): void {
   const total = (read: (source: MqttSource) => number) => sources.reduce((sum, source) => sum + read(source), 0);
+  showOpenConnections(telemetry, {
+    open: () => total(({ isConnected }) => (isConnected ? 1 : 0)),
+    configured: sources.length,
+  });
   telemetry.gauge(
     'dataflow_mqtt_connections_paused',
     'Connections that are not read for lack of credit.',
