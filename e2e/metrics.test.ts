@@ -5,7 +5,9 @@ import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
 import { FLUSH_REASONS } from '../src/operators/batcher.ts';
 import { EVENTS } from '../src/telemetry/events.ts';
+import { Telemetry } from '../src/telemetry/telemetry.ts';
 import { eventually } from '../src/testing/eventually.ts';
+import { groupLabelsIn, seriesIn } from '../src/testing/promql-names.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { OUTCOMES, Scrape } from '../src/testing/scrape.ts';
 import { startServers } from '../src/testing/servers.ts';
@@ -56,11 +58,34 @@ function printed(text: string): Map<string, Metric> {
   );
 }
 
+/** Labels that Prometheus adds, or that every metric has. */
+const SCRAPED_LABELS: ReadonlySet<string> = new Set(['job', 'instance', 'service', 'pipeline', 'le']);
+
+const base = (metric: string) => metric.replace(/_(?:bucket|sum|count)$/, '');
+
+/** The metrics of services, by name, with the values of each label; those without samples by the documentation. */
+function printedBy(text: string): Map<string, Map<string, Set<string>>> {
+  const metrics = new Map<string, Map<string, Set<string>>>();
+  for (const [, name = '', labels = ''] of PAGE.matchAll(/^\| `(dataflow_\w+)` \|[^|]*\|([^|]*)\|/gm))
+    if (text.includes(`# TYPE ${name} `))
+      metrics.set(base(name), new Map(codeIn(labels).map((label) => [label, new Set()])));
+  for (const line of samplesIn(text)) {
+    const name = base(/^\w+/.exec(line)?.[0] ?? '');
+    const labels = metrics.get(name) ?? new Map<string, Set<string>>();
+    metrics.set(name, labels);
+    for (const [, label = '', value = ''] of line.matchAll(/(\w+)="([^"]*)"/g))
+      labels.set(label, (labels.get(label) ?? new Set()).add(value));
+  }
+  return metrics;
+}
+
 suite('the metrics of the four services', (it) => {
   const { test, before } = it;
   const whole = suiteScope(it);
   const texts = new Map<string, string>();
   const urls = new Map<string, string>();
+  /** Of the process, which several services in it leave out. */
+  let processText = '';
   let run: TestRun;
 
   before(async () => {
@@ -70,6 +95,7 @@ suite('the metrics of the four services', (it) => {
       urls.set(name, url);
       texts.set(name, await (await fetch(`${url}/metrics`)).text());
     }
+    processText = await new Telemetry('any', { level: 'silent' }).registry.metrics();
   });
 
   const scrapeOf = async (service: string) =>
@@ -94,6 +120,48 @@ suite('the metrics of the four services', (it) => {
       const without = samplesIn(text).filter((line) => !line.includes(`service="${service}",pipeline="${service}"`));
       assert.equal(without, []);
     }
+  });
+
+  /** Returns what a query names and no service has: metrics, labels, or values of labels that are known in advance. */
+  const missingIn = (query: string): string[] => {
+    const all = printedBy([...texts.values(), processText].join('\n'));
+    const grouping = groupLabelsIn(query);
+    const named = seriesIn(query);
+    const labels = new Set(named.flatMap(({ metric }) => [...(all.get(base(metric))?.keys() ?? [])]));
+    return [
+      ...grouping.filter((label) => !labels.has(label) && !SCRAPED_LABELS.has(label)),
+      ...named.flatMap(({ metric, matchers }) => {
+        const known = all.get(base(metric));
+        if (known === undefined) return [metric];
+        return matchers.flatMap(({ label, values }) => {
+          if (SCRAPED_LABELS.has(label)) return [];
+          const seen = known.get(label);
+          if (seen === undefined) return [`${metric} ${label}`];
+          // Parts and targets depend on the pipeline.
+          return values.filter(
+            (value) =>
+              !/^(?:part|target)$/.test(label) && ![...seen].some((each) => new RegExp(`^(?:${value})$`).test(each)),
+          );
+        });
+      }),
+    ];
+  };
+
+  test('have every name, label and value that the alerts use', () => {
+    const rules = readFileSync(join(import.meta.dirname, '../deploy/prometheus/alerts.yaml'), 'utf8');
+    const queries = Array.from(
+      rules.matchAll(/^ +expr: (?:\|-\n((?: {10}.*\n)+)|'?(.+?)'?$)/gm),
+      ([, block, line]) => block ?? line ?? '',
+    );
+    assert.ok(queries.length > 30, `${queries.length} queries are found`);
+    assert.equal(queries.flatMap(missingIn), []);
+    assert.equal(missingIn('rate(dataflow_nothing_total[5m])'), ['dataflow_nothing_total']);
+    assert.equal(missingIn('sum by (topic) (dataflow_events_total{event=~"a.b|service.(ready|unready)",no="x"})'), [
+      'topic',
+      'a.b',
+      'service.unready',
+      'dataflow_events_total no',
+    ]);
   });
 
   test('start at 0 if their labels are known in advance', () => {

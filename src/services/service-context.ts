@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import type { Storage } from '@google-cloud/storage';
 import type { Observable } from 'rxjs';
 import type { PubSubClients } from '../connectors/pubsub/client.ts';
@@ -223,6 +224,12 @@ export function openServiceContext(
     () => [[{ version, node: process.versions.node }, 1]],
     ['version', 'node'],
   );
+  telemetry.gauge(
+    'dataflow_memory_limit_bytes',
+    'The most memory that the container may take; no sample without a limit.',
+    () => memoryLimit().map((bytes) => [{}, bytes]),
+    [],
+  );
   showBatches(telemetry, graphs);
 
   const clock = new TickClock();
@@ -310,6 +317,12 @@ export function openServiceContext(
       stopwatch: { now: () => clock.now(), onSettled },
     }),
   };
+}
+
+/** Returns the memory limit of the container in bytes; nothing if there is none below the memory of the machine. */
+function memoryLimit(): number[] {
+  const bytes = process.constrainedMemory();
+  return bytes > 0 && bytes < totalmem() ? [bytes] : [];
 }
 
 /** Reports the connections that a source receives through. */
