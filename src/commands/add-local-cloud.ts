@@ -21,6 +21,7 @@ export function addLocalCloud(program: Command): void {
       '--deny <names>',
       'deny permissions or methods, comma-separated, such as storage.objects.get,pubsub.topics.*',
     )
+    .option('--allow <names>', 'deny every permission except these, comma-separated; instead of --deny')
     .option('--schema-delay-ms <n>', 'time for which inserts refuse new BigQuery columns; default: 0', wholeNumber(0))
     .option('--until-stdin-ends', 'exit when standard input ends, for a program that starts it', false)
     .addHelpText('after', '\nPrints the environment to export.\n\n  sandbox --ports 9100 --deny storage.objects.get\n')

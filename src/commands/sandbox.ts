@@ -10,6 +10,8 @@ export interface SandboxCommand {
   readonly project: string;
   /** Permissions or methods, comma-separated. */
   readonly deny?: string;
+  /** Permissions, comma-separated. */
+  readonly allow?: string;
   readonly schemaDelayMs?: number;
   /** For a program that starts the sandbox as a child: the sandbox ends with that program. */
   readonly untilStdinEnds: boolean;
@@ -20,6 +22,7 @@ export async function sandbox({
   ports,
   project,
   deny,
+  allow,
   schemaDelayMs,
   untilStdinEnds,
 }: SandboxCommand): Promise<number> {
@@ -28,7 +31,8 @@ export async function sandbox({
     control: true,
     ...(ports === undefined ? {} : { basePort: ports }),
     settings: {
-      ...(deny === undefined ? {} : { deny: deny.split(',').map((name) => name.trim()) }),
+      ...(deny === undefined ? {} : { deny: namesIn(deny) }),
+      ...(allow === undefined ? {} : { allow: namesIn(allow) }),
       ...(schemaDelayMs === undefined ? {} : { schemaDelayMs }),
     },
   };
@@ -51,3 +55,5 @@ export async function sandbox({
   await cloud.close();
   return EXIT.clean;
 }
+
+const namesIn = (list: string): string[] => list.split(',').map((name) => name.trim());

@@ -217,4 +217,15 @@ suite('denied permissions', (it) => {
     assert.throws(() => deny('storage.[a-z]'), /is not a permission/);
     assert.equal(sandbox.settings.permissions.denied, ['pubsub.topics.get']);
   });
+
+  test('an allow list denies every other permission, and shows which of its own were used', async () => {
+    sandbox.settings.change({ allow: ['pubsub.topics.*', 'storage.objects.create'] });
+    assert.ok(await pubsub.topic('topic').publishMessage({ data: Buffer.from('x') }));
+    assert.is(await codeOf(pubsub.topic('topic').getMetadata()), 0);
+    assert.is(await codeOf(pubsub.subscription('subscription').getMetadata()), PERMISSION_DENIED);
+    assert.equal(sandbox.settings.permissions.used, ['pubsub.topics.get', 'pubsub.topics.publish']);
+    assert.throws(() => sandbox.settings.change({ allow: ['Publish'] }), /allow: "Publish" is not a permission of/);
+    assert.throws(() => sandbox.settings.change({ allow: [], deny: [] }), /allow: .* remove one of them/);
+    assert.is(await codeOf(pubsub.topic('topic').getMetadata()), 0, 'the earlier list stays');
+  });
 });

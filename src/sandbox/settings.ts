@@ -9,6 +9,8 @@ import { STORAGE_PERMISSIONS } from './storage/permissions.ts';
 const settingsSchema = v.strictObject({
   /** Permissions or methods denied to every caller, for example `storage.objects.get`; `*` matches anything. */
   deny: v.optional(v.array(v.string())),
+  /** The only permissions of every caller, instead of `deny`. */
+  allow: v.optional(v.array(v.string())),
   /** Time after a schema change during which inserts refuse its new columns. Default: 0. */
   schemaDelayMs: v.optional(v.pipe(v.number(), v.minValue(0))),
 });
@@ -36,12 +38,17 @@ export class SandboxSettings {
       const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'settings'}: ${issue.message}`);
       throw new SettingsError(problems.join('\n'));
     }
-    const { deny, schemaDelayMs = this.schemaDelayMs } = parsed.output;
+    const { deny, allow, schemaDelayMs = this.schemaDelayMs } = parsed.output;
+    if (deny !== undefined && allow !== undefined) {
+      throw new SettingsError('allow: denies everything else, so deny has no use: remove one of them');
+    }
     if (deny !== undefined) this.permissions.deny(deny);
+    if (allow !== undefined) this.permissions.allow(allow);
     this.schemaDelayMs = schemaDelayMs;
   }
 
-  toJSON(): Required<SettingsInput> {
+  /** An allow list is shown as the permissions that it denies. */
+  toJSON(): Required<Omit<SettingsInput, 'allow'>> {
     return { deny: [...this.permissions.denied], schemaDelayMs: this.schemaDelayMs };
   }
 }

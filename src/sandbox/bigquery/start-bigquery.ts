@@ -62,7 +62,7 @@ export async function startBigQuery({
       const losslessBody = () => parseBody(text, parseLossless);
       const call = { project, dataset, table: table.replace(/:\w+$/, ''), job, query, body, text, losslessBody };
       const reply = await faults.pass({ server: 'bigquery', method: name, resource: `${dataset}.${table}` }, (rows) => {
-        const lacking = permissions.lackedBy(name, permissionsOf(name, body));
+        const lacking = permissions.check(name, permissionsOf(name, body));
         if (lacking !== undefined) throw accessDenied(lacking, call);
         return rows === undefined ? handle(call) : failRows(rows, call, handle);
       });

@@ -51,7 +51,7 @@ export async function startFirestore({
     if (request.readTime) throw unimplemented('reads of the past');
     const resource = request.name ?? request.parent ?? request.database ?? '';
     const work = () => {
-      const lacking = permissions.lackedBy(method, permissionsOf(method, request));
+      const lacking = permissions.check(method, permissionsOf(method, request));
       if (lacking !== undefined) throw permissionDenied(lacking);
       return handle(store, request);
     };

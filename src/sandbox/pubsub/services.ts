@@ -110,15 +110,11 @@ export class Services {
     this.#permissions = permissions;
     this.#clock = clock;
     const find = (name: string): Subscription => {
-      const lacking = this.#lackedByStreams();
+      const lacking = this.#permissions.check('StreamingPull', PUBSUB_PERMISSIONS.StreamingPull);
       if (lacking !== undefined) throw permissionDenied(lacking);
       return this.#subscriptions.get(name);
     };
     this.streams = { StreamingPull: streamingPull(find, faults) };
-  }
-
-  #lackedByStreams(): string | undefined {
-    return this.#permissions.lackedBy('StreamingPull', PUBSUB_PERMISSIONS.StreamingPull);
   }
 
   /**
@@ -127,7 +123,7 @@ export class Services {
   expire(): void {
     for (const [resource, subscription] of this.#subscriptions.byName) {
       subscription.expire();
-      const lacking = this.#lackedByStreams();
+      const lacking = this.#permissions.lackedBy('StreamingPull', PUBSUB_PERMISSIONS.StreamingPull);
       if (lacking !== undefined) for (const each of [...subscription.subscribers]) each.end(permissionDenied(lacking));
       for (const subscriber of this.#faults.isEmpty ? [] : [...subscription.subscribers]) {
         const fault = this.#faults.breaks({ server: 'pubsub', method: 'StreamingPull', resource });

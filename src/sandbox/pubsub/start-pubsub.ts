@@ -37,7 +37,7 @@ export async function startPubSub({
         // All of them are created by `unary`, each with its own request type.
         const handler = made as handleUnaryCall<Request, object>;
         const permitted: typeof handler = (call, callback) => {
-          const lacking = permissions.lackedBy(method, needed[method] ?? []);
+          const lacking = permissions.check(method, needed[method] ?? []);
           if (lacking === undefined) handler(call, callback);
           else callback(permissionDenied(lacking));
         };

@@ -42,7 +42,7 @@ export const STORAGE_PERMISSIONS = {
 /** Creates the permission check of one call. A permission is denied by its own name, or by the name of the method. */
 export function requireBy(permissions: Permissions, method: string): Require {
   return (permission) => {
-    if (permissions.lackedBy(method, [permission]) !== undefined) throw forbidden(permission, resourceOf(permission));
+    if (permissions.check(method, [permission]) !== undefined) throw forbidden(permission, resourceOf(permission));
   };
 }
 
