@@ -67,7 +67,7 @@ suite('doctor', (it) => {
       const dead = about(enrich, `topic ${run.topics.deadLetters}`, 'error');
       assert.match(words(dead), /→ npm run cli -- provision .*ingestion/);
       const redis = about(enrich, 'redis (cache)', 'warning');
-      assert.match(words(redis), /cannot be reached: .*ECONNREFUSED.*; lookups go on without it/);
+      assert.match(words(redis), /cannot be reached: .*ECONNREFUSED.*; lookups continue without it/);
 
       const provisioned = await runProvision(env, 'provision', ...PIPELINES);
       assert.is(provisioned.code, 0, provisioned.output);

@@ -128,7 +128,7 @@ suite('the live page in a browser', (it) => {
     });
     assert.match(
       await page.locator('[data-service=enrich] .panel:has-text("Ledger")').first().innerText(),
-      /balance\s+even/,
+      /balance\s+balanced/,
     );
     assert.equal(errors, []);
     for (const address of requests) assert.is(new URL(address).origin, new URL(url).origin, address);

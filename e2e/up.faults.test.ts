@@ -105,7 +105,7 @@ suite('up', (it) => {
     const sandbox = await start(['sandbox'], {}, /sandbox ready/);
     const env = exportedEnv(sandbox.stdout);
     const up = await start(['up', 'pipelines/home'], env);
-    assert.match(up.output, /in use, as the environment says: MQTT_URL, PUBSUB_EMULATOR_HOST/);
+    assert.match(up.output, /used from the environment: MQTT_URL, PUBSUB_EMULATOR_HOST/);
     assert.is(exportedEnv(up.stdout).PUBSUB_EMULATOR_HOST, env.PUBSUB_EMULATOR_HOST);
     await publish(env.MQTT_URL ?? '', '{"temperature":20.5}');
     await assertLanded(env, 20.5);
@@ -114,7 +114,7 @@ suite('up', (it) => {
     const withPassword = (env.MQTT_URL ?? '').replace('//', '//me:secret@');
     const again = await start(['up', 'pipelines/home'], { ...env, MQTT_URL: withPassword });
     assert.not.match(again.output, 'secret');
-    assert.match(again.output, /MQTT_URL holds a password, and is not printed/);
+    assert.match(again.output, /MQTT_URL contains a password, and is not printed/);
     assert.match(again.output, / -u me -P "\$MQTT_PASSWORD" -q 1 /);
     assert.is(await again.end('SIGINT'), 0, again.output);
     assert.is(await sandbox.end('SIGINT'), 0, sandbox.output);

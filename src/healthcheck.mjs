@@ -1,7 +1,7 @@
 // What the container's HEALTHCHECK runs: 0 while the process answers.
 import { readFileSync } from 'node:fs';
 
-/** As the service has written it; where it could not, or not yet: as the environment says. */
+/** The address written by the service, or, if it has not written one, the address from the environment. */
 function address() {
   try {
     return readFileSync(process.env.HTTP_ADDRESS_FILE ?? '', 'utf8');

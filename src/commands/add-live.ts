@@ -19,7 +19,7 @@ function sample(text: string): number {
 function rate(text: string): number {
   const value = Number(text.replace(/\/s$/, ''));
   if (Number.isInteger(value) && value >= 1 && value <= 500) return value;
-  throw new InvalidArgumentError('Expected messages a second from 1 to 500, such as 10 or 10/s.');
+  throw new InvalidArgumentError('Expected messages per second from 1 to 500, such as 10 or 10/s.');
 }
 
 /** Adds the commands that query running services. */
@@ -28,19 +28,19 @@ export function addLive(program: Command): void {
     .command('tap')
     .description('print what passes a probe of a running service')
     .argument('<url>', 'address of the service, such as http://127.0.0.1:8080')
-    .argument('[probe]', 'name of the probe; left out: list the probes')
+    .argument('[probe]', 'name of the probe; default: list the probes')
     .option(
       '--where <path=value>',
-      'only messages in which the path leads to this text; may be given several times',
+      'only messages with this text at the path; repeatable, and all must match',
       condition,
       [],
     )
     .option('--sample <1/n>', 'every nth of them', sample, 1)
-    .option('--limit <n>', 'end after so many', wholeNumber(1))
-    .option('--rate <n>', 'at most so many in a second', rate)
-    .option('--pipeline <name>', 'on the page of a platform: the pipeline')
+    .option('--limit <n>', 'end after this number of messages', wholeNumber(1))
+    .option('--rate <n>', 'maximum number of messages per second', rate)
+    .option('--pipeline <name>', "on a platform's page: the pipeline")
     .option('--token <token>', 'http.token of the service; default: $DATAFLOW_HTTP__TOKEN')
-    .option('--json', 'print one JSON object a line', false)
+    .option('--json', 'print one JSON object per line', false)
     .addHelpText('after', '\n  tap http://127.0.0.1:8080 enriched --where attributes.site=berlin --sample 1/100\n')
     .action(
       ending(async (url: string, probe: string | undefined, options: TapCommandOptions) =>
@@ -50,10 +50,8 @@ export function addLive(program: Command): void {
 
   program
     .command('ledger')
-    .description(
-      'set the counts of running services against each other: received, acknowledged, dead-lettered, in flight',
-    )
-    .argument('<urls...>', 'addresses of the services, such as http://127.0.0.1:8080, or of the page of a platform')
+    .description('compare the counts of running services: received, acknowledged, dead-lettered, in flight')
+    .argument('<urls...>', "addresses of the services, such as http://127.0.0.1:8080, or of a platform's page")
     .option('--minutes <n>', 'the latest minutes of publish time, up to 180', wholeNumber(1, 180), 15)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', '\n  ledger http://127.0.0.1:8081 http://127.0.0.1:8082 --minutes 30\n')

@@ -12,7 +12,7 @@ export interface LedgerOptions {
 
 const TIMEOUT_MS = 10_000;
 
-/** `ledger <urls…>`: sets the books of running services against each other. */
+/** `ledger <urls…>`: compares the counts of running services. */
 export async function ledger(urls: readonly string[], { minutes, json }: LedgerOptions): Promise<number> {
   const answers = await Promise.allSettled(
     urls.map((url) => getJson<readonly LedgerReport[]>('ledger', { url, signal: AbortSignal.timeout(TIMEOUT_MS) })),

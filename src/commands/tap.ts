@@ -7,7 +7,7 @@ import { EXIT } from './exit-codes.ts';
 
 export interface TapCommandOptions {
   readonly where: readonly string[];
-  /** Every so many. */
+  /** Shows every nth message. */
   readonly sample: number;
   readonly limit?: number;
   readonly rate?: number;
@@ -42,7 +42,10 @@ export async function tap(url: string, probe: string | undefined, options: TapCo
       return thrown instanceof FatalError ? EXIT.configurationRefused : EXIT.failed;
     }
   }
-  if (skipped > 0) console.error(`${skipped.toLocaleString('en-US')} were left out: more than a tap shows in a second`);
+  if (skipped > 0)
+    console.error(
+      `${skipped.toLocaleString('en-US')} messages were omitted: above the tap's rate, or not read in time`,
+    );
   if (stopped.signal.aborted || shown === options.limit) return EXIT.clean;
   console.error('the service has ended the tap');
   return EXIT.failed;

@@ -26,7 +26,7 @@ interface Given {
   readonly config: ServiceConfig;
 }
 
-/** `up <pipelines...>`: a sandbox, what the pipelines declare, and all of them in one process, until a signal. */
+/** `up <pipelines...>`: starts a sandbox, creates the declared resources, and runs all pipelines in one process. */
 export async function up(paths: readonly string[]): Promise<number> {
   const stopped = new AbortController();
   const { signal } = stopped;
@@ -35,12 +35,12 @@ export async function up(paths: readonly string[]): Promise<number> {
   let platform: Platform | undefined;
   let page: HttpServer | undefined;
   try {
-    // Read once before anything starts: what is wrong with them is said at once.
+    // Read once before anything starts, to report problems immediately.
     read(paths, { ...SANDBOX_DEFAULTS, GOOGLE_CLOUD_PROJECT: 'sandbox', ...process.env });
     sandbox = await openSandbox();
-    if (sandbox.given.length > 0) say(`in use, as the environment says: ${sandbox.given.join(', ')}`);
+    if (sandbox.given.length > 0) say(`used from the environment: ${sandbox.given.join(', ')}`);
     for (const missing of sandbox.missing) say(`left out: ${missing}`);
-    // All in one process: each service takes a port of its own.
+    // All in one process: each service uses its own port.
     const env: NodeJS.ProcessEnv = { ...process.env, DATAFLOW_HTTP__PORT: '0' };
     const pipelines = read(paths, env);
     const folders = pipelines.map(({ folder }) => folder);
@@ -80,7 +80,7 @@ export async function up(paths: readonly string[]): Promise<number> {
   }
 }
 
-/** Reads the pipelines of a command line. A folder without a pipeline of its own stands for those in it. */
+/** Reads the pipelines of a command line. A folder without a `pipeline.yaml` stands for the pipelines in it. */
 function read(paths: readonly string[], env: NodeJS.ProcessEnv): Given[] {
   return paths.flatMap((path) => {
     const inside = existsSync(pipelineFile(path)) ? [] : pipelinesIn(path);
@@ -93,11 +93,11 @@ function read(paths: readonly string[], env: NodeJS.ProcessEnv): Given[] {
 function shownEnv({ MQTT_URL, ...env }: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   if (MQTT_URL === undefined) return env;
   if (URL.parse(MQTT_URL)?.password === '') return { ...env, MQTT_URL };
-  say('MQTT_URL holds a password, and is not printed: set it in the other terminal too, where that needs it');
+  say('MQTT_URL contains a password, and is not printed: set it in the other terminal too, if needed there');
   return env;
 }
 
-/** Waits for the signal, or for what ends before it; returns what went wrong. */
+/** Waits for the signal, or until something ends before it; returns what went wrong. */
 function ending({ all }: Platform, { ended }: OpenSandbox, signal: AbortSignal): Promise<string | undefined> {
   const failures = all.map((service) =>
     service.ended.then(
@@ -112,7 +112,7 @@ function ending({ all }: Platform, { ended }: OpenSandbox, signal: AbortSignal):
   return Promise.race([signalled, ended.then(() => 'the sandbox has ended'), ...failures]);
 }
 
-/** Commands that publish a message and show it in the sinks, as far as the pipelines have them. */
+/** Commands that publish a message and show it in the sinks that the pipelines have. */
 function commandsFor(pipelines: readonly Given[]): string[] {
   const of = (service: ServiceName) => pipelines.filter(({ config }) => config.service === service);
   const publish = pipelines.flatMap(({ folder, config }) => {

@@ -20,7 +20,7 @@ export async function validate(path: string, { json }: ValidateOptions): Promise
     console.error(`${file}: valid`);
     if (config.resources !== undefined) {
       console.error(
-        `hint: "npm run cli -- provision ${path}" creates what it declares, "npm run cli -- doctor ${path}" looks at what exists`,
+        `hint: "npm run cli -- provision ${path}" creates what it declares, "npm run cli -- doctor ${path}" checks what exists`,
       );
     }
     return EXIT.clean;

@@ -63,7 +63,7 @@ function below(schema: unknown, key: string): [name: string, schema: unknown] {
   return entriesOf(schema).find(([name]) => plain(name) === plain(key)) ?? [key, itemOf(schema)];
 }
 
-/** The paths of all settings; `<name>` stands for a name of one's own. */
+/** The paths of all settings; `<name>` stands for a user-defined name. */
 function* paths(schema: unknown, above: readonly string[]): Generator<readonly string[]> {
   if (above.length > MAX_DEPTH) return;
   const children = childrenOf(schema);

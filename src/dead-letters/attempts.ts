@@ -7,7 +7,7 @@ const MAX_REMEMBERED = 100_000;
 /** Failures that time or a deployment can fix. The others lie in the message itself or in its target. */
 const MENDABLE: ReadonlySet<PoisonReason> = new Set(['hook_failed', 'rejected', 'no_data', 'internal']);
 
-/** Returns the failures after which a message is given up: the first one, unless time or a deployment can mend it. */
+/** Returns the failures after which a message is dead-lettered: one, unless time or a deployment can fix the cause. */
 export function attemptsOf(reason: PoisonReason, maxAttempts: number): number {
   return MENDABLE.has(reason) ? maxAttempts : 1;
 }

@@ -6,11 +6,11 @@ export const httpSchema = v.strictObject({
   host: setting(v.optional(text, '0.0.0.0'), 'Address that serves health, metrics and the live page.'),
   port: setting(
     v.optional(count({ min: 0, max: 65_535 }), 8080),
-    'Port that serves health, metrics and the live page. 0 selects a free one, which the log names.',
+    'Port that serves health, metrics and the live page. 0 selects a free one, which is logged.',
   ),
   page: setting(
     v.optional(flag, true),
-    'Serves the live page at `/`. `false` turns off the page and `tap`, and leaves health and metrics.',
+    'Serves the live page at `/`. `false` turns off the page and `tap`, but not health and metrics.',
   ),
   token: setting(
     v.optional(secret),

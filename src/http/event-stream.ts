@@ -1,18 +1,18 @@
 import type { Observable, Subscription } from 'rxjs';
 
-/** What waits for a client that reads slowly, in bytes; further values are left out until it has read. */
+/** The most bytes that are buffered for a slow client; further values are omitted until it has read. */
 const MAX_WAITING_BYTES = 256 * 1024;
 
 export interface EventStreamOptions<T> {
-  /** Called for each value that is left out, since the client does not read. */
+  /** Called for each value that is omitted because the client does not read. */
   readonly onSkipped?: (value: T) => void;
-  /** Called once, when the client is gone or the values have ended. */
+  /** Called once, when the client has disconnected or the values have ended. */
   readonly onClosed?: () => void;
 }
 
 /**
- * Streams values to a client as server-sent events, one JSON text each, until it leaves or the values complete. It holds no
- * more than 256 KiB for a client that does not read.
+ * Streams values to a client as server-sent events, one JSON text each, until the client disconnects or the values
+ * complete. Buffers at most 256 KiB for a client that does not read.
  */
 export function eventStream<T>(values: Observable<T>, { onSkipped, onClosed }: EventStreamOptions<T> = {}): Response {
   const encoder = new TextEncoder();
@@ -27,7 +27,7 @@ export function eventStream<T>(values: Observable<T>, { onSkipped, onClosed }: E
   const stream = new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        // Headers leave with the first bytes.
+        // Headers are sent with the first bytes.
         controller.enqueue(encoder.encode(':\n\n'));
         const end = (): void => {
           if (isClosed) return;
@@ -55,7 +55,7 @@ export function eventStream<T>(values: Observable<T>, { onSkipped, onClosed }: E
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       'cross-origin-resource-policy': 'same-origin',
-      // Proxies that follow nginx hold answers back otherwise.
+      // Otherwise nginx and compatible proxies buffer responses.
       'x-accel-buffering': 'no',
     },
   });

@@ -35,7 +35,7 @@ export async function serveHttp(app: Hono, { host, port }: Pick<HttpConfig, 'hos
     server.listen(port, host, resolve);
   });
   server.on('error', () => {
-    // Concerns one connection, or accepting one: the others continue.
+    // Affects only one connection, or accepting one: the others continue.
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new FatalError(`http.host: no TCP address for ${host}`);

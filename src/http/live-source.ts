@@ -3,7 +3,7 @@ import type { Message } from '../core/message.ts';
 import type { Ring } from '../util/ring.ts';
 import type { LedgerReport, RecentDeadLetter, RecentEvent, ServiceSnapshot } from './snapshot.ts';
 
-/** Everything that the live page and `tap` read of one running service. */
+/** Everything that the live page and `tap` read from one running service. */
 export interface LiveSource {
   readonly service: string;
   readonly pipeline: string;
@@ -25,10 +25,10 @@ export interface Recent<T> {
 /** A probe whose values can be shown. */
 export interface LiveProbe {
   readonly name: string;
-  /** Free while nobody subscribes. */
+  /** Costs nothing without a subscriber. */
   readonly values: Observable<unknown>;
   /** The message that a value is about; undefined if it is about several, or none. */
   messageOf(value: unknown): Message | undefined;
-  /** A value for people, bounded in size. */
+  /** A readable form of a value, bounded in size. */
   shown(value: unknown): Readonly<Record<string, unknown>>;
 }

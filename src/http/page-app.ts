@@ -10,7 +10,7 @@ import { openTap, probeOf, sourceOf, TapError, tapOptions } from './tap.ts';
 import { isTrusted } from './trust.ts';
 
 export interface PageOptions {
-  /** Whoever sends it sees message contents, from any machine. */
+  /** Clients that send it see message contents, from any machine. */
   readonly token?: string | undefined;
 }
 
@@ -21,10 +21,10 @@ export interface PipelineProbes {
 }
 
 const EVERY_MS = 1_000;
-/** Streams that are open at one time, of all viewers: each holds a connection. */
+/** Maximum number of open streams of all viewers: each occupies a connection. */
 const MAX_STREAMS = 32;
 
-/** The page runs the two files beside it, and talks to its own origin alone. */
+/** The page loads only the script and style sheet in its folder, and connects only to its own origin. */
 const PAGE_HEADERS = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -43,7 +43,7 @@ const FILES = {
 
 /**
  * The live page of some services: `/` and its two files; `/live`, a stream of snapshots, one a second; and
- * `/tap/<pipeline>/<probe>`, the values that pass a probe. It changes nothing, and samples nothing while nobody looks.
+ * `/tap/<pipeline>/<probe>`, the values that pass a probe. It changes nothing, and samples nothing without a viewer.
  */
 export function pageApp(sources: readonly LiveSource[], { token }: PageOptions = {}): Hono {
   const app = new Hono();
@@ -118,7 +118,7 @@ function notTrusted(token: string | undefined): string {
   return `message contents are shown to clients on this machine (http://127.0.0.1:…, without a proxy); from elsewhere ${way} as Authorization: Bearer <token>\n`;
 }
 
-/** Adds to each sample the entries of the lists that are new to this viewer, and leaves out what it may not see. */
+/** Adds the list entries that are new to this viewer to each sample, and removes what the viewer may not see. */
 function liveMessages(
   sources: readonly LiveSource[],
   samples: Observable<readonly ServiceSnapshot[]>,

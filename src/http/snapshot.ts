@@ -12,14 +12,14 @@ export interface ServiceSnapshot {
   /** Milliseconds since the start of the service. */
   readonly uptimeMs: number;
   readonly report: ReadinessReport;
-  /** The way of a message: `edges[i]` leads from `boxes[i]` to `boxes[i + 1]`. */
+  /** The path of a message: `edges[i]` leads from `boxes[i]` to `boxes[i + 1]`. */
   readonly boxes: readonly Box[];
   readonly edges: readonly Edge[];
-  /** Values that pass inside of the sink: batches, objects. */
+  /** Values that are counted inside the sink: batches, objects. */
   readonly inSink: readonly Edge[];
   /** Dead letters that were published. */
   readonly deadLetterBox: Box & { readonly count: number };
-  /** Counts beside the way of a message, such as the answers of each layer of a lookup. */
+  /** Counts outside the path of a message, such as the answers of each lookup layer. */
   readonly beside: readonly Edge[];
   readonly ledger: LedgerSnapshot;
   readonly bounds: readonly Bound[];
@@ -34,11 +34,11 @@ export interface WiringSnapshot {
   readonly outputs: readonly string[];
 }
 
-/** The books of a service for the command `ledger`: what `GET /ledger` lists. */
+/** The counts of a service for the command `ledger`, as returned by `GET /ledger`. */
 export interface LedgerReport {
   readonly service: string;
   readonly pipeline: string;
-  /** RFC 3339. What happened before is not counted. */
+  /** RFC 3339. Earlier messages are not counted. */
   readonly startedAt: string;
   readonly now: string;
   readonly wiring: WiringSnapshot;
@@ -53,7 +53,7 @@ export interface Box {
   /** Operators as the graph names them, in order. */
   readonly operators: readonly string[];
   readonly state: ConditionState;
-  /** Parts of `/readyz` that belong here, and are not ok. */
+  /** Parts of `/readyz` that belong here and are not ok. */
   readonly problems: readonly Problem[];
 }
 
@@ -63,7 +63,7 @@ export interface Problem {
   readonly detail: string;
 }
 
-/** A probe: what passes it, and how many have passed. */
+/** A probe: what passes it, and how many values have passed. */
 export interface Edge {
   readonly probe: string;
   readonly counted: 'messages' | 'batches' | 'objects' | 'elsewhere';
@@ -83,7 +83,7 @@ export interface LedgerSnapshot {
   readonly balanced: boolean;
 }
 
-/** Something that is bounded. */
+/** A quantity with a limit. */
 export interface Bound {
   readonly name: string;
   readonly unit: 'messages' | 'bytes' | 'batches';
@@ -92,7 +92,7 @@ export interface Bound {
   readonly peak?: number;
 }
 
-/** Times so far, in seconds: how many were at most as long as each bound, and longer than the one before. */
+/** Times so far, in seconds: for each bound, the number of times up to it and above the previous bound. */
 export interface Latency {
   readonly name: string;
   readonly help: string;
@@ -101,7 +101,7 @@ export interface Latency {
   readonly count: number;
 }
 
-/** An event as the log has it. Viewers that may not see message contents get no fields. */
+/** An event as it was logged. Viewers that may not see message contents get no fields. */
 export interface RecentEvent {
   readonly time: string;
   readonly level: string;
@@ -121,7 +121,7 @@ export interface RecentDeadLetter {
   readonly preview?: string;
 }
 
-/** One message of the live stream. Entries of the lists are those that are new since the last one. */
+/** One message of the live stream. The lists contain only entries added since the previous message. */
 export interface LiveMessage {
   /** True if this viewer may see message contents. */
   readonly trusted: boolean;

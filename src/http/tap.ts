@@ -5,13 +5,13 @@ import type { LiveProbe, LiveSource } from './live-source.ts';
 
 /** Which values a tap shows. */
 export interface TapOptions {
-  /** Paths into the message, and the text that each must lead to. */
+  /** Paths into the message, and the text that each must have there. */
   readonly where: readonly (readonly [path: string, value: string])[];
-  /** Every so many of the values that match. */
+  /** Shows every nth matching value. */
   readonly every: number;
-  /** Ends after so many values. */
+  /** Ends after this number of values. */
   readonly limit: number;
-  /** The most values in a second. */
+  /** Maximum number of values per second. */
   readonly perSecond: number;
 }
 
@@ -20,12 +20,12 @@ export interface TappedValue {
   /** RFC 3339. */
   readonly time: string;
   readonly probe: string;
-  /** Values that matched and were not shown so far: too many in a second, or the client did not read. */
+  /** Matching values omitted so far, because they exceeded the rate or the client did not read. */
   readonly skipped: number;
   readonly value: Readonly<Record<string, unknown>>;
 }
 
-/** A request for a tap that cannot be answered, and how it can. */
+/** An invalid request for a tap, and how to correct it. */
 export class TapError extends Error {
   override readonly name = 'TapError';
   readonly status: 400 | 404;
@@ -36,7 +36,7 @@ export class TapError extends Error {
   }
 }
 
-/** Protects the service: what is tapped is written as JSON, on its one thread. */
+/** Protects the service: tapped values are written as JSON on its only thread. */
 export const MAX_TAPPED_PER_SECOND = 500;
 const WHERE = /^((?:[^="]|"(?:\\.|[^"\\])*")+)=(.*)$/s;
 
@@ -74,7 +74,7 @@ function numberOf(query: URLSearchParams, name: string, otherwise: number): numb
 }
 
 /**
- * Finds a service by the name of its pipeline, which may be left out if there is one service.
+ * Finds a service by the name of its pipeline, which may be omitted if there is only one service.
  *
  * @throws TapError that lists the pipelines.
  */
@@ -111,7 +111,7 @@ export interface Tap {
   readonly skip: () => void;
 }
 
-/** Opens a tap of a probe. Nothing that goes wrong in it reaches the graph. */
+/** Opens a tap of a probe. Its errors never reach the graph. */
 export function openTap(probe: LiveProbe, { where, every, limit, perSecond }: TapOptions): Tap {
   const conditions = where.map(([path, value]) => ({ read: keyPath(path), value }));
   let skipped = 0;

@@ -13,9 +13,9 @@ const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x
 /**
  * Returns whether a client may see message contents: it sends the token, or it runs on this machine.
  *
- * A socket from this machine is not enough. The Host header must be a loopback name too, or a page of another origin could
- * read contents by DNS rebinding; the browser must not call on behalf of another origin; and no proxy may have passed the
- * request on.
+ * A connection from this machine is not enough. The Host header must also be a loopback name, or a page of another
+ * origin could read contents through DNS rebinding; the browser must not call on behalf of another origin; and no proxy
+ * may have forwarded the request.
  */
 export function isTrusted(context: Context, token: string | undefined): boolean {
   return hasToken(context.req.header('authorization'), token) || isLocal(context);
@@ -24,7 +24,7 @@ export function isTrusted(context: Context, token: string | undefined): boolean 
 function hasToken(authorization: string | undefined, token: string | undefined): boolean {
   if (token === undefined || authorization === undefined) return false;
   const [scheme = '', given = ''] = authorization.split(' ', 2);
-  // Hashes have one length, so that the comparison takes the same time whatever was given.
+  // Hashes have a fixed length, so that the comparison takes constant time.
   return scheme.toLowerCase() === 'bearer' && timingSafeEqual(sha256(given), sha256(token));
 }
 

@@ -33,7 +33,7 @@ export interface BatchesView {
   readonly sealed: number;
   /** Batches that the sink works on. */
   readonly inProgress: number;
-  /** The most that it works on at one time at present. */
+  /** Its current limit of concurrent work. */
   readonly slots: number;
 }
 

@@ -92,7 +92,7 @@ export interface GraphState {
   readonly failing: FailingTargetsView;
   /** The remedy if a failing target holds up the whole source. */
   readonly remedy?: string;
-  /** True for the sink of dead letters, beside the graph. */
+  /** True for the sink of dead letters, which is outside the graph. */
   readonly isForDeadLetters?: boolean;
 }
 

@@ -81,8 +81,10 @@ export function addDeadLetters(program: Command): void {
       ),
     );
 
-  chosen(sub('summary', 'count the dead letters that wait by reason, pipeline and time; also those of other pipelines'))
-    .addOption(new Option('--by <step>', 'length of a step of time').choices(TIME_STEPS).default('hour'))
+  chosen(
+    sub('summary', 'count the waiting dead letters by reason, pipeline and time, including those of other pipelines'),
+  )
+    .addOption(new Option('--by <step>', 'time interval to group by').choices(TIME_STEPS).default('hour'))
     .action(
       ending(async (path: string, options: Named<SummaryOptions>) =>
         (await import('./summary.ts')).summarizeDeadLetters(path, withReasons(options)),

@@ -37,7 +37,7 @@ export function listDeadLetters(path: string, options: FilterOptions & { all: bo
   });
 }
 
-/** Returns the exit code of a reading, and says why it is not whole. */
+/** Returns the exit code of a read, and reports why it is incomplete. */
 export function finished(signal: AbortSignal, isFull: boolean): number {
   if (signal.aborted) say('interrupted: not all dead letters were read');
   if (isFull) say('stopped: too many dead letters to hold');

@@ -16,12 +16,12 @@ export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description(
-      'connect to everything that a pipeline names, and say what is missing, denied or set so that messages are lost',
+      'connect to everything that a pipeline names, and report what is missing, denied or misconfigured, with the fix',
     )
     .argument('<pipeline>', 'folder of the pipeline')
     .option(
       '--time-limit <time>',
-      'how long a server may take, such as 5s; all looks run at one time',
+      'time limit of each check, such as 5s; all checks run concurrently',
       duration,
       10_000,
     )

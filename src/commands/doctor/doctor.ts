@@ -15,7 +15,7 @@ export interface DoctorCommandOptions {
 
 const COLORS = { ok: 'green', note: 'dim', warning: 'yellow', error: 'red' } as const;
 
-/** `doctor <pipeline>`: lists what keeps a pipeline's messages from their target. */
+/** `doctor <pipeline>`: lists what prevents a pipeline's messages from reaching their target. */
 export async function doctor(path: string, { timeLimit, json }: DoctorCommandOptions): Promise<number> {
   try {
     const pipeline = await loadPipeline(path);
@@ -44,7 +44,7 @@ export async function doctor(path: string, { timeLimit, json }: DoctorCommandOpt
   }
 }
 
-/** A line for each finding, and one for what mends it. */
+/** A line for each finding, and one for its remedy. */
 function lines(findings: readonly Finding[]): string[] {
   const color = paint(process.stdout);
   const width = Math.max(...findings.map(({ part }) => part.length));

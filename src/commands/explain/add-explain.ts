@@ -7,7 +7,7 @@ import type { ExplainCommandOptions } from './explain.ts';
 function attributes(text: string): Readonly<Record<string, string>> {
   const value = json(text);
   if (isRecord(value) && isTexts(value)) return value;
-  throw new InvalidArgumentError('Expected a JSON object of texts, such as \'{"site":"north"}\'.');
+  throw new InvalidArgumentError('Expected a JSON object of strings, such as \'{"site":"north"}\'.');
 }
 
 function isTexts(value: Readonly<Record<string, unknown>>): value is Readonly<Record<string, string>> {
@@ -47,23 +47,23 @@ Code 0: it is explained, whatever becomes of it. Code 2: the command line or the
 export function addExplain(program: Command): void {
   program
     .command('explain')
-    .description('follow one message through pipelines without connecting, and say what becomes of it')
+    .description('follow one message through pipelines without connecting, and show the result')
     .argument('<pipelines...>', 'folders of pipelines, in the order of the data')
     .option(
       '--payload <file>',
-      'the payload; of a pipeline that reads Pub/Sub, the data: an envelope or a payload. - is standard input',
+      'file with the payload; if the pipeline reads Pub/Sub, an envelope or a payload. - is standard input',
     )
-    .option('--topic <topic>', 'the MQTT topic; of a pipeline that reads Pub/Sub, the attribute mqtt_topic', topic)
+    .option('--topic <topic>', 'the MQTT topic; for a pipeline that reads Pub/Sub, the attribute mqtt_topic', topic)
     .option(
       '--attributes <json>',
-      'attributes of Pub/Sub, as a JSON object; of an ingestion, user properties of MQTT 5',
+      'Pub/Sub attributes, as a JSON object; for ingestion, MQTT 5 user properties',
       attributes,
       {},
     )
-    .option('--ordering-key <key>', 'the ordering key that the message comes with', '')
+    .option('--ordering-key <key>', 'the ordering key of the incoming message', '')
     .option('--retained', 'the broker sends it as a retained message', false)
-    .option('--lookup <json>', 'the data that an enrich finds, as a JSON object, or null for none', looked)
-    .option('--as-is', 'leave data that is not an envelope as it is, instead of taking it as the payload of one', false)
+    .option('--lookup <json>', 'the data that the enrich lookup returns, as a JSON object, or null for none', looked)
+    .option('--as-is', 'do not wrap data that is not an envelope in one', false)
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', AFTER_HELP)
     .action(

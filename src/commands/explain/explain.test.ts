@@ -71,7 +71,7 @@ suite('explain command', (it) => {
     assert.is(text.code, 0, text.output);
     assert.match(text.stdout, /^ingestion: the message is published$/m);
     assert.match(text.stdout, /^ {4}sequence +INT64 +payload\.sequence +9007199254740993 → "9007199254740993"$/m);
-    assert.match(text.stdout, /^ {4}battery +INT64 +payload\.battery +NULL: nothing is there$/m);
+    assert.match(text.stdout, /^ {4}battery +INT64 +payload\.battery +NULL: no value$/m);
     assert.not.match(text.stdout, '\u001b', 'no color where it is no terminal');
   });
 
@@ -153,7 +153,10 @@ suite('explain command', (it) => {
       [[ingestion, '--payload', file], '--topic: not given'],
       [[ingestion, '--payload', 'nowhere', '--topic', TOPIC], '--payload: ENOENT'],
       [[ingestion, '--payload', file, '--topic', 'sites/+'], 'without "+" and "#"'],
-      [[ingestion, '--payload', file, '--topic', TOPIC, '--attributes', '{"a":1}'], 'Expected a JSON object of texts'],
+      [
+        [ingestion, '--payload', file, '--topic', TOPIC, '--attributes', '{"a":1}'],
+        'Expected a JSON object of strings',
+      ],
       [[ingestion, '--topic', TOPIC], '--payload: not given'],
     ] as const) {
       const { code, output } = await runCli(['explain', ...args], { env: CLOUD });

@@ -19,7 +19,7 @@ export interface ExplainCommandOptions {
   readonly json: boolean;
 }
 
-/** `explain <pipelines...>`: prints the end of one message, without connecting. */
+/** `explain <pipelines...>`: follows one message without connecting, and prints the result. */
 export async function explainMessage(paths: readonly string[], options: ExplainCommandOptions): Promise<number> {
   const { topic, attributes, orderingKey, retained, asIs } = options;
   try {
@@ -49,11 +49,11 @@ export async function explainMessage(paths: readonly string[], options: ExplainC
 
 function checkTopic(pipelines: readonly Pipeline[], topic: string | undefined): void {
   if (topic !== undefined || pipelines[0]?.config.service !== 'ingestion') return;
-  throw new FatalError('--topic: not given, and an ingestion finds the route of a message by its topic');
+  throw new FatalError('--topic: not given, but ingestion selects the route of a message by its topic');
 }
 
 function payloadIn(file: string | undefined): Buffer {
-  // A mandatory option of commander would hide that another one is misspelt.
+  // A mandatory option of commander would hide that another one is misspelled.
   if (file === undefined)
     throw new FatalError('--payload: not given; it names the file of the message, or - for standard input');
   try {

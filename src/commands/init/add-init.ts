@@ -7,10 +7,7 @@ export function addInit(program: Command): void {
   program
     .command('init')
     .description('write four pipelines for a topic filter, with a table for payloads like a sample')
-    .argument(
-      '<name>',
-      'name of the set, such as home: it begins the name of each topic, subscription, bucket and dataset',
-    )
+    .argument('<name>', 'name of the set, such as home, and prefix of each topic, subscription, bucket and dataset')
     .requiredOption('--topic <filter>', "MQTT topic filter, such as 'home/+/temperature'; its first + is the device")
     .requiredOption('--sample <file>', 'file with one payload, in JSON')
     .option('--folder <path>', 'folder to write the set into', 'pipelines')

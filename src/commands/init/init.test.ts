@@ -107,7 +107,7 @@ suite('init', (it) => {
     writeFileSync(file, 'mine');
     const refused = await init(...args);
     assert.is(refused.code, 2, refused.output);
-    assert.match(refused.output, /elsewhere\/home\/enrich\/pipeline\.yaml: there already; .*--force/);
+    assert.match(refused.output, /elsewhere\/home\/enrich\/pipeline\.yaml: already exists; .*--force/);
     assert.is(readFileSync(file, 'utf8'), 'mine');
     assert.not.ok(existsSync(join(folder.path, 'elsewhere/home/ingestion')), 'nothing is written');
     const forced = await init(...args, '--force');

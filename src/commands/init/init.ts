@@ -18,7 +18,7 @@ export interface InitOptions {
   readonly json: boolean;
 }
 
-/** Names of buckets have no "google", and those of Pub/Sub do not begin with "goog". */
+/** Bucket names cannot contain "google", and Pub/Sub names cannot begin with "goog". */
 const NAME = /^(?!goog)(?!.*google)[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?$/;
 
 /** `init <name>`: writes four pipelines for a topic filter and payloads like a sample. Changes nothing unless it can write all. */
@@ -39,7 +39,7 @@ export async function init(name: string, options: InitOptions): Promise<number> 
 function write(name: string, { topic, sample: sampleFile, folder, force }: InitOptions) {
   if (!NAME.test(name)) {
     throw new FatalError(
-      `<name>: "${oneLine(name)}" cannot begin the names of topics, buckets and datasets; expected 1 to 30 small letters, digits and -, ` +
+      `<name>: "${oneLine(name)}" cannot be the prefix of topics, buckets and datasets; expected 1 to 30 lowercase letters, digits and -, ` +
         'such as home or plant-7: a letter first, no - at the end, and no "google"',
     );
   }
@@ -58,7 +58,7 @@ function write(name: string, { topic, sample: sampleFile, folder, force }: InitO
   const existing = contents.map(([file]) => file).filter((file) => existsSync(file));
   if (existing.length > 0 && !force) {
     throw new FatalError(
-      `${existing.map(shown).join(', ')}: there already; choose another name, or overwrite with --force`,
+      `${existing.map(shown).join(', ')}: already exists; choose another name, or overwrite with --force`,
     );
   }
   for (const [file, content] of contents) {
@@ -70,7 +70,7 @@ function write(name: string, { topic, sample: sampleFile, folder, force }: InitO
 
 function topicProblem(topic: string): string | undefined {
   if (topic.startsWith('$share/')) {
-    return `"${topic}" names a share group: give the filter alone, and set mqtt.shareGroup for replicas`;
+    return `"${topic}" contains a share group: give only the filter, and set mqtt.shareGroup for replicas`;
   }
   if (/\$\{/.test(topic)) return `"${topic}" holds "\${", which begins a variable in a pipeline's file`;
   return topicFilterProblem(topic);
@@ -90,7 +90,7 @@ function readSample(file: string): { readonly bytes: Uint8Array; readonly value:
   } catch (thrown) {
     throw new FatalError(
       `--sample: ${file} is not JSON: ${oneLine(toError(thrown).message)}; expected one payload, such as {"temperature":21.5}. ` +
-        'Where payloads are plain text, give a JSON string, such as "on"',
+        'If payloads are plain text, give a JSON string, such as "on"',
       { cause: thrown },
     );
   }
@@ -100,10 +100,10 @@ function readSample(file: string): { readonly bytes: Uint8Array; readonly value:
 function* notesOf(columns: readonly InferredColumn[]): Generator<string> {
   const integers = columns.filter(({ type }) => type === 'INT64').map(({ name }) => name);
   if (integers.length > 0) {
-    yield `INT64, which refuses fractions: ${integers.join(', ')}; write FLOAT64 in bigqueries/pipeline.yaml, or 21.0 in the sample, where 21.5 may come`;
+    yield `INT64, which refuses fractions: ${integers.join(', ')}; write FLOAT64 in bigqueries/pipeline.yaml, or 21.0 in the sample, if values such as 21.5 are possible`;
   }
   const unknown = columns.filter(({ type }) => type === 'JSON').map(({ name }) => name);
-  if (unknown.length > 0) yield `JSON, since the sample does not say more: ${unknown.join(', ')}`;
+  if (unknown.length > 0) yield `JSON, because the sample does not show the type: ${unknown.join(', ')}`;
   const renamed = columns
     .filter(({ from }) => from?.startsWith('payload['))
     .map(({ name, from }) => `${name} (${from})`);

@@ -13,10 +13,10 @@ export function addLook(program: Command): void {
     parent
       .command(name)
       .description(description)
-      .argument('[pipeline]', `folder of the pipeline; default: ${what} of a running demo, whose exports are set`)
-      .option('--limit <n>', 'at most so many', wholeNumber(0, MOST), 10)
-      .option('--follow', 'show new ones as they come, below the newest, until Ctrl-C', false)
-      .option('--json', 'print one JSON object a line', false);
+      .argument('[pipeline]', `folder of the pipeline; default: ${what} of a running demo, if its exports are set`)
+      .option('--limit <n>', 'maximum number to show', wholeNumber(0, MOST), 10)
+      .option('--follow', 'keep showing new ones as they arrive, until Ctrl-C', false)
+      .option('--json', 'print one JSON object per line', false);
 
   sub('rows', "rows of a bigqueries pipeline's table, newest first", 'the table')
     .option('--sql <query>', "run a query, in which the table's name needs no dataset")

@@ -11,7 +11,7 @@ interface Target {
   readonly location: ArchiveLocation;
 }
 
-/** `look archive [pipeline]`: the lines of an archive, newest first, or as they come. */
+/** `look archive [pipeline]`: the lines of an archive, newest first or as they arrive. */
 export async function lookArchive(path: string | undefined, options: LookOptions): Promise<number> {
   const { limit, follow } = options;
   return session(

@@ -114,7 +114,7 @@ suite('look rows', (it) => {
     assert.match(wrong.output, /nowhere/);
     const both = await runCli(['look', 'rows', pipeline, '--sql', sql, '--follow']);
     assert.is(both.code, 2);
-    assert.match(both.output, /--follow: there is a --sql too/);
+    assert.match(both.output, /--follow: --sql is set too/);
   });
 
   test('follows: the newest, then each row once, late ones too, until Ctrl-C', async () => {
@@ -180,7 +180,7 @@ suite('look rows', (it) => {
       env: { BIGQUERY_EMULATOR_HOST: '', GOOGLE_APPLICATION_CREDENTIALS: '', HOME: pipelines.path },
     });
     assert.is(unset.code, 2, unset.output);
-    assert.match(unset.output, /^To look into a sandbox, paste the export lines .*\nApplication Default Credentials/);
+    assert.match(unset.output, /^To read from a sandbox, paste the export lines .*\nApplication Default Credentials/);
     const other = await runCli(['look', 'archive', pipelineOf('x')]);
     assert.is(other.code, 2, other.output);
     assert.match(other.output, /service: expected icestore, got bigqueries/);

@@ -15,7 +15,7 @@ interface Target {
   readonly name: TableName;
 }
 
-/** `look rows [pipeline]`: the rows of a table, newest first, as they come, or the result of a query. */
+/** `look rows [pipeline]`: the rows of a table, newest first or as they arrive, or the result of a query. */
 export async function lookRows(path: string | undefined, options: LookRowsOptions): Promise<number> {
   const { limit, follow, sql } = options;
   return session(
@@ -23,7 +23,7 @@ export async function lookRows(path: string | undefined, options: LookRowsOption
     'bigquery',
     options,
     async ({ google, name }, { signal, everyMs, show }) => {
-      if (follow && sql !== undefined) throw new FatalError('--follow: there is a --sql too; leave one out');
+      if (follow && sql !== undefined) throw new FatalError('--follow: --sql is set too; remove one of them');
       const shown = `${name.projectId}.${name.datasetId}.${name.tableId}`;
       const rows = await TableRows.open(createBigQueryClient(google), name);
       if (rows === undefined) {
@@ -33,7 +33,7 @@ export async function lookRows(path: string | undefined, options: LookRowsOption
       }
       if (!rows.hasTimes && sql === undefined) {
         const problem = `${shown} has no column of the type TIMESTAMP, DATETIME or DATE`;
-        if (follow) throw new FatalError(`--follow: ${problem}, by which rows are new`);
+        if (follow) throw new FatalError(`--follow: ${problem}, which is needed to recognize new rows`);
         say(`${problem}: the rows are in any order`);
       }
       if (follow) {

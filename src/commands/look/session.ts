@@ -19,22 +19,22 @@ export interface LookOptions {
   readonly json: boolean;
 }
 
-/** Pauses between two looks for what is new: a query of the cloud costs money. */
+/** Pauses between two reads for new data: a query in the cloud costs money. */
 const EVERY_MS = { sandbox: 500, cloud: 5_000 };
 
 const VARIABLES = { bigquery: 'BIGQUERY_EMULATOR_HOST', storage: 'STORAGE_EMULATOR_HOST' } as const;
 
 export const say = (text: string): void => console.error(text);
 
-/** The parts that a command works with. */
+/** What a command works with. */
 export interface LookSession {
-  /** Given by Ctrl-C, and when nobody reads the output any more. */
+  /** Aborted by Ctrl-C, and when the output is no longer read. */
   readonly signal: AbortSignal;
   readonly everyMs: number;
   show(fields: readonly ShownField[]): Promise<void>;
 }
 
-/** Runs a command that looks at what is in a sink. Ctrl-C ends it cleanly, and so does a reader that has seen enough. */
+/** Runs a command that reads a sink. Ctrl-C ends it cleanly, and so does closing the output, as with `| head`. */
 export async function session<Target extends { readonly google: GoogleConfig }>(
   targetOf: () => Target,
   api: keyof typeof VARIABLES,
@@ -59,12 +59,12 @@ export async function session<Target extends { readonly google: GoogleConfig }>(
   }
 }
 
-/** Without credentials the sandbox is meant more often than the cloud. */
+/** Without credentials, the user more likely means the sandbox than the cloud. */
 function withHint(thrown: unknown): Error {
   const error = toError(thrown);
   if (!(error instanceof FatalError)) return error;
   const hint =
-    'To look into a sandbox, paste the export lines that "up", "demo" or "sandbox" has printed into this terminal.';
+    'To read from a sandbox, paste the export lines printed by "up", "demo" or "sandbox" into this terminal.';
   return new FatalError(`${hint}\n${error.message}`, { cause: error });
 }
 
@@ -109,7 +109,7 @@ function isServiceConfig<Name extends ServiceName>(
 /**
  * The values of variables that a running demo prints.
  *
- * @throws FatalError naming those that are not set, and what to name in their place.
+ * @throws FatalError naming those that are not set, and the alternative.
  */
 export function exported(names: readonly string[], example: string): string[] {
   const missing = names.filter((name) => !process.env[name]);

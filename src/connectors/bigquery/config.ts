@@ -63,7 +63,8 @@ const recordPath = v.pipe(
     const parts = pathParts(dataset.value);
     if (typeof parts === 'object' && parts.root === 'record' && parts.names.length > 0) return;
     const problem = typeof parts === 'string' ? parts : pathProblem(dataset.value);
-    if (problem !== undefined) addIssue({ message: `${problem}; inside of a record, record.<name> is a member of it` });
+    if (problem !== undefined)
+      addIssue({ message: `${problem}; inside a record, record.<name> is one of its members` });
   }),
 );
 

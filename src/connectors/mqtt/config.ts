@@ -102,7 +102,7 @@ const settings = v.strictObject({
   reconnectMaxMs: setting(v.optional(milliseconds({ min: 10 }), 120_000), 'Longest wait before reconnecting.'),
   sessionExpirySeconds: setting(
     v.optional(count({ min: 0, max: 4_294_967_295 }), 604_800),
-    'Time for which the broker keeps the session while the client is away (MQTT 5).',
+    'Time for which the broker keeps the session while the client is disconnected (MQTT 5).',
   ),
   retained: setting(
     v.optional(v.picklist(['new', 'always', 'never']), 'new'),

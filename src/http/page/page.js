@@ -1,15 +1,15 @@
 /** @import { Bound, Box, Edge, Latency, LiveMessage, LiveService, RecentDeadLetter, RecentEvent } from '../snapshot.ts' */
 /** @import { TappedValue } from '../tap.ts' */
 
-/** Rates are means of this time: a batch that lands in one second is no jump then. */
+/** Rates are averaged over this time, so that a batch that lands within one second causes no jump. */
 const RATE_MS = 5_000;
-/** Latencies and the line of each service are of this time. */
+/** Latencies and the line chart of each service cover this time. */
 const WINDOW_MS = 60_000;
 const MAX_ROWS = 100;
 const MAX_PEEKED = 50;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 5_000;
-/** Without a sample for this time the numbers are old. */
+/** Without a sample for this time, the numbers are stale. */
 const SILENT_MS = 4_000;
 
 /** @typedef {{ at: number, counts: Map<string, number>, latencies: readonly Latency[] }} Sample */
@@ -144,7 +144,7 @@ class ServiceView {
   #ledger = element('tbody');
   #latencies = element('tbody');
   #beside = element('tbody');
-  #besidePanel = panel('Beside the graph', table(['', 'rate', 'total', 'share'], this.#beside));
+  #besidePanel = panel('Outside the graph', table(['', 'rate', 'total', 'share'], this.#beside));
   #deadLetters = element('tbody');
   #deadLetterTable = scrolling(
     'Dead letters',
@@ -163,11 +163,11 @@ class ServiceView {
     mark(svg, 'viewBox', '0 0 60 20');
     mark(svg, 'preserveAspectRatio', 'none');
     mark(svg, 'role', 'img');
-    mark(svg, 'aria-label', 'Messages a second, last minute');
+    mark(svg, 'aria-label', 'Messages per second, last minute');
     svg.append(this.#spark);
     write(this.#title, pipeline);
     this.#more.open = isOpen;
-    // Of a service alone, the top of the page says both.
+    // With a single service, the top of the page shows both.
     this.#title.hidden = isOpen;
     this.#state.hidden = isOpen;
     this.#more.append(
@@ -230,7 +230,7 @@ class ServiceView {
     );
     for (const { probe, count } of [...service.edges, ...service.inSink, ...service.beside])
       counts.set(`probe ${probe}`, count);
-    // A service that was started again counts from 0.
+    // A restarted service counts from 0.
     const last = this.#samples.at(-1);
     if (last !== undefined && (last.counts.get('received') ?? 0) > service.ledger.received) this.#samples = [];
     this.#samples.push({ at, counts, latencies: service.latencies });
@@ -375,7 +375,7 @@ class ServiceView {
     showRows(this.#ledger, [
       ...rows.map(([name, title, count]) => [title, `${rateText(this.#rate(name))}/s`, whole(count)]),
       ['in flight', '', whole(ledger.inFlight)],
-      ['balance', '', `${ledger.balanced ? 'even' : 'NOT EVEN'}${faults}`],
+      ['balance', '', `${ledger.balanced ? 'balanced' : 'NOT BALANCED'}${faults}`],
     ]);
     const last = this.#ledger.lastElementChild;
     if (last === null) return;
@@ -409,7 +409,7 @@ class ServiceView {
     this.#besidePanel.hidden = beside.length === 0;
     const isLookup = beside.some(({ probe }) => probe.endsWith('Hit'));
     const heading = this.#besidePanel.querySelector('h3');
-    if (heading) write(heading, isLookup ? 'Lookup, by layer' : 'Beside the graph');
+    if (heading) write(heading, isLookup ? 'Lookup, by layer' : 'Outside the graph');
     const total = beside.reduce((sum, { count }) => sum + count, 0);
     showRows(
       this.#beside,
@@ -448,7 +448,7 @@ function panel(title, ...children) {
   return element('div', { class: 'panel' }, element('h3', {}, title), ...children);
 }
 
-/** A region that scrolls is reached by keyboard. @param {string} label @param {Node} child */
+/** A scrollable region can be reached by keyboard. @param {string} label @param {Node} child */
 function scrolling(label, child) {
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label }, child);
 }
@@ -630,7 +630,7 @@ async function watch() {
       if (controller.signal.aborted) return;
       lost(problem instanceof Error ? problem.message : String(problem));
     }
-    // The lists begin again with what the service keeps.
+    // The lists start over with what the service has kept.
     const waitMs = retryMs;
     retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
     await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -661,7 +661,7 @@ setInterval(() => {
   }
 }, 1_000);
 
-// Nobody looks at a hidden tab: the service samples nothing for it.
+// A hidden tab has no viewer: the service samples nothing for it.
 document.addEventListener('visibilitychange', () => {
   if (isPaused) return;
   if (document.hidden) watching?.abort();
@@ -736,7 +736,7 @@ const peekValues = byId('peek-values', HTMLOListElement);
 /** @type {AbortController | undefined} */
 let peeking;
 
-/** Shows some of what passes a probe, a few in a second. @param {string} pipeline @param {string} probe */
+/** Shows some of the values that pass a probe, a few per second. @param {string} pipeline @param {string} probe */
 async function peek(pipeline, probe) {
   peeking?.abort();
   const controller = new AbortController();
@@ -752,7 +752,7 @@ async function peek(pipeline, probe) {
       (data) => {
         /** @type {TappedValue} */
         const { time, value, skipped } = JSON.parse(data);
-        write(peekNote, `at most two a second; ${whole(skipped)} passed unseen`);
+        write(peekNote, `at most two per second; ${whole(skipped)} omitted`);
         const { payload, ...rest } = value;
         const text = `${time.slice(11, 23)}  ${JSON.stringify(rest, null, 2)}`;
         peekValues.prepend(element('li', {}, typeof payload === 'string' ? `${text}\n${payload}` : text));

@@ -5,7 +5,7 @@ export const TIME_STEPS = ['minute', 'hour', 'day'] as const;
 
 export type TimeStep = (typeof TIME_STEPS)[number];
 
-/** Characters of an RFC 3339 time in UTC up to a step. */
+/** Length of the prefix of an RFC 3339 UTC time that identifies an interval. */
 const LENGTHS: Readonly<Record<TimeStep, number>> = { minute: 16, hour: 13, day: 10 };
 
 type Counts = Readonly<Record<string, number>>;
@@ -14,7 +14,7 @@ type Counts = Readonly<Record<string, number>>;
 export interface SummaryCounts {
   readonly total: number;
   readonly byReason: Counts;
-  /** By the service that gave them up and the source of their messages. */
+  /** By the service that dead-lettered them and the source of their messages. */
   readonly byPipeline: readonly {
     readonly service: string;
     readonly source: string;
@@ -24,9 +24,9 @@ export interface SummaryCounts {
     readonly byReason: Counts;
   }[];
   readonly step: TimeStep;
-  /** By the time at which they were given up, the earliest first. */
+  /** By the time of dead-lettering, earliest first. */
   readonly byTime: readonly { readonly time: string; readonly count: number; readonly byReason: Counts }[];
-  /** An error of each reason: of the latest dead letter. */
+  /** The error of the latest dead letter for each reason. */
   readonly latest: Readonly<Record<string, { readonly time: string; readonly id: string; readonly error: string }>>;
 }
 
@@ -36,7 +36,7 @@ interface Source {
   readonly isOwn: boolean;
 }
 
-/** Counts dead letters; holds one count for each reason, source and time, and no dead letter. */
+/** Counts dead letters; stores one count for each reason, source and time, but no dead letters. */
 export class DeadLetterSummary {
   readonly #step: TimeStep;
   readonly #byReason = new Map<string, number>();
@@ -51,7 +51,7 @@ export class DeadLetterSummary {
   /** @param isOwn whether it came from the source of the pipeline that was named. */
   add({ id, reason, service, source, time, error }: DeadLetter, isOwn: boolean): void {
     increment(this.#byReason, reason);
-    // Each MQTT topic is a source of its own: devices have no bound.
+    // Each MQTT topic is a separate source, and their number is unbounded.
     const system = source.startsWith('mqtt:') ? 'mqtt' : source;
     const key = JSON.stringify([service, system]);
     const known = this.#bySource.get(key) ?? { service, source: system, isOwn, reasons: new Map<string, number>() };
@@ -94,7 +94,7 @@ function sorted(counts: ReadonlyMap<string, number>): Counts {
   return Object.fromEntries([...counts].sort(([, one], [, other]) => other - one));
 }
 
-/** A dead letter of another program may have any text there. */
+/** A dead letter from another program may contain any text there. */
 function utc(time: string): string {
   const ms = Date.parse(time);
   return Number.isNaN(ms) ? 'unknown' : new Date(ms).toISOString();
@@ -103,7 +103,7 @@ function utc(time: string): string {
 const BAR = 30;
 const whole = (value: number): string => value.toLocaleString('en-US');
 
-/** Counts for people. */
+/** The counts as text. */
 export function summaryPage({ total: all, byReason, byPipeline, step, byTime, latest }: SummaryCounts): string {
   if (all === 0) return 'no dead letters';
   const most = Math.max(...byTime.map(({ count }) => count));

@@ -7,12 +7,12 @@ import { ANSWER_WITHIN_MS, checkPermissions, lookedAt } from './google-calls.ts'
 
 export interface ExaminedTable {
   readonly table: TableConfig;
-  /** True if a hook makes the rows. */
+  /** True if a hook creates the rows. */
   readonly hasHook: boolean;
   readonly remedy: string;
 }
 
-/** Looks at the dataset of a table. */
+/** Checks the dataset of a table. */
 export function datasetCheck(bigquery: BigQuery, { table: { datasetId, create }, remedy }: ExaminedTable): Check {
   return {
     part: `dataset ${datasetId}`,
@@ -36,7 +36,7 @@ export function datasetCheck(bigquery: BigQuery, { table: { datasetId, create },
   };
 }
 
-/** Looks at the table that rows go to, and compares its columns. */
+/** Checks the table that rows go to, and compares its columns. */
 export function tableCheck(bigquery: BigQuery, { table, hasHook, remedy }: ExaminedTable): Check {
   const { datasetId, tableId } = table;
   return {

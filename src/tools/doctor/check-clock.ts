@@ -4,9 +4,9 @@ import type { Check } from './finding.ts';
 import { ANSWER_WITHIN_MS } from './google-calls.ts';
 
 const NOTABLE_MS = 5_000;
-/** Beyond it certificates, tokens and the day of an archive may be wrong. */
+/** Beyond this, certificates, tokens and the day of an archive may be wrong. */
 const SEVERE_MS = 60_000;
-/** The header has whole seconds. */
+/** The header has a resolution of one second. */
 const RESOLUTION_MS = 1_000;
 
 /** Compares the clock of this machine with the `Date` of a server. */
@@ -25,7 +25,7 @@ export function clockCheck(apis: readonly GoogleApi[], now: () => number): Check
       const receivedAt = now();
       const serverTime = Date.parse(reply.headers.get('date') ?? '');
       if (Number.isNaN(serverTime)) {
-        report('note', `is not checked: ${url} gives no time`);
+        report('note', `is not checked: ${url} reports no time`);
         return;
       }
       const middle = (sentAt + receivedAt) / 2;
@@ -40,7 +40,7 @@ export function clockCheck(apis: readonly GoogleApi[], now: () => number): Check
   };
 }
 
-/** That the server of the time is away keeps no message from its target. */
+/** Returns an error instead of throwing: an unreachable time server does not affect messages. */
 async function dated(url: string): Promise<Response | Error> {
   try {
     return await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });

@@ -11,18 +11,18 @@ import { ANSWER_WITHIN_MS } from './google-calls.ts';
 type Client = InstanceType<typeof v1.FirestoreClient>;
 type FirestoreConfig = NonNullable<LookupConfig['firestore']>;
 
-/** A module of CommonJS gives `v1` to `require` alone. */
+/** A CommonJS module, which exports `v1` only to `require`. */
 const { v1 }: typeof import('@google-cloud/firestore') = createRequire(import.meta.url)('@google-cloud/firestore');
 
 const NOT_FOUND = 5;
 
-/** Looks at the collection that lookups read. A collection exists once it has a document. */
+/** Checks the collection that lookups read. A collection exists once it has a document. */
 export function collectionCheck(google: GoogleConfig, config: FirestoreConfig): Check {
   const { projectId = google.projectId, databaseId = '(default)', collection } = config;
   return {
     part: `collection ${collection}`,
     run: async (report) => {
-      // The high-level client tries a refused read again for seconds, and lists all documents or none.
+      // The high-level client retries a refused read for seconds, and lists either all documents or none.
       const client = new v1.FirestoreClient({
         projectId,
         ...(google.keyFilename === undefined ? {} : { keyFilename: google.keyFilename }),
@@ -81,7 +81,7 @@ async function reportDocuments(report: Report, client: Client, database: string,
   } catch (thrown) {
     if (!isDenied(thrown)) throw thrown;
     const what =
-      'not checked whether it has documents: datastore.entities.list is denied, which the service does without';
+      'not checked whether it has documents: datastore.entities.list is denied, which the service does not need';
     report('note', what, 'roles/datastore.viewer');
   }
 }

@@ -9,7 +9,7 @@ import { toError } from '../../core/errors.ts';
 import type { Check, Report } from './finding.ts';
 
 const DAY_MS = 86_400_000;
-/** Time enough to renew a certificate by hand. */
+/** Enough time to renew a certificate manually. */
 const SOON_DAYS = 21;
 
 export interface ExaminedBroker {
@@ -19,8 +19,8 @@ export interface ExaminedBroker {
 }
 
 /**
- * Looks at the broker: connects under a client id of its own, so that a running service keeps its session, and subscribes
- * to nothing.
+ * Checks the broker: connects with a separate client id, so that a running service keeps its session, and subscribes to
+ * nothing.
  */
 export function brokerCheck({ mqtt, filters }: ExaminedBroker): Check {
   return {
@@ -100,12 +100,12 @@ function reportLimits(
   }
   if (properties.retainAvailable === false && mqtt.retained !== 'never') report('note', 'keeps no retained messages');
   if (properties.subscriptionIdentifiersAvailable === false) {
-    report('note', 'has no subscription identifiers: copies that come by overlapping filters are harder to recognize');
+    report('note', 'has no subscription identifiers: duplicates from overlapping filters are harder to recognize');
   }
   const { sessionExpiryInterval: expiry, serverKeepAlive } = properties;
   if (expiry !== undefined && expiry < mqtt.sessionExpirySeconds) {
-    const what = `keeps a session for ${expiry} s at most, and mqtt.sessionExpirySeconds is ${mqtt.sessionExpirySeconds}: an absence that is longer loses messages`;
-    report('warning', what, 'raise the limit of the broker');
+    const what = `keeps a session for ${expiry} s at most, and mqtt.sessionExpirySeconds is ${mqtt.sessionExpirySeconds}: a longer disconnection loses messages`;
+    report('warning', what, "raise the broker's limit");
   }
   if (serverKeepAlive !== undefined && serverKeepAlive !== mqtt.keepAliveSeconds) {
     report('note', `sets the keepalive to ${serverKeepAlive} s (mqtt.keepAliveSeconds is ${mqtt.keepAliveSeconds})`);

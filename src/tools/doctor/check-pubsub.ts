@@ -16,11 +16,11 @@ export interface ExaminedTopic {
   readonly setting: string;
   /** The command that creates it. */
   readonly remedy: string;
-  /** True if messages without a subscription are lost that nobody else has. */
+  /** True if the topic's messages exist nowhere else, so that they are lost without a subscription. */
   readonly needsReader: boolean;
 }
 
-/** Looks at a topic that a service publishes to. */
+/** Checks a topic that a service publishes to. */
 export function topicCheck(clients: PubSubClients, projectId: string, examined: ExaminedTopic): Check {
   const { topicId, setting, remedy, needsReader } = examined;
   const topic = `projects/${projectId}/topics/${topicId}`;
@@ -68,7 +68,7 @@ async function checkReaders(report: Report, { publisher }: PubSubClients, topic:
     return found;
   });
   if (readers === undefined || readers.length > 0) return;
-  const what = 'no subscription receives from it: what is published vanishes';
+  const what = 'no subscription receives from it: published messages are lost';
   const id = topic.split('/').at(-1);
   report(needsReader ? 'error' : 'warning', what, `gcloud pubsub subscriptions create ${id} --topic=${id}`);
 }
@@ -90,7 +90,7 @@ async function checkHeld(
   });
 }
 
-/** A subscription, and what a service expects of it. */
+/** A subscription, and what a service expects from it. */
 export interface ExaminedSubscription {
   readonly subscriptionId: string;
   readonly setting: string;
@@ -99,11 +99,11 @@ export interface ExaminedSubscription {
   readonly topicId?: string | undefined;
   /** The order that its consumer keeps; undefined if only commands read it. */
   readonly order?: 'kept' | 'none';
-  /** Attempts of a message that fails by itself. */
+  /** Attempts for a message that fails because of the message itself. */
   readonly maxAttempts: number;
 }
 
-/** Looks at a subscription that a service or a command consumes. */
+/** Checks a subscription that a service or a command consumes. */
 export function subscriptionCheck(clients: PubSubClients, projectId: string, examined: ExaminedSubscription): Check {
   const { subscriptionId, setting, remedy } = examined;
   const subscription = `projects/${projectId}/subscriptions/${subscriptionId}`;
@@ -149,34 +149,37 @@ function reportSettings(
   const update = (option: string) => `gcloud pubsub subscriptions update ${subscriptionId} ${option}`;
   const topic = topicId === undefined ? undefined : `projects/${projectId}/topics/${topicId}`;
   if (found.topic === DELETED_TOPIC)
-    report('error', 'its topic was deleted: it receives nothing more', 'create it again');
+    report('error', 'its topic was deleted: it receives no more messages', 'recreate it');
   else if (topic !== undefined && found.topic !== topic) {
     report('error', `receives from ${found.topic}, and not from ${topic}`, `name another subscription in ${setting}`);
   }
-  if (found.detached === true) report('error', 'is detached: it receives nothing more', 'create it again');
+  if (found.detached === true) report('error', 'is detached: it receives no more messages', 'recreate it');
   const { pushConfig, bigqueryConfig, cloudStorageConfig } = found;
   if (pushConfig?.pushEndpoint || bigqueryConfig?.table || cloudStorageConfig?.bucket) {
     report('error', 'delivers by push or export: nothing can be pulled from it', update('--push-endpoint='));
   }
-  if (found.filter) report('note', `has a filter: ${found.filter}. Other messages never come`);
+  if (found.filter) report('note', `has a filter: ${found.filter}. Other messages are never delivered`);
   if (order === 'kept' && found.enableMessageOrdering !== true) {
-    const remedy = 'create it again with ordering: it cannot be turned on later';
-    report('warning', 'message ordering is off: messages of one ordering key may change places', remedy);
+    const remedy = 'recreate it with ordering: it cannot be turned on later';
+    report('warning', 'message ordering is off: messages with the same ordering key may arrive out of order', remedy);
   }
   if (order === 'none' && found.enableMessageOrdering === true) {
-    report('note', 'message ordering is on: rows and objects have no order, and each key waits for its own');
+    report(
+      'note',
+      'message ordering is on, but rows and objects have no order, and each message waits for earlier ones with its key',
+    );
   }
   if (found.enableExactlyOnceDelivery === true)
     report('note', 'exactly-once delivery is on: receipts are confirmed first');
   report('ok', `ack deadline ${found.ackDeadlineSeconds} s; the service extends its leases itself`);
   const retention = secondsOf(found.messageRetentionDuration);
   if (retention !== undefined && retention < DAY_SECONDS) {
-    const what = `keeps messages for ${retention / 3_600} h: an outage that is longer loses them`;
+    const what = `keeps messages for ${retention / 3_600} h: a longer outage loses them`;
     report('warning', what, update('--message-retention-duration=7d'));
   }
   const life = secondsOf(found.expirationPolicy?.ttl);
   if (life !== undefined && life > 0) {
-    const what = `expires after ${life / DAY_SECONDS} days without a subscriber, with what waits in it`;
+    const what = `expires after ${life / DAY_SECONDS} days without a subscriber, together with its waiting messages`;
     report('warning', what, update('--expiration-period=never'));
   }
   reportAttempts(report, found, maxAttempts, update);
@@ -200,7 +203,7 @@ function reportAttempts(
     } else report('note', `${what}; outages count there (npm run cli -- dead-letters list --policy)`);
   }
   if (maxAttempts > 1 && !retryPolicy) {
-    const what = `has no retry policy, and deadLetters.maxAttempts is ${maxAttempts}: attempts follow each other at once`;
+    const what = `has no retry policy, and deadLetters.maxAttempts is ${maxAttempts}: attempts follow each other immediately`;
     report('warning', what, update('--min-retry-delay=10s --max-retry-delay=600s'));
   }
 }

@@ -9,7 +9,7 @@ import type { Check, Report } from './finding.ts';
 
 type RedisConfig = NonNullable<LookupConfig['redis']>;
 
-/** Looks at Redis: a cache that may be skipped, or the registry that the data comes from. */
+/** Checks Redis: a cache that may be skipped, or the registry that provides the data. */
 export function redisCheck(config: RedisConfig, isCache: boolean): Check {
   const { keyPrefix } = redisRole(config, isCache);
   return {
@@ -21,7 +21,7 @@ export function redisCheck(config: RedisConfig, isCache: boolean): Check {
           client.state.pipe(filter(({ isReady, problem }) => isReady || problem !== undefined)),
         );
         if (problem !== undefined) {
-          const so = isCache ? 'lookups go on without it' : 'nothing can be looked up';
+          const so = isCache ? 'lookups continue without it' : 'nothing can be looked up';
           report(isCache ? 'warning' : 'error', `cannot be reached: ${problem}; ${so}`, 'check lookup.redis');
           return;
         }

@@ -7,11 +7,11 @@ export interface ExaminedBucket {
   readonly name: string;
   readonly setting: string;
   readonly remedy: string;
-  /** True if the service creates it where it is missing. */
+  /** True if the service creates it if it is missing. */
   readonly isCreated: boolean;
 }
 
-/** Looks at a bucket that a service writes objects to. */
+/** Checks a bucket that a service writes objects to. */
 export function bucketCheck(storage: Storage, { name, setting, remedy, isCreated }: ExaminedBucket): Check {
   const bucket = storage.bucket(name);
   return {
@@ -45,7 +45,7 @@ export function bucketCheck(storage: Storage, { name, setting, remedy, isCreated
           {
             permission: 'storage.objects.get',
             role: 'roles/storage.objectViewer',
-            purpose: 'after a lost answer an object is written a second time, since the first cannot be read',
+            purpose: 'if a response is lost, the object is written a second time, because the first cannot be read',
             isOptional: true,
           },
         ],

@@ -3,15 +3,15 @@ import { dirname, join, relative } from 'node:path';
 import type { ResourcesConfig } from '../../resources/config.ts';
 import { type Pipeline, readPipelineConfig } from '../../services/pipeline.ts';
 
-/** A resource by its short name, as pipelines declare it. */
+/** The short name of a resource, as pipelines declare it. */
 export interface Named {
   readonly kind: 'topic' | 'subscription' | 'bucket' | 'dataset' | 'table';
   readonly name: string;
 }
 
 /**
- * Returns the command that creates a missing resource: that of the pipeline which declares it, this one or one in a folder beside it; else
- * what has to be done first.
+ * Returns the command that creates a missing resource, for the pipeline that declares it: this one, or one in a
+ * neighboring folder. If none declares it, returns what has to be done first.
  */
 export function creationOf({ file, config, env }: Pipeline, { kind, name }: Named): string {
   const own = config.resources !== undefined && declares(config.resources, { kind, name }) ? file : undefined;
@@ -35,7 +35,7 @@ function isDeclaredBy(file: string, env: NodeJS.ProcessEnv, named: Named): boole
     const { resources } = readPipelineConfig(file, env);
     return resources !== undefined && declares(resources, named);
   } catch {
-    // A pipeline with problems of its own.
+    // That pipeline is itself invalid.
     return false;
   }
 }

@@ -18,7 +18,7 @@ import type { Check, Finding } from './finding.ts';
 import { runChecks } from './run-checks.ts';
 
 export interface DiagnoseOptions {
-  /** Longest time of each check; all run at one time. */
+  /** Time limit of each check; all run concurrently. */
   readonly timeLimitMs: number;
   readonly onFinding?: (finding: Finding) => void;
   /** The clock of this machine, in milliseconds since 1970. */
@@ -26,8 +26,8 @@ export interface DiagnoseOptions {
 }
 
 /**
- * Connects to everything that a pipeline names, and returns what is missing, denied, or set so that messages wait or are
- * lost. Changes nothing, and disturbs no service that runs.
+ * Connects to everything that a pipeline names, and returns what is missing, denied, or configured so that messages
+ * wait or are lost. Changes nothing, and does not disturb running services.
  */
 export async function diagnose(pipeline: Pipeline, options: DiagnoseOptions): Promise<Finding[]> {
   const { timeLimitMs, onFinding, now = Date.now } = options;
@@ -87,7 +87,7 @@ function apisOf({ config }: Pipeline): GoogleApi[] {
   ];
 }
 
-/** Looks at servers that are not Google's. */
+/** Checks of servers that are not Google's. */
 function serverChecks({ config, hooks }: Pipeline): Check[] {
   if ('mqtt' in config) {
     const filters = Object.values(config.routes).map(({ source }) => source.mqtt_topic);
@@ -162,7 +162,7 @@ function cloudChecks(pipeline: Pipeline, pubsub: PubSubClients): Check[] {
   return [...checks, ...declared.map((each) => declaredCheck(pipeline, each, known))];
 }
 
-/** Compares a declared resource with what exists. One that another check looks at is not missed twice. */
+/** Compares a declared resource with what exists. If another check covers it, it is not reported as missing twice. */
 function declaredCheck(pipeline: Pipeline, { resource }: Declared, known: ReadonlySet<string>): Check {
   const { kind } = resource;
   const name = resource.name.split('/').at(-1) ?? resource.name;
@@ -184,7 +184,11 @@ function declaredCheck(pipeline: Pipeline, { resource }: Declared, known: Readon
       }
       if (!known.has(part)) report('ok', 'exists, as declared under resources');
       for (const difference of found.differences) {
-        report('warning', `${difference} (resources.${kind}s)`, 'change it, or what is declared: provision leaves it');
+        report(
+          'warning',
+          `${difference} (resources.${kind}s)`,
+          'change it or its declaration: provision does not change it',
+        );
       }
     },
   };

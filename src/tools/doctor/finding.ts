@@ -1,4 +1,4 @@
-/** From good to bad. An error keeps messages from their target, or loses them. */
+/** From best to worst. An error prevents messages from reaching their target, or loses them. */
 export const SEVERITIES = ['ok', 'note', 'warning', 'error'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
@@ -8,13 +8,13 @@ export interface Finding {
   readonly part: string;
   readonly severity: Severity;
   readonly what: string;
-  /** The command, the setting or the role that mends it. */
+  /** The command, setting or role that fixes it. */
   readonly remedy?: string;
 }
 
 export type Report = (severity: Severity, what: string, remedy?: string) => void;
 
-/** A look at one resource or server. What it throws is an error of its own. */
+/** A check of one resource or server. If it throws, that is reported as a finding of the severity `error`. */
 export interface Check {
   readonly part: string;
   run(report: Report): Promise<void>;

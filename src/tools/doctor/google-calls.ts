@@ -3,24 +3,24 @@ import { errorCode } from '../../core/errors.ts';
 import type { Report } from './finding.ts';
 
 const NOT_FOUND: ReadonlySet<number> = new Set([5, 404]);
-/** gRPC's UNIMPLEMENTED, and what HTTP answers for it. */
+/** gRPC's UNIMPLEMENTED, and its HTTP equivalents. */
 const UNIMPLEMENTED: ReadonlySet<number> = new Set([12, 501]);
 
-/** For calls of Pub/Sub: one try. */
+/** For Pub/Sub calls: one attempt. */
 export const ONE_TRY = { retry: null, timeout: 8_000 };
-/** For calls of Storage and BigQuery. */
+/** For Storage and BigQuery calls. */
 export const ANSWER_WITHIN_MS = 8_000;
 
 export interface Look {
-  /** The permission that the look needs, and a role that has it. */
+  /** The permission that the check needs, and a role that includes it. */
   readonly permission: string;
   readonly role: string;
-  /** The facts that stay unknown without it. */
+  /** What stays unknown without it. */
   readonly unchecked: string;
   readonly onMissing: () => void;
 }
 
-/** Makes a look; undefined where there is nothing of that name, or where this identity may not look. */
+/** Makes the call of a check. Returns undefined if the resource does not exist, or the permission is missing. */
 export async function lookedAt<T>(report: Report, look: Look, call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
@@ -29,7 +29,7 @@ export async function lookedAt<T>(report: Report, look: Look, call: () => Promis
     else if (isDenied(thrown)) {
       report(
         'note',
-        `not checked ${look.unchecked}: ${look.permission} is denied, which the service does without`,
+        `not checked ${look.unchecked}: ${look.permission} is denied, which the service does not need`,
         look.role,
       );
     } else throw thrown;
@@ -41,9 +41,9 @@ export async function lookedAt<T>(report: Report, look: Look, call: () => Promis
 export interface NeededPermission {
   readonly permission: string;
   readonly role: string;
-  /** Work that fails without it. */
+  /** What fails without it. */
   readonly purpose: string;
-  /** True if the service does without. */
+  /** True if the service does not need it. */
   readonly isOptional?: boolean;
 }
 

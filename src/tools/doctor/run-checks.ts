@@ -2,8 +2,8 @@ import { toError } from '../../core/errors.ts';
 import type { Check, Finding } from './finding.ts';
 
 /**
- * Runs all checks at one time, each for `timeLimitMs` at most, and returns what they found, in the order of the checks. One
- * that fails or does not end hides nothing of the others.
+ * Runs all checks concurrently, each for at most `timeLimitMs`, and returns their findings in the order of the checks.
+ * A check that fails or does not end does not hide the findings of the others.
  */
 export async function runChecks(
   checks: readonly Check[],

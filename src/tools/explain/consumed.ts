@@ -7,15 +7,15 @@ import type { InputMode } from '../../operators/decode-input.ts';
 import { utf8Text } from '../../util/bytes.ts';
 import type { Arrival } from './explanation.ts';
 
-/** A message as Pub/Sub brings it. */
+/** A message as Pub/Sub delivers it. */
 export interface Consumed {
   readonly original: Original;
   readonly message: Message;
 }
 
 /**
- * Makes a message of Pub/Sub of what is given. Where an envelope is expected, a payload that does not look like one is put
- * into one, unless it is to be taken as it is.
+ * Builds a Pub/Sub message from the given data. If an envelope is expected, data that does not look like one is wrapped
+ * in one, unless `asIs` is set.
  */
 export function consumed(input: InputMode, arrival: Arrival, notes: string[]): Consumed {
   const { data: given, topic, orderingKey, asIs } = arrival;
@@ -25,10 +25,10 @@ export function consumed(input: InputMode, arrival: Arrival, notes: string[]): C
   const problem = input === 'envelope' && !asIs ? envelopeProblem(given) : undefined;
   if (problem !== undefined) {
     notes.push(
-      `the data is not an envelope, and is taken as the payload of one, with an id and a time made for it. As it is (--as-is) it would be dead-lettered: undecodable: ${problem}`,
+      `the data is not an envelope, so it was wrapped in one, with a new id and time. Unwrapped (--as-is), it would be dead-lettered: undecodable: ${problem}`,
     );
   } else if (input === 'raw')
-    notes.push('id and publish time of a raw message are those of Pub/Sub: here they are made up');
+    notes.push('Pub/Sub assigns the id and publish time of a raw message: those shown here are invented');
   const data =
     problem === undefined
       ? given
@@ -39,7 +39,7 @@ export function consumed(input: InputMode, arrival: Arrival, notes: string[]): C
   };
 }
 
-/** The problem of data that is not meant to be an envelope; undefined of an envelope, and of a broken one: it has the member `payload`. */
+/** Why data is not an envelope; undefined for an envelope, and for a broken one, recognized by its member `payload`. */
 function envelopeProblem(data: Buffer): string | undefined {
   try {
     decodeEnvelope(data);

@@ -15,7 +15,7 @@ import { consumed, subscriptionOf } from './consumed.ts';
 import { type Arrival, type ExplainedRow, type Explanation, otherEnd, shownMessage } from './explanation.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';
 
-/** Follows a message through a bigqueries. The table is not read: its columns are those of `table.schema`. */
+/** Follows a message through a bigqueries pipeline. The table is not read: its columns are those of `table.schema`. */
 export async function explainBigQueries(
   config: BigQueriesConfig,
   hooks: Hooks,
@@ -48,7 +48,7 @@ export async function explainBigQueries(
     unread: hasHook || seen === undefined ? [] : unreadMembers(table.schema, seen),
     problems,
   };
-  if (hasHook) notes.push('the hook transformer makes the row');
+  if (hasHook) notes.push('the hook transformer creates the row');
   return {
     service: 'bigqueries',
     message: shownMessage(seen ?? message, insertIdOf(identityBy(identity)(seen ?? message))),
@@ -68,7 +68,7 @@ function insertionOf({ text }: PreparedRow): {
 } {
   const value = parseExact(text);
   if (!isJsonObject(value) || typeof value.insertId !== 'string' || !isJsonObject(value.json)) {
-    throw new Error(`the row is not as inserts take it: ${text}`);
+    throw new Error(`the row does not have the format of an insert: ${text}`);
   }
   return { insertId: value.insertId, json: value.json };
 }

@@ -22,7 +22,7 @@ import { type Arrival, type Explanation, otherEnd, shownMessage } from './explan
 import { publishedOf } from './published.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';
 
-/** Follows a message through an enrich. Nothing is looked up: the data is given, or the message passes without. */
+/** Follows a message through an enrich pipeline. Looks up nothing: data is given, or the message passes without it. */
 export async function explainEnrich(
   config: EnrichConfig,
   hooks: Hooks,
@@ -33,7 +33,7 @@ export async function explainEnrich(
   const { lookup } = arrival;
   const dependencies: Partial<EnrichDependencies> = { ...hooks, telemetry: QUIET };
   const { fetcher } = dependencies;
-  // Nothing is known of the data then, not even that there is none.
+  // Then nothing is known about the data, not even whether there is any.
   const assumed: EnrichConfig = lookup === undefined ? { ...config, withoutData: 'pass' } : config;
   const opening = openingOf({ ...settings, inFlight: ONE_MESSAGE, probes: enrichProbes }, assumed, dependencies);
   const { original, message } = consumed(config.input, arrival, notes);
@@ -63,7 +63,7 @@ export async function explainEnrich(
     opening.context,
     { original, message },
     outgoingBy(toPublishTarget(output.topicId, output.orderingKey), () =>
-      notes.push('attributes that Pub/Sub keeps for itself are left out'),
+      notes.push('attributes that Pub/Sub reserves are omitted'),
     ),
     (deliveries, publish) =>
       enrichGraph(deliveries, opening, {
@@ -84,8 +84,8 @@ export async function explainEnrich(
   if (keyed?.key !== undefined && lookup === undefined) {
     notes.push(
       hasNoData(keyed.key)
-        ? 'the key cannot be the id of a document: it has no data'
-        : `nothing is looked up here: give the data by --lookup, or null for none (withoutData: ${config.withoutData})`,
+        ? 'the key is not a valid document id, so it has no data'
+        : `nothing is looked up here: pass data with --lookup, or null for none (withoutData: ${config.withoutData})`,
     );
   }
   return {

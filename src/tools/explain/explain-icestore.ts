@@ -15,7 +15,7 @@ import { consumed, subscriptionOf } from './consumed.ts';
 import { type Archived, type Arrival, type Explanation, otherEnd, shownMessage } from './explanation.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';
 
-/** Follows a message through an icestore. */
+/** Follows a message through an icestore pipeline. */
 export async function explainIcestore(
   config: IcestoreConfig,
   hooks: Hooks,

@@ -18,7 +18,7 @@ import { type Arrival, type Explanation, otherEnd, shownMessage } from './explan
 import { publishedOf } from './published.ts';
 import { ONE_MESSAGE, QUIET, tryOut } from './try-out.ts';
 
-/** Follows an MQTT message through an ingestion. */
+/** Follows an MQTT message through an ingestion pipeline. */
 export async function explainIngestion(
   config: IngestionConfig,
   hooks: Hooks,
@@ -33,7 +33,7 @@ export async function explainIngestion(
 
   const properties = Object.entries(userProperties);
   if (properties.length > 0 && mqtt.protocolVersion === 4) {
-    notes.push('MQTT 3.1.1 has no user properties (mqtt.protocolVersion is 4): --attributes are left out');
+    notes.push('MQTT 3.1.1 has no user properties (mqtt.protocolVersion is 4): --attributes is ignored');
   }
   const attributes = attributesOf(
     {
@@ -42,7 +42,7 @@ export async function explainIngestion(
       properties: properties.length === 0 || mqtt.protocolVersion === 4 ? undefined : { userProperties: properties },
     },
     mqtt,
-    (_, leftOut) => notes.push(`${leftOut} user properties do not fit into Pub/Sub attributes, and are left out`),
+    (_, leftOut) => notes.push(`${leftOut} user properties do not fit into Pub/Sub attributes, and are omitted`),
   );
   const whole =
     data.byteLength > mqtt.maxPayloadBytes
@@ -58,26 +58,24 @@ export async function explainIngestion(
   });
 
   const toTarget = toPublishTarget(currentTable, ({ leftOut }) =>
-    notes.push(`${leftOut} user properties are left out: with them the message would be larger than a request may be`),
+    notes.push(`${leftOut} user properties are omitted: with them, the message would exceed the maximum request size`),
   );
   const ended = await tryOut(
     opening.context,
     { original, message: arrived, poison: whole && tooLarge(topic, whole, mqtt.maxPayloadBytes) },
-    outgoingBy(toTarget, () => notes.push('attributes that Pub/Sub keeps for itself are left out')),
+    outgoingBy(toTarget, () => notes.push('attributes that Pub/Sub reserves are omitted')),
     (deliveries, publish) =>
       ingestionGraph(deliveries, opening, { currentTable, enrich: enrichWith(opening, currentTable), publish }),
   );
 
   const route = table.routeOf(topic);
   if (route === undefined) {
-    notes.push(
-      'no filter of a route matches this topic: the broker sends it only for a filter that a session still holds',
-    );
+    notes.push('no route matches this topic: the broker sends it only for a filter that is still in the session');
   }
   if (retained && mqtt.retained === 'new') {
-    notes.push('mqtt.retained is new: a retained message is received where the session did not have the filter');
+    notes.push('mqtt.retained is new: a retained message is received only if the session did not have the filter');
   }
-  if (seen.id === arrived.id) notes.push('the id is made at receipt: it is another one each time');
+  if (seen.id === arrived.id) notes.push('the id is generated on receipt: it differs each time');
   return {
     service: 'ingestion',
     message: shownMessage(seen, insertIdOf(identityBy({ publishTime: false })(seen))),
@@ -92,7 +90,7 @@ export async function explainIngestion(
           },
         }),
     ...(retained && mqtt.retained === 'never'
-      ? { outcome: 'dropped', error: 'mqtt.retained is never: retained messages are left out' }
+      ? { outcome: 'dropped', error: 'mqtt.retained is never: retained messages are ignored' }
       : ended.kind === 'taken'
         ? { outcome: 'published', published: publishedOf(ended.item, config.google.projectId) }
         : otherEnd(ended, original, { ...config, source: `mqtt:${topic}` })),

@@ -27,8 +27,8 @@ export async function explain({ config, hooks, file }: Pipeline, arrival: Arriva
 }
 
 /**
- * Follows one message through several pipelines: each consumer gets what was last published to the topic of its
- * subscription, where pipelines declare that (`resources.subscriptions`), else what was published last.
+ * Follows one message through several pipelines: each consumer gets what was last published to its subscription's
+ * topic, if a pipeline declares that subscription (`resources.subscriptions`), else what was published last.
  */
 export async function explainChain(pipelines: readonly Pipeline[], arrival: Arrival): Promise<Explanation[]> {
   const topics = declaredTopics(pipelines);

@@ -11,17 +11,17 @@ const WORDS: Readonly<Record<Explanation['outcome'], string>> = {
   inserted: 'is inserted',
   refused: 'is refused by BigQuery, and becomes a dead letter',
   deadLettered: 'becomes a dead letter',
-  dropped: 'is dropped: acknowledged, and goes nowhere',
-  waits: 'waits: a hook fails as in an outage, and is called again',
-  goesBack: 'goes back to its source, and comes again',
-  notReached: 'does not come here',
+  dropped: 'is dropped: it is acknowledged, but not passed on',
+  waits: 'waits: a hook reports an outage, and is called again',
+  goesBack: 'goes back to its source, and is redelivered',
+  notReached: 'does not arrive here',
 };
 const REACHED: ReadonlySet<Explanation['outcome']> = new Set(['published', 'archived', 'inserted']);
 const LABEL_WIDTH = 15;
-/** Characters of a payload, a line or an envelope. */
+/** The most characters shown of a payload, a line or an envelope. */
 const MAX_SHOWN = 4_000;
 
-/** An explanation for people, as lines. */
+/** An explanation as lines for the terminal. */
 export function explanationText(explanation: Explanation, paint: Paint): string[] {
   const { pipeline, service, outcome, error, message, route, lookup, published, archived, row, deadLetter, notes } =
     explanation;
@@ -36,11 +36,11 @@ export function explanationText(explanation: Explanation, paint: Paint): string[
   if (outcome === 'deadLettered') {
     fact(
       'dead letter',
-      deadLetter?.topic ?? 'deadLetters is not set: it goes back to its subscription, and comes again',
+      deadLetter?.topic ?? 'deadLetters is not set: it goes back to its subscription, and is redelivered',
     );
   }
   if (deadLetter?.attempt !== undefined && deadLetter.attempt > 1) {
-    fact('attempts', `${deadLetter.attempt}: before that it goes back and comes again (deadLetters.maxAttempts)`);
+    fact('attempts', `${deadLetter.attempt}: until then, it goes back and is redelivered (deadLetters.maxAttempts)`);
   }
   fact('id', message?.id);
   fact('published at', message?.publishTime);
@@ -77,7 +77,7 @@ function shown(value: string): string {
   return line.length > MAX_SHOWN ? `${line.slice(0, MAX_SHOWN)}… (--json prints all of it)` : line;
 }
 
-/** A table of columns: where each value comes from, and what becomes of it. */
+/** A table of columns: where each value comes from, and how it is converted. */
 function columnLines(columns: readonly ColumnTrace[], paint: Paint): string[] {
   if (columns.length === 0) return [];
   const cells = columns.map(({ name, type, mode, from, found, value, problem }) => {
@@ -97,7 +97,7 @@ function columnLines(columns: readonly ColumnTrace[], paint: Paint): string[] {
   const widths = { name: width(({ name }) => name), type: width(({ type }) => type), from: width(({ from }) => from) };
   return cells.map(({ name, type, from, value, problem, isMissing }) => {
     const line = [name.padEnd(widths.name), type.padEnd(widths.type), from.padEnd(widths.from)].join('  ');
-    const end = isMissing ? paint('dim', 'NULL: nothing is there') : shown(value);
+    const end = isMissing ? paint('dim', 'NULL: no value') : shown(value);
     return `    ${line}  ${end}${problem === undefined ? '' : `  ${paint('red', oneLine(problem))}`}`;
   });
 }

@@ -7,7 +7,7 @@ import type { ServiceName } from '../../services/services.ts';
 import { utf8Text } from '../../util/bytes.ts';
 import type { Ended } from './try-out.ts';
 
-/** A message as a source brings it. */
+/** A message as its source delivers it. */
 export interface Arrival {
   readonly data: Buffer;
   /** Pub/Sub's attributes; for MQTT 5, user properties. */
@@ -16,9 +16,9 @@ export interface Arrival {
   readonly topic?: string | undefined;
   readonly retained: boolean;
   readonly orderingKey: string;
-  /** The looked-up data; null for a key without data, undefined where it is not known. */
+  /** The looked-up data; null for a key without data, undefined if unknown. */
   readonly lookup?: Readonly<Record<string, unknown>> | null | undefined;
-  /** True to take the data as it is, also where an envelope is expected and it is none. */
+  /** True to use the data unchanged, even if an envelope is expected and it is not one. */
   readonly asIs: boolean;
 }
 
@@ -35,12 +35,12 @@ export type OutcomeKind =
   /** No earlier pipeline publishes the message to the topic of this one. */
   | 'notReached';
 
-/** The way of one message through one pipeline. Parts that it does not come to are left out. */
+/** The path of one message through one pipeline. Parts that it does not reach are omitted. */
 export interface Explanation {
   readonly pipeline: string;
   readonly service: ServiceName;
   readonly outcome: OutcomeKind;
-  /** The reason for an end before the target. */
+  /** Why the message did not reach its target. */
   readonly error?: string;
   readonly message?: ShownMessage;
   readonly route?: ExplainedRoute;
@@ -60,7 +60,7 @@ export interface ShownMessage {
   readonly payloadBytes: number;
   /** The payload, if it is UTF-8. */
   readonly payload?: string;
-  /** The insertId of its row, which is made of what identifies the message. */
+  /** The insertId of its row, derived from what identifies the message. */
   readonly identity: string;
 }
 
@@ -68,17 +68,17 @@ export interface ExplainedRoute {
   readonly name: string;
   readonly filter: string;
   readonly producer: string;
-  /** The device's data that the topic holds. */
+  /** The device's data from the topic. */
   readonly device: unknown;
 }
 
 export interface ExplainedLookup {
   readonly key: string | undefined;
-  /** The path that led to it, or the hook. */
+  /** The path or the hook that it came from. */
   readonly from: string | undefined;
-  /** The places that it is looked up in, in order. */
+  /** The layers that are queried, in order. */
   readonly places: readonly { readonly layer: string; readonly place: string }[];
-  /** The data that it was assumed to find; null for none. */
+  /** The assumed result; null for no data. */
   readonly data?: unknown;
 }
 
@@ -93,7 +93,7 @@ export interface Published {
 
 export interface Archived {
   readonly batchKey: string;
-  /** The name that an object with this message alone would have. */
+  /** The name that an object with only this message would have. */
   readonly object: string;
   readonly line: string;
 }
@@ -105,21 +105,21 @@ export interface ExplainedRow {
   readonly columns: readonly ColumnTrace[];
   /** Members of the payload that no column reads. */
   readonly unread: readonly string[];
-  /** Reasons for which BigQuery refuses it. */
+  /** Why BigQuery refuses it. */
   readonly problems: readonly string[];
 }
 
 export interface ExplainedDeadLetter {
-  /** Undefined without `deadLetters`: the message goes back, and comes again. */
+  /** Undefined without `deadLetters`: the message goes back, and is redelivered. */
   readonly topic?: string;
   readonly reason: string;
   readonly error: string;
-  /** The failure after which it is given up; before that it goes back and comes again. */
+  /** The attempt after which it is dead-lettered; until then, it goes back and is redelivered. */
   readonly attempt?: number;
   readonly attributes?: Attributes;
 }
 
-/** A message for people. */
+/** A message in a readable form. */
 export function shownMessage(message: Message, identity: string): ShownMessage {
   const text = utf8Text(message.payload);
   return {
@@ -133,7 +133,7 @@ export function shownMessage(message: Message, identity: string): ShownMessage {
   };
 }
 
-/** The service that gives a message up, and where that came from. */
+/** The service that dead-letters a message, and the message's source. */
 interface GivenUpBy {
   readonly service: string;
   readonly google: { readonly projectId: string };
@@ -142,7 +142,7 @@ interface GivenUpBy {
   readonly deadLetters?: DeadLettersConfig | undefined;
 }
 
-/** Outcomes that are the same for every service: all but what the sink takes. */
+/** Outcomes that are the same for every service: all except those of the sink. */
 export function otherEnd(
   ended: Exclude<Ended<unknown>, { kind: 'taken' }>,
   original: Original,

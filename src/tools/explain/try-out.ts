@@ -12,20 +12,20 @@ export const ONE_MESSAGE = () => ({ maxInFlight: 1, maxInFlightBytes: Number.MAX
 /** Telemetry that writes nothing. */
 export const QUIET = { level: 'silent', processMetrics: false };
 
-/** A delivery as its source makes it. */
+/** A delivery as its source creates it. */
 export interface Arrived {
   readonly original: Original;
   readonly message: Message;
-  /** Set if the source itself gives the message up. */
+  /** Set if the source itself dead-letters the message. */
   readonly poison?: PoisonError | undefined;
 }
 
-/** The end of a delivery: the sink takes what was prepared, or the message goes elsewhere. */
+/** The end of a delivery: the sink receives the prepared item, or the message goes elsewhere. */
 export type Ended<Item> =
   | { readonly kind: 'taken'; readonly item: Item }
   | { readonly kind: 'deadLettered'; readonly poison: PoisonError }
   | { readonly kind: 'dropped' }
-  /** A hook fails as in an outage: it is called again, and the message waits. */
+  /** A hook reports an outage: it is called again, and the message waits. */
   | { readonly kind: 'waits'; readonly error: string }
   | { readonly kind: 'goesBack'; readonly error: string };
 
@@ -35,8 +35,8 @@ class TrialAckHandle extends AckHandle {
 }
 
 /**
- * Lets one delivery pass through the graph of a service, and returns its end. The graph ends in a sink that prepares the
- * delivery as the service's own does, and writes nothing.
+ * Sends one delivery through the graph of a service, and returns its end. The graph ends in a sink that prepares the
+ * delivery as the service's own sink does, but writes nothing.
  */
 export async function tryOut<Item extends BatchItem>(
   context: ServiceContext,
@@ -84,5 +84,5 @@ export async function tryOut<Item extends BatchItem>(
   if (ledger.dropped > 0) return { kind: 'dropped' };
   if (taken !== undefined) return { kind: 'taken', item: taken };
   const back = ended.find((outcome) => outcome.verdict === 'nack');
-  return { kind: 'goesBack', error: back?.error.message ?? 'it was given back' };
+  return { kind: 'goesBack', error: back?.error.message ?? 'it went back to its source' };
 }

@@ -1,16 +1,16 @@
 /** https://docs.cloud.google.com/bigquery/docs/schemas#column_names */
 const MAX_NAME = 300;
-/** Room for a number that tells two names apart. */
+/** Room for a number that distinguishes two names. */
 const ROOM = 10;
 const NOT_IN_NAMES = /[^\p{L}\p{M}\p{N}_]+/gu;
-/** Names with a leading underscore may be kept by BigQuery for itself. */
+/** BigQuery may reserve names with a leading underscore. */
 const NEEDS_PREFIX = /^(?:\p{N}|\p{M}|_)/u;
 
 /**
- * Makes names of columns that BigQuery takes, and that queries need not quote: letters, digits and underscores, each name
- * once whatever its case.
+ * Creates column names that BigQuery accepts and that queries need not quote: letters, digits and underscores, unique
+ * regardless of case.
  *
- * @param taken names that columns have already.
+ * @param taken names of existing columns.
  */
 export function columnNames(members: readonly string[], taken: readonly string[]): string[] {
   const used = new Set(taken.map((name) => name.toLowerCase()));

@@ -4,7 +4,7 @@ import { columnNames } from './column-names.ts';
 
 type ScalarType = 'INT64' | 'FLOAT64' | 'NUMERIC' | 'BOOL' | 'STRING' | 'TIMESTAMP';
 
-/** The kind of a value, or of several that stand in one place. */
+/** The kind of a value, or of several values at the same position. */
 type Kind =
   | { readonly kind: 'null' | 'mixed' }
   | { readonly kind: 'scalar'; readonly type: ScalarType }
@@ -32,8 +32,8 @@ const MAX_NESTING = 15;
  * Infers the columns of a table from a sample payload, parsed by `parseExact`. Members of an object become columns; any
  * other payload becomes one. Null, empty lists and objects, and lists of different things become JSON.
  *
- * @param taken names of columns that are taken; a member of such a name gets the prefix `payload_`.
- * @param leaveOut members that make no column.
+ * @param taken column names already in use; a member with such a name gets the prefix `payload_`.
+ * @param leaveOut members that do not become columns.
  */
 export function inferColumns(
   sample: unknown,
@@ -82,7 +82,7 @@ function typeOf(kind: Kind, depth: number): Omit<InferredColumn, 'name' | 'from'
   }
 }
 
-/** `payload["a.b"]`. Written so that `${…}` in a name is no placeholder of the configuration. */
+/** `payload["a.b"]`. Escaped so that `${…}` in a name is not read as a placeholder. */
 function pathTo(root: string, member: string): string {
   return `${root}[${JSON.stringify(member).replaceAll('$', '\\u0024')}]`;
 }

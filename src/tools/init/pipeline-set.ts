@@ -2,7 +2,7 @@ import type { ServiceName } from '../../services/services.ts';
 import { type InferredColumn, inferColumns } from './infer-columns.ts';
 
 export interface PipelineSetOptions {
-  /** Begins the names of all resources. */
+  /** Prefix of the names of all resources. */
   readonly name: string;
   /** Topic filter of the route. */
   readonly topic: string;
@@ -16,7 +16,7 @@ export interface PipelineSet {
   readonly columns: readonly InferredColumn[];
 }
 
-/** Member of a payload that holds the id of the message. */
+/** Member of a payload that contains the id of the message. */
 const ID = 'message_id';
 
 /** Writes four pipelines that carry the messages of a topic filter into a table with the columns of a sample. */
@@ -58,7 +58,7 @@ mqtt:
   clientId: ${name}-ingestion-0
   # 4 (MQTT 3.1.1) for a broker that does not speak 5, such as the sandbox's.
   protocolVersion: \${MQTT_PROTOCOL_VERSION:5}
-${hasId ? `\n# The device names its messages.\nid: payload.${ID}\n` : ''}
+${hasId ? `\n# The device sets the ids of its messages.\nid: payload.${ID}\n` : ''}
 routes:
   messages:
     source: { mqtt_topic: ${scalar(topic)}, qos: 1 }
@@ -82,7 +82,7 @@ ${resources(name, 'ingestion')}
     - subscriptionId: ${name}-dead-letters
       topicId: ${name}-dead-letters
 `,
-    enrich: `${head('Pub/Sub to Pub/Sub: adds to each message what Firestore has of its device.', 'enrich', 8082)}
+    enrich: `${head("Pub/Sub to Pub/Sub: adds the device's data from Firestore to each message.", 'enrich', 8082)}
 source:
   subscriptionId: ${name}-raw-enrich
 
@@ -124,7 +124,7 @@ ${resources(name, 'icestore')}
   buckets:
     - name: ${PROJECT}-${name}-archive
 `,
-    bigqueries: `${head('Pub/Sub to BigQuery: one row a message. The columns are those of sample.json.', 'bigqueries', 8084)}
+    bigqueries: `${head('Pub/Sub to BigQuery: one row per message. The columns are those of sample.json.', 'bigqueries', 8084)}
 source:
   subscriptionId: ${name}-enriched-bigqueries
 
@@ -154,7 +154,7 @@ ${resources(name, 'bigqueries')}
   return { files, columns };
 }
 
-/** The sandbox's, where nothing names another. */
+/** The sandbox's, unless another is set. */
 const PROJECT = `\${GOOGLE_CLOUD_PROJECT:\${PROJECT_ID:sandbox}}`;
 
 function head(title: string, service: ServiceName, port: number): string {
@@ -191,11 +191,11 @@ function datasetOf(name: string): string {
   return name.replaceAll('-', '_');
 }
 
-/** The topic with its first `+` as the device; undefined where no level of the filter is a device. */
+/** The topic with its first `+` as the device; undefined if no level of the filter is a device. */
 function withDevice(topic: string): string | undefined {
   const levels = topic.split('/');
   const place = levels.indexOf('+');
-  // Braces in a level would be taken for a name.
+  // Braces in a level would be read as a name.
   if (place < 0 || /[{}]/.test(topic)) return undefined;
   return levels.with(place, '{DeviceID}').join('/');
 }

@@ -9,15 +9,15 @@ export interface AskOptions {
 }
 
 /**
- * Reads a stream of server-sent events of a service, whose data are JSON, until the stream ends.
+ * Reads a stream of server-sent events with JSON data from a service, until the stream ends.
  *
- * @throws FatalError if the address is none, or the service refuses the request, with what it says.
+ * @throws FatalError if the address is invalid, or with the service's message if it refuses the request.
  */
 export async function* openEvents<T>(path: string, asking: AskOptions): AsyncGenerator<T> {
   const { url } = asking;
   const response = await ask(path, asking);
   if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream') || response.body === null) {
-    throw new FatalError(`${url} is not the address of a service: it answers without a stream of events`);
+    throw new FatalError(`${url} is not the address of a service: the response is not an event stream`);
   }
   let rest = '';
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
@@ -28,14 +28,14 @@ export async function* openEvents<T>(path: string, asking: AskOptions): AsyncGen
 }
 
 /**
- * Reads one JSON value of a service.
+ * Reads one JSON value from a service.
  *
  * @throws FatalError as `openEvents` does.
  */
 export async function getJson<T>(path: string, asking: AskOptions): Promise<T> {
   const response = await ask(path, asking);
   if (!(response.headers.get('content-type') ?? '').startsWith('application/json')) {
-    throw new FatalError(`${asking.url} is not the address of a service: it answers without JSON`);
+    throw new FatalError(`${asking.url} is not the address of a service: the response is not JSON`);
   }
   const value: T = JSON.parse(await response.text());
   return value;
@@ -48,7 +48,7 @@ async function ask(path: string, { url, token, signal }: AskOptions): Promise<Re
   return response;
 }
 
-/** @throws FatalError if it is not an address of HTTP. */
+/** @throws FatalError if it is not an HTTP address. */
 function addressOf(url: string, path: string): URL {
   const withScheme = /^[a-z]+:\/\//i.test(url) ? url : `http://${url}`;
   if (!URL.canParse(withScheme) || !/^https?:$/.test(new URL(withScheme).protocol)) {
@@ -71,7 +71,7 @@ async function request(address: URL, token: string | undefined, signal: AbortSig
 
 async function refusal(url: string, response: Response): Promise<string> {
   const said = (await response.text()).trim();
-  // The answer of a server that has no such path.
+  // The response of a server without this path.
   if (response.status === 404 && /^404 Not Found$/i.test(said)) {
     return `${url} serves no live page: http.page is false, or it is another server`;
   }

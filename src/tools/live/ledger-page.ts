@@ -1,21 +1,21 @@
 import type { Link, MinuteRow, PipelineBooks, PlatformLedger } from './platform-ledger.ts';
 
-/** Names of what a service does with a message. */
+/** What each service does with a message. */
 const DONE: Readonly<Record<string, string>> = {
   ...{ ingestion: 'ingested', enrich: 'enriched', icestore: 'stored', bigqueries: 'inserted' },
 };
 
 const NOTE =
-  'This is an estimate: the services are read one after the other while messages move, count since their start, and ' +
-  'cannot recognize each second copy. What is in the sinks is only known there.';
+  'This is an estimate: the services are read one after the other while messages move, count from their start, and ' +
+  'cannot recognize every duplicate. Only the sinks show what has arrived there.';
 
 const whole = (value: number): string => value.toLocaleString('en-US');
 
-/** The books of a platform for people: totals, what is between two pipelines, and the latest minutes. */
+/** The ledger of a platform as text: totals, differences between pipelines, and the latest minutes. */
 export function ledgerPage({ pipelines, links, minutes, sharedFrom }: PlatformLedger, most: number): string {
   const sections = [
     totals(pipelines),
-    ...(links.length > 0 ? [between(links, pipelines)] : ['no pipeline reads a topic that another one writes']),
+    ...(links.length > 0 ? [between(links, pipelines)] : ['no pipeline reads a topic that another one writes to']),
     ...(minutes.length > 0
       ? [byMinute(minutes.slice(-most), pipelines, sharedFrom)]
       : ['by minute of publish time: nothing yet']),
@@ -31,7 +31,7 @@ function totals(pipelines: readonly PipelineBooks[]): string {
     ...[books.firstDeliveries, books.acked, books.deadLettered, books.dropped, books.inFlight, books.wentBack].map(
       whole,
     ),
-    books.isBalanced ? 'even' : 'NOT EVEN',
+    books.isBalanced ? 'balanced' : 'NOT BALANCED',
   ]);
   const titles = ['pipeline', '', 'received', 'acked', 'dead-lettered', 'dropped', 'in flight', 'went back', 'ledger'];
   return table('since each service started', [titles, ...rows], 2);
@@ -49,8 +49,8 @@ function between(links: readonly Link[], pipelines: readonly PipelineBooks[]): s
     const starts = started.map(({ pipeline, startedAt }) => `${pipeline} counts since ${startedAt}`).join(', ');
     const why =
       difference > 0
-        ? `${whole(difference)} written to ${topic} and not received by ${to}: they wait in its subscription, or came before it counted`
-        : `${whole(-difference)} more received by ${to} than were written: second copies, other publishers of ${topic}, or written before the count began`;
+        ? `${whole(difference)} written to ${topic} but not received by ${to}: they wait in its subscription, or were received before it started counting`
+        : `${whole(-difference)} more received by ${to} than written: duplicates, other publishers to ${topic}, or messages written before the count began`;
     return [`  ${why} (${starts})`];
   });
   const text = table('between pipelines', [['', 'topic', 'written', 'received', 'difference'], ...rows], 2);
@@ -76,7 +76,7 @@ function byMinute(minutes: readonly MinuteRow[], pipelines: readonly PipelineBoo
   );
 }
 
-/** Cells in columns; those from `numbers` on are aligned to the right, the last one to the left where it holds words. */
+/** Cells in columns. Those from `numbers` on are right-aligned; the last one is left-aligned if it contains words. */
 function table(title: string, rows: readonly (readonly string[])[], numbers: number): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>

@@ -68,7 +68,7 @@ suite('platform ledger', ({ test }) => {
       },
     ]);
     const page = ledgerPage(found, 10);
-    assert.match(page, /7 written to enriched and not received by bigqueries: they wait in its subscription/);
+    assert.match(page, /7 written to enriched but not received by bigqueries: they wait in its subscription/);
     assert.match(page, /2026-11-29T12:04Z +100 +100 +100 +97 +90 +0 +0 +7 {2}enrich → bigqueries/);
     assert.match(page, 'This is an estimate');
   });
@@ -90,6 +90,6 @@ suite('platform ledger', ({ test }) => {
         ['2026-11-29T12:05', true, false, undefined],
       ],
     );
-    assert.match(ledgerPage(found, 10), /1 more received by icestore than were written: second copies/);
+    assert.match(ledgerPage(found, 10), /1 more received by icestore than written: duplicates/);
   });
 });

@@ -1,36 +1,36 @@
 import type { MinuteCount } from '../../core/minute-counts.ts';
 import type { LedgerReport } from '../../http/snapshot.ts';
 
-/** The books of a pipeline: all its replicas together. */
+/** The counts of a pipeline: the sum of its replicas. */
 export interface PipelineBooks {
   readonly service: string;
   readonly pipeline: string;
   readonly replicas: number;
-  /** When the last replica began to count. RFC 3339. */
+  /** When the last replica started counting. RFC 3339. */
   readonly startedAt: string;
   readonly received: number;
-  /** Received, without those that had gone back and came again. */
+  /** Received, without redeliveries of messages that went back or expired. */
   readonly firstDeliveries: number;
   readonly acked: number;
   readonly deadLettered: number;
   readonly dropped: number;
-  /** Given back, or expired: they come again. */
+  /** Went back or expired: they are redelivered. */
   readonly wentBack: number;
   readonly inFlight: number;
   readonly isBalanced: boolean;
 }
 
-/** What one pipeline reads of what others write. */
+/** A topic that one pipeline reads and others write to. */
 export interface Link {
   readonly from: readonly string[];
   readonly to: string;
   /** Short name of the topic. */
   readonly topic: string;
-  /** Acknowledged by those that write the topic. */
+  /** Acknowledged by the pipelines that write to the topic. */
   readonly written: number;
   /** First deliveries of the pipeline that reads it. */
   readonly read: number;
-  /** Written and not read: in the subscription, unless one of the two has not counted all. */
+  /** Written but not read: waiting in the subscription, unless one side has not counted all messages. */
   readonly difference: number;
 }
 
@@ -39,7 +39,7 @@ export interface MinuteRow {
   readonly minute: string;
   /** False while messages of this minute may still be published. */
   readonly isOver: boolean;
-  /** False if a pipeline had not started before it: it may have counted a part. */
+  /** False if a pipeline had not started before this minute, and may have counted only a part. */
   readonly isShared: boolean;
   /** Settled by the pipelines that read from devices. */
   readonly published: number;
@@ -47,15 +47,15 @@ export interface MinuteRow {
   readonly acked: Readonly<Record<string, number>>;
   readonly deadLettered: number;
   readonly dropped: number;
-  /** The largest difference of all links, and where it is: undefined if all agree. */
+  /** The largest difference of all links, and its link; undefined if there is no difference. */
   readonly largest: { readonly difference: number; readonly at: string } | undefined;
 }
 
-/** The books of a platform, as far as its running services can tell. */
+/** The ledger of a platform, as far as its running services know. */
 export interface PlatformLedger {
   readonly pipelines: readonly PipelineBooks[];
   readonly links: readonly Link[];
-  /** From here on every pipeline has counted. UTC minute. */
+  /** The first UTC minute in which every pipeline was counting. */
   readonly sharedFrom: string;
   readonly minutes: readonly MinuteRow[];
 }
@@ -68,7 +68,7 @@ interface Pipeline {
   readonly now: string;
 }
 
-/** Sets the books of services against each other: an estimate, since they are read while messages move. */
+/** Compares the counts of services: an estimate, because they are read while messages move. */
 export function platformLedger(reports: readonly LedgerReport[]): PlatformLedger {
   const pipelines = inOrder(
     [...Map.groupBy(reports, ({ service, pipeline }) => `${service}/${pipeline}`).values()].map(joined),
@@ -130,7 +130,7 @@ export function platformLedger(reports: readonly LedgerReport[]): PlatformLedger
 const MINUTE_LENGTH = 16;
 const MINUTE_MS = 60_000;
 
-/** The first minute that began after a time. */
+/** The first minute that begins after a time. */
 function minuteAfter(time: string): string {
   const ms = Date.parse(time);
   return Number.isNaN(ms) ? '' : new Date(ms + MINUTE_MS - 1).toISOString().slice(0, MINUTE_LENGTH);
@@ -189,14 +189,14 @@ function joined(replicas: readonly LedgerReport[]): Pipeline {
   };
 }
 
-/** In the order of the data: a pipeline comes after those that write its topic. */
+/** In data-flow order: a pipeline comes after those that write to its topic. */
 function inOrder(pipelines: readonly Pipeline[]): Pipeline[] {
   const ordered: Pipeline[] = [];
   const waiting = new Set(pipelines);
   while (waiting.size > 0) {
     const isReady = ({ inputTopic }: Pipeline) =>
       ![...waiting].some(({ outputs }) => inputTopic !== undefined && outputs.includes(inputTopic));
-    // Pipelines that write in a circle come as they were named.
+    // Pipelines that form a cycle keep the order in which they were named.
     const [next] = [...[...waiting].filter(isReady), ...waiting];
     if (next === undefined) break;
     ordered.push(next);

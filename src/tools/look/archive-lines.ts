@@ -13,11 +13,11 @@ import { SeenWindow } from './seen-window.ts';
 import type { ShownField } from './shown-record.ts';
 
 const LIST_TIMEOUT_MS = 60_000;
-/** Objects that `follow` recognizes by name, and the most that a listing holds. */
+/** The number of objects that `follow` remembers by name, and the maximum of a listing. */
 const KNOWN_OBJECTS = 20_000;
-/** Objects that are looked at for the newest lines: the latest may hold older messages than the one before it. */
+/** Objects that are read for the newest lines: the latest may contain older messages than the one before it. */
 const LEAST_OBJECTS = 50;
-/** Days that `follow` lists: messages are filed by their own time, which may be of the day before. */
+/** Days that `follow` lists: messages are filed by their own time, which may be the day before. */
 const FOLLOWED_DAYS = 3;
 const NOT_FOUND = 404;
 const IS_ARCHIVE = /\.jsonl?(\.gz)?$/;
@@ -48,7 +48,7 @@ interface Line {
 /** A line of an archive, with its payload decoded. */
 export type ArchiveLine = readonly ShownField[];
 
-/** Reads the lines of an archive, newest first or as they come. */
+/** Reads the lines of an archive, newest first or as they arrive. */
 export class ArchiveLines {
   readonly #storage: Storage;
   readonly #archive: Archive;
@@ -85,7 +85,7 @@ export class ArchiveLines {
 
   /**
    * The newest lines, oldest first, then those of each object that is created, until the signal. Reads no object twice.
-   * Where objects are filed by day, those of the last three days are read.
+   * If objects are filed by day, those of the last three days are read.
    */
   async *follow(limit: number, everyMs: number, signal: AbortSignal): AsyncGenerator<ArchiveLine> {
     const seen = new SeenWindow<number>(KNOWN_OBJECTS);
@@ -141,7 +141,7 @@ export class ArchiveLines {
     return objects.sort(byCreation).slice(-KNOWN_OBJECTS);
   }
 
-  /** Folders of days, the latest first; where objects are filed in another way, the folder itself. */
+  /** Folders of days, latest first; if objects are not filed by day, the folder itself. */
   async *#foldersNewestFirst(folder: string, level: number): AsyncGenerator<string> {
     const wanted = DATE_LEVELS[level];
     const inside = wanted === undefined ? [] : await this.#foldersIn(folder);

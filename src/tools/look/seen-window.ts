@@ -1,6 +1,6 @@
 /**
- * Finds what is new among things that are read again and again, by key and time. Holds at most `maxKeys` keys: when there
- * are more, the oldest is forgotten, and what is not newer than it counts as seen.
+ * Recognizes new items among items that are read repeatedly, by key and time. Keeps at most `maxKeys` keys: beyond
+ * that, the oldest is removed, and anything not newer than it counts as seen.
  */
 export class SeenWindow<Time extends string | number> {
   readonly #maxKeys: number;
@@ -22,7 +22,7 @@ export class SeenWindow<Time extends string | number> {
     return this.#newest;
   }
 
-  /** Returns whether a key was never added, and is newer than what was forgotten. */
+  /** Returns whether a key was never added, and is newer than the removed keys. */
   isNew(key: string, time: Time): boolean {
     return !this.#times.has(key) && (this.#floor === undefined || time > this.#floor);
   }

@@ -5,11 +5,11 @@ export interface ShownField {
   readonly name: string;
   /** The value as JSON text, with all digits. */
   readonly json: string;
-  /** The value for people, where that is not the JSON text. */
+  /** The value as plain text, if that is not the JSON text. */
   readonly text?: string;
 }
 
-/** Control characters that JSON may hold as they are: a terminal would act on them. */
+/** Control characters that JSON allows unescaped: a terminal would interpret them. */
 const RAW_CONTROLS = /[\u007f-\u009f\u2028\u2029]/g;
 
 /** A record as one line of JSON. */
@@ -24,7 +24,7 @@ function escaped(character: string): string {
 
 const EMPTY: ReadonlySet<string> = new Set(['null', '[]', '{}']);
 
-/** A record for people: a line for each field that has a value, then an empty one. */
+/** A record as text: a line for each field that has a value, then an empty line. */
 export function recordText(fields: readonly ShownField[]): string {
   const shown = fields.filter(({ json }) => !EMPTY.has(json));
   const width = Math.max(...shown.map(({ name }) => name.length), 0);

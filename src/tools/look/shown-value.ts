@@ -3,7 +3,7 @@ import type { TableField } from '../../connectors/bigquery/table-schema.ts';
 import { isJsonObject, parseExact } from '../../util/json/lossless-json.ts';
 import type { ShownField } from './shown-record.ts';
 
-/** The value of a column as the official client gives it with `wrapIntegers`, as JSON text and for people. */
+/** The value of a column as the official client returns it with `wrapIntegers`, as JSON and as plain text. */
 export function shownField(field: TableField, value: unknown): ShownField {
   const json = jsonOf(field, value);
   const isText = typeof value === 'string' && field.type !== 'JSON';
@@ -20,7 +20,7 @@ function isTime({ type, mode }: TableField, value: unknown): boolean {
   return TIME_TYPES.has(type) && mode !== 'REPEATED' && value !== null;
 }
 
-/** The client writes nine digits where the table has six. */
+/** The client writes nine fractional digits, but the table has six. */
 const NANOSECONDS = /(\.\d{6})\d+Z$/;
 
 function jsonOf(field: TableField, value: unknown): string {
@@ -52,12 +52,12 @@ function recordOf(fields: readonly TableField[], value: unknown): string {
   return `{${fields.map((inner) => `${JSON.stringify(inner.name)}:${jsonOf(inner, value[inner.name])}`).join(',')}}`;
 }
 
-/** Integers, times and shapes come in objects of the client's own. */
+/** The client wraps integers, times and geographies in its own objects. */
 function valueIn(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'value' in value ? value.value : value;
 }
 
-/** `Big` writes long numbers with an exponent, but for `toFixed`. */
+/** `Big` writes long numbers with an exponent, except with `toFixed`. */
 function decimalText(value: unknown): string {
   if (typeof value !== 'object' || value === null || !('toFixed' in value)) return String(value);
   return typeof value.toFixed === 'function' ? String(value.toFixed()) : String(value);

@@ -13,9 +13,9 @@ import { shownField } from './shown-value.ts';
 
 const QUERY_TIMEOUT_MS = 120_000;
 const PAGE_ROWS = 1_000;
-/** Rows that `follow` recognizes; it keeps a hash of each, about 150 bytes. */
+/** The number of rows that `follow` remembers; it keeps a hash of each, about 150 bytes. */
 const KNOWN_ROWS = 20_000;
-/** Rows may come so much later than newer ones, and are shown. */
+/** Rows that arrive at most this much later than newer ones are shown. */
 const LATENESS_SECONDS = 60;
 const NOT_FOUND = 404;
 const TIME_TYPES = ['TIMESTAMP', 'DATETIME', 'DATE'];
@@ -48,11 +48,11 @@ interface TimedRow {
   readonly row: TableRow;
   /** In a form that sorts by time. */
   readonly time: string;
-  /** The same for the same row of each query. */
+  /** Identifies the row: the same in every query. */
   readonly key: string;
 }
 
-/** Reads rows of a table, newest first or as they come. */
+/** Reads rows of a table, newest first or as they arrive. */
 export class TableRows {
   readonly #bigquery: BigQuery;
   readonly #name: TableName;
@@ -64,7 +64,7 @@ export class TableRows {
     this.#time = time;
   }
 
-  /** Looks the table up; undefined if there is none of this name. */
+  /** Looks up the table; undefined if it does not exist. */
   static async open(bigquery: BigQuery, name: TableName): Promise<TableRows | undefined> {
     const table = bigquery.dataset(name.datasetId).table(name.tableId);
     const found = await retryFor(
@@ -84,12 +84,12 @@ export class TableRows {
     return new TableRows(bigquery, name, time);
   }
 
-  /** False for a table without a column of times: nothing says which rows are new. */
+  /** False for a table without a time column: new rows cannot be recognized. */
   get hasTimes(): boolean {
     return this.#time !== undefined;
   }
 
-  /** The first rows that a query of the user's own gives; its tables are those of the dataset, where it names no other. */
+  /** The first rows of a user's query; table names without a dataset refer to this dataset. */
   async query(sql: string, limit: number): Promise<TableRow[]> {
     const rows: TableRow[] = [];
     if (limit === 0) return rows;
@@ -106,7 +106,7 @@ export class TableRows {
     if (time === undefined) return this.query(`SELECT * FROM ${this.#from} LIMIT ${limit}`, limit);
     const order = `ORDER BY \`${time.name}\` DESC LIMIT ${limit}`;
     if (time.isPartition && time.type === 'TIMESTAMP') {
-      // Older partitions need not be read, and paid for, where those of a day are enough.
+      // If the rows of one day are enough, older partitions need not be read and paid for.
       const ofToday = `\`${time.name}\` >= TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 1 DAY)`;
       const rows = await this.query(`SELECT * FROM ${this.#from} WHERE ${ofToday} ${order}`, limit);
       if (rows.length === limit) return rows;
@@ -115,8 +115,8 @@ export class TableRows {
   }
 
   /**
-   * The newest rows, oldest first, then each row that comes, until the signal. Emits no row twice, and leaves out rows
-   * that come more than a minute after newer ones, or after 20,000 newer ones.
+   * The newest rows, oldest first, then each new row, until the signal. Emits no row twice, and omits rows that arrive
+   * more than a minute after newer ones, or after 20,000 newer ones.
    */
   async *follow(limit: number, everyMs: number, signal: AbortSignal): AsyncGenerator<TableRow> {
     const time = this.#time;
@@ -126,7 +126,7 @@ export class TableRows {
     for (const [index, { row }] of first.entries()) if (index >= first.length - limit) yield row;
     const [oldest] = first;
     const known = new Set(first.map(({ key }) => key));
-    // What is older than those is not new, though it is read for the first time.
+    // Older rows are not new, even when read for the first time.
     for await (const page of this.#timedPages(time, first.at(-1)?.time, undefined)) {
       for (const each of page) {
         if (!known.has(each.key) && (oldest === undefined || each.time >= oldest.time)) yield each.row;
@@ -184,7 +184,7 @@ export class TableRows {
   }
 }
 
-/** Adds times and keys. Of equal rows, each of one query has a key of its own. */
+/** Adds times and keys. Equal rows of one query get different keys. */
 function timedRows(rows: readonly TableRow[], time: TimeColumn, copies = new Map<string, number>()): TimedRow[] {
   return rows.map((row) => {
     const hash = createHash('sha1');

@@ -48,7 +48,7 @@ suite('the size of services', ({ test }) => {
     const firestore = row('enrich', 'this project, Firestore, no cache').cpu - cpu;
     assert.ok(Math.abs(redis - measured.REDIS_MICROS) < 0.01, `Redis ${redis}`);
     assert.ok(Math.abs(firestore - measured.FIRESTORE_MICROS) < 0.01, `Firestore ${firestore}`);
-    const objects = PAGE.split('\n').find((line) => line.startsWith('| three rounds, beside other work |')) ?? '';
+    const objects = PAGE.split('\n').find((line) => line.startsWith('| three rounds, with other work running |')) ?? '';
     const [, , , micros = 0, lines = 0] = objects.split('|').map((cell) => Number.parseFloat(cell.replace(',', '')));
     const perObject = micros - lines * measured.CPU_MICROS.icestore.at200Bytes;
     assert.ok(Math.abs(perObject - measured.OBJECT_MICROS) < 5, `an object costs ${perObject} µs`);

@@ -88,7 +88,7 @@ export function cpuMicros(service: SizedService, bytes: number): number {
 
 const aliveBytes = (inFlight: number, bytes: number): number => inFlight * (MESSAGE_BYTES + 2 * bytes);
 
-/** Peak memory of a process with so many messages in flight, in MB. At least what was measured with shipped defaults. */
+/** Peak memory of a process for a number of messages in flight, in MB. At least that measured with shipped defaults. */
 export function peakMegabytes(service: SizedService, inFlight: number, bytes: number): number {
   const measured = PEAK_MEMORY[service];
   const further = aliveBytes(inFlight, bytes) - aliveBytes(measured.inFlight, PEAK_PAYLOAD_BYTES);
