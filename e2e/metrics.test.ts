@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
+import { dashboardQueries } from '../docs/dashboard.ts';
 import { FLUSH_REASONS } from '../src/operators/batcher.ts';
 import { EVENTS } from '../src/telemetry/events.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
@@ -162,6 +163,10 @@ suite('the metrics of the four services', (it) => {
       'service.unready',
       'dataflow_events_total no',
     ]);
+  });
+
+  test('have every name, label and value that the dashboard uses', () => {
+    assert.equal(dashboardQueries().flatMap(missingIn), []);
   });
 
   test('start at 0 if their labels are known in advance', () => {
