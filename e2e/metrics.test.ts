@@ -1,18 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PubSub } from '@google-cloud/pubsub';
 import * as assert from 'uvu/assert';
+import * as v from 'valibot';
 import { dashboardQueries } from '../docs/dashboard.ts';
 import { FLUSH_REASONS } from '../src/operators/batcher.ts';
+import { freePort } from '../src/sandbox/free-port.ts';
 import { EVENTS } from '../src/telemetry/events.ts';
 import { Telemetry } from '../src/telemetry/telemetry.ts';
+import { startChild } from '../src/testing/child.ts';
 import { eventually } from '../src/testing/eventually.ts';
 import { groupLabelsIn, seriesIn } from '../src/testing/promql-names.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { OUTCOMES, Scrape } from '../src/testing/scrape.ts';
 import { startServers } from '../src/testing/servers.ts';
 import { suite } from '../src/testing/suite.ts';
+import { withTemporaryFolder } from '../src/testing/temporary-folder.ts';
 import { openRun, type TestRun } from '../src/testing/test-run.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../docs/metrics.md'), 'utf8');
@@ -58,6 +62,11 @@ function printed(text: string): Map<string, Metric> {
     }),
   );
 }
+
+/** An answer of Prometheus' query API. */
+const answerSchema = v.object({
+  data: v.object({ result: v.array(v.object({ value: v.tuple([v.number(), v.string()]) })) }),
+});
 
 /** Labels that Prometheus adds, or that every metric has. */
 const SCRAPED_LABELS: ReadonlySet<string> = new Set(['job', 'instance', 'service', 'pipeline', 'le']);
@@ -229,6 +238,45 @@ suite('the metrics of the four services', (it) => {
       });
     }
   });
+
+  const scrapes = 'are scraped by Prometheus without a fault, also as OpenMetrics';
+  if (spawnSync('prometheus', ['--version']).error !== undefined) it.skip(scrapes, 'prometheus is not installed');
+  else {
+    test(scrapes, async () => {
+      await withTemporaryFolder(async (folder) => {
+        const targets = Array.from(urls.values(), (url) => new URL(url).host);
+        const config = {
+          global: { scrape_interval: '1s' },
+          scrape_configs: [{ job_name: 'dataflow', static_configs: [{ targets }] }],
+        };
+        writeFileSync(join(folder, 'prometheus.yaml'), JSON.stringify(config));
+        const port = await freePort();
+        const child = await startChild(
+          'prometheus',
+          [
+            `--config.file=${folder}/prometheus.yaml`,
+            `--storage.tsdb.path=${folder}/data`,
+            `--web.listen-address=127.0.0.1:${port}`,
+          ],
+          { readyWhen: /ready to receive web requests/ },
+        );
+        try {
+          const value = async (query: string) => {
+            const response = await fetch(`http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(query)}`);
+            return v.parse(answerSchema, await response.json()).data.result[0]?.value[1];
+          };
+          await eventually(async () => {
+            assert.is(await value('sum(up{job="dataflow"})'), `${targets.length}`);
+            assert.is(await value('count(dataflow_build_info)'), `${targets.length}`);
+            assert.is(await value('count(dataflow_messages_received_total)'), `${targets.length}`);
+            assert.is(await value('count(dataflow_message_age_seconds_bucket{le="+Inf"})'), `${targets.length}`);
+          });
+        } finally {
+          await child.end('SIGTERM');
+        }
+      });
+    });
+  }
 
   const onPromtool = 'follow the conventions that promtool checks';
   if (spawnSync('promtool', ['--version']).error !== undefined) it.skip(onPromtool, 'promtool is not installed');

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
 import type { ReadinessReport } from '../core/readiness.ts';
+import { metricsResponse } from './metrics-response.ts';
 
 export interface HealthAppOptions {
   readonly service: string;
@@ -10,7 +11,7 @@ export interface HealthAppOptions {
 
 /**
  * Serves `/healthz` (the process is alive), `/readyz` (200 while the service is connected and progressing or idle, else
- * 503 with the reason) and `/metrics` (Prometheus text).
+ * 503 with the reason) and `/metrics` (Prometheus text or OpenMetrics).
  */
 export function healthApp({ service, readiness, registry }: HealthAppOptions): Hono {
   return new Hono()
@@ -19,7 +20,5 @@ export function healthApp({ service, readiness, registry }: HealthAppOptions): H
       const report = readiness();
       return context.json({ service, ...report }, report.ready ? 200 : 503);
     })
-    .get('/metrics', async (context) =>
-      context.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
-    );
+    .get('/metrics', (context) => metricsResponse(context, registry));
 }
