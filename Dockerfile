@@ -5,6 +5,9 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:24-slim
+LABEL org.opencontainers.image.title="dataflow-services"
+LABEL org.opencontainers.image.description="Device messages from MQTT to Pub/Sub, BigQuery and Cloud Storage"
+LABEL org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /app
 ENV NODE_ENV=production
 ENV PIPELINE=ingestion

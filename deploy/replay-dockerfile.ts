@@ -8,7 +8,7 @@
  * and the network of a container.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { freePort } from '../src/sandbox/free-port.ts';
@@ -77,7 +77,7 @@ function build(stage: Stage, index: number, images: ReadonlyMap<string, Image>):
     } else if (instruction === 'CMD') image.command = words(argument);
     else if (instruction === 'HEALTHCHECK') image.healthcheck = words(argument);
     else if (instruction === 'USER') image.user = argument;
-    else if (instruction !== 'EXPOSE') throw new Error(`this replay does not know ${instruction}`);
+    else if (!['EXPOSE', 'LABEL'].includes(instruction)) throw new Error(`this replay does not know ${instruction}`);
   }
   return image;
 }
@@ -124,10 +124,17 @@ try {
     images.set(stage.name, last);
   }
   if (last === undefined || last.user === 'root') throw new Error('the last stage must not run as root');
+  const startedMs = Date.now();
   await runImage(last);
+  // Node adds modules to its compile cache, and goes on where it cannot.
+  const written = readdirSync(last.folder, { recursive: true, withFileTypes: true })
+    .map((file) => join(file.parentPath, file.name))
+    .filter((path) => !path.includes('/node_modules/.cache') && statSync(path).mtimeMs > startedMs);
+  if (written.length > 0)
+    throw new Error(`written while running, so the root cannot be read-only: ${written.join(', ')}`);
   const { stdout } = spawnSync('du', ['-sh', last.folder], { encoding: 'utf8' });
   console.log(
-    `\nthe image's files: ${stdout.split('\t')[0]}; its command became ready, healthy, and left with 0 on SIGTERM`,
+    `\nthe image's files: ${stdout.split('\t')[0]}; its command became ready, healthy, wrote nothing in them but a compile cache, and left with 0 on SIGTERM`,
   );
   console.log(`not shown by a replay: the base image, the user "${last.user}", the network of a container`);
 } finally {

@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { widenFlowControl } from './flow-control.ts';
+import { listenAddress } from './listen.ts';
 import type { SandboxServer } from './server.ts';
 
 /** The real services accept requests slightly above 10 MB; grpc-js' default is 4 MB. */
@@ -23,7 +24,7 @@ export async function serveGrpc(
   widenFlowControl(server);
   register(server);
   const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, assigned) =>
+    server.bindAsync(`${listenAddress()}:${port}`, ServerCredentials.createInsecure(), (error, assigned) =>
       error ? reject(error) : resolve(assigned),
     );
   });

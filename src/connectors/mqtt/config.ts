@@ -118,6 +118,11 @@ const settings = v.strictObject({
       'nor does the filter of a route from before `shareGroup` was set.',
     { example: ['old/+/readings'] },
   ),
+  decommission: setting(
+    v.optional(flag, false),
+    'For the last run of a replica that is removed: unsubscribes the filters of its routes instead of subscribing ' +
+      'them, and delivers what its session still has. See [deploying](deploying.md#decommissioning).',
+  ),
   maxFiltersPerSubscribe: setting(
     v.optional(count({ max: 10_000 }), 8),
     'Filters in one SUBSCRIBE or UNSUBSCRIBE. Some brokers hang up on more: AWS IoT Core takes eight. A ' +

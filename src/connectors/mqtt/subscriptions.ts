@@ -18,7 +18,10 @@ export interface MqttSubscription {
 
 export interface SubscriptionsOptions {
   readonly client: MqttClient;
-  readonly config: Pick<MqttSourceConfig, 'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters'>;
+  readonly config: Pick<
+    MqttSourceConfig,
+    'protocolVersion' | 'maxFiltersPerSubscribe' | 'retained' | 'formerFilters' | 'decommission'
+  >;
   readonly telemetry: Telemetry;
   readonly readiness: ConditionSetter;
   /** Called before a SUBSCRIBE with an identifier. */
@@ -58,6 +61,8 @@ export class Subscriptions {
   readonly #options: SubscriptionsOptions;
   readonly #scheduler: SchedulerLike;
   #wanted = new Map<string, 0 | 1 | 2>();
+  /** With `decommission`: the filters of the routes, to unsubscribe. */
+  #left: readonly string[] = [];
   /** Filters that this connection has requested. */
   readonly #asked = new Set<string>();
   readonly #answers = new Map<string, Answer>();
@@ -79,6 +84,10 @@ export class Subscriptions {
   }
 
   want(wanted: readonly MqttSubscription[]): Promise<void> {
+    if (this.#options.config.decommission) {
+      this.#left = wanted.flatMap(({ filter }) => [...new Set([filter, matchableFilter(filter)])]);
+      return this.#reconcile();
+    }
     for (const { filter, qos } of wanted) {
       if (qos === 2 && !this.#wanted.has(filter)) this.#options.telemetry.event('mqtt.qos_lowered', { filter });
     }
@@ -127,12 +136,12 @@ export class Subscriptions {
   }
 
   /**
-   * Filters that a session may have from an earlier configuration: unshared twins of shared filters, and
-   * `formerFilters`.
+   * Filters that a session may have from an earlier configuration: unshared twins of shared filters, `formerFilters`,
+   * and those of a replica that is decommissioned.
    */
   get #former(): string[] {
     const unshared = [...this.#wanted.keys()].filter((filter) => filter.startsWith('$share/')).map(matchableFilter);
-    return [...unshared, ...this.#options.config.formerFilters];
+    return [...unshared, ...this.#options.config.formerFilters, ...this.#left];
   }
 
   /** Wanted filters that were not requested at their QoS. */
