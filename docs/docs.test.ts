@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert';
 import type { ConfigIssue } from '../src/config/config-error.ts';
 import { applyOverrides } from '../src/config/overrides.ts';
 import { SERVICES } from '../src/services/services.ts';
+import { EVENTS } from '../src/telemetry/events.ts';
 import { suite } from '../src/testing/suite.ts';
+import { eventsPage } from './events-reference.ts';
 import { GUIDES, guideBlocks } from './guide-blocks.ts';
 import { settingRows, settingsPage } from './settings-reference.ts';
 
@@ -108,6 +110,23 @@ suite('the documentation', ({ test }) => {
 
   test('has the settings reference generated from the schemas', () => {
     assert.is(read('docs/settings.md'), settingsPage(), 'npm run docs:settings writes it');
+  });
+
+  test('has the list of events generated from their source, and names none that is missing', () => {
+    assert.is(read('docs/events.md'), eventsPage(), 'npm run docs:events writes it');
+    const named = ['docs/runbook.md', 'docs/metrics.md'].flatMap((page) =>
+      Array.from(
+        read(page).matchAll(
+          /`((?:mqtt|pubsub|dead_letter|service|routes|upload|insert|publish|cache|lookup)\.[a-z_]+)`/g,
+        ),
+        ([, name = '']) => name,
+      ),
+    );
+    assert.ok(named.length > 15, `${named.length} events are found`);
+    assert.equal(
+      named.filter((name) => !(name in EVENTS)),
+      [],
+    );
   });
 
   test('describes each setting, with a valid example', () => {

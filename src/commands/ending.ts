@@ -1,4 +1,4 @@
-import { flushStandardError } from '../telemetry/standard-error.ts';
+import { flushLogs } from '../telemetry/standard-error.ts';
 
 /** Time for log lines with a slow reader at the end of a command. */
 const FLUSH_MS = 500;
@@ -7,7 +7,7 @@ const FLUSH_MS = 500;
 export function ending<Args extends unknown[]>(command: (...args: Args) => Promise<number>) {
   return async (...args: Args): Promise<void> => {
     process.exitCode = await command(...args);
-    await flushStandardError(FLUSH_MS);
+    await flushLogs(FLUSH_MS);
     // A pipe accepts a large output only as fast as it is read.
     await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
     // Clients keep handles open after they are closed; the command has already flushed what matters.

@@ -26,7 +26,10 @@ export function createProgram(): Command {
     .command('run')
     .description('run one pipeline until SIGTERM')
     .argument('[pipeline]', 'folder of the pipeline, for example pipelines/ingestion; default: pipelines/$PIPELINE')
-    .addHelpText('after', '\nLogs go to standard error, one JSON object per line.\n\n  run pipelines/ingestion\n')
+    .addHelpText(
+      'after',
+      '\nLogs go to standard error, on Google Cloud to standard output; log.format selects their form.\n\n  run pipelines/ingestion\n',
+    )
     .action(ending(async (pipeline: string | undefined) => (await import('./run.ts')).run(pipeline)));
 
   program

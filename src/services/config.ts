@@ -7,6 +7,7 @@ import { httpSchema } from '../http/config.ts';
 import { hooksSchema } from '../operators/apply-hook.ts';
 import { inputSchema } from '../operators/decode-input.ts';
 import { resourcesSchema } from '../resources/config.ts';
+import { LOG_FORMATS } from '../telemetry/log-format.ts';
 
 /** Settings of every service. */
 export const commonEntries = {
@@ -17,6 +18,11 @@ export const commonEntries = {
       level: setting(
         v.optional(v.picklist(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']), 'info'),
         'Lowest severity of log lines that are written.',
+      ),
+      format: setting(
+        v.optional(v.picklist(LOG_FORMATS), 'auto'),
+        'Format of log lines: `json`, `pretty` (for people) or `google` (JSON of Cloud Logging, on standard output). ' +
+          '`auto` is `google` on Cloud Run and on GKE, `pretty` on a terminal, else `json`.',
       ),
     }),
     {},

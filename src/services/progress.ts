@@ -6,9 +6,12 @@ import type { ServiceContext } from './service-context.ts';
 
 const CHECK_EVERY_MS = 1_000;
 
+/** Reasons of every start, already logged as `service.starting`. */
+const EXPECTED: ReadonlySet<string> = new Set(['starting', 'connecting', 'not subscribed']);
+
 /**
  * Logs when a service becomes ready, and when it stops being ready or its reason changes. Does not log the current
- * report.
+ * report, nor what is normal while a service starts and stops.
  */
 export function reportReadiness({ readiness, telemetry }: ServiceContext): Subscription {
   const failingIn = (report: ReadinessReport) =>
@@ -18,6 +21,11 @@ export function reportReadiness({ readiness, telemetry }: ServiceContext): Subsc
         .map(([name, { detail }]) => [name, detail]),
     );
   let known = withoutDigits(failingIn(readiness.report));
+  let wasReady = false;
+  /** True if every part only waits for its first connection, or the service stops. */
+  const isExpected = (components: Readonly<Record<string, string>>): boolean =>
+    components.service === 'stopping' ||
+    (!wasReady && Object.values(components).every((detail) => EXPECTED.has(detail)));
   // Combines simultaneous changes.
   return watch(
     readiness.changes.pipe(auditTime(0, asapScheduler)),
@@ -26,8 +34,10 @@ export function reportReadiness({ readiness, telemetry }: ServiceContext): Subsc
       const now = withoutDigits(components);
       if (now === known) return;
       known = now;
-      if (report.ready) telemetry.event('service.ready');
-      else telemetry.event('service.not_ready', { components });
+      if (report.ready) {
+        wasReady = true;
+        telemetry.event('service.ready');
+      } else if (!isExpected(components)) telemetry.event('service.not_ready', { components });
     },
     telemetry,
   );

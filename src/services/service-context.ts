@@ -142,7 +142,7 @@ export function openServiceContext(
   const total = (read: (credit: Credit) => number) => credits.reduce((sum, each) => sum + read(each), 0);
   const graphs: GraphState[] = [];
   const readiness = new Readiness();
-  const telemetry = new Telemetry(service, { level: config.log.level, ...dependencies.telemetry });
+  const telemetry = new Telemetry(service, { ...config.log, ...dependencies.telemetry });
   const probes: NamedProbe[] = [];
   const recentDeadLetters = new Ring<RecentDeadLetter>(RECENT_DEAD_LETTERS);
   /** Grouped by what is counted, since a sum of different things is meaningless. */

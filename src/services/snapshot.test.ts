@@ -8,7 +8,7 @@ import { ledgerReport, recentEvent, snapshots } from './snapshot.ts';
 const CONFIG = {
   google: { projectId: 'p' },
   http: { host: '', port: 0, page: true },
-  log: { level: 'silent' as const },
+  log: { level: 'silent' as const, format: 'json' as const },
   hooks: { concurrency: 1, timeoutMs: 1_000 },
   shutdown: { deadlineMs: 1_000 },
   readiness: { stalledAfterMs: 1_000 },

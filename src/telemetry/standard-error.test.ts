@@ -12,12 +12,12 @@ import { withTemporaryFolder } from '../testing/temporary-folder.ts';
 function program(lines: number, end: 'exit' | 'flush'): string[] {
   const source = `
     import { Telemetry } from '${join(import.meta.dirname, 'telemetry.ts')}';
-    import { flushStandardError } from '${join(import.meta.dirname, 'standard-error.ts')}';
+    import { flushLogs } from '${join(import.meta.dirname, 'standard-error.ts')}';
     const telemetry = new Telemetry('svc', { level: 'info', processMetrics: false });
     for (let number = 0; number < ${lines}; number += 1) telemetry.log.info({ number }, 'x'.repeat(1_000));
     const metrics = await telemetry.registry.metrics();
     console.log(/dataflow_log_lines_dropped_total\\{.*\\} (\\d+)/.exec(metrics)?.[1]);
-    ${end === 'flush' ? 'await flushStandardError(60_000);' : ''}
+    ${end === 'flush' ? 'await flushLogs(60_000);' : ''}
     process.exit(3);`;
   return ['--input-type=module', '-e', source];
 }

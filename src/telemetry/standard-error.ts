@@ -2,56 +2,74 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isatty } from 'node:tty';
 
+const STDOUT = 1;
 const STDERR = 2;
 /** Time until a terminal that accepts no more is retried. */
 const AGAIN_MS = 50;
 
-let shared: BoundedLog | undefined;
+const shared = new Map<number, BoundedLog>();
 
 /**
  * Returns the log of the process on standard error, shared by all of its services. The process continues even if it
  * fails.
  */
 export function standardErrorLog(): BoundedLog {
-  if (shared !== undefined) return shared;
-  const log = new BoundedLog(openStandardError());
+  return sharedLog(STDERR);
+}
+
+/** Returns the log of the process on standard output; otherwise like `standardErrorLog`. */
+export function standardOutputLog(): BoundedLog {
+  return sharedLog(STDOUT);
+}
+
+function sharedLog(descriptor: number): BoundedLog {
+  const known = shared.get(descriptor);
+  if (known !== undefined) return known;
+  const log = new BoundedLog(openDescriptor(descriptor));
   process.once('exit', () => log.flushNow());
-  shared = log;
+  shared.set(descriptor, log);
   return log;
 }
 
-/** Waits until the lines of this process's log are written, or the time is over. */
-export async function flushStandardError(withinMs: number): Promise<void> {
-  await shared?.flush(withinMs);
+/** True if standard error is a terminal. */
+export function isOnTerminal(): boolean {
+  return isatty(STDERR);
+}
+
+/** Waits until the lines of this process's logs are written, or the time is over. */
+export async function flushLogs(withinMs: number): Promise<void> {
+  await Promise.all(Array.from(shared.values(), (log) => log.flush(withinMs)));
 }
 
 /**
- * Opens standard error. Pipes and sockets go through `process.stderr`, which does not block on them. Everything else is
- * written in a thread, where a full or slow disk costs lines but no time of the event loop.
+ * Opens standard output or standard error. Pipes and sockets go through the stream of `process`, which does not block
+ * on them. Everything else is written in a thread, where a full or slow disk costs lines but no time of the event loop.
  */
-function openStandardError(): LogOutput {
-  const kind = fstatSync(STDERR);
-  if (kind.isFIFO() || kind.isSocket()) return streamOutput();
-  if (!isatty(STDERR)) return fileOutput(STDERR);
+function openDescriptor(descriptor: number): LogOutput {
+  const kind = fstatSync(descriptor);
+  if (kind.isFIFO() || kind.isSocket()) return streamOutput(descriptor);
+  if (!isatty(descriptor)) return fileOutput(descriptor);
   try {
     // Reopened as non-blocking: a thread blocked on a terminal would delay the exit of the process.
-    return fileOutput(openSync('/dev/fd/2', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY));
+    const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+    return fileOutput(openSync(`/dev/fd/${descriptor}`, flags));
   } catch {
-    return streamOutput();
+    return streamOutput(descriptor);
   }
 }
 
-function streamOutput(): LogOutput {
-  process.stderr.on('error', () => {
+function streamOutput(descriptor: number): LogOutput {
+  const stream = descriptor === STDOUT ? process.stdout : process.stderr;
+  stream.on('error', () => {
     // Also passed to the callback of the write.
   });
   return {
     write: (chunk, done) => {
-      process.stderr.write(chunk, done);
+      stream.write(chunk, done);
     },
     writeNow: (chunk) => {
       // Otherwise the rest of a line comes first, and there is no room.
-      if (process.stderr.writableLength === 0) writeWhatFits(STDERR, Buffer.from(chunk));
+      if (stream.writableLength === 0) writeWhatFits(descriptor, Buffer.from(chunk));
     },
   };
 }

@@ -1,27 +1,23 @@
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { Ring } from '../util/ring.ts';
 import { EVENTS, type EventName } from './events.ts';
-import { standardErrorLog } from './standard-error.ts';
+import type { LogFormat } from './log-format.ts';
+import { type LogDestination, openLogger } from './logger.ts';
 
 export interface TelemetryOptions {
   /** Name of the pipeline, a label of every metric and a field of every log line. Default: the service's name. */
   readonly pipeline?: string;
   /** `trace` … `fatal`, or `silent`. */
   readonly level: string;
-  /** Destination of log lines, one JSON object each. Default: standard error. */
+  /** Destination of log lines, one JSON object each. Default: that of the format. */
   readonly destination?: LogDestination;
+  /** Default: `auto`. */
+  readonly format?: LogFormat;
   /** Process metrics (CPU, memory, event loop). Off if several services share a process. Default: true. */
   readonly processMetrics?: boolean;
   /** A monotonic clock in ms. Default: the process's. */
   readonly now?: () => number;
-}
-
-export interface LogDestination {
-  /** Accepts one line, with its line feed. */
-  write(line: string): unknown;
-  /** Lines that were not written. */
-  readonly dropped?: number;
 }
 
 /** Log lines of one event per window; further ones are counted and reported with the next line. */
@@ -69,14 +65,11 @@ export class Telemetry {
   readonly #throttles = new Map<EventName, Throttle>();
 
   constructor(service: string, options: TelemetryOptions) {
-    const destination: LogDestination = options.destination ?? standardErrorLog();
-    const { pipeline = service } = options;
+    const { pipeline = service, level, format } = options;
     this.pipeline = pipeline;
     this.#now = options.now ?? (() => performance.now());
-    this.log = pino(
-      { level: options.level, base: { service, pipeline }, redact: ['password', '*.password'] },
-      { write: (line) => destination.write(line) },
-    );
+    const { log, destination } = openLogger({ service, pipeline }, { level, format, destination: options.destination });
+    this.log = log;
     this.registry.setDefaultLabels({ service, pipeline });
     if (options.processMetrics ?? true) {
       collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
@@ -92,7 +85,7 @@ export class Telemetry {
     for (const event of Object.keys(EVENTS)) this.#events.inc({ event }, 0);
     this.counter(
       'dataflow_log_lines_dropped_total',
-      'Log lines that were not written: standard error is closed, full, or its reader has stopped reading.',
+      'Log lines that were not written: the log is closed, full, or its reader has stopped reading.',
       () => [[{}, destination.dropped ?? 0]],
       [],
     );

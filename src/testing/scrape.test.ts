@@ -10,7 +10,7 @@ async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' 
     {
       google: { projectId: 'p' },
       http: { host: '', port: 0, page: true },
-      log: { level: 'silent' },
+      log: { level: 'silent', format: 'json' },
       hooks: { timeoutMs: 1, concurrency: 1 },
       shutdown: { deadlineMs: 1 },
       readiness: { stalledAfterMs: 1 },

@@ -27,7 +27,7 @@ export interface PlatformOptions {
 /** Starts services from their pipelines, from the sinks towards the source, and waits until all are ready. */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { pipelines, env, level, destination, redis, signal } = options;
-  const telemetry = { level, ...(destination === undefined ? {} : { destination }) };
+  const telemetry = { level, ...(destination === undefined ? {} : { destination, format: 'json' as const }) };
   const all: Service<unknown>[] = [];
   for (const folder of pipelines) {
     const pipeline = await loadPipeline(folder, env);

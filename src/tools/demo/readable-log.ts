@@ -8,6 +8,8 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
   'time',
   'service',
   'pipeline',
+  'version',
+  'instance',
   'event',
   'msg',
   'pid',
