@@ -1,5 +1,6 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
+import { RetryableError } from '../../core/errors.ts';
 import { type ChainOptions, redisLayer } from '../../lookup/chain.ts';
 import { checkFirestore } from '../../lookup/firestore/check.ts';
 import { createFirestoreClient } from '../../lookup/firestore/client.ts';
@@ -39,6 +40,7 @@ export function openLookup(
   const firestore = given.firestore ?? (lookup.firestore && createFirestoreClient(google, lookup.firestore));
   const layers = { config: lookup, hooks, redis, firestore, fetcher: given.fetcher, ...observers };
   let checking: Promise<void> = Promise.resolve();
+  let isClosed = false;
   const disconnect = (): void => {
     if (given.redis === undefined) redis?.disconnect();
   };
@@ -50,6 +52,8 @@ export function openLookup(
     },
     check: async () => {
       const layer = redisLayer(layers);
+      // A read on a terminated client ends the process: Firestore's client leaves its rejection unhandled.
+      if (isClosed) throw new RetryableError('the lookup was closed during its check');
       if (firestore && lookup.firestore) {
         checking = checkFirestore(firestore, lookup.firestore.collection);
         await checking;
@@ -58,9 +62,9 @@ export function openLookup(
     },
     disconnect,
     close: async () => {
+      isClosed = true;
       disconnect();
       if (given.firestore !== undefined) return;
-      // A read that finds the client terminated ends the process, by a rejection that Firestore's client leaves unhandled.
       await checking.catch(() => {});
       await firestore?.terminate();
     },
