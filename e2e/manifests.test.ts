@@ -23,8 +23,6 @@ import { SERVICES } from '../src/testing/test-run.ts';
 const ROOT = join(import.meta.dirname, '..');
 const DEPLOY = join(ROOT, 'deploy');
 const KUBERNETES = join(DEPLOY, 'kubernetes');
-/** Written with the metrics, in folders of their own. */
-const OF_MONITORING = /^\.\/(?:prometheus\/(?:prometheus|alerts)\.yaml|grafana\/dashboard\.json)$/;
 /** From SIGTERM to SIGKILL. */
 const CLOUD_RUN_GRACE_MS = 10_000;
 /** A process ends at most this long after its deadline. */
@@ -267,7 +265,7 @@ suite('manifests', (it) => {
     });
     const missing = mounts
       .map((mount) => mount.split(':')[0] ?? '')
-      .filter((path) => path.startsWith('./') && !OF_MONITORING.test(path) && !existsSync(join(DEPLOY, path)));
+      .filter((path) => path.startsWith('./') && !existsSync(join(DEPLOY, path)));
     assert.equal(missing, []);
     for (const path of globSync('deploy/grafana/provisioning/**/*.yaml', { cwd: ROOT })) {
       assert.is(documentsOf(join(ROOT, path))[0]?.apiVersion, 1);
