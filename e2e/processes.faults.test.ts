@@ -54,7 +54,9 @@ suite('services as separate processes', (it) => {
         const env: Record<string, string> = Object.fromEntries(exported);
         Object.assign(process.env, env);
         assert.is(env.MQTT_PROTOCOL_VERSION, '4', "the sandbox's environment includes the version");
-        const run = await openRun(scope, { ...FLEET, projectId: env.GOOGLE_CLOUD_PROJECT ?? '', env });
+        // The run has a bucket of its own.
+        const { ARCHIVE_BUCKET: _, ...servers } = env;
+        const run = await openRun(scope, { ...FLEET, projectId: env.GOOGLE_CLOUD_PROJECT ?? '', env: servers });
         const { resources, fleet } = run;
         const services: Child[] = [];
         for (const name of SERVICES.toReversed()) services.push(await run.start(name));
