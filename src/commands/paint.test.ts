@@ -21,7 +21,8 @@ suite('colors', (it) => {
   test('are for terminals, and not where NO_COLOR is set', async () => {
     const payload = pipelineFolder(scope).file('payload', '{}');
     const command = `"${process.execPath}" "${LAUNCH}" explain "${builtInPipeline('enrich')}" --payload "${payload}"`;
-    const { NO_COLOR: _, FORCE_COLOR: __, ...rest } = process.env;
+    // Node prints no colors in continuous integration either.
+    const { NO_COLOR: _, FORCE_COLOR: __, CI: ___, ...rest } = process.env;
     const env = { ...rest, GOOGLE_CLOUD_PROJECT: 'p', TERM: 'xterm-256color' };
     const outputOf = async (more: NodeJS.ProcessEnv) => {
       const child = await startChild('script', ['-qec', command, '/dev/null'], { env: { ...env, ...more } });
