@@ -30,7 +30,7 @@ const REASONS = ['long', 'docker', 'gcloud', 'example'];
 const LEFT_OUT_LINE = new RegExp(`#\\s*(?:${REASONS.join('|')}):`);
 const PATH_COMMENT = /^(?:#|\/\/) ((?:[\w.-]+\/)+[\w.-]+)$/;
 /** The last line of a command that keeps running. */
-const READY = /Ctrl-C ends|service\.ready/;
+const READY = /Ctrl-C stops|service\.ready/;
 const BLOCK_TIMEOUT_MS = 180_000;
 /** What has just been sent may not have arrived. */
 const LOOKS = /\blook (?:rows|archive)\b/;

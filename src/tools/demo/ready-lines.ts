@@ -19,7 +19,7 @@ export function printReady({ services, env, commands }: Ready, say: (text: strin
   for (const line of exportLines(env)) console.log(line);
   say('\nThen send a message, and see it in BigQuery and in Cloud Storage:\n');
   for (const command of commands) say(command);
-  say('\nCtrl-C ends everything\n');
+  say('\nCtrl-C stops everything\n');
 }
 
 /** The addresses of running services, a line for each. */
