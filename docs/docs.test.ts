@@ -14,6 +14,8 @@ const ROOT = join(import.meta.dirname, '..');
 const PAGES = ['README.md', ...globSync(['docs/**/*.md', '.github/*.md'], { cwd: ROOT })];
 /** Paths from the root, or from `src/` as the tables of docs/guarantees.md have them; `*` stands for anything. */
 const PATH = /`((?:[\w-]+\/)+[\w.*-]+\.(?:ts|mjs|yaml))`/g;
+/** A link to a section, of another page or of the same one. */
+const SECTION_LINK = /\]\(([^)#:]*)#([^)]+)\)/g;
 const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g;
 /** A page that a comment names. */
 const NAMED_PAGE = /\bdocs\/[\w/-]+\.md\b/g;
@@ -38,6 +40,17 @@ const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
 const WRITTEN = new Set(GUIDES.flatMap(guideBlocks).map((block) => ('path' in block ? block.path : '')));
 const isThere = (path: string) => WRITTEN.has(path) || globSync([path, `src/${path}`], { cwd: ROOT }).length > 0;
 
+/** The anchors that GitHub gives the headings of a page. */
+function sectionsOf(page: string): string[] {
+  const text = read(page).replaceAll(/^```[\s\S]*?^```$/gm, '');
+  return Array.from(text.matchAll(/^#+ (.+)$/gm), ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 suite('the documentation', ({ test }) => {
   test('names files that exist', () => {
     const named = PAGES.flatMap((page) => Array.from(read(page).matchAll(PATH), ([, path = '']) => ({ page, path })));
@@ -45,6 +58,21 @@ suite('the documentation', ({ test }) => {
     // Pipelines of these names stand for those that a reader writes.
     const missing = named.filter(({ path }) => !/^pipelines\/(?:mine|home)\//.test(path) && !isThere(path));
     assert.equal(missing, []);
+  });
+
+  test('links to sections that exist', () => {
+    const links = PAGES.flatMap((page) =>
+      Array.from(read(page).matchAll(SECTION_LINK), ([, link = '', section = '']) => ({
+        page,
+        section,
+        target: link === '' ? page : join(dirname(page), link),
+      })),
+    );
+    assert.ok(links.length > 20, `${links.length} links are found`);
+    assert.equal(
+      links.filter(({ target, section }) => target.endsWith('.md') && !sectionsOf(target).includes(section)),
+      [],
+    );
   });
 
   test('links to pages that exist', () => {
