@@ -126,7 +126,7 @@ try {
   if (last === undefined || last.user === 'root') throw new Error('the last stage must not run as root');
   const startedMs = Date.now();
   await runImage(last);
-  // Node adds modules to its compile cache, and goes on where it cannot.
+  // Node adds modules to its compile cache, and continues without it if it cannot.
   const written = readdirSync(last.folder, { recursive: true, withFileTypes: true })
     .map((file) => join(file.parentPath, file.name))
     .filter((path) => !path.includes('/node_modules/.cache') && statSync(path).mtimeMs > startedMs);

@@ -8,7 +8,7 @@
  * - ```sh terminal-1: the block runs in a terminal of this name, and what ran there before is ended with Ctrl-C. Once it
  *   is ready, its `export` lines are pasted into the terminal of the other blocks, which keeps its variables.
  *
- * A block of code whose first line is a comment with a path is written to that path, if there is no such file.
+ * If the first line of a block is a comment with a path, writes the block to that path unless the file exists.
  */
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -32,7 +32,7 @@ const PATH_COMMENT = /^(?:#|\/\/) ((?:[\w.-]+\/)+[\w.-]+)$/;
 /** The last line of a command that keeps running. */
 const READY = /Ctrl-C stops|service\.ready/;
 const BLOCK_TIMEOUT_MS = 180_000;
-/** What has just been sent may not have arrived. */
+/** Commands that are retried, because a message may still be on its way. */
 const LOOKS = /\blook (?:rows|archive)\b/;
 
 interface Block {
@@ -60,7 +60,7 @@ class Reader {
   readonly #terminals = new Map<string, Child>();
   /** Variables of the terminal, as a script that sets them. */
   #variables = '';
-  /** What the blocks have printed. */
+  /** The output of the blocks. */
   output = '';
 
   constructor(folder: string, scope: Scope) {
@@ -100,7 +100,7 @@ class Reader {
       assert.not.match(output, /has no (rows|messages)|^no rows$/m, place);
       return output;
     };
-    // What has not arrived is looked for again; all else must work the first time.
+    // Retries commands that look for a message; all others must work the first time.
     this.output += LOOKS.test(commands) ? await eventually(shown, { deadlineMs: 20_000, everyMs: 500 }) : await once();
     this.#variables = readFileSync(join(this.#folder, '.variables'), 'utf8');
   }

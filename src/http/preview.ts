@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 const MAX_BYTES = 240;
 const MAX_CHARACTERS = 200;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /** The beginning of a payload in a readable form: text unchanged, other bytes in hexadecimal digits. */

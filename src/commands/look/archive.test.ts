@@ -78,7 +78,7 @@ suite('look archive', (it) => {
 
     const people = await runCli(['look', 'archive', pipeline, '--limit', '2']);
     assert.match(people.stdout, /\ntopic {10}home\/json\npayload {8}\{"id":9007199254740993,"escape":" "\}\n/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
     assert.not.match(stdout + people.stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     const all = await runCli(['look', 'archive', pipeline, '--json']);
     assert.is(idsIn(all.stdout).at(-1), 'oldest');

@@ -97,7 +97,7 @@ suite('look rows', (it) => {
     assert.match(stdout, /^message_id {3} \[2J-red \nreceived_at {2}20\S+Z\ncount {8}9007199254740993\n/);
     assert.match(stdout, /\npayload {6}\{"text":"\\u001b\[2J-red é"\}\n\n$/);
     const json = await runCli(['look', 'rows', pipeline, '--json']);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
     assert.not.match(stdout + json.stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     assert.is(JSON.parse(json.stdout).message_id, ESCAPE, 'JSON holds them, escaped');
   });

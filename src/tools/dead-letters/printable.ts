@@ -2,7 +2,7 @@ import { parseExact } from '../../util/json/lossless-json.ts';
 
 /** Replaces control characters and line breaks, so that a dead letter cannot move the cursor of a terminal. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
 }
 
