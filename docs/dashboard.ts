@@ -172,6 +172,10 @@ const ROWS: readonly Row[] = [
             '{{pipeline}} {{instance}} peak',
             `${of('dataflow_credit_peak_messages')} / ${of('dataflow_credit_limit_messages')}`,
           ),
+          query(
+            '{{pipeline}} {{instance}} bytes',
+            `${of('dataflow_credit_used_bytes')} / ${of('dataflow_credit_limit_bytes')}`,
+          ),
         ],
       },
       {
@@ -402,6 +406,12 @@ const ROWS: readonly Row[] = [
         about: 'In each interval.',
         unit: 'short',
         queries: [sum(increase('dataflow_log_lines_dropped_total'))],
+      },
+      {
+        title: 'Spans of traces',
+        about: 'Ended, accepted by the collector, and failed, in each interval; without a collector none.',
+        unit: 'short',
+        queries: [sum(increase('dataflow_spans_total'), 'state')],
       },
     ],
   },

@@ -41,6 +41,24 @@ function numberFromText(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
 }
 
+/** A number from 0 to 1. */
+export const fraction = v.pipe(
+  v.unknown(),
+  v.transform((value) => (typeof value === 'string' && /^\d*\.?\d+$/.test(value) ? Number(value) : value)),
+  v.number(),
+  v.minValue(0),
+  v.maxValue(1),
+);
+
+/** An address that begins with `http://` or `https://`. */
+export const httpAddress = v.pipe(
+  v.string(),
+  v.check(
+    (address) => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol),
+    'expected an address such as http://127.0.0.1:4318',
+  ),
+);
+
 /** One of several numbers. */
 export function oneOf<const T extends readonly number[]>(numbers: T) {
   return v.pipe(v.unknown(), v.transform(numberFromText), v.picklist(numbers));

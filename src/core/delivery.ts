@@ -1,8 +1,9 @@
 import type { Subscription } from 'rxjs';
 import type { Credit } from './credit.ts';
 import { PoisonError, toError } from './errors.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ending, Ledger } from './ledger.ts';
 import type { Message, Original } from './message.ts';
+import type { MessageTrace } from './message-trace.ts';
 
 /** What the ack handles of one source share: ledger, credit, clock, and the path to dead-letter. */
 export interface DeliveryContext {
@@ -10,6 +11,8 @@ export interface DeliveryContext {
   readonly credit: Credit;
   /** Measures each delivery from receipt to settlement. */
   readonly stopwatch?: Stopwatch | undefined;
+  /** Starts the trace of a received message; undefined for a message that is not traced. */
+  readonly startTrace?: ((original: Original) => MessageTrace | undefined) | undefined;
   /**
    * Dead-letters a poisoned delivery. Calls `onPublished` once the dead letter is safe. Calls `onRefused` if it cannot
    * be stored: the message then goes back, no sooner than `afterMs` from now. Unsubscribing abandons this dead letter
@@ -38,6 +41,8 @@ export abstract class AckHandle {
   readonly original: Original;
   readonly bytes: number;
   readonly context: DeliveryContext;
+  /** Undefined if the message is not traced. */
+  readonly trace: MessageTrace | undefined;
   readonly #openedAt: number;
   #state: State = 'open';
   #deadLettering: Subscription | undefined;
@@ -52,6 +57,7 @@ export abstract class AckHandle {
     this.original = original;
     this.bytes = bytes;
     this.#openedAt = context.stopwatch?.now() ?? 0;
+    this.trace = context.startTrace?.(original);
     context.ledger.open(this.bytes);
   }
 
@@ -102,6 +108,7 @@ export abstract class AckHandle {
   deadLetter(poison: PoisonError): void {
     if (!this.#claim()) return;
     this.#state = 'deadLettering';
+    this.trace?.fail(poison);
     this.#deadLettering = this.context.deadLetter(this, poison, {
       onPublished: () => this.#deadLettered('deadLettered'),
       onRefused: (afterMs) => this.#deadLettered('nacked', afterMs),
@@ -115,6 +122,7 @@ export abstract class AckHandle {
   expire(): void {
     if (!this.isOpen) return;
     this.context.ledger.close('expired', this.bytes);
+    this.trace?.end('expired');
     // Dead-lettering continues: the source may have lost the message, and a duplicate dead letter is better than none.
     this.#state = this.#state === 'deadLettering' ? 'deadLetteringExpired' : 'expired';
   }
@@ -156,9 +164,10 @@ export abstract class AckHandle {
     else this.giveBack(afterMs);
   }
 
-  #close(ending: 'acked' | 'nacked' | 'deadLettered' | 'dropped'): void {
+  #close(ending: Exclude<Ending, 'expired'>): void {
     this.#state = 'closed';
     this.context.ledger.close(ending, this.bytes);
+    this.trace?.end(ending);
     const { stopwatch } = this.context;
     stopwatch?.onSettled((stopwatch.now() - this.#openedAt) / 1_000);
     this.context.credit.release(this.bytes);

@@ -7,6 +7,7 @@ export { type Drop, drop } from './hook-result.ts';
 export { type Ending, Ledger } from './ledger.ts';
 export type { Attributes, EnrichmentData, Message, Original } from './message.ts';
 export { keyPath, MessageView, validPath } from './message-path.ts';
+export type { MessageTrace } from './message-trace.ts';
 export { Probe } from './probe.ts';
 export { type Condition, type ConditionSetter, Readiness, type ReadinessReport } from './readiness.ts';
 export type { Source } from './source.ts';

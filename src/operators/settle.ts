@@ -13,6 +13,7 @@ export function settle(): MonoTypeOperatorFunction<Outcome> {
       case 'drop':
         return outcome.delivery.drop();
       case 'nack':
+        outcome.delivery.ackHandle.trace?.fail(outcome.error);
         return outcome.delivery.nack(outcome.afterMs);
       case 'deadLetter':
         return outcome.delivery.deadLetter(outcome.poison);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { milliseconds, setting } from '../config/schemas.ts';
+import { fraction, httpAddress, milliseconds, setting } from '../config/schemas.ts';
 import { googleSchema } from '../connectors/google/google-config.ts';
 import { pubsubSourceSchema } from '../connectors/pubsub/config.ts';
 import { deadLettersSchema } from '../dead-letters/config.ts';
@@ -23,6 +23,20 @@ export const commonEntries = {
         v.optional(v.picklist(LOG_FORMATS), 'auto'),
         'Format of log lines: `json`, `pretty` (for people) or `google` (JSON of Cloud Logging, on standard output). ' +
           '`auto` is `google` on Cloud Run and on GKE, `pretty` on a terminal, else `json`.',
+      ),
+    }),
+    {},
+  ),
+  traces: v.optional(
+    v.strictObject({
+      endpoint: setting(
+        v.optional(httpAddress),
+        'Address of an OpenTelemetry collector that accepts OTLP over HTTP. See [traces](traces.md).',
+        { example: 'http://127.0.0.1:4318', unset: 'no traces' },
+      ),
+      ratio: setting(
+        v.optional(fraction, 0.01),
+        'Share of messages that start a trace, from 0 to 1, of those that do not continue one.',
       ),
     }),
     {},

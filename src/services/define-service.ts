@@ -4,6 +4,7 @@ import type { ConfigIssue } from '../config/config-error.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { CommonConfig } from './config.ts';
 import { outlineOf } from './graph-outline.ts';
+import { openTracing } from './open-tracing.ts';
 import { createService, type Service, type ServiceParts } from './service.ts';
 import {
   type CommonDependencies,
@@ -111,6 +112,7 @@ export function defineService<
     const { context, probes } = opening;
     let parts: Parts | undefined;
     const build = async () => {
+      await openTracing(context, config, dependencies.telemetry?.tracerProvider);
       const built = await definition.build(opening);
       parts = built;
       return { ...built, graph: (deliveries: Observable<Delivery>) => definition.graph(deliveries, opening, built) };

@@ -18,5 +18,9 @@ suite('modules of a service', ({ test }) => {
     const loaded = new Set(stdout.trim().split(' '));
     assert.ok(loaded.has('@google-cloud/pubsub-api'), `${stdout}${stderr}`);
     assert.not.ok(loaded.has('@google-cloud/pubsub'));
+    assert.not.ok(
+      [...loaded].some((name) => /^@opentelemetry.(sdk|exporter)/.test(name)),
+      'only tracing loads it',
+    );
   });
 });

@@ -195,6 +195,18 @@ export function openServiceContext(
     [],
   );
   telemetry.gauge(
+    'dataflow_credit_used_bytes',
+    'Bytes that the source has taken credit for.',
+    () => [[{}, total(({ bytes }) => bytes)]],
+    [],
+  );
+  telemetry.gauge(
+    'dataflow_credit_limit_bytes',
+    'The most bytes that the source may have credit for.',
+    () => [[{}, total(({ limits }) => limits.maxBytes)]],
+    [],
+  );
+  telemetry.gauge(
     'dataflow_failing_target_messages',
     `Messages that wait for a failing target: the ${MOST_TARGETS} with the most, and all others together.`,
     () => {
@@ -217,6 +229,7 @@ export function openServiceContext(
     ['part', 'state'],
   );
 
+  const wiring: Wiring = { outputs: () => [] };
   const version = packageVersion();
   telemetry.gauge(
     'dataflow_build_info',
@@ -276,7 +289,7 @@ export function openServiceContext(
     probe,
     probes,
     recentDeadLetters,
-    wiring: { outputs: () => [] },
+    wiring,
     minutes: new MinuteCounts(),
     ages: new PublishAges(telemetry),
     totalCredit: {
@@ -310,12 +323,16 @@ export function openServiceContext(
         deadLettered,
       };
     },
-    context: (deadLetter, ofSource = credit) => ({
-      ledger,
-      credit: ofSource,
-      deadLetter,
-      stopwatch: { now: () => clock.now(), onSettled },
-    }),
+    context: (deadLetter, ofSource = credit) => {
+      const { tracing } = telemetry;
+      return {
+        ledger,
+        credit: ofSource,
+        deadLetter,
+        stopwatch: { now: () => clock.now(), onSettled },
+        startTrace: tracing && ((original) => tracing.startMessage(original, wiring.input ?? '')),
+      };
+    },
   };
 }
 

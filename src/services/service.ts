@@ -78,6 +78,8 @@ export interface ServiceParts {
 const CHECK_RETRY = { initialDelayMs: 200, maxDelayMs: 5_000, giveUpAfterMs: Number.POSITIVE_INFINITY };
 /** Time after the deadline for returning the rest. */
 const ABORT_GRACE_MS = 900;
+/** Time for sending the last spans to a collector that may not answer, as far as the deadline permits. */
+const EXPORT_MS = 2_000;
 /** Time for closing clients, which may wait for a silent server. The process exits at most 2 s after the deadline. */
 const CLOSE_GRACE_MS = 200;
 
@@ -185,7 +187,11 @@ export function createService<Probes>(
       abandoned += source.unconfirmed;
     }
     running.unsubscribe();
-    await within(CLOSE_GRACE_MS, Promise.all([parts?.close(), http?.close()]));
+    const exportMs = Math.max(CLOSE_GRACE_MS, Math.min(leftMs(), EXPORT_MS));
+    await Promise.all([
+      within(CLOSE_GRACE_MS, Promise.all([parts?.close(), http?.close()])),
+      within(exportMs, Promise.resolve(telemetry.tracing?.shutdown())),
+    ]);
     reporting.unsubscribe();
     telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
     ended.resolve();

@@ -9,6 +9,7 @@ const CONFIG = {
   google: { projectId: 'p' },
   http: { host: '', port: 0, page: true },
   log: { level: 'silent' as const, format: 'json' as const },
+  traces: { ratio: 0 },
   hooks: { concurrency: 1, timeoutMs: 1_000 },
   shutdown: { deadlineMs: 1_000 },
   readiness: { stalledAfterMs: 1_000 },

@@ -1,9 +1,11 @@
+import type { TracerProvider } from '@opentelemetry/api';
 import type { Logger } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { Ring } from '../util/ring.ts';
 import { EVENTS, type EventName } from './events.ts';
 import type { LogFormat } from './log-format.ts';
 import { type LogDestination, openLogger } from './logger.ts';
+import type { Tracing } from './tracing.ts';
 
 export interface TelemetryOptions {
   /** Name of the pipeline, a label of every metric and a field of every log line. Default: the service's name. */
@@ -16,6 +18,8 @@ export interface TelemetryOptions {
   readonly format?: LogFormat;
   /** Process metrics (CPU, memory, event loop). Off if several services share a process. Default: true. */
   readonly processMetrics?: boolean;
+  /** Provider of OpenTelemetry that records the traces. Default: one that exports to `traces.endpoint`. */
+  readonly tracerProvider?: TracerProvider;
   /** A monotonic clock in ms. Default: the process's. */
   readonly now?: () => number;
 }
@@ -44,6 +48,13 @@ export interface LoggedEvent {
   readonly fields: Record<string, unknown>;
 }
 
+/** Spans so far. Those that ended and were neither exported nor failed wait, or were dropped because too many waited. */
+export interface SpanCounts {
+  ended: number;
+  exported: number;
+  failed: number;
+}
+
 interface Throttle {
   windowStart: number;
   lines: number;
@@ -60,6 +71,9 @@ export class Telemetry {
   readonly recent = new Ring<LoggedEvent>(RECENT_EVENTS);
   /** Every histogram so far. */
   readonly histograms: PlainHistogram[] = [];
+  /** Set before the parts of a service are built; undefined if it records no traces. */
+  tracing: Tracing | undefined;
+  readonly spans: SpanCounts = { ended: 0, exported: 0, failed: 0 };
   readonly #events: Counter<'event'>;
   readonly #now: () => number;
   readonly #throttles = new Map<EventName, Throttle>();
@@ -88,6 +102,16 @@ export class Telemetry {
       'Log lines that were not written: the log is closed, full, or its reader has stopped reading.',
       () => [[{}, destination.dropped ?? 0]],
       [],
+    );
+    this.counter(
+      'dataflow_spans_total',
+      'Spans of traces that ended, were accepted by the collector, or failed. The rest waits or was dropped.',
+      () => [
+        [{ state: 'ended' }, this.spans.ended],
+        [{ state: 'exported' }, this.spans.exported],
+        [{ state: 'failed' }, this.spans.failed],
+      ],
+      ['state'],
     );
   }
 

@@ -11,6 +11,7 @@ async function scrapeOf(books: Partial<Record<'received' | 'acked' | 'inFlight' 
       google: { projectId: 'p' },
       http: { host: '', port: 0, page: true },
       log: { level: 'silent', format: 'json' },
+      traces: { ratio: 0 },
       hooks: { timeoutMs: 1, concurrency: 1 },
       shutdown: { deadlineMs: 1 },
       readiness: { stalledAfterMs: 1 },

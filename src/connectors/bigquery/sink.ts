@@ -19,7 +19,9 @@ import { batchInto, type Slot } from '../../operators/batch-into.ts';
 import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import type { FailingTargetsView } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry.ts';
+import { traceRequests } from '../../operators/trace-requests.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import type { RequestDescription } from '../../telemetry/tracing.ts';
 import { boundedCall } from '../google/bounded-call.ts';
 import type { InsertConfig } from './config.ts';
 import { insertRows, type RowResult } from './inserter.ts';
@@ -48,7 +50,7 @@ export interface PreparedRow extends BatchItem {
  * identity, so a redelivery within BigQuery's deduplication window adds no second row. One invalid row fails alone.
  */
 export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { config, credit } = options;
+  const { config, credit, telemetry } = options;
   const insert = insertEffect(options);
   return batchInto<PreparedRow>(
     {
@@ -59,12 +61,27 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
-    ({ items }, slot) =>
+    traceRequests(telemetry.tracing, insertSpan, ({ items }, slot) =>
       insert(
         items.map((item) => item.text),
         slot,
       ),
+    ),
   );
+}
+
+/** Describes the span of an insert, with the requests for the rows that BigQuery refused at first. */
+function insertSpan({ key, items }: Batch<PreparedRow>): RequestDescription {
+  return {
+    name: `insert ${key.target}`,
+    kind: 'client',
+    attributes: {
+      'db.system.name': 'gcp.bigquery',
+      'db.operation.name': 'tabledata.insertAll',
+      'db.collection.name': key.target,
+      'db.operation.batch.size': items.length,
+    },
+  };
 }
 
 /** Returns a function that builds a delivery's row with its insertId, in the form of `tabledata.insertAll`. */

@@ -2,14 +2,25 @@ import { map, type OperatorFunction, type SchedulerLike } from 'rxjs';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery, Outcome } from '../../core/delivery.ts';
 import { PoisonError, RetryableError } from '../../core/errors.ts';
+import type { Attributes } from '../../core/message.ts';
 import { batchInto, type ItemResult } from '../../operators/batch-into.ts';
 import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
+import { traceRequests } from '../../operators/trace-requests.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { RequestDescription } from '../../telemetry/tracing.ts';
 import { LONGEST_MEMOIZED } from '../../util/memoize.ts';
 import type { PublishConfig } from './config.ts';
-import { checkLimits, type OutgoingMessage, withoutReserved } from './limits.ts';
+import {
+  areWithinLimits,
+  checkLimits,
+  type OutgoingMessage,
+  PUBSUB_LIMITS,
+  requestBytes,
+  withoutReserved,
+} from './limits.ts';
 import type { Publisher } from './publisher.ts';
+import { EncodedAttributes } from './wire/protobuf.ts';
 
 /** Ordering keys that are cached, of all topics: 2 MB of usual ones, 25 MB of the longest. */
 const MAX_KEYS = 10_000;
@@ -73,7 +84,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
       ...(options.scheduler === undefined ? {} : { scheduler: options.scheduler }),
     },
-    ({ key, items }, slot) =>
+    traceRequests(telemetry.tracing, publishSpan, ({ key, items }, slot) =>
       publisher
         .publish(
           key.target,
@@ -81,7 +92,24 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
           { slot, giveUpAfterMs: deadLetterAfterMs },
         )
         .pipe(map((results) => results.map(asFinal))),
+    ),
   );
+}
+
+/** Describes the span of a publish request. */
+function publishSpan({ key, items }: Batch<Outgoing>): RequestDescription {
+  return {
+    name: `publish ${key.target}`,
+    kind: 'producer',
+    attributes: {
+      'messaging.system': 'gcp_pubsub',
+      'messaging.operation.type': 'send',
+      'messaging.operation.name': 'publish',
+      'messaging.destination.name': key.target,
+      'messaging.batch.message_count': items.length,
+      ...(key.isSerial ? { 'messaging.gcp_pubsub.message.ordering_key': key.group } : {}),
+    },
+  };
 }
 
 /**
@@ -95,7 +123,9 @@ export function outgoingBy(
   const keyOf = partitionKeys();
   return (delivery) => {
     const target = toTarget(delivery);
-    const { topicId, message: outgoing } = target;
+    const { topicId } = target;
+    const { trace } = delivery.ackHandle;
+    const outgoing = trace === undefined ? target.message : withTrace(target.message, trace.attributes);
     const attributes = withoutReserved(outgoing.attributes);
     const isWhole = attributes === outgoing.attributes;
     if (!isWhole) onLeftOut(target, delivery);
@@ -103,6 +133,15 @@ export function outgoingBy(
     const bytes = checkLimits(message);
     return { delivery, key: keyOf(topicId, message.orderingKey), bytes, message };
   };
+}
+
+/** Adds attributes that continue a trace, unless Pub/Sub would refuse the message because of them. */
+function withTrace(message: OutgoingMessage, trace: Attributes): OutgoingMessage {
+  const { attributes } = message;
+  const own = attributes instanceof EncodedAttributes ? attributes.decode() : attributes;
+  const traced = { ...message, attributes: { ...own, ...trace } };
+  const isAccepted = areWithinLimits(withoutReserved(traced.attributes));
+  return isAccepted && requestBytes(traced) <= PUBSUB_LIMITS.requestBytes ? traced : message;
 }
 
 /** Caches keys by topic and ordering key, since building one costs more. Clears the cache when it is full. */

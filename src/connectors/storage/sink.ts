@@ -13,7 +13,9 @@ import { batchInto, type ItemResult, type Slot } from '../../operators/batch-int
 import { type Batch, type BatchItem, PartitionKey } from '../../operators/batcher.ts';
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry.ts';
+import { traceRequests } from '../../operators/trace-requests.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
+import type { RequestDescription } from '../../telemetry/tracing.ts';
 import { memoize } from '../../util/memoize.ts';
 import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
@@ -70,7 +72,7 @@ export interface PreparedLine extends BatchItem {
  * objects on libuv's pool. Each object is written once: its name derives from its content (see `writeOnce`).
  */
 export function storageSink(options: StorageSinkOptions): OperatorFunction<Delivery, Outcome> {
-  const { bucket, prefix, config, credit, batchKeyOf } = options;
+  const { bucket, prefix, config, credit, batchKeyOf, telemetry } = options;
   const upload = uploadEffect(options);
   const share = targetShare(credit.limits);
   return batchInto<PreparedLine>(
@@ -89,8 +91,21 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
       ...(options.onFailingTargets === undefined ? {} : { onFailingTargets: options.onFailingTargets }),
       ...(options.onFlush === undefined ? {} : { onFlush: options.onFlush }),
     },
-    (batch, slot) => upload(batch, slot).pipe(map((result) => batch.items.map(() => result))),
+    traceRequests(
+      telemetry.tracing,
+      ({ items, bytes }) => uploadSpan(bucket.name, items.length, bytes),
+      (batch, slot) => upload(batch, slot).pipe(map((result) => batch.items.map(() => result))),
+    ),
   );
+}
+
+/** Describes the span of an upload. */
+function uploadSpan(bucket: string, lines: number, bytes: number): RequestDescription {
+  return {
+    name: `upload ${bucket}`,
+    kind: 'client',
+    attributes: { 'dataflow.bucket': bucket, 'dataflow.object.lines': lines, 'dataflow.object.text_bytes': bytes },
+  };
 }
 
 /** Returns a function that builds a delivery's archive line and the key of its group; undefined drops the delivery. */

@@ -1,4 +1,6 @@
 import {
+  defer,
+  finalize,
   firstValueFrom,
   identity,
   type MonoTypeOperatorFunction,
@@ -172,7 +174,7 @@ export function addDataBy(
   fetcher: Fetcher,
   keyOf: KeyOf,
 ): OrderedEffect<Delivery> {
-  return lookup({
+  const addData = lookup({
     fetcher,
     keyOf,
     apply: applier ?? ((selected) => selected),
@@ -181,6 +183,17 @@ export function addDataBy(
     retry: { ...config.retry, giveUpAfterMs: config.giveUpAfterMs },
     onRetry: (error) => context.telemetry.event('lookup.retried', { error: error.message }),
   });
+  return context.telemetry.tracing === undefined ? addData : traceLookup(addData);
+}
+
+/** Records a span for each lookup of a traced message that memory cannot answer. */
+function traceLookup(addData: OrderedEffect<Delivery>): OrderedEffect<Delivery> {
+  const traced = (delivery: Delivery): Observable<Delivery> =>
+    defer(() => {
+      const end = delivery.ackHandle.trace?.begin('lookup');
+      return end === undefined ? addData(delivery) : addData(delivery).pipe(finalize(end));
+    });
+  return addData.trySync === undefined ? traced : Object.assign(traced, { trySync: addData.trySync });
 }
 
 interface Keys {

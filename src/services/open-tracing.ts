@@ -1,0 +1,40 @@
+import type { TracerProvider } from '@opentelemetry/api';
+import { Delivery } from '../core/delivery.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import type { CommonConfig } from './config.ts';
+import type { ServiceContext } from './service-context.ts';
+
+/**
+ * Starts tracing if a collector is configured or a provider was injected: OpenTelemetry's modules are loaded only then.
+ * Each stage that a traced message passes becomes an event of its span.
+ */
+export async function openTracing(
+  { telemetry, probes }: ServiceContext,
+  { traces: { endpoint, ratio } }: Pick<CommonConfig, 'traces'>,
+  injected: TracerProvider | undefined,
+): Promise<Tracing | undefined> {
+  if (injected === undefined && endpoint === undefined) return undefined;
+  const { Tracing } = await import('../telemetry/tracing.ts');
+  if (injected !== undefined) telemetry.tracing = new Tracing({ provider: injected, ratio });
+  else if (endpoint !== undefined) {
+    const { openOtlpProvider } = await import('../telemetry/otlp-provider.ts');
+    const provider = openOtlpProvider({
+      endpoint,
+      serviceName: telemetry.pipeline,
+      counts: telemetry.spans,
+      onFailed: (error, spans) => telemetry.event('traces.export_failed', { endpoint, spans, error: error.message }),
+    });
+    telemetry.tracing = new Tracing({ provider, ratio, shutdown: () => provider.shutdown().catch(() => {}) });
+  }
+  for (const { name, probe } of probes) {
+    if (name === 'received') continue;
+    probe.subscribe({
+      next: (value) => {
+        if (value instanceof Delivery) value.ackHandle.trace?.pass(name);
+      },
+      // A probe emits no errors.
+      error: () => {},
+    });
+  }
+  return telemetry.tracing;
+}

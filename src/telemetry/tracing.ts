@@ -1,0 +1,244 @@
+import {
+  type Context,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  type Attributes as SpanAttributes,
+  SpanKind,
+  SpanStatusCode,
+  type TextMapGetter,
+  type TextMapSetter,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import type { Ending } from '../core/ledger.ts';
+import type { Attributes, Original } from '../core/message.ts';
+import type { MessageTrace } from '../core/message-trace.ts';
+import { packageVersion } from '../util/version.ts';
+
+export interface TracingOptions {
+  readonly provider: TracerProvider;
+  /** The share of messages without a trace context that start a trace: 0 to 1. */
+  readonly ratio: number;
+  /** Sends what has ended, and stops. */
+  readonly shutdown?: () => Promise<void>;
+}
+
+/** A request to another server that carries traced messages. */
+export interface RequestTrace {
+  /** Records that the request is repeated. */
+  retried(): void;
+  /** Ends the span; with an error if messages of the request failed. */
+  end(error?: Error): void;
+}
+
+/** The description of a request's span. Names and values have few different values: no ids, no places. */
+export interface RequestDescription {
+  /** Verb and target, such as `publish raw`. */
+  readonly name: string;
+  readonly kind: 'producer' | 'client';
+  readonly attributes: SpanAttributes;
+}
+
+/**
+ * Records the spans of one service with OpenTelemetry: one for each traced message, from receipt to settlement, and one
+ * for each request with traced messages, which links to them as they link to it.
+ *
+ * A message is traced if its attributes continue a sampled trace, or else by chance (`ratio`). The context comes from
+ * `googclient_traceparent`, which Google's clients write and read, or from `traceparent`, in the format of
+ * https://www.w3.org/TR/trace-context/. Names follow OpenTelemetry's conventions for messaging.
+ */
+export class Tracing {
+  readonly #tracer: Tracer;
+  readonly #ratio: number;
+  readonly #shutdown: () => Promise<void>;
+
+  constructor({ provider, ratio, shutdown = async () => {} }: TracingOptions) {
+    this.#tracer = provider.getTracer('dataflow-services', packageVersion());
+    this.#ratio = ratio;
+    this.#shutdown = shutdown;
+  }
+
+  /**
+   * Starts the trace of a message.
+   *
+   * @param input the full name of the subscription, such as `projects/p/subscriptions/s`; not used for MQTT.
+   */
+  startMessage(original: Original, input: string): MessageTrace | undefined {
+    const parent = this.#parentOf(original.attributes);
+    if (parent === undefined) return undefined;
+    const { name, attributes } = original.messageId === undefined ? mqttSpan(original) : pubsubSpan(original, input);
+    const span = this.#tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes }, parent);
+    return span.isRecording() ? new RecordedMessage(this.#tracer, span) : undefined;
+  }
+
+  /** Starts the span of a request; undefined if none of its messages is traced. */
+  startRequest(
+    messages: Iterable<MessageTrace | undefined>,
+    description: RequestDescription,
+  ): RequestTrace | undefined {
+    const traced: RecordedMessage[] = [];
+    for (const message of messages) if (message instanceof RecordedMessage) traced.push(message);
+    if (traced.length === 0) return undefined;
+    const span = this.#tracer.startSpan(
+      description.name,
+      {
+        kind: description.kind === 'producer' ? SpanKind.PRODUCER : SpanKind.CLIENT,
+        attributes: description.attributes,
+        links: traced.map((message) => message.link),
+      },
+      ROOT_CONTEXT,
+    );
+    for (const message of traced) message.joins(span);
+    return new RecordedRequest(span);
+  }
+
+  /** Sends the spans that have ended. Resolves also if the collector does not answer. */
+  shutdown(): Promise<void> {
+    return this.#shutdown();
+  }
+
+  /** Returns the context that a message's span belongs to; undefined if the message is not traced. */
+  #parentOf(attributes: Attributes): Context | undefined {
+    for (const getter of GETTERS) {
+      const context = PROPAGATOR.extract(ROOT_CONTEXT, attributes, getter);
+      const found = trace.getSpanContext(context);
+      if (found !== undefined) return (found.traceFlags & SAMPLED) === 0 ? undefined : context;
+    }
+    return Math.random() < this.#ratio ? ROOT_CONTEXT : undefined;
+  }
+}
+
+/** Flag of a sampled trace. */
+const SAMPLED = 1;
+
+/** Prefix of attributes that Google's clients use. */
+const PREFIX = 'googclient_';
+
+const PROPAGATOR = new W3CTraceContextPropagator();
+
+/** Readers of the context, in order of precedence. */
+const GETTERS: readonly TextMapGetter<Attributes>[] = [
+  { get: (attributes, key) => attributes[PREFIX + key], keys: Object.keys },
+  { get: (attributes, key) => attributes[key], keys: Object.keys },
+];
+
+const TO_ATTRIBUTES: TextMapSetter<Record<string, string>> = {
+  set: (attributes, key, value) => {
+    attributes[PREFIX + key] = value;
+  },
+};
+
+function mqttSpan({ attributes, data }: Original): RequestSpan {
+  return {
+    // A topic has too many values for a name.
+    name: 'process',
+    attributes: {
+      ...processing('mqtt', data),
+      ...(attributes.mqtt_topic === undefined ? {} : { 'messaging.destination.name': attributes.mqtt_topic }),
+    },
+  };
+}
+
+function pubsubSpan({ messageId, data, orderingKey }: Original, subscription: string): RequestSpan {
+  const subscriptionId = subscription.slice(subscription.lastIndexOf('/') + 1);
+  return {
+    name: `process ${subscriptionId}`,
+    attributes: {
+      ...processing('gcp_pubsub', data),
+      'messaging.destination.subscription.name': subscriptionId,
+      ...(messageId === undefined ? {} : { 'messaging.message.id': messageId }),
+      ...(orderingKey === '' ? {} : { 'messaging.gcp_pubsub.message.ordering_key': orderingKey }),
+    },
+  };
+}
+
+interface RequestSpan {
+  readonly name: string;
+  readonly attributes: SpanAttributes;
+}
+
+function processing(system: string, data: Uint8Array): SpanAttributes {
+  return {
+    'messaging.system': system,
+    'messaging.operation.type': 'process',
+    'messaging.operation.name': 'process',
+    'messaging.message.body.size': data.byteLength,
+  };
+}
+
+class RecordedMessage implements MessageTrace {
+  readonly #tracer: Tracer;
+  readonly #span: Span;
+  readonly #context: Context;
+  #isEnded = false;
+
+  constructor(tracer: Tracer, span: Span) {
+    this.#tracer = tracer;
+    this.#span = span;
+    this.#context = trace.setSpan(ROOT_CONTEXT, span);
+  }
+
+  get link(): Link {
+    return { context: this.#span.spanContext() };
+  }
+
+  get attributes(): Attributes {
+    const attributes: Record<string, string> = {};
+    PROPAGATOR.inject(this.#context, attributes, TO_ATTRIBUTES);
+    return attributes;
+  }
+
+  /** Records that a request carries the message. */
+  joins(request: Span): void {
+    this.#span.addLink({ context: request.spanContext() });
+    this.#span.addEvent('flushed');
+  }
+
+  pass(stage: string): void {
+    this.#span.addEvent(stage);
+  }
+
+  begin(work: string): () => void {
+    const span = this.#tracer.startSpan(work, {}, this.#context);
+    return () => span.end();
+  }
+
+  fail(error: Error): void {
+    this.#span.recordException(error);
+    this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+  }
+
+  end(ending: Ending): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#span.setAttribute('dataflow.outcome', OUTCOMES[ending]);
+    if (ending === 'expired')
+      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: 'its lease or session expired' });
+    this.#span.end();
+  }
+}
+
+/** Outcomes by their names in metrics. */
+const OUTCOMES: Readonly<Record<Ending, string>> = {
+  ...{ acked: 'acked', nacked: 'nacked', deadLettered: 'dead_lettered', dropped: 'dropped', expired: 'expired' },
+};
+
+class RecordedRequest implements RequestTrace {
+  readonly #span: Span;
+
+  constructor(span: Span) {
+    this.#span = span;
+  }
+
+  retried(): void {
+    this.#span.addEvent('retried');
+  }
+
+  end(error?: Error): void {
+    if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    this.#span.end();
+  }
+}
