@@ -23,6 +23,11 @@ const RECORDS = globSync('docs/decisions/0*.md', { cwd: ROOT }).sort();
 const RECORD =
   /^# (?<number>\d{4}): (?<title>.+)\n\n- Date: (?<date>\d{4}-\d\d-\d\d)\n- Status: (?:accepted|superseded by \d{4})\n\n## Context\n\n[^#]+\n## Decision\n\n[^#]+\n## Consequence\n\n[^#]+$/;
 const SCRIPT = /\bnpm run (?:-s )?([a-z][\w:]*)/g;
+const COMPARISON = 'docs/comparison.md';
+/** A link of a cell, to an address defined at the end of the page or to a page of this project. */
+const SOURCE = /\[[^\]]+\](?:\[[\w-]+\]|\([^)]+\))/;
+/** The cells of the comparison that need no link; the page defines both words. */
+const WITHOUT_SOURCE = ['not described', 'not applicable'];
 
 /** True if one of the services has this setting. */
 function isSetting(path: string): boolean {
@@ -49,6 +54,30 @@ function sectionsOf(page: string): string[] {
       .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
       .replaceAll(' ', '-'),
   );
+}
+
+interface Cell {
+  readonly column: string;
+  readonly row: string;
+  readonly text: string;
+}
+
+/** The cells of all tables of a page, except headings and the first column, which names the row. */
+function cellsOf(page: string): Cell[] {
+  const cells: Cell[] = [];
+  let columns: readonly string[] | undefined;
+  for (const line of read(page).split('\n')) {
+    const [row = '', ...texts] = line
+      .split('|')
+      .slice(1, -1)
+      .map((text) => text.trim());
+    if (!line.startsWith('|')) columns = undefined;
+    else if (columns === undefined) columns = texts;
+    else if (!row.startsWith('---')) {
+      for (const [place, column] of columns.entries()) cells.push({ column, row, text: texts[place] ?? '' });
+    }
+  }
+  return cells;
 }
 
 suite('the documentation', ({ test }) => {
@@ -82,6 +111,32 @@ suite('the documentation', ({ test }) => {
     assert.ok(links.length > 10, `${links.length} links are found`);
     assert.equal(
       links.filter(({ path }) => !existsSync(join(ROOT, path))),
+      [],
+    );
+  });
+
+  test('names a source in each cell of the comparison, or says that there is none', () => {
+    const cells = cellsOf(COMPARISON);
+    assert.ok(cells.length > 150, `${cells.length} cells are found`);
+    assert.equal(
+      cells.filter(({ text }) => !SOURCE.test(text) && !WITHOUT_SOURCE.includes(text)),
+      [],
+    );
+    for (const words of WITHOUT_SOURCE) assert.ok(read(COMPARISON).includes(`*${words}*`), `${words} is not defined`);
+  });
+
+  test('defines each source of the comparison once, and uses it', () => {
+    const text = read(COMPARISON);
+    const sources = Array.from(text.matchAll(/^\[([\w-]+)\]: (.+)$/gm), ([, key = '', address = '']) => ({
+      key,
+      address,
+    }));
+    assert.ok(sources.length > 80, `${sources.length} sources are found`);
+    const defined = sources.map(({ key }) => key).sort();
+    const used = new Set(Array.from(text.matchAll(/\]\[([\w-]+)\]/g), ([, key = '']) => key));
+    assert.equal(defined, [...used].sort());
+    assert.equal(
+      sources.filter(({ address }) => !/^https:\/\/[\w.-]+\/\S+$/.test(address)),
       [],
     );
   });
