@@ -3,6 +3,7 @@ import { PubSub } from '@google-cloud/pubsub';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import * as v from 'valibot';
+import { PREDEFINED_ROLES } from '../docs/predefined-roles.ts';
 import { createBigQueryClient } from '../src/connectors/bigquery/client.ts';
 import { createStorageClient } from '../src/connectors/storage/client.ts';
 import { BIGQUERY_PERMISSIONS } from '../src/sandbox/bigquery/permissions.ts';
@@ -31,13 +32,12 @@ const ALL: readonly string[] = [
   STORAGE_PERMISSIONS,
 ].flatMap((methods) => Object.values(methods).flat());
 
-/** The permissions of predefined roles, as far as the sandbox supports them. */
 const ROLES = {
-  objectCreator: ['storage.objects.create'],
-  publisher: ['pubsub.topics.publish'],
-  subscriber: ['pubsub.subscriptions.consume'],
-  datastoreViewer: ALL.filter((name) => /^datastore\.entities\.(get|list)$/.test(name)),
-  dataEditor: ALL.filter((name) => /^bigquery\.(tables\.|datasets\.(create|get))/.test(name)),
+  objectCreator: PREDEFINED_ROLES['roles/storage.objectCreator'],
+  publisher: PREDEFINED_ROLES['roles/pubsub.publisher'],
+  subscriber: PREDEFINED_ROLES['roles/pubsub.subscriber'],
+  datastoreViewer: PREDEFINED_ROLES['roles/datastore.viewer'],
+  dataEditor: PREDEFINED_ROLES['roles/bigquery.dataEditor'],
 };
 
 suite('least privilege', (it) => {
