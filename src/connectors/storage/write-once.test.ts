@@ -118,6 +118,31 @@ suite('an object written once', (it) => {
     assert.equal(await names(), [name, NAME].sort());
   });
 
+  test('may be refused for the right to replace the one that has its name', async () => {
+    await newBucket();
+    await write();
+    const forbidden = (permission: string) =>
+      servers.sandbox.faults.add({
+        ...{ server: 'storage', method: 'storage.objects.insert', times: 1 },
+        error: { code: 403, message: `caller does not have ${permission} access to the object.`, reason: 'forbidden' },
+      });
+    forbidden('storage.objects.delete');
+    assert.equal(await write(), { name: NAME, existed: true });
+    forbidden('storage.objects.delete');
+    servers.sandbox.settings.change({ deny: ['storage.objects.get', 'storage.objects.list'] });
+    const { name, existed } = await write();
+    assert.match(name, /^objects\/a-[0-9a-f]{16}\.txt$/);
+    assert.not(existed);
+    servers.sandbox.settings.change({ deny: [] });
+
+    forbidden('storage.objects.create');
+    assert.match((await refusal(write('hash-b'))).message, 'storage.objects.create');
+    await bucket.file(NAME).delete();
+    forbidden('storage.objects.delete');
+    assert.match((await refusal(write())).message, 'storage.objects.delete');
+    assert.equal(await write(), { name: NAME, existed: false });
+  });
+
   test('waits for a server that hangs or fails while the object is read', async () => {
     await newBucket();
     await write();

@@ -39,7 +39,8 @@ type Holder = 'same' | 'other' | 'nobody' | 'unreadable';
  *
  * Cloud Storage returns 412 if the name is taken, but also if an organization policy or the bucket's encryption
  * enforcement refuses the object. So the existing object is read: only an equal `contentHash` counts as written. If
- * another object has the name, or may not be read, the content is written under a name with a random suffix.
+ * another object has the name, or may not be read, the content is written under a name with a random suffix. A 403 for
+ * `storage.objects.delete` is treated the same way: only replacing an object needs that permission.
  *
  * Every refusal is a RetryableError: it is the bucket's fault, never a message's.
  */
@@ -76,11 +77,14 @@ export function writeOnce({
     const name = object.name('');
     return save(name, object).pipe(
       catchError((refusal: unknown) => {
-        if (!isPreconditionFailed(refusal)) return throwError(() => retryable(refusal));
+        if (!isPreconditionFailed(refusal) && !isReplacementForbidden(refusal))
+          return throwError(() => retryable(refusal));
         return holderOf(name, object.contentHash).pipe(
           switchMap((holder) => {
             if (holder === 'same') return of({ name, existed: true });
-            if (holder === 'nobody') return throwError(() => refused(name, refusal));
+            if (holder === 'nobody') {
+              return throwError(() => (isPreconditionFailed(refusal) ? refused(name, refusal) : retryable(refusal)));
+            }
             const ownName = object.name(`-${randomBytes(8).toString('hex')}`);
             return save(ownName, object).pipe(
               catchError((thrown: unknown) =>
@@ -96,6 +100,10 @@ export function writeOnce({
 
 function isPreconditionFailed(thrown: unknown): boolean {
   return Number(errorCode(thrown)) === PRECONDITION_FAILED;
+}
+
+function isReplacementForbidden(thrown: unknown): boolean {
+  return Number(errorCode(thrown)) === FORBIDDEN && toError(thrown).message.includes('storage.objects.delete');
 }
 
 function retryable(thrown: unknown): RetryableError {
