@@ -4,9 +4,9 @@ import { PassThroughClient } from 'google-auth-library';
 import { connectAsync } from 'mqtt';
 import * as assert from 'uvu/assert';
 import type { Child } from '../src/testing/child.ts';
-import { lastJson, runCli, startCli } from '../src/testing/cli.ts';
+import { runCli, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { exportedEnv } from '../src/testing/exported-env.ts';
+import { exportedEnv, saidLines } from '../src/testing/exported-env.ts';
 import { suiteScope } from '../src/testing/scope.ts';
 import { suite } from '../src/testing/suite.ts';
 import { Archive } from '../src/tools/replay/archive.ts';
@@ -29,13 +29,20 @@ suite('demo --keep', (it) => {
   let env: Record<string, string>;
 
   before(async () => {
-    demo = await startCli(['demo', '--keep', '--json', '--messages', String(MESSAGES), '--devices', '5'], {
-      readyWhen: /look archive/,
+    demo = await startCli(['demo', '--keep', '--messages', String(MESSAGES), '--devices', '5'], {
+      readyWhen: /Ctrl-C stops/,
       readyWithinMs: 120_000,
     });
     scope.defer(() => demo.end('SIGKILL'));
     env = exportedEnv(demo.stdout);
     Object.assign(process.env, env);
+  });
+
+  test('ends its output with the address of the live page', async () => {
+    const [page = '', last] = saidLines(demo).slice(-2);
+    assert.match(page, /^http:\/\/127\.0\.0\.1:\d+$/);
+    assert.is(last, 'Ctrl-C stops everything');
+    assert.match(await (await fetch(`${page}/ledger`)).text(), '"service":"bigqueries"');
   });
 
   test('prints the command that publishes a message', async () => {
@@ -93,9 +100,31 @@ suite('demo --keep', (it) => {
     }
   });
 
-  test('ends cleanly, with the balance of what it has measured', async () => {
+  test('ends cleanly, with only export lines on standard output', async () => {
     assert.is(await demo.end('SIGINT'), 0, demo.output);
-    const { published, bigqueryRows, archivedLines, lost, duplicated } = lastJson(demo);
-    assert.equal([published, bigqueryRows, archivedLines, lost, duplicated], [MESSAGES, MESSAGES, MESSAGES, 0, 0]);
+    assert.is(demo.stdout.replaceAll(/^export .*\n/gm, ''), '', 'standard output is for a shell');
+    assert.match(demo.output, /^ {2}published over MQTT +300$/m);
+    assert.match(demo.output, /^ {2}balanced$/m);
+  });
+});
+
+suite('demo', ({ test }) => {
+  const ARGS = ['demo', '--messages', '50', '--devices', '2'];
+
+  test('prints the balance on standard output', async () => {
+    const { code, stdout, output } = await runCli(ARGS);
+    assert.is(code, 0, output);
+    assert.match(stdout, /^ {2}published over MQTT +50$[\s\S]*^ {2}balanced$/m);
+    assert.not.match(output, /live page|export /i);
+  });
+
+  test('prints the balance as JSON alone with --json, after the export lines with --keep', async () => {
+    const kept = await startCli([...ARGS, '--json', '--keep'], { readyWhen: /Ctrl-C stops/, readyWithinMs: 120_000 });
+    assert.is(kept.stdout.replaceAll(/^export .*\n/gm, ''), '');
+    assert.is(await kept.end('SIGINT'), 0, kept.output);
+    const json = kept.stdout.replaceAll(/^export .*\n/gm, '');
+    const { published, bigqueryRows, archivedLines, lost, duplicated } = JSON.parse(json);
+    assert.equal([published, bigqueryRows, archivedLines, lost, duplicated], [50, 50, 50, 0, 0]);
+    assert.match(kept.output, /^ {2}balanced$/m);
   });
 });

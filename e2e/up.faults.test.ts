@@ -8,7 +8,7 @@ import { SERVICE_NAMES } from '../src/services/services.ts';
 import type { Child } from '../src/testing/child.ts';
 import { builtInPipeline, runCli, startCli } from '../src/testing/cli.ts';
 import { eventually } from '../src/testing/eventually.ts';
-import { exportedEnv } from '../src/testing/exported-env.ts';
+import { exportedEnv, saidLines } from '../src/testing/exported-env.ts';
 import { findMosquitto, startMosquitto } from '../src/testing/mosquitto.ts';
 import { type PipelineFolder, pipelineFolder } from '../src/testing/pipeline-folder.ts';
 import { testScope } from '../src/testing/scope.ts';
@@ -16,7 +16,7 @@ import { suite } from '../src/testing/suite.ts';
 
 type Env = Record<string, string>;
 
-const READY = /look archive/;
+const READY = /Ctrl-C stops/;
 
 suite('up', (it) => {
   const { test, long, skip, beforeEach } = it;
@@ -70,7 +70,8 @@ suite('up', (it) => {
     const up = await start(['up', 'pipelines/home']);
     const env = exportedEnv(up.stdout);
     assert.is(up.stdout.replaceAll(/^export .*\n/gm, ''), '', 'standard output is for a shell');
-    const page = /^live page: (http:\S+)$/m.exec(up.output)?.[1] ?? '';
+    const [page = ''] = saidLines(up).slice(-2);
+    assert.match(page, /^http:\/\/127\.0\.0\.1:\d+$/, 'the address of the live page comes last');
     assert.match(await (await fetch(`${page}/ledger`)).text(), '"service":"bigqueries"');
     const { port } = new URL(env.MQTT_URL ?? '');
     assert.match(

@@ -53,8 +53,11 @@ export function addLocalCloud(program: Command): void {
       messagesPerSecond,
     )
     .option('--seed <n>', 'the same seed gives the same readings', wholeNumber(0), 1)
-    .option('--keep', 'keep everything running afterwards, until Ctrl-C', false)
+    .option('--keep', 'keep everything running afterwards, until Ctrl-C, with a live page', false)
     .option('--json', 'print the balance as one JSON object on the last line of stdout', false)
-    .addHelpText('after', '\n  demo --messages 20000 --devices 500 --rate 2000/s\n')
+    .addHelpText(
+      'after',
+      '\nWith --keep, standard output holds the environment to export, and standard error the balance.\n\n  demo --messages 20000 --devices 500 --rate 2000/s\n  npm run -s demo -- --keep > demo.env      # then in another terminal: . ./demo.env\n',
+    )
     .action(ending(async (options: DemoOptions) => (await import('./demo.ts')).demo(options)));
 }

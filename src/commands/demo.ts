@@ -46,7 +46,8 @@ export async function demo(options: DemoOptions): Promise<number> {
     const resources = namedResources(randomBytes(4).toString('hex'), cloud.env.GOOGLE_CLOUD_PROJECT ?? 'sandbox');
     const fleetOptions = { devices: options.devices, seed: options.seed, runId: resources.runId };
     const fleet = new Fleet(fleetOptions);
-    say(`run ${resources.runId}: ${options.messages} readings of ${options.devices} devices, seed ${options.seed}`);
+    const [messages, devices] = [options.messages, options.devices].map((count) => count.toLocaleString('en-US'));
+    say(`run ${resources.runId}: ${messages} readings of ${devices} devices, seed ${options.seed}`);
     await createResources(resources, fleet, DEMO_PIPELINES);
     const env = { ...cloud.env, ...resources.env, ARCHIVE_MAX_AGE_MS };
     platform = await startPlatform({
@@ -67,8 +68,11 @@ export async function demo(options: DemoOptions): Promise<number> {
     });
     const balance = await measure(platform, publisher, resources, stopped.signal);
     const balanced = isBalanced(balance) && balance.published === options.messages;
-    (options.json ? say : console.log)(`\n${balanceTable(balance)}\n\n  ${balanced ? 'balanced' : 'NOT BALANCED'}\n`);
-    if (options.keep && !stopped.signal.aborted) await keepRunning(platform, env, stopped.signal, say);
+    // With --keep, standard output is for a shell: it holds the lines that set the environment.
+    (options.json || options.keep ? say : console.log)(
+      `\n${balanceTable(balance)}\n\n  ${balanced ? 'balanced' : 'NOT BALANCED'}\n`,
+    );
+    if (page !== undefined && !stopped.signal.aborted) await keepRunning(page.url, platform, env, stopped.signal);
     const abandoned = await platform.shutdown();
     platform = undefined;
     if (options.json) console.log(JSON.stringify(balance));
@@ -128,14 +132,14 @@ async function settled(platform: Platform, published: () => number): Promise<voi
 }
 
 async function keepRunning(
+  page: string,
   { all }: Platform,
   env: Readonly<Record<string, string>>,
   signal: AbortSignal,
-  say: (text: string) => void,
 ): Promise<void> {
   const publish = publishCommand(env.MQTT_URL ?? '', 'home/kitchen/temperature', { payload: '{"temperature":21.5}' });
   const commands = [publish, 'npm run cli -- look rows --limit 1', 'npm run cli -- look archive --limit 1'];
-  printReady({ services: all, env, commands }, say);
+  printReady({ page, services: all, env, commands });
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

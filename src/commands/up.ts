@@ -62,8 +62,8 @@ export async function up(paths: readonly string[]): Promise<number> {
       isRunning = false;
     });
     page = await servePlatformPage(platform.all);
-    say(`live page: ${page.url}`);
-    printReady({ services: platform.all, env: shownEnv(sandbox.env), commands: commandsFor(pipelines) }, say);
+    const commands = commandsFor(pipelines);
+    printReady({ page: page.url, services: platform.all, env: shownEnv(sandbox.env), commands });
     const problem = await ending(platform, sandbox, signal);
     if (problem !== undefined) say(problem);
     const abandoned = await platform.shutdown();

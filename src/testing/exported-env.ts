@@ -8,3 +8,8 @@ export function exportedEnv(output: string): Record<string, string> {
   const values = execFileSync('sh', ['-c', [...lines, ...print].join('\n')], { encoding: 'utf8' }).split('\0');
   return Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
 }
+
+/** The lines of an output that are neither empty nor `export` lines, which arrive over a pipe of their own. */
+export function saidLines({ output }: { readonly output: string }): string[] {
+  return output.split('\n').filter((line) => line !== '' && !line.startsWith('export '));
+}

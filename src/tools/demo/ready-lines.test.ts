@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { stripVTControlCharacters } from 'node:util';
 import * as assert from 'uvu/assert';
 import { suite } from '../../testing/suite.ts';
-import { exportLines, publishCommand } from './ready-lines.ts';
+import { exportLines, printReady, publishCommand, type Ready } from './ready-lines.ts';
 
 suite('what the demo prints when it is ready', ({ test }) => {
   test('gives a shell the values as they are', () => {
@@ -9,6 +10,48 @@ suite('what the demo prints when it is ready', ({ test }) => {
     const print = 'printf "%s\\0%s\\0%s" "$PLAIN" "$EMPTY" "$ODD"';
     const shown = execFileSync('sh', ['-c', [...exportLines(env), print].join('\n')], { encoding: 'utf8' });
     assert.equal(shown.split('\0'), [env.PLAIN, env.EMPTY, env.ODD]);
+  });
+
+  const READY = {
+    page: 'http://127.0.0.1:40000',
+    services: [{ name: 'enrich', url: 'http://127.0.0.1:40001' }],
+    env: { MQTT_URL: 'mqtt://127.0.0.1:1883' },
+    commands: ['mosquitto_pub -t home', 'npm run cli -- look rows'],
+  } as const;
+  const printed = (ready: Ready, isFile: boolean): readonly string[] => {
+    const lines: string[] = [];
+    printReady(ready, {
+      say: (text) => lines.push(...stripVTControlCharacters(text).split('\n')),
+      print: (text) => lines.push(`stdout: ${text}`),
+      isFile,
+    });
+    return lines.filter((line) => line !== '');
+  };
+
+  test('ends with the lines to paste, the commands, and the address of the live page', () => {
+    assert.equal(printed(READY, false), [
+      'Everything is running:',
+      '  enrich       http://127.0.0.1:40001/readyz  http://127.0.0.1:40001/metrics',
+      'In another terminal, in this folder, paste these lines:',
+      'stdout: export MQTT_URL=mqtt://127.0.0.1:1883',
+      'Then send a message, and see it arrive:',
+      'mosquitto_pub -t home',
+      'npm run cli -- look rows',
+      'Live page of all services:',
+      'http://127.0.0.1:40000',
+      'Ctrl-C stops everything',
+    ]);
+  });
+
+  test('names the file that holds the lines, and shows no heading without lines below it', () => {
+    const lines = printed({ ...READY, commands: [] }, true);
+    assert.ok(
+      lines.includes('In another terminal, in this folder, source the file of this standard output (. ./FILE)'),
+    );
+    assert.not.ok(
+      lines.some((line) => /paste|send a message/.test(line)),
+      lines.join('\n'),
+    );
   });
 
   test('publishes to the broker of an address', () => {

@@ -1,24 +1,49 @@
+import { fstatSync } from 'node:fs';
+import { styleText } from 'node:util';
 import type { Service } from '../../services/service.ts';
 
 type Env = Readonly<Record<string, string>>;
 
 /** What a terminal shows once everything runs. */
 export interface Ready {
+  /** The address of the live page of all services. */
+  readonly page: string;
   readonly services: readonly Pick<Service<unknown>, 'name' | 'url'>[];
   /** The environment of the services, for commands in other terminals. */
   readonly env: Env;
-  /** Commands that publish a message, and show it in both sinks. */
+  /** Commands that publish a message, and show it in the sinks. */
   readonly commands: readonly string[];
 }
 
-/** Prints the environment on standard output, and on standard error what to do with it. */
-export function printReady({ services, env, commands }: Ready, say: (text: string) => void): void {
-  say('everything is running\n');
+/** The outputs of a command. */
+export interface Outputs {
+  /** Prints on standard error. */
+  readonly say: (text: string) => void;
+  /** Prints on standard output. */
+  readonly print: (text: string) => void;
+  /** True if standard output is a file. */
+  readonly isFile: boolean;
+}
+
+const outputs = (): Outputs => ({ say: console.error, print: console.log, isFile: fstatSync(1).isFile() });
+
+/**
+ * Prints the environment on standard output, which holds nothing else, and on standard error how to use it. What a
+ * reader needs first comes last, because a terminal shows the end: the lines to paste, the commands, the live page.
+ */
+export function printReady(
+  { page, services, env, commands }: Ready,
+  { say, print, isFile }: Outputs = outputs(),
+): void {
+  say('Everything is running:\n');
   for (const line of addressLines(services)) say(line);
-  say('\nIn another terminal, in this folder, paste these lines:\n');
-  for (const line of exportLines(env)) console.log(line);
-  say('\nThen send a message, and see it in BigQuery and in Cloud Storage:\n');
+  const how = isFile ? 'source the file of this standard output (. ./FILE)' : 'paste these lines:';
+  say(`\nIn another terminal, in this folder, ${how}\n`);
+  for (const line of exportLines(env)) print(line);
+  if (commands.length > 0) say(`${isFile ? '' : '\n'}Then send a message, and see it arrive:\n`);
   for (const command of commands) say(command);
+  say('\nLive page of all services:\n');
+  say(styleText('bold', page, { stream: process.stderr }));
   say('\nCtrl-C stops everything\n');
 }
 
