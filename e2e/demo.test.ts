@@ -105,6 +105,13 @@ suite('demo --keep', (it) => {
     assert.is(demo.stdout.replaceAll(/^export .*\n/gm, ''), '', 'standard output is for a shell');
     assert.match(demo.output, /^ {2}published over MQTT +300$/m);
     assert.match(demo.output, /^ {2}balanced$/m);
+    assert.match(demo.output, /^published 300 {2}ingested 300 {2}enriched 300 {2}archived 300 {2}inserted 300$/m);
+  });
+
+  test('names the pipelines that it runs', () => {
+    for (const folder of ['demo/ingestion', 'enrich', 'icestore', 'demo/bigqueries']) {
+      assert.match(demo.output, new RegExp(`^ {2}\\w+ +http://127\\.0\\.0\\.1:\\d+ +pipelines/${folder}$`, 'm'));
+    }
   });
 });
 

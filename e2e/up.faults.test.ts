@@ -98,7 +98,7 @@ suite('up', (it) => {
 
   long('runs the shipped pipelines together', async () => {
     const up = await start(['up', ...SERVICE_NAMES.map(builtInPipeline)]);
-    assert.is(new Set(up.output.match(/http:\S+readyz/g)).size, 4);
+    assert.is(new Set(up.output.match(/^ {2}\w+ +http:\S+ +\S+pipelines\/\w+$/gm)).size, 4, up.output);
     assert.is(await up.end('SIGINT'), 0, up.output);
   });
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
 import { interval, lastValueFrom, map, takeWhile } from 'rxjs';
 import type { HttpServer } from '../http/http-server.ts';
 import { servePlatformPage } from '../services/platform-page.ts';
@@ -139,7 +140,8 @@ async function keepRunning(
 ): Promise<void> {
   const publish = publishCommand(env.MQTT_URL ?? '', 'home/kitchen/temperature', { payload: '{"temperature":21.5}' });
   const commands = [publish, 'npm run cli -- look rows --limit 1', 'npm run cli -- look archive --limit 1'];
-  printReady({ page, services: all, env, commands });
+  const folders = DEMO_PIPELINES.map((folder) => relative('.', folder));
+  printReady({ page, services: all, folders, env, commands });
   if (signal.aborted) return;
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

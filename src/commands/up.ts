@@ -63,7 +63,7 @@ export async function up(paths: readonly string[]): Promise<number> {
     });
     page = await servePlatformPage(platform.all);
     const commands = commandsFor(pipelines);
-    printReady({ page: page.url, services: platform.all, env: shownEnv(sandbox.env), commands });
+    printReady({ page: page.url, services: platform.all, folders, env: shownEnv(sandbox.env), commands });
     const problem = await ending(platform, sandbox, signal);
     if (problem !== undefined) say(problem);
     const abandoned = await platform.shutdown();

@@ -14,7 +14,11 @@ suite('what the demo prints when it is ready', ({ test }) => {
 
   const READY = {
     page: 'http://127.0.0.1:40000',
-    services: [{ name: 'enrich', url: 'http://127.0.0.1:40001' }],
+    services: [
+      { name: 'ingestion', url: 'http://127.0.0.1:40001' },
+      { name: 'enrich', url: 'http://127.0.0.1:4002' },
+    ],
+    folders: ['pipelines/demo/ingestion', 'pipelines/enrich'],
     env: { MQTT_URL: 'mqtt://127.0.0.1:1883' },
     commands: ['mosquitto_pub -t home', 'npm run cli -- look rows'],
   } as const;
@@ -30,8 +34,9 @@ suite('what the demo prints when it is ready', ({ test }) => {
 
   test('ends with the lines to paste, the commands, and the address of the live page', () => {
     assert.equal(printed(READY, false), [
-      'Everything is running:',
-      '  enrich       http://127.0.0.1:40001/readyz  http://127.0.0.1:40001/metrics',
+      'Everything is running. Each address has /readyz and /metrics:',
+      '  ingestion  http://127.0.0.1:40001  pipelines/demo/ingestion',
+      '  enrich     http://127.0.0.1:4002   pipelines/enrich',
       'In another terminal, in this folder, paste these lines:',
       'stdout: export MQTT_URL=mqtt://127.0.0.1:1883',
       'Then send a message, and see it arrive:',

@@ -9,6 +9,8 @@ export interface Ready {
   /** The address of the live page of all services. */
   readonly page: string;
   readonly services: readonly Pick<Service<unknown>, 'name' | 'url'>[];
+  /** The folders of their pipelines, in the same order. */
+  readonly folders: readonly string[];
   /** The environment of the services, for commands in other terminals. */
   readonly env: Env;
   /** Commands that publish a message, and show it in the sinks. */
@@ -32,11 +34,11 @@ const outputs = (): Outputs => ({ say: console.error, print: console.log, isFile
  * reader needs first comes last, because a terminal shows the end: the lines to paste, the commands, the live page.
  */
 export function printReady(
-  { page, services, env, commands }: Ready,
+  { page, services, folders, env, commands }: Ready,
   { say, print, isFile }: Outputs = outputs(),
 ): void {
-  say('Everything is running:\n');
-  for (const line of addressLines(services)) say(line);
+  say('Everything is running. Each address has /readyz and /metrics:\n');
+  for (const line of addressLines(services, folders)) say(line);
   const how = isFile ? 'source the file of this standard output (. ./FILE)' : 'paste these lines:';
   say(`\nIn another terminal, in this folder, ${how}\n`);
   for (const line of exportLines(env)) print(line);
@@ -47,9 +49,13 @@ export function printReady(
   say('\nCtrl-C stops everything\n');
 }
 
-/** The addresses of running services, a line for each. */
-function addressLines(services: Ready['services']): string[] {
-  return services.map(({ name, url }) => `  ${name.padEnd(12)} ${url}/readyz  ${url}/metrics`);
+/** The addresses and pipelines of running services, a line for each. */
+function addressLines(services: Ready['services'], folders: readonly string[]): string[] {
+  const widthOf = (key: 'name' | 'url') => Math.max(...services.map((service) => service[key].length));
+  const [names, urls] = [widthOf('name'), widthOf('url')];
+  return services.map(
+    ({ name, url }, index) => `  ${name.padEnd(names)}  ${url.padEnd(urls)}  ${folders[index] ?? ''}`,
+  );
 }
 
 /** Lines that a shell takes as they are. */
