@@ -36,13 +36,27 @@ export interface Resource {
   delete(): Promise<void>;
 }
 
-/** Describes differences between a declaration and the cloud, from setting names and both values. */
+/** Describes differences between a declaration and the cloud, from setting names and both values; of lists, what one side lacks. */
 export function differencesOf(
   pairs: readonly (readonly [setting: string, declared: unknown, found: unknown])[],
 ): string[] {
   return pairs
     .filter(([, declared, found]) => JSON.stringify(declared) !== JSON.stringify(found))
-    .map(([setting, declared, found]) => `${setting} is ${worded(found)}, declared ${worded(declared)}`);
+    .map(([setting, declared, found]) =>
+      Array.isArray(declared) && Array.isArray(found)
+        ? `${setting} ${listDifference(declared, found)}`
+        : `${setting} is ${worded(found)}, declared ${worded(declared)}`,
+    );
+}
+
+function listDifference(declared: readonly unknown[], found: readonly unknown[]): string {
+  const missing = declared.filter((item) => !found.includes(item));
+  const extra = found.filter((item) => !declared.includes(item));
+  const parts = [
+    ...(missing.length > 0 ? [`declared and missing: ${missing.join(', ')}`] : []),
+    ...(extra.length > 0 ? [`not declared: ${extra.join(', ')}`] : []),
+  ];
+  return parts.length > 0 ? parts.join('; ') : 'are declared in another order';
 }
 
 function worded(value: unknown): string {
