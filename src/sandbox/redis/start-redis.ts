@@ -17,11 +17,13 @@ exec 3<&-
 wait "$server"
 `;
 const NOT_FOUND = 127;
+/** Cached keys leave before it is full; keys that never expire stay. */
+const MEMORY = ['--maxmemory', '256mb', '--maxmemory-policy', 'volatile-lru'];
 
 /** Starts a real `redis-server` without persistence; undefined if none is installed. */
 export async function startRedis({ port = 0 }: { port?: number } = {}): Promise<SandboxServer | undefined> {
   const chosen = port === 0 ? await freePort() : port;
-  const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...MEMORY];
   const child = spawn('sh', ['-c', SCRIPT, 'redis', ...options], { stdio: ['pipe', 'pipe', 'ignore'] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const isInstalled = await new Promise<boolean>((resolve, reject) => {
