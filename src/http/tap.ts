@@ -84,7 +84,8 @@ export function sourceOf(sources: readonly LiveSource[], pipeline: string | unde
   if (pipeline === undefined && first !== undefined && second === undefined) return first;
   const found = sources.find((source) => source.pipeline === pipeline);
   if (found !== undefined) return found;
-  if (pipeline === undefined) throw new TapError(404, `Name the pipeline: ${names.join(', ')}.`);
+  if (pipeline === undefined)
+    throw new TapError(404, `Name the pipeline (--pipeline NAME, or /tap/NAME/PROBE): ${names.join(', ')}.`);
   const nearest = nearestName(pipeline, names);
   const hint = nearest === undefined ? '' : ` Did you mean ${nearest}?`;
   throw new TapError(404, `There is no pipeline ${JSON.stringify(pipeline)}.${hint} There are ${names.join(', ')}.`);
