@@ -56,6 +56,8 @@ export interface OtlpCollector {
   readonly spans: readonly CollectedSpan[];
   /** Requests that were not OTLP. */
   readonly problems: readonly string[];
+  /** Forgets the spans so far. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -89,6 +91,9 @@ export async function startOtlpCollector(answer: 200 | 400 | 'silent' = 200): Pr
     url: `http://127.0.0.1:${await listen(server)}`,
     spans,
     problems,
+    forget: () => {
+      spans.length = 0;
+    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
