@@ -256,6 +256,38 @@ suite('manifests', (it) => {
     assert.ok(text.includes(SANDBOX_CONTROL_URL.replace('sandbox', '127.0.0.1')), SANDBOX_CONTROL_URL);
   });
 
+  test('Prometheus and Grafana name only services and files that compose has', () => {
+    const services = at(composeFile(), 'services');
+    assert.ok(isRecord(services));
+    const [config = {}] = documentsOf(join(DEPLOY, 'prometheus/prometheus.yaml'));
+    const named = [...listAt(config, 'scrape_configs'), ...listAt(config, 'alerting.alertmanagers')]
+      .flatMap((each) => listAt(each, 'static_configs'))
+      .flatMap(({ targets }) => (Array.isArray(targets) ? targets.map(String) : []));
+    const [sources = {}] = documentsOf(join(DEPLOY, 'grafana/provisioning/datasources/prometheus.yaml'));
+    const addresses = [...named, ...listAt(sources, 'datasources').map(({ url }) => new URL(String(url)).host)];
+    assert.ok(addresses.length > SERVICES.length, addresses.join());
+    assert.equal(
+      addresses.filter((address) => !((address.split(':')[0] ?? '') in services)),
+      [],
+    );
+    const mountedIn = (service: string): string[] => {
+      const volumes = at(services, `${service}.volumes`);
+      return Array.isArray(volumes) ? volumes.map((mount) => String(mount).split(':')[1] ?? '') : [];
+    };
+    const { rule_files: rules } = config;
+    for (const file of Array.isArray(rules) ? rules : []) {
+      assert.ok(mountedIn('prometheus').includes(`/etc/prometheus/${file}`), String(file));
+    }
+    const [boards = {}] = documentsOf(join(DEPLOY, 'grafana/provisioning/dashboards/dataflow.yaml'));
+    for (const provider of listAt(boards, 'providers')) {
+      const folder = String(at(provider, 'options.path'));
+      assert.ok(
+        mountedIn('grafana').some((path) => path.startsWith(`${folder}/`)),
+        folder,
+      );
+    }
+  });
+
   test('compose mounts files that exist', () => {
     const services = at(composeFile(), 'services');
     assert.ok(isRecord(services));
