@@ -2,6 +2,7 @@
 import './v8-options.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { createProgram } from './commands/program.ts';
+import { takenByNpm } from './commands/taken-by-npm.ts';
 
 const program = createProgram();
 const exitByCode = ({ exitCode }: { readonly exitCode: number }) =>
@@ -18,6 +19,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 // A failing standard error does not end the process.
 process.stderr.on('error', () => {});
+
+const taken = takenByNpm(program, process.argv.slice(2), process.env);
+if (taken !== undefined) {
+  console.error(taken);
+  process.exit(EXIT.configurationRefused);
+}
 
 try {
   await program.parseAsync();
