@@ -37,6 +37,7 @@ export async function demo(options: DemoOptions): Promise<number> {
   const stopped = new AbortController();
   onSignal(() => stopped.abort());
 
+  say('starting a local cloud and four services');
   const cloud = await startSandboxProcess();
   Object.assign(process.env, cloud.env);
   for (const missing of cloud.missing) say(`left out: ${missing}`);

@@ -37,6 +37,7 @@ export async function up(paths: readonly string[]): Promise<number> {
   try {
     // Read once before anything starts, to report problems immediately.
     read(paths, { ...SANDBOX_DEFAULTS, GOOGLE_CLOUD_PROJECT: 'sandbox', ...process.env });
+    say(`starting ${paths.join(', ')}`);
     sandbox = await openSandbox();
     if (sandbox.given.length > 0) say(`used from the environment: ${sandbox.given.join(', ')}`);
     for (const missing of sandbox.missing) say(`left out: ${missing}`);
