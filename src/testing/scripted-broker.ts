@@ -90,6 +90,15 @@ export class BrokerConnection {
     this.send({ cmd: 'connack', sessionPresent, returnCode: code, reasonCode: code, ...more });
   }
 
+  /** Reads nothing more until `resume`, like a broker that is busy. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Breaks the connection, like a dying broker. */
   cut(): void {
     this.#socket.destroy();

@@ -18,7 +18,7 @@ const STABLE_AFTER_MS = 2_000;
  */
 const SUSPICIOUS_LOSSES = 3;
 
-/** Time for the broker to close the connection after DISCONNECT. */
+/** Time for the broker to close the connection after DISCONNECT, if it has no PUBACK to read. */
 const END_GRACE_MS = 1_000;
 
 /** Passed to MQTT.js instead of a result: it then sends no PUBACK, and its parser continues. */
@@ -70,8 +70,12 @@ export class MqttConnection {
   /** True once the broker has answered a SUBSCRIBE on this connection. */
   #subackReceived = false;
   #isShortened = false;
+  /** True if PUBACKs were written to this stream: the broker may not have read them yet. */
+  #hasWritten = false;
   #reconnectMs: number;
   #ended = false;
+  /** Resolves the promise of `end`. */
+  #resolveEnd: () => void = () => {};
 
   constructor(options: MqttConnectionOptions, handlers: MqttConnectionHandlers) {
     this.#options = options;
@@ -93,6 +97,7 @@ export class MqttConnection {
   }
 
   write(bytes: Buffer): void {
+    this.#hasWritten = true;
     this.#options.client.stream.write(bytes);
   }
 
@@ -127,19 +132,22 @@ export class MqttConnection {
     }
   }
 
-  /** Sends DISCONNECT without UNSUBSCRIBE: the session keeps collecting messages until the service is back. */
+  /**
+   * Sends DISCONNECT without UNSUBSCRIBE: the session keeps collecting messages until the service is back. Resolves when
+   * the connection is closed. The broker closes it after it has read all PUBACKs; if we broke it before, the broker
+   * could redeliver their messages. So only `destroy` ends the wait once PUBACKs were written.
+   */
   end(): Promise<void> {
     this.#ended = true;
     const { client } = this.#options;
     this.#pings.unsubscribe();
     this.#reconnecting.unsubscribe();
     return new Promise((resolve) => {
-      const grace = this.#scheduler.schedule(() => {
-        // A stream is `closed` before it emits 'close', and the client counts as connected until then.
-        if (client.stream === undefined || (client.stream.closed && !client.connected)) resolve();
-        else client.stream.once('close', resolve);
-        this.destroy();
-      }, END_GRACE_MS);
+      this.#resolveEnd = resolve;
+      const grace =
+        this.#hasWritten && this.isLive
+          ? Subscription.EMPTY
+          : this.#scheduler.schedule(() => this.destroy(), END_GRACE_MS);
       client.end(!client.connected, () => {
         grace.unsubscribe();
         resolve();
@@ -147,8 +155,13 @@ export class MqttConnection {
     });
   }
 
+  /** Breaks the connection, which also ends the wait of `end`. */
   destroy(): void {
-    this.#options.client.stream?.destroy();
+    const { stream, connected } = this.#options.client;
+    // A stream is `closed` before it emits 'close', and the client counts as connected until then.
+    if (stream === undefined || (stream.closed && !connected)) this.#resolveEnd();
+    else stream.once('close', this.#resolveEnd);
+    stream?.destroy();
   }
 
   #connected(packet: IConnackPacket): void {
@@ -262,6 +275,7 @@ export class MqttConnection {
     const { stream } = this.#options.client;
     if (stream === this.#stream) return;
     this.#stream = stream;
+    this.#hasWritten = false;
     this.#newStream();
   }
 

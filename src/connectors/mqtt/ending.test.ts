@@ -48,6 +48,38 @@ suite('The end of an MQTT source', (it) => {
     assert.is(broker.connections.length, 1);
   });
 
+  for (const end of ['the broker has read them', 'an abort']) {
+    test(`stop with PUBACKs that the broker has not read waits until ${end}`, async () => {
+      const broker = scope.use(await startScriptedBroker());
+      const scheduler = new ManualScheduler();
+      const harness = startMqttSource(scope, broker.url, {}, { scheduler });
+      const connection = await broker.connection(1);
+      connection.publish({ packetId: 1, payload: 'm1' });
+      await harness.received(1);
+      await ready(harness);
+      connection.pause();
+      harness.ack(0);
+      harness.stop();
+      let isDisconnected = false;
+      void harness.source.disconnected.then(() => {
+        isDisconnected = true;
+      });
+      for (let waited = 0; waited < 20; waited += 1) {
+        scheduler.advance(END_GRACE_MS);
+        await nextTurn();
+      }
+      assert.not(isDisconnected);
+      assert.ok(harness.client.connected);
+      if (end === 'an abort') harness.source.abort();
+      else connection.resume();
+      await within(2_000, harness.source.disconnected);
+      connection.resume();
+      await eventually(() => assert.ok(connection.closed));
+      assert.equal(since(connection), ['puback', 'disconnect']);
+      await noZombie(harness, broker.connections);
+    });
+  }
+
   test('stop with nothing in flight disconnects immediately', async () => {
     const broker = scope.use(await startScriptedBroker());
     const harness = startMqttSource(scope, broker.url, { protocolVersion: 4 });
