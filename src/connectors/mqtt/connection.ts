@@ -6,6 +6,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
 import { renewFiles } from './client.ts';
 import type { MqttSourceConfig } from './config.ts';
+import { PUBACK_BYTES } from './puback-queue.ts';
 import { asReceived, type ReceivedPublish, tapPublishes } from './wire/publish-reader.ts';
 
 /** MQTT 5 reason code: another client connected with the same client id. */
@@ -70,8 +71,8 @@ export class MqttConnection {
   /** True once the broker has answered a SUBSCRIBE on this connection. */
   #subackReceived = false;
   #isShortened = false;
-  /** True if PUBACKs were written to this stream: the broker may not have read them yet. */
-  #hasWritten = false;
+  /** PUBACKs written to this stream. */
+  #pubacksWritten = 0;
   #reconnectMs: number;
   #ended = false;
   /** Resolves the promise of `end`. */
@@ -96,8 +97,13 @@ export class MqttConnection {
     return client.connected && client.stream === this.#stream && !client.stream.destroyed;
   }
 
-  write(bytes: Buffer): void {
-    this.#hasWritten = true;
+  /** The most PUBACKs that the broker may not have read, if it honors Receive Maximum. 0 once it is disconnected. */
+  get unreadPubacks(): number {
+    return this.isLive ? Math.min(this.#pubacksWritten, this.#options.config.maxInFlight) : 0;
+  }
+
+  writePubacks(bytes: Buffer): void {
+    this.#pubacksWritten += bytes.length / PUBACK_BYTES;
     this.#options.client.stream.write(bytes);
   }
 
@@ -145,9 +151,7 @@ export class MqttConnection {
     return new Promise((resolve) => {
       this.#resolveEnd = resolve;
       const grace =
-        this.#hasWritten && this.isLive
-          ? Subscription.EMPTY
-          : this.#scheduler.schedule(() => this.destroy(), END_GRACE_MS);
+        this.unreadPubacks > 0 ? Subscription.EMPTY : this.#scheduler.schedule(() => this.destroy(), END_GRACE_MS);
       client.end(!client.connected, () => {
         grace.unsubscribe();
         resolve();
@@ -275,7 +279,7 @@ export class MqttConnection {
     const { stream } = this.#options.client;
     if (stream === this.#stream) return;
     this.#stream = stream;
-    this.#hasWritten = false;
+    this.#pubacksWritten = 0;
     this.#newStream();
   }
 

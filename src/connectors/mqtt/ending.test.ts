@@ -73,6 +73,7 @@ suite('The end of an MQTT source', (it) => {
       if (end === 'an abort') harness.source.abort();
       else connection.resume();
       await within(2_000, harness.source.disconnected);
+      assert.is(harness.source.unconfirmed, end === 'an abort' ? 1 : 0);
       connection.resume();
       await eventually(() => assert.ok(connection.closed));
       assert.equal(since(connection), ['puback', 'disconnect']);

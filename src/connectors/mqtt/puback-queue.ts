@@ -3,6 +3,9 @@ import type { Attributes } from '../../core/message.ts';
 import type { Linked } from '../../util/linked-list.ts';
 import type { ReceivedPublish } from './wire/publish-reader.ts';
 
+/** Size of a PUBACK without reason code and properties. */
+export const PUBACK_BYTES = 4;
+
 /** Callbacks from an ack handle to its source. */
 export interface MqttSettlements {
   completed(ackHandle: MqttAckHandle): void;
@@ -136,7 +139,7 @@ export class PubackQueue {
     const first = this.#head;
     while (this.#head < this.#order.length && this.#order[this.#head]?.done) this.#head += 1;
     if (this.#head === first) return undefined;
-    const bytes = Buffer.allocUnsafe((this.#head - first) * 4);
+    const bytes = Buffer.allocUnsafe((this.#head - first) * PUBACK_BYTES);
     let length = 0;
     for (let index = first; index < this.#head; index += 1) {
       const ackHandle = this.#order[index];
@@ -146,7 +149,7 @@ export class PubackQueue {
       bytes[length + 1] = 0x02;
       bytes[length + 2] = ackHandle.packetId >> 8;
       bytes[length + 3] = ackHandle.packetId & 0xff;
-      length += 4;
+      length += PUBACK_BYTES;
     }
     if (this.#head > 1024 || this.#head === this.#order.length) {
       this.#order = this.#order.slice(this.#head);

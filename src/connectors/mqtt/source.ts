@@ -63,6 +63,8 @@ export class MqttSource implements Source {
   #flushing = false;
   #stopped = false;
   #ended = false;
+  /** The most PUBACKs that the broker had not read when the source was aborted while it waited for that. */
+  #unread = 0;
   #markDisconnected: () => void = () => {};
 
   constructor(options: MqttSourceOptions) {
@@ -91,9 +93,12 @@ export class MqttSource implements Source {
     });
   }
 
-  /** Settled messages that still owe a PUBACK. Without it, they are delivered again. */
+  /**
+   * Settled messages that still owe a PUBACK. Without it, they are delivered again. After an abort, also those whose
+   * PUBACKs the broker may not have read.
+   */
   get unconfirmed(): number {
-    return this.#pubacks.size;
+    return this.#pubacks.size + this.#unread;
   }
 
   /** Settled messages whose PUBACK waits for an older one. */
@@ -120,6 +125,7 @@ export class MqttSource implements Source {
   }
 
   abort(): void {
+    if (this.#ended) this.#unread += this.#connection.unreadPubacks;
     this.#stop();
     for (const ackHandle of [...this.#open]) ackHandle.abandon();
     this.#disconnectIfDone();
@@ -271,7 +277,7 @@ export class MqttSource implements Source {
   #flush(): void {
     if (!this.#connection.isLive) return;
     const bytes = this.#pubacks.take();
-    if (bytes !== undefined) this.#connection.write(bytes);
+    if (bytes !== undefined) this.#connection.writePubacks(bytes);
     this.#release();
   }
 
