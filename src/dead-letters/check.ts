@@ -3,7 +3,7 @@ import { answerOf } from '../connectors/google/bounded-call.ts';
 import { checkUnlessDenied } from '../connectors/google/denied-check.ts';
 import { asHttpStartError, asStartError } from '../connectors/google/errors.ts';
 import { checkTopics } from '../connectors/pubsub/check.ts';
-import type { PubSubClients } from '../connectors/pubsub/client.ts';
+import type { ServiceClients } from '../connectors/pubsub/service-client.ts';
 import { FatalError } from '../core/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { DeadLettersConfig } from './config.ts';
@@ -18,7 +18,7 @@ const CALL = { retry: null, timeout: 10_000 };
  * @throws FatalError naming the setting, or RetryableError while Google Cloud is unreachable.
  */
 export async function checkDeadLetters(
-  clients: PubSubClients,
+  clients: ServiceClients,
   projectId: string,
   config: DeadLettersConfig,
   bucket: Bucket | undefined,

@@ -1,8 +1,7 @@
 import type { Storage } from '@google-cloud/storage';
 import { checkCredentials } from '../connectors/google/credentials.ts';
 import type { GoogleConfig } from '../connectors/google/google-config.ts';
-import type { PubSubClients } from '../connectors/pubsub/client.ts';
-import { createStorageClient } from '../connectors/storage/client.ts';
+import type { ServiceClients } from '../connectors/pubsub/service-client.ts';
 import type { DeliveryContext } from '../core/delivery.ts';
 import { checkDeadLetters } from '../dead-letters/check.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
@@ -10,7 +9,7 @@ import { type DeadLettersOptions, deadLetters } from '../dead-letters/sink.ts';
 import type { ServiceContext } from './service-context.ts';
 
 interface DeadLetterParts extends Pick<DeadLettersOptions, 'publisher' | 'sourceOf' | 'probe'> {
-  readonly clients: PubSubClients;
+  readonly clients: ServiceClients;
   readonly storage: Storage | undefined;
 }
 
@@ -21,15 +20,15 @@ export interface DeadLetterSink {
   readonly check: () => Promise<void>;
 }
 
-/** Opens the dead-letter sink of a service. Creates a Storage client only if a bucket is configured. */
-export function openDeadLetterSink(
+/** Opens the dead-letter sink of a service. Loads the Storage client, which takes 10 MB, only if a bucket is configured. */
+export async function openDeadLetterSink(
   context: ServiceContext,
   { google, deadLetters: config }: { google: GoogleConfig; deadLetters?: DeadLettersConfig | undefined },
   { clients, storage, publisher, sourceOf, probe }: DeadLetterParts,
-): DeadLetterSink {
+): Promise<DeadLetterSink> {
   const { service, telemetry, readiness } = context;
   const bucket =
-    config?.bucket === undefined ? undefined : (storage ?? createStorageClient(google)).bucket(config.bucket);
+    config?.bucket === undefined ? undefined : (storage ?? (await openStorage(google))).bucket(config.bucket);
   return {
     deadLetter: deadLetters({
       service,
@@ -47,4 +46,9 @@ export function openDeadLetterSink(
       if (config !== undefined) await checkDeadLetters(clients, google.projectId, config, bucket, telemetry);
     },
   };
+}
+
+async function openStorage(google: GoogleConfig): Promise<Storage> {
+  const { createStorageClient } = await import('../connectors/storage/client.ts');
+  return createStorageClient(google);
 }

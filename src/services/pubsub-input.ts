@@ -2,9 +2,9 @@ import { checkCredentials } from '../connectors/google/credentials.ts';
 import { checkUnlessDenied } from '../connectors/google/denied-check.ts';
 import { asStartError } from '../connectors/google/errors.ts';
 import type { GoogleConfig } from '../connectors/google/google-config.ts';
-import { createPubSubClients, type PubSubClients } from '../connectors/pubsub/client.ts';
 import type { PubSubSourceConfig } from '../connectors/pubsub/config.ts';
 import { Publisher } from '../connectors/pubsub/publisher.ts';
+import { createServiceClients, type ServiceClients } from '../connectors/pubsub/service-client.ts';
 import { PubSubSource } from '../connectors/pubsub/source.ts';
 import type { DeadLettersConfig } from '../dead-letters/config.ts';
 import { openDeadLetterSink } from './dead-letter-sink.ts';
@@ -19,7 +19,7 @@ interface PubSubInputConfig {
 
 /** The start of the graphs that consume Pub/Sub: clients, source, and dead-letter sink. */
 export interface PubSubInput {
-  readonly clients: PubSubClients;
+  readonly clients: ServiceClients;
   readonly source: PubSubSource;
   /** Checks that the subscription and the dead-letter resources exist. */
   readonly check: () => Promise<void>;
@@ -34,7 +34,7 @@ export async function openPubSubInput(
 ): Promise<PubSubInput> {
   const { telemetry, readiness } = context;
   const { projectId } = config.google;
-  const clients = injected.pubsub ?? (await createPubSubClients(config.google));
+  const clients = injected.pubsub ?? (await createServiceClients(config.google));
   const subscription = clients.subscriber.subscriptionPath(projectId, config.source.subscriptionId);
   context.wiring.input = subscription;
   const publisher = new Publisher({
@@ -46,7 +46,7 @@ export async function openPubSubInput(
     readiness,
     component: 'dead_letter_publish',
   });
-  const deadLetters = openDeadLetterSink(context, config, {
+  const deadLetters = await openDeadLetterSink(context, config, {
     clients,
     storage: injected.storage,
     publisher,

@@ -1,9 +1,9 @@
 import type { OperatorFunction } from 'rxjs';
 import type { GoogleConfig } from '../connectors/google/google-config.ts';
 import { checkTopics } from '../connectors/pubsub/check.ts';
-import type { PubSubClients } from '../connectors/pubsub/client.ts';
 import type { PublishConfig } from '../connectors/pubsub/config.ts';
 import { Publisher } from '../connectors/pubsub/publisher.ts';
+import type { ServiceClients } from '../connectors/pubsub/service-client.ts';
 import { type PubSubSinkOptions, pubsubSink } from '../connectors/pubsub/sink.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import type { ServiceContext } from './service-context.ts';
@@ -17,7 +17,7 @@ interface PubSubOutputConfig {
 }
 
 interface PubSubOutputParts extends Pick<PubSubSinkOptions, 'toTarget' | 'onFlush'> {
-  readonly clients: PubSubClients;
+  readonly clients: ServiceClients;
 }
 
 /** The end of a service that publishes to one topic. */

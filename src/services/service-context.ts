@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import type { Storage } from '@google-cloud/storage';
 import type { Observable } from 'rxjs';
-import type { PubSubClients } from '../connectors/pubsub/client.ts';
+import type { ServiceClients } from '../connectors/pubsub/service-client.ts';
 import { Credit } from '../core/credit.ts';
 import type { Delivery, DeliveryContext, Outcome } from '../core/delivery.ts';
 import { POISON_REASONS } from '../core/errors.ts';
@@ -23,7 +23,7 @@ import { PublishAges } from './publish-ages.ts';
 
 /** Injected parts that every service accepts. */
 export interface CommonDependencies {
-  readonly pubsub?: PubSubClients;
+  readonly pubsub?: ServiceClients;
   /** Used for archives, and for dead letters that are too large for Pub/Sub. */
   readonly storage?: Storage;
   /** The pipeline's name, and overrides of log level, log destination and process metrics. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type CreateSubscriptionOptions, PubSub, type Topic, type v1 } from '@google-cloud/pubsub';
+import { type CreateSubscriptionOptions, PubSub, type Topic } from '@google-cloud/pubsub';
 import * as v from 'valibot';
-import { createPubSubClients } from '../connectors/pubsub/client.ts';
 import { type PubSubSourceConfig, pubsubSourceSchema } from '../connectors/pubsub/config.ts';
+import { createServiceClients, type SubscriberCalls } from '../connectors/pubsub/service-client.ts';
 import { PubSubSource } from '../connectors/pubsub/source.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Scope } from './scope.ts';
@@ -21,14 +21,14 @@ export interface PubSubHarnessOptions {
 
 /** A Pub/Sub source with its production client, and with its own topic and subscription. */
 export class PubSubHarness extends SourceHarness<PubSubSource> {
-  readonly client: v1.SubscriberClient;
+  readonly client: SubscriberCalls;
   /** Full name of the subscription. */
   readonly subscription: string;
   readonly #topic: Topic;
 
   constructor(
     scope: Scope,
-    client: v1.SubscriberClient,
+    client: SubscriberCalls,
     topic: Topic,
     subscription: string,
     options: SourceHarnessOptions<PubSubSource>,
@@ -53,7 +53,7 @@ export async function startPubSubSource(
   const pubsub = scope.use(new PubSub({ projectId: PROJECT }));
   const [topic] = await pubsub.createTopic(name);
   const [{ name: subscription }] = await topic.createSubscription(name, properties);
-  const { subscriber: client } = scope.use(await createPubSubClients({ projectId: PROJECT }));
+  const { subscriber: client } = scope.use(await createServiceClients({ projectId: PROJECT }));
   const defaults = v.parse(pubsubSourceSchema, { subscriptionId: name, ackDeadlineMs: 10_000 });
   const config = { ...defaults, ...settings };
   return new PubSubHarness(scope, client, topic, subscription, {

@@ -9,8 +9,8 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { GoogleError } from 'google-gax';
 import { endWithCall } from './bounded-call.ts';
+import { errorDetails } from './error-details.ts';
 
 /** As in Pub/Sub's high-level client. Google's front ends refuse clients that ping an idle channel more often. */
 const KEEPALIVE_MS = 300_000;
@@ -89,12 +89,18 @@ function endUnlessAnswered(socket: Socket, withinMs: number): void {
   socket.once('close', () => clearTimeout(timer));
 }
 
+/** A client that holds a gRPC client: a generated one, or that of a service. */
+export interface GrpcHolder {
+  initialize(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
 /**
- * Returns the gRPC client inside a generated client, with its channel and credentials. The few calls that every message
+ * Returns the gRPC client inside another client, with its channel and credentials. The few calls that every message
  * passes through use it with their own codecs, because the generated client copies each message twice.
  */
-export async function grpcClientOf(generated: { initialize(): Promise<unknown> }): Promise<Client> {
-  const stub = await generated.initialize();
+export async function grpcClientOf(holder: Pick<GrpcHolder, 'initialize'>): Promise<Client> {
+  const stub = await holder.initialize();
   if (!(stub instanceof Client)) throw new Error('the generated client is built on another copy of @grpc/grpc-js');
   return stub;
 }
@@ -106,20 +112,35 @@ export function routedBy(field: 'topic' | 'subscription', name: string): Metadat
   return metadata;
 }
 
+export interface CallBounds {
+  readonly metadata: Metadata;
+  readonly timeoutMs: number;
+}
+
 /**
  * Makes a call with an encoded request. Ignores the content of the response, whose arrival is the confirmation. Rejects
  * as the generated client does, with DEADLINE_EXCEEDED after `timeoutMs`.
  */
-export function callUnary(
+export async function callUnary(client: Client, method: string, request: Buffer, bounds: CallBounds): Promise<void> {
+  await callFor(client, method, request, () => true, bounds);
+}
+
+/** Makes a call with an encoded request, as `callUnary` does, and resolves with the decoded response. */
+export function callFor<T>(
   client: Client,
   method: string,
   request: Buffer,
-  { metadata, timeoutMs }: { readonly metadata: Metadata; readonly timeoutMs: number },
-): Promise<void> {
+  decode: (response: Buffer) => T,
+  { metadata, timeoutMs }: CallBounds,
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const done = (error: ServiceError | null): void => (error === null ? resolve() : reject(detailed(error)));
+    const done = (error: ServiceError | null, response?: T): void => {
+      if (error !== null) reject(detailed(error));
+      else if (response === undefined) reject(new Error(`${method}: no response`));
+      else resolve(response);
+    };
     const deadline = Date.now() + timeoutMs;
-    client.makeUnaryRequest(method, identity, () => undefined, request, metadata, { deadline }, done);
+    client.makeUnaryRequest(method, identity, decode, request, metadata, { deadline }, done);
   });
 }
 
@@ -128,6 +149,7 @@ function identity(request: Buffer): Buffer {
 }
 
 /** Adds the error details beyond code and message, for example which ack ids of a call failed. */
-function detailed(error: ServiceError): GoogleError {
-  return GoogleError.parseGRPCStatusDetails(Object.assign(new GoogleError(error.message), error));
+function detailed(error: ServiceError): ServiceError {
+  const [status] = error.metadata?.get('grpc-status-details-bin') ?? [];
+  return status instanceof Uint8Array ? Object.assign(error, errorDetails(status)) : error;
 }

@@ -1,4 +1,3 @@
-import type { v1 } from '@google-cloud/pubsub';
 import type { Metadata } from '@grpc/grpc-js';
 import { defer, type SchedulerLike, type Subscription } from 'rxjs';
 import * as v from 'valibot';
@@ -9,6 +8,7 @@ import { monotonicScheduler } from '../../util/clock.ts';
 import { asCallError } from '../google/errors.ts';
 import { callUnary, grpcClientOf, routedBy } from '../google/grpc-client.ts';
 import type { Lease } from './lease.ts';
+import type { SubscriberCalls } from './service-client.ts';
 import { encodeAcknowledgeRequest } from './wire/requests.ts';
 
 /** Time that settlements wait to be batched. */
@@ -22,7 +22,7 @@ const ACKNOWLEDGE = '/google.pubsub.v1.Subscriber/Acknowledge';
 const RETRY = { initialDelayMs: 100, maxDelayMs: 5_000 };
 
 export interface AcknowledgerOptions {
-  readonly client: v1.SubscriberClient;
+  readonly client: SubscriberCalls;
   /** Full name: `projects/p/subscriptions/s`. */
   readonly subscription: string;
   /** Length of a lease. A failing call is retried for this long; after the lease it has no effect. */

@@ -1,7 +1,7 @@
-import type { v1 } from '@google-cloud/pubsub';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { checkUnlessDenied } from '../google/denied-check.ts';
 import { asStartError } from '../google/errors.ts';
+import type { PublisherCalls } from './service-client.ts';
 
 /**
  * Checks at start that topics exist. Warns about topics that may not be read: publishing does not need that permission.
@@ -10,7 +10,7 @@ import { asStartError } from '../google/errors.ts';
  * @throws FatalError naming the setting, or RetryableError while Pub/Sub is unreachable.
  */
 export async function checkTopics(
-  client: v1.PublisherClient,
+  client: PublisherCalls,
   projectId: string,
   topics: readonly (readonly [setting: string, topicId: string])[],
   telemetry: Telemetry,

@@ -9,6 +9,8 @@ import { PubSubAckHandle } from './source.ts';
 
 const texts = (count: number) => Array.from({ length: count }, (_, index) => `m${index}`);
 
+const CALL = { retry: null, timeout: 10_000 };
+
 suite('a subscription with exactly-once delivery', (it) => {
   const { test, before, afterEach } = it;
   const servers = suiteScope(it);
@@ -61,7 +63,7 @@ suite('a subscription with exactly-once delivery', (it) => {
     if (!(ackHandle instanceof PubSubAckHandle)) throw new Error('no ack handle of Pub/Sub');
     // Another client ends the lease; the source still considers it valid.
     const ackIds = [ackHandle.lease.ackId];
-    await harness.client.modifyAckDeadline({ subscription: harness.subscription, ackIds, ackDeadlineSeconds: 0 });
+    await harness.client.modifyAckDeadline({ subscription: harness.subscription, ackIds, ackDeadlineSeconds: 0 }, CALL);
     await eventually(() => assert.is(harness.deliveries.length, 2, 'it comes again'));
     harness.deliveries[0]?.ack();
     await eventually(() => assert.is(harness.source.unconfirmed, 1));
@@ -84,7 +86,10 @@ suite('a subscription with exactly-once delivery', (it) => {
       const isFirst = !seen;
       seen = true;
       if (isFirst)
-        await harness.client.modifyAckDeadline({ subscription: subscription.name, ackIds, ackDeadlineSeconds: 0 });
+        await harness.client.modifyAckDeadline(
+          { subscription: subscription.name, ackIds, ackDeadlineSeconds: 0 },
+          CALL,
+        );
       // For one call with several ids, the client reports all of them as failed, though only the ids in the error
       // failed.
       else await eventually(() => assert.is(results.length, 1));

@@ -7,8 +7,8 @@ import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
 import { asCallError, isResourceRefused } from '../google/errors.ts';
 import { callUnary, routedBy } from '../google/grpc-client.ts';
-import type { PublishConnections } from './client.ts';
 import type { OutgoingMessage } from './limits.ts';
+import type { PublishConnections } from './publish-connections.ts';
 import { publishRequest } from './wire/requests.ts';
 
 const METHOD = '/google.pubsub.v1.Publisher/Publish';

@@ -1,15 +1,14 @@
-import { protos, type v1 } from '@google-cloud/pubsub-api';
 import { type Client, type ClientDuplexStream, connectivityState } from '@grpc/grpc-js';
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { errorCode, toError } from '../../core/errors.ts';
 import { monotonicScheduler } from '../../util/clock.ts';
 import { withHint } from '../google/errors.ts';
 import { grpcClientOf, routedBy } from '../google/grpc-client.ts';
+import type { SubscriberCalls } from './service-client.ts';
+import { encodeStreamingPull, type StreamingPullRequest } from './wire/calls.ts';
 import { decodePullResponse, type PullResponse } from './wire/pull-response.ts';
 
-const { StreamingPullRequest } = protos.google.pubsub.v1;
-type Request = protos.google.pubsub.v1.IStreamingPullRequest;
-type PullCall = ClientDuplexStream<Request, PullResponse>;
+type PullCall = ClientDuplexStream<StreamingPullRequest, PullResponse>;
 
 /** Requests keepalive responses: `protocol_version` of StreamingPullRequest in google/pubsub/v1/pubsub.proto. */
 const PROTOCOL_VERSION = 1;
@@ -24,7 +23,7 @@ const CLOSE_PATIENCE_MS = 1_000;
 const PROVEN_AFTER_MS = 10_000;
 
 export interface PullStreamOptions {
-  readonly client: v1.SubscriberClient;
+  readonly client: SubscriberCalls;
   readonly subscription: string;
   readonly clientId: string;
   readonly ackDeadlineMs: number;
@@ -124,7 +123,7 @@ export class PullStream {
       if (this.#closing !== undefined) return;
       const opened: PullCall = grpc.makeBidiStreamRequest(
         METHOD,
-        encodeRequest,
+        encodeStreamingPull,
         decodePullResponse,
         routedBy('subscription', subscription),
       );
@@ -209,10 +208,6 @@ export class PullStream {
     this.#options.onLost(code === undefined ? error : new Error(`${message} (code ${code})`), this.#attempt);
     this.#retry = this.#scheduler.schedule(() => void this.#connect(), delayMs);
   }
-}
-
-function encodeRequest(request: Request): Buffer {
-  return Buffer.from(StreamingPullRequest.encode(request).finish());
 }
 
 /** The StreamingPulls of one subscription, which open, pause and close together. */

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { v1 } from '@google-cloud/pubsub';
 import { type Observable, type SchedulerLike, type Subscriber, Subscription } from 'rxjs';
 import { AckHandle, Delivery, type DeliveryContext } from '../../core/delivery.ts';
 import type { Readiness } from '../../core/readiness.ts';
@@ -13,6 +12,7 @@ import { Inbox } from './inbox.ts';
 import { type Lease, Leases } from './lease.ts';
 import { OrderBarrier } from './order-barrier.ts';
 import { PullStreams } from './pull-stream.ts';
+import type { SubscriberCalls } from './service-client.ts';
 
 const REVIEW_MS = 1_000;
 /** Above the client's own limits, so that credit always runs out first and batches are flushed for it. */
@@ -20,7 +20,7 @@ const SPARE_MESSAGES = 1_000;
 const SPARE_BYTES = 10 * 1024 * 1024;
 
 export interface PubSubSourceOptions {
-  readonly client: v1.SubscriberClient;
+  readonly client: SubscriberCalls;
   readonly projectId: string;
   readonly config: PubSubSourceConfig;
   readonly context: DeliveryContext;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Bucket, CRC32C } from '@google-cloud/storage';
+import type { Bucket } from '@google-cloud/storage';
 import { catchError, map, type Observable, of, type SchedulerLike, switchMap, throwError } from 'rxjs';
 import { errorCode, RetryableError, toError } from '../../core/errors.ts';
 import { boundedCall } from '../google/bounded-call.ts';
@@ -131,7 +131,7 @@ export async function insertObject(
   bucket: Bucket,
   { name, content, contentType, metadata }: ObjectToInsert,
 ): Promise<void> {
-  const crc32c = new CRC32C();
+  const crc32c = bucket.crc32cGenerator();
   crc32c.update(content);
   const fields = JSON.stringify({ contentType, metadata, crc32c: crc32c.toString() });
   const boundary = randomBytes(16).toString('hex');

@@ -13,8 +13,8 @@ import { maskAddress } from '../../config/schema-walk.ts';
 import { checkCredentials } from '../../connectors/google/credentials.ts';
 import { createMqttClient } from '../../connectors/mqtt/client.ts';
 import { checkTopics } from '../../connectors/pubsub/check.ts';
-import { createPubSubClients } from '../../connectors/pubsub/client.ts';
 import { Publisher } from '../../connectors/pubsub/publisher.ts';
+import { createServiceClients } from '../../connectors/pubsub/service-client.ts';
 import { pubsubSink } from '../../connectors/pubsub/sink.ts';
 import type { Credit } from '../../core/credit.ts';
 import type { Delivery, Outcome } from '../../core/delivery.ts';
@@ -107,7 +107,7 @@ async function openParts(opening: Opening) {
   context.wiring.input = maskAddress(config.mqtt.url).replace(/\/\/[^/@]*@/, '//');
   context.wiring.outputs = () =>
     currentTable().topicIds.map((topicId) => `projects/${config.google.projectId}/topics/${topicId}`);
-  const pubsub = dependencies.pubsub ?? (await createPubSubClients(config.google));
+  const pubsub = dependencies.pubsub ?? (await createServiceClients(config.google));
   const publisher = new Publisher({
     connections: pubsub.publishConnections,
     projectId: config.google.projectId,
@@ -118,7 +118,7 @@ async function openParts(opening: Opening) {
     readiness,
     component: 'publish',
   });
-  const deadLetters = openDeadLetterSink(context, config, {
+  const deadLetters = await openDeadLetterSink(context, config, {
     clients: pubsub,
     storage: dependencies.storage,
     publisher,
