@@ -22,7 +22,8 @@ for (let index = 0; index < 3_000_000; index += 1) {
   const space = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
   young = Math.max(young, space.space_size / 1024 / 1024);
 }
-console.log(JSON.stringify({ pid: process.pid, execArgv: process.execArgv, youngMb: young }));
+const { MALLOC_ARENA_MAX: arenas } = process.env;
+console.log(JSON.stringify({ pid: process.pid, execArgv: process.execArgv, youngMb: young, arenas }));
 process.exit(0);
 `;
 
@@ -44,14 +45,22 @@ suite('starting a service', ({ test, afterEach }) => {
       env: { ...process.env, ...env },
     });
     assert.is(child.status, 0, child.stderr);
-    const report: { pid: number; execArgv: string[]; youngMb: number } = JSON.parse(child.stdout);
+    const report: { pid: number; execArgv: string[]; youngMb: number; arenas?: string } = JSON.parse(child.stdout);
     return { ...report, spawned: child.pid, stderr: child.stderr };
   };
   test('with node keeps the process and its options, and bounds the young generation', () => {
-    const { pid, spawned, execArgv, stderr } = start(process.execPath, ['--stack-size=900', LAUNCH]);
+    const { pid, spawned, execArgv, youngMb, arenas, stderr } = start(process.execPath, ['--stack-size=900', LAUNCH]);
     assert.is(pid, spawned);
     assert.equal(execArgv, ['--stack-size=900', ...NODE_OPTIONS]);
+    // Two halves of 8 MB, and pages on their way to the old generation.
+    assert.ok(youngMb <= 24, `${youngMb} MB`);
+    assert.is(arenas, '1');
     assert.is(stderr, '');
+  });
+
+  test("keeps the operator's own number of arenas", () => {
+    const { arenas } = start(process.execPath, [LAUNCH], { MALLOC_ARENA_MAX: '4' });
+    assert.is(arenas, '4');
   });
 
   test('with npm, on any Node of the machine, bounds it as well', () => {
@@ -67,14 +76,13 @@ suite('starting a service', ({ test, afterEach }) => {
   });
 
   for (const [what, args, env] of [
-    ['on the command line', ['--max_semi_space_size=2'], {}],
-    ['in NODE_OPTIONS', [], { NODE_OPTIONS: '--max-semi-space-size=2' }],
+    ['on the command line', ['--max_semi_space_size=64'], {}],
+    ['in NODE_OPTIONS', [], { NODE_OPTIONS: '--max-semi-space-size=64' }],
   ] as const) {
     test(`keeps the operator's own bound ${what}`, () => {
       const { execArgv, youngMb } = start(process.execPath, [...args, LAUNCH], env);
       assert.equal(execArgv, args);
-      // Two halves of 2 MB, and pages on their way to the old generation; with the service's own option it is 128 MB.
-      assert.ok(youngMb <= 64, `${youngMb} MB`);
+      assert.ok(youngMb > 32, `${youngMb} MB`);
     });
   }
 });

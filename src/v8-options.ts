@@ -17,12 +17,12 @@ setFlagsFromString('--no-allocation-site-pretenuring');
  * stream of messages reaches that every second, and marking took a quarter of the CPU time.
  *
  * The first option counts their bytes as heap, under a single limit. By default, that limit is up to four times the
- * live data, and a service grew to 500 MB; the second option makes it twice as much. V8 has the first since version 13,
- * in Node 24.
+ * live data, and a service grew to 500 MB; the second option makes it one and a half times as much. V8 has the first
+ * since version 13, in Node 24.
  */
 if (Number.parseInt(process.versions.v8, 10) >= 13) {
   setFlagsFromString('--external-memory-accounted-in-global-limit');
-  setFlagsFromString('--heap-growing-percent=100');
+  setFlagsFromString('--heap-growing-percent=50');
 }
 
 /*

@@ -28,17 +28,17 @@ export const CPU_MICROS: Readonly<Record<SizedService, MeasuredCpu>> = {
 
 /** Peak memory while a backlog is drained with shipped defaults. docs/performance.md, "Memory". */
 export const PEAK_MEMORY: Readonly<Record<SizedService, { readonly inFlight: number; readonly megabytes: number }>> = {
-  ingestion: { inFlight: 5_000, megabytes: 338 },
-  enrich: { inFlight: 10_000, megabytes: 400 },
-  icestore: { inFlight: 10_000, megabytes: 388 },
-  bigqueries: { inFlight: 10_000, megabytes: 331 },
+  ingestion: { inFlight: 5_000, megabytes: 162 },
+  enrich: { inFlight: 10_000, megabytes: 196 },
+  icestore: { inFlight: 10_000, megabytes: 182 },
+  bigqueries: { inFlight: 10_000, megabytes: 163 },
 };
 /** Bytes of a payload in those measurements. */
 export const PEAK_PAYLOAD_BYTES = 200;
 
 /** Memory of a message in flight besides its payload. docs/performance.md, "Sizing". */
 export const MESSAGE_BYTES = 3_000;
-/** V8 collects when the heap and its buffers reach this multiple of the live data. docs/performance.md, "Sizing". */
+/** Peak memory per byte of live data: garbage waits for a collection. docs/performance.md, "Memory" and "Sizing". */
 export const HEAP_FACTOR = 2;
 
 /**
