@@ -54,6 +54,8 @@ export interface InsertCase {
 /** Messages per second of ingestion, by ordering: buckets of devices, single devices, or none. */
 export interface OrderedRates {
   readonly rate: Spread;
+  /** By buckets, with `mqtt.ackOrder: asCompleted`. */
+  readonly asCompletedRate: Spread;
   readonly perDeviceRate: Spread;
   readonly unorderedRate: Spread;
 }

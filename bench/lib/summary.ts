@@ -36,7 +36,12 @@ export interface Summary {
   /** Left out if only `ordered` or `objects` was measured. */
   readonly services?: Readonly<Record<string, ServiceSummary>>;
   /** Medians of messages per second. */
-  readonly ordered?: { readonly rate: number; readonly perDeviceRate: number; readonly unorderedRate: number };
+  readonly ordered?: {
+    readonly rate: number;
+    readonly asCompletedRate: number;
+    readonly perDeviceRate: number;
+    readonly unorderedRate: number;
+  };
   /** Medians at 50 ms per upload or insert; rates are per second. */
   readonly objects?: Readonly<Record<keyof ObjectRates, number>>;
   /** RSS of enrich during a million messages, in MB. */
@@ -54,6 +59,7 @@ export function summaryOf(report: Report): Summary {
       : {
           ordered: {
             rate: Math.round(ordered.rate.median),
+            asCompletedRate: Math.round(ordered.asCompletedRate.median),
             perDeviceRate: Math.round(ordered.perDeviceRate.median),
             unorderedRate: Math.round(ordered.unorderedRate.median),
           },

@@ -62,6 +62,7 @@ export function tablesOf(report: Report): string {
         ? []
         : [
             ['32 buckets', ranged(report.ordered.rate)],
+            ['32 buckets, PUBACKs as completed', ranged(report.ordered.asCompletedRate)],
             ['each device', ranged(report.ordered.perDeviceRate)],
             ['none', ranged(report.ordered.unorderedRate)],
           ],

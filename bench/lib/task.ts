@@ -20,6 +20,8 @@ export interface Task {
   readonly routes: number;
   /** Orders an ingestion by device, or by this number of buckets. Default: no order. */
   readonly ordering?: 'device' | number | undefined;
+  /** `mqtt.ackOrder` of an ingestion. Default: strict. */
+  readonly ackOrder?: 'strict' | 'asCompleted';
 }
 
 /** The task of this process. */

@@ -36,7 +36,7 @@ const service = createIngestion({
   id: undefined,
   routes,
   producers: { raw: { outputTopicId: names.output, ...(own.ordering === undefined ? {} : { orderingKey }) } },
-  mqtt: { ...config.mqtt, maxInFlight: own.maxInFlight },
+  mqtt: { ...config.mqtt, maxInFlight: own.maxInFlight, ackOrder: own.ackOrder ?? 'strict' },
   publish: { ...config.publish, maxDelayMs: own.delayMs },
 });
 const meter = new Meter(own, () => service.credit.peakMessages);
