@@ -165,6 +165,12 @@ suite('the span of a message', ({ test }) => {
     }
   });
 
+  test('passes no trace state on if the one it came with is not valid', () => {
+    const { context } = recorder();
+    const { trace } = testDelivery(context, { attributes: { ...TRACE, tracestate: 'nonsense' } }).ackHandle;
+    assert.equal(Object.keys(trace?.attributes ?? {}), ['googclient_traceparent']);
+  });
+
   test('passes its context on, with the trace state it came with', () => {
     const { context } = recorder();
     const { trace } = testDelivery(context, { attributes: { ...TRACE, tracestate: 'vendor=a' } }).ackHandle;
@@ -173,4 +179,58 @@ suite('the span of a message', ({ test }) => {
     assert.not.match(googclient_traceparent, 'b7ad6b7169203331');
     assert.equal(rest, { googclient_tracestate: 'vendor=a' });
   });
+});
+
+suite('a provider that throws', ({ test }) => {
+  const refuse = (): never => {
+    throw new Error('not now');
+  };
+  const span = new TracerProvider().getTracer('').startSpan('');
+
+  /** Each provider fails in another place. */
+  const providers: Readonly<Record<string, Provider>> = {
+    'when a span starts': { getTracer: () => ({ startSpan: refuse, startActiveSpan: refuse }) },
+    'when a span ends': new TracerProvider({
+      spanProcessors: [{ onStart: () => {}, onEnd: refuse, forceFlush: async () => {}, shutdown: async () => {} }],
+    }),
+    'in every method of a span': {
+      getTracer: () => ({
+        startSpan: () => {
+          const throwing = new Proxy(span, {
+            get: (_, name) =>
+              name === 'isRecording' ? () => true : name === 'spanContext' ? () => span.spanContext() : refuse,
+          });
+          return throwing;
+        },
+        startActiveSpan: refuse,
+      }),
+    },
+  };
+
+  for (const [when, provider] of Object.entries(providers)) {
+    test(`${when} costs spans, and no message`, () => {
+      const errors: string[] = [];
+      const tracing = new Tracing({ provider, ratio: 0, onError: ({ message }) => errors.push(message) });
+      const context = { ...testContext(), startTrace: (original: Original) => tracing.startMessage(original, '') };
+      const batch = batchOf(context);
+      const [traced, other] = batch.items;
+      const seen: unknown[] = [];
+      const effect = traceRequests(tracing, describe, (_, slot) => {
+        slot.pause('target', true);
+        return of([undefined, new RetryableError('too slow')]);
+      });
+      effect(batch, SLOT).subscribe((results) => seen.push(...results.map((result) => result?.message)));
+      assert.equal(seen, [undefined, 'too slow']);
+      traced?.delivery.ackHandle.trace?.pass('decoded');
+      traced?.delivery.ackHandle.trace?.begin('lookup')();
+      assert.not.throws(() => traced?.delivery.ackHandle.trace?.attributes);
+      traced?.delivery.ack();
+      other?.delivery.deadLetter(new PoisonError('rejected', 'not for me'));
+      context.deadLettered[0]?.publish();
+      const { acked, deadLettered, inFlight } = context.ledger;
+      assert.equal({ acked, deadLettered, inFlight }, { acked: 1, deadLettered: 1, inFlight: 0 });
+      assert.is(context.credit.messages, 0);
+      assert.ok(errors.length > 0 && errors.every((error) => error === 'not now'), errors.join());
+    });
+  }
 });

@@ -15,7 +15,8 @@ export async function openTracing(
 ): Promise<Tracing | undefined> {
   if (injected === undefined && endpoint === undefined) return undefined;
   const { Tracing } = await import('../telemetry/tracing.ts');
-  if (injected !== undefined) telemetry.tracing = new Tracing({ provider: injected, ratio });
+  const onError = (error: Error) => telemetry.event('traces.record_failed', { error: error.message });
+  if (injected !== undefined) telemetry.tracing = new Tracing({ provider: injected, ratio, onError });
   else if (endpoint !== undefined) {
     const { openOtlpProvider } = await import('../telemetry/otlp-provider.ts');
     const provider = openOtlpProvider({
@@ -24,7 +25,7 @@ export async function openTracing(
       counts: telemetry.spans,
       onFailed: (error, spans) => telemetry.event('traces.export_failed', { endpoint, spans, error: error.message }),
     });
-    telemetry.tracing = new Tracing({ provider, ratio, shutdown: () => provider.shutdown().catch(() => {}) });
+    telemetry.tracing = new Tracing({ provider, ratio, onError, shutdown: () => provider.shutdown().catch(() => {}) });
   }
   for (const { name, probe } of probes) {
     if (name === 'received') continue;

@@ -14,6 +14,10 @@ const event = (level: EventDescription['level'], message: string): EventDescript
 export const EVENTS = {
   'service.starting': event('info', 'starting'),
   'traces.export_failed': event('warn', 'the collector did not accept spans: these traces are incomplete'),
+  'traces.record_failed': event(
+    'warn',
+    "the provider of OpenTelemetry threw an error: a message's trace is incomplete",
+  ),
   'http.address_unwritten': event(
     'warn',
     "HTTP_ADDRESS_FILE cannot be written: a container's health check uses the port in the environment",

@@ -13,6 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { toError } from '../core/errors.ts';
 import type { Ending } from '../core/ledger.ts';
 import type { Attributes, Original } from '../core/message.ts';
 import type { MessageTrace } from '../core/message-trace.ts';
@@ -24,7 +25,12 @@ export interface TracingOptions {
   readonly ratio: number;
   /** Sends what has ended, and stops. */
   readonly shutdown?: () => Promise<void>;
+  /** Called with an error that the provider has thrown. Its span is incomplete or missing. */
+  readonly onError?: (error: Error) => void;
 }
+
+/** Runs code of the provider. Returns undefined if it throws. */
+type Guard = <T>(record: () => T) => T | undefined;
 
 /** A request to another server that carries traced messages. */
 export interface RequestTrace {
@@ -49,16 +55,28 @@ export interface RequestDescription {
  * A message is traced if its attributes continue a sampled trace, or else by chance (`ratio`). The context comes from
  * `googclient_traceparent`, which Google's clients write and read, or from `traceparent`, in the format of
  * https://www.w3.org/TR/trace-context/. Names follow OpenTelemetry's conventions for messaging.
+ *
+ * A provider runs code of the program that it belongs to, such as samplers and processors. An error that it throws costs
+ * a span, never a message.
  */
 export class Tracing {
   readonly #tracer: Tracer;
   readonly #ratio: number;
   readonly #shutdown: () => Promise<void>;
+  readonly #guard: Guard;
 
-  constructor({ provider, ratio, shutdown = async () => {} }: TracingOptions) {
+  constructor({ provider, ratio, shutdown = async () => {}, onError = () => {} }: TracingOptions) {
     this.#tracer = provider.getTracer('dataflow-services', packageVersion());
     this.#ratio = ratio;
     this.#shutdown = shutdown;
+    this.#guard = (record) => {
+      try {
+        return record();
+      } catch (thrown) {
+        onError(toError(thrown));
+        return undefined;
+      }
+    };
   }
 
   /**
@@ -70,8 +88,10 @@ export class Tracing {
     const parent = this.#parentOf(original.attributes);
     if (parent === undefined) return undefined;
     const { name, attributes } = original.messageId === undefined ? mqttSpan(original) : pubsubSpan(original, input);
-    const span = this.#tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes }, parent);
-    return span.isRecording() ? new RecordedMessage(this.#tracer, span) : undefined;
+    return this.#guard(() => {
+      const span = this.#tracer.startSpan(name, { kind: SpanKind.CONSUMER, attributes }, parent);
+      return span.isRecording() ? new RecordedMessage(this.#tracer, span, this.#guard) : undefined;
+    });
   }
 
   /** Starts the span of a request; undefined if none of its messages is traced. */
@@ -82,17 +102,20 @@ export class Tracing {
     const traced: RecordedMessage[] = [];
     for (const message of messages) if (message instanceof RecordedMessage) traced.push(message);
     if (traced.length === 0) return undefined;
-    const span = this.#tracer.startSpan(
-      description.name,
-      {
-        kind: description.kind === 'producer' ? SpanKind.PRODUCER : SpanKind.CLIENT,
-        attributes: description.attributes,
-        links: traced.map((message) => message.link),
-      },
-      ROOT_CONTEXT,
+    const span = this.#guard(() =>
+      this.#tracer.startSpan(
+        description.name,
+        {
+          kind: description.kind === 'producer' ? SpanKind.PRODUCER : SpanKind.CLIENT,
+          attributes: description.attributes,
+          links: traced.map((message) => message.link),
+        },
+        ROOT_CONTEXT,
+      ),
     );
+    if (span === undefined) return undefined;
     for (const message of traced) message.joins(span);
-    return new RecordedRequest(span);
+    return new RecordedRequest(span, this.#guard);
   }
 
   /** Sends the spans that have ended. Resolves also if the collector does not answer. */
@@ -127,7 +150,8 @@ const GETTERS: readonly TextMapGetter<Attributes>[] = [
 
 const TO_ATTRIBUTES: TextMapSetter<Record<string, string>> = {
   set: (attributes, key, value) => {
-    attributes[PREFIX + key] = value;
+    // A trace state that was not valid is empty.
+    if (value !== '') attributes[PREFIX + key] = value;
   },
 };
 
@@ -173,11 +197,13 @@ class RecordedMessage implements MessageTrace {
   readonly #tracer: Tracer;
   readonly #span: Span;
   readonly #context: Context;
+  readonly #guard: Guard;
   #isEnded = false;
 
-  constructor(tracer: Tracer, span: Span) {
+  constructor(tracer: Tracer, span: Span, guard: Guard) {
     this.#tracer = tracer;
     this.#span = span;
+    this.#guard = guard;
     this.#context = trace.setSpan(ROOT_CONTEXT, span);
   }
 
@@ -187,37 +213,43 @@ class RecordedMessage implements MessageTrace {
 
   get attributes(): Attributes {
     const attributes: Record<string, string> = {};
-    PROPAGATOR.inject(this.#context, attributes, TO_ATTRIBUTES);
+    this.#guard(() => PROPAGATOR.inject(this.#context, attributes, TO_ATTRIBUTES));
     return attributes;
   }
 
   /** Records that a request carries the message. */
   joins(request: Span): void {
-    this.#span.addLink({ context: request.spanContext() });
-    this.#span.addEvent('flushed');
+    this.#guard(() => {
+      this.#span.addLink({ context: request.spanContext() });
+      this.#span.addEvent('flushed');
+    });
   }
 
   pass(stage: string): void {
-    this.#span.addEvent(stage);
+    this.#guard(() => this.#span.addEvent(stage));
   }
 
   begin(work: string): () => void {
-    const span = this.#tracer.startSpan(work, {}, this.#context);
-    return () => span.end();
+    const span = this.#guard(() => this.#tracer.startSpan(work, {}, this.#context));
+    return () => this.#guard(() => span?.end());
   }
 
   fail(error: Error): void {
-    this.#span.recordException(error);
-    this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+    this.#guard(() => {
+      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+      this.#span.recordException(error);
+    });
   }
 
   end(ending: Ending): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#span.setAttribute('dataflow.outcome', OUTCOMES[ending]);
-    if (ending === 'expired')
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: 'its lease or session expired' });
-    this.#span.end();
+    this.#guard(() => {
+      this.#span.setAttribute('dataflow.outcome', OUTCOMES[ending]);
+      if (ending === 'expired')
+        this.#span.setStatus({ code: SpanStatusCode.ERROR, message: 'its lease or session expired' });
+      this.#span.end();
+    });
   }
 }
 
@@ -228,17 +260,21 @@ const OUTCOMES: Readonly<Record<Ending, string>> = {
 
 class RecordedRequest implements RequestTrace {
   readonly #span: Span;
+  readonly #guard: Guard;
 
-  constructor(span: Span) {
+  constructor(span: Span, guard: Guard) {
     this.#span = span;
+    this.#guard = guard;
   }
 
   retried(): void {
-    this.#span.addEvent('retried');
+    this.#guard(() => this.#span.addEvent('retried'));
   }
 
   end(error?: Error): void {
-    if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-    this.#span.end();
+    this.#guard(() => {
+      if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+      this.#span.end();
+    });
   }
 }
