@@ -5,6 +5,7 @@ import {
   type Span,
   type Attributes as SpanAttributes,
   SpanKind,
+  type SpanStatus,
   SpanStatusCode,
   type TextMapGetter,
   type TextMapSetter,
@@ -18,6 +19,9 @@ import type { Ending } from '../core/ledger.ts';
 import type { Attributes, Original } from '../core/message.ts';
 import type { MessageTrace } from '../core/message-trace.ts';
 import { packageVersion } from '../util/version.ts';
+
+/** Characters of an error in a span's status, and of a value. Errors of hooks and servers may contain whole messages. */
+export const LONGEST_VALUE = 4_096;
 
 export interface TracingOptions {
   readonly provider: TracerProvider;
@@ -236,7 +240,7 @@ class RecordedMessage implements MessageTrace {
 
   fail(error: Error): void {
     this.#guard(() => {
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+      this.#span.setStatus(failure(error));
       this.#span.recordException(error);
     });
   }
@@ -251,6 +255,10 @@ class RecordedMessage implements MessageTrace {
       this.#span.end();
     });
   }
+}
+
+function failure({ message }: Error): SpanStatus {
+  return { code: SpanStatusCode.ERROR, message: message.slice(0, LONGEST_VALUE) };
 }
 
 /** Outcomes by their names in metrics. */
@@ -273,7 +281,7 @@ class RecordedRequest implements RequestTrace {
 
   end(error?: Error): void {
     this.#guard(() => {
-      if (error !== undefined) this.#span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+      if (error !== undefined) this.#span.setStatus(failure(error));
       this.#span.end();
     });
   }

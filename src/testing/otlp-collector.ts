@@ -54,6 +54,8 @@ export interface OtlpCollector {
   /** For `OTEL_EXPORTER_OTLP_ENDPOINT`. */
   readonly url: string;
   readonly spans: readonly CollectedSpan[];
+  /** Path and query of each request. */
+  readonly urls: readonly string[];
   /** Requests that were not OTLP. */
   readonly problems: readonly string[];
   /** Forgets the spans so far. */
@@ -64,10 +66,12 @@ export interface OtlpCollector {
 /** @param answer status of its responses; `silent` never responds. */
 export async function startOtlpCollector(answer: 200 | 400 | 'silent' = 200): Promise<OtlpCollector> {
   const spans: CollectedSpan[] = [];
+  const urls: string[] = [];
   const problems: string[] = [];
   const sockets = new Set<Socket>();
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString();
+    urls.push(request.url ?? '');
     if (answer === 'silent') return;
     const isTraces = request.url === '/v1/traces' && request.headers['content-type'] === 'application/json';
     const parsed = v.safeParse(requestSchema, JSON.parse(body));
@@ -90,6 +94,7 @@ export async function startOtlpCollector(answer: 200 | 400 | 'silent' = 200): Pr
   return {
     url: `http://127.0.0.1:${await listen(server)}`,
     spans,
+    urls,
     problems,
     forget: () => {
       spans.length = 0;
