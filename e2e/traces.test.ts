@@ -10,6 +10,7 @@ import { envelopeData } from '../src/testing/publish-envelope.ts';
 import { suiteScope, testScope } from '../src/testing/scope.ts';
 import { Scrape } from '../src/testing/scrape.ts';
 import { type Servers, startServers } from '../src/testing/servers.ts';
+import { NO_COMPILE_CACHE } from '../src/testing/service-process.ts';
 import { startSilentServer } from '../src/testing/silent-server.ts';
 import { suite } from '../src/testing/suite.ts';
 import { openRun, type TestRun } from '../src/testing/test-run.ts';
@@ -193,6 +194,46 @@ suite('traces', (it) => {
     await platform.shutdown();
     assert.ok(performance.now() - startedAt < 4 * 5_000, 'at most 2 s a service for a collector that does not answer');
     for (const { ledger } of platform.all) assert.is(ledger.acked, 3_000);
+  });
+
+  for (const [collector, deadlineMs, withinMs] of [
+    ['unreachable', 25_000, 4_000],
+    ['silent', 25_000, 4_000],
+    ['unreachable', 100, 2_100],
+    ['silent', 100, 2_100],
+  ] as const) {
+    test(`are given up at the end, and reported, if the collector is ${collector}: ${deadlineMs} ms before the deadline`, async () => {
+      const silent = scope.use(await startSilentServer());
+      const endpoint = `http://user:secret@127.0.0.1:${silent.port}`;
+      if (collector === 'unreachable') await silent.close();
+      const run = await open({
+        ...NO_COMPILE_CACHE,
+        OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+        DATAFLOW_SHUTDOWN__DEADLINE_MS: String(deadlineMs),
+      });
+      const enrich = await run.start('enrich');
+      const pubsub = scope.use(new PubSub({ projectId: run.resources.projectId }));
+      await pubsub.topic(run.resources.topics.raw).publishMessage({ data: Buffer.from('x'), attributes: CONTEXT });
+      await eventually(async () => assert.is((await enrich.scrape()).settled('dead_lettered'), 1));
+      const startedAt = performance.now();
+      assert.is(await enrich.end('SIGTERM'), 0);
+      const tookMs = performance.now() - startedAt;
+      assert.ok(tookMs < withinMs, `${tookMs} ms`);
+      assert.match(enrich.output, /"event":"traces.export_failed","endpoint":"http:\/\/user:\*\*\*@.*"spans":2/);
+      assert.not.match(enrich.output, 'secret');
+    });
+  }
+
+  test('are not recorded with OTEL_SDK_DISABLED', async () => {
+    const collector = scope.use(await startOtlpCollector());
+    const run = await open({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_SDK_DISABLED: 'TRUE' });
+    const enrich = await run.start('enrich');
+    const pubsub = scope.use(new PubSub({ projectId: run.resources.projectId }));
+    await pubsub.topic(run.resources.topics.raw).publishMessage({ data: Buffer.from('x'), attributes: CONTEXT });
+    await eventually(async () => assert.is((await enrich.scrape()).settled('dead_lettered'), 1));
+    assert.is((await enrich.scrape()).value('dataflow_spans_total', { state: 'ended' }), 0);
+    assert.is(await enrich.end('SIGTERM'), 0);
+    assert.equal(collector.urls, []);
   });
 
   test('that a collector refuses are counted and logged', async () => {

@@ -1,4 +1,5 @@
 import type { TracerProvider } from '@opentelemetry/api';
+import { maskAddress } from '../config/schema-walk.ts';
 import { Delivery } from '../core/delivery.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { CommonConfig } from './config.ts';
@@ -6,14 +7,14 @@ import type { ServiceContext } from './service-context.ts';
 
 /**
  * Starts tracing if a collector is configured or a provider was injected: OpenTelemetry's modules are loaded only then.
- * Each stage that a traced message passes becomes an event of its span.
+ * Each stage that a traced message passes becomes an event of its span. `OTEL_SDK_DISABLED=true` turns the collector off.
  */
 export async function openTracing(
   { telemetry, probes }: ServiceContext,
   { traces: { endpoint, ratio } }: Pick<CommonConfig, 'traces'>,
   injected: TracerProvider | undefined,
 ): Promise<Tracing | undefined> {
-  if (injected === undefined && endpoint === undefined) return undefined;
+  if (injected === undefined && (endpoint === undefined || isDisabled())) return undefined;
   const { Tracing } = await import('../telemetry/tracing.ts');
   const onError = (error: Error) => telemetry.event('traces.record_failed', { error: error.message });
   if (injected !== undefined) telemetry.tracing = new Tracing({ provider: injected, ratio, onError });
@@ -23,7 +24,8 @@ export async function openTracing(
       endpoint,
       serviceName: telemetry.pipeline,
       counts: telemetry.spans,
-      onFailed: (error, spans) => telemetry.event('traces.export_failed', { endpoint, spans, error: error.message }),
+      onFailed: (error, spans) =>
+        telemetry.event('traces.export_failed', { endpoint: maskAddress(endpoint), spans, error: error.message }),
     });
     telemetry.tracing = new Tracing({ provider, ratio, onError, shutdown: () => provider.shutdown().catch(() => {}) });
   }
@@ -38,4 +40,9 @@ export async function openTracing(
     });
   }
   return telemetry.tracing;
+}
+
+/** Reads the variable as https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ defines it. */
+function isDisabled(): boolean {
+  return process.env.OTEL_SDK_DISABLED?.toLowerCase() === 'true';
 }

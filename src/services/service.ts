@@ -11,6 +11,7 @@ import {
   takeUntil,
   timer,
 } from 'rxjs';
+import { maskAddress } from '../config/schema-walk.ts';
 import type { Credit } from '../core/credit.ts';
 import type { Delivery, Outcome } from '../core/delivery.ts';
 import { toError } from '../core/errors.ts';
@@ -188,10 +189,11 @@ export function createService<Probes>(
     }
     running.unsubscribe();
     const exportMs = Math.max(CLOSE_GRACE_MS, Math.min(leftMs(), EXPORT_MS));
-    await Promise.all([
-      within(CLOSE_GRACE_MS, Promise.all([parts?.close(), http?.close()])),
+    const [areSent] = await Promise.all([
       within(exportMs, Promise.resolve(telemetry.tracing?.shutdown())),
+      within(CLOSE_GRACE_MS, Promise.all([parts?.close(), http?.close()])),
     ]);
+    if (!areSent) reportUnsent(context, config);
     reporting.unsubscribe();
     telemetry.event('service.stopped', { abandoned, received: ledger.received, acked: ledger.acked });
     ended.resolve();
@@ -229,6 +231,13 @@ export function createService<Probes>(
       return stopping;
     },
   };
+}
+
+/** Reports the spans that the collector has not accepted in time. */
+function reportUnsent({ telemetry }: ServiceContext, { traces: { endpoint = '' } }: CommonConfig): void {
+  const { ended, exported, failed } = telemetry.spans;
+  const fields = { endpoint: maskAddress(endpoint), spans: ended - exported - failed };
+  telemetry.event('traces.export_failed', { ...fields, error: 'no answer before the end of the service' });
 }
 
 /** Resolves with true if the work completes in time. */
