@@ -20,7 +20,6 @@ const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const SPAN_ID = 'b7ad6b7169203331';
 /** As another program may write it. */
 const CONTEXT = { traceparent: `00-${TRACE_ID}-${SPAN_ID}-01` };
-const PRODUCER = 4;
 const CLIENT = 3;
 const CONSUMER = 5;
 const ERROR = 2;
@@ -85,13 +84,13 @@ suite('traces', (it) => {
       assert.equal(names(bigqueries), ['decoded', 'flushed']);
     }
     // Each message is linked from exactly one request of its service, and links to it.
-    for (const [service, name, kind] of [
-      ['ingestion', `publish ${topics.raw}`, PRODUCER],
-      ['enrich', `publish ${topics.enriched}`, PRODUCER],
-      ['icestore', `upload ${run.resources.bucket}`, CLIENT],
-      ['bigqueries', `insert ${run.resources.dataset}.${run.resources.table}`, CLIENT],
+    for (const [service, name] of [
+      ['ingestion', `publish ${topics.raw}`],
+      ['enrich', `publish ${topics.enriched}`],
+      ['icestore', `upload ${run.resources.bucket}`],
+      ['bigqueries', `insert ${run.resources.dataset}.${run.resources.table}`],
     ] as const) {
-      const requests = collector.spans.filter((span) => span.service === service && span.kind === kind);
+      const requests = collector.spans.filter((span) => span.service === service && span.kind === CLIENT);
       assert.ok(requests.length > 0 && requests.every((request) => request.name === name), service);
       const linked = requests.flatMap((request) => request.links.map(({ spanId }) => [spanId, request.spanId]));
       const back = of(service).flatMap((message) => message.links.map(({ spanId }) => [message.spanId, spanId]));
@@ -119,6 +118,7 @@ suite('traces', (it) => {
     const span = collector.spans.find(({ service, traceId }) => service === 'enrich' && traceId === TRACE_ID);
     assert.is(span?.attributes['dataflow.outcome'], 'dead_lettered');
     assert.equal(span?.status, { code: ERROR, message: 'the data is not a JSON envelope' });
+    assert.is(span?.attributes['error.type'], 'undecodable');
     assert.equal(span && names(span), ['exception', 'flushed']);
     assert.ok(
       collector.spans.some(

@@ -1,4 +1,4 @@
-import { type TracerProvider as Provider, SpanStatusCode } from '@opentelemetry/api';
+import { type TracerProvider as Provider, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { NEVER, of, Subject } from 'rxjs';
 import * as assert from 'uvu/assert';
@@ -14,7 +14,7 @@ import { traceRequests } from './trace-requests.ts';
 
 const TRACE = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
 const SLOT: Slot = { pause: () => {}, resume: () => of(undefined), retries: () => {} };
-const describe = () => ({ name: 'write', kind: 'client', attributes: {} }) as const;
+const describe = () => ({ name: 'write', attributes: {} });
 
 function recorder() {
   const exporter = new InMemorySpanExporter();
@@ -62,6 +62,8 @@ suite('traceRequests', ({ test }) => {
     const [request] = exporter.getFinishedSpans();
     assert.is(request?.name, 'write');
     assert.equal(request?.status, { code: SpanStatusCode.ERROR, message: 'too slow' });
+    assert.is(request?.attributes['error.type'], 'RetryableError');
+    assert.is(request?.kind, SpanKind.CLIENT);
     assert.equal(
       request?.events.map(({ name }) => name),
       ['retried', 'retried'],
@@ -131,6 +133,10 @@ suite('the span of a message', ({ test }) => {
     );
     assert.equal(spans.at(-1)?.status, { code: SpanStatusCode.ERROR, message: 'not for me' });
     assert.is(spans[4]?.status.code, SpanStatusCode.ERROR);
+    assert.equal(
+      spans.map(({ attributes }) => attributes['error.type']),
+      [undefined, undefined, undefined, undefined, 'expired', 'rejected'],
+    );
   });
 
   test('is missing where a trace is not sampled, and where its context is not valid and chance says no', () => {

@@ -1,4 +1,5 @@
 import { finalize, type Observable, tap } from 'rxjs';
+import { toError } from '../core/errors.ts';
 import type { RequestDescription, Tracing } from '../telemetry/tracing.ts';
 import type { ItemResult, Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
@@ -40,8 +41,8 @@ export function traceRequests<T extends BatchItem>(
         next: (results) => {
           problem = results.find((result) => result !== undefined);
         },
-        error: (error: Error) => {
-          problem = error;
+        error: (thrown: unknown) => {
+          problem = toError(thrown);
         },
       }),
       finalize(() => request.end(problem)),

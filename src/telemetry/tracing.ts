@@ -5,7 +5,6 @@ import {
   type Span,
   type Attributes as SpanAttributes,
   SpanKind,
-  type SpanStatus,
   SpanStatusCode,
   type TextMapGetter,
   type TextMapSetter,
@@ -14,7 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { toError } from '../core/errors.ts';
+import { PoisonError, toError } from '../core/errors.ts';
 import type { Ending } from '../core/ledger.ts';
 import type { Attributes, Original } from '../core/message.ts';
 import type { MessageTrace } from '../core/message-trace.ts';
@@ -48,7 +47,6 @@ export interface RequestTrace {
 export interface RequestDescription {
   /** Verb and target, such as `publish raw`. */
   readonly name: string;
-  readonly kind: 'producer' | 'client';
   readonly attributes: SpanAttributes;
 }
 
@@ -110,7 +108,8 @@ export class Tracing {
       this.#tracer.startSpan(
         description.name,
         {
-          kind: description.kind === 'producer' ? SpanKind.PRODUCER : SpanKind.CLIENT,
+          // Also a publish request: a message carries the context of its own span, not of the request's.
+          kind: SpanKind.CLIENT,
           attributes: description.attributes,
           links: traced.map((message) => message.link),
         },
@@ -240,7 +239,7 @@ class RecordedMessage implements MessageTrace {
 
   fail(error: Error): void {
     this.#guard(() => {
-      this.#span.setStatus(failure(error));
+      recordFailure(this.#span, error);
       this.#span.recordException(error);
     });
   }
@@ -250,15 +249,19 @@ class RecordedMessage implements MessageTrace {
     this.#isEnded = true;
     this.#guard(() => {
       this.#span.setAttribute('dataflow.outcome', OUTCOMES[ending]);
-      if (ending === 'expired')
+      if (ending === 'expired') {
         this.#span.setStatus({ code: SpanStatusCode.ERROR, message: 'its lease or session expired' });
+        this.#span.setAttribute('error.type', ending);
+      }
       this.#span.end();
     });
   }
 }
 
-function failure({ message }: Error): SpanStatus {
-  return { code: SpanStatusCode.ERROR, message: message.slice(0, LONGEST_VALUE) };
+/** Fails a span, with a type from few different values: the reason of a PoisonError, or else the error's name. */
+function recordFailure(span: Span, error: Error): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error.message.slice(0, LONGEST_VALUE) });
+  span.setAttribute('error.type', error instanceof PoisonError ? error.reason : error.name);
 }
 
 /** Outcomes by their names in metrics. */
@@ -281,7 +284,7 @@ class RecordedRequest implements RequestTrace {
 
   end(error?: Error): void {
     this.#guard(() => {
-      if (error !== undefined) this.#span.setStatus(failure(error));
+      if (error !== undefined) recordFailure(this.#span, error);
       this.#span.end();
     });
   }

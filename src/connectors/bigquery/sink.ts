@@ -74,7 +74,6 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
 function insertSpan({ key, items }: Batch<PreparedRow>): RequestDescription {
   return {
     name: `insert ${key.target}`,
-    kind: 'client',
     attributes: {
       'db.system.name': 'gcp.bigquery',
       'db.operation.name': 'tabledata.insertAll',

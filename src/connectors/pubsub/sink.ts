@@ -100,7 +100,6 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
 function publishSpan({ key, items }: Batch<Outgoing>): RequestDescription {
   return {
     name: `publish ${key.target}`,
-    kind: 'producer',
     attributes: {
       'messaging.system': 'gcp_pubsub',
       'messaging.operation.type': 'send',

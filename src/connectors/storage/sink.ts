@@ -103,7 +103,6 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
 function uploadSpan(bucket: string, lines: number, bytes: number): RequestDescription {
   return {
     name: `upload ${bucket}`,
-    kind: 'client',
     attributes: { 'dataflow.bucket': bucket, 'dataflow.object.lines': lines, 'dataflow.object.text_bytes': bytes },
   };
 }
