@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { suite } from '../testing/suite.ts';
 import { ConfigError, type ConfigIssue } from './config-error.ts';
 import { parse } from './parse.ts';
-import { bytes, count, flag, messagePath, milliseconds, oneOf, secret, text } from './schemas.ts';
+import { bytes, count, flag, fraction, messagePath, milliseconds, oneOf, secret, text } from './schemas.ts';
 
 const SCHEMA = v.strictObject({
   routes: v.record(text, v.strictObject({ source: v.strictObject({ topic: text, qos: oneOf([0, 1, 2]) }) })),
@@ -49,6 +49,31 @@ suite('parse', ({ test }) => {
         issues.map(({ path, problem }) => `${path}: ${problem}`),
         [expected],
       );
+    }
+  });
+
+  test('reads a share as text, as the environment has it', () => {
+    const schema = v.strictObject({ ratio: fraction });
+    for (const [text, ratio] of [
+      ['0', 0],
+      ['0.01', 0.01],
+      ['.5', 0.5],
+      ['1e-3', 0.001],
+      ['1.0', 1],
+    ]) {
+      assert.equal(parse(schema, { ratio: text }, []), { ratio });
+    }
+    for (const [text, problem] of [
+      ['', 'expected a number, got ""'],
+      [' ', 'expected a number, got " "'],
+      ['0x1', 'expected a number, got "0x1"'],
+      ['0,01', 'expected a number, got "0,01"'],
+      ['1.5', 'expected at most 1, got 1.5'],
+      ['-0.1', 'expected at least 0, got -0.1'],
+    ]) {
+      const issues: ConfigIssue[] = [];
+      parse(schema, { ratio: text }, issues);
+      assert.equal(issues, [{ path: 'ratio', problem }]);
     }
   });
 

@@ -44,10 +44,11 @@ function numberFromText(value: unknown): unknown {
 /** A number from 0 to 1. */
 export const fraction = v.pipe(
   v.unknown(),
-  v.transform((value) => (typeof value === 'string' && /^\d*\.?\d+$/.test(value) ? Number(value) : value)),
+  v.transform((value) => (typeof value === 'string' && /^-?\d*\.?\d+(e-?\d+)?$/i.test(value) ? Number(value) : value)),
   v.number(),
   v.minValue(0),
   v.maxValue(1),
+  v.metadata({ kind: 'number, 0 to 1' }),
 );
 
 /** An address that begins with `http://` or `https://`. */
