@@ -7,8 +7,8 @@ export interface MessageTrace {
   readonly attributes: Attributes;
   /** Records that the message passed a stage of the graph. */
   pass(stage: string): void;
-  /** Begins work on this message alone, such as a lookup. Returns the function that ends it. */
-  begin(work: string): () => void;
+  /** Begins work on this message alone, such as a lookup. Returns the function that ends it, with its error if it failed. */
+  begin(work: string): (error?: Error) => void;
   /** Records the error that the message fails with. It does not end the trace. */
   fail(error: Error): void;
   /** Ends this part of the trace. Further calls have no effect. */

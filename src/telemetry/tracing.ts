@@ -232,9 +232,13 @@ class RecordedMessage implements MessageTrace {
     this.#guard(() => this.#span.addEvent(stage));
   }
 
-  begin(work: string): () => void {
+  begin(work: string): (error?: Error) => void {
     const span = this.#guard(() => this.#tracer.startSpan(work, {}, this.#context));
-    return () => this.#guard(() => span?.end());
+    return (error) =>
+      this.#guard(() => {
+        if (error !== undefined && span !== undefined) recordFailure(span, error);
+        span?.end();
+      });
   }
 
   fail(error: Error): void {

@@ -9,6 +9,7 @@ import {
   tap,
 } from 'rxjs';
 import type { Delivery, Outcome } from '../../core/delivery.ts';
+import { toError } from '../../core/errors.ts';
 import type { Message } from '../../core/message.ts';
 import type { Probe } from '../../core/probe.ts';
 import { type ChainOptions, lookupChain } from '../../lookup/chain.ts';
@@ -187,11 +188,20 @@ export function addDataBy(
 }
 
 /** Records a span for each lookup of a traced message that memory cannot answer. */
-function traceLookup(addData: OrderedEffect<Delivery>): OrderedEffect<Delivery> {
+export function traceLookup(addData: OrderedEffect<Delivery>): OrderedEffect<Delivery> {
   const traced = (delivery: Delivery): Observable<Delivery> =>
     defer(() => {
       const end = delivery.ackHandle.trace?.begin('lookup');
-      return end === undefined ? addData(delivery) : addData(delivery).pipe(finalize(end));
+      if (end === undefined) return addData(delivery);
+      let problem: Error | undefined;
+      return addData(delivery).pipe(
+        tap({
+          error: (thrown: unknown) => {
+            problem = toError(thrown);
+          },
+        }),
+        finalize(() => end(problem)),
+      );
     });
   return addData.trySync === undefined ? traced : Object.assign(traced, { trySync: addData.trySync });
 }
