@@ -139,6 +139,19 @@ suite('the span of a message', ({ test }) => {
     );
   });
 
+  test('holds no more of an error and of a topic than 4,096 characters, whatever the limits of the provider', () => {
+    const { exporter, context } = recorder();
+    const delivery = testDelivery(context, { attributes: { ...TRACE, mqtt_topic: 'a/'.repeat(30_000) } });
+    delivery.deadLetter(new PoisonError('hook_failed', 'x'.repeat(1_000_000)));
+    context.deadLettered[0]?.publish();
+    const [span] = exporter.getFinishedSpans();
+    const texts = [span?.attributes, span?.events[0]?.attributes, { status: span?.status.message }].flatMap((values) =>
+      Object.values(values ?? {}).map((value) => String(value).length),
+    );
+    assert.is(Math.max(...texts), 4_096);
+    assert.is(span?.events[0]?.attributes?.['exception.type'], 'PoisonError');
+  });
+
   test('is missing where a trace is not sampled, and where its context is not valid and chance says no', () => {
     const { context } = recorder();
     for (const traceparent of [

@@ -164,7 +164,7 @@ function mqttSpan({ attributes, data }: Original): RequestSpan {
     name: 'process',
     attributes: {
       ...processing('mqtt', data),
-      ...(attributes.mqtt_topic === undefined ? {} : { 'messaging.destination.name': attributes.mqtt_topic }),
+      ...(attributes.mqtt_topic === undefined ? {} : { 'messaging.destination.name': cut(attributes.mqtt_topic) }),
     },
   };
 }
@@ -244,7 +244,8 @@ class RecordedMessage implements MessageTrace {
   fail(error: Error): void {
     this.#guard(() => {
       recordFailure(this.#span, error);
-      this.#span.recordException(error);
+      const { name, message, stack = '' } = error;
+      this.#span.recordException({ name, message: cut(message), stack: cut(stack) });
     });
   }
 
@@ -262,9 +263,14 @@ class RecordedMessage implements MessageTrace {
   }
 }
 
+/** Copies the beginning of a long text, because a slice would keep all of it in memory. */
+function cut(text: string): string {
+  return text.length <= LONGEST_VALUE ? text : Buffer.from(text.slice(0, LONGEST_VALUE)).toString();
+}
+
 /** Fails a span, with a type from few different values: the reason of a PoisonError, or else the error's name. */
 function recordFailure(span: Span, error: Error): void {
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error.message.slice(0, LONGEST_VALUE) });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: cut(error.message) });
   span.setAttribute('error.type', error instanceof PoisonError ? error.reason : error.name);
 }
 
