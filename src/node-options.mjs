@@ -2,7 +2,7 @@
  * Options of V8 that a service needs on Node's command line: they size the heap before anything runs. Others are set by
  * `v8-options.ts`. Bounds the two halves of the young generation; decision 0042 compares sizes.
  */
-export const NODE_OPTIONS = ['--max-semi-space-size=8'];
+export const NODE_OPTIONS = ['--max-semi-space-size=32'];
 
 /**
  * Variables that a service needs before it starts. With one arena, glibc's threads share free memory, instead of

@@ -18,6 +18,8 @@ export interface ShippedRun {
   readonly service: ServiceName;
   readonly messages: number;
   readonly devices: number;
+  /** Payload bytes. Default: 200. */
+  readonly size?: number;
 }
 
 /** CPU time and memory of a service that drained a backlog. */
@@ -30,10 +32,13 @@ export interface ShippedResult {
 }
 
 /** Drains a backlog with the shipped pipeline and the shipped command line, in a process like that of a container. */
-export async function runShipped(stage: Stage, { service, messages, devices }: ShippedRun): Promise<ShippedResult> {
+export async function runShipped(
+  stage: Stage,
+  { service, messages, devices, size = 200 }: ShippedRun,
+): Promise<ShippedResult> {
   const runId = await stage.newRun(service, devices);
   const names = namesOf({ runId, projectId: stage.projectId });
-  await stage.fill(runId, service, { messages, size: 200, devices, hasTopicPerDevice: true });
+  await stage.fill(runId, service, { messages, size, devices, hasTopicPerDevice: true });
   const filter = mqttFilterOf(runId, 0);
   const child = await startChild(process.execPath, [LAUNCH, 'run', builtInPipeline(service)], {
     env: {

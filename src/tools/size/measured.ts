@@ -28,10 +28,10 @@ export const CPU_MICROS: Readonly<Record<SizedService, MeasuredCpu>> = {
 
 /** Peak memory while a backlog is drained with shipped defaults. docs/performance.md, "Memory". */
 export const PEAK_MEMORY: Readonly<Record<SizedService, { readonly inFlight: number; readonly megabytes: number }>> = {
-  ingestion: { inFlight: 5_000, megabytes: 162 },
-  enrich: { inFlight: 10_000, megabytes: 196 },
-  icestore: { inFlight: 10_000, megabytes: 182 },
-  bigqueries: { inFlight: 10_000, megabytes: 163 },
+  ingestion: { inFlight: 5_000, megabytes: 248 },
+  enrich: { inFlight: 10_000, megabytes: 306 },
+  icestore: { inFlight: 10_000, megabytes: 286 },
+  bigqueries: { inFlight: 10_000, megabytes: 252 },
 };
 /** Bytes of a payload in those measurements. */
 export const PEAK_PAYLOAD_BYTES = 200;

