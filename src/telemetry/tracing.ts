@@ -128,7 +128,9 @@ export class Tracing {
 
   /** Returns the context that a message's span belongs to; undefined if the message is not traced. */
   #parentOf(attributes: Attributes): Context | undefined {
-    for (const getter of GETTERS) {
+    // Most messages have no context.
+    const hasContext = attributes.googclient_traceparent !== undefined || attributes.traceparent !== undefined;
+    for (const getter of hasContext ? GETTERS : []) {
       const context = PROPAGATOR.extract(ROOT_CONTEXT, attributes, getter);
       const found = trace.getSpanContext(context);
       if (found !== undefined) return (found.traceFlags & SAMPLED) === 0 ? undefined : context;
