@@ -1,6 +1,6 @@
 import { finalize, type Observable, tap } from 'rxjs';
 import { toError } from '../core/errors.ts';
-import type { RequestDescription, Tracing } from '../telemetry/tracing.ts';
+import type { SpanDescription, Tracing } from '../telemetry/tracing.ts';
 import type { ItemResult, Slot } from './batch-into.ts';
 import type { Batch, BatchItem } from './batcher.ts';
 
@@ -14,7 +14,7 @@ type Effect<T extends BatchItem> = (batch: Batch<T>, slot: Slot) => Observable<r
  */
 export function traceRequests<T extends BatchItem>(
   tracing: Tracing | undefined,
-  describe: (batch: Batch<T>) => RequestDescription,
+  describe: (batch: Batch<T>) => SpanDescription,
   effect: Effect<T>,
 ): Effect<T> {
   if (tracing === undefined) return effect;

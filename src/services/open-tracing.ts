@@ -1,7 +1,6 @@
 import type { TracerProvider } from '@opentelemetry/api';
 import { maskAddress } from '../config/schema-walk.ts';
 import { Delivery } from '../core/delivery.ts';
-import type { Tracing } from '../telemetry/tracing.ts';
 import type { CommonConfig } from './config.ts';
 import type { ServiceContext } from './service-context.ts';
 
@@ -13,8 +12,8 @@ export async function openTracing(
   { telemetry, probes }: ServiceContext,
   { traces: { endpoint, ratio } }: Pick<CommonConfig, 'traces'>,
   injected: TracerProvider | undefined,
-): Promise<Tracing | undefined> {
-  if (injected === undefined && (endpoint === undefined || isDisabled())) return undefined;
+): Promise<void> {
+  if (injected === undefined && (endpoint === undefined || isDisabled())) return;
   const { Tracing } = await import('../telemetry/tracing.ts');
   const onError = (error: Error) => telemetry.event('traces.record_failed', { error: error.message });
   if (injected !== undefined) telemetry.tracing = new Tracing({ provider: injected, ratio, onError });
@@ -39,7 +38,6 @@ export async function openTracing(
       error: () => {},
     });
   }
-  return telemetry.tracing;
 }
 
 /** Reads the variable as https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ defines it. */

@@ -43,9 +43,9 @@ export interface RequestTrace {
   end(error?: Error): void;
 }
 
-/** The description of a request's span. Names and values have few different values: no ids, no places. */
-export interface RequestDescription {
-  /** Verb and target, such as `publish raw`. */
+/** A span's name and attributes. A name has few different values: no ids, no places, no MQTT topics. */
+export interface SpanDescription {
+  /** Verb, and target if there are few, such as `publish raw`. */
   readonly name: string;
   readonly attributes: SpanAttributes;
 }
@@ -97,10 +97,7 @@ export class Tracing {
   }
 
   /** Starts the span of a request; undefined if none of its messages is traced. */
-  startRequest(
-    messages: Iterable<MessageTrace | undefined>,
-    description: RequestDescription,
-  ): RequestTrace | undefined {
+  startRequest(messages: Iterable<MessageTrace | undefined>, description: SpanDescription): RequestTrace | undefined {
     const traced: RecordedMessage[] = [];
     for (const message of messages) if (message instanceof RecordedMessage) traced.push(message);
     if (traced.length === 0) return undefined;
@@ -160,7 +157,7 @@ const TO_ATTRIBUTES: TextMapSetter<Record<string, string>> = {
   },
 };
 
-function mqttSpan({ attributes, data }: Original): RequestSpan {
+function mqttSpan({ attributes, data }: Original): SpanDescription {
   return {
     // A topic has too many values for a name.
     name: 'process',
@@ -171,7 +168,7 @@ function mqttSpan({ attributes, data }: Original): RequestSpan {
   };
 }
 
-function pubsubSpan({ messageId, data, orderingKey }: Original, subscription: string): RequestSpan {
+function pubsubSpan({ messageId, data, orderingKey }: Original, subscription: string): SpanDescription {
   const subscriptionId = subscription.slice(subscription.lastIndexOf('/') + 1);
   return {
     name: `process ${subscriptionId}`,
@@ -182,11 +179,6 @@ function pubsubSpan({ messageId, data, orderingKey }: Original, subscription: st
       ...(orderingKey === '' ? {} : { 'messaging.gcp_pubsub.message.ordering_key': orderingKey }),
     },
   };
-}
-
-interface RequestSpan {
-  readonly name: string;
-  readonly attributes: SpanAttributes;
 }
 
 function processing(system: string, data: Uint8Array): SpanAttributes {

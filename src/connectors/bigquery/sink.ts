@@ -21,7 +21,7 @@ import type { FailingTargetsView } from '../../operators/failing-targets.ts';
 import { retryWithBackoff } from '../../operators/retry.ts';
 import { traceRequests } from '../../operators/trace-requests.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
-import type { RequestDescription } from '../../telemetry/tracing.ts';
+import type { SpanDescription } from '../../telemetry/tracing.ts';
 import { boundedCall } from '../google/bounded-call.ts';
 import type { InsertConfig } from './config.ts';
 import { insertRows, type RowResult } from './inserter.ts';
@@ -71,7 +71,7 @@ export function bigquerySink(options: BigQuerySinkOptions): OperatorFunction<Del
 }
 
 /** Describes the span of an insert, with the requests for the rows that BigQuery refused at first. */
-function insertSpan({ key, items }: Batch<PreparedRow>): RequestDescription {
+function insertSpan({ key, items }: Batch<PreparedRow>): SpanDescription {
   return {
     name: `insert ${key.target}`,
     attributes: {

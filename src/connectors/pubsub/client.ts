@@ -3,7 +3,7 @@ import { noCredentials } from '../google/credentials.ts';
 import type { GoogleConfig } from '../google/google-config.ts';
 import { channelOptions } from '../google/grpc-client.ts';
 import { endpoint, PULL_WINDOW_BYTES } from './endpoint.ts';
-import { PublishConnections } from './publish-connections.ts';
+import { OWN_CONNECTION, type PublishConnections, withPublishConnections } from './publish-connections.ts';
 
 /** Pub/Sub's generated clients: plain calls, without the high-level client's queues and timers. */
 export interface PubSubClients {
@@ -35,17 +35,8 @@ export async function createPubSubClients(google: GoogleConfig): Promise<PubSubC
   } catch (thrown) {
     throw noCredentials(google, thrown);
   }
-  const publishConnections = new PublishConnections(
-    publisher,
-    // By default, channels to the same address share a connection.
-    () => new v1.PublisherClient({ ...shared, 'grpc.use_local_subchannel_pool': 1 }),
+  return withPublishConnections(
+    { publisher, subscriber },
+    () => new v1.PublisherClient({ ...shared, ...OWN_CONNECTION }),
   );
-  return {
-    publisher,
-    publishConnections,
-    subscriber,
-    async close() {
-      await Promise.all([publishConnections.close(), subscriber.close()]);
-    },
-  };
 }

@@ -51,3 +51,26 @@ export class PublishConnections {
     return this.#connections.reduce((least, each) => (each.calls < least.calls ? each : least));
   }
 }
+
+/** Option of a channel with its own connection: by default, channels to the same address share one. */
+export const OWN_CONNECTION = { 'grpc.use_local_subchannel_pool': 1 } as const;
+
+/**
+ * Adds connections for publish requests to a pair of clients, and closes all of them together.
+ *
+ * @param create creates a client for topics with its own connection.
+ */
+export function withPublishConnections<P extends GrpcHolder, S extends GrpcHolder>(
+  { publisher, subscriber }: { readonly publisher: P; readonly subscriber: S },
+  create: () => GrpcHolder,
+) {
+  const publishConnections = new PublishConnections(publisher, create);
+  return {
+    publisher,
+    publishConnections,
+    subscriber,
+    async close(): Promise<void> {
+      await Promise.all([publishConnections.close(), subscriber.close()]);
+    },
+  };
+}

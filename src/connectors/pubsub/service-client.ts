@@ -3,7 +3,7 @@ import type { GoogleConfig } from '../google/google-config.ts';
 import { callFor, callUnary, channelOptions, type GrpcHolder, routedBy } from '../google/grpc-client.ts';
 import { grpcCredentials } from '../google/grpc-credentials.ts';
 import { endpoint, PULL_WINDOW_BYTES } from './endpoint.ts';
-import { PublishConnections } from './publish-connections.ts';
+import { OWN_CONNECTION, type PublishConnections, withPublishConnections } from './publish-connections.ts';
 import { decodeSubscription, decodeSubscriptionNames, encodeModifyAckDeadline, encodeName } from './wire/calls.ts';
 
 const HOST = 'pubsub.googleapis.com';
@@ -77,19 +77,7 @@ export async function createServiceClients(google: GoogleConfig): Promise<Servic
     });
   const publisher = new Publisher(open());
   const subscriber = new Subscriber(open({ 'grpc-node.flow_control_window': PULL_WINDOW_BYTES }));
-  const publishConnections = new PublishConnections(
-    publisher,
-    // By default, channels to the same address share a connection.
-    () => new Holder(open({ 'grpc.use_local_subchannel_pool': 1 })),
-  );
-  return {
-    publisher,
-    publishConnections,
-    subscriber,
-    async close() {
-      await Promise.all([publishConnections.close(), subscriber.close()]);
-    },
-  };
+  return withPublishConnections({ publisher, subscriber }, () => new Holder(open(OWN_CONNECTION)));
 }
 
 class Holder implements GrpcHolder {

@@ -8,7 +8,7 @@ import { type Batch, type BatchItem, PartitionKey } from '../../operators/batche
 import { type FailingTargetsView, targetShare } from '../../operators/failing-targets.ts';
 import { traceRequests } from '../../operators/trace-requests.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { RequestDescription } from '../../telemetry/tracing.ts';
+import type { SpanDescription } from '../../telemetry/tracing.ts';
 import { LONGEST_MEMOIZED } from '../../util/memoize.ts';
 import type { PublishConfig } from './config.ts';
 import {
@@ -97,7 +97,7 @@ export function pubsubSink(options: PubSubSinkOptions): OperatorFunction<Deliver
 }
 
 /** Describes the span of a publish request. */
-function publishSpan({ key, items }: Batch<Outgoing>): RequestDescription {
+function publishSpan({ key, items }: Batch<Outgoing>): SpanDescription {
   return {
     name: `publish ${key.target}`,
     attributes: {

@@ -15,7 +15,7 @@ import { type FailingTargetsView, targetShare } from '../../operators/failing-ta
 import { retryWithBackoff } from '../../operators/retry.ts';
 import { traceRequests } from '../../operators/trace-requests.ts';
 import { CALL_SECONDS, type Telemetry } from '../../telemetry/telemetry.ts';
-import type { RequestDescription } from '../../telemetry/tracing.ts';
+import type { SpanDescription } from '../../telemetry/tracing.ts';
 import { memoize } from '../../util/memoize.ts';
 import { rfc3339OfMillis } from '../../util/rfc3339.ts';
 import { type BatchKeyOf, safePath } from './batch-key.ts';
@@ -100,7 +100,7 @@ export function storageSink(options: StorageSinkOptions): OperatorFunction<Deliv
 }
 
 /** Describes the span of an upload. */
-function uploadSpan(bucket: string, lines: number, bytes: number): RequestDescription {
+function uploadSpan(bucket: string, lines: number, bytes: number): SpanDescription {
   return {
     name: `upload ${bucket}`,
     attributes: { 'dataflow.bucket': bucket, 'dataflow.object.lines': lines, 'dataflow.object.text_bytes': bytes },
